@@ -1,0 +1,106 @@
+"""
+One attempt to connect: a fresh credential, a stream, an upgrade.
+"""
+
+from __future__ import annotations
+
+import platform
+import uuid
+
+from ._dial import Patience, open_stream
+from ._version import __version__
+from ._wire import WebSocketImpl, Wire, dial_with, upgrade
+from .errors import AuthenticationError, RealtimeError, redacted
+from .options import AzureRealTimeOptions, WebSocketOptions, checked_secret
+
+
+class Connector:
+    """
+    What it takes to connect, again and again. Called on the reader thread.
+
+    Args:
+        options: Where to, and as whom.
+        numbers: The options of the connection.
+        websocket_impl: The user's own WebSocket; None for ours.
+    """
+
+    def __init__(
+        self,
+        options: AzureRealTimeOptions,
+        numbers: WebSocketOptions,
+        websocket_impl: WebSocketImpl | None,
+    ) -> None:
+        self._options = options
+        self._numbers = numbers
+        self._impl = websocket_impl
+
+    def __call__(self, patience: Patience) -> Wire:
+        """
+        Connect, or raise what says why not.
+
+        Raises:
+            ConnectError: See `azure_realtime.errors`.
+            Interrupted: ``close()`` was called meanwhile.
+        """
+        endpoint, numbers = self._options.endpoint, self._numbers
+        name, secret = self._credential(patience)
+        headers = {
+            "User-Agent": f"azure-realtime/{__version__} "
+            f"Python/{platform.python_version()}",
+            "x-ms-client-request-id": str(uuid.uuid4()),
+            **({name: secret} if name and secret else {}),
+            **numbers.headers,
+        }
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        secrets = (secret, (secret or "").removeprefix("Bearer "))
+        if self._impl is not None:
+            return dial_with(
+                self._impl,
+                endpoint.url,
+                lines,
+                patience,
+                numbers.max_message_bytes,
+                secrets,
+                numbers.ssl_context,
+            )
+        sock = open_stream(endpoint, numbers.proxy, numbers.ssl_context, patience)
+        try:
+            return upgrade(
+                sock, endpoint.url, lines, patience, numbers.max_message_bytes, secrets
+            )
+        except BaseException:
+            sock.close()
+            raise
+
+    def _credential(self, patience: Patience) -> tuple[str | None, str | None]:
+        """
+        Return the one header that proves who we are; the key never goes elsewhere.
+        """
+        options = self._options
+        if any(name.lower() == "authorization" for name in self._numbers.headers):
+            return None, None
+        if options.token_provider is not None:
+            token = _ask(options.token_provider, patience)
+            return "Authorization", f"Bearer {token}"
+        if options.token is not None:
+            return "Authorization", f"Bearer {options.token}"
+        if options.endpoint.host == "api.openai.com":
+            return "Authorization", f"Bearer {options.api_key}"
+        return "api-key", options.api_key
+
+
+def _ask(provider: object, patience: Patience) -> str:
+    assert callable(provider)
+    try:
+        token = patience.call(provider, "waiting for token_provider")
+        checked = checked_secret("token_provider's result", token)
+    except RealtimeError:
+        raise
+    except Exception as error:
+        raise AuthenticationError(
+            f"token_provider failed ({type(error).__name__}: {redacted(str(error))}).",
+            hint="Sign in again, or check the identity's rights.",
+        ) from error
+    if checked is None:
+        raise AuthenticationError("token_provider returned None instead of a token.")
+    return checked

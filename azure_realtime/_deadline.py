@@ -1,0 +1,39 @@
+"""
+One clock reading a call: turn "at most this long" into "until then" once, and
+hand the result down.
+
+Strictly private.
+"""
+
+from __future__ import annotations
+
+import time
+
+
+class Deadline:
+    """
+    A point on the monotonic clock, or never.
+
+    Args:
+        seconds: From now; None means never. A negative number counts as zero.
+    """
+
+    __slots__ = ("at",)
+
+    def __init__(self, seconds: float | None) -> None:
+        self.at = None if seconds is None else time.monotonic() + max(0.0, seconds)
+
+    def remaining(self) -> float | None:
+        """
+        Return the seconds left, at least 0.0, or None for never.
+        """
+        if self.at is None:
+            return None
+        return max(0.0, self.at - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """
+        Whether the point in time is behind us.
+        """
+        return self.at is not None and time.monotonic() >= self.at

@@ -1,0 +1,226 @@
+"""
+What people paste as a host, made into the one URL that will be dialled.
+
+Rules, all applied before anything is dialled:
+
+1. No scheme means ``wss``; ``https`` is ``wss`` and ``http`` is ``ws``.
+2. The GA protocol lives at ``.../openai/v1/realtime?model=`` and takes no
+   ``api-version`` (with one the service answers 401); the preview protocol at
+   ``.../openai/realtime?api-version=&deployment=``.
+3. A path that names the API is completed or kept; any other path is a gateway
+   prefix; a Foundry project path is dropped, for realtime lives at the host's root.
+4. A transcription session names no model in its URL but ``intent=transcription``.
+5. A credential in a URL ends up in logs: it is refused, and not repeated.
+
+Source of the facts: Microsoft's realtime reference and migration guide, 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+import attrs
+
+_SCHEMES = {"wss": "wss", "https": "wss", "ws": "ws", "http": "ws"}
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
+_API_PATH = re.compile(
+    r"(?P<prefix>.*?)(?P<api>/openai/v1|/openai|/v1)(?P<rest>/realtime)?$", re.I
+)
+_DEPLOYMENT_PATH = re.compile(
+    r"(?P<prefix>.*?)/openai/deployments/(?P<name>[^/]+)(/.*)?$", re.I
+)
+_PROJECT_PATH = re.compile(r"/api/projects(/.*)?$", re.I)
+_SECRET_KEYS = {"api-key", "api_key", "subscription-key", "access_token", "token"}
+
+
+@attrs.frozen
+class Endpoint:
+    """
+    Where to dial, and which protocol is spoken there.
+
+    Attributes:
+        secure: Whether TLS is used.
+        host: Name or address, without brackets.
+        port: TCP port.
+        target: Path and query, percent-encoded.
+        api_version: None for GA, else the dated preview version.
+    """
+
+    secure: bool
+    host: str
+    port: int
+    target: str
+    api_version: str | None
+
+    @property
+    def url(self) -> str:
+        """
+        The whole address; it never holds a credential.
+        """
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.secure else 80
+        port = "" if self.port == default else f":{self.port}"
+        return f"{'wss' if self.secure else 'ws'}://{host}{port}{self.target}"
+
+
+def resolve_endpoint(
+    host_name: str,
+    deployment: str,
+    api_version: str | None = None,
+    *,
+    transcription: bool = False,
+) -> Endpoint:
+    """
+    Build the address from what the user gave.
+
+    Raises:
+        TypeError: *host_name* or *deployment* is not text.
+        ValueError: With a sentence that says what to change.
+    """
+    for name, value in (("host_name", host_name), ("deployment", deployment)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be text, not {type(value).__name__}")
+    secure, host, port, path, query = _split(host_name)
+    version = _version(api_version, query)
+    path, pasted = _path(path, version)
+    named = [query.pop(key, None) for key in ("deployment", "model")] + [pasted]
+    names = {name for name in [deployment.strip(), *named] if name}
+    if len(names) > 1:
+        raise ValueError(
+            f"deployment={deployment!r}, but host_name names "
+            f"{max(names - {deployment})!r}: give one of the two"
+        )
+    if not names and not transcription and "call_id" not in query:
+        raise ValueError(
+            "deployment is empty: give the name of your realtime deployment "
+            "(not the model's name, unless you deployed it under that name)"
+        )
+    if transcription:
+        query["intent"] = "transcription"
+    elif names and query.get("intent") != "transcription":
+        query["model" if version is None else "deployment"] = names.pop()
+    if version is not None:
+        query["api-version"] = version
+    target = quote(path, safe="/%:@!$&'()*+,;=~") + (
+        "?" + urlencode(query, quote_via=quote, safe="") if query else ""
+    )
+    return Endpoint(secure, host, port, target, version)
+
+
+def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
+    text = text.strip().strip("'\"").strip()
+    if not text:
+        raise ValueError(
+            "host_name is empty: give your resource's address, "
+            "such as 'my-resource.openai.azure.com'"
+        )
+    bare = "://" not in text
+    parts = urlsplit("wss://" + text.lstrip("/") if bare else text)
+    if parts.scheme.lower() not in _SCHEMES:
+        raise ValueError(
+            f"host_name has the scheme {parts.scheme!r}: use https://, wss://, "
+            "or ws:// for a local service"
+        )
+    if "@" in parts.netloc:
+        raise ValueError("host_name holds a user or password: leave it out")
+    secure = _SCHEMES[parts.scheme.lower()] == "wss"
+    try:
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ValueError(f"host_name has a bad port: {error}") from None
+    _check_host(host, bare=bare, secure=secure)
+    query: dict[str, str] = {}
+    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+        if key.lower() in _SECRET_KEYS:
+            raise ValueError(
+                f"host_name carries a credential ({key}=...): URLs end up in logs; "
+                "take it out and pass api_key=... (it travels in a header)"
+            )
+        query[key] = value
+    return secure, host, port or (443 if secure else 80), parts.path, query
+
+
+def _check_host(host: str, *, bare: bool, secure: bool) -> None:
+    if not host or not _HOST.fullmatch(host):
+        raise ValueError(
+            f"host_name {host!r} is not a host: give your resource's address, "
+            "such as 'my-resource.openai.azure.com'"
+        )
+    if bare and "." not in host and ":" not in host and host != "localhost":
+        raise ValueError(
+            f"host_name {host!r} looks like a resource name: "
+            f"did you mean '{host}.openai.azure.com'?"
+        )
+    if host.endswith(".api.cognitive.microsoft.com"):
+        raise ValueError(
+            f"host_name {host!r} is a regional address, which serves no realtime API: "
+            "use the one with your resource's name, '<resource>.openai.azure.com'"
+        )
+    if not secure and re.search(r"\.(azure|microsoft)\.(com|us|cn)$", host):
+        raise ValueError(
+            f"host_name would send your credential to {host} unencrypted: "
+            "use https:// or wss://"
+        )
+
+
+def _version(api_version: str | None, query: dict[str, str]) -> str | None:
+    pasted = query.pop("api-version", None)
+    if api_version is not None and not isinstance(api_version, str):
+        raise TypeError(
+            f"api_version must be text or None, not {type(api_version).__name__}"
+        )
+    version = api_version.strip() if api_version else None
+    if version and version.lower() == "v1":
+        if pasted:
+            raise ValueError(
+                "api_version='v1' is the GA protocol, which takes no api-version: "
+                "delete it from host_name"
+            )
+        return None
+    if version and pasted and version != pasted:
+        raise ValueError(
+            f"api_version={version!r}, but host_name says api-version={pasted!r}: "
+            "give one of the two, or none for the GA protocol"
+        )
+    version = version or pasted
+    if version and not _DATED.fullmatch(version):
+        raise ValueError(
+            f"api_version {version!r} is neither 'v1' (or None: the GA protocol) nor "
+            "a date such as '2024-10-01-preview' (the retired preview protocol)"
+        )
+    return version
+
+
+def _path(path: str, version: str | None) -> tuple[str, str | None]:
+    """
+    Return the path to dial and the deployment that the pasted path named, if any.
+    """
+    path = re.sub(r"/{2,}", "/", unquote(path)).rstrip("/")
+    ga = version is None
+    if match := _DEPLOYMENT_PATH.match(path):
+        return _default(match["prefix"], ga), match["name"]
+    if _PROJECT_PATH.match(path):
+        return _default("", ga), None
+    match = _API_PATH.match(path)
+    if match is None:
+        return _default(path, ga), None
+    prefix, api, rest = match["prefix"], match["api"].lower(), match["rest"]
+    if api.endswith("/v1"):
+        if not ga:
+            raise ValueError(
+                f"host_name ends in {api!r}, the GA protocol's path, which takes no "
+                f"api-version: delete {version!r}"
+            )
+        return f"{prefix}{api}/realtime", None
+    if rest and ga:
+        raise ValueError(
+            "host_name ends in '/openai/realtime', the retired preview protocol's "
+            "path: delete it for GA, or say api_version='2025-04-01-preview'"
+        )
+    return _default(prefix, ga), None
+
+
+def _default(prefix: str, ga: bool) -> str:
+    return f"{prefix}/openai/v1/realtime" if ga else f"{prefix}/openai/realtime"

@@ -1,0 +1,107 @@
+"""
+``on``, ``once``, ``off``, ``off_all``: one part of the client.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from ._names import KNOWN_EVENT_NAMES
+from ._reader import Core
+from ._subscriptions import ANY, Listener, Subscription, Subscriptions, key_for
+from .errors import ProtocolWarning
+from .events import ServerEvent
+
+L = TypeVar("L", bound=Listener)
+
+EventName = str | type[ServerEvent]
+"""A wire name of either protocol's generation, ``"*"``, or an event class."""
+
+
+class Listening:
+    """
+    What a client offers to those who want to be called.
+    """
+
+    _core: Core
+    _subscriptions: Subscriptions
+    _doubted: set[str]
+
+    @overload
+    def on(self, event: EventName, listener: L) -> L: ...
+
+    @overload
+    def on(self, event: EventName) -> Callable[[L], L]: ...
+
+    def on(self, event: EventName, listener: Any = None) -> Any:
+        """
+        Call *listener* with each *event*, in wire order, on the callback thread.
+
+        Without a listener it is a decorator. ``session.created``, ``init`` and
+        ``disconnected`` are states: who comes late hears the latest one at once.
+
+        Args:
+            event: A wire name of either protocol's generation, an event class, or
+                ``"*"`` for all.
+            listener: Takes the event. What it raises is logged and emitted as
+                ``listener_error``; what it returns is ignored.
+        """
+        return self._subscribe(event, listener, once=False)
+
+    @overload
+    def once(self, event: EventName, listener: L) -> L: ...
+
+    @overload
+    def once(self, event: EventName) -> Callable[[L], L]: ...
+
+    def once(self, event: EventName, listener: Any = None) -> Any:
+        """
+        Call *listener* with the next *event* only; see `on`.
+        """
+        return self._subscribe(event, listener, once=True)
+
+    def off(self, event: EventName, listener: Listener | None = None) -> None:
+        """
+        Unregister *listener*, or every listener of *event*.
+
+        It counts from the moment it returns, also for events that are queued. To
+        unregister what is not registered is no error.
+        """
+        self._subscriptions.remove(key_for(event), listener)
+
+    def off_all(self) -> None:
+        """
+        Unregister every listener.
+        """
+        self._subscriptions.clear()
+
+    def _subscribe(self, event: EventName, listener: Any, once: bool) -> Any:
+        if listener is None:
+            return lambda function: self._subscribe(event, function, once)
+        if not callable(listener):
+            raise TypeError(f"a listener must be callable, not {listener!r}")
+        key = key_for(event)
+        self._doubt(key)
+        subscription = Subscription(key, listener, once)
+        for missed in self._subscriptions.add(subscription):
+            self._core.callbacks.post(missed, subscription)
+        return listener
+
+    def _doubt(self, key: str) -> None:
+        """
+        Warn, once, of a name that nobody has used before; the service may have it.
+        """
+        known = key in KNOWN_EVENT_NAMES or key.startswith("(") or key == ANY
+        if known or key in self._doubted:
+            return
+        self._doubted.add(key)
+        near = difflib.get_close_matches(key, sorted(KNOWN_EVENT_NAMES), n=1)
+        meant = f"did you mean {near[0]!r}? It" if near else "it"
+        warnings.warn(
+            f"no event named {key!r} is known: {meant} is listened for all the same",
+            ProtocolWarning,
+            stacklevel=4,
+        )

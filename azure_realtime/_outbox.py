@@ -1,0 +1,171 @@
+"""
+The thread-safe queue between the callers and the reader thread.
+
+Rules:
+
+1. What goes in first leaves first; nothing overtakes.
+2. It is bounded in bytes. A caller waits for room until its deadline; an empty queue
+   takes anything, so that one oversized message can always leave.
+3. It is held shut until the session is configured: commands given before that follow
+   the first ``session.update``.
+4. Its one lock also covers the life of the waker. The reader closes the waker when it
+   ends; without the lock a caller could write into a descriptor that is somebody
+   else's by then. The lock is re-entrant because a finalizer may wake the reader from
+   within a garbage collection that a caller's `put` set off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections import deque
+from typing import NamedTuple
+
+from ._deadline import Deadline
+from .errors import QueueFull, RealtimeError, fresh
+
+
+class Entry(NamedTuple):
+    """
+    One finished message and the id it can be withdrawn by.
+    """
+
+    text: str
+    event_id: str | None
+
+
+class Outbox:
+    """
+    Finished messages on their way to the reader thread.
+
+    Args:
+        max_bytes: What may wait, in characters of JSON (ASCII: one byte each).
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+        self._held = True
+        self._error: RealtimeError | None = None
+        self._changed = threading.Condition()
+        self._waker, self._alarm = socket.socketpair()
+        self._waker.setblocking(False)
+        self._alarm.setblocking(False)
+
+    def put(self, entry: Entry, deadline: Deadline) -> None:
+        """
+        Queue a message. Any thread but the reader.
+
+        Raises:
+            QueueFull: There was no room until the deadline.
+            RealtimeError: The connection has ended; this is why.
+        """
+        size = len(entry.text)
+        with self._changed:
+            while (
+                self._error is None
+                and self._bytes
+                and (self._bytes + size > self._max_bytes)
+            ):
+                if deadline.passed:
+                    raise QueueFull(
+                        f"{self._bytes} bytes wait to be sent and the network does not "
+                        f"take them; {size} more have no room "
+                        f"(max_send_queue_bytes={self._max_bytes})"
+                    )
+                self._changed.wait(deadline.remaining())
+            if self._error is not None:
+                raise fresh(self._error)
+            self._entries.append(entry)
+            self._bytes += size
+            self._wake()
+
+    def take(self) -> str | None:
+        """
+        Return the next message, or None when there is none to send. Reader thread.
+        """
+        with self._changed:
+            if self._held or not self._entries:
+                return None
+            text = self._entries.popleft().text
+            self._bytes -= len(text)
+            self._changed.notify_all()
+            return text
+
+    def withdraw(self, event_id: str) -> bool:
+        """
+        Take a message back; False when it has left already. Any thread.
+        """
+        with self._changed:
+            for entry in self._entries:
+                if entry.event_id == event_id:
+                    self._entries.remove(entry)
+                    self._bytes -= len(entry.text)
+                    self._changed.notify_all()
+                    return True
+            return False
+
+    def release(self) -> None:
+        """
+        Let the messages flow: the session is configured. Reader thread.
+        """
+        with self._changed:
+            self._held = False
+
+    @property
+    def waiting(self) -> int:
+        """
+        How many messages have not left. Any thread.
+        """
+        return len(self._entries)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """
+        How many bytes have not left. Any thread.
+        """
+        return self._bytes
+
+    def close(self, error: RealtimeError) -> int:
+        """
+        Refuse every later message with *error*; return how many never left.
+
+        Reader thread, as the last thing it does with this queue.
+        """
+        with self._changed:
+            unsent = len(self._entries)
+            self._error = error
+            self._entries.clear()
+            self._bytes = 0
+            self._waker.close()
+            self._alarm.close()
+            self._changed.notify_all()
+            return unsent
+
+    def wake(self) -> None:
+        """
+        Make the reader look around. Any thread, also from a finalizer.
+        """
+        with self._changed:
+            self._wake()
+
+    def _wake(self) -> None:
+        # full: it is awake already; closed: it has ended
+        with contextlib.suppress(OSError):
+            self._alarm.send(b"\0")
+
+    def fileno(self) -> int:
+        """
+        Return the descriptor that is readable when somebody woke us. Reader thread.
+        """
+        return self._waker.fileno()
+
+    def hush(self) -> None:
+        """
+        Swallow the wake-up bytes. Reader thread, before it looks for what is new.
+        """
+        with contextlib.suppress(OSError):
+            while len(self._waker.recv(4096)) == 4096:
+                pass

@@ -1,0 +1,193 @@
+"""
+Flat and nested: two ways to write down the same session or response.
+
+1. *Flat* is our vocabulary and, not by chance, the preview protocol's:
+   ``{"voice": ..., "input_audio_format": "pcm16"}``.
+2. *Nested* is the GA shape: ``{"audio": {"output": {"voice": ...}, "input":
+   {"format": {"type": "audio/pcm", "rate": 24000}}}}``.
+3. All functions are pure, take any mix of both, and lose nothing: what they do not
+   know stays where it is.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Path = tuple[str, ...]
+
+SESSION_PATHS: Mapping[str, Path] = {
+    "modalities": ("output_modalities",),
+    "input_audio_format": ("audio", "input", "format"),
+    "input_audio_transcription": ("audio", "input", "transcription"),
+    "input_audio_noise_reduction": ("audio", "input", "noise_reduction"),
+    "turn_detection": ("audio", "input", "turn_detection"),
+    "output_audio_format": ("audio", "output", "format"),
+    "voice": ("audio", "output", "voice"),
+    "speed": ("audio", "output", "speed"),
+    "max_response_output_tokens": ("max_output_tokens",),
+}
+
+RESPONSE_PATHS: Mapping[str, Path] = {
+    "modalities": ("output_modalities",),
+    "output_audio_format": ("audio", "output", "format"),
+    "voice": ("audio", "output", "voice"),
+}
+
+_FORMATS: Mapping[str, Mapping[str, Any]] = {
+    "pcm16": {"type": "audio/pcm", "rate": 24000},
+    "g711_ulaw": {"type": "audio/pcmu"},
+    "g711_alaw": {"type": "audio/pcma"},
+}
+_FLAT_FORMATS = {str(nested["type"]): flat for flat, nested in _FORMATS.items()}
+
+
+def nest(flat: Mapping[str, Any], paths: Mapping[str, Path]) -> dict[str, Any]:
+    """
+    Return the nested shape of *flat*.
+    """
+    nested = {key: value for key, value in flat.items() if key not in paths}
+    for name, path in paths.items():
+        if name in flat:
+            _put(nested, path, _nested_value(name, flat[name]))
+    return nested
+
+
+def flatten(
+    nested: Mapping[str, Any], paths: Mapping[str, Path], *, strict: bool = False
+) -> dict[str, Any]:
+    """
+    Return the flat shape of *nested*.
+
+    Args:
+        nested: What to flatten.
+        paths: Where the fields are.
+        strict: Whether to refuse a field that is given in both shapes; otherwise
+            the nested one wins.
+
+    Raises:
+        ValueError: If *strict*.
+    """
+    flat = {
+        key: _thawed(value) if key == "audio" else value
+        for key, value in nested.items()
+    }
+    for name, path in paths.items():
+        value = _take(flat, path)
+        if value is _MISSING:
+            value = flat.get(name, _MISSING)
+        elif strict and name in flat:
+            msg = f"{name!r} and {'.'.join(path)!r} are the same field: give one"
+            raise ValueError(msg)
+        if value is not _MISSING:
+            flat[name] = _flat_value(name, value)
+    _drop_empty(flat, "audio")
+    return flat
+
+
+def merge(into: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return *into* with *extra* laid over it, mappings being merged in depth.
+    """
+    merged = dict(into)
+    for key, value in extra.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def nested_format(value: Any) -> Any:
+    """
+    Return an audio format as GA writes it; one we do not know is passed on.
+    """
+    if not isinstance(value, str):
+        return value
+    return dict(_FORMATS.get(_FLAT_FORMATS.get(value, value), {"type": value}))
+
+
+def flat_format(value: Any) -> Any:
+    """
+    Return an audio format by its short name where it has one, else as it came.
+    """
+    if isinstance(value, str):
+        return _FLAT_FORMATS.get(value, value)
+    if isinstance(value, Mapping):
+        kind = value.get("type")
+        name = _FLAT_FORMATS.get(kind) if isinstance(kind, str) else None
+        if name and value.get("rate") in (None, _FORMATS[name].get("rate")):
+            return name
+    return value
+
+
+def nested_modalities(value: Any) -> Any:
+    """
+    Return modalities as GA writes them: audio includes its transcript.
+    """
+    if isinstance(value, (list, tuple)) and sorted(map(str, value)) == [
+        "audio",
+        "text",
+    ]:
+        return ["audio"]
+    return value
+
+
+def flat_tool_choice(value: Any) -> Any:
+    """
+    Return a tool choice with its function's name at the top.
+    """
+    if isinstance(value, Mapping) and isinstance(value.get("function"), Mapping):
+        return {"type": value.get("type"), **value["function"]}
+    return value
+
+
+_MISSING: Any = object()
+
+
+def _nested_value(name: str, value: Any) -> Any:
+    if name.endswith("_format"):
+        return nested_format(value)
+    if name == "modalities":
+        return nested_modalities(value)
+    return value
+
+
+def _flat_value(name: str, value: Any) -> Any:
+    return flat_format(value) if name.endswith("_format") else value
+
+
+def _put(nested: dict[str, Any], path: Path, value: Any) -> None:
+    *parents, last = path
+    for key in parents:
+        inner = nested.get(key)
+        nested[key] = nested = dict(inner) if isinstance(inner, Mapping) else {}
+    nested[last] = value
+
+
+def _take(nested: dict[str, Any], path: Path) -> Any:
+    *parents, last = path
+    inner: Any = nested
+    for key in parents:
+        inner = inner.get(key)
+        if not isinstance(inner, dict):
+            return _MISSING
+    return inner.pop(last, _MISSING)
+
+
+def _thawed(value: Any) -> Any:
+    """
+    Copy the two levels of ``audio`` that we take fields out of.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: dict(inner) if isinstance(inner, Mapping) else inner
+        for key, inner in value.items()
+    }
+
+
+def _drop_empty(flat: dict[str, Any], key: str) -> None:
+    value = flat.get(key)
+    if isinstance(value, dict):
+        for inner in [k for k, v in value.items() if v == {}]:
+            del value[inner]
+        if not value:
+            del flat[key]

@@ -1,0 +1,237 @@
+"""
+The HTTP side of the connection: ask for the upgrade, and explain a refusal.
+
+websocket-client writes the request and checks the answer. It reads through a
+`HandshakeStream`, which waits attentively (deadline, ``close()``), keeps the answer's
+bytes (a refusal's body is dropped by websocket-client when it is chunked) and bounds
+them. Redirects are not followed: they would carry the credential to another host.
+"""
+
+from __future__ import annotations
+
+import email.parser
+import json
+import selectors
+import socket
+import ssl
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+
+from ._deadline import Deadline
+from ._dial import MAX_HEAD_BYTES, Patience
+from .errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectTimeout,
+    DeploymentNotFound,
+    RateLimited,
+    redacted,
+)
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class HandshakeStream:
+    """
+    A connected socket, as websocket-client wants to see it during the handshake.
+    """
+
+    def __init__(self, sock: socket.socket, patience: Patience) -> None:
+        self.sock = sock
+        self.received = bytearray()
+        self._given = 0
+        self._patience = patience
+
+    def gettimeout(self) -> float:
+        """
+        Say "non-blocking": it makes websocket-client call `recv` and `send` directly.
+        """
+        return 0.0
+
+    def send(self, data: bytes) -> int:
+        """
+        Send all of *data*.
+        """
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self.sock.send(view) :]
+            except ssl.SSLWantReadError:
+                self._patience.until(self.sock, selectors.EVENT_READ)
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                self._patience.until(self.sock, selectors.EVENT_WRITE)
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        """
+        Return some bytes of the answer; b"" when there are no more.
+        """
+        if self._given == len(self.received) and not self._fill(
+            self._patience.deadline
+        ):
+            return b""
+        chunk = bytes(self.received[self._given : self._given + size])
+        self._given += len(chunk)
+        return chunk
+
+    def rest(self) -> bytes:
+        """
+        Return what was read beyond the handshake: the first frames.
+        """
+        return bytes(self.received[self._given :])
+
+    def drain(self, deadline: Deadline) -> None:
+        """
+        Read the rest of a refusal, as far as it comes in time.
+        """
+        try:
+            while self._fill(deadline):
+                pass
+        except (ConnectTimeout, OSError):
+            pass
+
+    def close(self) -> None:
+        """
+        Do nothing: who opened the socket closes it, after a look at `received`.
+        """
+
+    def _fill(self, deadline: Deadline) -> bool:
+        if len(self.received) >= MAX_HEAD_BYTES:
+            return False
+        while True:
+            try:
+                data = self.sock.recv(16384)
+                self.received += data
+                return bool(data)
+            except ssl.SSLWantWriteError:
+                self._patience.until(self.sock, selectors.EVENT_WRITE, deadline)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                self._patience.until(self.sock, selectors.EVENT_READ, deadline)
+
+
+@attrs.frozen
+class Refusal:
+    """
+    An HTTP answer that is not the upgrade we asked for.
+
+    Attributes:
+        status: HTTP status.
+        headers: Lower-case names.
+        body: As it came, at most 64 KiB.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @classmethod
+    def parse(cls, answer: bytes) -> Refusal | None:
+        """
+        Read an HTTP answer; None when it is none.
+        """
+        head, _, body = answer.partition(b"\r\n\r\n")
+        first, _, fields = head.partition(b"\r\n")
+        words = first.split(b" ", 2)
+        if not first.startswith(b"HTTP/") or len(words) < 2 or not words[1].isdigit():
+            return None
+        parsed = email.parser.BytesHeaderParser().parsebytes(fields)
+        headers = {name.lower(): str(value) for name, value in parsed.items()}
+        if "chunked" in headers.get("transfer-encoding", ""):
+            body = _unchunked(body)
+        return cls(int(words[1]), headers, body)
+
+    def error(self, *secrets: str | None) -> ConnectError:
+        """
+        Return the exception whose text says what happened and what to do.
+        """
+        kind, hint = _REMEDIES.get(self.status, (ConnectError, ""))
+        if 300 <= self.status < 400:
+            where = redacted(self.headers.get("location", "nowhere"), *secrets)
+            hint = (
+                f"It points to {where}. Redirects are not followed, for they would "
+                "carry your credential along: correct host_name."
+            )
+        elif self.status >= 500:
+            hint = "The fault is on the service's side: try again later."
+        try:
+            phrase = " " + HTTPStatus(self.status).phrase
+        except ValueError:
+            phrase = ""
+        details: dict[str, Any] = {
+            "status_code": self.status,
+            "body": redacted(_explanation(self.body), *secrets),
+            "request_id": self.headers.get("apim-request-id")
+            or self.headers.get("x-request-id")
+            or self.headers.get("x-ms-request-id"),
+            "hint": hint,
+        }
+        if kind is RateLimited:
+            details["retry_after"] = _retry_after(self.headers)
+        return kind(
+            f"The service refused the connection: {self.status}{phrase}.", **details
+        )
+
+
+_NOT_FOUND = (
+    "Check the deployment's name, that it is a realtime model, the host, and the "
+    "protocol (api_version=None is GA; a date is the retired preview)."
+)
+_UNKNOWN_CREDENTIAL = (
+    "Check that the key belongs to this resource, or that the token has the scope "
+    "https://ai.azure.com/.default (an api-version on the GA address also gives 401)."
+)
+_NO_RIGHT = (
+    "The credential was understood but may not: check the role (Cognitive Services "
+    "OpenAI User), network rules and private endpoints of the resource."
+)
+_REMEDIES: dict[int, tuple[type[ConnectError], str]] = {
+    400: (DeploymentNotFound, _NOT_FOUND),
+    401: (AuthenticationError, _UNKNOWN_CREDENTIAL),
+    403: (AuthenticationError, _NO_RIGHT),
+    404: (DeploymentNotFound, _NOT_FOUND),
+    407: (ConnectError, "The proxy wants a user and password."),
+    408: (ConnectError, "The service timed out: try again."),
+    429: (RateLimited, "Too many connections or requests: wait and try again."),
+    431: (ConnectError, "Too many headers: send fewer in WebSocketOptions(headers)."),
+}
+
+
+def _explanation(body: bytes) -> str:
+    """
+    Return the message of a service's error body, or the text itself, shortened.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        error = json.loads(text)["error"]
+        if isinstance(error, str):
+            return error[:500]
+        return f"{error['message']} (code {error.get('code')})"[:500]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return " ".join(text.split())[:500]
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(headers[name]) / unit)
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+def _unchunked(body: bytes) -> bytes:
+    whole = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        try:
+            length = int(size.split(b";")[0], 16)
+        except ValueError:
+            break
+        if length <= 0:
+            break
+        whole += body[:length]
+        body = body[length + 2 :]
+    return whole

@@ -1,0 +1,439 @@
+"""
+The WebSocket: frames in, frames out, on a socket that never blocks. The only file that
+knows websocket-client.
+
+What websocket-client is used for, and what not (1.9.2; all of it was measured):
+
+1. Its handshake and its frame classes, not ``WebSocketApp`` and none of ``recv``,
+   ``send``, ``ping``, ``close``: they block, answer control frames by blocking writes,
+   and lose their place in a frame that was sent in part.
+2. ``recv_frame()`` resumes after would-block at any byte. Here it only ever gets whole
+   parts (header, length, payload) from a buffer: asked for every few bytes it sums its
+   list of chunks again and again.
+3. UTF-8 is checked by the codec, in C; its own check is a loop in Python.
+4. It has no limit on the size of a message. Here one applies to what a frame
+   announces and to the sum of a message's frames.
+
+All of `Wire` belongs to the reader thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import ssl
+import struct
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import websocket
+from websocket import ABNF
+from websocket._abnf import frame_buffer
+from websocket._handshake import CookieJar
+
+from ._deadline import Deadline
+from ._dial import Patience
+from ._upgrade import WOULD_BLOCK, HandshakeStream, Refusal
+from .errors import ConnectError, ConnectionClosed, redacted
+
+WebSocketImpl = Callable[..., Any]
+"""A `websocket.WebSocket` subclass, or a function that returns such an object."""
+
+_RECORD = 16384  # bytes: one TLS record; nothing larger is offered to the socket
+_READS_PER_TURN = 8  # of 64 KiB: then somebody else has a turn
+
+
+class _Redaction(logging.Filter):
+    """
+    Keeps credentials out of websocket-client's own log, should a user turn it on.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redacted(record.getMessage()), ()
+        return True
+
+
+logging.getLogger("websocket").addFilter(_Redaction())
+
+
+class _Frames(frame_buffer):
+    """
+    websocket-client's frame parser, fed from a buffer and bounded.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(self._never, skip_utf8_validation=True)
+        self.buffer = bytearray()
+        self._position = 0
+        self._max_bytes = max_bytes
+
+    def _never(self, _: int) -> bytes:
+        raise AssertionError("recv_strict() reads the buffer itself")
+
+    def recv_strict(self, bufsize: int) -> bytes:
+        """
+        Return exactly so many bytes, or raise BlockingIOError and lose nothing.
+        """
+        end = self._position + bufsize
+        if end > len(self.buffer):
+            del self.buffer[: self._position]
+            self._position = 0
+            raise BlockingIOError
+        data = bytes(self.buffer[self._position : end])
+        self._position = end
+        return data
+
+    def recv_frame(self) -> ABNF:
+        """
+        Return the next whole frame, or raise BlockingIOError.
+
+        Unlike the original it takes any close code, and refuses what RFC 6455 forbids.
+        """
+        if self.needs_header():
+            self.recv_header()
+        assert self.header is not None
+        fin, rsv1, rsv2, rsv3, opcode, masked, _ = self.header
+        if rsv1 or rsv2 or rsv3 or opcode not in ABNF.OPCODES or masked:
+            raise ConnectionClosed(1002, "the peer sent a frame that RFC 6455 forbids")
+        if self.needs_length():
+            self.recv_length()
+            assert self.length is not None
+            if opcode >= 8 and (self.length > 125 or not fin):
+                raise ConnectionClosed(1002, "the peer sent an oversized control frame")
+            self.check(self.length)
+        assert self.length is not None
+        payload = self.recv_strict(self.length)
+        self.clear()
+        return ABNF(fin, 0, 0, 0, opcode, 0, payload)
+
+    def check(self, size: int) -> None:
+        """
+        Raise ConnectionClosed 1009 if a message may not be so large.
+        """
+        if size > self._max_bytes:
+            raise ConnectionClosed(
+                1009,
+                f"a message of {size} bytes; max_message_bytes is {self._max_bytes}",
+            )
+
+
+class Wire:
+    """
+    One open WebSocket.
+
+    Args:
+        websocket_: A connected websocket-client object; its socket is ours from now on.
+        max_message_bytes: A larger incoming message raises ConnectionClosed 1009.
+        first: Bytes that came with the handshake's answer.
+
+    Attributes:
+        heard_at: Monotonic time of the last inbound byte.
+        closed_by_peer: The peer's close frame, once it came.
+    """
+
+    def __init__(
+        self, websocket_: Any, max_message_bytes: int, first: bytes = b""
+    ) -> None:
+        self._websocket = websocket_
+        self._sock: socket.socket = websocket_.sock
+        self._sock.setblocking(False)
+        self._frames = _Frames(max_message_bytes)
+        self._frames.buffer += first
+        websocket_.frame_buffer = self._frames
+        self._parts: list[bytes] | None = None
+        self._size = 0
+        self._control: deque[bytes] = deque()
+        self._queue: deque[bytes] = deque()
+        self._sending: memoryview | None = None
+        self._read_wants_write = False
+        self._write_wants_read = False
+        self._unread = bool(first)
+        self._close_sent = False
+        self._failure: ConnectionClosed | None = None
+        self.heard_at = time.monotonic()
+        self.closed_by_peer: ConnectionClosed | None = None
+
+    # What goes out.
+
+    def send(self, text: str) -> None:
+        """
+        Queue a text message; `write` sends it.
+        """
+        self._queue.append(ABNF.create_frame(text, ABNF.OPCODE_TEXT).format())
+
+    def ping(self) -> None:
+        """
+        Queue a ping, ahead of messages, between frames.
+        """
+        self._control.append(ABNF.create_frame(b"", ABNF.OPCODE_PING).format())
+
+    def send_close(self, code: int = 1000, reason: str = "") -> None:
+        """
+        Queue our close frame, once; nothing follows it.
+        """
+        if self._close_sent:
+            return
+        self._close_sent = True
+        payload = b""
+        if code != 1005:
+            payload = struct.pack("!H", code) + reason.encode("utf-8")[:123]
+        self._queue.clear()
+        self._control.append(ABNF.create_frame(payload, ABNF.OPCODE_CLOSE).format())
+
+    @property
+    def idle(self) -> bool:
+        """
+        Whether everything given has been taken by the socket.
+        """
+        return self._sending is None and not self._control and not self._queue
+
+    def write(self) -> None:
+        """
+        Send what the socket takes now.
+
+        A slice that the socket refused is offered again unchanged: TLS demands it.
+
+        Raises:
+            ConnectionClosed: The connection is gone.
+        """
+        self._write_wants_read = False
+        while not self.idle:
+            if self._sending is None:
+                queue = self._control or self._queue
+                self._sending = memoryview(queue.popleft())
+            try:
+                sent = self._sock.send(self._sending[:_RECORD])
+            except ssl.SSLWantReadError:
+                self._write_wants_read = True
+                return
+            except WOULD_BLOCK:
+                return
+            except (OSError, ValueError) as error:
+                raise _lost(error) from error
+            self._sending = self._sending[sent:] or None
+
+    # What comes in.
+
+    def read(self) -> list[bytes]:
+        """
+        Return the messages that have come, whole ones; answer pings.
+
+        After the peer's close frame nothing more is returned, and `closed_by_peer` is
+        set.
+
+        Raises:
+            ConnectionClosed: The connection is gone, or the peer broke the protocol.
+        """
+        failure = self._failure or self._fill()
+        messages: list[bytes] = []
+        try:
+            while self.closed_by_peer is None:
+                self._accept(self._websocket.recv_frame(), messages)
+        except WOULD_BLOCK:
+            pass
+        except ConnectionClosed as error:
+            failure = error
+        except (websocket.WebSocketException, ValueError, TypeError) as error:
+            failure = ConnectionClosed(1002, str(error))
+        if failure is not None and self.closed_by_peer is None:
+            if not messages:
+                raise failure
+            self._failure = failure  # what came before it comes first
+            self._unread = True
+        return messages
+
+    def _fill(self) -> ConnectionClosed | None:
+        self._read_wants_write = self._unread = False
+        for _ in range(_READS_PER_TURN):
+            try:
+                data = self._sock.recv(65536)
+            except ssl.SSLWantWriteError:
+                self._read_wants_write = True
+                return None
+            except WOULD_BLOCK:
+                return None
+            except (OSError, ValueError) as error:
+                lost = _lost(error)
+                lost.__cause__ = error
+                return lost
+            if not data:
+                return ConnectionClosed(1006, "the peer hung up without saying goodbye")
+            self.heard_at = time.monotonic()
+            self._frames.buffer += data
+        self._unread = True
+        return None
+
+    def _accept(self, frame: ABNF, messages: list[bytes]) -> None:
+        data = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
+        if frame.opcode == ABNF.OPCODE_PING:
+            if len(self._control) < 100 and not self._close_sent:
+                pong = ABNF.create_frame(data, ABNF.OPCODE_PONG)
+                self._control.append(pong.format())
+        elif frame.opcode == ABNF.OPCODE_CLOSE:
+            self.closed_by_peer = _close_of(data)
+            self.send_close(self.closed_by_peer.code)
+        elif frame.opcode != ABNF.OPCODE_PONG:
+            if (frame.opcode == ABNF.OPCODE_CONT) != (self._parts is not None):
+                raise ConnectionClosed(1002, "the peer mixed up a message's frames")
+            parts = self._parts = self._parts or []
+            parts.append(data)
+            self._size += len(parts[-1])
+            self._frames.check(self._size)
+            if frame.fin:
+                messages.append(parts[0] if len(parts) == 1 else b"".join(parts))
+                self._parts, self._size = None, 0
+
+    # When to look again.
+
+    def fileno(self) -> int:
+        """
+        Return the socket's descriptor, for the selector.
+        """
+        return self._sock.fileno()
+
+    @property
+    def interest(self) -> int:
+        """
+        The selector events to wait for: what the operations asked for, by name or not.
+        """
+        events = selectors.EVENT_READ
+        if self._read_wants_write or (not self.idle and not self._write_wants_read):
+            events |= selectors.EVENT_WRITE
+        return events
+
+    @property
+    def unread(self) -> bool:
+        """
+        Whether `read` has work that no selector can see: bytes that TLS has decrypted
+        already, or a turn that stopped early.
+        """
+        if self._unread:
+            return True
+        pending = getattr(self._sock, "pending", None)
+        return bool(pending and pending())
+
+    def close(self) -> None:
+        """
+        Close the socket at once; say goodbye first with `send_close` and `write`.
+        """
+        self._sock.close()
+
+
+def _close_of(payload: bytes) -> ConnectionClosed:
+    if len(payload) < 2:
+        return ConnectionClosed(1005, "", clean=True)
+    code = int.from_bytes(payload[:2], "big")
+    return ConnectionClosed(code, payload[2:].decode("utf-8", "replace"), clean=True)
+
+
+def _lost(error: Exception) -> ConnectionClosed:
+    text = getattr(error, "strerror", None) or type(error).__name__
+    return ConnectionClosed(1006, f"the connection was lost: {text}")
+
+
+def upgrade(
+    sock: socket.socket,
+    url: str,
+    headers: list[str],
+    patience: Patience,
+    max_message_bytes: int,
+    secrets: tuple[str | None, ...],
+) -> Wire:
+    """
+    Make a WebSocket of a connected stream. Reader thread.
+
+    Raises:
+        ConnectError: The service refused, or is no WebSocket service.
+    """
+    patience.stage = "waiting for the service to answer the WebSocket handshake"
+    stream = HandshakeStream(sock, patience)
+    handle = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
+    try:
+        _handshake(handle, url, headers, socket=stream)
+    except (websocket.WebSocketException, OSError, ValueError, TypeError) as error:
+        stream.drain(Deadline(1.0))
+        refusal = Refusal.parse(bytes(stream.received))
+        if refusal is not None and refusal.status != 101:
+            raise refusal.error(*secrets) from None
+        raise ConnectError(
+            "The service did not answer as a WebSocket service does "
+            f"({redacted(str(error), *secrets)[:200]}).",
+            hint="Check host and port; a ws:// address may need to be wss://.",
+        ) from None
+    handle.sock = sock
+    return Wire(handle, max_message_bytes, stream.rest())
+
+
+def dial_with(
+    make: WebSocketImpl,
+    url: str,
+    headers: list[str],
+    patience: Patience,
+    max_message_bytes: int,
+    secrets: tuple[str | None, ...],
+    context: ssl.SSLContext | None,
+) -> Wire:
+    """
+    Let the user's own WebSocket connect in its own way (a tunnel, a test double).
+
+    It must have ``connect(url, **options)`` and, afterwards, a ``sock`` with
+    ``recv``, ``send``, ``fileno``, ``setblocking`` and ``close``; frames are read
+    through its ``recv_frame``. It connects on a thread of its own, for it may block.
+    """
+    handle = make()
+    remaining = patience.deadline.remaining()
+    abandoned = False
+
+    def connect() -> None:
+        options: dict[str, Any] = {} if context is None else {"context": context}
+        _handshake(handle, url, headers, timeout=remaining, sslopt=options)
+        if abandoned:
+            handle.sock.close()
+
+    try:
+        patience.call(connect, "waiting for websocket_impl to connect")
+    except websocket.WebSocketBadStatusException as error:
+        body = error.resp_body
+        refusal = Refusal(
+            error.status_code,
+            {str(k).lower(): str(v) for k, v in (error.resp_headers or {}).items()},
+            body if isinstance(body, bytes) else str(body or "").encode(),
+        )
+        raise refusal.error(*secrets) from None
+    except (websocket.WebSocketException, OSError, ValueError, TypeError) as error:
+        raise ConnectError(
+            f"websocket_impl did not connect ({redacted(str(error), *secrets)[:200]})."
+        ) from error
+    except BaseException:
+        abandoned = True
+        _shut(getattr(handle, "sock", None))
+        raise
+    status = handle.getstatus() if hasattr(handle, "getstatus") else None
+    if status not in (None, 101):
+        handle.sock.close()
+        raise Refusal(status, handle.getheaders() or {}, b"").error(*secrets)
+    return Wire(handle, max_message_bytes)
+
+
+def _handshake(handle: Any, url: str, headers: list[str], **how: Any) -> None:
+    # The cookie jar is one for the whole process: another client's cookies would go
+    # along, and ours would stay for it.
+    CookieJar.jar.clear()
+    try:
+        handle.connect(
+            url, header=headers, redirect_limit=0, suppress_origin=True, **how
+        )
+    finally:
+        CookieJar.jar.clear()
+
+
+def _shut(sock: Any) -> None:
+    """
+    Free the thread that waits in *sock*; it will close it.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        sock.shutdown(socket.SHUT_RDWR)

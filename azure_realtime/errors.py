@@ -1,0 +1,277 @@
+"""
+Every exception this library raises on its own account, one class per remedy.
+
+    RealtimeError
+    +-- ConnectError              never opened        .status_code .request_id .hint
+    |   +-- AuthenticationError   401/403: fix the credential
+    |   +-- DeploymentNotFound    400/404: fix deployment, host or protocol
+    |   +-- RateLimited           429: later          .retry_after
+    |   +-- ConnectTimeout        also TimeoutError
+    +-- ConnectionClosed          was open, is not    .code .reason .clean .unsent
+    +-- ServerError               a command refused   .code .param .event
+    +-- ResponseError             did not complete    .response
+    |   +-- ResponseFailed        .code .retryable
+    |   +-- ResponseIncomplete    .reason
+    |   +-- ResponseCancelled     .reason
+    +-- QueueFull                 also TimeoutError: you produce faster than the
+                                  network carries
+
+Waits raise the built-in ``TimeoutError``; bad arguments ``ValueError`` or
+``TypeError``. No message ever holds a credential: the text of a foreign error goes
+through `redacted` before it becomes part of one of ours.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+
+class ProtocolWarning(UserWarning):
+    """
+    What was asked for cannot be said, or need not be said, on the protocol in use.
+    """
+
+
+class RealtimeError(Exception):
+    """
+    Base of every error of this library.
+    """
+
+
+class ConnectError(RealtimeError):
+    """
+    The connection never opened.
+
+    Attributes:
+        status_code: HTTP status of the refused handshake; None when none came.
+        body: What the service said, shortened; "" when nothing.
+        request_id: ``apim-request-id`` or ``x-request-id``: quote it to support.
+        hint: One line that says what to try; "" when there is nothing to say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        body: str = "",
+        request_id: str | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status_code = status_code
+        self.body = body
+        self.request_id = request_id
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.body:
+            parts.append(f"The service said: {self.body}")
+        if self.hint:
+            parts.append(self.hint)
+        if self.request_id:
+            parts.append(f"(request id {self.request_id})")
+        return " ".join(parts)
+
+
+class AuthenticationError(ConnectError):
+    """
+    The service refused the credential (HTTP 401 or 403).
+    """
+
+
+class DeploymentNotFound(ConnectError):
+    """
+    The service knows no such realtime deployment at this address (HTTP 400 or 404).
+    """
+
+
+class RateLimited(ConnectError):
+    """
+    Too many connections or requests (HTTP 429).
+
+    Attributes:
+        retry_after: Seconds the service asks to wait; None when it did not say.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class ConnectTimeout(ConnectError, TimeoutError):
+    """
+    The session was not ready in time; the message names the stage that was missing.
+    """
+
+
+class ConnectionClosed(RealtimeError):
+    """
+    The connection was open and is not any more.
+
+    Attributes:
+        code: WebSocket close code; 1006 when the peer sent none (RFC 6455 7.1.5).
+        reason: What the peer gave as its reason, or ours; may be "".
+        clean: Whether both sides said goodbye.
+        unsent: Commands that were accepted and never left; they have no effect.
+    """
+
+    def __init__(
+        self,
+        code: int = 1006,
+        reason: str = "",
+        *,
+        clean: bool = False,
+        unsent: int = 0,
+    ) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+        self.clean = clean
+        self.unsent = unsent
+
+    def __str__(self) -> str:
+        text = f"The connection is closed: {self.code}"
+        if self.reason:
+            text += f" ({self.reason})"
+        if self.unsent:
+            text += f"; {self.unsent} queued commands were not sent"
+        return text + "."
+
+
+class ServerError(RealtimeError):
+    """
+    The service refused a command with an ``error`` event; the session goes on.
+
+    Attributes:
+        code: The service's error code, such as ``unknown_parameter``; may be None.
+        param: The path of the field it complains about; may be None.
+        event: The whole ``error`` event.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        event: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+        self.event = event
+
+    def __str__(self) -> str:
+        details = [
+            f"{name} {value}"
+            for name, value in (("code", self.code), ("param", self.param))
+            if value
+        ]
+        return f"{self.message} ({', '.join(details)})" if details else self.message
+
+
+class ResponseError(RealtimeError):
+    """
+    A response did not complete.
+
+    Attributes:
+        response: The `Response` as far as it came, partial output included.
+    """
+
+    def __init__(self, message: str, *, response: Any = None) -> None:
+        super().__init__(message)
+        self.response = response
+
+
+class ResponseFailed(ResponseError):
+    """
+    The service failed to answer.
+
+    Attributes:
+        code: Its error code, such as ``rate_limit_exceeded``; may be None.
+        retryable: Whether asking again later can help.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        response: Any = None,
+        code: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, response=response)
+        self.code = code
+        self.retryable = retryable
+
+
+class ResponseIncomplete(ResponseError):
+    """
+    The answer was cut short.
+
+    Attributes:
+        reason: ``max_output_tokens`` or ``content_filter``.
+    """
+
+    def __init__(self, message: str, *, response: Any = None, reason: str = "") -> None:
+        super().__init__(message, response=response)
+        self.reason = reason
+
+
+class ResponseCancelled(ResponseError):
+    """
+    The answer was cancelled.
+
+    Attributes:
+        reason: ``turn_detected`` (the user spoke) or ``client_cancelled``.
+    """
+
+    def __init__(self, message: str, *, response: Any = None, reason: str = "") -> None:
+        super().__init__(message, response=response)
+        self.reason = reason
+
+
+class QueueFull(RealtimeError, TimeoutError):
+    """
+    The send queue stayed full: more is produced than the network carries.
+    """
+
+
+_SECRETS = re.compile(
+    r"(?i)((?:api-key|ocp-apim-subscription-key|authorization|proxy-authorization|cookie)"
+    r"['\"]?\s*[:=]\s*['\"]?(?:bearer\s+|basic\s+)?)[^\s'\"&,;]+"
+    r"|(bearer\s+)[\w.~+/=-]{8,}"
+    r"|((?:https?|wss?|socks5h?)://)[^/\s@]+@"
+    r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+)
+
+
+def redacted(text: str, *secrets: str | None) -> str:
+    """
+    Return *text* with credentials blanked out: the *secrets* given, and whatever
+    looks like one (headers, query keys, user info in URLs, JSON web tokens).
+    """
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return _SECRETS.sub(
+        lambda match: f"{match[1] or match[2] or match[3] or ''}***", text
+    )
+
+
+def fresh(error: BaseException) -> BaseException:
+    """
+    Return a copy of *error* to raise: an exception that is kept and raised again and
+    again collects the frames, and so the variables, of everybody it was raised to.
+    """
+    copied = copy.copy(error)
+    copied.__cause__ = error.__cause__
+    return copied

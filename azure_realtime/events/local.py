@@ -1,0 +1,71 @@
+"""
+Events that no service sends: what happens on this side of the wire.
+"""
+
+from typing import Any, ClassVar
+
+import attrs
+
+from ..enums import ModelStatusEnum
+from ..session import Session
+from ._base import Event, ServerEvent
+
+
+@attrs.frozen(kw_only=True)
+class Init(ServerEvent):
+    """
+    The session is there and configured: from here on it answers as you asked.
+    """
+
+    type: ClassVar[str] = "init"
+
+    session: Session = attrs.field(factory=Session)
+
+
+@attrs.frozen(kw_only=True)
+class StatusChanged(ServerEvent):
+    """
+    The model has begun to listen, to think, to speak, or to rest.
+    """
+
+    type: ClassVar[str] = "status_changed"
+
+    status: ModelStatusEnum = ModelStatusEnum.IDLE
+    previous: ModelStatusEnum = ModelStatusEnum.IDLE
+
+
+@attrs.frozen(kw_only=True)
+class ListenerError(ServerEvent):
+    """
+    A listener raised; the others were called all the same.
+
+    Attributes:
+        error: What it raised, traceback included.
+        listener: The function.
+        event: What it was called with.
+    """
+
+    type: ClassVar[str] = "listener_error"
+
+    error: BaseException
+    listener: Any = None
+    event: Event | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Disconnected(ServerEvent):
+    """
+    The connection is gone.
+
+    Attributes:
+        error: Why, as it would be raised; None after a `close` of yours.
+        code: WebSocket close code; None if it was never open.
+        clean: Whether both sides said goodbye.
+    """
+
+    type: ClassVar[str] = "disconnected"
+
+    error: BaseException | None = None
+    code: int | None = None
+    reason: str = ""
+    clean: bool = False

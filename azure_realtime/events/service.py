@@ -1,0 +1,67 @@
+"""
+``error`` and ``rate_limits.updated``: the service about itself.
+"""
+
+from typing import ClassVar
+
+import attrs
+
+from .._model import Model
+from ._base import ServerEvent
+
+
+@attrs.frozen
+class ErrorDetails(Model):
+    """
+    What went wrong.
+
+    Attributes:
+        type: The family, such as ``invalid_request_error`` or ``server_error``.
+        code: The exact kind, such as ``unknown_parameter``; often None.
+        param: The field at fault, such as ``session.audio.output.voice``.
+        event_id: The command at fault; the service does not always say.
+    """
+
+    type: str = ""
+    message: str = ""
+    code: str | None = None
+    param: str | None = None
+    event_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ErrorEvent(ServerEvent):
+    """
+    A command was refused, or the service failed. The connection mostly stays open.
+    """
+
+    type: ClassVar[str] = "error"
+
+    error: ErrorDetails = attrs.field(factory=ErrorDetails)
+
+
+@attrs.frozen
+class RateLimit(Model):
+    """
+    How much of a quota is left.
+
+    Attributes:
+        name: ``requests`` or ``tokens``.
+        reset_seconds: Until it is whole again.
+    """
+
+    name: str | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    reset_seconds: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RateLimitsUpdated(ServerEvent):
+    """
+    Quotas, at the start of a response. Azure has not been seen to send it.
+    """
+
+    type: ClassVar[str] = "rate_limits.updated"
+
+    rate_limits: tuple[RateLimit, ...] = ()

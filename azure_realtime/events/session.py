@@ -1,0 +1,49 @@
+"""
+``session.*``: how the conversation is to be held.
+"""
+
+from typing import ClassVar
+
+import attrs
+
+from ..session import Session, SessionConfig, as_session_config
+from ._base import ClientEvent, ServerEvent
+
+
+@attrs.frozen(kw_only=True)
+class SessionUpdate(ClientEvent):
+    """
+    Change the session. It is all or nothing: one bad field, and none is applied.
+
+    Attributes:
+        session: What to change; a mapping in the flat or the nested shape will do.
+    """
+
+    type: ClassVar[str] = "session.update"
+
+    session: SessionConfig = attrs.field(converter=as_session_config)
+
+
+@attrs.frozen(kw_only=True)
+class SessionCreated(ServerEvent):
+    """
+    The connection is up; the session runs on the service's defaults.
+    """
+
+    type: ClassVar[str] = "session.created"
+
+    session: Session = attrs.field(factory=Session)
+
+
+@attrs.frozen(kw_only=True)
+class SessionUpdated(ServerEvent):
+    """
+    A ``session.update`` was applied.
+
+    Attributes:
+        session: The whole session as it is now.
+    """
+
+    type: ClassVar[str] = "session.updated"
+
+    session: Session = attrs.field(factory=Session)

@@ -1,0 +1,222 @@
+"""
+The preview protocol, as a rendering of the GA one.
+
+The simulator thinks in GA shapes. What a preview client sends is checked against the
+preview's own tables first (so that errors name the fields it knows), then rewritten
+here; what we send it is rewritten here on its way out. All functions are pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["item_in", "event_out", "response_in", "session_in"]
+
+Json = dict[str, Any]
+
+_FORMATS_IN: dict[str, Json] = {
+    "pcm16": {"type": "audio/pcm", "rate": 24000},
+    "g711_ulaw": {"type": "audio/pcmu"},
+    "g711_alaw": {"type": "audio/pcma"},
+}
+_FORMATS_OUT = {value["type"]: key for key, value in _FORMATS_IN.items()}
+_EVENTS_OUT = {
+    "conversation.item.added": "conversation.item.created",
+    "response.output_text.delta": "response.text.delta",
+    "response.output_text.done": "response.text.done",
+    "response.output_audio.delta": "response.audio.delta",
+    "response.output_audio.done": "response.audio.done",
+    "response.output_audio_transcript.delta": "response.audio_transcript.delta",
+    "response.output_audio_transcript.done": "response.audio_transcript.done",
+}
+_PARTS_IN = {"text": "output_text", "audio": "output_audio"}
+_PARTS_OUT = {value: key for key, value in _PARTS_IN.items()}
+
+
+# ---------------------------------------------------------------- from the client
+
+
+def _modalities_in(modalities: list[str]) -> list[str]:
+    return ["audio"] if "audio" in modalities else ["text"]
+
+
+def _tool_choice_in(choice: Any) -> Any:
+    if isinstance(choice, dict):
+        nested = choice.get("function", {}).get("name")
+        return {"type": "function", "name": choice.get("name") or nested or ""}
+    return choice
+
+
+def session_in(session: Json) -> Json:
+    """
+    Rewrite a checked preview session (of either kind) as a GA session update.
+    """
+    update: Json = {}
+    listening: Json = {}
+    speaking: Json = {}
+    for key, value in session.items():
+        if key == "modalities":
+            update["output_modalities"] = _modalities_in(value)
+        elif key == "voice":
+            speaking["voice"] = value
+        elif key == "speed":
+            speaking["speed"] = value
+        elif key == "output_audio_format":
+            speaking["format"] = _FORMATS_IN[value]
+        elif key == "input_audio_format":
+            listening["format"] = _FORMATS_IN[value]
+        elif key == "input_audio_transcription":
+            listening["transcription"] = value
+        elif key == "input_audio_noise_reduction":
+            listening["noise_reduction"] = value
+        elif key == "turn_detection":
+            off = value is None or value["type"] == "none"
+            listening["turn_detection"] = None if off else value
+        elif key == "max_response_output_tokens":
+            update["max_output_tokens"] = value
+        elif key == "tool_choice":
+            update["tool_choice"] = _tool_choice_in(value)
+        elif key != "client_secret":
+            update[key] = value
+    if listening or speaking:
+        update["audio"] = {"input": listening, "output": speaking}
+    return update
+
+
+def response_in(params: Json) -> Json:
+    """
+    Rewrite checked ``response.create`` parameters as GA ones.
+    """
+    result: Json = {}
+    speaking: Json = {}
+    for key, value in params.items():
+        if key == "modalities":
+            result["output_modalities"] = _modalities_in(value)
+        elif key == "voice":
+            speaking["voice"] = value
+        elif key == "output_audio_format":
+            speaking["format"] = _FORMATS_IN[value]
+        elif key in ("max_output_tokens", "max_response_output_tokens"):
+            result["max_output_tokens"] = value
+        elif key == "tool_choice":
+            result[key] = _tool_choice_in(value)
+        elif key in ("input", "input_items"):
+            result["input"] = [item_in(item) for item in value]
+        else:
+            result[key] = value
+    if speaking:
+        result["audio"] = {"output": speaking}
+    return result
+
+
+def item_in(item: Json) -> Json:
+    """
+    Rewrite a checked preview item as a GA item.
+    """
+    item = {key: value for key, value in item.items() if key != "object"}
+    if item.get("role") == "assistant":
+        item["content"] = [
+            {**part, "type": _PARTS_IN.get(part["type"], part["type"])}
+            for part in item["content"]
+        ]
+    return item
+
+
+# ---------------------------------------------------------------- to the client
+
+
+def _modalities_out(modalities: list[str]) -> list[str]:
+    return ["audio", "text"] if "audio" in modalities else ["text"]
+
+
+def _item_out(item: Json) -> Json:
+    result = {"id": item.get("id"), "object": "realtime.item", **item}
+    result.pop("phase", None)
+    if "content" in result:
+        result["content"] = [
+            {**part, "type": _PARTS_OUT.get(part["type"], part["type"])}
+            for part in result["content"]
+        ]
+    return result
+
+
+def _session_out(session: Json) -> Json:
+    listening: Json = session["audio"]["input"]
+    speaking: Json = session["audio"].get("output", {})
+    vad = listening["turn_detection"]
+    if vad is not None:
+        vad = {key: value for key, value in vad.items() if key != "idle_timeout_ms"}
+    heard: Json = {
+        "input_audio_format": _FORMATS_OUT[listening["format"]["type"]],
+        "input_audio_transcription": listening["transcription"],
+        "input_audio_noise_reduction": listening["noise_reduction"],
+        "turn_detection": vad,
+        "include": session["include"],
+        "expires_at": session["expires_at"],
+        "client_secret": None,
+    }
+    if session["type"] == "transcription":
+        return {
+            "id": session["id"],
+            "object": "realtime.transcription_session",
+            "modalities": ["audio", "text"],
+            **heard,
+        }
+    return {
+        "id": session["id"],
+        "object": "realtime.session",
+        "model": session["model"],
+        "modalities": _modalities_out(session["output_modalities"]),
+        "instructions": session["instructions"],
+        "voice": speaking["voice"],
+        "speed": speaking["speed"],
+        "output_audio_format": _FORMATS_OUT[speaking["format"]["type"]],
+        **heard,
+        "tools": session["tools"],
+        "tool_choice": session["tool_choice"],
+        "temperature": session["temperature"],
+        "max_response_output_tokens": session["max_output_tokens"],
+        "tracing": session["tracing"],
+    }
+
+
+def _response_out(response: Json) -> Json:
+    result = dict(response)
+    speaking = result.pop("audio", {}).get("output", {})
+    result["modalities"] = _modalities_out(result.pop("output_modalities"))
+    result["voice"] = speaking.get("voice")
+    result["output_audio_format"] = _FORMATS_OUT[speaking["format"]["type"]]
+    result["temperature"] = result.pop("temperature", 0.8)
+    result["output"] = [_item_out(item) for item in result["output"]]
+    usage = result.get("usage")
+    if usage is not None:
+        usage = dict(usage)
+        details = dict(usage["input_token_details"])
+        details.pop("image_tokens", None)
+        details.pop("cached_tokens_details", None)
+        usage["input_token_details"] = details
+        result["usage"] = usage
+    return result
+
+
+def event_out(event: Json, transcription: bool) -> Json | None:
+    """
+    Rewrite a GA server event for a preview client; None if preview has no such event.
+    """
+    kind: str = event["type"]
+    if kind in ("conversation.item.done", "input_audio_buffer.timeout_triggered"):
+        return None
+    result = {key: value for key, value in event.items() if key != "obfuscation"}
+    result["type"] = _EVENTS_OUT.get(kind, kind)
+    if kind in ("session.created", "session.updated"):
+        if transcription:
+            result["type"] = "transcription_" + kind
+        result["session"] = _session_out(event["session"])
+    if "response" in event:
+        result["response"] = _response_out(event["response"])
+    if "item" in event:
+        result["item"] = _item_out(event["item"])
+    if kind.startswith("response.content_part."):
+        # The copy of `part` is a habit of the GA service on Azure.
+        result.pop("content", None)
+    return result

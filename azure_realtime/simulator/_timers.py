@@ -1,0 +1,97 @@
+"""
+Things to do later on one connection, on one thread that is started on demand.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+__all__ = ["Timer", "Timers"]
+
+_logger = logging.getLogger(__name__)
+
+
+class Timer:
+    """
+    A call that may still be called off.
+    """
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self.function = function
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """
+        Call it off; harmless when it has run. Any thread.
+        """
+        self.cancelled = True
+
+
+class Timers:
+    """
+    Runs functions after a delay, one at a time, until `stop`.
+    """
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._order = itertools.count()
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def after(self, seconds: float, function: Callable[[], None]) -> Timer:
+        """
+        Run *function* on the timer thread in *seconds*. Any thread.
+        """
+        timer = Timer(function)
+        with self._change:
+            if self._stopped:
+                return timer
+            entry = (time.monotonic() + seconds, next(self._order), timer)
+            heapq.heappush(self._heap, entry)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="simulator-timers", daemon=True
+                )
+                self._thread.start()
+            self._change.notify()
+        return timer
+
+    def stop(self) -> None:
+        """
+        Call everything off and let the thread end. Any thread.
+        """
+        with self._change:
+            self._stopped = True
+            self._heap.clear()
+            self._change.notify()
+
+    def join(self, timeout: float) -> None:
+        """
+        Wait for the thread to end, after `stop`.
+        """
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._change:
+                while not self._stopped:
+                    now = time.monotonic()
+                    if self._heap and self._heap[0][0] <= now:
+                        break
+                    wait = self._heap[0][0] - now if self._heap else None
+                    self._change.wait(wait)
+                if self._stopped:
+                    return
+                timer = heapq.heappop(self._heap)[2]
+            if not timer.cancelled:
+                try:
+                    timer.function()
+                except Exception:
+                    _logger.exception("a timer of the simulator failed")

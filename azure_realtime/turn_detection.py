@@ -1,0 +1,100 @@
+"""
+How the service decides that the user's turn is over.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from ._model import Model, build
+from ._unset import UNSET, Unset
+from .enums import Eagerness
+
+
+@attrs.frozen
+class ServerVad(Model):
+    """
+    Voice activity detection by loudness: a turn ends with silence.
+
+    A field that is None is left out, and the service takes its default.
+
+    Attributes:
+        threshold: How loud speech is, 0 to 1 (default 0.5).
+        prefix_padding_ms: Audio kept from before the speech (default 300).
+        silence_duration_ms: Silence that ends a turn. Published defaults differ
+            (200 and 500): set it.
+        create_response: Answer at the end of a turn (default yes).
+        interrupt_response: Speech cuts an answer short (default yes).
+        idle_timeout_ms: Answer after this much silence, too: 5000 to 30000, GA
+            only. None is sent as null, which switches it off.
+    """
+
+    type: ClassVar[str] = "server_vad"
+
+    threshold: float | None = None
+    prefix_padding_ms: int | None = None
+    silence_duration_ms: int | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+    idle_timeout_ms: int | None | Unset = UNSET
+
+
+@attrs.frozen
+class SemanticVad(Model):
+    """
+    Voice activity detection by meaning: a turn ends when the user seems done.
+
+    Attributes:
+        eagerness: ``low`` waits up to 8 s, ``medium`` (the default, also called
+            ``auto``) 4 s, ``high`` 2 s.
+        create_response: Answer at the end of a turn (default yes).
+        interrupt_response: Speech cuts an answer short (default yes).
+    """
+
+    type: ClassVar[str] = "semantic_vad"
+
+    eagerness: Eagerness | str | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+
+
+@attrs.frozen
+class UnknownTurnDetection(Model):
+    """
+    A kind of turn detection this library does not know; `raw` is what is sent.
+    """
+
+    type: str
+    raw: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+
+
+TurnDetection = ServerVad | SemanticVad | UnknownTurnDetection
+
+_KINDS: dict[str, type[Model]] = {"server_vad": ServerVad, "semantic_vad": SemanticVad}
+
+
+def as_turn_detection(value: Any) -> TurnDetection | None:
+    """
+    Return *value* as a model; None and ``{"type": "none"}`` are no detection.
+
+    Raises:
+        ValueError: A mapping with a misspelled field or no type.
+        TypeError: None of these.
+    """
+    if value is None or isinstance(
+        value, (ServerVad, SemanticVad, UnknownTurnDetection)
+    ):
+        return value
+    if not isinstance(value, Mapping):
+        msg = f"turn_detection: expected a mapping or None, got {type(value).__name__}"
+        raise TypeError(msg)
+    kind = value.get("type")
+    if not isinstance(kind, str):
+        msg = "turn_detection needs a 'type': server_vad or semantic_vad"
+        raise ValueError(msg)
+    if kind == "none":
+        return None
+    if kind in _KINDS:
+        return build(_KINDS[kind], value, kind)  # type: ignore[return-value]
+    return UnknownTurnDetection(kind, raw=value)

@@ -1,0 +1,7 @@
+"""
+All metadata is in setup.cfg.
+"""
+
+from setuptools import setup
+
+setup()
