@@ -8,6 +8,7 @@ Audio travels as base64 text; these are the two directions of it.
 import binascii
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -42,7 +43,7 @@ def decode(text: str) -> bytes:
     return _codec()[1](text)
 
 
-def as_base64(audio: str | bytes | bytearray | memoryview) -> str:
+def as_base64(audio: Any) -> str:
     """
     Return *audio* as base64 text, whether it is that already or raw bytes.
 

@@ -8,11 +8,13 @@ reference; while it waits it holds nothing that could keep a client alive.
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Callable
 
 from ._deadline import Deadline
 from ._subscriptions import Subscription, Subscriptions
@@ -20,24 +22,84 @@ from .events import ListenerError, ServerEvent
 
 logger = logging.getLogger("azure_realtime")
 
-
-class _Job(NamedTuple):
-    event: ServerEvent
-    only: Subscription | None
+Job = Callable[[], object]
 
 
-class CallbackThread:
+class Dispatcher(ABC):
     """
-    A queue of events and the thread that delivers them.
+    Where user functions run. Jobs run one at a time, in the order they were given.
 
     Args:
-        subscriptions: Who hears them; only a weak reference is kept.
+        subscriptions: Who hears events; only a weak reference is kept.
+    """
+
+    def __init__(self, subscriptions: Subscriptions) -> None:
+        self._subscriptions = weakref.ref(subscriptions)
+
+    def post(self, event: ServerEvent, only: Subscription | None = None) -> None:
+        """
+        Have an event delivered, to everybody or to one. Any thread; never blocks.
+        """
+        self.submit(functools.partial(deliver, event, only, self._subscriptions))
+
+    def call(self, function: Job) -> None:
+        """
+        Have a user function run. Any thread; never blocks.
+        """
+        self.submit(functools.partial(_guarded, function))
+
+    @abstractmethod
+    def submit(self, job: Job) -> None:
+        """
+        Have *job* run; it does not raise.
+        """
+
+    def start(self) -> None:  # noqa: B027 - most have nothing to start
+        """
+        Begin. The thread that makes the client.
+        """
+
+    def turn(self) -> None:  # noqa: B027
+        """
+        Run what belongs on the reader thread. Reader thread, once a turn.
+        """
+
+    def detach(self) -> None:  # noqa: B027
+        """
+        Note that the reader ends. Reader thread, last.
+        """
+
+    @property
+    def is_current(self) -> bool:
+        """
+        Whether the caller is a user function that this dispatcher runs.
+        """
+        return False
+
+    def finish(self) -> None:  # noqa: B027
+        """
+        Run what is queued, then end. Any thread, also a finalizer; never blocks.
+        """
+
+    def join(self, deadline: Deadline) -> bool:  # noqa: ARG002
+        """
+        Wait for the end; return whether it has come.
+        """
+        return True
+
+
+class CallbackThread(Dispatcher):
+    """
+    A queue of jobs and the thread that runs them.
+
+    Args:
+        subscriptions: Who hears events; only a weak reference is kept.
         name: Of the thread.
     """
 
     def __init__(self, subscriptions: Subscriptions, name: str) -> None:
-        self._subscriptions = weakref.ref(subscriptions)
-        self._jobs: deque[_Job] = deque()
+        super().__init__(subscriptions)
+        self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._finishing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -48,12 +110,12 @@ class CallbackThread:
         """
         self._thread.start()
 
-    def post(self, event: ServerEvent, only: Subscription | None = None) -> None:
+    def submit(self, job: Job) -> None:
         """
-        Queue an event for everybody, or for one subscription. Any thread; never blocks.
+        Queue *job*; where the thread has ended, there is nobody left to run it.
         """
         with self._changed:
-            self._jobs.append(_Job(event, only))
+            self._jobs.append(job)
             self._changed.notify()
 
     @property
@@ -65,7 +127,7 @@ class CallbackThread:
 
     def finish(self) -> None:
         """
-        Deliver what is queued, then end. Any thread, also a finalizer; never blocks.
+        Run what is queued, then end. Any thread, also a finalizer; never blocks.
         """
         with self._changed:
             self._finishing = True
@@ -73,7 +135,7 @@ class CallbackThread:
 
     def join(self, deadline: Deadline) -> bool:
         """
-        Wait for the end; whatever has not been delivered by then never will be.
+        Wait for the end; whatever has not been run by then never will be.
 
         Any thread; returns False at once in a callback, which cannot wait for itself,
         and after the deadline while a user function still runs.
@@ -86,27 +148,30 @@ class CallbackThread:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while self._deliver_next():
+        while self._run_next():
             pass
 
-    def _deliver_next(self) -> bool:
-        # a function of its own: between two events nothing here refers to the last one
+    def _run_next(self) -> bool:
+        # a function of its own: between two jobs nothing here refers to the last one
         with self._changed:
             while not self._jobs:
                 if self._finishing:
                     return False
                 self._changed.wait()
             job = self._jobs.popleft()
-        deliver(job.event, job.only, self._subscriptions())
+        job()
         return True
 
 
 def deliver(
-    event: ServerEvent, only: Subscription | None, subscriptions: Subscriptions | None
+    event: ServerEvent,
+    only: Subscription | None,
+    registry: Callable[[], Subscriptions | None],
 ) -> None:
     """
     Call the listeners of *event*; a failing one harms nobody else.
     """
+    subscriptions = registry()
     if subscriptions is None:
         return
     for subscription in subscriptions.take(event) if only is None else [only]:
@@ -122,4 +187,11 @@ def deliver(
                 failure = ListenerError(
                     error=error, listener=subscription.listener, event=event
                 )
-                deliver(failure, None, subscriptions)
+                deliver(failure, None, registry)
+
+
+def _guarded(function: Job) -> None:
+    try:
+        function()
+    except BaseException:
+        logger.exception("The function %r raised", function)

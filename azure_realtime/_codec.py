@@ -13,9 +13,8 @@ from typing import Any, NoReturn
 
 from ._converter import converter, read_event
 from ._dialects import dialect_for, ga_command
-from ._model import build
-from ._names import near_command
 from ._session_shape import merge
+from ._strict import build, kind_of
 from .events import (
     CLIENT_EVENTS,
     SERVER_EVENTS,
@@ -58,7 +57,8 @@ class Codec:
         if isinstance(event, InputAudioBufferAppend):
             return _append(event)
         if isinstance(event, RawCommand):
-            return _dumps(event.message)
+            named = {"event_id": event.event_id} if event.event_id else {}
+            return _dumps({**event.message, **named})
         wire = self._dialect.to_wire(converter().unstructure(event))
         return _dumps(_with_extra(event, wire))
 
@@ -106,15 +106,9 @@ class Codec:
             msg = f"expected a command or a mapping, got {type(message).__name__}"
             raise TypeError(msg)
         message = ga_command(message)
-        kind = message.get("type")
-        if not isinstance(kind, str):
-            msg = "a command needs a 'type', such as 'response.create'"
-            raise ValueError(msg)  # noqa: TRY004  # the mapping is at fault
+        kind = kind_of(message, CLIENT_EVENTS, "a command")
         if kind in CLIENT_EVENTS:
             return build(CLIENT_EVENTS[kind], message, f"command {kind!r}")
-        if guess := near_command(kind):
-            msg = f"no command has the type {kind!r}. Did you mean {guess!r}?"
-            raise ValueError(msg)
         event_id = message.get("event_id")
         return RawCommand(type=kind, event_id=event_id, message=message)
 

@@ -4,51 +4,62 @@ What a client can say: one method for each command of the wire.
 
 from __future__ import annotations
 
-from abc import abstractmethod
+import uuid
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
-from ._codec import Codec
+import attrs
+
+from ._acks import ANSWERS
+from ._core import Core
 from ._deadline import Deadline
+from ._futures import CommandFuture
+from ._input_audio import InputAudio
 from ._pcm import audio_bytes
+from ._response_gate import WhenBusy
+from ._unset import overlaid
 from .events import (
     ClientEvent,
     ConversationItemCreate,
     ConversationItemDelete,
+    ConversationItemDeleted,
     ConversationItemRetrieve,
     ConversationItemTruncate,
+    ConversationItemTruncated,
     InputAudioBufferAppend,
     InputAudioBufferClear,
+    InputAudioBufferCleared,
     InputAudioBufferCommit,
-    ResponseCancel,
+    InputAudioBufferCommitted,
     ResponseCreate,
     SessionUpdate,
 )
 from .items import Item, as_item
-from .responses import ResponseConfig, as_response_config
-from .session import SessionConfig, as_session_config
+from .responses import Response, ResponseConfig, as_response_config
+from .session import Session, SessionConfig, as_session_config
 
-_CHUNK = 192 << 10  # bytes of audio in one append: no pong waits long behind it
+_ROOM = 10.0  # seconds a command waits for room in the send queue
 
 
 class Commands:
     """
-    The commands. Any thread may call them, also a listener; none waits for an answer.
+    The commands. Any thread may call them, also a listener.
+
+    None waits for an answer. Those that the service acknowledges return a future, which
+    you may ignore: it completes with the answer, or fails with `ServerError`,
+    `ResponseError` or `ConnectionClosed`. All raise `QueueFull` where the network does
+    not carry what is queued already, and after the end the reason of the end.
     """
 
-    _codec: Codec
-
-    @abstractmethod
-    def _send(self, event: ClientEvent, deadline: Deadline | None = None) -> None:
-        """
-        Encode and queue a command.
-        """
+    _core: Core
+    _input: InputAudio
 
     def update_session(
         self,
         config: SessionConfig | Mapping[str, Any] | None = None,
         **fields: Any,
-    ) -> None:
+    ) -> Future[Session]:
         """
         Change the session; what is left out stays as it is.
 
@@ -59,8 +70,8 @@ class Commands:
         """
         merged = as_session_config(config or {})
         if fields:
-            merged = merged.merged(as_session_config(fields))
-        self._send(SessionUpdate(session=merged))
+            merged = overlaid(merged, as_session_config(fields))
+        return self._command(SessionUpdate(session=merged))
 
     def append_audio(self, audio: Any, timeout: float | None = 10.0) -> None:
         """
@@ -78,54 +89,68 @@ class Commands:
         """
         data = audio_bytes(audio)
         deadline = Deadline(timeout)
-        for start in range(0, len(data), _CHUNK):
-            chunk = data[start : start + _CHUNK]
-            self._send(InputAudioBufferAppend(audio=chunk), deadline)
+        with self._input.lock:
+            for piece in self._input.pieces(data):
+                append = InputAudioBufferAppend(audio=piece)
+                self._core.queue(self._core.identified(append), deadline)
 
-    def commit_audio(self) -> None:
+    def commit_audio(self) -> Future[InputAudioBufferCommitted]:
         """
         Make a user message of the buffered audio; under VAD the service does so itself.
-        """
-        self._send(InputAudioBufferCommit())
 
-    def clear_audio_buffer(self) -> None:
+        Raises:
+            ValueError: Less than 100 ms were appended since the last commit or clear.
+        """
+        with self._input.lock:
+            self._core.check_process()
+            self._input.commit()
+            return self._command(InputAudioBufferCommit())
+
+    def clear_audio_buffer(self) -> Future[InputAudioBufferCleared]:
         """
         Forget the buffered audio.
         """
-        self._send(InputAudioBufferClear())
+        with self._input.lock:
+            self._input.clear()
+            return self._command(InputAudioBufferClear())
 
     def create_conversation_item(
         self, item: Item | Mapping[str, Any], previous_item_id: str | None = None
-    ) -> None:
+    ) -> Future[Item]:
         """
         Add an item to the conversation.
 
+        While a response runs the service adds it, and answers, after its end.
+
         Args:
-            item: A `MessageItem` or another item, or a mapping of its shape.
+            item: A `MessageItem` or another item, or a mapping of its shape. Without an
+                ``id`` it gets one here, so that you know it at once.
             previous_item_id: Where: after this one; ``"root"`` is the very beginning;
                 None is the end.
         """
-        self._send(
-            ConversationItemCreate(
-                item=as_item(item), previous_item_id=previous_item_id
-            )
+        item = as_item(item)
+        if getattr(item, "id", None) is None and hasattr(item, "id"):
+            named: Any = item
+            item = attrs.evolve(named, id=f"item_{uuid.uuid4().hex[:20]}")
+        return self._command(
+            ConversationItemCreate(item=item, previous_item_id=previous_item_id)
         )
 
-    def retrieve_item(self, item_id: str) -> None:
+    def retrieve_item(self, item_id: str) -> Future[Item]:
         """
-        Ask for an item; it comes as ``conversation.item.retrieved``.
+        Ask for an item as the service has it, its audio included.
         """
-        self._send(ConversationItemRetrieve(item_id=item_id))
+        return self._command(ConversationItemRetrieve(item_id=item_id))
 
-    def delete_item(self, item_id: str) -> None:
+    def delete_item(self, item_id: str) -> Future[ConversationItemDeleted]:
         """
         Delete an item from the conversation.
         """
-        self._send(ConversationItemDelete(item_id=item_id))
+        return self._command(ConversationItemDelete(item_id=item_id))
 
     def truncate_item(
         self, item_id: str, content_index: int, audio_end_ms: int
-    ) -> None:
+    ) -> Future[ConversationItemTruncated]:
         """
         Make the model forget what the user has not heard of an answer.
 
@@ -134,7 +159,7 @@ class Commands:
             content_index: Which content part; audio is 0.
             audio_end_ms: How many milliseconds were heard.
         """
-        self._send(
+        return self._command(
             ConversationItemTruncate(
                 item_id=item_id,
                 content_index=content_index,
@@ -143,32 +168,55 @@ class Commands:
         )
 
     def create_response(
-        self, config: ResponseConfig | Mapping[str, Any] | None = None, **fields: Any
-    ) -> None:
+        self,
+        config: ResponseConfig | Mapping[str, Any] | None = None,
+        *,
+        when_busy: WhenBusy = "wait",
+        **fields: Any,
+    ) -> Future[Response]:
         """
         Ask the model to answer; under VAD the service does so by itself.
 
+        Cancelling the future stops the response.
+
         Args:
             config: A `ResponseConfig`, or a mapping in its flat shape or the service's.
+            when_busy: What to do while the conversation's last response is not done:
+                ``"wait"`` for its end (those who wait for the same share one response),
+                ``"cancel"`` it, or fail with an ``"error"``.
             fields: Fields of `ResponseConfig`, instead of or on top of *config*.
+
+        Returns:
+            The response when it is done. The future fails with `ResponseFailed`,
+            `ResponseIncomplete` or `ResponseCancelled` if it is not completed.
         """
+        if when_busy not in ("wait", "cancel", "error"):
+            raise ValueError(
+                f"when_busy must be 'wait', 'cancel' or 'error', not {when_busy!r}"
+            )
         response = None
         if config or fields:
             response = as_response_config(config or {})
             if fields:
-                response = response.merged(as_response_config(fields))
-        self._send(ResponseCreate(response=response))
+                response = overlaid(response, as_response_config(fields))
+        return self._ask(ResponseCreate(response=response), when_busy)
 
-    def cancel_response(self, response_id: str | None = None) -> None:
+    def cancel_response(self, response_id: str | None = None) -> bool:
         """
-        Stop the answer that is being made.
+        Stop an answer that is being made.
 
         Args:
             response_id: Which; None is the conversation's own.
-        """
-        self._send(ResponseCancel(response_id=response_id))
 
-    def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+        Returns:
+            False if nothing is active; nothing is sent then.
+        """
+        self._core.check_process()
+        asked, commands = self._core.gate.cancel(response_id)
+        self._core.follow_up(commands)
+        return asked
+
+    def send(self, event: ClientEvent | Mapping[str, Any]) -> Future[Any] | None:
         """
         Send any command.
 
@@ -177,10 +225,54 @@ class Commands:
                 One of a known type is checked and put into the words of the protocol in
                 use; one of an unknown type is sent as it is.
 
+        Returns:
+            The future that the method for this command returns; None where the service
+            does not acknowledge it.
+
         Raises:
             ValueError: A misspelled type or field.
         """
-        command = (
-            event if isinstance(event, ClientEvent) else self._codec.command(event)
-        )
-        self._send(command)
+        command = self._core.codec.command(event)
+        if isinstance(command, ResponseCreate):
+            return self._ask(command, "wait")
+        if command.type in ANSWERS:
+            return self._command(command)
+        self._core.queue(self._core.identified(command), Deadline(_ROOM))
+        return None
+
+    def _command(self, command: ClientEvent) -> CommandFuture[Any]:
+        core = self._core
+        command = core.identified(command)
+        event_id = command.event_id or ""
+
+        def withdraw() -> None:
+            core.acks.forget(event_id)
+            core.outbox.withdraw(event_id)
+
+        future = core.future(withdraw)
+        core.acks.expect(command, future)
+        try:
+            core.queue(command, Deadline(_ROOM))
+        except BaseException:
+            core.acks.forget(event_id)
+            raise
+        return future
+
+    def _ask(
+        self, command: ResponseCreate, when_busy: WhenBusy
+    ) -> CommandFuture[Response]:
+        core = self._core
+        core.check_process()
+        command = attrs.evolve(command, event_id=core.identified(command).event_id)
+        core.codec.encode(command)  # a mistake is told here, not when its turn comes
+
+        def withdraw() -> None:
+            commands, event_id = core.gate.abandon(future)
+            if event_id is not None and core.outbox.withdraw(event_id):
+                commands += core.gate.withdrawn(event_id)
+            core.follow_up(commands)
+
+        future: CommandFuture[Response] = core.future(withdraw)
+        for following in core.gate.ask(command, future, when_busy):
+            core.queue(core.identified(following), None)
+        return future

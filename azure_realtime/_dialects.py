@@ -18,8 +18,17 @@ from typing import Any
 import attrs
 
 from ._names import RENAMED
-from ._session_shape import RESPONSE_PATHS, SESSION_PATHS, Path, flatten, nest
-from ._session_shape import flat_tool_choice
+from ._session_shape import (
+    ABSENT,
+    RESPONSE_PATHS,
+    SESSION_PATHS,
+    Path,
+    at,
+    flat_tool_choice,
+    flatten,
+    nest,
+    removed,
+)
 from .errors import ProtocolWarning
 
 Message = dict[str, Any]
@@ -105,6 +114,7 @@ _PREVIEW_LACKS: Lacks = {
 }
 
 _PREVIEW_REFUSES: Mapping[str, str] = {
+    "custom voice": "voices of your own need the GA protocol",
     "mcp": "MCP tools need the GA protocol",
     "mcp_list_tools": "MCP items need the GA protocol",
     "mcp_call": "MCP items need the GA protocol",
@@ -124,15 +134,15 @@ def _without(message: Mapping[str, Any], lacks: Lacks, protocol: str) -> Message
     """
     kept = dict(message)
     for path, refusal in lacks.items():
-        value = _at(kept, path)
-        if value is _ABSENT:
+        value = at(kept, path)
+        if value is ABSENT:
             continue
         if value is not None:
             if refusal:
                 msg = f"{'.'.join(path)}: {refusal}"
                 raise ValueError(msg)
             _warn_once(protocol, path)
-        kept = _removed(kept, path)
+        kept = removed(kept, path)
     return kept
 
 
@@ -148,24 +158,6 @@ def _warn_once(protocol: str, path: Path) -> None:
     )
 
 
-_ABSENT: Any = object()
-
-
-def _at(message: Any, path: Path) -> Any:
-    for key in path:
-        if not isinstance(message, Mapping) or key not in message:
-            return _ABSENT
-        message = message[key]
-    return message
-
-
-def _removed(message: Mapping[str, Any], path: Path) -> Message:
-    key, *rest = path
-    if not rest:
-        return {k: v for k, v in message.items() if k != key}
-    return {**message, key: _removed(message[key], tuple(rest))}
-
-
 def _refuse(thing: Any) -> None:
     """
     Refuse a tool, item or part of a type that preview lacks.
@@ -174,9 +166,6 @@ def _refuse(thing: Any) -> None:
     if isinstance(kind, str) and kind in _PREVIEW_REFUSES:
         msg = f"{kind}: {_PREVIEW_REFUSES[kind]}"
         raise ValueError(msg)
-
-
-# -- GA --------------------------------------------------------------------------
 
 
 def _ga_to_wire(message: Mapping[str, Any]) -> Message:
@@ -207,7 +196,7 @@ def _preview_to_wire(message: Mapping[str, Any]) -> Message:
     return wire
 
 
-def _preview_2024_10_01_to_wire(message: Mapping[str, Any]) -> Message:
+def _first_preview_to_wire(message: Mapping[str, Any]) -> Message:
     wire = _preview_to_wire(message)
     if wire.get("type") == "transcription_session.update":
         msg = "transcription sessions need api_version 2025-04-01-preview, or GA"
@@ -225,8 +214,7 @@ def _config_out(flat: Message) -> Message:
     if flat.get("modalities") == ["audio"]:  # preview has no audio without its text
         flat["modalities"] = ["audio", "text"]
     if isinstance(flat.get("voice"), Mapping):
-        msg = "voice: custom voices need the GA protocol"
-        raise ValueError(msg)
+        _refuse({"type": "custom voice"})
     for tool in flat.get("tools") or ():
         _refuse(tool)
     choice = flat.get("tool_choice")
@@ -358,4 +346,4 @@ def _part_in(part: Any) -> Any:
 
 GA = Dialect("ga", _ga_to_wire, _ga_from_wire)
 PREVIEW = Dialect("preview", _preview_to_wire, _preview_from_wire)
-PREVIEW_2024_10_01 = Dialect("preview", _preview_2024_10_01_to_wire, _preview_from_wire)
+PREVIEW_2024_10_01 = Dialect("preview", _first_preview_to_wire, _preview_from_wire)

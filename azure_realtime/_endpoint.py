@@ -23,7 +23,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 import attrs
 
 _SCHEMES = {"wss": "wss", "https": "wss", "ws": "ws", "http": "ws"}
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 _API_PATH = re.compile(
     r"(?P<prefix>.*?)(?P<api>/openai/v1|/openai|/v1)(?P<rest>/realtime)?$", re.I
@@ -32,7 +34,18 @@ _DEPLOYMENT_PATH = re.compile(
     r"(?P<prefix>.*?)/openai/deployments/(?P<name>[^/]+)(/.*)?$", re.I
 )
 _PROJECT_PATH = re.compile(r"/api/projects(/.*)?$", re.I)
-_SECRET_KEYS = {"api-key", "api_key", "subscription-key", "access_token", "token"}
+_SECRET_KEYS = {
+    "access_token",
+    "api-key",
+    "api_key",
+    "authorization",
+    "ocp-apim-subscription-key",
+    "subscription-key",
+    "token",
+}
+_NEVER_PLAIN = re.compile(
+    r"(^|\.)((azure|microsoft)\.(com|us|cn)|azure-api\.net|openai\.com)$"
+)
 
 
 @attrs.frozen
@@ -90,7 +103,7 @@ def resolve_endpoint(
     if len(names) > 1:
         raise ValueError(
             f"deployment={deployment!r}, but host_name names "
-            f"{max(names - {deployment})!r}: give one of the two"
+            f"{max(names - {deployment.strip()})!r}: give one of the two"
         )
     if not names and not transcription and "call_id" not in query:
         raise ValueError(
@@ -103,7 +116,7 @@ def resolve_endpoint(
         query["model" if version is None else "deployment"] = names.pop()
     if version is not None:
         query["api-version"] = version
-    target = quote(path, safe="/%:@!$&'()*+,;=~") + (
+    target = quote(path, safe="/:@!$&'()*+,;=~") + (
         "?" + urlencode(query, quote_via=quote, safe="") if query else ""
     )
     return Endpoint(secure, host, port, target, version)
@@ -116,8 +129,11 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
             "host_name is empty: give your resource's address, "
             "such as 'my-resource.openai.azure.com'"
         )
-    bare = "://" not in text
-    parts = urlsplit("wss://" + text.lstrip("/") if bare else text)
+    bare = _SCHEME.match(text) is None
+    try:
+        parts = urlsplit("wss://" + text.lstrip("/") if bare else text)
+    except ValueError as error:
+        raise ValueError(f"host_name is no address: {error}") from None
     if parts.scheme.lower() not in _SCHEMES:
         raise ValueError(
             f"host_name has the scheme {parts.scheme!r}: use https://, wss://, "
@@ -158,7 +174,7 @@ def _check_host(host: str, *, bare: bool, secure: bool) -> None:
             f"host_name {host!r} is a regional address, which serves no realtime API: "
             "use the one with your resource's name, '<resource>.openai.azure.com'"
         )
-    if not secure and re.search(r"\.(azure|microsoft)\.(com|us|cn)$", host):
+    if not secure and _NEVER_PLAIN.search(host):
         raise ValueError(
             f"host_name would send your credential to {host} unencrypted: "
             "use https:// or wss://"
@@ -167,6 +183,8 @@ def _check_host(host: str, *, bare: bool, secure: bool) -> None:
 
 def _version(api_version: str | None, query: dict[str, str]) -> str | None:
     pasted = query.pop("api-version", None)
+    if pasted and pasted.lower() == "v1":
+        pasted = None  # in words what GA is without any
     if api_version is not None and not isinstance(api_version, str):
         raise TypeError(
             f"api_version must be text or None, not {type(api_version).__name__}"

@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from ._core import Core
 from ._names import KNOWN_EVENT_NAMES
-from ._reader import Core
 from ._subscriptions import ANY, Listener, Subscription, Subscriptions, key_for
 from .errors import ProtocolWarning
 from .events import ServerEvent
@@ -87,7 +87,7 @@ class Listening:
         self._doubt(key)
         subscription = Subscription(key, listener, once)
         for missed in self._subscriptions.add(subscription):
-            self._core.callbacks.post(missed, subscription)
+            self._core.dispatcher.post(missed, subscription)
         return listener
 
     def _doubt(self, key: str) -> None:

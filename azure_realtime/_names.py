@@ -8,7 +8,7 @@ subscription on either protocol: everything inside speaks the GA names.
 from collections.abc import Mapping
 
 from ._spelling import closest
-from .events import CLIENT_EVENTS, SERVER_EVENTS
+from .events import SERVER_EVENTS
 
 #: Preview name -> GA name, where they differ.
 RENAMED: Mapping[str, str] = {
@@ -48,10 +48,3 @@ def did_you_mean(name: str) -> str | None:
     Return the event name that *name* was probably meant to be, if any is near.
     """
     return closest(name, KNOWN_EVENT_NAMES - {"*"})
-
-
-def near_command(name: str) -> str | None:
-    """
-    Return the command that *name* was probably meant to be, if any is near.
-    """
-    return closest(name, [*CLIENT_EVENTS, "transcription_session.update"])

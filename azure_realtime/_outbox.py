@@ -54,9 +54,13 @@ class Outbox:
         self._waker.setblocking(False)
         self._alarm.setblocking(False)
 
-    def put(self, entry: Entry, deadline: Deadline) -> None:
+    def put(self, entry: Entry, deadline: Deadline | None) -> None:
         """
-        Queue a message. Any thread but the reader.
+        Queue a message. Any thread.
+
+        Args:
+            entry: The message.
+            deadline: Until when to wait for room; None takes room that is not there.
 
         Raises:
             QueueFull: There was no room until the deadline.
@@ -64,11 +68,7 @@ class Outbox:
         """
         size = len(entry.text)
         with self._changed:
-            while (
-                self._error is None
-                and self._bytes
-                and (self._bytes + size > self._max_bytes)
-            ):
+            while deadline is not None and self._has_no_room(size):
                 if deadline.passed:
                     raise QueueFull(
                         f"{self._bytes} bytes wait to be sent and the network does not "
@@ -82,17 +82,24 @@ class Outbox:
             self._bytes += size
             self._wake()
 
-    def take(self) -> str | None:
+    def _has_no_room(self, size: int) -> bool:
+        return (
+            self._error is None
+            and self._bytes > 0
+            and self._bytes + size > self._max_bytes
+        )
+
+    def take(self) -> Entry | None:
         """
         Return the next message, or None when there is none to send. Reader thread.
         """
         with self._changed:
             if self._held or not self._entries:
                 return None
-            text = self._entries.popleft().text
-            self._bytes -= len(text)
+            entry = self._entries.popleft()
+            self._bytes -= len(entry.text)
             self._changed.notify_all()
-            return text
+            return entry
 
     def withdraw(self, event_id: str) -> bool:
         """

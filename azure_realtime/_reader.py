@@ -23,15 +23,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-import attrs
-
-from ._callbacks import CallbackThread
-from ._codec import Codec
+from ._core import Core
 from ._deadline import Deadline
 from ._dial import Interrupted, Patience
-from ._outbox import Outbox
-from ._state import ModelStatus
-from ._waiters import Waiters
 from ._wire import Wire
 from .enums import WebSocketState
 from .errors import (
@@ -53,29 +47,6 @@ Connect = Callable[[Patience], Wire]
 """Opens the connection; runs on the reader thread."""
 
 
-@attrs.define(eq=False)
-class Core:
-    """
-    What the two threads and the callers share.
-    """
-
-    codec: Codec
-    outbox: Outbox
-    waiters: Waiters
-    status: ModelStatus
-    callbacks: CallbackThread
-
-    def emit(self, *events: ServerEvent | None) -> None:
-        """
-        Complete the waits for the events, then queue them for callbacks. Any thread.
-        """
-        happened = [event for event in events if event is not None]
-        for event in happened:
-            self.waiters.offer(event)
-        for event in happened:
-            self.callbacks.post(event)
-
-
 class Reader:
     """
     The thread, and what others may ask of it.
@@ -88,7 +59,6 @@ class Reader:
 
     Attributes:
         ready: Completes when the session is configured; fails when it cannot be.
-        session: The session as the service last reported it.
     """
 
     def __init__(
@@ -111,10 +81,11 @@ class Reader:
         self._ready_by = Deadline(options.connect_timeout)
         self._session_seen = False
         self.ready: Future[Any] = Future()
-        self.session: Any = None
         self.initialized = False
         self.state = WebSocketState.CONNECTING
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        core.is_reader = lambda: threading.current_thread() is self._thread
+        core.elsewhere = lambda: os.getpid() != self._pid
 
     # What others may ask.
 
@@ -219,6 +190,7 @@ class Reader:
                         selector.modify(wire, interest)
                     selector.select(0 if wire.unread else self._until_next_timer(wire))
                     self._core.outbox.hush()
+                    self._core.dispatcher.turn()
                     for data in wire.read():
                         self._receive(data)
                 except ConnectionClosed as closed:
@@ -234,10 +206,11 @@ class Reader:
             wire.write()
             if not wire.idle or self._goodbye is not None:
                 return
-            text = self._core.outbox.take()
-            if text is None:
+            entry = self._core.outbox.take()
+            if entry is None:
                 break
-            wire.send(text)
+            self._core.sent(entry.event_id)
+            wire.send(entry.text)
         closing = self._closing
         if closing is not None and wire.idle and not self._core.outbox.waiting:
             wire.send_close()
@@ -311,23 +284,21 @@ class Reader:
         return error
 
     def _receive(self, data: bytes) -> None:
+        events = self._core.codec.decode(data)
         happened: list[ServerEvent | None] = []
-        for event in self._core.codec.decode(data):
-            happened.append(event)
-            happened.append(self._core.status.observe(event))
-            happened.append(self._settle(event))
+        for event in events:
+            happened += [event, self._core.follow(event), self._configure(event)]
+        for event in events:
+            self._core.settle(event)
         self._core.emit(*happened)
         if self.initialized and not self.ready.done():
-            self.ready.set_result(self.session)
+            self.ready.set_result(None)
 
-    def _settle(self, event: ServerEvent) -> ServerEvent | None:
+    def _configure(self, event: ServerEvent) -> ServerEvent | None:
         """
         Follow the session; return the `Init` that follows the first configuration.
         """
-        name = event.type
-        if name in ("session.created", "session.updated"):
-            self._session_seen = True
-            self.session = event.session  # type: ignore[attr-defined]
+        self._session_seen |= event.type == "session.created"
         if isinstance(event, SessionUpdated) and not self.initialized:
             self.initialized = True
             self._core.outbox.release()
@@ -355,9 +326,9 @@ class Reader:
         if not self.ready.done():
             self.ready.set_exception(fresh(error))
         self._core.outbox.close(error)
-        self._core.emit(self._core.status.lost(), _farewell(error, by_us=closed))
-        self._core.waiters.close(error)
         self.initialized = False
+        self._core.end(error, _farewell(error, by_us=closed))
+        self._core.dispatcher.detach()
         logger.debug("disconnected: %s", error)
         _alive.discard(self)
         if closed:

@@ -14,6 +14,9 @@ from typing import Any
 
 Path = tuple[str, ...]
 
+#: What `at` finds where there is nothing.
+ABSENT: Any = object()
+
 SESSION_PATHS: Mapping[str, Path] = {
     "modalities": ("output_modalities",),
     "input_audio_format": ("audio", "input", "format"),
@@ -72,12 +75,12 @@ def flatten(
     }
     for name, path in paths.items():
         value = _take(flat, path)
-        if value is _MISSING:
-            value = flat.get(name, _MISSING)
+        if value is ABSENT:
+            value = flat.get(name, ABSENT)
         elif strict and name in flat:
             msg = f"{name!r} and {'.'.join(path)!r} are the same field: give one"
             raise ValueError(msg)
-        if value is not _MISSING:
+        if value is not ABSENT:
             flat[name] = _flat_value(name, value)
     _drop_empty(flat, "audio")
     return flat
@@ -93,6 +96,57 @@ def merge(into: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(old, Mapping) and isinstance(value, Mapping)
         merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
     return merged
+
+
+def misshapen(nested: Mapping[str, Any]) -> list[str]:
+    """
+    Return the levels of ``audio`` that should be objects and are not.
+    """
+    levels = sorted(
+        {path[:depth] for path in SESSION_PATHS.values() for depth in (1, 2)}
+    )
+    found = ((path, at(nested, path)) for path in levels if path[0] == "audio")
+    return [
+        ".".join(path)
+        for path, value in found
+        if value is not ABSENT and value is not None and not isinstance(value, Mapping)
+    ]
+
+
+def at(message: Any, path: Path) -> Any:
+    """
+    Return what is at *path* in nested mappings, or `ABSENT`.
+    """
+    for key in path:
+        if not isinstance(message, Mapping) or key not in message:
+            return ABSENT
+        message = message[key]
+    return message
+
+
+def removed(message: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """
+    Return *message* without what is at *path*.
+    """
+    key, *rest = path
+    if not rest:
+        return {k: v for k, v in message.items() if k != key}
+    return {**message, key: removed(message[key], tuple(rest))}
+
+
+def leaves(flat: Mapping[str, Any]) -> list[str]:
+    """
+    Return the names in a flattened mapping; what is left of ``audio``, in full.
+    """
+    names = []
+    for key, value in flat.items():
+        if key != "audio" or not isinstance(value, Mapping):
+            names.append(key)
+            continue
+        for side, inner in value.items():
+            deeper = inner if isinstance(inner, Mapping) else ()
+            names += [f"audio.{side}.{leaf}" for leaf in deeper] or [f"audio.{side}"]
+    return names
 
 
 def nested_format(value: Any) -> Any:
@@ -139,9 +193,6 @@ def flat_tool_choice(value: Any) -> Any:
     return value
 
 
-_MISSING: Any = object()
-
-
 def _nested_value(name: str, value: Any) -> Any:
     if name.endswith("_format"):
         return nested_format(value)
@@ -168,8 +219,8 @@ def _take(nested: dict[str, Any], path: Path) -> Any:
     for key in parents:
         inner = inner.get(key)
         if not isinstance(inner, dict):
-            return _MISSING
-    return inner.pop(last, _MISSING)
+            return ABSENT
+    return inner.pop(last, ABSENT)
 
 
 def _thawed(value: Any) -> Any:

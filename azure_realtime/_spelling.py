@@ -6,17 +6,25 @@ import difflib
 from collections.abc import Collection, Iterable
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
+def closest(word: str, known: Iterable[str], *, near: float = 0.75) -> str | None:
     """
     Return the known name that *word* was probably meant to be, if any is near.
+
+    Args:
+        word: What was written.
+        known: The names there are.
+        near: How alike, from 0 to 1. Where the answer leads to a refusal, 0.9: the
+            names of tomorrow often resemble those of today.
     """
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.75)
-    return near[0] if near else None
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=near)
+    return found[0] if found else None
 
 
-def refuse_unknown(what: str, names: Iterable[str], known: Collection[str]) -> None:
+def refuse_unknown(
+    what: str, names: Iterable[str], known: Collection[str], remedy: str = ""
+) -> None:
     """
-    Refuse names we do not know: a mistyped field would be ignored in silence.
+    Refuse names we do not know.
 
     Raises:
         ValueError: For the first of *names* that is not in *known*.
@@ -24,7 +32,7 @@ def refuse_unknown(what: str, names: Iterable[str], known: Collection[str]) -> N
     for name in names:
         if name in known:
             continue
-        guess = closest(name, known)
+        guess = closest(str(name), known)
         meant = f" Did you mean {guess!r}?" if guess else ""
-        msg = f"{what} has no field {name!r}.{meant}"
+        msg = f"{what} has no field {name!r}.{meant}{remedy}"
         raise ValueError(msg)

@@ -5,7 +5,11 @@ The value of a field nobody set, which is not the same as ``None``.
 ``turn_detection`` out keeps what the service has. Both must be sayable.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import attrs
+
+C = TypeVar("C", bound=Any)
 
 
 class Unset:
@@ -15,7 +19,7 @@ class Unset:
 
     __slots__ = ()
 
-    def __new__(cls) -> "Unset":
+    def __new__(cls) -> "Unset":  # noqa: PYI034  # there is only the one
         return UNSET
 
     def __bool__(self) -> bool:
@@ -35,3 +39,16 @@ class Unset:
 
 
 UNSET: Final[Unset] = object.__new__(Unset)
+
+
+def overlaid(base: C, changes: C) -> C:
+    """
+    Return *base* with every field that *changes* sets; their ``extra`` joined.
+    """
+    fields = {
+        field.name: getattr(changes, field.name)
+        for field in attrs.fields(type(changes))
+        if getattr(changes, field.name) is not UNSET
+    }
+    fields["extra"] = {**base.extra, **changes.extra}
+    return attrs.evolve(base, **fields)

@@ -1,110 +1,162 @@
 """
-Who waits for which event.
+Who pulls events instead of being called.
 
-The reader thread offers every event here before it is queued for callbacks, so that a
-callback may wait for an event that is still behind it in the queue.
+The reader thread puts every event here before it is queued for callbacks, so that a
+callback may wait for an event that is still behind it in the queue. Each wait is a
+mailbox; what a user wants of an event (``where=...``) is asked on the waiting thread.
 """
 
 from __future__ import annotations
 
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
-from .errors import fresh
-from .events import Event
+from ._deadline import Deadline
+from ._subscriptions import ANY, STICKY, keys_of
+from .errors import RealtimeError, SlowConsumer, fresh
+from .events import ServerEvent
+
+MAX_EVENTS = 100_000
+MAX_BYTES = 64 << 20  # of base64 audio, the only large thing an event holds
+
+Where = Callable[[Any], Any]
 
 
-class Waiter:
+class Mailbox:
     """
-    One wait: the first event that *matches* completes the future.
+    The events that came for one wait and were not looked at yet.
 
-    Args:
-        matches: Called on the reader thread, without any lock; what it raises fails
-            the wait. It may return an exception, which fails the wait as well.
-        names: Wire types to look at; None looks at all.
+    It is bounded; what does not fit is not dropped in silence: after what came before,
+    `get` raises.
     """
 
-    __slots__ = ("future", "matches", "names")
+    def __init__(self, keys: frozenset[str]) -> None:
+        self._keys = keys
+        self._events: deque[ServerEvent] = deque()
+        self._bytes = 0
+        self._error: RealtimeError | None = None
+        self._changed = threading.Condition()
 
-    def __init__(
-        self,
-        matches: Callable[[Any], bool | BaseException],
-        names: frozenset[str] | None = None,
-    ) -> None:
-        self.matches = matches
-        self.names = names
-        self.future: Future[Any] = Future()
-
-    def offer(self, event: Event) -> bool:
+    def put(self, event: ServerEvent) -> None:
         """
-        Complete the wait if it is for *event*. Reader thread.
+        Keep *event* if it is wanted. Reader thread; never blocks.
         """
-        if self.names is not None and event.type not in self.names:
-            return False
-        try:
-            verdict = self.matches(event)
-        except Exception as error:
-            verdict = error
-        if not verdict:
-            return False
-        if self.future.set_running_or_notify_cancel():
-            if isinstance(verdict, BaseException):
-                self.future.set_exception(verdict)
+        if ANY not in self._keys and self._keys.isdisjoint(keys_of(event)):
+            return
+        size = _size(event)
+        with self._changed:
+            if self._error is not None:
+                return
+            if len(self._events) >= MAX_EVENTS or self._bytes + size > MAX_BYTES:
+                self._error = SlowConsumer(
+                    f"{len(self._events)} events wait and nobody takes them"
+                )
             else:
-                self.future.set_result(event)
-        return True
+                self._events.append(event)
+                self._bytes += size
+            self._changed.notify_all()
+
+    def end(self, error: RealtimeError) -> None:
+        """
+        Say that nothing more comes, and why. Reader thread.
+        """
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()
+
+    def get(self, deadline: Deadline, where: Where | None = None) -> ServerEvent:
+        """
+        Return the next event that *where* accepts; what it refuses is gone.
+
+        Any thread but the reader.
+
+        Raises:
+            TimeoutError: None came until the deadline.
+            RealtimeError: Nothing more comes; this is why.
+        """
+        while True:
+            event = self._next(deadline)
+            if where is None or where(event):
+                return event
+
+    def _next(self, deadline: Deadline) -> ServerEvent:
+        with self._changed:
+            while not self._events:
+                if self._error is not None:
+                    raise fresh(self._error)
+                if deadline.passed:
+                    names = ", ".join(sorted(self._keys))
+                    raise TimeoutError(f"no {names} came in time")
+                self._changed.wait(deadline.remaining())
+            event = self._events.popleft()
+            self._bytes -= _size(event)
+            return event
 
 
 class Waiters:
     """
-    The registry of waits.
+    The mailboxes. They are held weakly: one that nobody looks into is gone.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._waiters: list[Waiter] = []
-        self._error: BaseException | None = None
+        self._boxes: weakref.WeakSet[Mailbox] = weakref.WeakSet()
+        self._latest: dict[str, ServerEvent] = {}
+        self._error: RealtimeError | None = None
 
-    def add(self, waiter: Waiter) -> None:
+    def open(self, keys: frozenset[str]) -> Mailbox:
         """
-        Register a wait. Any thread; after the end it fails at once.
+        Return a mailbox that gets what comes from now on. Any thread.
+
+        What is a state as much as a moment (`STICKY`) is in it already.
         """
+        box = Mailbox(keys)
         with self._lock:
+            known = [e for e in self._latest.values() if keys & set(keys_of(e))]
             error = self._error
             if error is None:
-                self._waiters.append(waiter)
-        if error is not None and waiter.future.set_running_or_notify_cancel():
-            waiter.future.set_exception(fresh(error))
+                self._boxes.add(box)
+        for event in known:
+            box.put(event)
+        if error is not None:
+            box.end(error)
+        return box
 
-    def discard(self, waiter: Waiter) -> None:
+    def close(self, box: Mailbox) -> None:
         """
-        Forget a wait that nobody waits for any more. Any thread.
+        Put nothing more into *box*. Any thread.
         """
         with self._lock:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
+            self._boxes.discard(box)
 
-    def offer(self, event: Event) -> None:
+    def offer(self, event: ServerEvent) -> None:
         """
-        Complete the waits for *event*. Reader thread.
-        """
-        if not self._waiters:  # the common case costs no lock; a wait that is added
-            return  # just now was added after the event came
-        with self._lock:
-            waiters = list(self._waiters)
-        done = {waiter for waiter in waiters if waiter.offer(event)}
-        if done:
-            with self._lock:
-                self._waiters = [w for w in self._waiters if w not in done]
-
-    def close(self, error: BaseException) -> None:
-        """
-        Fail every wait, and every later one. Reader thread.
+        Put *event* into every mailbox that wants it. Reader thread.
         """
         with self._lock:
-            waiters, self._waiters, self._error = self._waiters, [], error
-        for waiter in waiters:
-            if waiter.future.set_running_or_notify_cancel():
-                waiter.future.set_exception(fresh(error))
+            if event.type in STICKY:
+                self._latest[event.type] = event
+            if event.type == "disconnected":
+                self._latest.pop("init", None)
+                self._latest.pop("session.created", None)
+            boxes = list(self._boxes)
+        for box in boxes:
+            box.put(event)
+
+    def end(self, error: RealtimeError) -> None:
+        """
+        End every wait, and every later one. Reader thread.
+        """
+        with self._lock:
+            self._error = error
+            boxes = list(self._boxes)
+        for box in boxes:
+            box.end(error)
+
+
+def _size(event: ServerEvent) -> int:
+    delta = getattr(event, "delta", "")
+    return len(delta) if isinstance(delta, str) else 0

@@ -8,7 +8,6 @@ itself, so one that is dropped can be collected, and its connection closes.
 from __future__ import annotations
 
 import itertools
-import uuid
 import warnings
 import weakref
 from collections.abc import Mapping
@@ -16,30 +15,32 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
 from typing import Any
 
-import attrs
-
-from ._callbacks import CallbackThread
+from ._callbacks import Dispatcher
 from ._codec import Codec
 from ._commands import Commands
 from ._connect import Connector
+from ._core import Core
 from ._deadline import Deadline
-from ._listening import Listening
-from ._outbox import Entry, Outbox
-from ._reader import Core, Reader
-from ._state import ModelStatus
+from ._dispatchers import Dispatch, ManualDispatcher, make_dispatcher
+from ._input_audio import InputAudio
+from ._outbox import Outbox
+from ._pulling import Pulling
+from ._reader import Reader
+from ._response_gate import ResponseGate
+from ._session_follower import SessionFollower
 from ._subscriptions import Subscriptions
-from ._waiters import Waiters
 from ._wire import WebSocketImpl
 from .enums import ModelStatusEnum, WebSocketState
 from .errors import ConnectTimeout, ProtocolWarning, fresh
-from .events import ClientEvent, SessionUpdate
+from .events import SessionUpdate
 from .options import AzureRealTimeOptions, WebSocketOptions, options_from
 from .session import DEFAULT_SESSION_CONFIG, Session, as_session_config
 
 _numbers = itertools.count(1)
+_TURN = 0.5  # seconds between two looks at whether it is over
 
 
-class AzureRealTimeAudio(Listening, Commands):
+class AzureRealTimeAudio(Pulling, Commands):
     """
     A conversation with a realtime model.
 
@@ -56,6 +57,11 @@ class AzureRealTimeAudio(Listening, Commands):
         websocket_impl: A `websocket.WebSocket` subclass, or a function that returns
             such an object, to connect in a way of your own. It needs ``connect(url,
             **options)`` and, after that, ``sock`` and ``recv_frame``.
+        dispatch: Where listeners run. ``"thread"``: on a thread of their own, where
+            they may take their time and wait for events. ``"reader"``: on the thread
+            that reads, at the lowest latency; they must be quick and cannot wait.
+            ``"manual"``: where you call `pump` or `run_forever`. Or an executor, or a
+            function like its ``submit``.
 
     Raises:
         ValueError: Something is misspelled or contradicts itself; the sentence says
@@ -67,6 +73,8 @@ class AzureRealTimeAudio(Listening, Commands):
         options: AzureRealTimeOptions | Mapping[str, Any],
         websocket_options: WebSocketOptions | Mapping[str, Any] | None = None,
         websocket_impl: WebSocketImpl | None = None,
+        *,
+        dispatch: Dispatch = "thread",
     ) -> None:
         options = options_from(AzureRealTimeOptions, options)
         numbers = options_from(WebSocketOptions, websocket_options or {})
@@ -74,7 +82,7 @@ class AzureRealTimeAudio(Listening, Commands):
             raise TypeError("websocket_impl must be a class or a function")
         options.check_credential(numbers)
         self._options = options
-        self._host = options.endpoint.host
+        self._doubted: set[str] = set()
         version = options.endpoint.api_version
         if version is not None:
             warnings.warn(
@@ -83,46 +91,40 @@ class AzureRealTimeAudio(Listening, Commands):
                 ProtocolWarning,
                 stacklevel=2,
             )
-        self._codec = Codec(version)
-        self._ids = itertools.count(1)
-        self._id_prefix = f"event_{uuid.uuid4().hex[:12]}_"
-        self._doubted: set[str] = set()
-
-        config = options.session_config
-        hello = SessionUpdate(
-            event_id=self._next_id(),
-            session=DEFAULT_SESSION_CONFIG
-            if config is None
-            else as_session_config(config),
-        )
         number = next(_numbers)
+        config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
         self._subscriptions = Subscriptions()
+        self._follower = SessionFollower(config)
+        self._input = InputAudio(self._follower)
         self._core = Core(
-            codec=self._codec,
+            codec=Codec(version),
             outbox=Outbox(numbers.max_send_queue_bytes),
-            waiters=Waiters(),
-            status=ModelStatus(),
-            callbacks=CallbackThread(
-                self._subscriptions, f"azure-realtime-callbacks-{number}"
+            dispatcher=make_dispatcher(
+                dispatch, self._subscriptions, f"azure-realtime-callbacks-{number}"
             ),
+            # the first preview version has no metadata to mark
+            gate=ResponseGate(mark=version != "2024-10-01-preview"),
+            observers=[self._follower, self._input],
         )
+        hello = self._core.identified(SessionUpdate(session=config))
         self._reader = Reader(
             self._core,
             Connector(options, numbers, websocket_impl),
-            self._codec.encode(hello),
+            self._core.codec.encode(hello),
             numbers,
             f"azure-realtime-reader-{number}",
         )
         self._finalizer = weakref.finalize(
-            self, _abandon, self._reader, self._core.callbacks
+            self, _abandon, self._reader, self._core.dispatcher
         )
         self._finalizer.atexit = False  # the reader has its own way to flush at exit
-        self._core.callbacks.start()
+        self._core.dispatcher.start()
         self._reader.start()
 
     def __repr__(self) -> str:
+        options = self._options
         return (
-            f"<AzureRealTimeAudio {self._host} {self._options.deployment!r} "
+            f"<AzureRealTimeAudio {options.endpoint.host} {options.deployment!r} "
             f"{self.state.name} {self.status.name}>"
         )
 
@@ -145,13 +147,10 @@ class AzureRealTimeAudio(Listening, Commands):
             ConnectionClosed: It was closed meanwhile.
             RuntimeError: On the reader thread, or in another process.
         """
-        self._check_caller()
-        if self._reader.is_current:
-            raise RuntimeError("connect() cannot wait on the reader thread")
+        self._core.check_may_wait()
         self._reader.notice()
         try:
-            session: Session = self._reader.ready.result(timeout)
-            return session
+            self._reader.ready.result(timeout)
         except (TimeoutError, FutureTimeoutError) as error:
             if self._reader.ready.done():
                 failure = self._reader.ready.exception()
@@ -160,6 +159,9 @@ class AzureRealTimeAudio(Listening, Commands):
             raise ConnectTimeout(
                 f"The session was not ready within {timeout} s."
             ) from error
+        session = self._follower.session
+        assert session is not None
+        return session
 
     def close(self, timeout: float = 5.0) -> None:
         """
@@ -176,8 +178,8 @@ class AzureRealTimeAudio(Listening, Commands):
         self._reader.close(deadline)
         # the reader enforces the same deadline; after it, it has one last turn to take
         self._reader.join(Deadline(timeout + 1.0))
-        self._core.callbacks.finish()
-        self._core.callbacks.join(deadline)
+        self._core.dispatcher.finish()
+        self._core.dispatcher.join(deadline)
 
     def __enter__(self) -> AzureRealTimeAudio:
         try:
@@ -214,8 +216,7 @@ class AzureRealTimeAudio(Listening, Commands):
         """
         The session as the service last reported it; None before it did.
         """
-        session: Session | None = self._reader.session
-        return session
+        return self._follower.session
 
     # The model.
 
@@ -239,29 +240,56 @@ class AzureRealTimeAudio(Listening, Commands):
         """
         self._core.emit(self._core.status.speak_done())
 
-    def _send(self, event: ClientEvent, deadline: Deadline | None = None) -> None:
-        self._check_caller()
-        if event.event_id is None:
-            event = attrs.evolve(event, event_id=self._next_id())
-        text = self._codec.encode(event)
-        if self._reader.is_current:
-            deadline = Deadline(0)  # waiting here would keep what we wait for
-        self._core.outbox.put(Entry(text, event.event_id), deadline or Deadline(10.0))
+    # Dispatching by hand.
 
-    def _next_id(self) -> str:
-        return f"{self._id_prefix}{next(self._ids)}"
+    def pump(self, timeout: float = 0.0) -> int:
+        """
+        Run the listeners of what has come, here; return how many events there were.
 
-    def _check_caller(self) -> None:
-        if self._reader.elsewhere:
-            raise RuntimeError(
-                "this client belongs to the process that made it; after a fork, "
-                "make a new one in the child"
-            )
+        For ``dispatch="manual"``: call it from a window's timer, or when `fileno` is
+        readable.
+
+        Args:
+            timeout: Seconds to wait for the first, if nothing has come.
+
+        Raises:
+            RuntimeError: The client dispatches otherwise.
+        """
+        return self._manual().pump(Deadline(timeout))
+
+    def run_forever(self) -> None:
+        """
+        Run listeners here until the connection has ended, or a listener closes it.
+
+        For ``dispatch="manual"``. Ctrl-C leaves it at once.
+
+        Raises:
+            RuntimeError: The client dispatches otherwise.
+        """
+        manual = self._manual()
+        while self.state is not WebSocketState.CLOSED:
+            manual.pump(Deadline(_TURN))
+        manual.pump(Deadline(0))
+
+    def fileno(self) -> int:
+        """
+        Return a descriptor that is readable while `pump` has something to run.
+
+        Raises:
+            RuntimeError: The client does not dispatch by hand.
+        """
+        return self._manual().fileno()
+
+    def _manual(self) -> ManualDispatcher:
+        dispatcher = self._core.dispatcher
+        if not isinstance(dispatcher, ManualDispatcher):
+            raise RuntimeError("make the client with dispatch='manual' for this")
+        return dispatcher
 
 
-def _abandon(reader: Reader, callbacks: CallbackThread) -> None:
+def _abandon(reader: Reader, dispatcher: Dispatcher) -> None:
     """
     End what a client that was dropped has left running. Never blocks.
     """
     reader.close(Deadline(1.0))
-    callbacks.finish()
+    dispatcher.finish()

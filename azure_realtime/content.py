@@ -5,14 +5,14 @@ Made by users (``InputText("Hello")``) and received alike; a field that is None 
 left out when sending.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import attrs
 
 from ._base64 import as_base64
-from ._model import Model, build
-from ._spelling import closest
+from ._model import Model
+from ._strict import as_list, as_model
 from .enums import ImageDetail
 
 
@@ -107,48 +107,34 @@ class UnknownPart(Model):
 Part = InputText | InputAudio | InputImage | OutputText | OutputAudio | UnknownPart
 
 _PARTS: dict[str, type[Model]] = {
-    cls.type: cls
-    for cls in (InputText, InputAudio, InputImage, OutputText, OutputAudio)
-} | {alias: cls for cls in (OutputText, OutputAudio) for alias in cls.aliases}
-
-
-def as_part(part: Part | Mapping[str, Any]) -> Part:
-    """
-    Return *part* as a model.
-
-    Raises:
-        ValueError: A mapping with a misspelled type or field.
-        TypeError: Neither a part nor a mapping.
-    """
-    if not isinstance(part, Mapping):
-        if isinstance(part, Model):
-            return part  # type: ignore[return-value]  # any model of ours is a part
-        msg = f"content: expected a part or a mapping, got {type(part).__name__}"
-        raise TypeError(msg)
-    kind = part.get("type")
-    cls = _PARTS.get(kind) if isinstance(kind, str) else None
-    if cls is not None:
-        return build(cls, part, f"content part {kind!r}")  # type: ignore[return-value]
-    if not isinstance(kind, str) or (guess := closest(kind, _PARTS)) is None:
-        if isinstance(kind, str):
-            return UnknownPart(kind, raw=part)
-        msg = f"a content part needs a 'type': one of {', '.join(_PARTS)}"
-        raise ValueError(msg)
-    msg = f"no content part has the type {kind!r}. Did you mean {guess!r}?"
-    raise ValueError(msg)
+    "input_text": InputText,
+    "input_audio": InputAudio,
+    "input_image": InputImage,
+    "output_text": OutputText,
+    "output_audio": OutputAudio,
+    "text": OutputText,
+    "audio": OutputAudio,
+}
 
 
 def as_content(content: Any, role: str) -> tuple[Part, ...]:
     """
     Return the content of a message; a plain str is text in the voice of *role*.
+
+    Raises:
+        ValueError: A part with a misspelled type or field.
+        TypeError: Not a list of parts or mappings.
     """
     if isinstance(content, str):
         text: Part = OutputText(content) if role == "assistant" else InputText(content)
         return (text,)
-    if isinstance(content, (Mapping, Model)) or not isinstance(content, Iterable):
-        msg = f"content: expected str or a list of parts, got {type(content).__name__}"
-        raise TypeError(msg)
-    return tuple(
-        part if isinstance(part, Model) else as_part(part)  # type: ignore[misc]
-        for part in content
-    )
+    parts = as_list(content, "content")
+    return tuple(as_model(part, _PARTS, UnknownPart, "content part") for part in parts)
+
+
+def part_text(part: Part) -> str:
+    """
+    Return what *part* writes or says; "" where that is not known.
+    """
+    text = getattr(part, "text", None) or getattr(part, "transcript", None)
+    return text if isinstance(text, str) else ""

@@ -14,7 +14,8 @@ Every exception this library raises on its own account, one class per remedy.
     |   +-- ResponseIncomplete    .reason
     |   +-- ResponseCancelled     .reason
     +-- QueueFull                 also TimeoutError: you produce faster than the
-                                  network carries
+    |                             network carries
+    +-- SlowConsumer              you take events more slowly than they come
 
 Waits raise the built-in ``TimeoutError``; bad arguments ``ValueError`` or
 ``TypeError``. No message ever holds a credential: the text of a foreign error goes
@@ -242,6 +243,12 @@ class ResponseCancelled(ResponseError):
 class QueueFull(RealtimeError, TimeoutError):
     """
     The send queue stayed full: more is produced than the network carries.
+    """
+
+
+class SlowConsumer(RealtimeError):
+    """
+    Events wait for somebody who does not take them, beyond what is kept.
     """
 
 

@@ -5,18 +5,18 @@ A field that is None is left out when sending. ``id`` may be chosen by the clien
 the service makes one up otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import attrs
 
-from ._model import Model, build
-from ._spelling import closest
-from .content import Part, as_content
+from ._model import Model
+from ._strict import as_list, as_model, as_part_of
+from .content import Part, as_content, part_text
 from .enums import ItemStatus, Phase, Role
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class MessageItem(Model):
     """
     Something said or written.
@@ -31,16 +31,19 @@ class MessageItem(Model):
     type: ClassVar[str] = "message"
 
     role: Role | str
-    content: tuple[Part, ...] = attrs.field(
-        converter=attrs.Converter(
-            lambda content, self: as_content(content, self.role),  # type: ignore[misc]
-            takes_self=True,
-        ),
-    )
-    id: str | None = attrs.field(default=None, kw_only=True)
-    status: ItemStatus | str | None = attrs.field(default=None, kw_only=True)
-    phase: Phase | str | None = attrs.field(default=None, kw_only=True)
-    object: str | None = attrs.field(default=None, kw_only=True, repr=False)
+    content: tuple[Part, ...]
+    id: str | None = None
+    status: ItemStatus | str | None = None
+    phase: Phase | str | None = None
+    object: str | None = attrs.field(default=None, repr=False)
+
+    def __init__(
+        self,
+        role: Role | str,
+        content: str | Iterable[Part | Mapping[str, Any]],
+        **fields: Any,
+    ) -> None:
+        self.__attrs_init__(role, as_content(content, role), **fields)
 
     @property
     def text(self) -> str:
@@ -97,6 +100,13 @@ class McpListedTool(Model):
     annotations: Mapping[str, Any] | None = None
 
 
+def _as_listed_tools(tools: Any) -> tuple[McpListedTool, ...]:
+    made = (
+        as_part_of(tool, McpListedTool, "tools") for tool in as_list(tools, "tools")
+    )
+    return tuple(tool for tool in made if isinstance(tool, McpListedTool))
+
+
 @attrs.frozen
 class McpListToolsItem(Model):
     """
@@ -106,7 +116,7 @@ class McpListToolsItem(Model):
     type: ClassVar[str] = "mcp_list_tools"
 
     server_label: str
-    tools: tuple[McpListedTool, ...] = attrs.field(converter=tuple)
+    tools: tuple[McpListedTool, ...] = attrs.field(converter=_as_listed_tools)
     id: str | None = attrs.field(default=None, kw_only=True)
 
 
@@ -124,6 +134,11 @@ class McpError(Model):
     code: int | None = None
 
 
+def _as_error(error: Any) -> McpError | None:
+    made = as_part_of(error, McpError, "error")
+    return made if isinstance(made, McpError) else None
+
+
 @attrs.frozen
 class McpCallItem(Model):
     """
@@ -138,7 +153,10 @@ class McpCallItem(Model):
     arguments: str
     approval_request_id: str | None = None
     output: str | None = None
-    error: McpError | None = None
+    error: McpError | None = attrs.field(
+        default=None,
+        converter=_as_error,
+    )
 
 
 @attrs.frozen
@@ -203,7 +221,7 @@ Item = (
     | UnknownItem
 )
 
-ITEMS: dict[str, type[Model]] = {
+_ITEMS: dict[str, type[Model]] = {
     cls.type: cls
     for cls in (
         MessageItem,
@@ -216,14 +234,6 @@ ITEMS: dict[str, type[Model]] = {
         ItemReference,
     )
 }
-
-
-def part_text(part: Part) -> str:
-    """
-    Return what *part* writes or says; "" for what is not known or not text.
-    """
-    text = getattr(part, "text", None) or getattr(part, "transcript", None)
-    return text if isinstance(text, str) else ""
 
 
 def as_item(item: Item | Mapping[str, Any] | str) -> Item:
@@ -239,18 +249,5 @@ def as_item(item: Item | Mapping[str, Any] | str) -> Item:
     """
     if isinstance(item, str):
         return MessageItem("user", item)
-    if not isinstance(item, Mapping):
-        if isinstance(item, (*ITEMS.values(), UnknownItem)):
-            return item
-        msg = f"item: expected an item, a mapping or a str, got {type(item).__name__}"
-        raise TypeError(msg)
-    kind = item.get("type")
-    if not isinstance(kind, str):
-        msg = f"an item needs a 'type': one of {', '.join(ITEMS)}"
-        raise ValueError(msg)
-    if kind in ITEMS:
-        return build(ITEMS[kind], item, f"item {kind!r}")  # type: ignore[return-value]
-    if guess := closest(kind, ITEMS):
-        msg = f"no item has the type {kind!r}. Did you mean {guess!r}?"
-        raise ValueError(msg)
-    return UnknownItem(kind, item.get("id"), raw=item)
+    made: Item = as_model(item, _ITEMS, UnknownItem, "item")
+    return made

@@ -2,34 +2,37 @@
 The response: what you ask for (`ResponseConfig`), what comes back (`Response`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from ._model import Model, lenient
-from ._session_shape import RESPONSE_PATHS, flat_format, flatten
-from ._spelling import closest
+from ._model import LENIENT, Model, brief
+from ._session_shape import RESPONSE_PATHS, flat_format, flatten, leaves
+from ._spelling import refuse_unknown
+from ._strict import (
+    EXTRA_REMEDY,
+    as_list,
+    as_strings,
+    is_given,
+    merged,
+)
 from ._unset import UNSET, Unset
 from .enums import AudioFormat, ConversationMode, Modality, Voice
 from .items import Item, MessageItem, as_item
-from .session import _part, _settable, _strings
-from .session_parts import Prompt, Reasoning
+from .session_parts import Prompt, Reasoning, as_prompt, as_reasoning
 from .tool_specs import Tool, ToolChoice, as_tool_choice, as_tools
 
 
-def _items(value: Any) -> tuple[Item, ...]:
-    if isinstance(value, (Mapping, Model)) or not isinstance(value, Iterable):
-        msg = f"input: expected a list of items, got {type(value).__name__}"
-        raise TypeError(msg)
-    return (as_item(value),) if isinstance(value, str) else tuple(map(as_item, value))
+def _as_items(value: Any) -> tuple[Item, ...] | None | Unset:
+    if not is_given(value):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, str):
+        return (as_item(value),)
+    return tuple(as_item(item) for item in as_list(value, "input"))
 
 
-def _extra(value: Any) -> Mapping[str, Any]:
-    return dict(value or {})
-
-
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class ResponseConfig:
     """
     What one response is to be like; fields left out are as in the session.
@@ -46,7 +49,7 @@ class ResponseConfig:
     """
 
     modalities: tuple[Modality | str, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=_settable(_strings)
+        default=UNSET, converter=as_strings
     )
     instructions: str | None | Unset = UNSET
     voice: Voice | str | Mapping[str, Any] | None | Unset = UNSET
@@ -54,26 +57,26 @@ class ResponseConfig:
         attrs.field(default=UNSET, converter=flat_format)
     )
     tools: tuple[Tool, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=_settable(as_tools)
+        default=UNSET, converter=as_tools
     )
     tool_choice: ToolChoice | None | Unset = attrs.field(
-        default=UNSET, converter=_settable(as_tool_choice)
+        default=UNSET, converter=as_tool_choice
     )
     temperature: float | None | Unset = UNSET
     max_output_tokens: int | str | None | Unset = UNSET
     parallel_tool_calls: bool | None | Unset = UNSET
     reasoning: Reasoning | None | Unset = attrs.field(
-        default=UNSET, converter=_part(Reasoning, "reasoning")
+        default=UNSET, converter=as_reasoning
     )
     conversation: ConversationMode | str | None | Unset = UNSET
     metadata: Mapping[str, str] | None | Unset = UNSET
-    prompt: Prompt | None | Unset = attrs.field(
-        default=UNSET, converter=_part(Prompt, "prompt")
-    )
+    prompt: Prompt | None | Unset = attrs.field(default=UNSET, converter=as_prompt)
     input: tuple[Item, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=_settable(_items)
+        default=UNSET, converter=_as_items
     )
-    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=_extra)
+    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=dict)
+
+    __repr__ = brief
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "ResponseConfig":
@@ -87,24 +90,19 @@ class ResponseConfig:
         if "max_response_output_tokens" in flat:  # the session's word for it
             flat.setdefault("max_output_tokens", flat.pop("max_response_output_tokens"))
         known = [attribute.name for attribute in attrs.fields(cls)]
-        for name in flat:
-            if name not in known:
-                raise ValueError(_unknown(str(name), known))
+        nested = [".".join(path) for path in RESPONSE_PATHS.values()]
+        refuse_unknown("a response", leaves(flat), [*known, *nested], EXTRA_REMEDY)
         return cls(**flat)
 
-
-def _unknown(name: str, known: list[str]) -> str:
-    guess = closest(name, known)
-    meant = f" Did you mean {guess!r}?" if guess else ""
-    return (
-        f"a response has no field {name!r}.{meant} If the service has gained it, "
-        "pass it in extra={...}."
-    )
+    def merged(self, other: "ResponseConfig") -> "ResponseConfig":
+        """
+        Return this configuration after *other*: what that leaves out stays.
+        """
+        config: ResponseConfig = merged(self, other)
+        return config
 
 
-def as_response_config(
-    config: ResponseConfig | Mapping[str, Any] | None,
-) -> ResponseConfig:
+def as_response_config(config: Any) -> ResponseConfig:
     """
     Return *config* as a model; None is a response as the session has it.
 
@@ -189,14 +187,14 @@ class Usage(Model):
     What a response cost, in tokens.
     """
 
-    total_tokens: int = lenient(0)
-    input_tokens: int = lenient(0)
-    output_tokens: int = lenient(0)
+    total_tokens: int = attrs.field(default=0, metadata=LENIENT)
+    input_tokens: int = attrs.field(default=0, metadata=LENIENT)
+    output_tokens: int = attrs.field(default=0, metadata=LENIENT)
     input_token_details: InputTokenDetails | None = None
     output_token_details: OutputTokenDetails | None = None
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True, repr=False)
 class Response(Model):
     """
     An answer of the model, or what there is of it.
@@ -208,10 +206,10 @@ class Response(Model):
         conversation_id: None if it is out of band.
     """
 
-    id: str = lenient("")
-    status: str = lenient("")
+    id: str = attrs.field(default="", metadata=LENIENT)
+    status: str = attrs.field(default="", metadata=LENIENT)
     status_details: StatusDetails | None = None
-    output: tuple[Item, ...] = lenient(())
+    output: tuple[Item, ...] = attrs.field(default=(), metadata=LENIENT)
     usage: Usage | None = None
     metadata: Mapping[str, Any] | None = None
     conversation_id: str | None = None
@@ -221,6 +219,8 @@ class Response(Model):
     max_output_tokens: int | str | None = None
     temperature: float | None = None
     object: str | None = attrs.field(default=None, repr=False)
+
+    __repr__ = brief
 
     @property
     def text(self) -> str:

@@ -7,9 +7,14 @@ from typing import Any
 
 import attrs
 
-from ._model import Model, build
-from ._session_shape import SESSION_PATHS, flat_format, flatten
-from ._spelling import closest
+from ._model import Model, brief
+from ._session_shape import SESSION_PATHS, flat_format, flatten, leaves
+from ._spelling import refuse_unknown
+from ._strict import (
+    EXTRA_REMEDY,
+    as_strings,
+    merged,
+)
 from ._unset import UNSET, Unset
 from .enums import (
     AudioFormat,
@@ -25,45 +30,18 @@ from .session_parts import (
     RetentionRatioTruncation,
     Tracing,
     Transcription,
+    as_noise_reduction,
+    as_prompt,
+    as_reasoning,
+    as_tracing,
+    as_transcription,
+    as_truncation,
 )
 from .tool_specs import Tool, ToolChoice, as_tool_choice, as_tools
 from .turn_detection import ServerVad, TurnDetection, as_turn_detection
 
 
-def _settable(convert: Any) -> Any:
-    """
-    Return *convert*, leaving UNSET and None alone.
-    """
-    return lambda value: value if value is UNSET or value is None else convert(value)
-
-
-def _part(cls: type[Model], name: str) -> Any:
-    def convert(value: Any) -> Any:
-        if isinstance(value, cls):
-            return value
-        if isinstance(value, Mapping):
-            return build(cls, value, name)
-        expected = f"expected {cls.__name__} or a mapping"
-        msg = f"{name}: {expected}, got {type(value).__name__}"
-        raise TypeError(msg)
-
-    return _settable(convert)
-
-
-def _str_or(cls: type[Model], name: str) -> Any:
-    part = _part(cls, name)
-    return lambda value: value if isinstance(value, str) else part(value)
-
-
-def _strings(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _extra(value: Any) -> Mapping[str, Any]:
-    return dict(value or {})
-
-
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class SessionConfig:
     """
     What a session is to be like, in the same flat words on both protocols.
@@ -101,7 +79,7 @@ class SessionConfig:
     type: SessionType | str | Unset = UNSET
     model: str | None | Unset = UNSET
     modalities: tuple[Modality | str, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=_settable(_strings)
+        default=UNSET, converter=as_strings
     )
     instructions: str | None | Unset = UNSET
     voice: Voice | str | Mapping[str, Any] | None | Unset = UNSET
@@ -113,44 +91,42 @@ class SessionConfig:
         attrs.field(default=UNSET, converter=flat_format)
     )
     input_audio_transcription: Transcription | None | Unset = attrs.field(
-        default=UNSET, converter=_part(Transcription, "input_audio_transcription")
+        default=UNSET, converter=as_transcription
     )
     input_audio_noise_reduction: NoiseReduction | None | Unset = attrs.field(
-        default=UNSET, converter=_part(NoiseReduction, "input_audio_noise_reduction")
+        default=UNSET, converter=as_noise_reduction
     )
     turn_detection: TurnDetection | None | Unset = attrs.field(
-        default=UNSET, converter=_settable(as_turn_detection)
+        default=UNSET, converter=as_turn_detection
     )
     tools: tuple[Tool, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=_settable(as_tools)
+        default=UNSET, converter=as_tools
     )
     tool_choice: ToolChoice | None | Unset = attrs.field(
-        default=UNSET, converter=_settable(as_tool_choice)
+        default=UNSET, converter=as_tool_choice
     )
     temperature: float | None | Unset = UNSET
     max_response_output_tokens: int | str | None | Unset = UNSET
     parallel_tool_calls: bool | None | Unset = UNSET
     reasoning: Reasoning | None | Unset = attrs.field(
-        default=UNSET, converter=_part(Reasoning, "reasoning")
+        default=UNSET, converter=as_reasoning
     )
     truncation: TruncationMode | str | RetentionRatioTruncation | None | Unset = (
-        attrs.field(
-            default=UNSET, converter=_str_or(RetentionRatioTruncation, "truncation")
-        )
+        attrs.field(default=UNSET, converter=as_truncation)
     )
-    prompt: Prompt | None | Unset = attrs.field(
-        default=UNSET, converter=_part(Prompt, "prompt")
-    )
+    prompt: Prompt | None | Unset = attrs.field(default=UNSET, converter=as_prompt)
     tracing: str | Tracing | None | Unset = attrs.field(
-        default=UNSET, converter=_str_or(Tracing, "tracing")
+        default=UNSET, converter=as_tracing
     )
     include: tuple[str, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=_settable(_strings)
+        default=UNSET, converter=as_strings
     )
     client_secret: Mapping[str, Any] | None | Unset = attrs.field(
         default=UNSET, repr=False
     )
-    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=_extra)
+    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=dict)
+
+    __repr__ = brief
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "SessionConfig":
@@ -162,49 +138,19 @@ class SessionConfig:
         """
         flat = flatten(mapping, SESSION_PATHS, strict=True)
         known = [attribute.name for attribute in attrs.fields(cls)]
-        for name in _leaves(flat, known):
-            raise ValueError(_unknown(name, known))
+        nested = [".".join(path) for path in SESSION_PATHS.values()]
+        refuse_unknown("a session", leaves(flat), [*known, *nested], EXTRA_REMEDY)
         return cls(**flat)
 
     def merged(self, other: "SessionConfig") -> "SessionConfig":
         """
         Return this configuration after *other*: what that leaves out stays.
         """
-        changes = {
-            attribute.name: getattr(other, attribute.name)
-            for attribute in attrs.fields(SessionConfig)
-            if getattr(other, attribute.name) is not UNSET
-        }
-        changes["extra"] = {**self.extra, **other.extra}
-        return attrs.evolve(self, **changes)
+        config: SessionConfig = merged(self, other)
+        return config
 
 
-def _leaves(flat: Mapping[str, Any], known: list[str]) -> list[str]:
-    """
-    Return the names in *flat* that are not *known*, ``audio.input.x`` in full.
-    """
-    unknown = []
-    for key, value in flat.items():
-        if key == "audio" and isinstance(value, Mapping):
-            for side, inner in value.items():
-                deeper = inner if isinstance(inner, Mapping) and inner else {"": 0}
-                unknown += [f"audio.{side}.{leaf}".rstrip(".") for leaf in deeper]
-        elif key not in known:
-            unknown.append(str(key))
-    return unknown
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    nested = {".".join(path): path for path in SESSION_PATHS.values()}
-    guess = closest(name, [*known, *nested])
-    meant = f" Did you mean {guess!r}?" if guess else ""
-    return (
-        f"a session has no field {name!r}.{meant} If the service has gained it, "
-        "pass it in extra={...}."
-    )
-
-
-@attrs.frozen
+@attrs.frozen(kw_only=True, repr=False)
 class Session(Model):
     """
     A session as the service reports it: every field it has, under the flat names.
@@ -216,48 +162,36 @@ class Session(Model):
         expires_at: Unix time in seconds at which the service will end the session.
     """
 
-    id: str = attrs.field(default="", kw_only=True)
-    object: str | None = attrs.field(default=None, kw_only=True, repr=False)
-    type: str | None = attrs.field(default=None, kw_only=True)
-    model: str | None = attrs.field(default=None, kw_only=True)
-    expires_at: int | None = attrs.field(default=None, kw_only=True)
-    modalities: tuple[str, ...] | None = attrs.field(default=None, kw_only=True)
-    instructions: str | None = attrs.field(default=None, kw_only=True)
-    voice: str | Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
-    speed: float | None = attrs.field(default=None, kw_only=True)
-    input_audio_format: str | Mapping[str, Any] | None = attrs.field(
-        default=None, kw_only=True
-    )
-    output_audio_format: str | Mapping[str, Any] | None = attrs.field(
-        default=None, kw_only=True
-    )
-    input_audio_transcription: Transcription | None = attrs.field(
-        default=None, kw_only=True
-    )
-    input_audio_noise_reduction: NoiseReduction | None = attrs.field(
-        default=None, kw_only=True
-    )
-    turn_detection: TurnDetection | None = attrs.field(default=None, kw_only=True)
-    tools: tuple[Tool, ...] | None = attrs.field(default=None, kw_only=True)
-    tool_choice: ToolChoice | None = attrs.field(default=None, kw_only=True)
-    temperature: float | None = attrs.field(default=None, kw_only=True)
-    max_response_output_tokens: int | str | None = attrs.field(
-        default=None, kw_only=True
-    )
-    parallel_tool_calls: bool | None = attrs.field(default=None, kw_only=True)
-    reasoning: Reasoning | None = attrs.field(default=None, kw_only=True)
-    truncation: str | RetentionRatioTruncation | None = attrs.field(
-        default=None, kw_only=True
-    )
-    prompt: Prompt | None = attrs.field(default=None, kw_only=True)
-    tracing: str | Tracing | None = attrs.field(default=None, kw_only=True)
-    include: tuple[str, ...] | None = attrs.field(default=None, kw_only=True)
-    client_secret: Mapping[str, Any] | None = attrs.field(
-        default=None, kw_only=True, repr=False
-    )
+    id: str = ""
+    object: str | None = attrs.field(default=None, repr=False)
+    type: str | None = None
+    model: str | None = None
+    expires_at: int | None = None
+    modalities: tuple[str, ...] | None = None
+    instructions: str | None = None
+    voice: str | Mapping[str, Any] | None = None
+    speed: float | None = None
+    input_audio_format: str | Mapping[str, Any] | None = None
+    output_audio_format: str | Mapping[str, Any] | None = None
+    input_audio_transcription: Transcription | None = None
+    input_audio_noise_reduction: NoiseReduction | None = None
+    turn_detection: TurnDetection | None = None
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: ToolChoice | None = None
+    temperature: float | None = None
+    max_response_output_tokens: int | str | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning: Reasoning | None = None
+    truncation: str | RetentionRatioTruncation | None = None
+    prompt: Prompt | None = None
+    tracing: str | Tracing | None = None
+    include: tuple[str, ...] | None = None
+    client_secret: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+
+    __repr__ = brief
 
 
-def as_session_config(config: SessionConfig | Mapping[str, Any]) -> SessionConfig:
+def as_session_config(config: Any) -> SessionConfig:
     """
     Return *config* as a model.
 

@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 import attrs
 
 from ._model import Model
+from ._strict import as_part_of
+from ._unset import Unset
 from .enums import (
     NoiseReductionType,
     ReasoningEffort,
     TranscriptionDelay,
     TranscriptionModel,
 )
-
-_names = attrs.converters.optional(tuple)
 
 
 @attrs.frozen
@@ -38,8 +38,12 @@ class Transcription(Model):
     model: TranscriptionModel | str | None = None
     language: str | None = None
     prompt: str | None = None
-    languages: tuple[str, ...] | None = attrs.field(default=None, converter=_names)
-    keywords: tuple[str, ...] | None = attrs.field(default=None, converter=_names)
+    languages: tuple[str, ...] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(tuple)
+    )
+    keywords: tuple[str, ...] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(tuple)
+    )
     delay: TranscriptionDelay | str | None = None
 
 
@@ -100,3 +104,49 @@ class Tracing(Model):
     workflow_name: str | None = None
     group_id: str | None = None
     metadata: Mapping[str, Any] | None = None
+
+
+def as_transcription(value: Any) -> Transcription | None | Unset:
+    """
+    Return *value*, a model or a mapping, as a model.
+    """
+    return as_part_of(value, Transcription, "input_audio_transcription")
+
+
+def as_noise_reduction(value: Any) -> NoiseReduction | None | Unset:
+    """
+    Return *value*, a model or a mapping, as a model.
+    """
+    return as_part_of(value, NoiseReduction, "input_audio_noise_reduction")
+
+
+def as_reasoning(value: Any) -> Reasoning | None | Unset:
+    """
+    Return *value*, a model or a mapping, as a model.
+    """
+    return as_part_of(value, Reasoning, "reasoning")
+
+
+def as_prompt(value: Any) -> Prompt | None | Unset:
+    """
+    Return *value*, a model or a mapping, as a model.
+    """
+    return as_part_of(value, Prompt, "prompt")
+
+
+def as_truncation(value: Any) -> str | RetentionRatioTruncation | None | Unset:
+    """
+    Return *value*, a word, a model or a mapping, as a word or a model.
+    """
+    if isinstance(value, str):
+        return value
+    return as_part_of(value, RetentionRatioTruncation, "truncation")
+
+
+def as_tracing(value: Any) -> str | Tracing | None | Unset:
+    """
+    Return *value*, a word, a model or a mapping, as a word or a model.
+    """
+    if isinstance(value, str):
+        return value
+    return as_part_of(value, Tracing, "tracing")

@@ -2,12 +2,14 @@
 What the model is told about tools, and which of them it is to use.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import attrs
 
-from ._model import Model, build
+from ._model import Model
+from ._strict import as_list, as_model, is_given
+from ._unset import Unset
 from .enums import RequireApproval, ToolChoiceMode
 
 
@@ -25,6 +27,10 @@ class FunctionTool(Model):
     name: str
     description: str | None = None
     parameters: Mapping[str, Any] | None = None
+
+
+def _as_names(value: Any) -> tuple[str, ...] | Mapping[str, Any] | None:
+    return tuple(value) if isinstance(value, list) else value
 
 
 @attrs.frozen
@@ -53,9 +59,7 @@ class McpTool(Model):
         default=None, kw_only=True, repr=False
     )
     allowed_tools: tuple[str, ...] | Mapping[str, Any] | None = attrs.field(
-        default=None,
-        kw_only=True,
-        converter=lambda names: tuple(names) if isinstance(names, list) else names,
+        default=None, kw_only=True, converter=_as_names
     )
     allowed_callers: tuple[str, ...] | None = attrs.field(
         default=None, kw_only=True, converter=attrs.converters.optional(tuple)
@@ -102,70 +106,67 @@ class ToolChoiceMcp(Model):
     name: str | None = None
 
 
-ToolChoice = ToolChoiceMode | str | ToolChoiceFunction | ToolChoiceMcp
-
-_TOOLS: dict[str, type[Model]] = {"function": FunctionTool, "mcp": McpTool}
-
-
-def as_tool(tool: Any) -> Tool:
+@attrs.frozen
+class UnknownToolChoice(Model):
     """
-    Return *tool* as a model.
+    A choice of a type this library does not know; `raw` is what is sent.
+    """
+
+    type: str
+    raw: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+
+
+ToolChoice = (
+    ToolChoiceMode | str | ToolChoiceFunction | ToolChoiceMcp | UnknownToolChoice
+)
+
+_TOOLS = {"function": FunctionTool, "mcp": McpTool}
+_CHOICES = {"function": ToolChoiceFunction, "mcp": ToolChoiceMcp}
+
+
+def as_tools(tools: Any) -> tuple[Tool, ...] | None | Unset:
+    """
+    Return *tools*, a list of tools or mappings, as models. None and UNSET stay.
 
     The shape of the chat interface, ``{"type": "function", "function": {...}}``, is
     understood too.
 
     Raises:
         ValueError: A mapping with a misspelled field or no type.
-        TypeError: Neither a tool nor a mapping.
+        TypeError: Not a list of tools or mappings.
     """
-    if isinstance(tool, (FunctionTool, McpTool, UnknownTool)):
-        return tool
-    if not isinstance(tool, Mapping):
-        msg = f"tools: expected a tool or a mapping, got {type(tool).__name__}"
-        raise TypeError(msg)
-    kind = tool.get("type")
-    if not isinstance(kind, str):
-        msg = "a tool needs a 'type': function or mcp"
-        raise ValueError(msg)
-    if kind == "function" and isinstance(tool.get("function"), Mapping):
-        tool = tool["function"]
-    if kind in _TOOLS:
-        return build(_TOOLS[kind], tool, f"{kind} tool")  # type: ignore[return-value]
-    return UnknownTool(kind, raw=tool)
+    if not is_given(tools):
+        return tools  # type: ignore[no-any-return]
+    return tuple(
+        as_model(_unwrapped(tool), _TOOLS, UnknownTool, "tool")
+        for tool in as_list(tools, "tools")
+    )
 
 
-def as_tools(tools: Any) -> tuple[Tool, ...]:
+def _unwrapped(value: Any) -> Any:
     """
-    Return *tools*, an iterable of tools or mappings, as models.
+    Return *value* without the ``function`` level of the chat interface's shape.
     """
-    if isinstance(tools, (str, Mapping, Model)) or not isinstance(tools, Iterable):
-        msg = f"tools: expected a list, got {type(tools).__name__}"
-        raise TypeError(msg)
-    return tuple(as_tool(tool) for tool in tools)
+    inner = value.get("function") if isinstance(value, Mapping) else None
+    if isinstance(inner, Mapping) and value.get("type") == "function":
+        return {"type": "function", **inner}
+    return value
 
 
-def as_tool_choice(choice: Any) -> ToolChoice:
+def as_tool_choice(choice: Any) -> ToolChoice | None | Unset:
     """
-    Return *choice* as a mode or a model.
+    Return *choice* as a mode or a model. None and UNSET stay.
 
     Accepts ``{"type": "function", "name": ...}`` and the older
     ``{"type": "function", "function": {"name": ...}}``.
 
     Raises:
-        ValueError: A mapping with a misspelled field or an unknown type.
+        ValueError: A mapping with a misspelled field or no type.
         TypeError: None of these.
     """
-    if isinstance(choice, (str, ToolChoiceFunction, ToolChoiceMcp)):
-        return choice
-    if not isinstance(choice, Mapping):
-        msg = f"tool_choice: expected a str or mapping, got {type(choice).__name__}"
-        raise TypeError(msg)
-    kind = choice.get("type")
-    if kind == "function":
-        named = choice.get("function")
-        fields = named if isinstance(named, Mapping) else choice
-        return build(ToolChoiceFunction, fields, "tool_choice")
-    if kind == "mcp":
-        return build(ToolChoiceMcp, choice, "tool_choice")
-    msg = f"tool_choice: the 'type' is {kind!r}; expected 'function' or 'mcp'"
-    raise ValueError(msg)
+    if isinstance(choice, str) or not is_given(choice):
+        return choice  # type: ignore[no-any-return]
+    made: ToolChoice = as_model(
+        _unwrapped(choice), _CHOICES, UnknownToolChoice, "tool_choice"
+    )
+    return made

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from ._model import Model, build
+from ._model import Model
+from ._strict import as_model, is_given
 from ._unset import UNSET, Unset
 from .enums import Eagerness
 
@@ -71,30 +72,23 @@ class UnknownTurnDetection(Model):
 
 TurnDetection = ServerVad | SemanticVad | UnknownTurnDetection
 
-_KINDS: dict[str, type[Model]] = {"server_vad": ServerVad, "semantic_vad": SemanticVad}
+_KINDS = {"server_vad": ServerVad, "semantic_vad": SemanticVad}
 
 
-def as_turn_detection(value: Any) -> TurnDetection | None:
+def as_turn_detection(value: Any) -> TurnDetection | None | Unset:
     """
     Return *value* as a model; None and ``{"type": "none"}`` are no detection.
+    UNSET stays.
 
     Raises:
         ValueError: A mapping with a misspelled field or no type.
         TypeError: None of these.
     """
-    if value is None or isinstance(
-        value, (ServerVad, SemanticVad, UnknownTurnDetection)
-    ):
-        return value
-    if not isinstance(value, Mapping):
-        msg = f"turn_detection: expected a mapping or None, got {type(value).__name__}"
-        raise TypeError(msg)
-    kind = value.get("type")
-    if not isinstance(kind, str):
-        msg = "turn_detection needs a 'type': server_vad or semantic_vad"
-        raise ValueError(msg)
-    if kind == "none":
+    if not is_given(value):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, Mapping) and value.get("type") == "none":
         return None
-    if kind in _KINDS:
-        return build(_KINDS[kind], value, kind)  # type: ignore[return-value]
-    return UnknownTurnDetection(kind, raw=value)
+    made: TurnDetection = as_model(
+        value, _KINDS, UnknownTurnDetection, "turn_detection"
+    )
+    return made

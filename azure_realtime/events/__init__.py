@@ -106,6 +106,7 @@ from .unknown import (
 
 __all__ = [
     "CLIENT_EVENTS",
+    "SERVER_EVENTS",
     "ClientEvent",
     "ContentPart",
     "Conversation",
@@ -172,7 +173,6 @@ __all__ = [
     "ResponseOutputItemDone",
     "ResponseOutputTextDelta",
     "ResponseOutputTextDone",
-    "SERVER_EVENTS",
     "ServerEvent",
     "SessionCreated",
     "SessionUpdate",

@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-text = attrs.validators.optional(attrs.validators.instance_of(str))
+text = attrs.validators.instance_of(str)
+maybe_text = attrs.validators.optional(text)
 
 
 def whole(value: Any) -> int:

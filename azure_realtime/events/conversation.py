@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import attrs
 
-from .._model import Model, lenient
+from .._model import LENIENT, Model
 from ..items import Item, UnknownItem, as_item
 from ._base import ClientEvent, ServerEvent
-from ._checks import text, whole
+from ._checks import maybe_text, text, whole
 
 
 def _no_item() -> UnknownItem:
@@ -30,7 +30,7 @@ class ConversationItemCreate(ClientEvent):
     type: ClassVar[str] = "conversation.item.create"
 
     item: Item = attrs.field(converter=as_item)
-    previous_item_id: str | None = attrs.field(default=None, validator=text)
+    previous_item_id: str | None = attrs.field(default=None, validator=maybe_text)
 
 
 @attrs.frozen(kw_only=True)
@@ -263,7 +263,9 @@ class ConversationItemInputAudioTranscriptionCompleted(ServerEvent):
     transcript: str = ""
     languages: tuple[TranscriptionLanguage, ...] | None = None
     logprobs: tuple[LogProb, ...] | None = attrs.field(default=None, repr=False)
-    usage: TranscriptionUsage = lenient(factory=TranscriptionUsage)
+    usage: TranscriptionUsage = attrs.field(
+        factory=TranscriptionUsage, metadata=LENIENT
+    )
 
 
 @attrs.frozen(kw_only=True)

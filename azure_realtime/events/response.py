@@ -8,11 +8,11 @@ from typing import ClassVar
 import attrs
 
 from .._base64 import decode
-from .._model import Model, lenient
+from .._model import LENIENT, Model
 from ..items import Item, UnknownItem
 from ..responses import Response, ResponseConfig, as_response_config
 from ._base import ClientEvent, ServerEvent
-from ._checks import text
+from ._checks import maybe_text
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +42,7 @@ class ResponseCancel(ClientEvent):
 
     type: ClassVar[str] = "response.cancel"
 
-    response_id: str | None = attrs.field(default=None, validator=text)
+    response_id: str | None = attrs.field(default=None, validator=maybe_text)
 
 
 @attrs.frozen(kw_only=True)
@@ -110,7 +110,7 @@ class ContentPart(Model):
             ``output_audio`` and ``output_text``.
     """
 
-    type: str = lenient("")
+    type: str = attrs.field(default="", metadata=LENIENT)
     text: str | None = None
     audio: str | None = attrs.field(default=None, repr=False)
     transcript: str | None = None
@@ -248,5 +248,5 @@ class ResponseFunctionCallArgumentsDone(_OfCall):
 
     type: ClassVar[str] = "response.function_call_arguments.done"
 
-    name: str = lenient("")
+    name: str = attrs.field(default="", metadata=LENIENT)
     arguments: str = ""

@@ -4,10 +4,10 @@ The unscripted answer. It understands nothing, and says so.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
+from ._mcp import tool_names
 from ._script import Reply, Request, ToolCall
 
 __all__ = ["improvise", "made_up_arguments", "unheard"]
@@ -20,9 +20,14 @@ _LONG = re.compile(
     re.IGNORECASE,
 )
 _COUNT = re.compile(r"\bcount (?:up )?to (\d+)", re.IGNORECASE)
+# More parallel calls than this are an accident of words.
+_MAX_CALLS = 4
 _STOP_WORDS = frozenset(
-    "a an and at by call do find for from function get give have in is it look make me "
-    "my of on or please run set the this to tool up use what with you your".split()
+    re.findall(
+        r"\w+",
+        "a an and at by call do find for from function get give have in is it look "
+        "make me my of on or please run set the this to tool up use what with you your",
+    )
 )
 _STORY = (
     "Once upon a time there was a small server that lived on a quiet machine.",
@@ -69,7 +74,9 @@ def _answer(request: Request) -> str:
         return f"The tool has answered. It says: {_shorten(output)}."
     wish = f"{request.text} {request.response.get('instructions', '')}"
     if match := _COUNT.search(wish):
-        return ", ".join(str(n) for n in range(1, min(int(match[1][:4]), 500) + 1)) + "."
+        return (
+            ", ".join(str(n) for n in range(1, min(int(match[1][:4]), 500) + 1)) + "."
+        )
     if _LONG.search(wish):
         return " ".join(_STORY * 4)
     if request.audio_ms and not request.text:
@@ -93,21 +100,40 @@ def _shorten(text: str) -> str:
 
 def _choose_calls(request: Request) -> list[ToolCall]:
     choice = request.tool_choice
-    functions = [tool for tool in request.tools if tool["type"] == "function"]
-    if choice == "none" or not functions:
+    candidates = [
+        (call, about)
+        for tool in request.tools
+        for call, about in _candidates(tool, request.text)
+    ]
+    if choice == "none":
         return []
     if isinstance(choice, dict):
-        chosen = [tool for tool in functions if tool["name"] == choice.get("name")]
-    else:
-        chosen = [tool for tool in functions if _is_about(request.text, tool)]
-        if choice == "required" and not chosen:
-            chosen = functions[:1]
-    return [
-        ToolCall(
-            tool["name"], made_up_arguments(tool.get("parameters") or {}, request.text)
-        )
-        for tool in chosen[:4]
-    ]
+        calls = [
+            call
+            for call, _ in candidates
+            if call.server_label == choice.get("server_label")
+            and call.name == (choice.get("name") or call.name)
+        ]
+        return calls[:1]
+    calls = [call for call, about in candidates if about]
+    if choice == "required" and not calls:
+        calls = [call for call, _ in candidates[:1]]
+    return calls[:_MAX_CALLS]
+
+
+def _candidates(tool: Json, text: str) -> list[tuple[ToolCall, bool]]:
+    """
+    Return the calls that a tool offers, and whether the text asks for them.
+    """
+    if tool["type"] == "mcp":
+        label = tool["server_label"]
+        about = bool(_words(text) & _words(label))
+        return [
+            (ToolCall(name, {"query": _shorten(text)}, server_label=label), about)
+            for name in tool_names(tool)[:1]
+        ]
+    arguments = made_up_arguments(tool.get("parameters") or {}, text)
+    return [(ToolCall(tool["name"], arguments), _is_about(text, tool))]
 
 
 def _words(text: str) -> set[str]:
@@ -191,12 +217,3 @@ def _made_up_text(name: str, schema: Json, text: str) -> str:
     if re.search(r"city|place|location|where", name, re.IGNORECASE):
         return "Paris"
     return _shorten(text) or f"some {name or 'text'}"
-
-
-def arguments_text(call: ToolCall) -> str:
-    """
-    Return a call's arguments as the JSON text that travels.
-    """
-    if isinstance(call.arguments, str):
-        return call.arguments
-    return json.dumps(dict(call.arguments), ensure_ascii=False)

@@ -11,8 +11,9 @@ from typing import Any
 
 from . import _audio, _preview
 from ._errors import ServiceError
+from ._ga_shapes import GA_ITEM
 from ._ids import new_id
-from ._shapes import GA_ITEM, PREVIEW_ITEM
+from ._preview_shapes import PREVIEW_ITEM
 
 __all__ = ["Conversation", "Item", "decode_base64", "parse_item"]
 

@@ -1,26 +1,23 @@
 """
 One response: planned by the script, streamed by its own thread, ended once.
 
-Everything that is sent is sent under the connection's lock and only while the response
-is unfinished, so `finish` may come at any time and from any thread (a cancel, speech,
-the end of the script): it closes what is open and nothing of the response follows.
+`Generation.finish` may come at any time and from any thread (a cancel, speech, the end
+of the script): it closes what is open, and nothing of the response follows.
 """
 
 from __future__ import annotations
 
-import base64
 import logging
 import re
 import threading
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import _audio, _brain, _voice
 from ._conversation import Item
 from ._ids import new_id
+from ._output import Finished, OutOfTokens, Output
 from ._script import Reply, Request, ToolCall
-from ._transcription import obfuscation
 from ._usage import count_input, count_output
 
 if TYPE_CHECKING:
@@ -33,25 +30,12 @@ Json = dict[str, Any]
 _logger = logging.getLogger(__name__)
 
 _DELTA_MS = 100  # audio in one delta
-_AUDIO_TOKEN_MS = 50
 # Text comes about as fast as from the real service, speech twenty times as fast as it
 # is spoken: quick, but slow enough that a long answer can be interrupted.
 _TEXT_SECONDS = 0.007
 _SPEECH_SPEED = 20.0
 # Roughly what a model's tokens look like; joined they are the text again.
 _TOKEN = re.compile(r"\s*\S{1,6}|\s+")
-
-
-class _Finished(Exception):
-    """
-    The response has ended; its thread has nothing left to do.
-    """
-
-
-class _OutOfTokens(Exception):
-    """
-    ``max_output_tokens`` are used up.
-    """
 
 
 class Generation:
@@ -63,7 +47,8 @@ class Generation:
         params: The effective parameters, in GA's shape, session defaults filled in.
         given: What the client gave in ``response.create``.
         context: The items it answers.
-        conversation_id: None for an out-of-band response.
+        in_conversation: False for an out-of-band response.
+        reply: What it says, where that is known already.
     """
 
     def __init__(
@@ -72,35 +57,29 @@ class Generation:
         params: Json,
         given: Json,
         context: list[Item],
-        conversation_id: str | None,
+        in_conversation: bool,
+        reply: Reply | None = None,
     ) -> None:
         self._connection = connection
         self._params = params
         self._given = given
         self._context = context
-        self._over = threading.Event()
-        self._output: list[Item] = []
-        self._open_item: Item | None = None
-        self._open_part: Json | None = None
-        self._text_tokens = 0
-        self._audio_tokens = 0
+        self._reply = reply
+        self._conversation_id = connection.conversation.id if in_conversation else None
+        self._usage: Json | None = None
+        self._status = "in_progress"
+        self._status_details: Json | None = None
         self.id = new_id("resp")
-        self.conversation_id = conversation_id
-        self.usage: Json | None = None
-        self.status = "in_progress"
-        self.status_details: Json | None = None
-        self.audio_ms = 0
-        self.first_audio_at = 0.0
+        self.output = Output(
+            connection,
+            self.id,
+            in_conversation,
+            params["audio"]["output"]["format"]["type"],
+            params["max_output_tokens"],
+        )
         self.thread = threading.Thread(
             target=self._run, name="simulator-response", daemon=True
         )
-
-    @property
-    def finished(self) -> bool:
-        """
-        Whether ``response.done`` has been sent.
-        """
-        return self._over.is_set()
 
     def start(self) -> None:
         """
@@ -112,82 +91,80 @@ class Generation:
 
     def _describe(self) -> Json:
         params = self._params
+        speaking = params["audio"]["output"]
         response: Json = {
             "object": "realtime.response",
             "id": self.id,
-            "status": self.status,
-            "status_details": self.status_details,
-            "output": [item.wire for item in self._output],
-            "conversation_id": self.conversation_id,
+            "status": self._status,
+            "status_details": self._status_details,
+            "output": [item.wire for item in self.output.items],
+            "conversation_id": self._conversation_id,
             "output_modalities": params["output_modalities"],
             "max_output_tokens": params["max_output_tokens"],
             "audio": {
-                "output": {
-                    "format": params["audio"]["output"]["format"],
-                    "voice": params["audio"]["output"]["voice"],
-                }
+                "output": {"format": speaking["format"], "voice": speaking["voice"]}
             },
-            "usage": self.usage,
+            "usage": self._usage,
             "metadata": params.get("metadata"),
         }
         if self._connection.protocol == "preview":
-            response["temperature"] = params.get("temperature", 0.8)
+            response["temperature"] = params["temperature"]
         return response
-
-    # ------------------------------------------------ ending
 
     def finish(
         self, status: str, reason: str | None = None, error: Json | None = None
-    ) -> bool:
+    ) -> None:
         """
-        Close what is open and send ``response.done``; False if that was done before.
+        Close what is open and send ``response.done``, unless that was done before.
 
         Any thread.
         """
         connection = self._connection
+        output = self.output
         with connection.lock:
-            if self._over.is_set():
-                return False
-            self._close_item("completed" if status == "completed" else "incomplete")
-            self._over.set()
-            self.status = status
+            if output.over.is_set():
+                return
+            output.close_item("completed" if status == "completed" else "incomplete")
+            output.over.set()
+            self._status = status
             if status != "completed":
-                self.status_details = {"type": status}
+                self._status_details = {"type": status}
                 if reason is not None:
-                    self.status_details["reason"] = reason
+                    self._status_details["reason"] = reason
                 if error is not None:
-                    self.status_details["error"] = error
-            if self.usage is None:
-                self.usage = count_output(
+                    self._status_details["error"] = error
+            if self._usage is None:
+                self._usage = count_output(
                     count_input(connection, self._context, self._params),
-                    self._text_tokens,
-                    self._audio_tokens,
+                    output.text_tokens,
+                    output.audio_tokens,
                 )
             connection.emit("response.done", response=self._describe())
             connection.responses.finished(self)
-            return True
 
-    # ------------------------------------------------ streaming (own thread)
+    # ------------------------------------------------ on its own thread
 
     def _run(self) -> None:
         try:
-            reply = self._plan()
+            reply = self._reply or self._plan()
             self._wait(reply.delay)
             if reply.usage is not None:
-                self.usage = dict(reply.usage)
+                self._usage = dict(reply.usage)
             if reply.text:
                 self._say(reply)
             for call in reply.calls:
                 self._call(call)
             self._conclude(reply)
-        except _Finished:
+        except Finished:
             pass
-        except _OutOfTokens:
+        except OutOfTokens:
             self.finish("incomplete", "max_output_tokens")
         except Exception:
             # A script of the user's that raises is a failing model to the client.
             _logger.exception("the simulator's script failed")
-            self.finish("failed", error=_server_error("The script of the reply failed."))
+            self.finish(
+                "failed", error=_server_error("The script of the reply failed.")
+            )
 
     def _plan(self) -> Reply:
         connection = self._connection
@@ -231,58 +208,16 @@ class Generation:
         self.finish(reply.status, reason, error)
 
     def _wait(self, seconds: float) -> None:
-        if seconds > 0 and self._over.wait(seconds):
-            raise _Finished
+        if seconds > 0 and self.output.over.wait(seconds):
+            raise Finished
 
     def _pause(self, seconds: float) -> None:
-        if not self._connection.transport.wait_writable(self._connection.send_limit):
-            raise _Finished
+        if not self._connection.wait_writable():
+            raise Finished
         self._wait(seconds * self._connection.service.pace)
 
-    def _emit(self, kind: str, **fields: Any) -> None:
-        with self._connection.lock:
-            if self._over.is_set():
-                raise _Finished
-            self._connection.emit(kind, response_id=self.id, **fields)
-
-    def _spend(self, *, text: int = 0, audio: int = 0) -> None:
-        limit = self._params["max_output_tokens"]
-        if limit != "inf":
-            spent = self._text_tokens + self._audio_tokens
-            if spent + text + audio > limit:
-                raise _OutOfTokens
-        self._text_tokens += text
-        self._audio_tokens += audio
-
-    def _open(self, wire: Json) -> None:
-        connection = self._connection
-        with connection.lock:
-            if self._over.is_set():
-                raise _Finished
-            fmt = self._params["audio"]["output"]["format"]["type"]
-            item = Item(wire, format=fmt)
-            index = len(self._output)
-            self._output.append(item)
-            self._open_item = item
-            connection.emit(
-                "response.output_item.added",
-                response_id=self.id,
-                output_index=index,
-                item=wire,
-            )
-            if self.conversation_id is not None:
-                previous = connection.conversation.insert(item)
-                connection.emit(
-                    "conversation.item.added", previous_item_id=previous, item=wire
-                )
-
-    def _place(self) -> Json:
-        assert self._open_item is not None
-        return {"item_id": self._open_item.id, "output_index": len(self._output) - 1}
-
     def _say(self, reply: Reply) -> None:
-        modalities = reply.modalities
-        audible = "audio" in (modalities or self._params["output_modalities"])
+        modalities = reply.modalities or self._params["output_modalities"]
         wire: Json = {
             "id": new_id("item"),
             "type": "message",
@@ -292,183 +227,101 @@ class Generation:
         }
         if reply.phase is not None:
             wire["phase"] = reply.phase
-        self._open(wire)
-        self._open_content("audio" if audible else "text")
-        if audible:
+        self.output.open_item(wire)
+        if "audio" in modalities:
+            self.output.open_content("audio")
             self._speak(reply.text)
         else:
+            self.output.open_content("text")
             for token in _TOKEN.findall(reply.text):
-                self._write(token, "response.output_text.delta", "text")
+                self.output.write(token)
                 self._pause(_TEXT_SECONDS)
-        with self._connection.lock:
-            if not self._over.is_set():
-                self._close_item("completed")
-
-    def _open_content(self, kind: str) -> None:
-        part: Json = {"type": kind, "transcript" if kind == "audio" else "text": ""}
-        with self._connection.lock:
-            if self._over.is_set():
-                raise _Finished
-            assert self._open_item is not None
-            self._open_part = part
-            self._open_item.wire["content"].append(
-                {**part, "type": "output_audio" if kind == "audio" else "output_text"}
-            )
-            if kind == "audio":
-                self._open_item.audio[0] = b""
-            self._emit(
-                "response.content_part.added",
-                **self._place(),
-                content_index=0,
-                part=part,
-                content=part,
-            )
-
-    def _write(self, token: str, event: str, key: str) -> None:
-        self._spend(text=1)
-        with self._connection.lock:
-            if self._over.is_set() or self._open_part is None:
-                raise _Finished
-            assert self._open_item is not None
-            self._open_part[key] += token
-            self._open_item.wire["content"][0][key] = self._open_part[key]
-            self._emit(
-                event,
-                **self._place(),
-                content_index=0,
-                delta=token,
-                obfuscation=obfuscation(token),
-            )
+        if reply.status in ("completed", "failed"):
+            self.output.close_item("completed")
 
     def _speak(self, text: str) -> None:
         """
         Stream speech phrase by phrase, each phrase's words spread over its audio.
         """
         speaking = self._params["audio"]["output"]
+        fmt = speaking["format"]["type"]
         voice = speaking["voice"]
         voice = voice["id"] if isinstance(voice, dict) else voice
-        encoder = _audio.Encoder(speaking["format"]["type"])
+        encoder = _audio.Encoder(fmt)
         for phrase in _voice.phrases(text):
-            tokens = iter(_TOKEN.findall(phrase))
-            total = max(1, len(_TOKEN.findall(phrase)))
-            audio = encoder.feed(_voice.speak(phrase, voice))
-            pieces = list(_cut(audio, speaking["format"]["type"]))
+            tokens = _TOKEN.findall(phrase)
+            pieces = list(_cut(encoder.feed(_voice.speak(phrase, voice)), fmt))
             shown = 0
             for number, piece in enumerate(pieces, 1):
-                while shown * len(pieces) < total * number:
-                    token = next(tokens, None)
-                    if token is None:
-                        break
-                    self._write(
-                        token, "response.output_audio_transcript.delta", "transcript"
-                    )
-                    shown += 1
-                self._sound(piece)
-            for token in tokens:
-                self._write(
-                    token, "response.output_audio_transcript.delta", "transcript"
-                )
-
-    def _sound(self, piece: bytes) -> None:
-        fmt = self._params["audio"]["output"]["format"]["type"]
-        length_ms = len(piece) // _audio.bytes_per_ms(fmt)
-        self._spend(audio=max(1, length_ms // _AUDIO_TOKEN_MS))
-        connection = self._connection
-        with connection.lock:
-            if self._over.is_set():
-                raise _Finished
-            assert self._open_item is not None
-            if not self.audio_ms:
-                self.first_audio_at = time.monotonic()
-            if self.conversation_id is not None:
-                connection.conversation.has_assistant_audio = True
-            self.audio_ms += length_ms
-            self._open_item.audio[0] += piece
-            self._emit(
-                "response.output_audio.delta",
-                **self._place(),
-                content_index=0,
-                delta=base64.b64encode(piece).decode(),
-            )
-        self._pause(length_ms / 1000 / _SPEECH_SPEED)
+                due = -(-len(tokens) * number // len(pieces))
+                for token in tokens[shown:due]:
+                    self.output.write(token)
+                shown = due
+                self.output.sound(piece)
+                self._pause(_DELTA_MS / 1000 / _SPEECH_SPEED)
+            for token in tokens[shown:]:
+                self.output.write(token)
 
     def _call(self, call: ToolCall) -> None:
-        arguments = _brain.arguments_text(call)
-        call_id = call.call_id or new_id("call")
+        if call.server_label is not None:
+            self._call_server(call, call.server_label)
+            return
+        self.output.open_item(
+            {
+                "id": new_id("item"),
+                "type": "function_call",
+                "status": "in_progress",
+                "call_id": call.call_id or new_id("call"),
+                "name": call.name,
+                "arguments": "",
+            }
+        )
+        self._argue(call)
+        self.output.close_item("completed")
+
+    def _argue(self, call: ToolCall) -> None:
+        for token in _TOKEN.findall(call.arguments_text):
+            self.output.argue(token)
+            self._pause(_TEXT_SECONDS)
+
+    def _call_server(self, call: ToolCall, label: str) -> None:
+        """
+        Call a tool of an MCP server, or ask whether we may.
+        """
+        servers = self._connection.mcp
         wire: Json = {
-            "id": new_id("item"),
-            "type": "function_call",
-            "status": "in_progress",
-            "call_id": call_id,
+            "id": new_id("mcp"),
+            "server_label": label,
             "name": call.name,
             "arguments": "",
         }
-        self._open(wire)
-        for token in _TOKEN.findall(arguments):
-            self._spend(text=1)
-            with self._connection.lock:
-                if self._over.is_set():
-                    raise _Finished
-                wire["arguments"] += token
-                self._emit(
-                    "response.function_call_arguments.delta",
-                    **self._place(),
-                    call_id=call_id,
-                    delta=token,
-                    obfuscation=obfuscation(token),
-                )
-            self._pause(_TEXT_SECONDS)
         with self._connection.lock:
-            if not self._over.is_set():
-                self._close_item("completed")
-
-    # ------------------------------------------------ closing (under the lock)
-
-    def _close_item(self, status: str) -> None:
-        """
-        Send the ``done`` events of the open part and item, if any.
-        """
-        item = self._open_item
-        if item is None:
-            return
-        if self._open_part is not None:
-            self._close_content(self._open_part)
-        elif item.wire["type"] == "function_call":
-            self._emit(
-                "response.function_call_arguments.done",
-                **self._place(),
-                call_id=item.wire["call_id"],
-                name=item.wire["name"],
-                arguments=item.wire["arguments"],
-            )
-        item.wire["status"] = status
-        connection = self._connection
-        if self.conversation_id is not None:
-            connection.emit(
-                "conversation.item.done",
-                previous_item_id=connection.conversation.previous_id(item),
-                item=item.wire,
-            )
-        self._emit(
-            "response.output_item.done",
-            output_index=len(self._output) - 1,
-            item=item.wire,
+            approval_id = servers.approval_of(call)
+            if approval_id is None and servers.needs_approval(label, call.name):
+                wire.update(
+                    id=new_id("mcpr"),
+                    type="mcp_approval_request",
+                    arguments=call.arguments_text,
+                )
+                servers.ask(wire["id"], call)
+                self.output.open_item(wire)
+                self.output.close_item("completed")
+                return
+        wire.update(
+            type="mcp_call", approval_request_id=approval_id, output=None, error=None
         )
-        self._open_item = None
-
-    def _close_content(self, part: Json) -> None:
-        place = {**self._place(), "content_index": 0}
-        if part["type"] == "audio":
-            self._emit("response.output_audio.done", **place)
-            self._emit(
-                "response.output_audio_transcript.done",
-                **place,
-                transcript=part["transcript"],
-            )
-        else:
-            self._emit("response.output_text.done", **place, text=part["text"])
-        self._emit("response.content_part.done", **place, part=part, content=part)
-        self._open_part = None
+        self.output.open_item(wire)
+        self._argue(call)
+        self.output.close_arguments()
+        self.output.tell("response.mcp_call.in_progress")
+        with self._connection.lock:
+            if call.error is None:
+                wire["output"] = call.output or f"Made-up result of {call.name}."
+                self.output.tell("response.mcp_call.completed")
+            else:
+                wire["error"] = {"type": "tool_execution_error", "message": call.error}
+                self.output.tell("response.mcp_call.failed")
+            self.output.close_item("completed")
 
 
 def _server_error(message: str) -> Json:

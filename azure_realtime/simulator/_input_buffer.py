@@ -126,9 +126,9 @@ class InputBuffer:
             "input_audio_buffer.speech_stopped", audio_end_ms=at_ms, item_id=item_id
         )
         audio = self._cut(self._speech_start_ms, at_ms)
-        item = self._commit(item_id, audio)
+        self._commit(item_id, audio)
         if self._vad["create_response"] and not self._connection.session.transcription:
-            self._connection.responses.create_after_turn(item)
+            self._connection.responses.create_after_turn()
 
     def commit(self) -> None:
         """
@@ -172,7 +172,8 @@ class InputBuffer:
             audio_end_ms=end_ms,
             item_id=item_id,
         )
-        connection.responses.create_after_turn(self._commit(item_id, audio, False))
+        self._commit(item_id, audio, transcribe=False)
+        connection.responses.create_after_turn()
 
     @property
     def speaking(self) -> bool:
@@ -183,7 +184,7 @@ class InputBuffer:
 
     # ------------------------------------------------ inside
 
-    def _commit(self, item_id: str, audio: bytes, transcribe: bool = True) -> Item:
+    def _commit(self, item_id: str, audio: bytes, *, transcribe: bool = True) -> None:
         connection = self._connection
         previous = connection.conversation.last_id()
         connection.emit(
@@ -201,7 +202,6 @@ class InputBuffer:
         connection.add_item(item)
         if transcribe:
             connection.transcription.start(item)
-        return item
 
     def _cut(self, start_ms: int, end_ms: int) -> bytes:
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["item_in", "event_out", "response_in", "session_in"]
+__all__ = ["event_out", "item_in", "response_in", "session_in"]
 
 Json = dict[str, Any]
 

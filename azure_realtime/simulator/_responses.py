@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import _preview
 from ._conversation import Item, parse_item
 from ._errors import ServiceError
+from ._ga_shapes import GA_RESPONSE
 from ._generation import Generation
+from ._preview_shapes import PREVIEW_RESPONSE
+from ._script import Reply
 from ._session import check_capabilities, check_modalities
-from ._shapes import GA_RESPONSE, PREVIEW_RESPONSE
 from ._timers import Timer
 
 if TYPE_CHECKING:
@@ -33,9 +36,10 @@ class Responses:
         self._connection = connection
         self._running: dict[str, Generation] = {}
         self._active: Generation | None = None
-        self._turn_waits = False
+        # A turn that waits for the active response to end, and its reply, if known.
+        self._waiting_turn: tuple[Reply | None] | None = None
         self._idle: Timer | None = None
-        self._acknowledgements: list[Any] = []
+        self._afterwards: list[Callable[[], None]] = []
 
     # ------------------------------------------------ commands
 
@@ -86,17 +90,26 @@ class Responses:
         fmt = connection.session.input_format
         return parse_item(item, path, connection.protocol, fmt)
 
-    def create_after_turn(self, item: Item) -> None:
+    def create_after_turn(self, reply: Reply | None = None) -> None:
         """
-        Answer a turn that turn detection has ended; after the active response, if any.
+        Answer without being asked to: after the active response, if there is one.
+
+        Args:
+            reply: What to say, where that is known already.
         """
         if self._active is not None:
-            self._turn_waits = True
+            self._waiting_turn = (reply,)
             return
-        self._start({}, {}, list(self._connection.conversation.items), True)
+        context = list(self._connection.conversation.items)
+        self._start({}, {}, context, True, reply)
 
     def _start(
-        self, params: Json, given: Json, context: list[Item], in_conversation: bool
+        self,
+        params: Json,
+        given: Json,
+        context: list[Item],
+        in_conversation: bool,
+        reply: Reply | None = None,
     ) -> None:
         connection = self._connection
         self._stop_idle()
@@ -105,7 +118,8 @@ class Responses:
             self._effective(params),
             given,
             context,
-            connection.conversation.id if in_conversation else None,
+            in_conversation,
+            reply,
         )
         self._running[generation.id] = generation
         if in_conversation:
@@ -158,17 +172,17 @@ class Responses:
         """
         self._stop_idle()
         if interrupt and self._active is not None:
-            self._turn_waits = False
+            self._waiting_turn = None
             self._active.finish("cancelled", "turn_detected")
 
-    def when_idle(self, act: Any) -> None:
+    def when_idle(self, act: Callable[[], None]) -> None:
         """
         Call *act* now, or right after the active response is done.
         """
         if self._active is None:
             act()
         else:
-            self._acknowledgements.append(act)
+            self._afterwards.append(act)
 
     def finished(self, generation: Generation) -> None:
         """
@@ -178,12 +192,12 @@ class Responses:
         if generation is not self._active:
             return
         self._active = None
-        waiting, self._acknowledgements = self._acknowledgements, []
+        waiting, self._afterwards = self._afterwards, []
         for act in waiting:
             act()
-        if self._turn_waits and self._active is None:
-            self._turn_waits = False
-            self._start({}, {}, list(self._connection.conversation.items), True)
+        if self._waiting_turn is not None and self._active is None:
+            (reply,), self._waiting_turn = self._waiting_turn, None
+            self.create_after_turn(reply)
         if self._active is None:
             self._start_idle(generation)
 
@@ -191,6 +205,8 @@ class Responses:
         """
         End every response without a word; the connection is over.
         """
+        self._afterwards.clear()
+        self._waiting_turn = None
         for generation in list(self._running.values()):
             generation.finish("cancelled", "client_cancelled")
         self._stop_idle()
@@ -208,8 +224,9 @@ class Responses:
         timeout_ms = vad.get("idle_timeout_ms")
         if timeout_ms is None:
             return
+        output = generation.output
         # The client is still playing: the service counts from the end of that.
-        playing = generation.first_audio_at + generation.audio_ms / 1000
+        playing = output.first_audio_at + output.audio_ms / 1000
         left = max(0.0, playing - time.monotonic())
         seconds = (left + timeout_ms / 1000) * connection.service.idle_scale
         self._idle = connection.timers.after(seconds, self._on_idle)
@@ -219,4 +236,3 @@ class Responses:
         with connection.lock:
             if self._active is None and not connection.input_buffer.speaking:
                 connection.input_buffer.idle()
-

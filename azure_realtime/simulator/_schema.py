@@ -89,6 +89,15 @@ def wrong_value(path: str, value: object, choices: Sequence[str]) -> ServiceErro
     )
 
 
+def missing(path: str) -> ServiceError:
+    """
+    Return the error for a field that is not there.
+    """
+    return ServiceError(
+        "missing_required_parameter", f"Missing required parameter: '{path}'.", path
+    )
+
+
 class Shape:
     """
     Anything goes; the base of the others.
@@ -217,22 +226,19 @@ class Record(Shape):
     def check(self, value: Any, path: str) -> None:
         if not isinstance(value, dict):
             raise wrong_type(path, ["object"], value)
+        prefix = f"{path}." if path else ""
         for name in self.required:
             if name not in value:
-                raise ServiceError(
-                    "missing_required_parameter",
-                    f"Missing required parameter: '{path}.{name}'.",
-                    f"{path}.{name}",
-                )
+                raise missing(prefix + name)
         for name in value:
             if name not in self.fields:
                 raise ServiceError(
                     "unknown_parameter",
-                    f"Unknown parameter: '{path}.{name}'.",
-                    f"{path}.{name}",
+                    f"Unknown parameter: '{prefix}{name}'.",
+                    prefix + name,
                 )
         for name, member in value.items():
-            self.fields[name].check(member, f"{path}.{name}")
+            self.fields[name].check(member, prefix + name)
 
 
 @dataclass(frozen=True)
@@ -249,11 +255,7 @@ class Tagged(Shape):
             raise wrong_type(path, ["object"], value)
         where = f"{path}.{self.tag}"
         if self.tag not in value:
-            raise ServiceError(
-                "missing_required_parameter",
-                f"Missing required parameter: '{where}'.",
-                where,
-            )
+            raise missing(where)
         Text(tuple(self.records)).check(value[self.tag], where)
         self.records[value[self.tag]].check(value, path)
 

@@ -4,6 +4,7 @@ What the service shall answer: replies, tool calls, and the list or function of 
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -19,17 +20,32 @@ __all__ = ["Replies", "Reply", "Request", "Script", "ToolCall"]
 @dataclass(frozen=True)
 class ToolCall:
     """
-    One function call of a reply.
+    One function call of a reply, or a call of an MCP server's tool.
 
     Args:
         name: The function's name.
         arguments: A mapping, or the JSON text itself (which may be broken on purpose).
         call_id: The call's id; made up when None.
+        server_label: The MCP server whose tool it is.
+        output: What that tool returns.
+        error: What that tool fails with.
     """
 
     name: str
     arguments: Mapping[str, Any] | str = field(default_factory=dict)
     call_id: str | None = None
+    server_label: str | None = None
+    output: str | None = None
+    error: str | None = None
+
+    @property
+    def arguments_text(self) -> str:
+        """
+        The arguments as the JSON text that travels.
+        """
+        if isinstance(self.arguments, str):
+            return self.arguments
+        return json.dumps(dict(self.arguments), ensure_ascii=False)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,9 @@ from typing import Any
 
 from . import _preview
 from ._errors import ServiceError
+from ._ga_shapes import GA_SESSION, GA_TRANSCRIPTION
 from ._ids import new_id
-from ._shapes import (
-    GA_SESSION,
-    GA_TRANSCRIPTION,
-    PREVIEW_SESSION,
-    PREVIEW_TRANSCRIPTION,
-)
+from ._preview_shapes import PREVIEW_SESSION, PREVIEW_TRANSCRIPTION
 
 __all__ = ["Session", "check_capabilities", "check_modalities"]
 

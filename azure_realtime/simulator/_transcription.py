@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _brain
 from ._conversation import Item
-from ._ids import new_id
+from ._ids import obfuscation
 
 if TYPE_CHECKING:
     from ._connection import Connection
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Transcription"]
 
 _PAUSE_SECONDS = 0.05
-
-
-def obfuscation(text: str) -> str:
-    """
-    Return padding for a delta, so that the length of a frame betrays less.
-    """
-    return new_id("x")[2 : 2 + 16 - len(text) % 16]
 
 
 class Transcription:

@@ -6,9 +6,8 @@ and the real one. Rules of this file:
 
 1. Reading happens on the thread that calls `recv`; writing on one writer thread, so
    nobody who holds a lock ever waits for the network.
-2. TLS is done in memory (`ssl.MemoryBIO`) under one short lock. Reading and writing
-   one ``SSLSocket`` from two threads loses connections on several CPython versions;
-   two memory buffers cannot.
+2. TLS is done in memory (`MemoryTls`). Reading and writing one ``SSLSocket`` from two
+   threads loses connections on several CPython versions; two memory buffers cannot.
 3. Whoever ends the connection wakes the reader by shutting down the receiving side.
    The descriptor is closed once, by `close`, after reader and writer have let go of
    it: an RST is only sent when nobody else holds the descriptor.
@@ -23,9 +22,10 @@ import selectors
 import socket
 import ssl
 import threading
-import time
 from collections import deque
 from typing import Any, Literal
+
+from ._memory_tls import MemoryTls
 
 __all__ = ["Transport"]
 
@@ -65,13 +65,10 @@ class Transport:
         self.answer_pings = True
         self.answer_close = True
         self.ended = threading.Event()
+        # Where the handshake led; set by the service.
+        self.route: object = None
 
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls_lock = threading.Lock()
-        self._tls: ssl.SSLObject | None = None
-        if tls is not None:
-            self._tls = tls.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls = MemoryTls(tls) if tls is not None else None
         self._writer = threading.Thread(
             target=self._write_loop, name="simulator-writer", daemon=True
         )
@@ -84,38 +81,8 @@ class Transport:
             OSError: The peer left, was killed, or did not finish in *timeout* seconds.
         """
         if self._tls is not None:
-            self._shake_hands(self._tls, time.monotonic() + timeout)
+            self._tls.shake_hands(self._raw, timeout)
         self._writer.start()
-
-    def _shake_hands(self, tls: ssl.SSLObject, deadline: float) -> None:
-        while True:
-            try:
-                tls.do_handshake()
-                done = True
-            except ssl.SSLWantReadError:
-                done = False
-            except ssl.SSLError:
-                self._raw.sendall(self._outgoing.read())
-                raise
-            self._raw.sendall(self._outgoing.read())
-            if done:
-                self._raw.settimeout(None)
-                return
-            # One record at a time: bytes read beyond the handshake would wait in
-            # memory where the reader's select() cannot see them.
-            header = self._receive_exactly(5, deadline)
-            length = int.from_bytes(header[3:5], "big")
-            self._incoming.write(header + self._receive_exactly(length, deadline))
-
-    def _receive_exactly(self, count: int, deadline: float) -> bytes:
-        data = b""
-        while len(data) < count:
-            self._raw.settimeout(max(0.001, deadline - time.monotonic()))
-            piece = self._raw.recv(count - len(data))
-            if not piece:
-                raise ConnectionResetError("peer left during the TLS handshake")
-            data += piece
-        return data
 
     # ------------------------------------------------ what websockets calls
 
@@ -170,7 +137,7 @@ class Transport:
                 return b""
             if self._tls is None:
                 return data
-            plain = self._decrypt(self._tls, data)
+            plain = self._tls.decrypt(data)
             if plain is None:
                 return b""
             if plain:
@@ -204,16 +171,13 @@ class Transport:
         with self._change:
             if self._closed:
                 return
-            self._closing = True
+            self._closed = self._closing = True
             if not self._writing:
                 self._killed = True
             self._change.notify_all()
         if self._writer.is_alive() and threading.current_thread() is not self._writer:
             self._writer.join(_FLUSH_SECONDS)
         with self._change:
-            if self._closed:
-                return
-            self._closed = True
             self._killed = True
             self._change.notify_all()
         self.ended.set()
@@ -318,26 +282,6 @@ class Transport:
             self._readers -= 1
             self._change.notify_all()
 
-    def _decrypt(self, tls: ssl.SSLObject, data: bytes) -> bytes | None:
-        pieces: list[bytes] = []
-        with self._tls_lock:
-            self._incoming.write(data)
-            try:
-                while piece := tls.read(_CHUNK):
-                    pieces.append(piece)
-            except ssl.SSLWantReadError:
-                return b"".join(pieces)
-            except ssl.SSLError:
-                pass  # Nonsense or the end of the TLS session: the end of the data.
-        return b"".join(pieces) or None
-
-    def _encrypt(self, data: bytes) -> bytes:
-        if self._tls is None:
-            return data
-        with self._tls_lock:
-            self._tls.write(data)
-            return self._outgoing.read()
-
     def _write_loop(self) -> None:
         try:
             while self._write_next():
@@ -353,9 +297,7 @@ class Transport:
     def _write_next(self) -> bool:
         with self._change:
             self._change.wait_for(
-                lambda: (
-                    self._killed or self._closing or (self._queue and self._writing)
-                )
+                lambda: self._killed or self._closing or (self._queue and self._writing)
             )
             if self._killed or not self._queue:
                 return False
@@ -364,7 +306,7 @@ class Transport:
             self._end_of_data()
             return False
         if data:
-            self._transmit(self._encrypt(data))
+            self._transmit(self._tls.encrypt(data) if self._tls else data)
         with self._change:
             self._queued = max(0, self._queued - len(data))
             self._change.notify_all()
@@ -372,13 +314,7 @@ class Transport:
 
     def _end_of_data(self) -> None:
         if self._tls is not None:
-            with self._tls_lock:
-                try:
-                    self._tls.unwrap()
-                except ssl.SSLError:
-                    pass  # The peer's close_notify need not be awaited.
-                farewell = self._outgoing.read()
-            self._transmit(farewell)
+            self._transmit(self._tls.farewell())
         self._raw.shutdown(socket.SHUT_WR)
         with self._change:
             left = self._change.wait_for(

@@ -80,7 +80,7 @@ def speak(text: str, voice: str = "alloy") -> bytes:
     """
     Say *text*: PCM16 little-endian, mono, 24 kHz. The same words sound the same.
 
-    Recent speech is remembered. Blocks for about 15 ms per second of speech; for an
+    Recent speech is remembered. Blocks for about 20 ms per second of speech; for an
     early start on a long text, speak its `phrases` one after the other.
 
     Args:

@@ -1,0 +1,248 @@
+"""
+Which answer belongs to which command.
+
+Rules:
+
+1. A command is registered before it is queued, so no answer can come too early.
+2. The service answers commands in the order they left, each kind in its own line: an
+   answer that names nothing belongs to the oldest of its kind that has left.
+3. An answer or an error that names what it is about (an item, our ``event_id``) is
+   believed before any order.
+4. An ``error`` without our ``event_id`` (the service leaves it out for some codes) goes
+   to the oldest command of the kind that its code, its ``param`` or its message speak
+   of; a plain refusal that speaks of nothing, to the oldest command there is.
+5. What cannot be told belongs to nobody: a wrong answer is worse than a time-out.
+
+Responses need more than one answer; see `_response_gate`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import attrs
+
+from ._futures import CommandFuture
+from .errors import RealtimeError, ServerError, fresh
+from .events import ClientEvent, ErrorEvent, ServerEvent
+
+
+class Answer(NamedTuple):
+    """
+    How one kind of command is acknowledged.
+    """
+
+    names: frozenset[str]
+    matches: Callable[[Any, Any], bool]
+    result: Callable[[Any], Any]
+
+
+def _any(command: Any, event: Any) -> bool:  # noqa: ARG001
+    return True
+
+
+def _same_item(command: Any, event: Any) -> bool:
+    return bool(command.item_id == event.item_id)
+
+
+def _itself(event: Any) -> Any:
+    return event
+
+
+ANSWERS: dict[str, Answer] = {
+    "session.update": Answer(
+        frozenset({"session.updated"}), _any, lambda event: event.session
+    ),
+    "input_audio_buffer.commit": Answer(
+        frozenset({"input_audio_buffer.committed"}), _any, _itself
+    ),
+    "input_audio_buffer.clear": Answer(
+        frozenset({"input_audio_buffer.cleared"}), _any, _itself
+    ),
+    "conversation.item.create": Answer(
+        frozenset(
+            {
+                "conversation.item.added",
+                "conversation.item.created",
+                "conversation.item.done",
+            }
+        ),
+        lambda command, event: command.item.id == event.item.id,
+        lambda event: event.item,
+    ),
+    "conversation.item.delete": Answer(
+        frozenset({"conversation.item.deleted"}), _same_item, _itself
+    ),
+    "conversation.item.truncate": Answer(
+        frozenset({"conversation.item.truncated"}), _same_item, _itself
+    ),
+    "conversation.item.retrieve": Answer(
+        frozenset({"conversation.item.retrieved"}),
+        lambda command, event: command.item_id == event.item.id,
+        lambda event: event.item,
+    ),
+}
+"""Command -> what acknowledges it (protocol reference, client events)."""
+
+_ANSWERING = frozenset().union(*(answer.names for answer in ANSWERS.values()))
+
+_SPOKEN_OF = (
+    ("item_create_", "conversation.item.create"),
+    ("item_truncate_", "conversation.item.truncate"),
+    ("item_delete_", "conversation.item.delete"),
+    ("item_retrieve_", "conversation.item.retrieve"),
+    ("input_audio_buffer_commit", "input_audio_buffer.commit"),
+    ("cannot_update_voice", "session.update"),
+)
+"""How an error's code begins -> the command it speaks of (errors.json)."""
+
+_PARAMS = (
+    ("session", "session.update"),
+    ("item.", "conversation.item.create"),
+    ("previous_item_id", "conversation.item.create"),
+    ("audio_end_ms", "conversation.item.truncate"),
+    ("content_index", "conversation.item.truncate"),
+)
+"""How an error's param begins -> the command it speaks of."""
+
+
+@attrs.define(eq=False)
+class _Outstanding:
+    command: Any
+    future: CommandFuture[Any]
+    sent: bool = False
+
+
+class Acknowledgements:
+    """
+    The commands whose answers have not come.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._outstanding: dict[str, _Outstanding] = {}
+        self._error: RealtimeError | None = None
+
+    def expect(self, command: ClientEvent, future: CommandFuture[Any]) -> None:
+        """
+        Register a command with an `event_id` that is about to be queued. Any thread.
+        """
+        assert command.event_id is not None
+        with self._lock:
+            error = self._error
+            if error is None:
+                self._outstanding[command.event_id] = _Outstanding(command, future)
+        if error is not None:
+            future.fail(fresh(error))
+
+    def forget(self, event_id: str) -> None:
+        """
+        Expect no answer to a command any more. Any thread.
+        """
+        with self._lock:
+            self._outstanding.pop(event_id, None)
+
+    def sent(self, event_id: str | None) -> None:
+        """
+        Note that a command has left. Reader thread.
+        """
+        if event_id in self._outstanding:
+            with self._lock:
+                entry = self._outstanding.pop(event_id, None)
+                if entry is not None:  # to the end: the order they left in
+                    entry.sent = True
+                    self._outstanding[event_id] = entry
+
+    def observe(self, event: ServerEvent) -> None:
+        """
+        Complete or fail the command that *event* answers. Reader thread.
+        """
+        if event.type in _ANSWERING:
+            entry = self._take(lambda sent: self._answered(sent, event))
+            if entry is not None:
+                result = ANSWERS[entry.command.type].result(event)
+                entry.future.settle(result)
+        elif isinstance(event, ErrorEvent):
+            entry = self._take(lambda sent: self._blamed(sent, event))
+            if entry is not None:
+                entry.future.fail(refusal(event))
+
+    def end(self, error: RealtimeError) -> None:
+        """
+        Fail every command, and every later one. Reader thread.
+        """
+        with self._lock:
+            self._error = error
+            entries = list(self._outstanding.values())
+            self._outstanding.clear()
+        for entry in entries:
+            entry.future.fail(fresh(error))
+
+    def _take(
+        self, choose: Callable[[list[_Outstanding]], _Outstanding | None]
+    ) -> _Outstanding | None:
+        with self._lock:
+            entry = choose([e for e in self._outstanding.values() if e.sent])
+            if entry is not None:
+                del self._outstanding[entry.command.event_id]
+            return entry
+
+    @staticmethod
+    def _answered(sent: list[_Outstanding], event: ServerEvent) -> _Outstanding | None:
+        for entry in sent:
+            answer = ANSWERS[entry.command.type]
+            if event.type in answer.names and answer.matches(entry.command, event):
+                return entry
+        return None
+
+    @staticmethod
+    def _blamed(sent: list[_Outstanding], event: ErrorEvent) -> _Outstanding | None:
+        details = event.error
+        if details.event_id:
+            for entry in sent:
+                if entry.command.event_id == details.event_id:
+                    return entry
+            return None
+        kind = _spoken_of(details.code or "", details.param or "", details.message)
+        if kind is None:
+            plain = details.type == "invalid_request_error"
+            return sent[0] if sent and (plain or len(sent) == 1) else None
+        line = [entry for entry in sent if entry.command.type == kind]
+        for entry in line:
+            if (name := _item_of(entry.command)) and f"'{name}'" in details.message:
+                return entry
+        return line[0] if line else None
+
+
+def _spoken_of(code: str, param: str, message: str) -> str | None:
+    for beginning, kind in _SPOKEN_OF:
+        if code.startswith(beginning):
+            return kind
+    for beginning, kind in _PARAMS:
+        if param.startswith(beginning):
+            return kind
+    if "already shorter than" in message:
+        return "conversation.item.truncate"
+    if code.startswith(("response_", "conversation_already_has_active_response")):
+        return "response.create"  # not in this line, and nobody else's fault
+    return None
+
+
+def _item_of(command: Any) -> str | None:
+    item = getattr(command, "item", None)
+    return getattr(command, "item_id", None) if item is None else item.id
+
+
+def refusal(event: ErrorEvent) -> ServerError:
+    """
+    Return the exception that an ``error`` event is for the command it is about.
+    """
+    details = event.error
+    return ServerError(
+        details.message or "The service refused a command.",
+        code=details.code,
+        param=details.param,
+        event=event,
+    )

@@ -1,0 +1,192 @@
+"""
+What the threads and the callers of one client share, and the way an event takes
+through it: the state follows, then what is waited for is completed, then user functions
+are queued.
+
+The core knows neither the client nor the threads: they know it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from ._acks import Acknowledgements
+from ._callbacks import Dispatcher
+from ._codec import Codec
+from ._deadline import Deadline
+from ._futures import CommandFuture
+from ._outbox import Entry, Outbox
+from ._response_gate import ResponseGate
+from ._state import ModelStatus
+from ._waiters import Waiters
+from .errors import RealtimeError
+from .events import ClientEvent, ServerEvent
+
+logger = logging.getLogger("azure_realtime")
+
+
+class Observer(Protocol):
+    """
+    Something that follows the events. Reader thread; must not block.
+    """
+
+    def observe(self, event: ServerEvent, /) -> object:
+        """
+        Take note of *event*.
+        """
+
+
+@attrs.define(eq=False)
+class Core:
+    """
+    The parts, and what takes more than one of them.
+
+    Attributes:
+        observers: Follow every event of the service, before anybody hears of it.
+        is_reader: Whether the caller is the reader thread.
+        elsewhere: Whether this is another process than the one that connected.
+    """
+
+    codec: Codec
+    outbox: Outbox
+    dispatcher: Dispatcher
+    gate: ResponseGate
+    observers: Sequence[Observer]
+    acks: Acknowledgements = attrs.field(factory=Acknowledgements)
+    waiters: Waiters = attrs.field(factory=Waiters)
+    status: ModelStatus = attrs.field(factory=ModelStatus)
+    is_reader: Callable[[], bool] = lambda: False
+    elsewhere: Callable[[], bool] = lambda: False
+    _ids: Any = attrs.field(factory=itertools.count, init=False)
+    _prefix: str = attrs.field(
+        factory=lambda: f"event_{uuid.uuid4().hex[:12]}_", init=False
+    )
+
+    # Callers.
+
+    def identified(self, command: ClientEvent) -> ClientEvent:
+        """
+        Return *command* with an ``event_id``: its own, or one that is ours alone.
+        """
+        if command.event_id is not None:
+            return command
+        return attrs.evolve(command, event_id=f"{self._prefix}{next(self._ids)}")
+
+    def queue(self, command: ClientEvent, deadline: Deadline | None) -> None:
+        """
+        Encode and queue a command. Any thread.
+
+        Args:
+            command: With its ``event_id``.
+            deadline: When to give up waiting for room; None always finds room: for the
+                few commands that follow from others.
+
+        Raises:
+            QueueFull: No room until the deadline.
+            RealtimeError: The connection has ended.
+            RuntimeError: In another process than the one that connected.
+            ValueError: The protocol cannot say it.
+        """
+        self.check_process()
+        text = self.codec.encode(command)
+        if deadline is not None and self.is_reader():
+            deadline = Deadline(0)  # waiting here would keep what we wait for
+        self.outbox.put(Entry(text, command.event_id), deadline)
+
+    def follow_up(self, commands: Iterable[ClientEvent]) -> None:
+        """
+        Queue what the gate wants queued. Any thread; never blocks, never raises.
+        """
+        for command in commands:
+            try:
+                self.queue(self.identified(command), None)
+            except RealtimeError:
+                return  # the connection has ended; whoever waits is told by its end
+
+    def future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
+        """
+        Return a future for a command of this client.
+        """
+        return CommandFuture(self.dispatcher.call, withdraw, self.check_may_wait)
+
+    def check_process(self) -> None:
+        """
+        Refuse to touch, in a child process, what belongs to its parent.
+
+        Raises:
+            RuntimeError: This is another process than the one that connected.
+        """
+        if self.elsewhere():
+            raise RuntimeError(
+                "this client belongs to the process that made it; after a fork, "
+                "make a new one in the child"
+            )
+
+    def check_may_wait(self) -> None:
+        """
+        Refuse to wait where waiting would keep what is waited for.
+
+        Raises:
+            RuntimeError: On the reader thread, or in another process.
+        """
+        self.check_process()
+        if self.is_reader():
+            raise RuntimeError(
+                "this runs on the reader thread (dispatch='reader'), which would wait "
+                "for itself: use the default dispatch for listeners that wait"
+            )
+
+    # The reader thread.
+
+    def sent(self, event_id: str | None) -> None:
+        """
+        Note that a command leaves. Reader thread.
+        """
+        self.acks.sent(event_id)
+        self.gate.sent(event_id)
+
+    def follow(self, event: ServerEvent) -> ServerEvent | None:
+        """
+        Let the state follow *event*; return the change of status to announce.
+
+        Reader thread.
+        """
+        for observer in self.observers:
+            try:
+                observer.observe(event)
+            except Exception:
+                logger.exception("%r failed at %r; this is a bug", observer, event.type)
+        return self.status.observe(event)
+
+    def settle(self, event: ServerEvent) -> None:
+        """
+        Complete the futures that *event* answers. Reader thread.
+        """
+        self.acks.observe(event)
+        self.follow_up(self.gate.observe(event))
+
+    def emit(self, *events: ServerEvent | None) -> None:
+        """
+        Complete the waits for the events, then queue them for callbacks. Any thread.
+        """
+        happened = [event for event in events if event is not None]
+        for event in happened:
+            self.waiters.offer(event)
+        for event in happened:
+            self.dispatcher.post(event)
+
+    def end(self, error: RealtimeError, farewell: ServerEvent) -> None:
+        """
+        Tell everybody that it is over. Reader thread.
+        """
+        change = self.status.lost()
+        self.acks.end(error)
+        self.gate.end(error)
+        self.emit(change, farewell)
+        self.waiters.end(error)

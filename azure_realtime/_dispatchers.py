@@ -1,0 +1,234 @@
+"""
+Other places for user functions than the callback thread (``dispatch=...``).
+
+``"reader"``: the reader thread itself: no thread but one, no hop, for functions that
+are quick. ``"manual"``: whoever calls ``pump()``: a window's thread, a select loop. An
+executor, or any function like its ``submit``: one job at a time, in order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal
+
+from ._callbacks import CallbackThread, Dispatcher, Job
+from ._deadline import Deadline
+from ._subscriptions import Subscriptions
+
+Dispatch = Literal["thread", "reader", "manual"] | Any
+"""How a client dispatches; besides the words, an executor or a submit function."""
+
+
+class ReaderDispatcher(Dispatcher):
+    """
+    Runs jobs on the reader thread.
+
+    `attach` tells it who that is. What other threads submit waits for the reader's next
+    turn; when the reader has ended, they run it themselves.
+    """
+
+    def __init__(self, subscriptions: Subscriptions) -> None:
+        super().__init__(subscriptions)
+        self._jobs: deque[Job] = deque()
+        self._is_reader: Callable[[], bool] = lambda: False
+        self._wake: Callable[[], object] = lambda: None
+        self._ended = False
+        self._running = threading.RLock()
+
+    def attach(self, is_reader: Callable[[], bool], wake: Callable[[], object]) -> None:
+        """
+        Say how to know the reader thread, and how to wake it.
+        """
+        self._is_reader, self._wake = is_reader, wake
+
+    def submit(self, job: Job) -> None:
+        """
+        Run *job* here if this is the reader, else hand it over.
+        """
+        self._jobs.append(job)
+        if self._is_reader() or self._ended:
+            self.turn()
+        else:
+            self._wake()
+
+    def turn(self) -> None:
+        """
+        Run what waits. The reader thread, once a turn; any thread after its end.
+        """
+        with self._running:
+            while self._jobs:
+                with contextlib.suppress(IndexError):
+                    self._jobs.popleft()()
+
+    def detach(self) -> None:
+        """
+        Note that the reader ends. Reader thread, last.
+        """
+        self._ended = True
+        self.turn()
+
+    @property
+    def is_current(self) -> bool:
+        """
+        Whether the caller is the reader thread.
+        """
+        return self._is_reader()
+
+
+class ManualDispatcher(Dispatcher):
+    """
+    Keeps jobs until somebody runs them with `pump`.
+    """
+
+    def __init__(self, subscriptions: Subscriptions) -> None:
+        super().__init__(subscriptions)
+        self._jobs: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._signal, self._alarm = socket.socketpair()
+        self._signal.setblocking(False)
+        self._alarm.setblocking(False)
+        self._finished = False
+
+    def submit(self, job: Job) -> None:
+        """
+        Keep *job*, and make `fileno` readable.
+        """
+        with self._changed:
+            if self._finished:
+                return
+            self._jobs.append(job)
+            self._changed.notify_all()
+            with contextlib.suppress(OSError):  # full: it is readable already
+                self._alarm.send(b"\0")
+
+    def pump(self, deadline: Deadline) -> int:
+        """
+        Run what has come; wait until *deadline* for the first. Return how many ran.
+        """
+        with self._changed:
+            while not self._jobs and not self._finished and not deadline.passed:
+                self._changed.wait(deadline.remaining())
+            count = len(self._jobs)
+            with contextlib.suppress(OSError):
+                while self._signal.recv(4096):
+                    pass
+        for done in range(count):
+            with self._changed:
+                if not self._jobs:
+                    return done
+                job = self._jobs.popleft()
+            job()
+        return count
+
+    @property
+    def finished(self) -> bool:
+        """
+        Whether nothing more will come.
+        """
+        return self._finished and not self._jobs
+
+    def fileno(self) -> int:
+        """
+        Return the descriptor that is readable while jobs wait.
+        """
+        return self._signal.fileno()
+
+    def finish(self) -> None:
+        """
+        Take nothing more. What is kept can still be pumped.
+        """
+        with self._changed:
+            self._finished = True
+            self._signal.close()
+            self._alarm.close()
+            self._changed.notify_all()
+
+
+class ExecutorDispatcher(Dispatcher):
+    """
+    Hands jobs to *submit*, one after the other.
+
+    Args:
+        subscriptions: Who hears events.
+        submit: Takes a function and runs it some time, on a thread of its choice.
+    """
+
+    def __init__(
+        self, subscriptions: Subscriptions, submit: Callable[[Job], object]
+    ) -> None:
+        super().__init__(subscriptions)
+        self._submit = submit
+        self._jobs: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._busy = False
+        self._runner: threading.Thread | None = None
+
+    def submit(self, job: Job) -> None:
+        """
+        Queue *job*; what runs jobs now runs it, or is asked for.
+        """
+        with self._changed:
+            self._jobs.append(job)
+            if self._busy:
+                return
+            self._busy = True
+        self._submit(self._drain)
+
+    def _drain(self) -> None:
+        self._runner = threading.current_thread()
+        while True:
+            with self._changed:
+                if not self._jobs:
+                    self._busy = False
+                    self._runner = None
+                    self._changed.notify_all()
+                    return
+                job = self._jobs.popleft()
+            job()
+
+    @property
+    def is_current(self) -> bool:
+        """
+        Whether the caller is a user function that runs here.
+        """
+        return threading.current_thread() is self._runner
+
+    def join(self, deadline: Deadline) -> bool:
+        """
+        Wait until nothing is left to run; the executor itself is its owner's.
+        """
+        if self.is_current:
+            return False
+        with self._changed:
+            while self._busy and not deadline.passed:
+                self._changed.wait(deadline.remaining())
+            self._jobs.clear()
+            return not self._busy
+
+
+def make_dispatcher(
+    dispatch: Dispatch, subscriptions: Subscriptions, name: str
+) -> Dispatcher:
+    """
+    Return what ``dispatch=...`` names.
+
+    Raises:
+        ValueError: It is neither a known word nor something that takes functions.
+    """
+    if dispatch == "thread":
+        return CallbackThread(subscriptions, name)
+    if dispatch == "reader":
+        return ReaderDispatcher(subscriptions)
+    if dispatch == "manual":
+        return ManualDispatcher(subscriptions)
+    submit = getattr(dispatch, "submit", dispatch)
+    if callable(submit):
+        return ExecutorDispatcher(subscriptions, submit)
+    raise ValueError(
+        f"dispatch must be 'thread', 'reader', 'manual', an executor or a function "
+        f"like its submit, not {dispatch!r}"
+    )

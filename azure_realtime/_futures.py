@@ -1,0 +1,106 @@
+"""
+The future of a command: a `concurrent.futures.Future` that keeps user code off the
+reader thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import TimeoutError as _OldTimeoutError
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+Run = Callable[[Callable[[], None]], None]
+"""Runs a function where user functions run."""
+
+
+class CommandFuture(Future[T]):
+    """
+    Completed on the reader thread; its done-callbacks run where listeners run.
+
+    Args:
+        run: Runs done-callbacks.
+        withdraw: Called once, by whoever cancels: takes the command back, or undoes it.
+        may_wait: Raises where waiting would keep what is waited for.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        withdraw: Callable[[], None],
+        may_wait: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._run = run
+        self._withdraw = withdraw
+        self._may_wait = may_wait
+
+    def result(self, timeout: float | None = None) -> T:
+        """
+        Wait for the answer and return it.
+
+        Raises:
+            ServerError: The service refused the command.
+            ResponseError: A response did not complete.
+            ConnectionClosed: The connection ended first.
+            TimeoutError: Not in *timeout* seconds; the command is not taken back.
+            CancelledError: `cancel` was called.
+            RuntimeError: On the reader thread, which would wait for itself.
+        """
+        if not self.done():
+            self._may_wait()
+        try:
+            return super().result(timeout)
+        except TimeoutError:
+            raise
+        except _OldTimeoutError as error:  # its own class before Python 3.11
+            raise TimeoutError(f"no answer within {timeout} s") from error
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """
+        Wait for the answer and return why there is none, or None. Raises as `result`.
+        """
+        if not self.done():
+            self._may_wait()
+        try:
+            return super().exception(timeout)
+        except TimeoutError:
+            raise
+        except _OldTimeoutError as error:
+            raise TimeoutError(f"no answer within {timeout} s") from error
+
+    def cancel(self) -> bool:
+        """
+        Take the command back if it has not left; stop a response that is being made.
+
+        Returns:
+            False if it was answered already. True otherwise: nobody waits any more,
+            though what else has left cannot be undone.
+        """
+        if not super().cancel():
+            return False
+        self._withdraw()
+        return True
+
+    def add_done_callback(self, fn: Callable[[Future[T]], Any]) -> None:
+        """
+        Call *fn* with this future when it is done, where listeners are called.
+        """
+        super().add_done_callback(lambda _: self._run(lambda: fn(self)))
+
+    def settle(self, result: T) -> None:
+        """
+        Complete it, unless it was cancelled meanwhile. Reader thread.
+        """
+        with contextlib.suppress(InvalidStateError):
+            self.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        """
+        Fail it, unless it was cancelled meanwhile. Reader thread.
+        """
+        with contextlib.suppress(InvalidStateError):
+            self.set_exception(error)

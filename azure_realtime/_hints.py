@@ -1,0 +1,169 @@
+"""
+Type hints, sorted into the few kinds that JSON can carry.
+
+A hint is looked at only after `peel`: `Annotated`, `NewType`, type aliases, `Required`
+and type variables stand for what is inside. The schema that is told to the model and
+the conversion of what it sends both ask here, so they agree on what a hint is.
+
+Strictly private.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import enum
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import attrs
+
+if sys.version_info >= (3, 11):
+    from typing import NotRequired, Required
+else:  # comes with cattrs
+    from typing_extensions import NotRequired, Required
+
+#: What a JSON list becomes, by the type in the hint.
+ARRAYS: Mapping[Any, type] = {
+    list: list,
+    collections.abc.Sequence: list,
+    collections.abc.MutableSequence: list,
+    collections.abc.Collection: list,
+    collections.abc.Iterable: list,
+    tuple: tuple,
+    set: set,
+    frozenset: frozenset,
+    collections.abc.Set: frozenset,
+    collections.abc.MutableSet: set,
+}
+_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_READ_ONLY = getattr(typing, "ReadOnly", None)
+
+
+def peel(hint: Any) -> tuple[Any, str | None]:
+    """
+    Return what *hint* stands for, and the description given in an `Annotated`.
+    """
+    text: str | None = None
+    while True:
+        origin = get_origin(hint)
+        if origin is Annotated:
+            hint, *notes = get_args(hint)
+            # PEP 727's Doc("...") is read, too
+            words = [getattr(note, "documentation", note) for note in notes]
+            text = text or next((word for word in words if isinstance(word, str)), None)
+        elif origin in (NotRequired, Required) or (origin and origin is _READ_ONLY):
+            (hint,) = get_args(hint)
+        elif isinstance(hint, TypeVar):
+            constraints = hint.__constraints__
+            hint = Union[constraints] if constraints else hint.__bound__ or Any
+        elif hasattr(hint, "__supertype__"):  # NewType
+            hint = hint.__supertype__
+        elif hasattr(hint, "__value__") and not isinstance(hint, (type, enum.Enum)):
+            hint = hint.__value__  # type X = ...
+        elif hint is object or hint is inspect.Parameter.empty:
+            hint = Any
+        else:
+            return hint, text
+
+
+def is_union(hint: Any) -> bool:
+    """
+    Whether *hint* is a union, `Optional` included.
+    """
+    return get_origin(hint) in (Union, types.UnionType)
+
+
+def is_literal(hint: Any) -> bool:
+    """
+    Whether *hint* is a `Literal`.
+    """
+    return get_origin(hint) is Literal
+
+
+def is_enum(hint: Any) -> bool:
+    """
+    Whether *hint* is an enumeration.
+    """
+    return isinstance(hint, type) and issubclass(hint, enum.Enum)
+
+
+def is_array(hint: Any) -> bool:
+    """
+    Whether *hint* is a list, a set or a tuple.
+    """
+    return (get_origin(hint) or hint) in ARRAYS
+
+
+def is_mapping(hint: Any) -> bool:
+    """
+    Whether *hint* is a dict with names that are not known beforehand.
+    """
+    return (get_origin(hint) or hint) in _MAPPINGS
+
+
+def is_typed_dict(hint: Any) -> bool:
+    """
+    Whether *hint* is a `TypedDict`, that of typing_extensions included.
+    """
+    return (
+        isinstance(hint, type)
+        and issubclass(hint, dict)
+        and hasattr(hint, "__required_keys__")
+    )
+
+
+def is_record(hint: Any) -> bool:
+    """
+    Whether *hint* is a class with named fields.
+    """
+    return isinstance(hint, type) and (
+        attrs.has(hint) or dataclasses.is_dataclass(hint) or is_typed_dict(hint)
+    )
+
+
+def items_of(hint: Any) -> tuple[tuple[Any, ...], Any]:
+    """
+    Return the hints of a list's first elements and that of all others.
+
+    The second is None where there are no others: in a tuple of fixed length.
+    """
+    args = get_args(hint)
+    if (get_origin(hint) or hint) is not tuple:
+        return (), args[0] if args else Any
+    if not args or args[-1] is Ellipsis:
+        return (), args[0] if args else Any
+    return args, None
+
+
+def choices_of(hint: Any) -> tuple[tuple[Any, Any], ...]:
+    """
+    Return what a `Literal` or an enumeration allows: pairs of JSON value and value.
+
+    Raises:
+        TypeError: A value that JSON does not know.
+    """
+    values = get_args(hint) if is_literal(hint) else tuple(hint)
+    return tuple((_as_json(value), value) for value in values)
+
+
+def _as_json(value: Any) -> Any:
+    """
+    Return the JSON value that stands for a choice.
+
+    The members of an enumeration go by their values, all of them by their names where
+    one of the values is nothing that JSON knows.
+    """
+    plain = (str, int, float, type(None))  # bool is an int
+    if isinstance(value, enum.Enum):
+        members = list(type(value))
+        known = all(isinstance(member.value, plain) for member in members)
+        return value.value if known else value.name
+    if isinstance(value, plain):
+        return value
+    msg = f"{value!r} is nothing that JSON knows"
+    raise TypeError(msg)

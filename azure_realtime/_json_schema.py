@@ -1,0 +1,218 @@
+"""
+JSON Schema for type hints, and a schema in words.
+
+The schemas keep to what every reader of them understands: nothing is referred to by
+``$ref``, lists always have ``items``, and fixed-length lists are told in the old way
+as well as in the new one.
+
+Strictly private.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import attrs
+
+from ._annotations import Field, Names, class_docstring, fields_of
+from ._hints import (
+    ARRAYS,
+    choices_of,
+    is_array,
+    is_enum,
+    is_literal,
+    is_mapping,
+    is_record,
+    is_union,
+    items_of,
+    peel,
+)
+from ._plain import plain
+
+Schema = dict[str, Any]
+
+SCALARS: Mapping[Any, Schema] = {
+    Any: {},
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    None: {"type": "null"},
+    type(None): {"type": "null"},
+    datetime.datetime: {"type": "string", "format": "date-time"},
+    datetime.date: {"type": "string", "format": "date"},
+    datetime.time: {"type": "string", "format": "time"},
+    uuid.UUID: {"type": "string", "format": "uuid"},
+}
+
+_TYPE_NAMES: Mapping[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+}
+
+
+class SchemaMaker:
+    """
+    Makes the schemas for the hints of one function.
+
+    Args:
+        names: Names for annotations, beside those of the classes' own modules.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._open: list[type] = []
+
+    def schema(self, hint: Any) -> Schema:
+        """
+        Return the schema of the JSON values that become a value of type *hint*.
+
+        Raises:
+            TypeError: A hint with no JSON form, or a class that contains itself.
+        """
+        hint, text = peel(hint)
+        schema = self._schema(hint)
+        return described(schema, text)
+
+    def _schema(self, hint: Any) -> Schema:
+        if is_union(hint):
+            return self._union(hint)
+        if is_literal(hint) or is_enum(hint):
+            return _choices(hint)
+        if is_array(hint):
+            return self._array(hint)
+        if is_mapping(hint):
+            return self._mapping(hint)
+        if is_record(hint):
+            return self._record(hint)
+        try:
+            return dict(SCALARS[hint])
+        except (KeyError, TypeError):
+            pass
+        msg = (
+            f"{_name(hint)} has no JSON form; use str, int, float, bool, list, dict, "
+            "set, tuple, Optional, Union, Literal, Enum, date, datetime, time, UUID, "
+            "a dataclass, an attrs class or a TypedDict, or hide the argument from the "
+            "model with functools.partial"
+        )
+        raise TypeError(msg)
+
+    def _union(self, hint: Any) -> Schema:
+        members: list[Schema] = []
+        for member in get_args(hint):
+            schema = self.schema(member)
+            if not schema:
+                return {}
+            if schema not in members:
+                members.append(schema)
+        return members[0] if len(members) == 1 else {"anyOf": members}
+
+    def _array(self, hint: Any) -> Schema:
+        first, others = items_of(hint)
+        if others is not None:
+            schema: Schema = {"type": "array", "items": self.schema(others)}
+        else:
+            each = [self.schema(item) for item in first]
+            same = all(schema == each[0] for schema in each)
+            schema = {
+                "type": "array",
+                "prefixItems": each,
+                # never reached by those who know prefixItems; the others need it
+                "items": each[0] if same else {"anyOf": each},
+                "minItems": len(each),
+                "maxItems": len(each),
+            }
+            if same:
+                del schema["prefixItems"]
+        kind = ARRAYS[_origin(hint)]
+        return {**schema, "uniqueItems": True} if kind in (set, frozenset) else schema
+
+    def _mapping(self, hint: Any) -> Schema:
+        key, value = get_args(hint) or (str, Any)
+        keys = self.schema(key)
+        schema: Schema = {"type": "object"}
+        if keys.get("type", "string") != "string" or "anyOf" in keys:
+            msg = f"{_name(hint)} has no JSON form: names in a JSON object are text"
+            raise TypeError(msg)
+        if keys not in ({}, {"type": "string"}):
+            schema["propertyNames"] = keys
+        schema["additionalProperties"] = self.schema(value) or True
+        return schema
+
+    def _record(self, cls: type) -> Schema:
+        if cls in self._open:
+            msg = f"{cls.__name__} contains itself; a tool's schema must have an end"
+            raise TypeError(msg)
+        self._open.append(cls)
+        try:
+            schema = self.record(fields_of(cls, self._names))
+        finally:
+            self._open.pop()
+        return described(schema, class_docstring(cls).description)
+
+    def record(self, fields: tuple[Field, ...], others: Any = None) -> Schema:
+        """
+        Return the schema of an object.
+
+        Args:
+            fields: Of the object.
+            others: The hint of fields that are not named; None if there are none.
+
+        Raises:
+            TypeError: A hint with no JSON form.
+        """
+        properties = {field.name: self._property(field) for field in fields}
+        schema: Schema = {"type": "object", "properties": properties}
+        if required := [field.name for field in fields if field.required]:
+            schema["required"] = required
+        schema["additionalProperties"] = (
+            False if others is None else self.schema(others) or True
+        )
+        return schema
+
+    def _property(self, field: Field) -> Schema:
+        try:
+            schema = described(self.schema(field.hint), field.description)
+        except TypeError as exc:
+            msg = f"{field.name}: {exc}"
+            raise TypeError(msg) from exc
+        if field.default is not attrs.NOTHING:
+            try:
+                schema["default"] = plain(field.default)
+            except (TypeError, ValueError):
+                pass  # the model need not know it
+        return schema
+
+
+def described(schema: Schema, text: str | None) -> Schema:
+    """
+    Return *schema* with a description; one that it has gives way.
+    """
+    return {**schema, "description": text} if text else schema
+
+
+def _choices(hint: Any) -> Schema:
+    pairs = choices_of(hint)
+    words = [word for word, _ in pairs]
+    schema: Schema = {"enum": words}
+    types = {type(word) for word in words}
+    if len(types) == 1:
+        schema = {"type": _TYPE_NAMES[types.pop()], **schema}
+    return schema
+
+
+def _origin(hint: Any) -> Any:
+    from typing import get_origin
+
+    return get_origin(hint) or hint
+
+
+def _name(hint: Any) -> str:
+    return hint.__qualname__ if isinstance(hint, type) else str(hint)

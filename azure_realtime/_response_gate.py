@@ -1,0 +1,331 @@
+"""
+Which response belongs to whom, and when the next may be asked for.
+
+Rules:
+
+1. The conversation has one active response. What is active is known from events alone:
+   ``response.created`` to ``response.done``; the service starts some by itself (VAD).
+2. Who asks while one is active waits for its end, cancels it, or fails, as they choose.
+   Those who wait for the same thing share one response.
+3. ``response.created`` does not say which command it answers. A mark in the metadata
+   does (protocol reference, trap "no-response-echo"); where a service does not hand it
+   back, the oldest request that has left is meant.
+4. Losing a race is no failure. "Already has an active response" puts the request back
+   in line; "no active response" to a cancel is what was wanted. Both are still
+   delivered as events.
+5. A response out of band (``conversation="none"``) runs beside all this.
+
+Every method decides under the lock and returns the commands to queue; whoever called it
+queues them.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Literal
+
+import attrs
+
+from ._acks import refusal
+from ._futures import CommandFuture
+from ._outcomes import failure_of
+from .errors import RealtimeError, ServerError, fresh
+from .events import (
+    ClientEvent,
+    ErrorEvent,
+    ResponseCancel,
+    ResponseCreate,
+    ResponseCreated,
+    ResponseDone,
+    ServerEvent,
+)
+from .responses import Response, ResponseConfig
+
+WhenBusy = Literal["wait", "cancel", "error"]
+Future = CommandFuture[Response]
+
+MARK = "client_event_id"
+"""The metadata key by which a response is known to be ours."""
+
+_ALREADY_ACTIVE = "conversation_already_has_active_response"
+_UNKNOWN = "(unknown)"
+
+
+@attrs.define(eq=False)
+class Request:
+    """
+    One ``response.create``: held back, queued, or left and running.
+    """
+
+    command: ResponseCreate
+    futures: list[Future]
+    held: bool = False
+    sent: bool = False
+    unwanted: bool = False
+    response_id: str | None = None
+
+    @property
+    def out_of_band(self) -> bool:
+        """
+        Whether the response is none of the conversation's.
+        """
+        config = self.command.response
+        return config is not None and config.conversation == "none"
+
+
+class ResponseGate:
+    """
+    The responses that were asked for, and the one that is active.
+
+    Args:
+        mark: Whether requests carry a mark in their metadata.
+    """
+
+    def __init__(self, mark: bool = True) -> None:
+        self._mark = mark
+        self._lock = threading.RLock()
+        self._requests: list[Request] = []
+        self._active: str | None = None
+        self._error: RealtimeError | None = None
+
+    @property
+    def active(self) -> str | None:
+        """
+        The id of the conversation's active response. Any thread.
+        """
+        return self._active
+
+    def ask(
+        self, command: ResponseCreate, future: Future, when_busy: WhenBusy
+    ) -> list[ClientEvent]:
+        """
+        Register a request; return what to queue now. Any thread.
+        """
+        with self._lock:
+            if self._error is not None:
+                future.fail(fresh(self._error))
+                return []
+            request = Request(command, [future])
+            if request.out_of_band or not self._busy():
+                self._requests.append(request)
+                return [self._marked(request)]
+            if when_busy == "error":
+                future.fail(
+                    ServerError("A response is active already.", code=_ALREADY_ACTIVE)
+                )
+                return []
+            for other in self._requests:
+                if other.held and _same(other.command, command):
+                    other.futures.append(future)
+                    break
+            else:
+                request.held = True
+                self._requests.append(request)
+            return self._cancel() if when_busy == "cancel" else []
+
+    def cancel(self, response_id: str | None = None) -> tuple[bool, list[ClientEvent]]:
+        """
+        Return whether there is something to cancel, and what to queue. Any thread.
+
+        A response that has been asked for and has no name yet is cancelled as soon as
+        it has one.
+        """
+        with self._lock:
+            if response_id is None:
+                commands = self._cancel()
+                unnamed = any(request.unwanted for request in self._requests)
+                return bool(commands) or unnamed, commands
+            running = {request.response_id for request in self._requests}
+            if response_id == self._active or response_id in running:
+                return True, [ResponseCancel(response_id=response_id)]
+            return False, []
+
+    def abandon(self, future: Future) -> tuple[list[ClientEvent], str | None]:
+        """
+        Undo the request of a cancelled future, unless others share it. Any thread.
+
+        Returns:
+            What to queue, and the id of a command to take out of the queue.
+        """
+        with self._lock:
+            for request in self._requests:
+                if future in request.futures:
+                    break
+            else:
+                return [], None
+            if any(not other.cancelled() for other in request.futures):
+                return [], None
+            if request.response_id is not None:
+                return [ResponseCancel(response_id=request.response_id)], None
+            if request.held:
+                self._requests.remove(request)
+                return [], None
+            request.unwanted = True
+            return [], request.command.event_id
+
+    def withdrawn(self, event_id: str) -> list[ClientEvent]:
+        """
+        Forget a request that never left; return who is next. Any thread.
+        """
+        with self._lock:
+            self._requests = [
+                r for r in self._requests if r.held or r.command.event_id != event_id
+            ]
+            return self._next()
+
+    def sent(self, event_id: str | None) -> None:
+        """
+        Note that a request has left. Reader thread.
+        """
+        if not self._requests:
+            return
+        with self._lock:
+            for request in self._requests:
+                if not request.held and request.command.event_id == event_id:
+                    request.sent = True
+
+    def observe(self, event: ServerEvent) -> list[ClientEvent]:
+        """
+        Follow the responses; return what to queue. Reader thread.
+        """
+        if isinstance(event, ResponseCreated):
+            return self._on_created(event.response)
+        if isinstance(event, ResponseDone):
+            return self._on_done(event.response)
+        if isinstance(event, ErrorEvent):
+            return self._on_error(event)
+        return []
+
+    def end(self, error: RealtimeError) -> None:
+        """
+        Fail every request, and every later one. Reader thread.
+        """
+        with self._lock:
+            self._error = error
+            requests, self._requests, self._active = self._requests, [], None
+        for request in requests:
+            for future in request.futures:
+                future.fail(fresh(error))
+
+    # With the lock held.
+
+    def _busy(self) -> bool:
+        return self._active is not None or any(
+            not request.out_of_band for request in self._requests
+        )
+
+    def _marked(self, request: Request) -> ResponseCreate:
+        config = request.command.response or ResponseConfig()
+        metadata = config.metadata
+        if not self._mark or metadata is None:
+            return request.command
+        marked = dict(metadata or {})
+        if len(marked) >= 16:  # as many as the service takes
+            return request.command
+        marked[MARK] = request.command.event_id or ""
+        return attrs.evolve(
+            request.command, response=attrs.evolve(config, metadata=marked)
+        )
+
+    def _cancel(self) -> list[ClientEvent]:
+        if self._active is not None:
+            known = self._active != _UNKNOWN
+            return [ResponseCancel(response_id=self._active if known else None)]
+        for request in self._requests:
+            if request.sent and not request.out_of_band:
+                request.unwanted = True  # as soon as it has a name
+        return []
+
+    def _next(self) -> list[ClientEvent]:
+        under_way = any(not r.held and not r.out_of_band for r in self._requests)
+        if self._active is None and not under_way:
+            for request in self._requests:
+                if request.held:
+                    request.held = False
+                    return [self._marked(request)]
+        return []
+
+    # Reader thread.
+
+    def _on_created(self, response: Response) -> list[ClientEvent]:
+        with self._lock:
+            request = self._request_of(response)
+            if request is None or not request.out_of_band:
+                beside = response.conversation_id is None and self._active is not None
+                if request is not None or not beside:
+                    self._active = response.id
+            if request is None:
+                return []
+            request.response_id = response.id
+            if request.unwanted:
+                return [ResponseCancel(response_id=response.id)]
+            return []
+
+    def _on_done(self, response: Response) -> list[ClientEvent]:
+        with self._lock:
+            request = self._request_of(response)
+            if request is not None:
+                self._requests.remove(request)
+            if self._active in (response.id, _UNKNOWN):
+                self._active = None
+            following = self._next()
+        if request is not None:
+            error = failure_of(response)
+            for future in request.futures:
+                if error is None:
+                    future.settle(response)
+                else:
+                    future.fail(fresh(error))
+        return following
+
+    def _on_error(self, event: ErrorEvent) -> list[ClientEvent]:
+        with self._lock:
+            request = self._blamed(event)
+            if request is None:
+                return []
+            if event.error.code == _ALREADY_ACTIVE and not request.out_of_band:
+                if self._active is None:
+                    self._active = _UNKNOWN
+                # what looked like its answer was the one that was there before
+                request.held, request.sent, request.response_id = True, False, None
+                return []
+            self._requests.remove(request)
+            following = self._next()
+        for future in request.futures:
+            future.fail(refusal(event))
+        return following
+
+    def _request_of(self, response: Response) -> Request | None:
+        mark = (response.metadata or {}).get(MARK)
+        waiting = []
+        for request in self._requests:
+            if request.response_id == response.id:
+                return request
+            if request.sent and request.response_id is None:
+                if mark is not None and mark == request.command.event_id:
+                    return request
+                waiting.append(request)
+        if mark is not None:
+            return None
+        beside = response.conversation_id is None and self._active is not None
+        for request in waiting:
+            if request.out_of_band == beside or len(waiting) == 1:
+                return request
+        return None
+
+    def _blamed(self, event: ErrorEvent) -> Request | None:
+        left = [r for r in self._requests if r.sent]
+        details = event.error
+        if details.event_id:
+            for request in left:
+                if request.command.event_id == details.event_id:
+                    return request
+            return None
+        param, code = details.param or "", details.code or ""
+        if code == _ALREADY_ACTIVE or param.startswith("response"):
+            return next((r for r in left if r.response_id is None), None)
+        return None
+
+
+def _same(one: ResponseCreate, other: ResponseCreate) -> bool:
+    return (one.response or ResponseConfig()) == (other.response or ResponseConfig())

@@ -1,0 +1,16 @@
+"""
+A local Realtime service: real sockets, both protocols, scripts and faults.
+
+    with Simulator(replies=["Hello!"]) as service:
+        print(service.url)
+
+It needs the ``simulator`` extra (the ``websockets`` package) when it is started, and
+nothing else of this library. ``README.md`` beside this file says what it can do, and
+what it cannot.
+"""
+
+from ._connection import Connection
+from ._script import Reply, Request, ToolCall
+from ._server import Simulator
+
+__all__ = ["Connection", "Reply", "Request", "Simulator", "ToolCall"]

@@ -1,0 +1,68 @@
+"""
+``python -m azure_realtime.simulator``: a local Realtime service until Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import ssl
+import sys
+from collections.abc import Sequence
+
+from ._server import Simulator
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Serve until Ctrl-C or SIGTERM; return the exit status.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m azure_realtime.simulator",
+        description="A local Realtime service, GA and preview on one port. It "
+        "understands no speech: it answers with made-up sentences.",
+    )
+    parser.add_argument("--port", type=int, default=8123, help="0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--certfile", help="PEM certificate chain, for wss://")
+    parser.add_argument("--keyfile", help="its private key, if not in the same file")
+    parser.add_argument(
+        "--key", action="append", help="accept only this credential (repeatable)"
+    )
+    options = parser.parse_args(arguments)
+    context = None
+    try:
+        if options.certfile:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(options.certfile, options.keyfile)
+        service = Simulator(
+            options.port,
+            host=options.host,
+            ssl_context=context,
+            credentials=options.key,
+            record=False,
+        ).start()
+    except ImportError:
+        hint = 'The simulator needs websockets: pip install "azure-realtime[simulator]"'
+        print(hint, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(
+            f"Cannot serve on {options.host}:{options.port}: {error}", file=sys.stderr
+        )
+        return 1
+    credential = "the given key" if options.key else "any non-empty key"
+    print(
+        f"Serving Realtime (GA and preview) on {service.url} - use it as host_name, "
+        f"with {credential}. Ctrl-C stops.",
+        flush=True,
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    service.serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

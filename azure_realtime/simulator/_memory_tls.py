@@ -1,0 +1,102 @@
+"""
+TLS between two memory buffers, so that one lock is all the care it needs.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+
+__all__ = ["MemoryTls"]
+
+_CHUNK = 65536
+
+
+class MemoryTls:
+    """
+    The server's end of one TLS session. `encrypt` and `decrypt` may be called from
+    different threads.
+
+    Args:
+        context: A server-side context.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._lock = threading.Lock()
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    def shake_hands(self, sock: socket.socket, timeout: float) -> None:
+        """
+        Do the TLS handshake on a blocking socket.
+
+        Raises:
+            OSError: The peer left, talked nonsense, or took longer than *timeout*
+                seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self._tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(self._outgoing.read())
+            except ssl.SSLError:
+                sock.sendall(self._outgoing.read())  # The alert says why.
+                raise
+            # One record at a time: bytes read beyond the handshake would wait in
+            # memory, where a select() on the socket cannot see them.
+            header = _receive_exactly(sock, 5, deadline)
+            length = int.from_bytes(header[3:5], "big")
+            self._incoming.write(header + _receive_exactly(sock, length, deadline))
+        sock.sendall(self._outgoing.read())
+        sock.settimeout(None)
+
+    def encrypt(self, data: bytes) -> bytes:
+        """
+        Return what to send for application data. One thread only: the order counts.
+        """
+        with self._lock:
+            self._tls.write(data)
+            return self._outgoing.read()
+
+    def decrypt(self, data: bytes) -> bytes | None:
+        """
+        Return the application data in received bytes, None at the end of the session.
+        """
+        pieces: list[bytes] = []
+        with self._lock:
+            self._incoming.write(data)
+            try:
+                while piece := self._tls.read(_CHUNK):
+                    pieces.append(piece)
+            except ssl.SSLWantReadError:
+                return b"".join(pieces)
+            except ssl.SSLError:
+                pass  # Nonsense ends the session as well as a farewell.
+        return b"".join(pieces) or None
+
+    def farewell(self) -> bytes:
+        """
+        Return the ``close_notify`` to send; the peer's own is not awaited.
+        """
+        with self._lock:
+            try:
+                self._tls.unwrap()
+            except ssl.SSLError:
+                pass
+            return self._outgoing.read()
+
+
+def _receive_exactly(sock: socket.socket, count: int, deadline: float) -> bytes:
+    data = b""
+    while len(data) < count:
+        sock.settimeout(max(0.001, deadline - time.monotonic()))
+        piece = sock.recv(count - len(data))
+        if not piece:
+            raise ConnectionResetError("peer left during the TLS handshake")
+        data += piece
+    return data

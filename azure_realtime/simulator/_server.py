@@ -1,0 +1,346 @@
+"""
+The service: sockets, TLS, handshakes, and the list of connections.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import threading
+import time
+import weakref
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from ._connection import Connection
+from ._faults import HandshakeFaults, Refusal
+from ._handshake import (
+    Route,
+    http_response,
+    request_headers,
+    route,
+    select_subprotocol,
+)
+from ._script import Replies, Reply, Script
+from ._transport import Transport
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+    from websockets.http11 import Request, Response
+    from websockets.sync.server import Server, ServerConnection
+    from websockets.typing import Subprotocol
+
+__all__ = ["Simulator"]
+
+# A little more than the largest legal append: 15 MiB of audio as base64.
+_MAX_MESSAGE_BYTES = 24 << 20
+
+_logger = logging.getLogger(__name__)
+# Port scans and broken handshakes are everyday life here, not news.
+_quiet_logger = logging.getLogger(__name__ + ".websockets")
+_quiet_logger.setLevel(logging.CRITICAL)
+
+
+class Simulator:
+    """
+    A local Realtime service, GA and preview on one port.
+
+    Args:
+        port: The port; 0 takes a free one.
+        host: The address to listen on.
+        ssl_context: A server-side context makes it ``wss://``.
+        credentials: The keys and tokens to accept: one, several, or a function that
+            tells. None accepts any that is not empty.
+        replies: What to answer: a list of `Reply` or text used up in order by all
+            connections, or a function of the `Request` that returns one. When the
+            list is used up, or the function returns None, the service improvises.
+        deployments: The deployments that exist; None means any name whatever.
+        prefix: What stands before the service's paths, as behind a gateway.
+        session_seconds: How long a session may last.
+        pace: Scales the pauses between deltas; 0 sends as fast as possible.
+        idle_scale: Scales ``idle_timeout_ms``, whose smallest legal value is 5 s.
+        rate_limits: Whether to send ``rate_limits.updated``.
+        record: Whether connections remember what was sent and received. Without it,
+            closed connections are forgotten too: for a service that runs for days.
+        on_connection: Called with each `Connection` before anything is sent on it, on
+            its own thread, e.g. to switch on faults.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        ssl_context: ssl.SSLContext | None = None,
+        credentials: str | Collection[str] | Callable[[str], bool] | None = None,
+        replies: Replies = None,
+        deployments: Collection[str] | None = None,
+        prefix: str = "",
+        session_seconds: float = 3600.0,
+        pace: float = 1.0,
+        idle_scale: float = 1.0,
+        rate_limits: bool = True,
+        record: bool = True,
+        on_connection: Callable[[Connection], None] | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.script = Script(replies)
+        self.session_seconds = session_seconds
+        self.pace = pace
+        self.idle_scale = idle_scale
+        self.rate_limits = rate_limits
+        self.record = record
+        self._ssl_context = ssl_context
+        self._credentials = (
+            {credentials} if isinstance(credentials, str) else credentials
+        )
+        self._deployments = deployments
+        self._prefix = prefix
+        self._on_connection = on_connection
+        self._faults = HandshakeFaults()
+        self._change = threading.Condition()
+        self._connections: list[Connection] = []
+        self._handed_out = 0
+        self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
+        self._handlers: set[threading.Thread] = set()
+        self._stopping = False
+        self._server: Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def __repr__(self) -> str:
+        return f"<Simulator {self.url} {len(self._connections)} connections>"
+
+    # ------------------------------------------------ life
+
+    def start(self) -> Self:
+        """
+        Listen and serve in the background.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        from websockets.sync.server import serve
+
+        listener = socket.create_server((self.host, self.port))
+        self.port = listener.getsockname()[1]
+        self._server = serve(
+            self._serve,
+            sock=listener,
+            # TLS is the transport's business, see there.
+            create_connection=cast(Any, self._create_connection),
+            process_request=self._process_request,
+            process_response=self._process_response,
+            subprotocols=[cast("Subprotocol", "realtime")],
+            select_subprotocol=select_subprotocol,
+            compression=None,
+            ping_interval=None,
+            close_timeout=1.0,
+            max_size=_MAX_MESSAGE_BYTES,
+            logger=_quiet_logger,
+        )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="simulator", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """
+        Close every connection with 1001 and end every thread, within two seconds.
+        """
+        with self._change:
+            if self._stopping or self._server is None:
+                return
+            self._stopping = True
+            connections = list(self._connections)
+            transports = list(self._transports)
+            handlers = list(self._handlers)
+        deadline = time.monotonic() + 1.8
+        self._faults.stop()
+        for connection in connections:
+            connection.close(1001, "")
+        for transport in transports:
+            transport.flush(min(0.1, max(0.0, deadline - time.monotonic())))
+            transport.kill()
+        # With websockets 17 this waits for handlers too; never longer than we may.
+        closer = threading.Thread(
+            target=self._server.shutdown, name="simulator-stop", daemon=True
+        )
+        closer.start()
+        threads = [closer, *handlers]
+        if self._thread is not None:
+            threads.append(self._thread)
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for connection in connections:
+            connection.join(max(0.0, deadline - time.monotonic()))
+
+    def serve_forever(self) -> None:
+        """
+        Wait for Ctrl-C on the main thread of a program, then stop.
+        """
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # ------------------------------------------------ what tests look at
+
+    @property
+    def url(self) -> str:
+        """
+        The address to give to a client, such as ``ws://127.0.0.1:8123``.
+        """
+        if self._ssl_context is not None:
+            # Certificates are made out to names.
+            host = "localhost" if self.host == "127.0.0.1" else self.host
+            return f"wss://{host}:{self.port}"
+        return f"ws://{self.host}:{self.port}"
+
+    @property
+    def connections(self) -> list[Connection]:
+        """
+        All connections so far, newest last.
+        """
+        with self._change:
+            return list(self._connections)
+
+    def wait_for_connection(self, timeout: float = 5.0) -> Connection:
+        """
+        Return the oldest connection not yet returned here, waiting for it if need be.
+
+        Raises:
+            TimeoutError: None has come within *timeout* seconds.
+        """
+        with self._change:
+            if not self._change.wait_for(
+                lambda: len(self._connections) > self._handed_out, timeout
+            ):
+                raise TimeoutError(f"no connection within {timeout} s")
+            self._handed_out += 1
+            return self._connections[self._handed_out - 1]
+
+    def add_reply(self, reply: Reply | str) -> None:
+        """
+        Put one more reply at the end of the list of replies.
+        """
+        self.script.add(reply)
+
+    # ------------------------------------------------ faults of the handshake
+
+    def refuse(
+        self,
+        status: int,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | Mapping[str, Any] | None = None,
+        times: int | None = None,
+    ) -> None:
+        """
+        Answer the next *times* handshakes (None: all) with an HTTP status.
+        """
+        self._faults.refuse(Refusal(status, headers, body), times)
+
+    def redirect(
+        self, location: str, status: int = 302, times: int | None = None
+    ) -> None:
+        """
+        Answer the next handshakes with a redirect.
+        """
+        self._faults.refuse(Refusal(status, {"Location": location}, b""), times)
+
+    def mute_handshakes(self) -> None:
+        """
+        Take TCP connections (and TLS), and never answer their requests.
+        """
+        self._faults.mute()
+
+    def accept(self) -> None:
+        """
+        Undo `refuse`, `redirect` and `mute_handshakes`.
+        """
+        self._faults.accept()
+
+    # ------------------------------------------------ what websockets calls
+
+    def _create_connection(
+        self, sock: socket.socket, *args: Any, **kwargs: Any
+    ) -> ServerConnection:
+        from websockets.sync.server import ServerConnection
+
+        transport = Transport(sock, self._ssl_context)
+        with self._change:
+            if self._stopping:
+                raise ConnectionAbortedError("the simulator is stopping")
+            self._transports.add(transport)
+            self._handlers = {old for old in self._handlers if old.is_alive()}
+            self._handlers.add(threading.current_thread())
+        transport.start()
+        return ServerConnection(cast(socket.socket, transport), *args, **kwargs)
+
+    def _process_request(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | None:
+        transport = cast(Transport, connection.socket)
+        headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        answer: Route | Refusal | None = self._faults.meet(transport)
+        if answer is None:
+            answer = route(
+                request.path,
+                headers,
+                prefix=self._prefix,
+                credentials=self._credentials,
+                deployments=self._deployments,
+            )
+        if isinstance(answer, Refusal):
+            return http_response(answer, headers)
+        transport.route = answer
+        return None
+
+    def _process_response(
+        self, connection: ServerConnection, request: Request, response: Response
+    ) -> None:
+        if response.status_code == 101:
+            headers = {n.lower(): v for n, v in request.headers.raw_items()}
+            for name, value in request_headers(headers).items():
+                response.headers[name] = value
+
+    def _serve(self, websocket: ServerConnection) -> None:
+        transport = cast(Transport, websocket.socket)
+        assert websocket.request is not None
+        assert isinstance(transport.route, Route)
+        headers = {n.lower(): v for n, v in websocket.request.headers.raw_items()}
+        connection = Connection(self, transport, transport.route, headers)
+        if self._on_connection is not None:
+            self._on_connection(connection)
+        with self._change:
+            self._connections.append(connection)
+            self._change.notify_all()
+        try:
+            connection.run(websocket)
+        finally:
+            if not self.record:
+                self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        with self._change:
+            position = self._connections.index(connection)
+            del self._connections[position]
+            if position < self._handed_out:
+                self._handed_out -= 1

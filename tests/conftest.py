@@ -1,0 +1,120 @@
+"""
+What every test shares: no proxy, no leak, and the same examples in every run.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from hypothesis import settings
+
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize="HYPOTHESIS_MAX_EXAMPLES" not in os.environ,
+    database=None,
+    max_examples=int(os.environ.get("HYPOTHESIS_MAX_EXAMPLES", "50")),
+)
+settings.load_profile("suite")
+
+_DESCRIPTORS = Path("/proc/self/fd")
+_PROTOCOL = Path(__file__).parents[2] / "shared" / "protocol"
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Clear what a company's shell sets: it would divert even the loopback.
+    """
+    for name in _PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def _descriptors() -> int:
+    return sum(1 for _ in _DESCRIPTORS.iterdir()) if _DESCRIPTORS.is_dir() else 0
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(_no_proxy: None) -> Iterator[None]:
+    """
+    After every test no thread and no descriptor is there that was not there before.
+    """
+    threads, descriptors = set(threading.enumerate()), _descriptors()
+    yield
+    deadline = time.monotonic() + 5.0
+    while time.monotonic() < deadline:
+        new = [thread for thread in threading.enumerate() if thread not in threads]
+        if not new and _descriptors() <= descriptors:
+            return
+        gc.collect()
+        for thread in new:
+            thread.join(0.02)
+        if not new:
+            threading.Event().wait(0.01)
+    names = [thread.name for thread in threading.enumerate() if thread not in threads]
+    pytest.fail(
+        f"left behind: threads {names}, {_descriptors() - descriptors} descriptors"
+    )
+
+
+@pytest.fixture(scope="session")
+def protocol_tables() -> Path:
+    """
+    The folder of the protocol's JSON tables, for those who have it.
+    """
+    if not _PROTOCOL.is_dir():
+        pytest.skip("the protocol tables (../shared/protocol) are not here")
+    return _PROTOCOL
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """
+    A certificate authority that nobody trusts but `client_tls`.
+    """
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_tls(authority: trustme.CA) -> ssl.SSLContext:
+    """
+    What a server at ``localhost`` and 127.0.0.1 proves itself with.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def client_tls(authority: trustme.CA) -> ssl.SSLContext:
+    """
+    A client's context that trusts the tests' own authority, and nothing else.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """
+    A wait for a condition that nothing announces, with an end.
+    """
+
+    def wait(condition: Callable[[], object], timeout: float = 5.0) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline, "it never happened"
+            threading.Event().wait(0.002)
+
+    return wait

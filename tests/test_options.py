@@ -1,0 +1,248 @@
+"""
+The options: what is refused before dialling, and what is never shown.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+import attrs
+import pytest
+
+from azure_realtime import SessionConfig
+from azure_realtime.options import (
+    AzureRealTimeOptions,
+    WebSocketOptions,
+    options_from,
+)
+
+HOST = "my.openai.azure.com"
+KEY = "0123456789abcdef"
+VARIABLES = {
+    "AZURE_OPENAI_ENDPOINT": f"https://{HOST}/",
+    "AZURE_OPENAI_API_KEY": KEY,
+    "AZURE_OPENAI_DEPLOYMENT": "gpt",
+    "AZURE_OPENAI_API_VERSION": "2024-10-01-preview",
+}
+
+
+def options(**more: object) -> AzureRealTimeOptions:
+    return AzureRealTimeOptions(HOST, "gpt", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["api_key", "token"])
+def test_a_key_is_trimmed_and_never_shown(name: str) -> None:
+    """
+    A key pasted with a line break around it works, and no repr shows it.
+    """
+    given = options(**{name: f" {KEY}\n"})
+    assert getattr(given, name) == KEY
+    assert KEY not in repr(given)
+
+
+@pytest.mark.parametrize("name", ["api_key", "token"])
+@pytest.mark.parametrize(
+    "value", ["", "  \n", f"{KEY}\nX-Evil: 1", f"{KEY}\u00fc", f"{KEY}\x00", "\u2022" * 8]
+)
+def test_a_key_that_no_header_can_carry_is_refused_unseen(
+    name: str, value: str
+) -> None:
+    """
+    A broken key fails at once, by its name, and the message does not repeat it.
+    """
+    with pytest.raises(ValueError, match=name) as info:
+        options(**{name: value})
+    assert KEY not in str(info.value)
+    assert "\u2022" not in str(info.value)
+
+
+@pytest.mark.parametrize("name", ["api_key", "token"])
+def test_a_key_that_is_no_text_is_refused_unseen(name: str) -> None:
+    """
+    A key given as bytes is a TypeError that does not repeat it.
+    """
+    with pytest.raises(TypeError, match=f"{name} must be text, not bytes") as info:
+        options(**{name: KEY.encode()})
+    assert KEY not in str(info.value)
+
+
+def test_one_credential_is_enough() -> None:
+    """
+    Two credentials contradict each other, and both are named.
+    """
+    with pytest.raises(ValueError, match="not api_key and token_provider"):
+        options(api_key=KEY, token_provider=lambda: KEY)
+    with pytest.raises(TypeError, match="token_provider must be a function"):
+        options(token_provider="a token")
+
+
+def test_no_credential_is_refused_before_dialling() -> None:
+    """
+    Without any credential the sentence lists the ways to give one.
+    """
+    with pytest.raises(ValueError, match=r"api_key=.*token=.*token_provider=.*from_env"):
+        options().check_credential(WebSocketOptions())
+
+
+@pytest.mark.parametrize(
+    ("given", "headers"),
+    [
+        ({"api_key": KEY}, {}),
+        ({"token": KEY}, {}),
+        ({"token_provider": lambda: KEY}, {}),
+        ({}, {"AUTHORIZATION": "Bearer x"}),
+    ],
+)
+def test_any_credential_will_do(
+    given: dict[str, object], headers: dict[str, str]
+) -> None:
+    """
+    A key, a token, a provider, or a header of one's own is accepted.
+    """
+    options(**given).check_credential(WebSocketOptions(headers=headers))
+
+
+def test_a_bad_address_fails_where_it_was_made() -> None:
+    """
+    The host is checked when the options are made, not later on a thread.
+    """
+    with pytest.raises(ValueError, match="did you mean 'mine.openai.azure.com'"):
+        AzureRealTimeOptions("mine", "gpt", KEY)
+
+
+def test_a_session_config_may_be_a_mapping() -> None:
+    """
+    A mapping becomes a `SessionConfig`, and a misspelled field is named.
+    """
+    config = options(session_config={"voice": "verse"}).session_config
+    assert isinstance(config, SessionConfig)
+    assert config.voice == "verse"
+    with pytest.raises(ValueError, match=r"[Dd]id you mean 'voice'"):
+        options(session_config={"voize": "verse"})
+
+
+def test_a_transcription_session_dials_without_a_model() -> None:
+    """
+    The address follows the kind of session that is asked for.
+    """
+    target = options(session_config=SessionConfig(type="transcription")).endpoint.target
+    assert target == "/openai/v1/realtime?intent=transcription"
+
+
+def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Four variables say all; what is passed replaces what they say.
+    """
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, f" {value} ")
+    given = AzureRealTimeOptions.from_env()
+    assert (given.endpoint.host, given.deployment, given.api_key) == (HOST, "gpt", KEY)
+    assert given.endpoint.api_version == "2024-10-01-preview"
+    given = AzureRealTimeOptions.from_env(token="t" * 9, api_version=None)
+    assert (given.api_key, given.token, given.endpoint.api_version) == (
+        None,
+        "t" * 9,
+        None,
+    )
+
+
+def test_from_env_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    All missing variables are listed at once; the version may be missing.
+    """
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AZURE_OPENAI_DEPLOYMENT", "")
+    with pytest.raises(ValueError, match="not set in the environment") as info:
+        AzureRealTimeOptions.from_env()
+    for name in VARIABLES:
+        assert (name in str(info.value)) == (name != "AZURE_OPENAI_API_VERSION")
+    with pytest.raises(ValueError, match="AZURE_OPENAI_ENDPOINT") as info:
+        AzureRealTimeOptions.from_env(token_provider=lambda: KEY)
+    assert "AZURE_OPENAI_API_KEY" not in str(info.value)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-A": "b\r\nX-Evil: 1"},
+        {"X-A\r\n": "b"},
+        {"X A": "b"},
+        {"": "b"},
+        {"X-A": "\u0142"},
+        {"X-A": 1},
+        {1: "b"},
+    ],
+)
+def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
+    """
+    A header that would break the request is refused before it is sent.
+    """
+    with pytest.raises(ValueError, match="header"):
+        WebSocketOptions(headers=headers)
+
+
+def test_headers_and_proxy_are_not_shown() -> None:
+    """
+    A repr tells which headers are set, and neither their content nor the proxy's key.
+    """
+    shown = repr(
+        WebSocketOptions(
+            headers={"Authorization": f"Bearer {KEY}"}, proxy=f"http://u:{KEY}@p:1"
+        )
+    )
+    assert KEY not in shown
+    assert "Authorization" in shown
+
+
+NUMBERS = ["connect_timeout", "max_message_bytes", "max_send_queue_bytes", "close_wait"]
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, "ping_interval", "ping_timeout"])
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_a_number_that_is_no_measure_is_refused(name: str, value: float) -> None:
+    """
+    Zero, less than zero and not-a-number are refused by the option's name.
+    """
+    with pytest.raises(ValueError, match=f"{name} must be more than 0"):
+        WebSocketOptions(**{name: value})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [None, "5", True])
+def test_what_is_no_number_is_refused(name: str, value: object) -> None:
+    """
+    Text, a truth value or nothing in place of a number is a TypeError by name.
+    """
+    with pytest.raises(TypeError, match=f"{name} must be a number"):
+        WebSocketOptions(**{name: value})  # type: ignore[arg-type]
+
+
+def test_pings_can_be_turned_off() -> None:
+    """
+    None means no ping, and no death by silence.
+    """
+    numbers = WebSocketOptions(ping_interval=None, ping_timeout=None)
+    assert (numbers.ping_interval, numbers.ping_timeout) == (None, None)
+
+
+def test_options_from_a_mapping() -> None:
+    """
+    A mapping makes options; a misspelled key is named, with what was meant.
+    """
+    context = ssl.create_default_context()
+    given = options_from(WebSocketOptions, {"ssl_context": context})
+    assert given.ssl_context is context
+    assert options_from(WebSocketOptions, given) is given
+    with pytest.raises(ValueError, match="'ping_intervall'.*'ping_interval'"):
+        options_from(WebSocketOptions, {"ping_intervall": 1})
+    with pytest.raises(TypeError, match="expected WebSocketOptions or a mapping"):
+        options_from(WebSocketOptions, 5)  # type: ignore[arg-type]
+
+
+def test_options_are_frozen() -> None:
+    """
+    Options that are in use cannot be changed behind the connection's back.
+    """
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        options(api_key=KEY).host_name = "elsewhere.example"  # type: ignore[misc]

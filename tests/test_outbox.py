@@ -1,0 +1,279 @@
+"""
+The queue between the callers and the reader thread.
+"""
+
+from __future__ import annotations
+
+import gc
+import select
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from peers import at_most
+
+from azure_realtime._deadline import Deadline
+from azure_realtime._outbox import Entry, Outbox
+from azure_realtime.errors import ConnectionClosed, QueueFull
+
+NOW = Deadline(0)
+
+
+@pytest.fixture
+def outbox() -> Iterator[Outbox]:
+    box = Outbox(100)
+    box.release()
+    yield box
+    box.close(ConnectionClosed())
+
+
+def put(box: Outbox, text: str, event_id: str | None = None) -> None:
+    box.put(Entry(text, event_id), NOW)
+
+
+def drain(box: Outbox) -> list[str]:
+    taken = []
+    while (text := box.take()) is not None:
+        taken.append(text)
+    return taken
+
+
+def rings(box: Outbox) -> bool:
+    return bool(select.select([box], [], [], 0)[0])
+
+
+def test_what_goes_in_first_leaves_first(outbox: Outbox) -> None:
+    """
+    Commands arrive in the order they were given.
+    """
+    for text in "abc":
+        put(outbox, text)
+    assert (outbox.waiting, outbox.waiting_bytes) == (3, 3)
+    assert drain(outbox) == ["a", "b", "c"]
+    assert (outbox.waiting, outbox.waiting_bytes) == (0, 0)
+
+
+def test_nothing_leaves_before_the_session_is_configured() -> None:
+    """
+    Commands given at once wait for the session, and keep their order.
+    """
+    box = Outbox(100)
+    put(box, "a")
+    put(box, "b")
+    assert box.take() is None
+    box.release()
+    assert drain(box) == ["a", "b"]
+    box.close(ConnectionClosed())
+
+
+def test_a_full_queue_says_so(outbox: Outbox) -> None:
+    """
+    Who produces faster than the network carries is told how much waits, in time.
+    """
+    put(outbox, "x" * 60)
+    with (
+        at_most(0.5),
+        pytest.raises(QueueFull, match=r"60 bytes wait.*50 more.*=100\)"),
+    ):
+        outbox.put(Entry("y" * 50, None), Deadline(0.05))
+    put(outbox, "z" * 40)
+    assert outbox.waiting_bytes == 100
+
+
+def test_an_empty_queue_takes_anything(outbox: Outbox) -> None:
+    """
+    One message larger than the whole queue can always leave.
+    """
+    put(outbox, "x" * 1000)
+    assert drain(outbox) == ["x" * 1000]
+
+
+def test_room_wakes_who_waits(outbox: Outbox) -> None:
+    """
+    A caller who waits for room goes on as soon as there is some.
+    """
+    put(outbox, "x" * 100)
+    waiting = threading.Thread(
+        target=lambda: outbox.put(Entry("y", None), Deadline(5.0))
+    )
+    waiting.start()
+    assert outbox.take() == "x" * 100
+    waiting.join(5.0)
+    assert drain(outbox) == ["y"]
+
+
+def test_the_end_wakes_who_waits(outbox: Outbox) -> None:
+    """
+    A caller who waits for room gets the reason when the connection ends.
+    """
+    put(outbox, "x" * 100)
+    begun = threading.Event()
+    caught: list[BaseException] = []
+
+    def wait() -> None:
+        begun.set()
+        try:
+            outbox.put(Entry("y", None), Deadline(5.0))
+        except ConnectionClosed as error:
+            caught.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    begun.wait(5.0)
+    with at_most(1.0):
+        assert outbox.close(ConnectionClosed(1011, "gone")) == 1
+        waiting.join(5.0)
+    assert [str(error) for error in caught] == ["The connection is closed: 1011 (gone)."]
+
+
+def test_after_the_end_every_put_raises_a_fresh_copy() -> None:
+    """
+    Commands after the end raise why it ended, and do not pile up in that error.
+    """
+    box = Outbox(100)
+    put(box, "a")
+    error = ConnectionClosed(1006)
+    assert box.close(error) == 1
+    assert (box.waiting, box.waiting_bytes, box.take()) == (0, 0, None)
+    for _ in range(2):
+        with pytest.raises(ConnectionClosed) as info:
+            put(box, "b")
+        assert info.value is not error
+    assert error.__traceback__ is None
+
+
+def test_withdraw(outbox: Outbox) -> None:
+    """
+    A command can be taken back until it has left, and makes room.
+    """
+    put(outbox, "a" * 50, "1")
+    put(outbox, "b" * 50, "2")
+    put_later = threading.Thread(
+        target=lambda: outbox.put(Entry("c" * 50, "3"), Deadline(5.0))
+    )
+    put_later.start()
+    assert outbox.withdraw("1")
+    put_later.join(5.0)
+    assert not outbox.withdraw("1")
+    assert drain(outbox) == ["b" * 50, "c" * 50]
+    assert not outbox.withdraw("2")
+
+
+def test_every_put_rings_the_bell(outbox: Outbox) -> None:
+    """
+    The reader wakes for each command, however often it was woken before.
+    """
+    assert not rings(outbox)
+    put(outbox, "a")
+    assert rings(outbox)
+    outbox.hush()
+    assert not rings(outbox)
+    for _ in range(20_000):
+        outbox.wake()
+    assert rings(outbox)
+    outbox.hush()
+    assert not rings(outbox)
+
+
+def test_waking_who_has_ended_does_nothing() -> None:
+    """
+    A late wake-up never writes into a descriptor that is somebody else's by now.
+    """
+    box = Outbox(100)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def nag() -> None:
+        try:
+            while not stop.is_set():
+                box.wake()
+        except BaseException as error:
+            failures.append(error)
+
+    naggers = [threading.Thread(target=nag) for _ in range(4)]
+    for thread in naggers:
+        thread.start()
+    for _ in range(300):
+        box.close(ConnectionClosed())
+        pair = Outbox(1)  # takes the descriptors that have just become free
+        assert not rings(pair)
+        pair.close(ConnectionClosed())
+    stop.set()
+    for thread in naggers:
+        thread.join(5.0)
+    box.close(ConnectionClosed())
+    assert failures == []
+
+
+def test_a_finalizer_may_wake_the_reader_within_a_put(outbox: Outbox) -> None:
+    """
+    A client collected in the midst of another's call does not lock it up.
+    """
+
+    class Client:
+        pass
+
+    class Text(str):
+        def __len__(self) -> int:
+            nonlocal client
+            client = None
+            gc.collect()
+            return super().__len__()
+
+    client: Client | None = Client()
+    woken = threading.Event()
+
+    def wake() -> None:
+        outbox.wake()
+        woken.set()
+
+    weakref.finalize(client, wake)
+    put(outbox, "x")
+    with outbox._changed:  # where a collection may strike
+        assert len(Text("abc")) == 3
+    assert woken.is_set()
+
+
+@given(
+    writers=st.lists(
+        st.lists(st.integers(1, 60), min_size=1, max_size=20), min_size=1, max_size=4
+    )
+)
+def test_many_callers_lose_nothing(writers: list[list[int]]) -> None:
+    """
+    Each thread's commands all leave, in that thread's order, through a tiny queue.
+    """
+    box = Outbox(100)
+    box.release()
+
+    def write(number: int, sizes: list[int]) -> None:
+        for index, size in enumerate(sizes):
+            text = f"{number}:{index}:".ljust(size, "x")
+            box.put(Entry(text, None), Deadline(10.0))
+
+    threads = [
+        threading.Thread(target=write, args=pair) for pair in enumerate(writers)
+    ]
+    for thread in threads:
+        thread.start()
+    taken: list[str] = []
+    while len(taken) < sum(map(len, writers)):
+        if not drain_into(taken, box.take):
+            assert select.select([box], [], [], 10.0)[0]
+            box.hush()
+    for thread in threads:
+        thread.join(5.0)
+    box.close(ConnectionClosed())
+    for number, sizes in enumerate(writers):
+        indexes = [t.split(":")[1] for t in taken if t.startswith(f"{number}:")]
+        assert indexes == [str(index) for index in range(len(sizes))]
+
+
+def drain_into(taken: list[str], take: Callable[[], str | None]) -> bool:
+    text = take()
+    if text is not None:
+        taken.append(text)
+    return text is not None
