@@ -23,7 +23,8 @@ from typing import Any, cast, get_origin
 import attrs
 
 from ._docstrings import Docstring, parse_docstring
-from ._hints import NotRequired, Required, is_typed_dict, peel
+from ._hints import NotRequired, Required, is_typed_dict, text_of
+from ._unset import UNSET
 
 Names = Mapping[str, Any]
 
@@ -35,13 +36,13 @@ class Field:
 
     Attributes:
         name: What it is called when an instance is made.
-        default: `attrs.NOTHING` if there is none, or if it is made anew each time.
+        default: UNSET if there is none, or if it is made anew each time.
     """
 
     name: str
     hint: Any
     required: bool
-    default: Any = attrs.NOTHING
+    default: Any = UNSET
     description: str | None = None
 
 
@@ -49,33 +50,33 @@ def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     Return the plain function behind partials, wrappers, methods and callable objects.
     """
-    while not inspect.isfunction(function):
-        if isinstance(function, functools.partial):
-            function = function.func
-        elif hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        elif inspect.ismethod(function):
-            function = function.__func__
-        elif isinstance(function, type):
-            function = function.__init__
-        elif inspect.ismethod(method := getattr(function, "__call__", None)):  # noqa: B004  # bound
-            function = method.__func__
+    inner: Any = function
+    while True:
+        if hasattr(inner, "__wrapped__"):
+            inner = inner.__wrapped__
+        elif isinstance(inner, functools.partial):
+            inner = inner.func
+        elif inspect.ismethod(inner):
+            inner = inner.__func__
+        elif isinstance(inner, type):
+            inner = inner.__init__  # type: ignore[misc]
+        elif not inspect.isroutine(inner) and inspect.ismethod(inner.__call__):
+            inner = inner.__call__.__func__
         else:
-            return function  # written in C
-    return inspect.unwrap(function)
+            return cast(Callable[..., Any], inner)
 
 
 def local_names(function: Callable[..., Any]) -> Names:
     """
     Return the names that *function* could see beside those of its module.
     """
-    function = underlying(function)
-    if not inspect.isfunction(function) or "<locals>" not in function.__qualname__:
+    plain: Any = underlying(function)
+    if not inspect.isfunction(plain) or "<locals>" not in plain.__qualname__:
         return {}
     names: dict[str, Any] = {}
-    for frame in reversed(list(_running_around(function.__code__))):
+    for frame in reversed(list(_running_around(plain.__code__))):
         names |= frame.f_locals
-    return names | inspect.getclosurevars(function).nonlocals
+    return {**names, **inspect.getclosurevars(plain).nonlocals}
 
 
 def _running_around(code: types.CodeType) -> Iterator[types.FrameType]:
@@ -125,7 +126,7 @@ def fields_of(cls: type, names: Names) -> tuple[Field, ...]:
     texts = class_docstring(cls).arguments
     return tuple(
         attrs.evolve(
-            field, description=peel(field.hint)[1] or texts.get(field.name.strip("_"))
+            field, description=text_of(field.hint) or texts.get(field.name.strip("_"))
         )
         for field in _fields_of(cls, hints)
     )
@@ -166,7 +167,7 @@ def _with_default(name: str, hint: Any, default: Any, missing: Any) -> Field:
     if default is missing:
         return Field(name, hint, required=True)
     is_made = isinstance(default, attrs.Factory)  # type: ignore[arg-type]
-    return Field(name, hint, False, attrs.NOTHING if is_made else default)
+    return Field(name, hint, False, UNSET if is_made else default)
 
 
 def _is_required(cls: Any, name: str, hint: Any) -> bool:

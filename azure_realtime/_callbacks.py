@@ -184,10 +184,15 @@ def deliver(
                 "The listener %r of %r raised", subscription.listener, event.type
             )
             if event.type != ListenerError.type:
-                failure = ListenerError(
-                    error=error, listener=subscription.listener, event=event
+                # no name for it here: the error's traceback holds this frame, and
+                # the two would keep each other, and the client, alive
+                deliver(
+                    ListenerError(
+                        error=error, listener=subscription.listener, event=event
+                    ),
+                    None,
+                    registry,
                 )
-                deliver(failure, None, registry)
 
 
 def _guarded(function: Job) -> None:

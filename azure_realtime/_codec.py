@@ -174,6 +174,8 @@ def _loads(text: str | bytes) -> Any:
 def _fast_loads() -> Callable[[str | bytes], Any]:
     """
     Return orjson's reader where it is installed (extra ``speed``), else json's.
+
+    The one difference: orjson reads integers beyond 64 bits as floats.
     """
     try:
         import orjson

@@ -12,9 +12,8 @@ from typing import Any
 import attrs
 
 from ._acks import ANSWERS
-from ._core import Core
+from ._core import ROOM, Core
 from ._deadline import Deadline
-from ._futures import CommandFuture
 from ._input_audio import InputAudio
 from ._pcm import audio_bytes
 from ._response_gate import WhenBusy
@@ -38,8 +37,6 @@ from .events import (
 from .items import Item, as_item
 from .responses import Response, ResponseConfig, as_response_config
 from .session import Session, SessionConfig, as_session_config
-
-_ROOM = 10.0  # seconds a command waits for room in the send queue
 
 
 class Commands:
@@ -71,7 +68,7 @@ class Commands:
         merged = as_session_config(config or {})
         if fields:
             merged = overlaid(merged, as_session_config(fields))
-        return self._command(SessionUpdate(session=merged))
+        return self._core.command(SessionUpdate(session=merged))
 
     def append_audio(self, audio: Any, timeout: float | None = 10.0) -> None:
         """
@@ -104,7 +101,7 @@ class Commands:
         with self._input.lock:
             self._core.check_process()
             self._input.commit()
-            return self._command(InputAudioBufferCommit())
+            return self._core.command(InputAudioBufferCommit())
 
     def clear_audio_buffer(self) -> Future[InputAudioBufferCleared]:
         """
@@ -112,7 +109,7 @@ class Commands:
         """
         with self._input.lock:
             self._input.clear()
-            return self._command(InputAudioBufferClear())
+            return self._core.command(InputAudioBufferClear())
 
     def create_conversation_item(
         self, item: Item | Mapping[str, Any], previous_item_id: str | None = None
@@ -128,25 +125,23 @@ class Commands:
             previous_item_id: Where: after this one; ``"root"`` is the very beginning;
                 None is the end.
         """
-        item = as_item(item)
-        if getattr(item, "id", None) is None and hasattr(item, "id"):
-            named: Any = item
-            item = attrs.evolve(named, id=f"item_{uuid.uuid4().hex[:20]}")
-        return self._command(
-            ConversationItemCreate(item=item, previous_item_id=previous_item_id)
+        return self._core.command(
+            ConversationItemCreate(
+                item=_named(as_item(item)), previous_item_id=previous_item_id
+            )
         )
 
     def retrieve_item(self, item_id: str) -> Future[Item]:
         """
         Ask for an item as the service has it, its audio included.
         """
-        return self._command(ConversationItemRetrieve(item_id=item_id))
+        return self._core.command(ConversationItemRetrieve(item_id=item_id))
 
     def delete_item(self, item_id: str) -> Future[ConversationItemDeleted]:
         """
         Delete an item from the conversation.
         """
-        return self._command(ConversationItemDelete(item_id=item_id))
+        return self._core.command(ConversationItemDelete(item_id=item_id))
 
     def truncate_item(
         self, item_id: str, content_index: int, audio_end_ms: int
@@ -159,7 +154,7 @@ class Commands:
             content_index: Which content part; audio is 0.
             audio_end_ms: How many milliseconds were heard.
         """
-        return self._command(
+        return self._core.command(
             ConversationItemTruncate(
                 item_id=item_id,
                 content_index=content_index,
@@ -199,7 +194,7 @@ class Commands:
             response = as_response_config(config or {})
             if fields:
                 response = overlaid(response, as_response_config(fields))
-        return self._ask(ResponseCreate(response=response), when_busy)
+        return self._core.request(ResponseCreate(response=response), when_busy)
 
     def cancel_response(self, response_id: str | None = None) -> bool:
         """
@@ -234,45 +229,21 @@ class Commands:
         """
         command = self._core.codec.command(event)
         if isinstance(command, ResponseCreate):
-            return self._ask(command, "wait")
+            return self._core.request(command, "wait")
+        if isinstance(command, ConversationItemCreate):
+            command = attrs.evolve(command, item=_named(command.item))
+        if isinstance(command, InputAudioBufferAppend):
+            self._input.count(command.audio)
         if command.type in ANSWERS:
-            return self._command(command)
-        self._core.queue(self._core.identified(command), Deadline(_ROOM))
+            return self._core.command(command)
+        self._core.queue(self._core.identified(command), Deadline(ROOM))
         return None
 
-    def _command(self, command: ClientEvent) -> CommandFuture[Any]:
-        core = self._core
-        command = core.identified(command)
-        event_id = command.event_id or ""
 
-        def withdraw() -> None:
-            core.acks.forget(event_id)
-            core.outbox.withdraw(event_id)
-
-        future = core.future(withdraw)
-        core.acks.expect(command, future)
-        try:
-            core.queue(command, Deadline(_ROOM))
-        except BaseException:
-            core.acks.forget(event_id)
-            raise
-        return future
-
-    def _ask(
-        self, command: ResponseCreate, when_busy: WhenBusy
-    ) -> CommandFuture[Response]:
-        core = self._core
-        core.check_process()
-        command = attrs.evolve(command, event_id=core.identified(command).event_id)
-        core.codec.encode(command)  # a mistake is told here, not when its turn comes
-
-        def withdraw() -> None:
-            commands, event_id = core.gate.abandon(future)
-            if event_id is not None and core.outbox.withdraw(event_id):
-                commands += core.gate.withdrawn(event_id)
-            core.follow_up(commands)
-
-        future: CommandFuture[Response] = core.future(withdraw)
-        for following in core.gate.ask(command, future, when_busy):
-            core.queue(core.identified(following), None)
-        return future
+def _named(item: Any) -> Any:
+    """
+    Return *item* with an id, by which its answer is known.
+    """
+    if getattr(item, "id", "") is None:
+        return attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
+    return item

@@ -7,7 +7,7 @@ from __future__ import annotations
 import platform
 import uuid
 
-from ._dial import Patience, open_stream
+from ._dial import Interrupted, Patience, open_stream
 from ._version import __version__
 from ._wire import WebSocketImpl, Wire, dial_with, upgrade
 from .errors import AuthenticationError, RealtimeError, redacted
@@ -49,9 +49,10 @@ class Connector:
             f"Python/{platform.python_version()}",
             "x-ms-client-request-id": str(uuid.uuid4()),
             **({name: secret} if name and secret else {}),
-            **numbers.headers,
         }
-        lines = [f"{name}: {value}" for name, value in headers.items()]
+        given = {name.lower() for name in numbers.headers}
+        kept = [pair for pair in headers.items() if pair[0].lower() not in given]
+        lines = [f"{name}: {value}" for name, value in (*kept, *numbers.headers.items())]
         secrets = (secret, (secret or "").removeprefix("Bearer "))
         if self._impl is not None:
             return dial_with(
@@ -94,7 +95,7 @@ def _ask(provider: object, patience: Patience) -> str:
     try:
         token = patience.call(provider, "waiting for token_provider")
         checked = checked_secret("token_provider's result", token)
-    except RealtimeError:
+    except (RealtimeError, Interrupted):
         raise
     except Exception as error:
         raise AuthenticationError(

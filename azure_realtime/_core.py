@@ -22,13 +22,17 @@ from ._codec import Codec
 from ._deadline import Deadline
 from ._futures import CommandFuture
 from ._outbox import Entry, Outbox
-from ._response_gate import ResponseGate
+from ._response_gate import ResponseGate, WhenBusy
 from ._state import ModelStatus
 from ._waiters import Waiters
 from .errors import RealtimeError
-from .events import ClientEvent, ServerEvent
+from .events import ClientEvent, ResponseCreate, ServerEvent
+from .responses import Response
 
 logger = logging.getLogger("azure_realtime")
+
+ROOM = 10.0
+"""Seconds that a command waits for room in the send queue."""
 
 
 class Observer(Protocol):
@@ -109,10 +113,48 @@ class Core:
             except RealtimeError:
                 return  # the connection has ended; whoever waits is told by its end
 
-    def future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
+    def command(self, command: ClientEvent) -> CommandFuture[Any]:
         """
-        Return a future for a command of this client.
+        Queue a command that the service acknowledges. Any thread; raises as `queue`.
         """
+        command = self.identified(command)
+        event_id = command.event_id or ""
+
+        def withdraw() -> None:
+            self.acks.forget(event_id)
+            self.outbox.withdraw(event_id)
+
+        future: CommandFuture[Any] = self._future(withdraw)
+        self.acks.expect(command, future)
+        try:
+            self.queue(command, Deadline(ROOM))
+        except BaseException:
+            self.acks.forget(event_id)
+            raise
+        return future
+
+    def request(
+        self, command: ResponseCreate, when_busy: WhenBusy
+    ) -> CommandFuture[Response]:
+        """
+        Ask for a response, now or when its turn comes. Any thread; raises as `queue`.
+        """
+        self.check_process()
+        command = attrs.evolve(command, event_id=self.identified(command).event_id)
+        self.codec.encode(command)  # a mistake is told here, not when its turn comes
+
+        def withdraw() -> None:
+            commands, event_id = self.gate.abandon(future)
+            if event_id is not None and self.outbox.withdraw(event_id):
+                commands += self.gate.withdrawn(event_id)
+            self.follow_up(commands)
+
+        future: CommandFuture[Response] = self._future(withdraw)
+        for following in self.gate.ask(command, future, when_busy):
+            self.queue(self.identified(following), None)
+        return future
+
+    def _future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
         return CommandFuture(self.dispatcher.call, withdraw, self.check_may_wait)
 
     def check_process(self) -> None:

@@ -158,9 +158,12 @@ def _tcp(
             lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
             f"looking up the {what} {host}",
         )
-    except OSError as error:
+    except ConnectTimeout:  # which is an OSError, too, here and below
+        raise
+    except (OSError, UnicodeError) as error:  # the latter: it cannot even be asked for
+        reason = getattr(error, "strerror", None) or error
         raise ConnectError(
-            f"The {what} {host} cannot be found ({error.strerror or error}).",
+            f"The {what} {host} cannot be found ({reason}).",
             hint="Check the proxy setting."
             if proxy
             else "Check host_name for a typing error, and the network or VPN.",
@@ -172,33 +175,38 @@ def _tcp(
     ):
         total = patience.deadline.remaining()
         share = Deadline(None if total is None else total / left)
-        sock = socket.socket(family, kind, number)
         try:
-            sock.setblocking(False)
-            code = sock.connect_ex(address)
-            if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
-                raise OSError(code, os.strerror(code))
-            patience.until(sock, selectors.EVENT_WRITE, share)
-            if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(code, os.strerror(code))
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            return sock
+            sock = socket.socket(family, kind, number)
+            return _connected(sock, address, patience, share)
         except ConnectTimeout:
-            sock.close()
             if left == 1:
                 raise
         except OSError as error:
-            sock.close()
             failure = error
-        except BaseException:
-            sock.close()
-            raise
     raise ConnectError(
         f"The {what} {host}:{port} cannot be reached "
         f"({failure.strerror if failure else 'no address'}).",
         hint="Is a service listening there, and does a firewall let you through?",
     ) from failure
+
+
+def _connected(
+    sock: socket.socket, address: Any, patience: Patience, deadline: Deadline
+) -> socket.socket:
+    try:
+        sock.setblocking(False)
+        code = sock.connect_ex(address)
+        if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
+            raise OSError(code, os.strerror(code))
+        patience.until(sock, selectors.EVENT_WRITE, deadline)
+        if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(code, os.strerror(code))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return sock
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _tls(
@@ -210,6 +218,8 @@ def _tls(
     patience.stage = f"waiting for the TLS handshake of {endpoint.host}"
     try:
         return _handshake(sock, endpoint.host, context, patience)
+    except ConnectTimeout:
+        raise
     except ssl.SSLCertVerificationError as error:
         raise ConnectError(
             f"The certificate of {endpoint.host} is not trusted "
@@ -259,14 +269,21 @@ class Proxy:
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            self.host, self.port = parts.hostname or "", parts.port or 80
+        except ValueError:
+            parts, self.host = urlsplit("http:"), ""
+        if not self.host:
+            raise ConnectError(
+                "The proxy setting is no address.",
+                hint="Write it as http://host:port.",
+            )
         if parts.scheme != "http":
             raise ConnectError(
                 f"The proxy scheme {parts.scheme}:// is not supported.",
                 hint="Use an http:// proxy, or websocket_impl for anything else.",
             )
-        self.host = parts.hostname or ""
-        self.port = parts.port or 80
         self.authorization = None
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -313,6 +330,8 @@ def _tunnel(
             if not byte:
                 break
             head += byte
+    except ConnectTimeout:
+        raise
     except OSError as error:
         raise ConnectError(
             f"The proxy {proxy.host}:{proxy.port} hung up ({error.strerror}).",

@@ -183,15 +183,13 @@ def _check_host(host: str, *, bare: bool, secure: bool) -> None:
 
 def _version(api_version: str | None, query: dict[str, str]) -> str | None:
     pasted = query.pop("api-version", None)
-    if pasted and pasted.lower() == "v1":
-        pasted = None  # in words what GA is without any
     if api_version is not None and not isinstance(api_version, str):
         raise TypeError(
             f"api_version must be text or None, not {type(api_version).__name__}"
         )
     version = api_version.strip() if api_version else None
-    if version and version.lower() == "v1":
-        if pasted:
+    if (version or pasted or "").lower() == "v1":
+        if pasted and pasted.lower() != "v1":
             raise ValueError(
                 "api_version='v1' is the GA protocol, which takes no api-version: "
                 "delete it from host_name"

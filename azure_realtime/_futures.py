@@ -25,6 +25,9 @@ class CommandFuture(Future[T]):
         run: Runs done-callbacks.
         withdraw: Called once, by whoever cancels: takes the command back, or undoes it.
         may_wait: Raises where waiting would keep what is waited for.
+
+    Attributes:
+        response_id: Of a response that has been created.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class CommandFuture(Future[T]):
         self._run = run
         self._withdraw = withdraw
         self._may_wait = may_wait
+        self.response_id: str | None = None
 
     def result(self, timeout: float | None = None) -> T:
         """

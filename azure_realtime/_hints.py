@@ -27,6 +27,25 @@ if sys.version_info >= (3, 11):
 else:  # comes with cattrs
     from typing_extensions import NotRequired, Required
 
+__all__ = [
+    "ARRAYS",
+    "NotRequired",
+    "Required",
+    "as_choice",
+    "choices_of",
+    "is_array",
+    "is_enum",
+    "is_literal",
+    "is_mapping",
+    "is_record",
+    "is_typed_dict",
+    "is_union",
+    "items_of",
+    "origin_of",
+    "peel",
+    "text_of",
+]
+
 #: What a JSON list becomes, by the type in the hint.
 ARRAYS: Mapping[Any, type] = {
     list: list,
@@ -60,7 +79,7 @@ def peel(hint: Any) -> tuple[Any, str | None]:
             (hint,) = get_args(hint)
         elif isinstance(hint, TypeVar):
             constraints = hint.__constraints__
-            hint = Union[constraints] if constraints else hint.__bound__ or Any
+            hint = Union[constraints] if constraints else hint.__bound__ or Any  # noqa: UP007
         elif hasattr(hint, "__supertype__"):  # NewType
             hint = hint.__supertype__
         elif hasattr(hint, "__value__") and not isinstance(hint, (type, enum.Enum)):
@@ -69,6 +88,16 @@ def peel(hint: Any) -> tuple[Any, str | None]:
             hint = Any
         else:
             return hint, text
+
+
+def text_of(hint: Any) -> str | None:
+    """
+    Return the description that an `Annotated` gives, also to a part of a union.
+    """
+    hint, text = peel(hint)
+    if text is None and is_union(hint):
+        return next(filter(None, map(text_of, get_args(hint))), None)
+    return text
 
 
 def is_union(hint: Any) -> bool:
@@ -96,14 +125,14 @@ def is_array(hint: Any) -> bool:
     """
     Whether *hint* is a list, a set or a tuple.
     """
-    return (get_origin(hint) or hint) in ARRAYS
+    return origin_of(hint) in ARRAYS
 
 
 def is_mapping(hint: Any) -> bool:
     """
     Whether *hint* is a dict with names that are not known beforehand.
     """
-    return (get_origin(hint) or hint) in _MAPPINGS
+    return origin_of(hint) in _MAPPINGS
 
 
 def is_typed_dict(hint: Any) -> bool:
@@ -126,6 +155,13 @@ def is_record(hint: Any) -> bool:
     )
 
 
+def origin_of(hint: Any) -> Any:
+    """
+    Return the type that *hint* gives arguments to, or *hint* if it gives none.
+    """
+    return get_origin(hint) or hint
+
+
 def items_of(hint: Any) -> tuple[tuple[Any, ...], Any]:
     """
     Return the hints of a list's first elements and that of all others.
@@ -133,7 +169,7 @@ def items_of(hint: Any) -> tuple[tuple[Any, ...], Any]:
     The second is None where there are no others: in a tuple of fixed length.
     """
     args = get_args(hint)
-    if (get_origin(hint) or hint) is not tuple:
+    if origin_of(hint) is not tuple:
         return (), args[0] if args else Any
     if not args or args[-1] is Ellipsis:
         return (), args[0] if args else Any
@@ -148,12 +184,12 @@ def choices_of(hint: Any) -> tuple[tuple[Any, Any], ...]:
         TypeError: A value that JSON does not know.
     """
     values = get_args(hint) if is_literal(hint) else tuple(hint)
-    return tuple((_as_json(value), value) for value in values)
+    return tuple((as_choice(value), value) for value in values)
 
 
-def _as_json(value: Any) -> Any:
+def as_choice(value: Any) -> Any:
     """
-    Return the JSON value that stands for a choice.
+    Return the JSON value that stands for one of the choices.
 
     The members of an enumeration go by their values, all of them by their names where
     one of the values is nothing that JSON knows.

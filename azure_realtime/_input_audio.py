@@ -59,6 +59,13 @@ class InputAudio:
         self._bytes += len(data)
         return [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
 
+    def count(self, text: str) -> None:
+        """
+        Note that base64 *text* is appended without our help. Any thread.
+        """
+        with self.lock:
+            self._bytes += len(text) * 3 // 4
+
     @property
     def milliseconds(self) -> float:
         """

@@ -10,13 +10,11 @@ Strictly private.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import json
 import uuid
 from collections.abc import Mapping
 from typing import Any, get_args
-
-import attrs
 
 from ._annotations import Field, Names, class_docstring, fields_of
 from ._hints import (
@@ -29,9 +27,11 @@ from ._hints import (
     is_record,
     is_union,
     items_of,
+    origin_of,
     peel,
 )
-from ._plain import plain
+from ._plain import brief_json, plain
+from ._unset import UNSET
 
 Schema = dict[str, Any]
 
@@ -67,7 +67,7 @@ class SchemaMaker:
     """
 
     def __init__(self, names: Names) -> None:
-        self._names = names
+        self.names = names
         self._open: list[type] = []
 
     def schema(self, hint: Any) -> Schema:
@@ -112,7 +112,12 @@ class SchemaMaker:
                 return {}
             if schema not in members:
                 members.append(schema)
-        return members[0] if len(members) == 1 else {"anyOf": members}
+        if len(members) == 1:
+            return members[0]
+        solid = [schema for schema in members if schema != {"type": "null"}]
+        if len(solid) == 1 and "enum" not in solid[0]:
+            return described({"anyOf": members}, solid[0].pop("description", None))
+        return {"anyOf": members}
 
     def _array(self, hint: Any) -> Schema:
         first, others = items_of(hint)
@@ -131,7 +136,7 @@ class SchemaMaker:
             }
             if same:
                 del schema["prefixItems"]
-        kind = ARRAYS[_origin(hint)]
+        kind = ARRAYS[origin_of(hint)]
         return {**schema, "uniqueItems": True} if kind in (set, frozenset) else schema
 
     def _mapping(self, hint: Any) -> Schema:
@@ -152,7 +157,7 @@ class SchemaMaker:
             raise TypeError(msg)
         self._open.append(cls)
         try:
-            schema = self.record(fields_of(cls, self._names))
+            schema = self.record(fields_of(cls, self.names))
         finally:
             self._open.pop()
         return described(schema, class_docstring(cls).description)
@@ -183,19 +188,53 @@ class SchemaMaker:
         except TypeError as exc:
             msg = f"{field.name}: {exc}"
             raise TypeError(msg) from exc
-        if field.default is not attrs.NOTHING:
-            try:
+        if field.default is not UNSET:
+            # without a JSON form, the model need not know it
+            with contextlib.suppress(TypeError, ValueError):
                 schema["default"] = plain(field.default)
-            except (TypeError, ValueError):
-                pass  # the model need not know it
         return schema
 
 
 def described(schema: Schema, text: str | None) -> Schema:
     """
-    Return *schema* with a description; one that it has gives way.
+    Return *schema* with a description, which goes before the one that it has.
     """
-    return {**schema, "description": text} if text else schema
+    if not text:
+        return schema
+    if "enum" in schema and "description" in schema:  # what the choices mean
+        text = f"{text} ({schema['description']})"
+    return {**schema, "description": text}
+
+
+def in_words(schema: Schema) -> str:
+    """
+    Return what a schema asks for, in words for the model.
+    """
+    if "enum" in schema:
+        choices = ", ".join(brief_json(choice) for choice in schema["enum"])
+        return choices if len(schema["enum"]) == 1 else f"one of {choices}"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(in_words(part) for part in schema["anyOf"]))
+    if "format" in schema:
+        return _FORMATS[schema["format"]]
+    return _TYPES.get(schema.get("type", ""), "anything")
+
+
+_TYPES = {
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "null": "null",
+    "array": "a list",
+    "object": "an object",
+}
+_FORMATS = {
+    "date-time": "a date and time as in 2030-12-31T23:59:00Z",
+    "date": "a date as in 2030-12-31",
+    "time": "a time as in 23:59:00",
+    "uuid": "a UUID",
+}
 
 
 def _choices(hint: Any) -> Schema:
@@ -204,14 +243,11 @@ def _choices(hint: Any) -> Schema:
     schema: Schema = {"enum": words}
     types = {type(word) for word in words}
     if len(types) == 1:
-        schema = {"type": _TYPE_NAMES[types.pop()], **schema}
+        schema = {"type": _TYPE_NAMES[type(words[0])], **schema}
+    if is_enum(hint) and types != {str}:
+        meant = ", ".join(f"{word} is {member.name}" for word, member in pairs)
+        schema["description"] = meant
     return schema
-
-
-def _origin(hint: Any) -> Any:
-    from typing import get_origin
-
-    return get_origin(hint) or hint
 
 
 def _name(hint: Any) -> str:

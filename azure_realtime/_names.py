@@ -25,7 +25,15 @@ RENAMED: Mapping[str, str] = {
 }
 
 _LOCAL = frozenset(
-    {"*", "disconnected", "init", "invalid_message", "listener_error", "status_changed"}
+    {
+        "*",
+        "disconnected",
+        "init",
+        "invalid_message",
+        "listener_error",
+        "status_changed",
+        "tool_error",
+    }
 )
 
 #: What a listener can wait for without a warning: all names of both generations.

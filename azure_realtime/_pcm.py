@@ -1,7 +1,7 @@
 """
 Whatever people hold their samples in, made into bytes.
 
-Strictly private. NumPy is recognised by its shape and never imported.
+Strictly private. NumPy is recognised by its looks and never imported.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ def audio_bytes(audio: Any) -> bytes:
             return base64.b64decode(audio, validate=True)
         except (binascii.Error, ValueError) as error:
             raise ValueError(f"audio given as text must be base64: {error}") from None
-    if hasattr(audio, "dtype"):
+    if hasattr(getattr(audio, "dtype", None), "kind"):
         return _samples(audio)
     try:
         view = memoryview(audio)
     except TypeError:
+        view = None
+    if view is None or view.itemsize > 2:  # floats, say, would be heard as noise
         raise TypeError(
             "audio must be bytes, base64 text, or an array of int16 or float samples, "
             f"not {type(audio).__name__}"
-        ) from None
+        )
     return view.tobytes()
 
 
@@ -47,7 +49,8 @@ def _samples(array: Any) -> bytes:
         )
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "f":
-        array = (array.clip(-1.0, 1.0) * 32767.0).round()
+        # in single precision: half cannot hold 32767, and would wrap round
+        array = (array.clip(-1.0, 1.0).astype("<f4") * 32767.0).round()
     elif (kind, size) != ("i", 2):
         raise TypeError(
             f"samples must be int16, or floats from -1.0 to 1.0, not {array.dtype}"

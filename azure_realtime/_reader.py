@@ -344,11 +344,12 @@ class Reader:
 
 def _farewell(error: RealtimeError, by_us: bool) -> Disconnected:
     if isinstance(error, ConnectionClosed):
+        clean = error.clean or (by_us and error.code == 1000)
         return Disconnected(
-            error=error,
+            error=None if by_us and clean else error,
             code=error.code,
             reason=error.reason,
-            clean=error.clean or (by_us and error.code == 1000),
+            clean=clean,
         )
     return Disconnected(error=error, code=None, reason=str(error), clean=False)
 

@@ -29,6 +29,7 @@ import attrs
 from ._acks import refusal
 from ._futures import CommandFuture
 from ._outcomes import failure_of
+from ._unset import Unset
 from .errors import RealtimeError, ServerError, fresh
 from .events import (
     ClientEvent,
@@ -196,6 +197,16 @@ class ResponseGate:
             return self._on_error(event)
         return []
 
+    def request_for(self, response_id: str) -> Request | None:
+        """
+        Return the request that a response answers, until it is done. Reader thread.
+        """
+        with self._lock:
+            for request in self._requests:
+                if request.response_id == response_id:
+                    return request
+            return None
+
     def end(self, error: RealtimeError) -> None:
         """
         Fail every request, and every later one. Reader thread.
@@ -219,7 +230,7 @@ class ResponseGate:
         metadata = config.metadata
         if not self._mark or metadata is None:
             return request.command
-        marked = dict(metadata or {})
+        marked: dict[str, str] = {} if isinstance(metadata, Unset) else {**metadata}
         if len(marked) >= 16:  # as many as the service takes
             return request.command
         marked[MARK] = request.command.event_id or ""
@@ -257,6 +268,8 @@ class ResponseGate:
             if request is None:
                 return []
             request.response_id = response.id
+            for future in request.futures:
+                future.response_id = response.id
             if request.unwanted:
                 return [ResponseCancel(response_id=response.id)]
             return []

@@ -4,8 +4,10 @@ What the session is like now: what was asked for, and what the service made of i
 
 from __future__ import annotations
 
+from ._unset import Unset
 from .events import ServerEvent, SessionCreated, SessionUpdated
 from .session import Session, SessionConfig
+from .turn_detection import TurnDetection
 
 
 class SessionFollower:
@@ -57,6 +59,13 @@ class SessionFollower:
         Whether the service finds the user's turns; it does unless told not to.
         """
         return self._now.turn_detection is not None
+
+    @property
+    def turn_detection(self) -> TurnDetection | None | Unset:
+        """
+        How the service finds the user's turns; None if it does not.
+        """
+        return self._now.turn_detection
 
     @property
     def transcribes(self) -> bool:

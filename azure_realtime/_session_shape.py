@@ -238,7 +238,8 @@ def _thawed(value: Any) -> Any:
 def _drop_empty(flat: dict[str, Any], key: str) -> None:
     value = flat.get(key)
     if isinstance(value, dict):
-        for inner in [k for k, v in value.items() if v == {}]:
-            del value[inner]
+        for side in ("input", "output"):
+            if value.get(side) == {}:
+                del value[side]
         if not value:
             del flat[key]

@@ -10,8 +10,8 @@ Rules:
    speaker that has run dry) makes it IDLE.
 3. While the user speaks, what a response still delivers changes nothing: it has been
    interrupted, or is about to be.
-4. Only one response at a time belongs to the conversation. One that is created while
-   another runs is out of band, and changes nothing.
+4. Only one response at a time belongs to the conversation. One that is created in no
+   conversation, or while another runs, is out of band, and changes nothing.
 5. A change is announced once, with the value before. Nothing is announced when nothing
    changes.
 6. A lost connection is IDLE.
@@ -26,6 +26,7 @@ import threading
 
 from .enums import ModelStatusEnum
 from .events import Event, StatusChanged
+from .responses import Response
 
 IDLE = ModelStatusEnum.IDLE
 LISTENING = ModelStatusEnum.LISTENING
@@ -114,19 +115,21 @@ class ModelStatus:
         if name in _CAUSES:
             return self._apply(_CAUSES[name])
         if name == "response.created":
-            return self._on_created(event.response.id)  # type: ignore[attr-defined]
+            return self._on_created(event.response)  # type: ignore[attr-defined]
         if name == "response.done":
             return self._on_done(event.response.id)  # type: ignore[attr-defined]
         return None
 
-    def _on_created(self, response_id: str | None) -> StatusChanged | None:
-        if self._response_id is not None:
+    def _on_created(self, response: Response) -> StatusChanged | None:
+        # null says "out of band"; some services leave the field out altogether
+        out_of_band = response.raw.get("conversation_id", "") is None
+        if out_of_band or self._response_id is not None:
             return None
-        self._response_id = response_id or ""
+        self._response_id = response.id
         self._begun = self._audible = False
         return self._apply("created")
 
-    def _on_delta(self, name: str, response_id: str | None) -> StatusChanged | None:
+    def _on_delta(self, name: str, response_id: str) -> StatusChanged | None:
         if response_id != self._response_id:
             return None
         self._audible = self._audible or name == _AUDIO
@@ -135,7 +138,7 @@ class ModelStatus:
         self._begun = True
         return self._apply("first_delta")
 
-    def _on_done(self, response_id: str | None) -> StatusChanged | None:
+    def _on_done(self, response_id: str) -> StatusChanged | None:
         if response_id != self._response_id:
             return None
         self._response_id = None

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import attrs
 
-from ._session_shape import merge
 from ._spelling import closest, refuse_unknown
 from ._unset import UNSET, Unset
 
@@ -125,21 +124,22 @@ def as_strings(value: Any) -> tuple[str, ...] | None | Unset:
     return (value,) if isinstance(value, str) else tuple(as_list(value, "strings"))
 
 
+def as_names(value: Any) -> tuple[str, ...] | None:
+    """
+    Return *value*, a list of names or None, as a tuple or None.
+    """
+    return None if value is None else tuple(as_list(value, "names"))
+
+
+def as_extra(value: Any) -> Mapping[str, Any]:
+    """
+    Return a copy of *value*: what a configuration says cannot change behind it.
+    """
+    return dict(value)
+
+
 def is_given(value: Any) -> bool:
     """
     Tell a value from UNSET and None, which are passed on untouched.
     """
     return value is not UNSET and value is not None
-
-
-def merged(config: Any, other: Any) -> Any:
-    """
-    Return *config* after *other*: what that leaves UNSET stays.
-    """
-    changes = {
-        attribute.name: value
-        for attribute in attrs.fields(type(config))
-        if (value := getattr(other, attribute.name)) is not UNSET
-    }
-    changes["extra"] = merge(config.extra, other.extra)
-    return attrs.evolve(config, **changes)

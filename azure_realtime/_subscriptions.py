@@ -133,6 +133,8 @@ class Subscriptions:
                 if event.type == "disconnected":
                     self._latest.pop("init", None)
                     self._latest.pop("session.created", None)
+                else:
+                    self._latest.pop("disconnected", None)
             found = [s for key in keys_of(event) for s in self._by_key.get(key, ())]
             return found + self._by_key.get(ANY, [])
 

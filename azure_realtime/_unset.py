@@ -9,6 +9,8 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from ._session_shape import merge
+
 C = TypeVar("C", bound=Any)
 
 
@@ -50,5 +52,5 @@ def overlaid(base: C, changes: C) -> C:
         for field in attrs.fields(type(changes))
         if getattr(changes, field.name) is not UNSET
     }
-    fields["extra"] = {**base.extra, **changes.extra}
+    fields["extra"] = merge(base.extra, changes.extra)
     return attrs.evolve(base, **fields)

@@ -9,6 +9,7 @@ mailbox; what a user wants of an event (``where=...``) is asked on the waiting t
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -31,11 +32,15 @@ class Mailbox:
 
     It is bounded; what does not fit is not dropped in silence: after what came before,
     `get` raises.
+
+    Attributes:
+        came_at: When the event that was taken last came, on the monotonic clock.
     """
 
     def __init__(self, keys: frozenset[str]) -> None:
         self._keys = keys
-        self._events: deque[ServerEvent] = deque()
+        self._events: deque[tuple[float, ServerEvent]] = deque()
+        self.came_at = 0.0
         self._bytes = 0
         self._error: RealtimeError | None = None
         self._changed = threading.Condition()
@@ -55,7 +60,7 @@ class Mailbox:
                     f"{len(self._events)} events wait and nobody takes them"
                 )
             else:
-                self._events.append(event)
+                self._events.append((time.monotonic(), event))
                 self._bytes += size
             self._changed.notify_all()
 
@@ -91,7 +96,7 @@ class Mailbox:
                     names = ", ".join(sorted(self._keys))
                     raise TimeoutError(f"no {names} came in time")
                 self._changed.wait(deadline.remaining())
-            event = self._events.popleft()
+            self.came_at, event = self._events.popleft()
             self._bytes -= _size(event)
             return event
 

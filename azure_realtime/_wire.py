@@ -384,12 +384,17 @@ def dial_with(
     ``recv``, ``send``, ``fileno``, ``setblocking`` and ``close``; frames are read
     through its ``recv_frame``. It connects on a thread of its own, for it may block.
     """
-    handle = make()
+    handle: Any = None
     remaining = patience.deadline.remaining()
     abandoned = False
 
     def connect() -> None:
+        nonlocal handle
+        handle = make()
         options: dict[str, Any] = {} if context is None else {"context": context}
+        # websocket-client heeds what its constructor was given, not its connect()
+        with contextlib.suppress(AttributeError):
+            handle.sock_opt.sslopt = {**options, **handle.sock_opt.sslopt}
         _handshake(handle, url, headers, timeout=remaining, sslopt=options)
         if abandoned:
             handle.sock.close()

@@ -252,9 +252,13 @@ class SlowConsumer(RealtimeError):
     """
 
 
+_HEADERS = (
+    "(?:api-key|ocp-apim-subscription-key|authorization|proxy-authorization|cookie)"
+)
 _SECRETS = re.compile(
-    r"(?i)((?:api-key|ocp-apim-subscription-key|authorization|proxy-authorization|cookie)"
-    r"['\"]?\s*[:=]\s*['\"]?(?:bearer\s+|basic\s+)?)[^\s'\"&,;]+"
+    rf"(?im)(^{_HEADERS}\s*:\s*)[^\r\n]+"  # a header, to the end of its line
+    rf"|({_HEADERS}['\"]?\s*[:=]\s*(?:(?:bearer|basic|negotiate)\s+)?)"
+    r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"&,;]+)"
     r"|(bearer\s+)[\w.~+/=-]{8,}"
     r"|((?:https?|wss?|socks5h?)://)[^/\s@]+@"
     r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
@@ -270,7 +274,7 @@ def redacted(text: str, *secrets: str | None) -> str:
         if secret:
             text = text.replace(secret, "***")
     return _SECRETS.sub(
-        lambda match: f"{match[1] or match[2] or match[3] or ''}***", text
+        lambda match: next(filter(None, match.groups()), "") + "***", text
     )
 
 

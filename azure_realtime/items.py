@@ -41,9 +41,18 @@ class MessageItem(Model):
         self,
         role: Role | str,
         content: str | Iterable[Part | Mapping[str, Any]],
-        **fields: Any,
+        *,
+        id: str | None = None,  # the wire's name
+        status: ItemStatus | str | None = None,
+        phase: Phase | str | None = None,
+        object: str | None = None,  # the wire's name
+        raw: Mapping[str, Any] | None = None,
+        problems: tuple[str, ...] = (),
     ) -> None:
-        self.__attrs_init__(role, as_content(content, role), **fields)
+        parts = as_content(content, role)
+        self.__attrs_init__(
+            role, parts, id, status, phase, object, raw=raw or {}, problems=problems
+        )
 
     @property
     def text(self) -> str:

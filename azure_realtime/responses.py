@@ -12,12 +12,12 @@ from ._session_shape import RESPONSE_PATHS, flat_format, flatten, leaves
 from ._spelling import refuse_unknown
 from ._strict import (
     EXTRA_REMEDY,
+    as_extra,
     as_list,
     as_strings,
     is_given,
-    merged,
 )
-from ._unset import UNSET, Unset
+from ._unset import UNSET, Unset, overlaid
 from .enums import AudioFormat, ConversationMode, Modality, Voice
 from .items import Item, MessageItem, as_item
 from .session_parts import Prompt, Reasoning, as_prompt, as_reasoning
@@ -74,7 +74,7 @@ class ResponseConfig:
     input: tuple[Item, ...] | None | Unset = attrs.field(
         default=UNSET, converter=_as_items
     )
-    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=dict)
+    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=as_extra, repr=False)
 
     __repr__ = brief
 
@@ -98,8 +98,7 @@ class ResponseConfig:
         """
         Return this configuration after *other*: what that leaves out stays.
         """
-        config: ResponseConfig = merged(self, other)
-        return config
+        return overlaid(self, other)
 
 
 def as_response_config(config: Any) -> ResponseConfig:

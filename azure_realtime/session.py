@@ -12,10 +12,10 @@ from ._session_shape import SESSION_PATHS, flat_format, flatten, leaves
 from ._spelling import refuse_unknown
 from ._strict import (
     EXTRA_REMEDY,
+    as_extra,
     as_strings,
-    merged,
 )
-from ._unset import UNSET, Unset
+from ._unset import UNSET, Unset, overlaid
 from .enums import (
     AudioFormat,
     Modality,
@@ -124,7 +124,7 @@ class SessionConfig:
     client_secret: Mapping[str, Any] | None | Unset = attrs.field(
         default=UNSET, repr=False
     )
-    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=dict)
+    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=as_extra, repr=False)
 
     __repr__ = brief
 
@@ -146,8 +146,7 @@ class SessionConfig:
         """
         Return this configuration after *other*: what that leaves out stays.
         """
-        config: SessionConfig = merged(self, other)
-        return config
+        return overlaid(self, other)
 
 
 @attrs.frozen(kw_only=True, repr=False)

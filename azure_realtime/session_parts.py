@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import attrs
 
 from ._model import Model
-from ._strict import as_part_of
+from ._strict import as_names, as_part_of
 from ._unset import Unset
 from .enums import (
     NoiseReductionType,
@@ -38,12 +38,8 @@ class Transcription(Model):
     model: TranscriptionModel | str | None = None
     language: str | None = None
     prompt: str | None = None
-    languages: tuple[str, ...] | None = attrs.field(
-        default=None, converter=attrs.converters.optional(tuple)
-    )
-    keywords: tuple[str, ...] | None = attrs.field(
-        default=None, converter=attrs.converters.optional(tuple)
-    )
+    languages: tuple[str, ...] | None = attrs.field(default=None, converter=as_names)
+    keywords: tuple[str, ...] | None = attrs.field(default=None, converter=as_names)
     delay: TranscriptionDelay | str | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import attrs
 
 from ._model import Model
-from ._strict import as_list, as_model, is_given
+from ._strict import as_list, as_model, as_names, is_given
 from ._unset import Unset
 from .enums import RequireApproval, ToolChoiceMode
 
@@ -62,7 +62,7 @@ class McpTool(Model):
         default=None, kw_only=True, converter=_as_names
     )
     allowed_callers: tuple[str, ...] | None = attrs.field(
-        default=None, kw_only=True, converter=attrs.converters.optional(tuple)
+        default=None, kw_only=True, converter=as_names
     )
     require_approval: RequireApproval | str | Mapping[str, Any] | None = attrs.field(
         default=None, kw_only=True
@@ -77,7 +77,7 @@ class UnknownTool(Model):
     """
 
     type: str
-    raw: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
 
 
 Tool = FunctionTool | McpTool | UnknownTool
@@ -113,7 +113,7 @@ class UnknownToolChoice(Model):
     """
 
     type: str
-    raw: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
 
 
 ToolChoice = (

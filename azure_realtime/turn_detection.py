@@ -67,7 +67,7 @@ class UnknownTurnDetection(Model):
     """
 
     type: str
-    raw: Mapping[str, Any] = attrs.field(factory=dict, kw_only=True)
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
 
 
 TurnDetection = ServerVad | SemanticVad | UnknownTurnDetection

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 from hypothesis import settings
+from services import Place
 
 settings.register_profile(
     "suite",
@@ -118,3 +119,18 @@ def eventually() -> Callable[..., None]:
             threading.Event().wait(0.002)
 
     return wait
+
+
+@pytest.fixture(params=["ga-ws", "ga-wss", "preview-ws", "preview-wss"])
+def place(
+    request: pytest.FixtureRequest,
+    server_tls: ssl.SSLContext,
+    client_tls: ssl.SSLContext,
+) -> Place:
+    """
+    Each protocol, in plain text and over TLS.
+    """
+    protocol, scheme = request.param.split("-")
+    if scheme == "ws":
+        return Place(protocol)
+    return Place(protocol, server_tls, client_tls)

@@ -276,7 +276,8 @@ def preview_samples() -> list[dict[str, Any]]:
     samples = [
         {**message, "type": old.get(message["type"], message["type"])}
         for message in ga_samples()
-        if message["type"] not in ("conversation.item.created", "conversation.item.done")
+        if message["type"]
+        not in ("conversation.item.created", "conversation.item.done")
     ]
     session = {
         "id": "sess_1",

@@ -195,6 +195,10 @@ def test_a_transcription_session_names_its_intent() -> None:
             {"host_name": f"my.example?api-version={DATED}", "api_version": "2025-1"},
             "give one of the two",
         ),
+        (
+            {"host_name": "my.example?api-version=v1", "api_version": DATED},
+            "give one of the two",
+        ),
         ({"api_version": "latest"}, "api_version 'latest' is neither"),
         ({"api_version": "2024-10-1"}, "is neither"),
         ({"deployment": ""}, "deployment is empty"),

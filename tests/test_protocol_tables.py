@@ -302,9 +302,7 @@ def test_event_names_map_as_published() -> None:
     for old, new in MAPPING["server_events"].items():
         if isinstance(new, str) and new in SERVER_EVENTS:
             assert new == canonical(old)
-    assert set(RENAMED) <= set(MAPPING["server_events"]) | set(
-        MAPPING["client_events"]
-    )
+    assert set(RENAMED) <= set(MAPPING["server_events"]) | set(MAPPING["client_events"])
 
 
 def test_session_fields_map_as_published() -> None:
@@ -342,7 +340,7 @@ def test_what_only_ga_has_does_not_reach_a_preview_wire() -> None:
     A field that preview would refuse never makes it refuse the whole update.
     """
     allowed = set(PREVIEW_TABLE["objects"]["Session"])
-    message = {
+    message: dict[str, Any] = {
         "type": "session.update",
         "session": {
             row["ga"]: None

@@ -51,6 +51,7 @@ from .local import (
     Init,
     ListenerError,
     StatusChanged,
+    ToolErrorEvent,
 )
 from .mcp import (
     McpListToolsCompleted,
@@ -178,6 +179,7 @@ __all__ = [
     "SessionUpdate",
     "SessionUpdated",
     "StatusChanged",
+    "ToolErrorEvent",
     "TranscriptionError",
     "TranscriptionLanguage",
     "TranscriptionUsage",

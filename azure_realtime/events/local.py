@@ -53,6 +53,28 @@ class ListenerError(ServerEvent):
 
 
 @attrs.frozen(kw_only=True)
+class ToolErrorEvent(ServerEvent):
+    """
+    A tool gave no result; the model was told so instead, and can try again.
+
+    Attributes:
+        tool: The name the model called; there may be no tool of that name.
+        call_id: Of the function call.
+        arguments: JSON text, as the model wrote it.
+        error: What the function raised, traceback included; a TimeoutError if it
+            took too long; a ValueError if the arguments were not what it takes; a
+            LookupError if there is no such tool.
+    """
+
+    type: ClassVar[str] = "tool_error"
+
+    tool: str
+    call_id: str
+    arguments: str
+    error: BaseException
+
+
+@attrs.frozen(kw_only=True)
 class Disconnected(ServerEvent):
     """
     The connection is gone.

@@ -66,7 +66,7 @@ class Item:
     """
 
     wire: Json
-    audio: dict[int, bytes] = field(default_factory=dict)
+    audio: dict[int, bytearray] = field(default_factory=dict)
     format: str = "audio/pcm"
     image_count: int = 0
     placeholder: bool = False
@@ -121,7 +121,7 @@ def parse_item(given: Any, path: str, protocol: str, fmt: str) -> Item:
         fmt: The session's input audio format.
     """
     (GA_ITEM if protocol == "ga" else PREVIEW_ITEM).check(given, path)
-    audio: dict[int, bytes] = {}
+    audio: dict[int, bytearray] = {}
     if given["type"] == "message":
         allowed = _PARTS.get((protocol, given["role"]))
         if allowed is None:
@@ -135,7 +135,9 @@ def parse_item(given: Any, path: str, protocol: str, fmt: str) -> Item:
             where = f"{path}.content[{index}]"
             _check_part(part, allowed, given["role"], where)
             if "audio" in part:
-                audio[index] = decode_base64(part["audio"], f"{where}.audio", fmt)
+                audio[index] = bytearray(
+                    decode_base64(part["audio"], f"{where}.audio", fmt)
+                )
     wire = _preview.item_in(given) if protocol == "preview" else dict(given)
     wire.pop("object", None)
     wire = {"id": wire.get("id") or new_id("item"), **wire}
@@ -293,6 +295,6 @@ class Conversation:
         if end_ms > real_ms:
             return int(real_ms)
         if end_ms < real_ms:
-            item.audio[content_index] = audio[: end_ms * rate]
+            del audio[end_ms * rate :]
             item.wire["content"][content_index]["transcript"] = None
         return None

@@ -198,7 +198,7 @@ class InputBuffer:
             "role": "user",
             "content": [part],
         }
-        item = Item(wire, {0: audio}, self._format)
+        item = Item(wire, {0: bytearray(audio)}, self._format)
         connection.add_item(item)
         if transcribe:
             connection.transcription.start(item)

@@ -38,6 +38,10 @@ class MemoryTls:
                 seconds.
         """
         deadline = time.monotonic() + timeout
+        # A record at a time, header and body apart: bytes read beyond the handshake
+        # would wait in memory, where a select() on the socket cannot see them; and
+        # a header that is none is refused before its body is waited for.
+        needed, in_header = 5, True
         while True:
             try:
                 self._tls.do_handshake()
@@ -47,11 +51,13 @@ class MemoryTls:
             except ssl.SSLError:
                 sock.sendall(self._outgoing.read())  # The alert says why.
                 raise
-            # One record at a time: bytes read beyond the handshake would wait in
-            # memory, where a select() on the socket cannot see them.
-            header = _receive_exactly(sock, 5, deadline)
-            length = int.from_bytes(header[3:5], "big")
-            self._incoming.write(header + _receive_exactly(sock, length, deadline))
+            data = _receive_exactly(sock, needed, deadline)
+            self._incoming.write(data)
+            if in_header:
+                needed = int.from_bytes(data[3:5], "big")
+            in_header = not in_header
+            if in_header:
+                needed = 5
         sock.sendall(self._outgoing.read())
         sock.settimeout(None)
 

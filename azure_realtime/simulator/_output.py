@@ -109,7 +109,7 @@ class Output:
             self._part = part
             item.wire["content"].append({**part, "type": f"output_{kind}"})
             if kind == "audio":
-                item.audio[0] = b""
+                item.audio[0] = bytearray()
             self._emit_part("response.content_part.added", part=part, content=part)
 
     def write(self, token: str) -> None:

@@ -166,16 +166,16 @@ class Simulator:
         for transport in transports:
             transport.flush(min(0.1, max(0.0, deadline - time.monotonic())))
             transport.kill()
+        for thread in handlers:
+            thread.join(max(0.0, deadline - time.monotonic()))
         # With websockets 17 this waits for handlers too; never longer than we may.
         closer = threading.Thread(
             target=self._server.shutdown, name="simulator-stop", daemon=True
         )
         closer.start()
-        threads = [closer, *handlers]
-        if self._thread is not None:
-            threads.append(self._thread)
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        for thread in (closer, self._thread):
+            if thread is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
         for connection in connections:
             connection.join(max(0.0, deadline - time.monotonic()))
 
@@ -328,6 +328,8 @@ class Simulator:
         headers = {n.lower(): v for n, v in websocket.request.headers.raw_items()}
         connection = Connection(self, transport, transport.route, headers)
         if self._on_connection is not None:
+            # The answer to the handshake shall not suffer from faults after it.
+            transport.flush(1.0)
             self._on_connection(connection)
         with self._change:
             self._connections.append(connection)

@@ -1,0 +1,108 @@
+"""
+What a turn begins with: text, a recording, a picture, made into commands.
+
+A recording goes through the input buffer, for only there the service writes down what
+was said. Where the service would find turns by itself, that is switched off for as long
+as it takes: the commands are sent in one row, so nothing waits.
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from ._commands import Commands
+from ._pcm import audio_bytes
+from ._session_follower import SessionFollower
+from .content import InputImage, InputText, Part
+from .items import MessageItem
+from .wav import read_wav
+
+_IMAGES = (
+    (b"\x89PNG", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF8", "gif"),
+    (b"RIFF", "webp"),
+)
+"""How a picture's file begins -> the subtype of its media type."""
+
+
+def put_question(
+    commands: Commands,
+    session: SessionFollower,
+    text: str | None,
+    audio: Any,
+    image: Any,
+    timeout: float | None,
+) -> str | None:
+    """
+    Send the user's side of a turn. The caller's thread.
+
+    Returns:
+        The id of the spoken item; None where nothing was said.
+
+    Raises:
+        ValueError: There is nothing to ask, or it cannot be said so.
+        ServerError: The service refused it.
+    """
+    parts: list[Part] = []
+    if image is not None:
+        parts.append(InputImage(image_url=image_url(image)))
+    if text is not None:
+        parts.append(InputText(text=text))
+    samples = None if audio is None else _samples(audio, session.input_format)
+    if parts:
+        commands.create_conversation_item(
+            MessageItem(role="user", content=tuple(parts))
+        )
+    if samples is None:
+        return None
+    detection = session.turn_detection
+    if session.vad:
+        commands.update_session(turn_detection=None)
+    try:
+        commands.clear_audio_buffer()
+        commands.append_audio(samples, timeout=timeout)
+        committed = commands.commit_audio()
+    finally:
+        if session.vad:
+            commands.update_session(turn_detection=detection)
+    return committed.result(timeout).item_id
+
+
+def image_url(image: Any) -> str:
+    """
+    Return the URL of a picture: one that it is, or a data URL of a file or bytes.
+
+    Raises:
+        ValueError: It is no PNG, JPEG, GIF or WebP.
+    """
+    if isinstance(image, str) and image.startswith(("data:", "https://", "http://")):
+        return image
+    if isinstance(image, (str, Path)):
+        data = Path(image).read_bytes()
+    else:
+        data = bytes(image)
+    for beginning, subtype in _IMAGES:
+        if data.startswith(beginning):
+            encoded = base64.b64encode(data).decode("ascii")
+            return f"data:image/{subtype};base64,{encoded}"
+    raise ValueError("the image is neither PNG, JPEG, GIF nor WebP")
+
+
+def _samples(audio: Any, input_format: str) -> bytes:
+    if isinstance(audio, (str, Path)) or (
+        isinstance(audio, (bytes, bytearray)) and audio[:4] == b"RIFF"
+    ):
+        recording = read_wav(audio)
+        if input_format != "pcm16" or recording.rate != 24000:
+            raise ValueError(
+                f"the recording has {recording.rate} Hz and the session takes "
+                f"{input_format} (24 kHz for pcm16). Convert it, for instance with: "
+                "ffmpeg -i in.wav -ar 24000 -ac 1 -c:a pcm_s16le out.wav"
+            )
+        return recording.pcm
+    return audio_bytes(audio)
+
+

@@ -1,0 +1,84 @@
+"""
+An order desk: one question, two tools called at the same time, one spoken answer.
+
+Each of the two takes a second, as a database would. They run side by side, their
+results go back in the order in which they were asked for, and the model is asked to go
+on exactly once.
+
+USAGE:
+    python samples/order_desk.py
+
+VARIABLES: those of _service.py; without them a local service is used, which is told
+beforehand what to answer here.
+"""
+
+import time
+
+from _service import service
+
+from azure_realtime import AzureRealTimeAudio, SessionConfig
+
+ORDERS = {"A-17": "packed", "A-18": "on its way"}
+STOCK = {"lamp": 4, "chair": 0}
+CONFIG = SessionConfig(
+    instructions="You work at an order desk. Look things up; answer in one sentence.",
+)
+QUESTION = "Where is my order A-18, and have you any more lamps?"
+
+
+def script() -> list:
+    """
+    What the local service shall answer: two calls, then a sentence.
+    """
+    from azure_realtime.simulator import Reply, ToolCall
+
+    calls = [
+        ToolCall("order_status", {"order": "A-18"}),
+        ToolCall("stock", {"article": "lamp"}),
+    ]
+    return [
+        Reply(calls=calls),
+        "Your order is on its way, and we have four more lamps.",
+    ]
+
+
+def main() -> None:
+    with (
+        service(script, session_config=CONFIG) as options,
+        AzureRealTimeAudio(options) as client,
+    ):
+
+        @client.tool
+        def order_status(order: str) -> str:
+            """
+            Tell where an order is.
+
+            Args:
+                order: Its number, such as A-17.
+            """
+            time.sleep(1.0)
+            return ORDERS.get(order, "no such order")
+
+        @client.tool
+        def stock(article: str) -> dict[str, int]:
+            """
+            Tell how many of an article are in stock.
+
+            Args:
+                article: One word, singular.
+            """
+            time.sleep(1.0)
+            return {article: STOCK.get(article, 0)}
+
+        print(">", QUESTION)
+        begin = time.monotonic()
+        turn = client.ask(QUESTION, timeout=60)
+        for call in turn.tool_calls:
+            print(f"  {call.name}({call.arguments}) -> {call.output}")
+        print(turn.transcript)
+        seconds = time.monotonic() - begin
+        print(f"{len(turn.tool_calls)} calls of 1 s each, all in all {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

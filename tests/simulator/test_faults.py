@@ -1,0 +1,336 @@
+"""
+Misbehaviour on demand, at the level of bytes, plain and over TLS.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import trustme
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+
+from azure_realtime.simulator import Connection, Simulator
+
+Client = Any
+Join = Callable[..., Any]
+Serve = Callable[..., Simulator]
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """
+    Somebody who certifies localhost.
+    """
+    return trustme.CA()
+
+
+@pytest.fixture(params=["plain", "tls"])
+def pair(
+    request: pytest.FixtureRequest, serve: Serve, join: Join, authority: trustme.CA
+) -> Iterator[Callable[..., tuple[Any, Connection]]]:
+    """
+    Connect a client and return it with the service's side of the connection.
+    """
+    server: ssl.SSLContext | None = None
+    options: dict[str, Any] = {}
+    if request.param == "tls":
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(server)
+        options["ssl"] = ssl.create_default_context()
+        authority.configure_trust(options["ssl"])
+
+    def connected(**more: Any) -> tuple[Any, Connection]:
+        service = serve(ssl_context=server, pace=0)
+        client = join(service, **options, **more)
+        assert service.url.startswith("wss://" if server else "ws://")
+        return client, service.wait_for_connection()
+
+    yield connected
+
+
+def ended(client: Client) -> ConnectionClosedError:
+    """
+    Receive until the connection is lost, and return how.
+    """
+    with pytest.raises(ConnectionClosedError) as caught:
+        while True:
+            client.receive()
+    return caught.value
+
+
+Pair = Callable[..., tuple[Any, Connection]]
+
+
+@pytest.mark.parametrize("how", ["rst", "fin", "mid_frame"])
+def test_drop(pair: Pair, how: Any) -> None:
+    """A dropped connection ends without a close frame, on both sides."""
+    client, connection = pair()
+    connection.drop(how)
+    lost = ended(client)
+
+    assert lost.rcvd is None
+    assert connection.wait_closed()
+    assert 1006 == connection.close_code
+
+
+def test_reset_is_a_reset(serve: Serve) -> None:
+    """A reset connection gives the client ECONNRESET, an ended one the end of file."""
+    service = serve()
+    outcome: dict[str, Any] = {}
+    for how in ("rst", "fin"):
+        with _raw_client(service) as raw:
+            service.wait_for_connection().drop(how)  # type: ignore[arg-type]
+            try:
+                while raw.recv(65536):
+                    pass
+                outcome[how] = "end"
+            except ConnectionResetError:
+                outcome[how] = "reset"
+
+    assert {"rst": "reset", "fin": "end"} == outcome
+
+
+def _raw_client(service: Simulator) -> socket.socket:
+    """
+    Return a bare socket whose WebSocket handshake is done.
+    """
+    raw = socket.create_connection(("127.0.0.1", service.port), timeout=5)
+    raw.sendall(
+        b"GET /openai/v1/realtime?model=x HTTP/1.1\r\nHost: localhost\r\n"
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\napi-key: k\r\n\r\n"
+    )
+    seen = b""
+    while b"session.created" not in seen:
+        seen += raw.recv(65536)
+    return raw
+
+
+def test_stall(pair: Pair) -> None:
+    """A stalled connection neither reads nor writes, and catches up when resumed."""
+    client, connection = pair()
+    connection.stall()
+    client.say("Hello")
+    with pytest.raises(TimeoutError):
+        client.receive(0.2)
+    assert [] == connection.received
+    connection.resume()
+
+    assert "conversation.item.added" == client.receive()["type"]
+
+
+def test_stop_reading(pair: Pair) -> None:
+    """A connection that stops reading still writes."""
+    client, connection = pair()
+    connection.stop_reading()
+    client.say("Hello")
+    connection.send({"type": "greeting"})
+
+    assert "greeting" == client.receive()["type"]
+    assert [] == connection.received
+    connection.resume()
+    assert "conversation.item.create" == connection.wait_received(
+        "conversation.item.create"
+    )["type"]
+
+
+def test_unread_sends_fill_up(serve: Serve) -> None:
+    """While the service does not read, a client cannot send for ever."""
+    service = serve()
+    with _raw_client(service) as raw:
+        connection = service.wait_for_connection()
+        connection.stop_reading()
+        raw.setblocking(False)
+        sent = 0
+        deadline = time.monotonic() + 5
+        block = b"\x81\xfe\x03\xe8" + bytes(4) + b" " * 1000
+        with pytest.raises(BlockingIOError):
+            while time.monotonic() < deadline:
+                sent += raw.send(block * 64)
+
+    assert sent > 0
+
+
+def test_drip(pair: Pair) -> None:
+    """A dripping connection sends byte by byte, and the message still arrives."""
+    client, connection = pair()
+    connection.drip(0.001)
+    began = time.monotonic()
+    connection.send({"type": "x" * 100})
+    event = client.receive()
+
+    assert "x" * 100 == event["type"]
+    assert time.monotonic() - began > 0.1
+
+
+def test_fragments(pair: Pair) -> None:
+    """A message is cut into frames anywhere, also inside a character."""
+    client, connection = pair()
+    connection.fragment(3)
+    connection.send({"type": "größe", "text": "€uro 🎧"})
+    pieces = list(client.socket.recv_streaming(decode=False))
+
+    assert {3} == {len(piece) for piece in pieces[:-1]}
+    assert "€uro 🎧" == json.loads(b"".join(pieces))["text"]
+
+
+def test_flood(pair: Pair) -> None:
+    """A flood is queued at once and arrives complete."""
+    client, connection = pair()
+    connection.flood(2000)
+
+    for _ in range(2000):
+        assert "response.output_audio.delta" == client.receive()["type"]
+
+
+def test_strange_messages(pair: Pair) -> None:
+    """Garbage, unknown events and huge messages are sent as they are."""
+    client, connection = pair()
+    connection.send_text("no json")
+    connection.send({"type": "brand.new", "x": None})
+    connection.send_text('{"type": "huge", "text": "' + "x" * 20_000_000 + '"}')
+    connection.send_frame(2, b"\x00\x01")
+
+    assert "no json" == client.socket.recv(5)
+    assert "brand.new" == client.receive()["type"]
+    assert 20_000_000 == len(client.receive()["text"])
+    assert b"\x00\x01" == client.socket.recv(5)
+
+
+def test_invalid_utf8(pair: Pair) -> None:
+    """A text frame that is not UTF-8 makes the client close with 1007."""
+    client, connection = pair()
+    connection.send_frame(1, b'{"type": "\xff\xfe"}')
+    with pytest.raises(ConnectionClosedError):
+        client.receive()
+
+    assert connection.wait_closed()
+    assert 1007 == connection.close_code
+
+
+def test_nonsense_instead_of_a_frame(pair: Pair) -> None:
+    """Bytes that are no frame make the client fail the connection with 1002."""
+    client, connection = pair()
+    connection.send_bytes_raw(b"\xff\xff\xff\xff")
+    ended(client)
+
+    assert connection.wait_closed()
+    assert 1002 == connection.close_code
+
+
+def test_ping(pair: Pair) -> None:
+    """A ping of the service's is sent, and the client's is answered."""
+    client, connection = pair()
+    connection.ping(b"hello")
+    connection.send({"type": "after"})
+
+    assert "after" == client.receive()["type"]
+    assert client.socket.ping().wait(5)
+
+
+def test_no_pong(pair: Pair) -> None:
+    """A connection told not to answer pings does not, until told otherwise."""
+    client, connection = pair()
+    connection.no_pong()
+    unanswered = client.socket.ping()
+    connection.wait_received("input_audio_buffer.clear") if not client.send(
+        "input_audio_buffer.clear"
+    ) else None
+    connection.resume()
+
+    assert client.socket.ping().wait(5)
+    # A later pong answers for the earlier ping too: it came only now.
+    assert unanswered.is_set()
+
+
+def test_no_close_answer(pair: Pair) -> None:
+    """A connection told not to answer the close leaves the client waiting."""
+    client, connection = pair(close_timeout=0.2)
+    connection.no_close_answer()
+    began = time.monotonic()
+    client.socket.close()
+
+    assert time.monotonic() - began >= 0.2
+    assert client.socket.protocol.close_rcvd is None
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 3000, 4000])
+def test_close(pair: Pair, code: int) -> None:
+    """The service can close with any code and reason."""
+    client, connection = pair()
+    connection.close(code, "because")
+    with pytest.raises(ConnectionClosed):
+        client.receive()
+
+    assert (code, "because") == (client.socket.close_code, client.socket.close_reason)
+    assert connection.wait_closed()
+    assert code == connection.close_code
+
+
+def test_close_of_the_client(pair: Pair) -> None:
+    """The client's close code and reason are kept."""
+    client, connection = pair()
+    client.socket.close(3001, "bye")
+
+    assert connection.wait_closed()
+    assert (3001, "bye") == (connection.close_code, connection.close_reason)
+
+
+def test_expire(pair: Pair) -> None:
+    """A session can be made to expire at once."""
+    client, connection = pair()
+    connection.expire()
+
+    assert "session_expired" == client.until("error")["error"]["code"]
+    with pytest.raises(ConnectionClosed):
+        client.receive()
+    assert 1001 == client.socket.close_code
+    assert "60 minutes" in client.socket.close_reason
+
+
+def test_faults_before_the_greeting(serve: Serve, join: Join) -> None:
+    """A connection can be spoilt before anything is sent on it."""
+    service = serve(on_connection=lambda connection: connection.stall())
+    client = join(service, greeted=False)
+    with pytest.raises(TimeoutError):
+        client.receive(0.1)
+    service.wait_for_connection().resume()
+
+    assert "session.created" == client.receive()["type"]
+
+
+def test_wait_received(pair: Pair) -> None:
+    """A test can wait for what the client sends, and is told what it waited for."""
+    client, connection = pair()
+    client.send("input_audio_buffer.clear", event_id="one")
+    client.send("input_audio_buffer.clear", event_id="two")
+
+    second = connection.wait_received("input_audio_buffer.clear", 2)
+    assert "two" == second["event_id"]
+    with pytest.raises(TimeoutError, match=r"2 of 3 'input_audio_buffer\.clear'"):
+        connection.wait_received("input_audio_buffer.clear", 3, timeout=0.05)
+    client.until("input_audio_buffer.cleared", 2)
+    kinds = [event["type"] for event in connection.sent]
+    assert ["session.created", *["input_audio_buffer.cleared"] * 2] == kinds
+
+
+def test_a_client_that_does_not_read(serve: Serve) -> None:
+    """A client that reads nothing stops its response, and not the rest."""
+    service = serve(pace=0)
+    with _raw_client(service) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection = service.wait_for_connection()
+        connection.flood(3000)
+        command = b'{"type":"input_audio_buffer.clear"}'
+        head = struct.pack("!BB", 0x81, 0x80 | len(command)) + bytes(4)
+        raw.sendall(head + command)
+
+        received = connection.wait_received("input_audio_buffer.clear")
+        assert "input_audio_buffer.clear" == received["type"]

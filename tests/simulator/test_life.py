@@ -1,0 +1,250 @@
+"""
+Starting and stopping: nothing stays behind, whatever state things are in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from websockets.sync.client import connect
+
+from azure_realtime.simulator import Connection, Simulator, __all__
+from azure_realtime.simulator.__main__ import main
+
+Join = Callable[..., Any]
+
+_FAULTS: dict[str, Callable[[Connection], None]] = {
+    "stall": lambda connection: connection.stall(),
+    "stop_reading": lambda connection: connection.stop_reading(),
+    "drip": lambda connection: (connection.drip(0.5), connection.flood(9))[0],
+    "flood": lambda connection: connection.flood(5000),
+    "no_close_answer": lambda connection: connection.no_close_answer(),
+    "stalled flood": lambda connection: (connection.stall(), connection.flood(9))[0],
+    "close": lambda connection: connection.close(4000),
+}
+
+
+def stop(service: Simulator) -> float:
+    """
+    Stop a service and return how long that took, in seconds.
+    """
+    began = time.monotonic()
+    service.stop()
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("fault", list(_FAULTS))
+@pytest.mark.parametrize("tls", [False, True])
+def test_stop_with_a_fault(join: Join, fault: str, tls: bool) -> None:
+    """A service stops within two seconds while a connection misbehaves."""
+    options: dict[str, Any] = {}
+    server = None
+    if tls:
+        authority = trustme.CA()
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(server)
+        options["ssl"] = ssl.create_default_context()
+        authority.configure_trust(options["ssl"])
+    service = Simulator(ssl_context=server).start()
+    client = join(service, **options)
+    _FAULTS[fault](service.wait_for_connection())
+    client.say("Hello")
+
+    assert stop(service) < 2
+
+
+def test_stop_while_speaking(join: Join) -> None:
+    """A service stops while it is answering, and the client sees 1001."""
+    service = Simulator().start()
+    client = join(service)
+    client.say("Please tell me a long story")
+    client.send("response.create")
+    client.until("response.output_audio.delta", 2)
+
+    assert stop(service) < 2
+    with contextlib.suppress(Exception):
+        while True:
+            client.receive()
+    assert 1001 == client.socket.close_code
+
+
+def test_stop_while_handshakes_wait(serve: Callable[..., Simulator]) -> None:
+    """A service stops while handshakes are mute or half done."""
+    service = serve()
+    service.mute_handshakes()
+    with contextlib.ExitStack() as stack:
+        for text in (b"", b"GET / HT", b"GET /openai/v1/realtime?model=x HTTP/1.1\r\n\r\n"):
+            address = ("127.0.0.1", service.port)
+            client = stack.enter_context(socket.create_connection(address))
+            client.sendall(text)
+
+        assert stop(service) < 2
+
+
+def test_stop_while_tls_waits() -> None:
+    """A service stops while a TLS handshake is half done."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(server)
+    service = Simulator(ssl_context=server).start()
+    with socket.create_connection(("127.0.0.1", service.port)) as client:
+        client.sendall(b"\x16\x03\x01\x02\x00")
+        nonsense = socket.create_connection(("127.0.0.1", service.port))
+        nonsense.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        nonsense.settimeout(5)
+        while nonsense.recv(1024):
+            pass
+        nonsense.close()
+
+        assert stop(service) < 2
+
+
+def test_stop_twice_and_without_start() -> None:
+    """Stopping what is stopped, or was never started, is nothing."""
+    service = Simulator()
+    service.stop()
+    with service:
+        assert repr(service).startswith("<Simulator ws://127.0.0.1:")
+    service.stop()
+
+
+def test_many_connections(serve: Callable[..., Simulator], join: Join) -> None:
+    """Twenty clients that come and go leave nothing behind."""
+    service = serve(pace=0)
+    before = threading.active_count()
+    for _ in range(20):
+        join(service).socket.close()
+    for connection in service.connections:
+        assert connection.wait_closed()
+    deadline = time.monotonic() + 3
+    while threading.active_count() > before and time.monotonic() < deadline:
+        for thread in threading.enumerate():
+            if thread.name.startswith(("simulator-writer", "simulator-timers")):
+                thread.join(0.1)
+
+    assert before >= threading.active_count()
+    assert 20 == len(service.connections)
+
+
+def test_without_record(serve: Callable[..., Simulator], join: Join) -> None:
+    """A service that does not record forgets closed connections."""
+    service = serve(record=False, pace=0)
+    client = join(service)
+    connection = service.wait_for_connection()
+    client.ask("Hello")
+    client.socket.close()
+    assert connection.wait_closed()
+    other = join(service)
+    next_one = service.wait_for_connection()
+
+    assert [[], []] == [connection.received, connection.sent]
+    assert next_one is not connection
+    assert "session.created" == other.types()[0]
+
+
+def test_wait_for_connection_times_out(serve: Callable[..., Simulator]) -> None:
+    """Waiting for a connection that does not come ends."""
+    with pytest.raises(TimeoutError):
+        serve().wait_for_connection(0.01)
+
+
+def test_public_names() -> None:
+    """The public names are sorted."""
+    assert sorted(__all__) == __all__
+
+
+def test_needs_nothing_else_of_the_library() -> None:
+    """The simulator imports no other part of the library, nor websockets by itself."""
+    code = (
+        "import importlib.util as u, sys, types; base = types.ModuleType('azure_realtime')"
+        "; base.__path__ = [sys.argv[1]]; sys.modules['azure_realtime'] = base;"
+        "import azure_realtime.simulator; print(*sorted(sys.modules))"
+    )
+    import azure_realtime.simulator
+
+    package = Path(azure_realtime.simulator.__file__).parents[1]
+    output = subprocess.run(
+        [sys.executable, "-c", code, str(package)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    ours = [name for name in output.split() if name.startswith("azure_realtime.")]
+
+    assert {"simulator"} == {name.split(".")[1] for name in ours}
+    assert "websockets" not in output.split()
+
+
+def test_command_line(tmp_path: Path) -> None:
+    """The command prints where it serves, serves TLS with a key, and stops."""
+    authority = trustme.CA()
+    identity = authority.issue_cert("localhost")
+    identity.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    command = [sys.executable, "-m", "azure_realtime.simulator", "--port", "0"]
+    command += ["--certfile", str(tmp_path / "server.pem"), "--key", "only-this"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        url = next(word for word in line.split() if word.startswith("wss://"))
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        with connect(
+            f"{url}/openai/v1/realtime?model=x",
+            ssl=context,
+            additional_headers={"api-key": "only-this"},
+            proxy=None,
+        ) as client:
+            event = json.loads(client.recv(10))
+        process.send_signal(signal.SIGINT)
+        status = process.wait(10)
+
+    assert "session.created" == event["type"]
+    assert ("only-this" in line, status) == (False, 0)
+
+
+def test_command_line_without_a_port(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port that is taken is said in one line."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        status = main(["--port", str(taken.getsockname()[1])])
+
+    assert 1 == status
+    assert capsys.readouterr().err.startswith("Cannot serve on 127.0.0.1:")
+
+
+def test_descriptors(serve: Callable[..., Simulator], join: Join) -> None:
+    """Connections that were dropped, refused and reset leak no descriptor."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("descriptors cannot be counted here")
+    service = serve(pace=0)
+    service.refuse(503)
+    count = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with contextlib.suppress(Exception):
+            join(service)
+    service.accept()
+    for how in ("rst", "fin", "mid_frame"):
+        client = join(service)
+        connection = service.wait_for_connection()
+        connection.drop(how)  # type: ignore[arg-type]
+        with contextlib.suppress(Exception):
+            client.receive()
+        client.socket.close()
+        assert connection.wait_closed()
+    deadline = time.monotonic() + 3
+    while len(os.listdir("/proc/self/fd")) > count and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+
+    assert count >= len(os.listdir("/proc/self/fd"))

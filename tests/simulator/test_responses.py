@@ -1,0 +1,374 @@
+"""
+Answers: what they are made of, what they cost, and who writes them.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from azure_realtime.simulator import Reply, Request, Simulator, ToolCall
+
+Client = Any
+Join = Callable[..., Any]
+Serve = Callable[..., Simulator]
+Json = dict[str, Any]
+
+_WEATHER = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "Tell the weather of a city.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string"},
+            "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+            "days": {"type": "integer", "minimum": 3},
+            "exact": {"type": "boolean"},
+            "tags": {"type": "array", "items": {"type": "string", "format": "date"}},
+            "place": {
+                "type": "object",
+                "properties": {"name": {"type": ["string", "null"]}},
+            },
+        },
+    },
+}
+_TIME = {"type": "function", "name": "get_time", "parameters": {"type": "object"}}
+
+
+def test_spoken_answer_is_whole(client: Client) -> None:
+    """Deltas add up to the done events, and the audio to the item's."""
+    done = client.ask("Hello")
+    item = done["output"][0]
+    words = "".join(
+        event["delta"]
+        for event in client.named("response.output_audio_transcript.delta")
+    )
+    audio = b"".join(
+        base64.b64decode(event["delta"])
+        for event in client.named("response.output_audio.delta")
+    )
+    client.send("conversation.item.retrieve", item_id=item["id"])
+    kept = client.until("conversation.item.retrieved")["item"]["content"][0]
+
+    finished = client.named("response.output_audio_transcript.done")[0]["transcript"]
+    assert words == finished == item["content"][0]["transcript"]
+    assert audio == base64.b64decode(kept["audio"])
+    assert len(client.named("response.output_audio.delta")) > 10
+    assert ("audio" if client.protocol == "preview" else "output_audio") == kept["type"]
+
+
+def test_usage(client: Client) -> None:
+    """Usage counts text and audio, and grows with the conversation."""
+    first, second = client.ask("Hello")["usage"], client.ask("Hello")["usage"]
+
+    for usage in (first, second):
+        output = usage["output_token_details"]
+        assert usage["output_tokens"] == output["text_tokens"] + output["audio_tokens"]
+        total = usage["input_tokens"] + usage["output_tokens"]
+        assert total == usage["total_tokens"]
+        assert output["audio_tokens"] > 10
+    assert second["input_tokens"] > first["input_tokens"]
+    assert ("image_tokens" in first["input_token_details"]) == (
+        client.protocol == "ga"
+    )
+
+
+def test_obfuscation(client: Client) -> None:
+    """GA pads its text deltas so that their length tells less; preview does not."""
+    client.ask("Hello")
+    deltas = client.named("response.output_audio_transcript.delta")
+    sounds = client.named("response.output_audio.delta")
+
+    expected = client.protocol == "ga"
+    assert all(("obfuscation" in event) == expected for event in deltas)
+    assert all("obfuscation" not in event for event in sounds)
+
+
+@pytest.mark.parametrize("azure", [True, False])
+def test_azure_sends_parts_twice(serve: Serve, join: Join, azure: bool) -> None:
+    """On Azure's path a content part comes with a copy of itself."""
+    path = None if azure else "/v1/realtime?model=x"
+    client = join(serve(pace=0), path=path)
+    client.ask("Hello")
+
+    for event in client.events:
+        if event["type"].startswith("response.content_part"):
+            assert azure == ("content" in event)
+            assert event["part"]["type"] == "audio"
+
+
+def test_response_parameters(client: Client) -> None:
+    """A response may have its own modality, voice, instructions and metadata."""
+    own: Json = {"audio": {"output": {"voice": "ash"}}, "output_modalities": ["text"]}
+    if client.protocol == "preview":
+        own = {"voice": "ash", "modalities": ["text"]}
+    done = client.ask("Hello", metadata={"who": "me"}, max_output_tokens=500, **own)
+
+    assert {"who": "me"} == done["metadata"]
+    assert 500 == done["max_output_tokens"]
+    assert done["conversation_id"].startswith("conv_")
+    assert not client.named("response.output_audio.delta")
+    voice = done["voice"] if "voice" in done else done["audio"]["output"]["voice"]
+    assert "ash" == voice
+    assert {"who": "me"} == client.named("response.created")[0]["response"]["metadata"]
+
+
+@pytest.mark.parametrize("switch", [True, False])
+def test_rate_limits(serve: Serve, join: Join, switch: bool) -> None:
+    """Rate limits are told with each response, unless switched off."""
+    client = join(serve(pace=0, rate_limits=switch))
+    client.ask("Hello")
+
+    assert switch == bool(client.named("rate_limits.updated"))
+
+
+def test_list_of_replies(serve: Serve, join: Join) -> None:
+    """A list of replies is used up in order; then the service improvises."""
+    service = serve(pace=0, replies=["One.", Reply("Two.")])
+    client = join(service)
+    client.text_only()
+    texts = [client.ask("?")["output"][0]["content"][0]["text"] for _ in range(3)]
+    service.add_reply("Four.")
+    texts.append(client.ask("?")["output"][0]["content"][0]["text"])
+
+    assert ["One.", "Two.", "Four."] == [texts[0], texts[1], texts[3]]
+    assert "practice" in texts[2]
+
+
+def test_function_of_the_request(serve: Serve, join: Join, protocol: str) -> None:
+    """A function decides each reply from what it is asked."""
+
+    def script(request: Request) -> Reply | str | None:
+        assert request.connection in service.connections
+        if request.text == "None":
+            return None
+        names = [tool["name"] for tool in request.tools]
+        return f"{request.text} {names} {request.modalities} {len(request.items)}"
+
+    service = serve(pace=0, replies=script)
+    client = join(service, protocol)
+    client.text_only()
+    client.update({"tools": [_TIME]}, {"tools": [_TIME]})
+    text = client.ask("A")["output"][0]["content"][0]["text"]
+    other = client.ask("None")["output"][0]["content"][0]["text"]
+
+    assert "A ['get_time'] ['text'] 1" == text
+    assert "You said: None" in other
+
+
+def test_scripted_details(serve: Serve, join: Join) -> None:
+    """A reply may set its usage, phase, modality and way of ending."""
+    usage = {"total_tokens": 1, "input_tokens": 1, "output_tokens": 0}
+    usage |= {"input_token_details": {}, "output_token_details": {}}  # type: ignore
+    reply = Reply(
+        "Well,",
+        status="incomplete",
+        reason="content_filter",
+        modalities=["text"],
+        usage=usage,
+        phase="commentary",
+    )
+    done = join(serve(pace=0, replies=[reply])).ask("Hello")
+
+    details = {"type": "incomplete", "reason": "content_filter"}
+    assert ("incomplete", details) == (done["status"], done["status_details"])
+    assert usage == done["usage"]
+    item = done["output"][0]
+    assert ("commentary", "incomplete") == (item["phase"], item["status"])
+    assert "Well," == item["content"][0]["text"]
+
+
+def test_delay_can_be_cancelled(serve: Serve, join: Join) -> None:
+    """A response that has said nothing yet can be cancelled, and is empty."""
+    client = join(serve(replies=[Reply("Late.", delay=60)]))
+    client.say("Hello")
+    client.send("response.create")
+    client.until("response.created")
+    client.send("response.cancel")
+    done = client.until("response.done")["response"]
+
+    assert ("cancelled", []) == (done["status"], done["output"])
+
+
+def test_cancel_by_id(serve: Serve, join: Join, protocol: str) -> None:
+    """Of two running responses the one that is named is cancelled."""
+    client = join(serve(replies=[Reply("A", delay=60), Reply("B", delay=60)]), protocol)
+    for conversation in ("auto", "none"):
+        client.send("response.create", response={"conversation": conversation})
+    first = client.until("response.created")["response"]["id"]
+    second = client.until("response.created")["response"]["id"]
+    client.send("response.cancel", response_id=second)
+    assert second == client.until("response.done")["response"]["id"]
+    client.send("response.cancel")
+
+    assert first == client.until("response.done")["response"]["id"]
+
+
+def test_nothing_follows_a_cancel(serve: Serve, join: Join) -> None:
+    """After response.done nothing more of the response comes."""
+    client = join(serve(), "ga")
+    client.say("Please tell me a long story")
+    client.send("response.create")
+    client.until("response.output_audio.delta", 3)
+    client.send("response.cancel")
+    client.until("response.done")
+    client.events.clear()
+    client.say("Thanks")
+    client.until("conversation.item.done")
+
+    assert ["conversation.item.added", "conversation.item.done"] == client.types()
+
+
+@pytest.mark.parametrize(
+    "text", ["Tell me a long story", "Please count to 50", "Explain in detail"]
+)
+def test_long_answers(serve: Serve, join: Join, text: str) -> None:
+    """Who asks for something long gets something that takes a while to say."""
+    client = join(serve(pace=0))
+    client.ask(text)
+
+    seconds = len(client.named("response.output_audio.delta")) * 0.1
+    assert seconds > 20
+
+
+def test_short_answers_are_short(serve: Serve, join: Join) -> None:
+    """An ordinary answer is spoken in less than a second of real time."""
+    client = join(serve(pace=0))
+    client.ask("Hello")
+
+    assert len(client.named("response.output_audio.delta")) < 150
+
+
+def test_improvised_call(client: Client) -> None:
+    """A text about a tool calls it, with arguments that fit its schema."""
+    client.update({"tools": [_WEATHER, _TIME]}, {"tools": [_WEATHER, _TIME]})
+    done = client.ask("What is the weather in Oslo?")
+    call = done["output"][0]
+    arguments = client.named("response.function_call_arguments.done")[0]
+
+    assert ["get_weather"] == [item["name"] for item in done["output"]]
+    assert call["call_id"].startswith("call_")
+    assert call["arguments"] == arguments["arguments"]
+    import json
+
+    expected = {
+        "city": "Oslo",
+        "unit": "celsius",
+        "days": 3,
+        "exact": True,
+        "tags": ["2026-01-31"],
+        "place": {"name": "Oslo"},
+    }
+    assert expected == json.loads(call["arguments"])
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        ("none", []),
+        ("auto", []),
+        ("required", ["get_weather"]),
+        ({"type": "function", "name": "get_time"}, ["get_time"]),
+    ],
+)
+def test_tool_choice(client: Client, choice: Any, names: list[str]) -> None:
+    """The tool choice forces a call, or prevents it."""
+    settings = {"tools": [_WEATHER, _TIME], "tool_choice": choice}
+    client.update(settings, settings)
+    done = client.ask("Hello")
+
+    assert names == [item["name"] for item in done["output"] if "name" in item]
+
+
+def test_two_improvised_calls(client: Client) -> None:
+    """A text about two tools calls both."""
+    client.update({"tools": [_WEATHER, _TIME]}, {"tools": [_WEATHER, _TIME]})
+    done = client.ask("Weather and time, please")
+
+    assert ["get_weather", "get_time"] == [item["name"] for item in done["output"]]
+
+
+def test_forced_choice_does_not_loop(client: Client) -> None:
+    """A tool's output is answered in words even if the choice forces a call."""
+    settings = {"tools": [_TIME], "tool_choice": "required"}
+    client.update(settings, settings)
+    call = client.ask("Hello")["output"][0]
+    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "12"}
+    client.send("conversation.item.create", item=output)
+    client.send("response.create")
+    done = client.until("response.done")["response"]
+
+    assert "12" in done["output"][0]["content"][0]["transcript"]
+
+
+def test_broken_arguments(serve: Serve, join: Join) -> None:
+    """A script may call with arguments that are no JSON, as models do."""
+    calls = [ToolCall("get_time", '{"zone": ', "call_x")]
+    done = join(serve(pace=0, replies=[Reply(calls=calls)])).ask("Hello")
+
+    call = done["output"][0]
+    assert ('{"zone": ', "call_x") == (call["arguments"], call["call_id"])
+
+
+def test_item_order(client: Client) -> None:
+    """Items go where they are told: first, after another one, or last."""
+    client.say("b", "item_b")
+    part = {"type": "input_text", "text": "x"}
+    for item_id, previous in [("item_a", "root"), ("item_c", "item_b"), ("item_d", None)]:
+        item = {"type": "message", "role": "user", "content": [part], "id": item_id}
+        client.send("conversation.item.create", item=item, previous_item_id=previous)
+    client.until("conversation.item.added", 4)
+
+    found = {
+        event["item"]["id"]: event["previous_item_id"]
+        for event in client.named("conversation.item.added")
+    }
+    expected = {"item_b": None, "item_a": None, "item_c": "item_b", "item_d": "item_c"}
+    assert expected == found
+
+
+def test_truncation_drops_the_transcript(client: Client) -> None:
+    """After a truncation the unheard words are forgotten, and the audio is cut."""
+    item = client.ask("Hello")["output"][0]
+    client.send(
+        "conversation.item.truncate",
+        item_id=item["id"],
+        content_index=0,
+        audio_end_ms=500,
+    )
+    client.send("conversation.item.retrieve", item_id=item["id"])
+    part = client.until("conversation.item.retrieved")["item"]["content"][0]
+
+    assert part["transcript"] is None
+    assert 500 * 48 == len(base64.b64decode(part["audio"]))
+
+
+def test_given_history(client: Client) -> None:
+    """A client may restore a conversation with what the assistant had said."""
+    kind = "text" if client.protocol == "preview" else "output_text"
+    part = {"type": kind, "text": "Hello, I said."}
+    item = {"type": "message", "role": "assistant", "content": [part]}
+    client.send("conversation.item.create", item=item)
+    added = client.until("conversation.item.added")["item"]
+
+    assert [part] == added["content"]
+    assert added["id"].startswith("item_")
+
+
+def test_pace(serve: Serve, join: Join) -> None:
+    """A long answer takes seconds unless the pace is taken out."""
+    import time
+
+    client = join(serve(), "ga")
+    client.say("Please tell me a long story")
+    client.send("response.create")
+    client.until("response.output_audio.delta")
+    began = time.monotonic()
+    client.until("response.output_audio.delta", 50)
+
+    # Five seconds of speech at twenty times its speed.
+    assert 0.2 < time.monotonic() - began < 2.5

@@ -1,0 +1,278 @@
+"""
+The registry of listeners.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from azure_realtime._subscriptions import Subscription, Subscriptions, key_for
+from azure_realtime.events import (
+    Disconnected,
+    Init,
+    ResponseOutputAudioDelta,
+    ServerEvent,
+    SessionCreated,
+    SessionUpdated,
+    UnknownEvent,
+)
+
+CREATED, INIT, GONE = SessionCreated(), Init(), Disconnected()
+DELTA = ResponseOutputAudioDelta(delta="AAAA")
+
+
+def nothing(event: Any) -> None:
+    """
+    Listen without consequence.
+    """
+
+
+def subscribe(
+    registry: Subscriptions, event: Any, once: bool = False, listener: Any = nothing
+) -> tuple[Subscription, list[ServerEvent]]:
+    subscription = Subscription(key_for(event), listener, once)
+    return subscription, registry.add(subscription)
+
+
+def heard(registry: Subscriptions, event: ServerEvent) -> list[Subscription]:
+    """
+    Return who is called with *event*.
+    """
+    return [s for s in registry.take(event) if registry.claim(s)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["response.audio.delta", "response.output_audio.delta", ResponseOutputAudioDelta],
+)
+def test_every_name_of_an_event_is_the_same_subscription(name: Any) -> None:
+    """
+    Either generation's name, or the class, hears the event, and `off` by another name
+    ends it.
+    """
+    registry = Subscriptions()
+    subscription, _ = subscribe(registry, name)
+    assert heard(registry, DELTA) == [subscription]
+    registry.remove(key_for("response.audio.delta"), nothing)
+    assert heard(registry, DELTA) == []
+
+
+def test_names_that_are_none() -> None:
+    """
+    What is neither a name nor an event class is a TypeError.
+    """
+    for name in (None, 5, int, DELTA, object):
+        with pytest.raises(TypeError, match="named by its type or its class"):
+            key_for(name)  # type: ignore[arg-type]
+
+
+def test_the_order_of_registration_is_the_order_of_calls() -> None:
+    """
+    Listeners of an event are called in the order they came; "*" comes last.
+    """
+    registry = Subscriptions()
+    everything, _ = subscribe(registry, "*")
+    first, _ = subscribe(registry, "init")
+    second, _ = subscribe(registry, Init)
+    assert heard(registry, INIT) == [first, second, everything]
+
+
+def test_an_unknown_event() -> None:
+    """
+    News from the service is heard under its own name, as UnknownEvent, and by "*".
+    """
+    registry = Subscriptions()
+    by_name, _ = subscribe(registry, "brand.new")
+    by_class, _ = subscribe(registry, UnknownEvent)
+    everything, _ = subscribe(registry, ServerEvent)
+    event = UnknownEvent(type="brand.new")
+    assert heard(registry, event) == [by_name, by_class, everything]
+    assert heard(registry, UnknownEvent(type="other")) == [by_class, everything]
+
+
+@pytest.mark.parametrize("event", [CREATED, INIT, GONE], ids=lambda e: e.type)
+@pytest.mark.parametrize("name", ["own", "*"])
+def test_a_state_is_heard_by_who_comes_late(event: ServerEvent, name: str) -> None:
+    """
+    `init` and its like are heard at once by a listener who subscribes after them.
+    """
+    registry = Subscriptions()
+    assert heard(registry, event) == []
+    _, missed = subscribe(registry, event.type if name == "own" else name)
+    assert missed == [event]
+
+
+def test_a_state_is_heard_once_by_who_was_there() -> None:
+    """
+    Who has heard `init` when it happened does not hear it again.
+    """
+    registry = Subscriptions()
+    subscription, missed = subscribe(registry, "init")
+    assert missed == []
+    assert heard(registry, INIT) == [subscription]
+
+
+def test_a_moment_is_not_repeated() -> None:
+    """
+    What is no state is heard only by who was there.
+    """
+    registry = Subscriptions()
+    heard(registry, DELTA)
+    heard(registry, SessionUpdated())
+    assert subscribe(registry, "*")[1] == []
+
+
+def test_the_latest_state_counts() -> None:
+    """
+    After a loss nobody hears that the session is there; after a reconnect nobody hears
+    that it is gone.
+    """
+    registry = Subscriptions()
+    for event in (CREATED, INIT, GONE):
+        heard(registry, event)
+    assert subscribe(registry, "*")[1] == [GONE]
+    again, ready = SessionCreated(generation=1), Init(generation=1)
+    heard(registry, again)
+    heard(registry, ready)
+    missed = subscribe(registry, "*")[1]
+    assert [id(event) for event in missed] == [id(again), id(ready)]
+
+
+def test_states_are_heard_exactly_once_whenever_one_subscribes() -> None:
+    """
+    Threads that subscribe at the very moment of `init` all hear it, each once.
+    """
+    for _ in range(30):
+        registry = Subscriptions()
+        gate = threading.Barrier(5)
+        missed: list[tuple[Subscription, list[ServerEvent]]] = []
+
+        def late(
+            registry: Subscriptions = registry,
+            gate: threading.Barrier = gate,
+            missed: list[Any] = missed,
+        ) -> None:
+            gate.wait(5.0)
+            missed.append(subscribe(registry, "init"))
+
+        threads = [threading.Thread(target=late) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        gate.wait(5.0)
+        called = heard(registry, INIT)
+        for thread in threads:
+            thread.join(5.0)
+        for subscription, events in missed:
+            assert called.count(subscription) + len(events) == 1
+
+
+def test_once_is_once() -> None:
+    """
+    A "once" listener is called with one event, though two were queued.
+    """
+    registry = Subscriptions()
+    subscription, _ = subscribe(registry, "init", once=True)
+    first, second = registry.take(INIT), registry.take(INIT)
+    assert first == second == [subscription]
+    assert registry.claim(subscription)
+    assert not registry.claim(subscription)
+    assert registry.take(INIT) == []
+    assert not registry.knows("init")
+
+
+def test_once_for_everything_takes_one_of_several_states() -> None:
+    """
+    `once("*")` after the session was made hears one event, not all that were missed.
+    """
+    registry = Subscriptions()
+    for event in (CREATED, INIT):
+        heard(registry, event)
+    subscription, missed = subscribe(registry, "*", once=True)
+    assert missed == [CREATED, INIT]
+    assert [registry.claim(subscription) for _ in missed] == [True, False]
+
+
+def test_once_belongs_to_the_subscription() -> None:
+    """
+    The same function may listen once and for good at the same time.
+    """
+    registry = Subscriptions()
+    once, _ = subscribe(registry, "init", once=True)
+    always, _ = subscribe(registry, "init")
+    assert heard(registry, INIT) == [once, always]
+    assert heard(registry, INIT) == [always]
+
+
+def test_off_counts_at_once() -> None:
+    """
+    After `off` returns the listener is not called, not even with a queued event.
+    """
+    registry = Subscriptions()
+    subscription, _ = subscribe(registry, "init")
+    queued = registry.take(INIT)
+    registry.remove("init", nothing)
+    assert queued == [subscription]
+    assert not registry.claim(subscription)
+
+
+def test_off_takes_only_what_it_names() -> None:
+    """
+    `off` with a function leaves the others, without one it leaves none; what was never
+    registered is no error.
+    """
+    registry = Subscriptions()
+    listeners = [lambda event: None, lambda event: None]
+    mine, _ = subscribe(registry, "init", listener=listeners[0])
+    other, _ = subscribe(registry, "init", listener=listeners[1])
+    elsewhere, _ = subscribe(registry, "*", listener=listeners[0])
+    registry.remove("init", listeners[0])
+    registry.remove("init", nothing)
+    registry.remove("never.heard.of")
+    assert heard(registry, INIT) == [other, elsewhere]
+    registry.remove("init")
+    assert heard(registry, INIT) == [elsewhere]
+    assert not mine.active
+
+
+def test_a_bound_method_can_be_taken_off() -> None:
+    """
+    `off(event, self.method)` works although every access makes a new method object.
+    """
+
+    class Player:
+        def play(self, event: Any) -> None:
+            """
+            Do nothing.
+            """
+
+    player, registry = Player(), Subscriptions()
+    subscribe(registry, "init", listener=player.play)
+    registry.remove("init", player.play)
+    assert heard(registry, INIT) == []
+
+
+def test_off_all() -> None:
+    """
+    After `off_all` nobody hears anything.
+    """
+    registry = Subscriptions()
+    for name in ("init", "*", "brand.new"):
+        subscribe(registry, name)
+    registry.clear()
+    assert heard(registry, INIT) == []
+    assert not registry.knows("brand.new")
+
+
+def test_listeners_may_come_and_go_while_an_event_is_delivered() -> None:
+    """
+    Who subscribes within a callback hears the next event; who leaves, not even this.
+    """
+    registry = Subscriptions()
+    subscribe(registry, "init")
+    queued = registry.take(DELTA)
+    _, missed = subscribe(registry, DELTA.type)
+    assert (queued, missed) == ([], [])
+    assert len(registry.take(DELTA)) == 1
