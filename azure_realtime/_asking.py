@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -18,6 +19,8 @@ from ._pulling import Pulling
 from ._question import put_question
 from ._session_follower import SessionFollower
 from ._tool_loop import ToolLoop
+from ._tooling import Tooling
+from ._turn_recorder import TurnRecorder
 from .errors import RealtimeError, ResponseError
 from .events import (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -26,7 +29,7 @@ from .events import (
     ServerEvent,
 )
 from .responses import Response
-from .turn import Turn, TurnRecorder
+from .turn import Turn
 
 _DELTAS = {
     "response.output_text.delta",
@@ -42,11 +45,14 @@ _WATCHED = frozenset(
         *_DELTAS,
         *(event.type for event in _HEARD),
         "conversation.item.added",
-        "conversation.item.done",
+        "response.content_part.done",
         "response.created",
-        "response.output_item.done",
         "response.done",
-        "tool_error",
+        "response.function_call_arguments.done",
+        "response.output_audio_transcript.done",
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.output_text.done",
     }
 )
 _HEARD_WITHIN = 5.0  # seconds after the answer in which the transcript may still come
@@ -72,7 +78,9 @@ class TurnStream(Iterator[ServerEvent]):
         self._deadline = Deadline(timeout)
         self._timeout = timeout
         self._box = core.waiters.open(_WATCHED)
-        self._recorder = TurnRecorder(session.output_format, time.monotonic())
+        self._now = time.monotonic()
+        # the times are those at which events came, however late they are looked at
+        self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
         self._future: CommandFuture[Response] | None = None
         self._spoken: str | None = None
         self._events = self._run()
@@ -87,6 +95,8 @@ class TurnStream(Iterator[ServerEvent]):
         self._spoken = put_question(
             commands, self._session, **question, timeout=self._deadline.remaining()
         )
+        if self._spoken is not None:
+            self._recorder.listen(self._spoken)
         self._follow(commands.create_response(**fields))
 
     def __next__(self) -> ServerEvent:
@@ -140,23 +150,115 @@ class TurnStream(Iterator[ServerEvent]):
         Future.add_done_callback(future, refused)  # at once, on the reader thread
 
     def _run(self) -> Iterator[ServerEvent]:
-        assert self._future is not None
         while True:
-            event = self._box.get(self._deadline)
+            event = self._take(self._deadline)
+            assert self._future is not None
             ours = self._future.response_id
-            self._recorder.observe(event, self._box.came_at)
             if isinstance(event, ResponseDone) and event.response.id == ours:
-                response = self._future.result(0)
-                following = self._tools.continuation(response.id)
+                self._recorder.begin(event.response.id)
+                self._future.result(0)
+                following = self._tools.continuation(event.response.id)
                 if following is None:
                     break
                 self._follow(following.result(self._deadline.remaining()))
-                self._recorder.begin(self._future)
             elif event.type in _DELTAS and getattr(event, "response_id", "") == ours:
                 yield event
-        self._listen(response)
+        self._listen()
+        self._core.waiters.close(self._box)
+        self.turn = self._recorder.finish()
 
-    def _listen(self, response: Response) -> None:
+    def _take(self, deadline: Deadline) -> ServerEvent:
+        event = self._box.get(deadline)
+        self._now = self._box.came_at
+        self._recorder.observe(event)
+        return event
+
+    def _listen(self) -> None:
         """
-        Wait for what the user was understood to say, then make the turn.
+        Wait for what the user was understood to say: it may come after the answer.
         """
+        if self._spoken is None or not self._session.transcribes:
+            return
+        left = self._deadline.remaining()
+        within = _HEARD_WITHIN if left is None else min(left, _HEARD_WITHIN)
+        deadline = Deadline(within)
+        with contextlib.suppress(TimeoutError):
+            while not self._recorder.heard_all:
+                self._take(deadline)
+
+
+class Asking(Pulling, Tooling):
+    """
+    What a client offers to those who think in turns.
+    """
+
+    _tools: ToolLoop
+
+    def ask(
+        self,
+        text: str | None = None,
+        *,
+        audio: Any = None,
+        image: Any = None,
+        timeout: float = 60.0,
+        **response: Any,
+    ) -> Turn:
+        """
+        Say something and wait for the whole answer, tools included.
+
+        Any thread but the reader's; also a listener.
+
+        Args:
+            text: What to say in writing.
+            audio: What to say aloud: the path of a WAV file, or samples as for
+                `append_audio`. Turn detection is off while it is sent.
+            image: A picture to show: a path, a URL, or the bytes of a PNG, JPEG, GIF or
+                WebP file (GA only).
+            timeout: Seconds for the whole turn; after that the response is cancelled.
+            response: Fields of `ResponseConfig`, such as ``modalities=["text"]``.
+
+        Raises:
+            ResponseError: The answer failed, is incomplete or was cancelled; the
+                exception has what there is of it.
+            ServerError: The service refused the question.
+            TimeoutError: The turn was not done in time.
+            ConnectionClosed: The connection ended first.
+            ValueError: There is nothing to ask, or a recording of another format.
+        """
+        with self.stream(
+            text, audio=audio, image=image, timeout=timeout, **response
+        ) as stream:
+            for _ in stream:
+                pass
+        assert stream.turn is not None
+        return stream.turn
+
+    def stream(
+        self,
+        text: str | None = None,
+        *,
+        audio: Any = None,
+        image: Any = None,
+        timeout: float = 60.0,
+        **response: Any,
+    ) -> TurnStream:
+        """
+        Like `ask`, but iterate over the deltas as they come.
+
+            for event in client.stream("Tell me a story", modalities=["text"]):
+                print(event.delta, end="")
+
+        The events are those of text, transcript and audio deltas; afterwards
+        ``stream.turn`` is what `ask` would have returned. The errors are those of `ask`.
+        """
+        if text is None and audio is None and image is None:
+            raise ValueError("nothing to ask: give text, audio or image")
+        self._core.check_may_wait()
+        stream = TurnStream(self._core, self._follower, self._tools, timeout)
+        question = {"text": text, "audio": audio, "image": image}
+        try:
+            stream.begin(self, question, response)
+        except BaseException:
+            stream.close()
+            raise
+        return stream

@@ -17,6 +17,7 @@ from ._deadline import Deadline
 from ._input_audio import InputAudio
 from ._pcm import audio_bytes
 from ._response_gate import WhenBusy
+from ._session_follower import SessionFollower
 from ._unset import overlaid
 from .events import (
     ClientEvent,
@@ -51,6 +52,7 @@ class Commands:
 
     _core: Core
     _input: InputAudio
+    _follower: SessionFollower
 
     def update_session(
         self,
@@ -68,6 +70,7 @@ class Commands:
         merged = as_session_config(config or {})
         if fields:
             merged = overlaid(merged, as_session_config(fields))
+        self._follower.ask(merged)
         return self._core.command(SessionUpdate(session=merged))
 
     def append_audio(self, audio: Any, timeout: float | None = 10.0) -> None:

@@ -52,7 +52,9 @@ class Connector:
         }
         given = {name.lower() for name in numbers.headers}
         kept = [pair for pair in headers.items() if pair[0].lower() not in given]
-        lines = [f"{name}: {value}" for name, value in (*kept, *numbers.headers.items())]
+        lines = [
+            f"{name}: {value}" for name, value in (*kept, *numbers.headers.items())
+        ]
         secrets = (secret, (secret or "").removeprefix("Bearer "))
         if self._impl is not None:
             return dial_with(

@@ -83,10 +83,7 @@ class Patience:
             if sock is not None:
                 selector.register(sock, event)
             while True:
-                if self._interrupted():
-                    raise Interrupted
-                if deadline.passed:
-                    raise ConnectTimeout(f"No connection in time: {self.stage}.")
+                self.check(deadline)
                 ready = [
                     key.fileobj for key, _ in selector.select(deadline.remaining())
                 ]
@@ -94,6 +91,15 @@ class Patience:
                     self._bell.hush()
                 if sock is None or sock in ready:
                     return
+
+    def check(self, deadline: Deadline | None = None) -> None:
+        """
+        Raise what `until` raises, without waiting for anything.
+        """
+        if self._interrupted():
+            raise Interrupted
+        if (deadline or self.deadline).passed:
+            raise ConnectTimeout(f"No connection in time: {self.stage}.")
 
     def call(self, function: Callable[[], T], stage: str) -> T:
         """

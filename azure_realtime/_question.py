@@ -17,6 +17,7 @@ from ._pcm import audio_bytes
 from ._session_follower import SessionFollower
 from .content import InputImage, InputText, Part
 from .items import MessageItem
+from .turn_detection import ServerVad
 from .wav import read_wav
 
 _IMAGES = (
@@ -58,16 +59,16 @@ def put_question(
         )
     if samples is None:
         return None
-    detection = session.turn_detection
-    if session.vad:
+    vad, detection = session.vad, session.field("turn_detection")
+    if vad:
         commands.update_session(turn_detection=None)
     try:
         commands.clear_audio_buffer()
         commands.append_audio(samples, timeout=timeout)
         committed = commands.commit_audio()
     finally:
-        if session.vad:
-            commands.update_session(turn_detection=detection)
+        if vad:
+            commands.update_session(turn_detection=detection or ServerVad())
     return committed.result(timeout).item_id
 
 
@@ -104,5 +105,3 @@ def _samples(audio: Any, input_format: str) -> bytes:
             )
         return recording.pcm
     return audio_bytes(audio)
-
-

@@ -4,15 +4,22 @@ What the session is like now: what was asked for, and what the service made of i
 
 from __future__ import annotations
 
-from ._unset import Unset
+import threading
+from typing import Any
+
+from ._session_shape import SESSION_PATHS, flatten
+from ._unset import overlaid
 from .events import ServerEvent, SessionCreated, SessionUpdated
 from .session import Session, SessionConfig
-from .turn_detection import TurnDetection
+from .tool_specs import Tool
 
 
 class SessionFollower:
     """
-    Follows the session. Written by the reader thread, read by any.
+    Follows the session. Any thread may ask.
+
+    What the service reports counts; what it leaves out of its report (not every
+    compatible service reports all) is taken from what was asked for.
 
     Args:
         config: What is asked for first.
@@ -22,57 +29,74 @@ class SessionFollower:
     """
 
     def __init__(self, config: SessionConfig) -> None:
+        self._lock = threading.RLock()
         self._asked = config
-        self._configured = False
+        self._reported: dict[str, Any] = {}
         self.session: Session | None = None
+
+    def ask(self, config: SessionConfig) -> None:
+        """
+        Note what else is asked for. Any thread.
+        """
+        with self._lock:
+            self._asked = overlaid(self._asked, config)
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Take note of the session. Reader thread.
+        Take note of what the service reports. Reader thread.
         """
         if isinstance(event, (SessionCreated, SessionUpdated)):
             self.session = event.session
-            self._configured |= isinstance(event, SessionUpdated)
+        if isinstance(event, SessionUpdated):  # before, it is not ours yet
+            told = flatten(event.session.raw, SESSION_PATHS)
+            self._reported = {
+                name: getattr(event.session, name)
+                for name in told
+                if hasattr(event.session, name)
+            }
+
+    def field(self, name: str) -> Any:
+        """
+        Return a field of `SessionConfig` as it is now; UNSET if nobody said.
+        """
+        reported = self._reported
+        return reported[name] if name in reported else getattr(self._asked, name)
 
     @property
-    def _now(self) -> Session | SessionConfig:
-        # until the service has confirmed it, what is asked for is what will be
-        return self.session if self.session and self._configured else self._asked
+    def asked_tools(self) -> tuple[Tool, ...]:
+        """
+        The tools that were asked for last.
+        """
+        tools = self._asked.tools
+        return tools if isinstance(tools, tuple) else ()
 
     @property
     def input_format(self) -> str:
         """
         The short name of the format of the user's audio.
         """
-        return _name(self._now.input_audio_format)
+        return _name(self.field("input_audio_format"))
 
     @property
     def output_format(self) -> str:
         """
         The short name of the format of the model's audio.
         """
-        return _name(self._now.output_audio_format)
+        return _name(self.field("output_audio_format"))
 
     @property
     def vad(self) -> bool:
         """
         Whether the service finds the user's turns; it does unless told not to.
         """
-        return self._now.turn_detection is not None
-
-    @property
-    def turn_detection(self) -> TurnDetection | None | Unset:
-        """
-        How the service finds the user's turns; None if it does not.
-        """
-        return self._now.turn_detection
+        return self.field("turn_detection") is not None
 
     @property
     def transcribes(self) -> bool:
         """
         Whether the service writes down what the user says.
         """
-        return bool(self._now.input_audio_transcription)
+        return bool(self.field("input_audio_transcription"))
 
 
 def _name(audio_format: object) -> str:

@@ -86,12 +86,10 @@ class ArgumentReader:
         self._schemas = schemas
         self._converter = cattrs.Converter(detailed_validation=False)
         factories: list[tuple[Callable[[Any], bool], Callable[[Any], Hook]]] = [
-            (lambda hint: hint in _SCALARS, self._scalar),
             (is_record, self._record),
             (is_mapping, self._mapping),
             (is_array, self._array),
-            (is_enum, self._choice),
-            (is_literal, self._choice),
+            (is_literal, lambda hint: _hook(self._choice(hint))),
             (is_union, self._union),
         ]
         for applies, factory in factories:
@@ -102,6 +100,11 @@ class ArgumentReader:
         Return the function that makes a value of type *hint*; it raises `Mismatch`.
         """
         hint, _ = peel(hint)
+        # not by cattrs, which takes its hook for str also for `class A(str, Enum)`
+        if hint in _SCALARS:
+            return _scalar(hint)
+        if is_enum(hint):
+            return self._choice(hint)
         # not cached: to a cache, `str | date` and `date | str` are the same
         hook = self._converter.get_structure_hook(hint, cache_result=False)
         return lambda value: hook(value, hint)
@@ -142,22 +145,11 @@ class ArgumentReader:
 
         return read
 
-    def _scalar(self, hint: Any) -> Hook:
-        read, words = _SCALARS[hint], in_words(SCALARS[hint])
-
-        def structure(value: Any, _: Any) -> Any:
-            try:
-                return read(value)
-            except (TypeError, ValueError, OverflowError):
-                raise _expected(words, value) from None
-
-        return structure
-
-    def _choice(self, hint: Any) -> Hook:
+    def _choice(self, hint: Any) -> Read:
         pairs = choices_of(hint)
         words = in_words(self._schemas.schema(hint))
 
-        def structure(value: Any, _: Any) -> Any:
+        def structure(value: Any) -> Any:
             for word, choice in pairs:
                 # to Python, True is 1
                 if word == value and isinstance(word, bool) == isinstance(value, bool):
@@ -237,6 +229,22 @@ class ArgumentReader:
                 raise Mismatch(str(exc)) from exc
 
         return structure
+
+
+def _scalar(hint: Any) -> Read:
+    read, words = _SCALARS[hint], in_words(SCALARS[hint])
+
+    def structure(value: Any) -> Any:
+        try:
+            return read(value)
+        except (TypeError, ValueError, OverflowError):
+            raise _expected(words, value) from None
+
+    return structure
+
+
+def _hook(read: Read) -> Hook:
+    return lambda value, _: read(value)
 
 
 def _object(value: Any) -> Mapping[str, Any]:

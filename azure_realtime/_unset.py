@@ -21,7 +21,7 @@ class Unset:
 
     __slots__ = ()
 
-    def __new__(cls) -> "Unset":  # noqa: PYI034  # there is only the one
+    def __new__(cls) -> "Unset":
         return UNSET
 
     def __bool__(self) -> bool:

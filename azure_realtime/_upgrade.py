@@ -9,8 +9,10 @@ them. Redirects are not followed: they would carry the credential to another hos
 
 from __future__ import annotations
 
+import contextlib
 import email.parser
 import json
+import math
 import selectors
 import socket
 import ssl
@@ -83,15 +85,15 @@ class HandshakeStream:
         """
         return bytes(self.received[self._given :])
 
-    def drain(self, deadline: Deadline) -> None:
+    def drain(self, seconds: float) -> None:
         """
         Read the rest of a refusal, as far as it comes in time.
         """
-        try:
-            while self._fill(deadline):
+        left = self._patience.deadline.remaining()
+        deadline = Deadline(seconds if left is None else min(seconds, left))
+        with contextlib.suppress(ConnectTimeout, OSError):
+            while not _is_whole(bytes(self.received)) and self._fill(deadline):
                 pass
-        except (ConnectTimeout, OSError):
-            pass
 
     def close(self) -> None:
         """
@@ -135,7 +137,9 @@ class Refusal:
         head, _, body = answer.partition(b"\r\n\r\n")
         first, _, fields = head.partition(b"\r\n")
         words = first.split(b" ", 2)
-        if not first.startswith(b"HTTP/") or len(words) < 2 or not words[1].isdigit():
+        if not first.startswith(b"HTTP/") or len(words) < 2:
+            return None
+        if len(words[1]) != 3 or not words[1].isdigit():
             return None
         parsed = email.parser.BytesHeaderParser().parsebytes(fields)
         headers = {name.lower(): str(value) for name, value in parsed.items()}
@@ -147,7 +151,7 @@ class Refusal:
         """
         Return the exception whose text says what happened and what to do.
         """
-        kind, hint = _REMEDIES.get(self.status, (ConnectError, ""))
+        kind, hint = _REMEDIES.get(self.status, (ConnectError, _NO_SERVICE))
         if 300 <= self.status < 400:
             where = redacted(self.headers.get("location", "nowhere"), *secrets)
             hint = (
@@ -162,7 +166,7 @@ class Refusal:
             phrase = ""
         details: dict[str, Any] = {
             "status_code": self.status,
-            "body": redacted(_explanation(self.body), *secrets),
+            "body": redacted(_explanation(self.body), *secrets)[:500],
             "request_id": self.headers.get("apim-request-id")
             or self.headers.get("x-request-id")
             or self.headers.get("x-ms-request-id"),
@@ -175,6 +179,7 @@ class Refusal:
         )
 
 
+_NO_SERVICE = "Is this a realtime endpoint? Check host_name."
 _NOT_FOUND = (
     "Check the deployment's name, that it is a realtime model, the host, and the "
     "protocol (api_version=None is GA; a date is the retired preview)."
@@ -201,25 +206,45 @@ _REMEDIES: dict[int, tuple[type[ConnectError], str]] = {
 
 def _explanation(body: bytes) -> str:
     """
-    Return the message of a service's error body, or the text itself, shortened.
+    Return the message of a service's error body, or the text itself.
     """
     text = body.decode("utf-8", "replace").strip()
     try:
-        error = json.loads(text)["error"]
+        whole = json.loads(text)
+        error = whole.get("error") or whole  # API Management has no envelope
         if isinstance(error, str):
-            return error[:500]
-        return f"{error['message']} (code {error.get('code')})"[:500]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return " ".join(text.split())[:500]
+            return error
+        code = error.get("code")
+        return str(error["message"]) + (f" (code {code})" if code else "")
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        return " ".join(text.split())
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) / unit)
+            seconds = float(headers[name]) / unit
         except (KeyError, ValueError):
             continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     return None
+
+
+def _is_whole(answer: bytes) -> bool:
+    """
+    Whether nothing more is to come of an answer: a service may keep the connection.
+    """
+    refusal = Refusal.parse(answer)
+    _, end, body = answer.partition(b"\r\n\r\n")
+    if refusal is None or not end:
+        return False
+    if refusal.status < 200 or refusal.status in (204, 304):
+        return True
+    if "chunked" in refusal.headers.get("transfer-encoding", ""):
+        return body.endswith(b"0\r\n\r\n")
+    length = refusal.headers.get("content-length", "")
+    return length.isdecimal() and len(length) < 10 and len(body) >= int(length)
 
 
 def _unchunked(body: bytes) -> bytes:

@@ -25,6 +25,7 @@ import selectors
 import socket
 import ssl
 import struct
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -35,10 +36,9 @@ from websocket import ABNF
 from websocket._abnf import frame_buffer
 from websocket._handshake import CookieJar
 
-from ._deadline import Deadline
-from ._dial import Patience
+from ._dial import Interrupted, Patience
 from ._upgrade import WOULD_BLOCK, HandshakeStream, Refusal
-from .errors import ConnectError, ConnectionClosed, redacted
+from .errors import ConnectError, ConnectionClosed, ConnectTimeout, redacted
 
 WebSocketImpl = Callable[..., Any]
 """A `websocket.WebSocket` subclass, or a function that returns such an object."""
@@ -161,15 +161,18 @@ class Wire:
 
     def send(self, text: str) -> None:
         """
-        Queue a text message; `write` sends it.
+        Queue a text message; `write` sends it. After our close frame it is dropped.
         """
+        if self._close_sent:
+            return
         self._queue.append(ABNF.create_frame(text, ABNF.OPCODE_TEXT).format())
 
     def ping(self) -> None:
         """
         Queue a ping, ahead of messages, between frames.
         """
-        self._control.append(ABNF.create_frame(b"", ABNF.OPCODE_PING).format())
+        if not self._close_sent:
+            self._control.append(ABNF.create_frame(b"", ABNF.OPCODE_PING).format())
 
     def send_close(self, code: int = 1000, reason: str = "") -> None:
         """
@@ -180,7 +183,10 @@ class Wire:
         self._close_sent = True
         payload = b""
         if code != 1005:
-            payload = struct.pack("!H", code) + reason.encode("utf-8")[:123]
+            text = reason.encode("utf-8")[:123].decode(
+                "utf-8", "ignore"
+            )  # no half letter
+            payload = struct.pack("!H", code) + text.encode("utf-8")
         self._queue.clear()
         self._control.append(ABNF.create_frame(payload, ABNF.OPCODE_CLOSE).format())
 
@@ -228,7 +234,9 @@ class Wire:
         Raises:
             ConnectionClosed: The connection is gone, or the peer broke the protocol.
         """
-        failure = self._failure or self._fill()
+        if self._failure is not None:
+            raise self._failure
+        failure = self._fill()
         messages: list[bytes] = []
         try:
             while self.closed_by_peer is None:
@@ -324,9 +332,12 @@ class Wire:
 
 
 def _close_of(payload: bytes) -> ConnectionClosed:
-    if len(payload) < 2:
+    if not payload:
         return ConnectionClosed(1005, "", clean=True)
-    code = int.from_bytes(payload[:2], "big")
+    code = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 0
+    if not 1000 <= code < 5000 or code in (1005, 1006, 1015):
+        # to echo it would break the protocol as well (RFC 6455 7.4)
+        raise ConnectionClosed(1002, f"the peer closed with the forbidden code {code}")
     return ConnectionClosed(code, payload[2:].decode("utf-8", "replace"), clean=True)
 
 
@@ -355,10 +366,11 @@ def upgrade(
     try:
         _handshake(handle, url, headers, socket=stream)
     except (websocket.WebSocketException, OSError, ValueError, TypeError) as error:
-        stream.drain(Deadline(1.0))
+        stream.drain(1.0)
         refusal = Refusal.parse(bytes(stream.received))
         if refusal is not None and refusal.status != 101:
             raise refusal.error(*secrets) from None
+        patience.check()  # websocket-client makes an error of its own of a time-out
         raise ConnectError(
             "The service did not answer as a WebSocket service does "
             f"({redacted(str(error), *secrets)[:200]}).",
@@ -386,18 +398,21 @@ def dial_with(
     """
     handle: Any = None
     remaining = patience.deadline.remaining()
-    abandoned = False
+    connected = abandoned = False
+    deciding = threading.Lock()
 
     def connect() -> None:
-        nonlocal handle
+        nonlocal handle, connected
         handle = make()
         options: dict[str, Any] = {} if context is None else {"context": context}
         # websocket-client heeds what its constructor was given, not its connect()
         with contextlib.suppress(AttributeError):
             handle.sock_opt.sslopt = {**options, **handle.sock_opt.sslopt}
         _handshake(handle, url, headers, timeout=remaining, sslopt=options)
-        if abandoned:
-            handle.sock.close()
+        with deciding:
+            connected = True
+            if abandoned:
+                handle.sock.close()
 
     try:
         patience.call(connect, "waiting for websocket_impl to connect")
@@ -409,14 +424,18 @@ def dial_with(
             body if isinstance(body, bytes) else str(body or "").encode(),
         )
         raise refusal.error(*secrets) from None
-    except (websocket.WebSocketException, OSError, ValueError, TypeError) as error:
-        raise ConnectError(
-            f"websocket_impl did not connect ({redacted(str(error), *secrets)[:200]})."
-        ) from error
-    except BaseException:
-        abandoned = True
-        _shut(getattr(handle, "sock", None))
+    except (Interrupted, ConnectTimeout):
+        with deciding:
+            abandoned = True
+            _shut(handle, close=connected)
         raise
+    except Exception as error:
+        patience.check()
+        raise ConnectError(
+            f"websocket_impl did not connect ({type(error).__name__}: "
+            f"{redacted(str(error), *secrets)[:200]}).",
+            hint="The error is its own; it is chained to this one.",
+        ) from error
     status = handle.getstatus() if hasattr(handle, "getstatus") else None
     if status not in (None, 101):
         handle.sock.close()
@@ -436,9 +455,12 @@ def _handshake(handle: Any, url: str, headers: list[str], **how: Any) -> None:
         CookieJar.jar.clear()
 
 
-def _shut(sock: Any) -> None:
+def _shut(handle: Any, close: bool) -> None:
     """
-    Free the thread that waits in *sock*; it will close it.
+    Close the socket, or free the thread that still waits in it and will close it.
     """
     with contextlib.suppress(OSError, AttributeError):
-        sock.shutdown(socket.SHUT_RDWR)
+        if close:
+            handle.sock.close()
+        else:
+            handle.sock.shutdown(socket.SHUT_RDWR)

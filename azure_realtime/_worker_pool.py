@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -165,18 +166,16 @@ class WorkerPool:
         while self._watch_once():
             pass
 
+    def _overdue(self) -> list[Job]:
+        now = time.monotonic()
+        return [job for job, due in self._due.items() if due <= now]
+
     def _watch_once(self) -> bool:
-        overdue: list[Job] = []
         with self._watched:
-            while not overdue:
-                now = time.monotonic()
-                overdue = [job for job, due in self._due.items() if due <= now]
-                if overdue:
-                    break
-                left = min(self._due.values(), default=now + self._idle_after) - now
-                news = not self._closed and self._watched.wait(
-                    min(left, self._idle_after)
-                )
+            while not (overdue := self._overdue()):
+                next_due = min(self._due.values(), default=math.inf)
+                left = min(next_due - time.monotonic(), self._idle_after)
+                news = not self._closed and self._watched.wait(max(left, 0))
                 if self._closed or not (news or self._due):
                     self._watching = False
                     return False

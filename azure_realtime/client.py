@@ -15,32 +15,35 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
 from typing import Any
 
+from ._asking import Asking
 from ._callbacks import Dispatcher
 from ._codec import Codec
-from ._commands import Commands
 from ._connect import Connector
 from ._core import Core
 from ._deadline import Deadline
 from ._dispatchers import Dispatch, ManualDispatcher, make_dispatcher
 from ._input_audio import InputAudio
 from ._outbox import Outbox
-from ._pulling import Pulling
 from ._reader import Reader
 from ._response_gate import ResponseGate
 from ._session_follower import SessionFollower
 from ._subscriptions import Subscriptions
+from ._tool_loop import ToolLoop
 from ._wire import WebSocketImpl
+from .conversation import Conversation
 from .enums import ModelStatusEnum, WebSocketState
 from .errors import ConnectTimeout, ProtocolWarning, fresh
-from .events import SessionUpdate
+from .events import RateLimit, SessionUpdate
 from .options import AzureRealTimeOptions, WebSocketOptions, options_from
 from .session import DEFAULT_SESSION_CONFIG, Session, as_session_config
+from .tools import Toolbox
+from .usage import UsageMeter, UsageTotals
 
 _numbers = itertools.count(1)
 _TURN = 0.5  # seconds between two looks at whether it is over
 
 
-class AzureRealTimeAudio(Pulling, Commands):
+class AzureRealTimeAudio(Asking):
     """
     A conversation with a realtime model.
 
@@ -104,8 +107,19 @@ class AzureRealTimeAudio(Pulling, Commands):
             ),
             # the first preview version has no metadata to mark
             gate=ResponseGate(mark=version != "2024-10-01-preview"),
-            observers=[self._follower, self._input],
+            observers=[],
         )
+        self._toolbox = Toolbox()
+        self._tools = ToolLoop(self._core, self._toolbox)
+        self._conversation = Conversation()
+        self._meter = UsageMeter()
+        self._core.observers = [
+            self._follower,
+            self._input,
+            self._conversation,
+            self._meter,
+            self._tools,
+        ]
         hello = self._core.identified(SessionUpdate(session=config))
         self._reader = Reader(
             self._core,
@@ -115,7 +129,7 @@ class AzureRealTimeAudio(Pulling, Commands):
             f"azure-realtime-reader-{number}",
         )
         self._finalizer = weakref.finalize(
-            self, _abandon, self._reader, self._core.dispatcher
+            self, _abandon, self._reader, self._core.dispatcher, self._tools
         )
         self._finalizer.atexit = False  # the reader has its own way to flush at exit
         self._core.dispatcher.start()
@@ -150,15 +164,13 @@ class AzureRealTimeAudio(Pulling, Commands):
         self._core.check_may_wait()
         self._reader.notice()
         try:
-            self._reader.ready.result(timeout)
+            failure = self._reader.ready.exception(timeout)
         except (TimeoutError, FutureTimeoutError) as error:
-            if self._reader.ready.done():
-                failure = self._reader.ready.exception()
-                assert failure is not None
-                raise fresh(failure) from None
             raise ConnectTimeout(
                 f"The session was not ready within {timeout} s."
             ) from error
+        if failure is not None:
+            raise fresh(failure)
         session = self._follower.session
         assert session is not None
         return session
@@ -178,6 +190,7 @@ class AzureRealTimeAudio(Pulling, Commands):
         self._reader.close(deadline)
         # the reader enforces the same deadline; after it, it has one last turn to take
         self._reader.join(Deadline(timeout + 1.0))
+        self._tools.close()
         self._core.dispatcher.finish()
         self._core.dispatcher.join(deadline)
 
@@ -217,6 +230,27 @@ class AzureRealTimeAudio(Pulling, Commands):
         The session as the service last reported it; None before it did.
         """
         return self._follower.session
+
+    @property
+    def conversation(self) -> Conversation:
+        """
+        What has been said so far, as far as events tell.
+        """
+        return self._conversation
+
+    @property
+    def usage(self) -> UsageTotals:
+        """
+        What the responses of this client have cost, in tokens.
+        """
+        return self._meter.totals
+
+    @property
+    def rate_limits(self) -> Mapping[str, RateLimit]:
+        """
+        The quotas as the service last told them, by name; Azure tells none.
+        """
+        return self._meter.rate_limits
 
     # The model.
 
@@ -287,9 +321,10 @@ class AzureRealTimeAudio(Pulling, Commands):
         return dispatcher
 
 
-def _abandon(reader: Reader, dispatcher: Dispatcher) -> None:
+def _abandon(reader: Reader, dispatcher: Dispatcher, tools: ToolLoop) -> None:
     """
     End what a client that was dropped has left running. Never blocks.
     """
     reader.close(Deadline(1.0))
     dispatcher.finish()
+    tools.close()

@@ -29,18 +29,17 @@ _STOP_WORDS = frozenset(
         "make me my of on or please run set the this to tool up use what with you your",
     )
 )
+# Few phrases, told again and again: each needs to be synthesized only once.
 _STORY = (
     "Once upon a time there was a small server that lived on a quiet machine.",
-    "Nobody had ever asked it a real question, so it practised its answers alone.",
-    "In the morning it counted packets, and in the evening it counted them again.",
+    "Nobody had ever asked it a real question so it practised its answers alone.",
     "One day a client knocked on its door and asked for a very long answer.",
-    "The little server was delighted, for long answers were what it did best.",
+    "The little server was delighted because long answers were what it did best.",
     "It spoke of cables that run under the sea and of the ships that lay them.",
-    "It spoke of clocks that disagree, and of the patience they teach.",
-    "It spoke of buffers that fill up slowly and of the calm of an empty queue.",
-    "Whenever the client yawned, the server lowered its voice and went on.",
-    "Nobody interrupted it, although anybody could have, at any moment.",
+    "It spoke of clocks that disagree and of the patience that they teach.",
+    "Nobody interrupted it although anybody could have done so at any moment.",
 )
+_STORY_TIMES = 4
 _SPOKEN_SECONDS = "I heard about {seconds:.1f} seconds of speech, and then a pause."
 
 
@@ -78,7 +77,7 @@ def _answer(request: Request) -> str:
             ", ".join(str(n) for n in range(1, min(int(match[1][:4]), 500) + 1)) + "."
         )
     if _LONG.search(wish):
-        return " ".join(_STORY * 4)
+        return " ".join(_STORY * _STORY_TIMES)
     if request.audio_ms and not request.text:
         heard = _SPOKEN_SECONDS.format(seconds=request.audio_ms / 1000)
         return f"{heard} I am a local practice service, so I cannot tell the words."

@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import gc
 import json
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -183,25 +180,3 @@ def speech() -> bytes:
     A spoken sentence with some silence before and after, 24 kHz PCM16.
     """
     return bytes(14_400) + speak(SENTENCE) + bytes(57_600)
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    """
-    After each test no thread and no descriptor of it is left.
-    """
-    gc.collect()
-    threads = set(threading.enumerate())
-    files = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    yield
-    deadline = time.monotonic() + 3
-    while True:
-        gc.collect()
-        left = [t for t in threading.enumerate() if t not in threads and t.is_alive()]
-        now = len(os.listdir("/proc/self/fd")) if files else 0
-        if (not left and now <= files) or time.monotonic() > deadline:
-            break
-        for thread in left:
-            thread.join(0.1)
-    assert [] == left
-    assert files >= now

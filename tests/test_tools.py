@@ -1,0 +1,298 @@
+"""
+The toolbox, and one call from the model's JSON to the text that it gets back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import functools
+import inspect
+import json
+import logging
+import pathlib
+import uuid
+from collections import deque
+from typing import Any, NamedTuple
+
+import attrs
+import pytest
+
+from azure_realtime import _tool_call
+from azure_realtime.errors import redacted
+from azure_realtime.tool_specs import FunctionTool
+from azure_realtime.tools import Tool, Toolbox, make_tool
+
+
+def add(a: int, b: int = 1) -> int:
+    """
+    Add two numbers.
+    """
+    return a + b
+
+
+def call(function: Any, arguments: str = "{}") -> _tool_call.Outcome:
+    """
+    Call *function* as the model would.
+    """
+    return _tool_call.call_tool(make_tool(function, name="it"), arguments)
+
+
+def error_of(outcome: _tool_call.Outcome) -> str:
+    """
+    Return what the model is told about an error.
+    """
+    assert outcome.error is not None
+
+    told = json.loads(outcome.output)
+    assert list(told) == ["error"]
+    return told["error"]
+
+
+def test_a_tool_is_still_the_function() -> None:
+    """
+    A decorated function can be called, tested and inspected as before.
+    """
+    tool = make_tool(add)
+
+    assert tool(1, b=2) == 3
+    assert (tool.name, tool.description, tool.timeout) == (
+        "add",
+        "Add two numbers.",
+        30,
+    )
+    assert tool.__doc__ == add.__doc__
+    assert inspect.signature(tool) == inspect.signature(add)
+    assert "add" in repr(tool)
+
+
+def test_what_goes_to_the_service() -> None:
+    """
+    The spec is the function tool of the session.
+    """
+    assert make_tool(add).spec == FunctionTool(
+        "add",
+        "Add two numbers.",
+        {
+            "type": "object",
+            "properties": {
+                "a": {"type": "integer"},
+                "b": {"type": "integer", "default": 1},
+            },
+            "required": ["a"],
+            "additionalProperties": False,
+        },
+    )
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_timeout_is_a_time(timeout: float) -> None:
+    """
+    No tool is registered that can never give a result.
+    """
+    with pytest.raises(ValueError, match="timeout must be a positive number"):
+        make_tool(add, timeout=timeout)
+
+
+def test_the_toolbox_in_order() -> None:
+    """
+    Tools keep their order; a cell that is run again replaces its tool in place.
+    """
+    toolbox = Toolbox()
+    assert len(toolbox) == 0
+    toolbox.add(add)
+    toolbox.add(lambda: None, name="nothing", description="Nothing.", timeout=1)
+    again = toolbox.add(add, description="Sum.")
+
+    assert toolbox.names() == ("add", "nothing")
+    assert toolbox.get("add") is again
+    assert [spec.description for spec in toolbox.specs()] == ["Sum.", "Nothing."]
+    assert len(toolbox) == 2
+
+    assert toolbox.remove("add") is again
+    assert toolbox.get("add") is None
+    with pytest.raises(KeyError):
+        toolbox.remove("add")
+
+
+def test_a_tool_of_another_toolbox() -> None:
+    """
+    One client's tool can be given to another, as it is or under another name.
+    """
+    tool = make_tool(functools.partial(add, b=5), name="add_five")
+
+    assert Toolbox().add(tool).name == "add_five"
+    other = Toolbox().add(tool, name="plus_five")
+    assert (other.name, other(1)) == ("plus_five", 6)
+    assert not isinstance(other.function, Tool)
+
+
+# -- One call --------------------------------------------------------------------
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+@attrs.frozen
+class Item:
+    _name: str
+    color: Color = Color.RED
+
+
+@dataclasses.dataclass
+class Order:
+    items: list[Item]
+    on: datetime.date
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+class Array:
+    """
+    Stands for a NumPy array, or one of its numbers.
+    """
+
+    def tolist(self) -> Any:
+        return [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("result", "output"),
+    [
+        ("sunny, 24 \u00b0C", "sunny, 24 \u00b0C"),
+        ("", ""),
+        (None, "done"),
+        (True, "true"),
+        (5, "5"),
+        (2.5, "2.5"),
+        ([1, "a", None], '[1, "a", null]'),
+        ({"a": (1, 2), 3: {"x"}}, '{"a": [1, 2], "3": ["x"]}'),
+        ({Color.RED: 1, None: 2}, '{"red": 1, "null": 2}'),
+        (deque([1]), "[1]"),
+        (Color.RED, '"red"'),
+        (Point(1, 2), '{"x": 1, "y": 2}'),
+        (Array(), "[1, 2]"),
+        (datetime.datetime(2030, 1, 2, 3, 4), '"2030-01-02T03:04:00"'),
+        (decimal.Decimal("1.50"), '"1.50"'),
+        (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
+        (pathlib.PurePosixPath("a/b"), '"a/b"'),
+        (
+            Order([Item("x")], datetime.date(2030, 1, 2)),
+            '{"items": [{"name": "x", "color": "red"}], "on": "2030-01-02"}',
+        ),
+    ],
+    ids=repr,
+)
+def test_results(result: Any, output: str) -> None:
+    """
+    Text goes back as it is, anything else as JSON, nothing as "done".
+    """
+    assert call(lambda: result) == _tool_call.Outcome(output)
+
+
+LOOP: list[Any] = []
+LOOP.append(LOOP)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [object(), b"bytes", float("nan"), {"a": [float("inf")]}, {(1,): 1}, LOOP],
+    ids=["object", "bytes", "nan", "inf", "key", "loop"],
+)
+def test_results_without_a_json_form(
+    result: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The model is told that the result was of no use, and so are you.
+    """
+    told = error_of(call(lambda: result))
+
+    assert told.startswith(f"The function 'it' returned {type(result).__name__} that")
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ('{"a": 1', "the arguments are not valid JSON: Expecting"),
+        ('{"a": NaN}', "the arguments are not valid JSON: NaN is no number"),
+        ("[" * 100_000, "the arguments are not valid JSON: "),
+        ("[1]", "the arguments must be a JSON object, got [1]. Expected arguments: a"),
+        ("null", "the arguments must be a JSON object, got null. "),
+        (
+            "",
+            "argument 'a': it is missing. Expected arguments: a (a whole number), b (",
+        ),
+        ('{"a": "1"}', "argument 'a': expected a whole number, got \"1\". Expected"),
+    ],
+    ids=["cut", "nan", "deep", "list", "null", "empty", "type"],
+)
+def test_bad_arguments_never_reach_the_function(
+    arguments: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The model reads what was wrong with its call; your log stays quiet.
+    """
+    outcome = call(add, arguments)
+
+    assert error_of(outcome).startswith(reason)
+    assert isinstance(outcome.error, ValueError)
+    assert caplog.records == []
+
+
+def test_no_arguments_at_all() -> None:
+    """
+    Some models write nothing where there is nothing to say.
+    """
+    assert call(lambda: "fine", "") == _tool_call.Outcome("fine")
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (LookupError("no such city"), "LookupError: no such city"),
+        (ZeroDivisionError(), "ZeroDivisionError"),
+        (SystemExit(3), "SystemExit: 3"),
+        (Mute(), "Mute"),
+        (OSError("GET https://me:hunter2@x.y"), "OSError: GET https://***x.y"),
+    ],
+    ids=repr,
+)
+def test_a_function_that_raises(
+    error: BaseException, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The model reads a short error without secrets; the log has the traceback.
+    """
+
+    def fail() -> None:
+        raise error
+
+    outcome = call(fail)
+
+    assert error_of(outcome) == redacted(told)
+    assert outcome.error is error
+    assert caplog.records[0].exc_info is not None
+
+
+def test_an_unknown_function() -> None:
+    """
+    The model reads which functions there are.
+    """
+    outcome = _tool_call.unknown_tool("plus", ["add", "sub"])
+
+    assert error_of(outcome) == (
+        "there is no function 'plus'; the functions are: add, sub"
+    )
+    assert isinstance(outcome.error, LookupError)
