@@ -59,6 +59,15 @@ class Dispatcher(ABC):
         Begin. The thread that makes the client.
         """
 
+    def attach(  # noqa: B027
+        self,
+        is_reader: Callable[[], bool],
+        wake: Callable[[], object],
+    ) -> None:
+        """
+        Say how to know the reader thread, and how to wake it. Before it starts.
+        """
+
     def turn(self) -> None:  # noqa: B027
         """
         Run what belongs on the reader thread. Reader thread, once a turn.

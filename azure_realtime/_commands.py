@@ -88,8 +88,8 @@ class Commands:
                 carries.
         """
         data = audio_bytes(audio)
-        deadline = Deadline(timeout)
-        with self._input.lock:
+        deadline = self._core.patience(timeout)
+        with self._input.held(deadline):
             for piece in self._input.pieces(data):
                 append = InputAudioBufferAppend(audio=piece)
                 self._core.queue(self._core.identified(append), deadline)
@@ -101,8 +101,7 @@ class Commands:
         Raises:
             ValueError: Less than 100 ms were appended since the last commit or clear.
         """
-        with self._input.lock:
-            self._core.check_process()
+        with self._input.held(self._core.patience(ROOM)):
             self._input.commit()
             return self._core.command(InputAudioBufferCommit())
 
@@ -110,7 +109,7 @@ class Commands:
         """
         Forget the buffered audio.
         """
-        with self._input.lock:
+        with self._input.held(self._core.patience(ROOM)):
             self._input.clear()
             return self._core.command(InputAudioBufferClear())
 
@@ -236,7 +235,8 @@ class Commands:
         if isinstance(command, ConversationItemCreate):
             command = attrs.evolve(command, item=_named(command.item))
         if isinstance(command, InputAudioBufferAppend):
-            self._input.count(command.audio)
+            with self._input.held(self._core.patience(ROOM)):
+                self._input.count(command.audio)
         if command.type in ANSWERS:
             return self._core.command(command)
         self._core.queue(self._core.identified(command), Deadline(ROOM))

@@ -100,7 +100,7 @@ class Core:
         self.check_process()
         text = self.codec.encode(command)
         if deadline is not None and self.is_reader():
-            deadline = Deadline(0)  # waiting here would keep what we wait for
+            deadline = Deadline(0)  # as `patience` says
         self.outbox.put(Entry(text, command.event_id), deadline)
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
@@ -156,6 +156,17 @@ class Core:
 
     def _future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
         return CommandFuture(self.dispatcher.call, withdraw, self.check_may_wait)
+
+    def patience(self, timeout: float | None) -> Deadline:
+        """
+        Return until when the caller may wait for room: the reader thread never, for it
+        would keep what it waits for.
+
+        Raises:
+            RuntimeError: In another process than the one that connected.
+        """
+        self.check_process()
+        return Deadline(0 if self.is_reader() else timeout)
 
     def check_process(self) -> None:
         """

@@ -38,6 +38,7 @@ class ReaderDispatcher(Dispatcher):
         self._wake: Callable[[], object] = lambda: None
         self._ended = False
         self._running = threading.RLock()
+        self._turning = False
 
     def attach(self, is_reader: Callable[[], bool], wake: Callable[[], object]) -> None:
         """
@@ -60,9 +61,14 @@ class ReaderDispatcher(Dispatcher):
         Run what waits. The reader thread, once a turn; any thread after its end.
         """
         with self._running:
-            while self._jobs:
-                with contextlib.suppress(IndexError):
+            if self._turning:
+                return  # a listener has set it off: its job comes after that one
+            self._turning = True
+            try:
+                while self._jobs:
                     self._jobs.popleft()()
+            finally:
+                self._turning = False
 
     def detach(self) -> None:
         """

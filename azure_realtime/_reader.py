@@ -59,6 +59,7 @@ class Reader:
 
     Attributes:
         ready: Completes when the session is configured; fails when it cannot be.
+        error: Why it is over; None while it is not.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class Reader:
         self._ready_by = Deadline(options.connect_timeout)
         self._session_seen = False
         self.ready: Future[Any] = Future()
+        self.error: RealtimeError | None = None
         self.initialized = False
         self.state = WebSocketState.CONNECTING
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         core.is_reader = lambda: threading.current_thread() is self._thread
         core.elsewhere = lambda: os.getpid() != self._pid
+        core.dispatcher.attach(core.is_reader, core.outbox.wake)
 
     # What others may ask.
 
@@ -163,7 +166,9 @@ class Reader:
         self._end(wire, error)
 
     def _patience(self) -> Patience:
-        return Patience(self._ready_by, self._core.outbox, self._pointless)
+        return Patience(
+            self._ready_by, self._core.outbox, self._pointless, lambda: self._closing
+        )
 
     def _pointless(self) -> bool:
         """
@@ -319,6 +324,7 @@ class Reader:
     def _end(self, wire: Wire | None, error: RealtimeError) -> None:
         if wire is not None:
             wire.close()
+        self.error = error
         self.state = WebSocketState.CLOSED
         closed = self._closing is not None
         if isinstance(error, ConnectionClosed):

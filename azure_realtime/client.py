@@ -40,6 +40,7 @@ from .tools import Toolbox
 from .usage import UsageMeter, UsageTotals
 
 _numbers = itertools.count(1)
+_FAREWELL = 0.2  # seconds for listeners of "disconnected" after a long close
 _TURN = 0.5  # seconds between two looks at whether it is over
 
 
@@ -169,6 +170,7 @@ class AzureRealTimeAudio(Asking):
             raise ConnectTimeout(
                 f"The session was not ready within {timeout} s."
             ) from error
+        failure = failure or self._reader.error  # it may be over by now
         if failure is not None:
             raise fresh(failure)
         session = self._follower.session
@@ -192,7 +194,8 @@ class AzureRealTimeAudio(Asking):
         self._reader.join(Deadline(timeout + 1.0))
         self._tools.close()
         self._core.dispatcher.finish()
-        self._core.dispatcher.join(deadline)
+        # what the end itself has set off is heard, even when the time is up
+        self._core.dispatcher.join(Deadline(max(_FAREWELL, deadline.remaining() or 0)))
 
     def __enter__(self) -> AzureRealTimeAudio:
         try:
