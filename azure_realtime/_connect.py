@@ -99,7 +99,7 @@ def _ask(provider: object, patience: Patience) -> str:
         checked = checked_secret("token_provider's result", token)
     except (RealtimeError, Interrupted):
         raise
-    except Exception as error:
+    except BaseException as error:  # also sys.exit(): it is not our thread's to end
         raise AuthenticationError(
             f"token_provider failed ({type(error).__name__}: {redacted(str(error))}).",
             hint="Sign in again, or check the identity's rights.",

@@ -257,7 +257,8 @@ def _tls(
             f"({reason or error.strerror or 'the connection was cut'}).",
             hint="This port does not speak TLS: use ws:// for a local service."
             if reason in _NOT_TLS
-            else "Does this port speak TLS? A firewall may also have cut it off.",
+            else "Does this port speak TLS? A local service may need ws://; a firewall "
+            "may also have cut it off.",
         ) from error
 
 

@@ -119,11 +119,15 @@ class Reader:
         """
         return os.getpid() != self._pid
 
-    def close(self, deadline: Deadline) -> None:
+    def close(self, deadline: Deadline, noticed: bool = True) -> None:
         """
         Flush what is queued, say goodbye and end, all by *deadline*.
 
         Any thread, also a finalizer or a signal handler; never blocks.
+
+        Args:
+            deadline: When it shall be over.
+            noticed: Whether whoever closes would know of a failure.
         """
         if self.elsewhere:
             return
@@ -131,7 +135,8 @@ class Reader:
             self._closing = deadline
         if self.state is WebSocketState.OPEN:
             self.state = WebSocketState.CLOSING
-        self._noticed.set()
+        if noticed:
+            self._noticed.set()
         self._core.outbox.wake()
 
     def join(self, deadline: Deadline) -> bool:
@@ -336,9 +341,11 @@ class Reader:
         self._core.end(error, _farewell(error, by_us=closed))
         self._core.dispatcher.detach()
         logger.debug("disconnected: %s", error)
+        if not closed:
+            self._report(error)
         _alive.discard(self)
-        if closed:
-            return
+
+    def _report(self, error: RealtimeError) -> None:
         if isinstance(error, ConnectionClosed):
             if error.code != 1000:
                 logger.warning("%s", error)
@@ -371,6 +378,6 @@ def _flush_at_exit() -> None:
     deadline = Deadline(1.0)
     readers = list(_alive)
     for reader in readers:
-        reader.close(deadline)
+        reader.close(deadline, noticed=False)
     for reader in readers:
         reader.join(deadline)

@@ -418,29 +418,39 @@ def dial_with(
         patience.call(connect, "waiting for websocket_impl to connect")
     except websocket.WebSocketBadStatusException as error:
         body = error.resp_body
-        refusal = Refusal(
+        raise Refusal(
             error.status_code,
             {str(k).lower(): str(v) for k, v in (error.resp_headers or {}).items()},
             body if isinstance(body, bytes) else str(body or "").encode(),
-        )
-        raise refusal.error(*secrets) from None
+        ).error(*secrets) from None
     except (Interrupted, ConnectTimeout):
         with deciding:
             abandoned = True
             _shut(handle, close=connected)
         raise
-    except Exception as error:
+    except BaseException as error:  # also sys.exit(): it is not our thread's to end
         patience.check()
+        if (refusal := _refusal_of(handle)) is not None:
+            raise refusal.error(*secrets) from None
         raise ConnectError(
             f"websocket_impl did not connect ({type(error).__name__}: "
             f"{redacted(str(error), *secrets)[:200]}).",
             hint="The error is its own; it is chained to this one.",
         ) from error
-    status = handle.getstatus() if hasattr(handle, "getstatus") else None
-    if status not in (None, 101):
+    if (refusal := _refusal_of(handle)) is not None:
         handle.sock.close()
-        raise Refusal(status, handle.getheaders() or {}, b"").error(*secrets)
+        raise refusal.error(*secrets)
     return Wire(handle, max_message_bytes)
+
+
+def _refusal_of(handle: Any) -> Refusal | None:
+    """
+    Return the HTTP answer that *handle* got if it is not the one we want.
+    """
+    status = handle.getstatus() if hasattr(handle, "getstatus") else None
+    if status in (None, 101):
+        return None
+    return Refusal(status, handle.getheaders() or {}, b"")
 
 
 def _handshake(handle: Any, url: str, headers: list[str], **how: Any) -> None:

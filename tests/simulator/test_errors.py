@@ -50,151 +50,6 @@ def refusal(client: Client, kind: str, **fields: Any) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("session", "code", "param"),
-    [
-        ({"type": "realtime", "bogus": 1}, "unknown_parameter", "session.bogus"),
-        ({}, "missing_required_parameter", "session.type"),
-        ({"type": "other"}, "invalid_value", "session.type"),
-        ({"type": "transcription"}, "invalid_value", "session.type"),
-        ({"type": "realtime", "voice": "ash"}, "unknown_parameter", "session.voice"),
-        (
-            {"type": "realtime", "temperature": 0.8},
-            "unknown_parameter",
-            "session.temperature",
-        ),
-        (
-            {"type": "realtime", "modalities": ["text"]},
-            "unknown_parameter",
-            "session.modalities",
-        ),
-        (
-            {"type": "realtime", "audio": {"output": {"voice": "fable"}}},
-            "invalid_value",
-            "session.audio.output.voice",
-        ),
-        (
-            {"type": "realtime", "audio": {"input": {"format": {"type": "pcm16"}}}},
-            "invalid_value",
-            "session.audio.input.format.type",
-        ),
-        (
-            {"type": "realtime", "audio": {"input": {"turn_detection": {"type": 1}}}},
-            "invalid_type",
-            "session.audio.input.turn_detection.type",
-        ),
-        (
-            {"type": "realtime", "output_modalities": ["text", "audio"]},
-            "invalid_value",
-            "session.output_modalities",
-        ),
-        (
-            {"type": "realtime", "max_output_tokens": 0},
-            "integer_below_min_value",
-            "session.max_output_tokens",
-        ),
-        (
-            {"type": "realtime", "max_output_tokens": 5000},
-            "integer_above_max_value",
-            "session.max_output_tokens",
-        ),
-        (
-            {"type": "realtime", "audio": {"output": {"speed": 9}}},
-            "decimal_above_max_value",
-            "session.audio.output.speed",
-        ),
-        (
-            {"type": "realtime", "instructions": 5},
-            "invalid_type",
-            "session.instructions",
-        ),
-        (
-            {"type": "realtime", "tools": [{"type": "function"}]},
-            "missing_required_parameter",
-            "session.tools[0].name",
-        ),
-        (
-            {
-                "type": "realtime",
-                "tool_choice": {"type": "function", "function": {"name": "f"}},
-            },
-            "missing_required_parameter",
-            "session.tool_choice.name",
-        ),
-        ({"type": "realtime", "reasoning": {"effort": "low"}}, "invalid_value", None),
-        ({"type": "realtime", "parallel_tool_calls": True}, "invalid_value", None),
-        ([], "invalid_type", "session"),
-        (None, "invalid_type", "session"),
-    ],
-)
-def test_ga_session_refusals(
-    serve: Serve, join: Join, session: Any, code: str, param: str | None
-) -> None:
-    """A GA session update with one fault is refused whole, and the fault is named."""
-    client = join(serve())
-    if isinstance(session, dict):
-        session = {**session, "include": None}
-    error = refusal(client, "session.update", session=session)
-
-    assert (code, param) == (error["code"], error["param"])
-    assert (None if param is None else "mine") == error["event_id"]
-    assert "invalid_request_error" == error["type"]
-
-
-@pytest.mark.parametrize(
-    ("session", "code", "param"),
-    [
-        ({"type": "realtime"}, "unknown_parameter", "session.type"),
-        ({"audio": {}}, "unknown_parameter", "session.audio"),
-        ({"output_modalities": []}, "unknown_parameter", "session.output_modalities"),
-        ({"modalities": ["audio"]}, "invalid_value", "session.modalities"),
-        ({"voice": "marin"}, "invalid_value", "session.voice"),
-        ({"temperature": 2}, "decimal_above_max_value", "session.temperature"),
-        ({"input_audio_format": "mp3"}, "invalid_value", "session.input_audio_format"),
-        (
-            {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 5000}},
-            "unknown_parameter",
-            "session.turn_detection.idle_timeout_ms",
-        ),
-        (
-            {"tools": [{"type": "mcp", "server_label": "x"}]},
-            "invalid_value",
-            "session.tools[0].type",
-        ),
-    ],
-)
-def test_preview_session_refusals(
-    serve: Serve, join: Join, session: Json, code: str, param: str
-) -> None:
-    """A preview session update is judged by preview's own vocabulary."""
-    client = join(serve(), "preview")
-    error = refusal(client, "session.update", session=session)
-
-    assert (code, param) == (error["code"], error["param"])
-
-
-def test_update_is_all_or_nothing(client: Client) -> None:
-    """Nothing of a refused update is applied."""
-    client.update(
-        {"instructions": "New.", "bogus": 1}, {"instructions": "New.", "bogus": 1}
-    )
-    answer = client.update({"tools": []}, {"tools": []})
-
-    assert "New." != answer["session"]["instructions"]
-
-
-def test_voice_is_locked_after_speech(client: Client) -> None:
-    """After the first assistant audio another voice is refused, the same one is not."""
-    client.ask("hello")
-    same = client.update({"audio": {"output": {"voice": "alloy"}}}, {"voice": "alloy"})
-    other = client.update({"audio": {"output": {"voice": "ash"}}}, {"voice": "ash"})
-
-    assert "session.updated" == same["type"]
-    assert "cannot_update_voice" == other["error"]["code"]
-    path = "voice" if client.protocol == "preview" else "audio.output.voice"
-    assert f"session.{path}" == other["error"]["param"]
-
-
-@pytest.mark.parametrize(
     ("kind", "fields", "code", "param"),
     [
         ("nonsense", {}, "invalid_value", "type"),
@@ -439,37 +294,6 @@ def test_script_that_raises(serve: Serve, join: Join, protocol: str) -> None:
     assert "server_error" == first["status_details"]["error"]["type"]
 
 
-def test_reasoning_model_may_reason(serve: Serve, join: Join) -> None:
-    """A model that reasons takes the reasoning settings."""
-    client = join(serve(), path="/openai/v1/realtime?model=gpt-realtime-2.1")
-    answer = client.update(
-        {"reasoning": {"effort": "low"}, "parallel_tool_calls": True}
-    )
-
-    assert "low" == answer["session"]["reasoning"]["effort"]
-
-
-def test_whisper_needs_no_turn_detection(serve: Serve, join: Join) -> None:
-    """The streaming Whisper transcribes only without turn detection and prompt."""
-    client = join(serve(), path="/openai/v1/realtime?intent=transcription")
-
-    def configured(transcription: Json, **listening: Any) -> Json:
-        settings = {"transcription": transcription, **listening}
-        session = {"type": "transcription", "audio": {"input": settings}}
-        client.send("session.update", session=session)
-        answer: Json = client.receive()
-        return answer
-
-    whisper = {"model": "gpt-realtime-whisper"}
-    detecting = configured(whisper)
-    prompted = configured({**whisper, "prompt": "names"}, turn_detection=None)
-    right = configured(whisper, turn_detection=None)
-
-    assert "session.audio.input.turn_detection" == detecting["error"]["param"]
-    assert "session.audio.input.transcription.prompt" == prompted["error"]["param"]
-    assert "session.updated" == right["type"]
-
-
 def test_no_responses_in_a_transcription_session(serve: Serve, join: Join) -> None:
     """A transcription session answers nothing."""
     client = join(serve(), path="/openai/v1/realtime?intent=transcription")
@@ -481,7 +305,8 @@ def test_every_code_is_known_here() -> None:
     """Each error code of the protocol tables is either tested here or explained."""
     if not _ERRORS.exists():
         pytest.skip("the protocol tables are not part of the package")
-    text = Path(__file__).read_text(encoding="utf-8")
+    here = Path(__file__).parent.glob("test_*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in here)
     codes = [entry["code"] for entry in json.loads(_ERRORS.read_text())["errors"]]
 
     for code in codes:
