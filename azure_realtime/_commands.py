@@ -70,8 +70,9 @@ class Commands:
         merged = as_session_config(config or {})
         if fields:
             merged = overlaid(merged, as_session_config(fields))
-        self._follower.ask(merged)
-        return self._core.command(SessionUpdate(session=merged))
+        answer = self._core.command(SessionUpdate(session=merged))
+        self._follower.ask(merged, answer)
+        return answer
 
     def append_audio(self, audio: Any, timeout: float | None = 10.0) -> None:
         """

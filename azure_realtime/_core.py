@@ -24,9 +24,16 @@ from ._futures import CommandFuture
 from ._outbox import Entry, Outbox
 from ._response_gate import ResponseGate, WhenBusy
 from ._state import ModelStatus
+from ._stats import Counters, Stats
 from ._waiters import Waiters
+from .enums import ModelStatusEnum
 from .errors import RealtimeError
-from .events import ClientEvent, ResponseCreate, ServerEvent
+from .events import (
+    ClientEvent,
+    InputAudioBufferAppend,
+    ResponseCreate,
+    ServerEvent,
+)
 from .responses import Response
 
 logger = logging.getLogger("azure_realtime")
@@ -53,6 +60,8 @@ class Core:
 
     Attributes:
         observers: Follow every event of the service, before anybody hears of it.
+        on_loss: Are told, on the reader thread, when a connection is gone.
+        retry_response: Whether to ask again for a response that was interrupted.
         is_reader: Whether the caller is the reader thread.
         elsewhere: Whether this is another process than the one that connected.
     """
@@ -61,10 +70,13 @@ class Core:
     outbox: Outbox
     dispatcher: Dispatcher
     gate: ResponseGate
-    observers: Sequence[Observer]
+    observers: Sequence[Observer] = ()
+    on_loss: Sequence[Callable[[RealtimeError], None]] = ()
+    retry_response: bool = False
     acks: Acknowledgements = attrs.field(factory=Acknowledgements)
     waiters: Waiters = attrs.field(factory=Waiters)
     status: ModelStatus = attrs.field(factory=ModelStatus)
+    counters: Counters = attrs.field(factory=Counters)
     is_reader: Callable[[], bool] = lambda: False
     elsewhere: Callable[[], bool] = lambda: False
     _ids: Any = attrs.field(factory=itertools.count, init=False)
@@ -101,7 +113,8 @@ class Core:
         text = self.codec.encode(command)
         if deadline is not None and self.is_reader():
             deadline = Deadline(0)  # waiting here would keep what we wait for
-        self.outbox.put(Entry(text, command.event_id), deadline)
+        audio = isinstance(command, InputAudioBufferAppend)
+        self.outbox.put(Entry(text, command.event_id, audio), deadline)
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """
@@ -223,12 +236,52 @@ class Core:
         for event in happened:
             self.dispatcher.post(event)
 
+    def stats(self) -> Stats:
+        """
+        Return a snapshot of the numbers. Any thread.
+        """
+        return Stats(
+            send_queue=self.outbox.waiting,
+            send_queue_bytes=self.outbox.waiting_bytes,
+            send_queue_peak_bytes=self.outbox.peak_bytes,
+            **attrs.asdict(self.dispatcher.load()),
+            **attrs.asdict(self.counters),
+        )
+
+    def quiet(self) -> bool:
+        """
+        Whether nothing is going on that a change of the session would interrupt.
+        """
+        busy = self.status.value in (
+            ModelStatusEnum.LISTENING,
+            ModelStatusEnum.THINKING,
+        )
+        return self.gate.quiet and self.acks.quiet and not busy
+
+    def lose(self, error: RealtimeError, farewell: ServerEvent) -> None:
+        """
+        Settle what ends with a connection, and tell of its end. Reader thread.
+
+        Audio from before is never sent to another session.
+        """
+        change = self.status.lost()
+        self.outbox.hold()
+        self.counters.audio_dropped += self.outbox.drop_audio()
+        for event_id in self.acks.lose(error):
+            self.outbox.withdraw(event_id)
+        self.gate.lose(error, self.retry_response)
+        for lose in self.on_loss:
+            lose(error)
+        self.emit(change, farewell)
+        self.waiters.lose(error)
+
     def end(self, error: RealtimeError, farewell: ServerEvent) -> None:
         """
         Tell everybody that it is over. Reader thread.
         """
-        change = self.status.lost()
         self.acks.end(error)
         self.gate.end(error)
-        self.emit(change, farewell)
+        for lose in self.on_loss:
+            lose(error)
+        self.emit(farewell)
         self.waiters.end(error)

@@ -197,6 +197,38 @@ class ResponseGate:
             return self._on_error(event)
         return []
 
+    def lose(self, error: RealtimeError, retry: bool) -> None:
+        """
+        Fail what was under way on a connection that is gone, or (*retry*) put it back
+        in line. Reader thread.
+        """
+        with self._lock:
+            self._active = None
+            lost = [r for r in self._requests if r.sent]
+            if retry:
+                for request in lost:
+                    request.held, request.sent = not request.unwanted, False
+                    request.response_id = None
+                lost = [r for r in lost if r.unwanted]
+            self._requests = [r for r in self._requests if r not in lost]
+        for request in lost:
+            for future in request.futures:
+                future.fail(fresh(error))
+
+    def restored(self) -> list[ClientEvent]:
+        """
+        Return what to queue on a new connection: who is next. Reader thread.
+        """
+        with self._lock:
+            return self._next()
+
+    @property
+    def quiet(self) -> bool:
+        """
+        Whether no response is active or asked for. Any thread.
+        """
+        return self._active is None and not self._requests
+
     def request_for(self, response_id: str) -> Request | None:
         """
         Return the request that a response answers, until it is done. Reader thread.

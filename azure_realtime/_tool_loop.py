@@ -22,7 +22,7 @@ from ._core import Core
 from ._futures import CommandFuture
 from ._tool_runner import ToolRunner
 from ._unset import UNSET
-from .errors import RealtimeError
+from .errors import RealtimeError, fresh
 from .events import ConversationItemCreate, ResponseCreate, ResponseDone, ServerEvent
 from .items import FunctionCallOutputItem
 from .responses import Response, ResponseConfig
@@ -67,7 +67,7 @@ class ToolLoop:
 
     def continuation(self, response_id: str) -> Continuation | None:
         """
-        Return what will hold the future of the response that follows; None if none does.
+        Return what will hold the future of the response that follows, if one does.
 
         Any thread, once the response is done.
         """
@@ -77,6 +77,18 @@ class ToolLoop:
             if not self._runner.will_continue(response_id):
                 return None
             return self._continuation(response_id)
+
+    def lose(self, error: RealtimeError) -> None:
+        """
+        Drop what is under way: the response that asked is gone. Reader thread.
+        """
+        self._runner.connection_lost()
+        self._configs.clear()
+        with self._lock:
+            waiting = [c for c in self._continuations.values() if not c.done()]
+        for continuation in waiting:
+            if continuation.set_running_or_notify_cancel():
+                continuation.set_exception(fresh(error))
 
     def close(self) -> None:
         """

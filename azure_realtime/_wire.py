@@ -132,6 +132,8 @@ class Wire:
 
     Attributes:
         heard_at: Monotonic time of the last inbound byte.
+        bytes_sent: On this connection, handshake not counted.
+        bytes_received: Likewise.
         closed_by_peer: The peer's close frame, once it came.
     """
 
@@ -155,6 +157,8 @@ class Wire:
         self._close_sent = False
         self._failure: ConnectionClosed | None = None
         self.heard_at = time.monotonic()
+        self.bytes_sent = 0
+        self.bytes_received = len(first)
         self.closed_by_peer: ConnectionClosed | None = None
 
     # What goes out.
@@ -220,6 +224,7 @@ class Wire:
                 return
             except (OSError, ValueError) as error:
                 raise _lost(error) from error
+            self.bytes_sent += sent
             self._sending = self._sending[sent:] or None
 
     # What comes in.
@@ -271,6 +276,7 @@ class Wire:
             if not data:
                 return ConnectionClosed(1006, "the peer hung up without saying goodbye")
             self.heard_at = time.monotonic()
+            self.bytes_received += len(data)
             self._frames.buffer += data
         self._unread = True
         return None

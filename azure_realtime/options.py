@@ -9,7 +9,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import attrs
 
@@ -198,6 +198,23 @@ def _positive(optional: bool = False) -> Callable[[Any, Any, Any], None]:
     return check
 
 
+def _count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{field.name} must be a whole number or None, not {value!r}")
+    if value < 0:
+        raise ValueError(f"{field.name} must not be negative; None means for ever")
+
+
+def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
+    def check(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+        if value not in words:
+            raise ValueError(f"{field.name} must be one of {words}, not {value!r}")
+
+    return check
+
+
 @attrs.frozen(kw_only=True)
 class WebSocketOptions:
     """
@@ -219,6 +236,18 @@ class WebSocketOptions:
             code 1009.
         max_send_queue_bytes: Waiting output beyond this makes callers wait.
         close_wait: How long a peer may take to answer our close.
+        max_reconnect_attempts: How often in a row to connect again after the network or
+            the service has cut a session that worked; 0: never, None: for ever.
+        reconnect_interval: The longest that the first pause can be; it doubles with
+            each attempt, up to 30 s, and is drawn at random.
+        restore: What the new session gets: the ``"session"`` as it was last
+            configured, the ``"conversation"`` as well, as text, or ``"none"`` of it:
+            only what the client began with.
+        retry_response: Ask again for a response that was interrupted; otherwise its
+            future fails.
+        expiry_warning: How long before the session's end ``expiring`` is emitted.
+        renew: ``"idle"`` moves to a new session, restored like a lost one, in a quiet
+            moment after that warning; ``"never"`` lets it end.
     """
 
     connect_timeout: float = attrs.field(default=15.0, validator=_positive())
@@ -232,6 +261,16 @@ class WebSocketOptions:
     max_message_bytes: int = attrs.field(default=64 << 20, validator=_positive())
     max_send_queue_bytes: int = attrs.field(default=32 << 20, validator=_positive())
     close_wait: float = attrs.field(default=1.0, validator=_positive())
+    max_reconnect_attempts: int | None = attrs.field(default=5, validator=_count)
+    reconnect_interval: float = attrs.field(default=1.0, validator=_positive())
+    restore: Literal["session", "conversation", "none"] = attrs.field(
+        default="conversation", validator=_one_of("session", "conversation", "none")
+    )
+    retry_response: bool = False
+    expiry_warning: float = attrs.field(default=60.0, validator=_positive())
+    renew: Literal["never", "idle"] = attrs.field(
+        default="never", validator=_one_of("never", "idle")
+    )
 
 
 O = TypeVar("O", AzureRealTimeOptions, WebSocketOptions)  # noqa: E741

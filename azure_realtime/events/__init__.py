@@ -47,9 +47,13 @@ from .input_audio_buffer import (
     InputAudioBufferTimeoutTriggered,
 )
 from .local import (
+    Closed,
     Disconnected,
+    Expiring,
     Init,
     ListenerError,
+    Reconnected,
+    Reconnecting,
     StatusChanged,
     ToolErrorEvent,
 )
@@ -109,6 +113,7 @@ __all__ = [
     "CLIENT_EVENTS",
     "SERVER_EVENTS",
     "ClientEvent",
+    "Closed",
     "ContentPart",
     "Conversation",
     "ConversationCreated",
@@ -130,6 +135,7 @@ __all__ = [
     "ErrorDetails",
     "ErrorEvent",
     "Event",
+    "Expiring",
     "Init",
     "InputAudioBufferAppend",
     "InputAudioBufferClear",
@@ -153,6 +159,8 @@ __all__ = [
     "RateLimit",
     "RateLimitsUpdated",
     "RawCommand",
+    "Reconnected",
+    "Reconnecting",
     "ResponseCancel",
     "ResponseContentPartAdded",
     "ResponseContentPartDone",
