@@ -68,15 +68,25 @@ def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def local_names(function: Callable[..., Any]) -> Names:
     """
-    Return the names that *function* could see beside those of its module.
+    Return the names that annotations of *function* may use, beside its module's.
     """
     plain: Any = underlying(function)
     if not inspect.isfunction(plain) or "<locals>" not in plain.__qualname__:
         return {}
+    if not any(isinstance(hint, str) for hint in plain.__annotations__.values()):
+        return {}
     names: dict[str, Any] = {}
     for frame in reversed(list(_running_around(plain.__code__))):
         names |= frame.f_locals
-    return {**names, **inspect.getclosurevars(plain).nonlocals}
+    names |= inspect.getclosurevars(plain).nonlocals
+    # what is no type stays out: a tool must not keep alive what was around it
+    return {name: value for name, value in names.items() if _is_type(value)}
+
+
+def _is_type(value: Any) -> bool:
+    return isinstance(value, (type, types.ModuleType)) or (
+        type(value).__module__ in ("types", "typing", "typing_extensions")
+    )
 
 
 def _running_around(code: types.CodeType) -> Iterator[types.FrameType]:

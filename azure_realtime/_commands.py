@@ -74,7 +74,9 @@ class Commands:
         self._follower.ask(merged, answer)
         return answer
 
-    def append_audio(self, audio: Any, timeout: float | None = 10.0) -> None:
+    def append_audio(
+        self, audio: Any, timeout: float | None = 10.0, *, block: bool = True
+    ) -> None:
         """
         Send samples to the input audio buffer.
 
@@ -83,17 +85,17 @@ class Commands:
                 input format (pcm16: 24 kHz, one channel, little-endian); or a NumPy
                 array of int16 samples, or of floats from -1.0 to 1.0.
             timeout: Seconds to wait for room in the send queue.
+            block: False never waits: for the callback of an audio device.
 
         Raises:
             QueueFull: There was no room in time: more is produced than the network
                 carries.
         """
         data = audio_bytes(audio)
-        deadline = Deadline(timeout)
-        with self._input.lock:
+        deadline = self._core.patience(timeout if block else 0.0)
+        with self._input.held(deadline):
             for piece in self._input.pieces(data):
-                append = InputAudioBufferAppend(audio=piece)
-                self._core.queue(self._core.identified(append), deadline)
+                self._core.append(InputAudioBufferAppend(audio=piece), deadline)
 
     def commit_audio(self) -> Future[InputAudioBufferCommitted]:
         """
@@ -102,8 +104,7 @@ class Commands:
         Raises:
             ValueError: Less than 100 ms were appended since the last commit or clear.
         """
-        with self._input.lock:
-            self._core.check_process()
+        with self._input.held(self._core.patience(ROOM)):
             self._input.commit()
             return self._core.command(InputAudioBufferCommit())
 
@@ -111,7 +112,7 @@ class Commands:
         """
         Forget the buffered audio.
         """
-        with self._input.lock:
+        with self._input.held(self._core.patience(ROOM)):
             self._input.clear()
             return self._core.command(InputAudioBufferClear())
 
@@ -237,7 +238,8 @@ class Commands:
         if isinstance(command, ConversationItemCreate):
             command = attrs.evolve(command, item=_named(command.item))
         if isinstance(command, InputAudioBufferAppend):
-            self._input.count(command.audio)
+            with self._input.held(self._core.patience(ROOM)):
+                self._input.count(command.audio)
         if command.type in ANSWERS:
             return self._core.command(command)
         self._core.queue(self._core.identified(command), Deadline(ROOM))

@@ -47,6 +47,7 @@ class Control:
     """
 
     closing: Deadline | None = None
+    failure: RealtimeError | None = None
 
 
 @attrs.frozen
@@ -74,6 +75,7 @@ class Connection:
         control: What others ask.
         generation: Number of the connection.
         opening: What to say first.
+        ready_by: When the session must be configured.
         on_ready: Called when the session is configured; returns what to announce.
         on_refused: Called when the service refuses the configuration.
 
@@ -91,6 +93,7 @@ class Connection:
         control: Control,
         generation: int,
         opening: Opening,
+        ready_by: Deadline,
         on_ready: Callable[[SessionUpdated], ServerEvent],
         on_refused: Callable[[ServerError], None],
     ) -> None:
@@ -102,7 +105,7 @@ class Connection:
         self._hello_id = opening.hello_id
         self._on_ready = on_ready
         self._on_refused = on_refused
-        self._ready_by = Deadline(numbers.connect_timeout)
+        self._ready_by = ready_by
         self._goodbye: Deadline | None = None
         self._pinged_at: float | None = None
         self._session_seen = False
@@ -196,6 +199,8 @@ class Connection:
             return self._wire.closed_by_peer
         if self._goodbye is not None and self._goodbye.passed:
             return ConnectionClosed(1006, "the peer did not answer our close")
+        if self._control.failure is not None:
+            return self._control.failure
         closing = self._control.closing
         if closing is not None and closing.passed:
             return ConnectionClosed(1006, "closed by us, out of time")

@@ -27,10 +27,11 @@ from ._state import ModelStatus
 from ._stats import Counters, Stats
 from ._waiters import Waiters
 from .enums import ModelStatusEnum
-from .errors import RealtimeError
+from .errors import QueueFull, RealtimeError
 from .events import (
     ClientEvent,
     InputAudioBufferAppend,
+    Overflow,
     ResponseCreate,
     ServerEvent,
 )
@@ -62,6 +63,7 @@ class Core:
         observers: Follow every event of the service, before anybody hears of it.
         on_loss: Are told, on the reader thread, when a connection is gone.
         retry_response: Whether to ask again for a response that was interrupted.
+        audio_overflow: What to do with audio where there is no room.
         is_reader: Whether the caller is the reader thread.
         elsewhere: Whether this is another process than the one that connected.
     """
@@ -73,6 +75,7 @@ class Core:
     observers: Sequence[Observer] = ()
     on_loss: Sequence[Callable[[RealtimeError], None]] = ()
     retry_response: bool = False
+    audio_overflow: str = "block"
     acks: Acknowledgements = attrs.field(factory=Acknowledgements)
     waiters: Waiters = attrs.field(factory=Waiters)
     status: ModelStatus = attrs.field(factory=ModelStatus)
@@ -112,9 +115,31 @@ class Core:
         self.check_process()
         text = self.codec.encode(command)
         if deadline is not None and self.is_reader():
-            deadline = Deadline(0)  # waiting here would keep what we wait for
+            deadline = Deadline(0)  # as `patience` says
         audio = isinstance(command, InputAudioBufferAppend)
         self.outbox.put(Entry(text, command.event_id, audio), deadline)
+
+    def append(self, command: ClientEvent, deadline: Deadline) -> None:
+        """
+        Queue audio, or make room for it as the user chose. Any thread.
+
+        Raises:
+            QueueFull: No room until the deadline, or at once.
+        """
+        if self.audio_overflow == "block":
+            self.queue(self.identified(command), deadline)
+            return
+        try:
+            self.queue(self.identified(command), Deadline(0))
+        except QueueFull as full:
+            dropped = 0
+            if self.audio_overflow == "drop_oldest":
+                dropped = self.outbox.drop_audio(full.size)
+            if not dropped:
+                raise
+            self.counters.audio_dropped += dropped
+            self.emit(Overflow(dropped=dropped))
+            self.queue(self.identified(command), Deadline(0))
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """
@@ -169,6 +194,17 @@ class Core:
 
     def _future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
         return CommandFuture(self.dispatcher.call, withdraw, self.check_may_wait)
+
+    def patience(self, timeout: float | None) -> Deadline:
+        """
+        Return until when the caller may wait for room: the reader thread never, for it
+        would keep what it waits for.
+
+        Raises:
+            RuntimeError: In another process than the one that connected.
+        """
+        self.check_process()
+        return Deadline(0 if self.is_reader() else timeout)
 
     def check_process(self) -> None:
         """
@@ -244,7 +280,7 @@ class Core:
             send_queue=self.outbox.waiting,
             send_queue_bytes=self.outbox.waiting_bytes,
             send_queue_peak_bytes=self.outbox.peak_bytes,
-            **attrs.asdict(self.dispatcher.load()),
+            **attrs.asdict(self.dispatcher.backlog.load()),
             **attrs.asdict(self.counters),
         )
 

@@ -57,15 +57,21 @@ class Patience:
         deadline: When to give up.
         bell: Rings when *interrupted* should be asked.
         interrupted: Whether to give up now.
+        ask_again: When *interrupted* should be asked, bell or not.
     """
 
     def __init__(
-        self, deadline: Deadline, bell: Bell, interrupted: Callable[[], bool]
+        self,
+        deadline: Deadline,
+        bell: Bell,
+        interrupted: Callable[[], bool],
+        ask_again: Callable[[], Deadline | None] = lambda: None,
     ) -> None:
         self.deadline = deadline
         self.stage = "dialling"
         self._bell = bell
         self._interrupted = interrupted
+        self._ask_again = ask_again
 
     def until(
         self, sock: socket.socket | None, event: int, deadline: Deadline | None = None
@@ -85,12 +91,17 @@ class Patience:
             while True:
                 self.check(deadline)
                 ready = [
-                    key.fileobj for key, _ in selector.select(deadline.remaining())
+                    key.fileobj for key, _ in selector.select(self._patience(deadline))
                 ]
                 if self._bell in ready:
                     self._bell.hush()
                 if sock is None or sock in ready:
                     return
+
+    def _patience(self, deadline: Deadline) -> float | None:
+        again = self._ask_again() or deadline
+        left = [deadline.remaining(), again.remaining()]
+        return min((seconds for seconds in left if seconds is not None), default=None)
 
     def check(self, deadline: Deadline | None = None) -> None:
         """

@@ -170,6 +170,8 @@ class Draft:
         item = self._item
         if isinstance(item, MessageItem):
             content = tuple(part.view() for part in self._in_order())
+            if content == item.content and self._status == item.status:
+                return item  # most are: it saves a reader of many items time
             return attrs.evolve(item, content=content, status=self._status)
         if isinstance(item, (FunctionCallItem, McpCallItem)):
             arguments = self._arguments.value or item.arguments

@@ -11,9 +11,13 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 
+from ._deadline import Deadline
 from ._session_follower import SessionFollower
+from .errors import QueueFull
 from .events import ServerEvent
 
 CHUNK = 192 << 10
@@ -40,6 +44,22 @@ class InputAudio:
         self._half = b""
         self._bytes = 0
 
+    @contextlib.contextmanager
+    def held(self, deadline: Deadline) -> Iterator[None]:
+        """
+        Hold the lock. Any thread.
+
+        Raises:
+            QueueFull: Until *deadline* another append waited for room.
+        """
+        left = deadline.remaining()
+        if not self.lock.acquire(timeout=-1 if left is None else left):
+            raise QueueFull("another append waits for room in the send queue")
+        try:
+            yield
+        finally:
+            self.lock.release()
+
     def pieces(self, data: bytes) -> list[bytes]:
         """
         Return what to append now: whole samples. Any thread, with `lock` held.
@@ -61,10 +81,10 @@ class InputAudio:
 
     def count(self, text: str) -> None:
         """
-        Note that base64 *text* is appended without our help. Any thread.
+        Note that base64 *text* is appended without our help. Any thread, with `lock`
+        held.
         """
-        with self.lock:
-            self._bytes += len(text) * 3 // 4
+        self._bytes += len(text) * 3 // 4
 
     @property
     def milliseconds(self) -> float:

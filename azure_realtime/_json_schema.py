@@ -251,4 +251,6 @@ def _choices(hint: Any) -> Schema:
 
 
 def _name(hint: Any) -> str:
-    return hint.__qualname__ if isinstance(hint, type) else str(hint)
+    # to Python 3.10, dict[int, str] is a type
+    is_class = isinstance(hint, type) and not get_args(hint)
+    return hint.__qualname__ if is_class else str(hint)

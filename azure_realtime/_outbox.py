@@ -80,7 +80,8 @@ class Outbox:
                     raise QueueFull(
                         f"{self._bytes} bytes wait to be sent and the network does not "
                         f"take them; {size} more have no room "
-                        f"(max_send_queue_bytes={self._max_bytes})"
+                        f"(max_send_queue_bytes={self._max_bytes})",
+                        size,
                     )
                 self._changed.wait(deadline.remaining())
             if self._error is not None:

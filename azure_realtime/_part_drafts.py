@@ -163,11 +163,12 @@ class PartDraft:
             return self.model
         if self.truncated:
             text = shortened(text, self.audio_ms / self.received_ms)
-        if isinstance(self.model, (InputText, OutputText)):
-            return attrs.evolve(self.model, text=text)
-        if isinstance(self.model, (InputAudio, OutputAudio)):
-            return attrs.evolve(self.model, transcript=text)
-        return self.model
+        model = self.model
+        if isinstance(model, (InputText, OutputText)) and text != model.text:
+            return attrs.evolve(model, text=text)
+        if isinstance(model, (InputAudio, OutputAudio)) and text != model.transcript:
+            return attrs.evolve(model, transcript=text)
+        return model
 
     def _replace_audio(self, base64: str) -> None:
         try:

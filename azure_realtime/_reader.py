@@ -60,6 +60,7 @@ class Reader:
 
     Attributes:
         ready: Completes when the session is configured; fails when it cannot be.
+        error: Why it is over; None while it is not.
     """
 
     def __init__(
@@ -81,13 +82,17 @@ class Reader:
         self._noticed = threading.Event()
         self._generation = 0
         self._lost_at: float | None = None
+        self._ready_by = Deadline(0)
         self._vetoed = False
         self.ready: Future[Any] = Future()
+        self.error: RealtimeError | None = None
         self.initialized = False
         self.state = WebSocketState.CONNECTING
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         core.is_reader = lambda: threading.current_thread() is self._thread
         core.elsewhere = lambda: os.getpid() != self._pid
+        core.dispatcher.attach(core.is_reader, core.outbox.wake)
+        core.dispatcher.backlog.on_stuck = self._give_up
 
     # What others may ask.
 
@@ -131,6 +136,13 @@ class Reader:
         if self.state is WebSocketState.OPEN:
             self.state = WebSocketState.CLOSING
         self._noticed.set()
+        self._core.outbox.wake()
+
+    def _give_up(self, error: RealtimeError) -> None:
+        """
+        End the connection because of *error*. Any thread.
+        """
+        self._control.failure = error
         self._core.outbox.wake()
 
     def veto(self) -> None:
@@ -192,13 +204,19 @@ class Reader:
             self._control,
             self._generation,
             self._opening(self._generation > 1),
+            self._ready_by,
             self._on_ready,
             self._on_refused,
         )
 
-    def _patience(self, limit: float | None = None) -> Patience:
-        deadline = Deadline(limit or self._numbers.connect_timeout)
-        return Patience(deadline, self._core.outbox, self._pointless)
+    def _patience(self) -> Patience:
+        self._ready_by = Deadline(self._numbers.connect_timeout)
+        return Patience(
+            self._ready_by,
+            self._core.outbox,
+            self._pointless,
+            lambda: self._control.closing,
+        )
 
     def _pointless(self) -> bool:
         """
@@ -334,6 +352,7 @@ class Reader:
         self._core.counters.bytes_received += wire.bytes_received
 
     def _end(self, error: RealtimeError) -> None:
+        self.error = error
         closed = self._control.closing is not None
         never = not self.ready.done() or self.ready.exception() is not None
         self.state = WebSocketState.CLOSED

@@ -23,6 +23,8 @@ from .events import ServerEvent
 MAX_EVENTS = 100_000
 MAX_BYTES = 64 << 20  # of base64 audio, the only large thing an event holds
 
+_AFTER_THE_END = frozenset({"closed", "reconnected", "reconnecting"})
+
 Where = Callable[[Any], Any]
 
 
@@ -117,11 +119,12 @@ class Waiters:
         """
         Return a mailbox that gets what comes from now on. Any thread.
 
-        A *lasting* one goes on after a reconnect; another ends with the connection.
+        A *lasting* one goes on after a reconnect; another ends with the connection,
+        unless it waits for what comes after that.
 
         What is a state as much as a moment (`Latest`) is in it already.
         """
-        box = Mailbox(keys, lasting)
+        box = Mailbox(keys, lasting or keys <= _AFTER_THE_END)
         with self._lock:
             known = [e for e in self._latest.events() if keys & set(keys_of(e))]
             error = self._error

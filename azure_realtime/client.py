@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from ._asking import Asking
+from ._backlog import Backlog
 from ._callbacks import Dispatcher
 from ._codec import Codec
 from ._connect import Connector
@@ -29,6 +30,7 @@ from ._reader import Reader
 from ._reconnect import Backoff
 from ._response_gate import ResponseGate
 from ._session_follower import SessionFollower
+from ._stats import Stats
 from ._subscriptions import Subscriptions
 from ._tool_loop import ToolLoop
 from ._wire import WebSocketImpl
@@ -42,6 +44,7 @@ from .tools import Toolbox
 from .usage import UsageMeter, UsageTotals
 
 _numbers = itertools.count(1)
+_FAREWELL = 0.2  # seconds for listeners of "disconnected" after a long close
 _TURN = 0.5  # seconds between two looks at whether it is over
 
 
@@ -107,11 +110,18 @@ class AzureRealTimeAudio(Asking):
             codec=Codec(version),
             outbox=Outbox(numbers.max_send_queue_bytes),
             dispatcher=make_dispatcher(
-                dispatch, self._subscriptions, f"azure-realtime-callbacks-{number}"
+                dispatch,
+                self._subscriptions,
+                f"azure-realtime-callbacks-{number}",
+                Backlog(
+                    numbers.max_callback_queue_bytes,
+                    numbers.slow_consumer == "disconnect",
+                ),
             ),
             # the first preview version has no metadata to mark
             gate=ResponseGate(mark=version != "2024-10-01-preview"),
             retry_response=numbers.retry_response,
+            audio_overflow=numbers.audio_overflow,
         )
         self._toolbox = Toolbox()
         self._tools = ToolLoop(core, self._toolbox)
@@ -180,6 +190,7 @@ class AzureRealTimeAudio(Asking):
             raise ConnectTimeout(
                 f"The session was not ready within {timeout} s."
             ) from error
+        failure = failure or self._reader.error  # it may be over by now
         if failure is not None:
             raise fresh(failure)
         session = self._follower.session
@@ -203,7 +214,8 @@ class AzureRealTimeAudio(Asking):
         self._reader.join(Deadline(timeout + 1.0))
         self._tools.close()
         self._core.dispatcher.finish()
-        self._core.dispatcher.join(deadline)
+        # what the end itself has set off is heard, even when the time is up
+        self._core.dispatcher.join(Deadline(max(_FAREWELL, deadline.remaining() or 0)))
 
     def __enter__(self) -> AzureRealTimeAudio:
         try:
@@ -241,6 +253,13 @@ class AzureRealTimeAudio(Asking):
         The session as the service last reported it; None before it did.
         """
         return self._follower.session
+
+    @property
+    def stats(self) -> Stats:
+        """
+        Numbers: queues, bytes, reconnects; a snapshot.
+        """
+        return self._core.stats()
 
     @property
     def conversation(self) -> Conversation:

@@ -183,8 +183,7 @@ class Conversation:
 
     def _item(self, item_id: str) -> Item:
         item = self._drafts[item_id].view()
-        if item is None:  # not reached: what has no item is set aside
-            raise KeyError(item_id)
+        assert item is not None, "what has no item yet is set aside"
         return item
 
     def _on_added(self, event: ConversationItemAdded | ConversationItemCreated) -> None:

@@ -235,6 +235,13 @@ class WebSocketOptions:
         max_message_bytes: A larger message from the service ends the connection with
             code 1009.
         max_send_queue_bytes: Waiting output beyond this makes callers wait.
+        audio_overflow: What `append_audio` does where the send queue has no room:
+            ``"block"`` until its timeout, ``"drop_oldest"`` audio that waits (counted,
+            and told by an ``overflow`` event), or fail with an ``"error"``.
+        max_callback_queue_bytes: Events that wait for listeners beyond this lose their
+            audio deltas, see *slow_consumer*. A warning comes at a quarter of it.
+        slow_consumer: ``"drop_audio"`` leaves audio deltas out there; ``"disconnect"``
+            ends the connection with `SlowConsumer`.
         close_wait: How long a peer may take to answer our close.
         max_reconnect_attempts: How often in a row to connect again after the network or
             the service has cut a session that worked; 0: never, None: for ever.
@@ -260,6 +267,13 @@ class WebSocketOptions:
     )
     max_message_bytes: int = attrs.field(default=64 << 20, validator=_positive())
     max_send_queue_bytes: int = attrs.field(default=32 << 20, validator=_positive())
+    audio_overflow: Literal["block", "drop_oldest", "error"] = attrs.field(
+        default="block", validator=_one_of("block", "drop_oldest", "error")
+    )
+    max_callback_queue_bytes: int = attrs.field(default=64 << 20, validator=_positive())
+    slow_consumer: Literal["drop_audio", "disconnect"] = attrs.field(
+        default="drop_audio", validator=_one_of("drop_audio", "disconnect")
+    )
     close_wait: float = attrs.field(default=1.0, validator=_positive())
     max_reconnect_attempts: int | None = attrs.field(default=5, validator=_count)
     reconnect_interval: float = attrs.field(default=1.0, validator=_positive())

@@ -5,12 +5,18 @@ Clients and local services that fit together: both protocols, plain and over TLS
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
+import subprocess
+import sys
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
+from peers import Talk, frame
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, ProtocolWarning
 from azure_realtime.simulator import Connection, Simulator
@@ -129,3 +135,52 @@ class Place:
 
 GA = Place("ga")
 """GA in plain text: for what neither protocol nor TLS can change."""
+
+
+_HEAD = f"""
+import sys, threading
+from azure_realtime import *
+from azure_realtime.simulator import Simulator
+KEY = {KEY!r}
+def client_of(url, **numbers):
+    return AzureRealTimeAudio(AzureRealTimeOptions(url, "d", KEY), numbers)
+"""
+
+
+def start_script(
+    source: str, *arguments: str, head: str = _HEAD
+) -> subprocess.Popen[str]:
+    """
+    Start a program of a few lines, as a user would, without any set-up of logging.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", head + textwrap.dedent(source), *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_script(
+    source: str, *arguments: str, timeout: float = 20.0, head: str = _HEAD
+) -> subprocess.CompletedProcess[str]:
+    """
+    Run such a program to its end.
+    """
+    with start_script(source, *arguments, head=head) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def serve_session(talk: Talk) -> None:
+    """
+    Be a service that accepts and configures a session, and no more: a peer's script.
+    """
+    talk.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
+    talk.read_frame()
+    talk.send(frame('{"type":"session.updated","session":{"id":"sess_1"}}'))

@@ -33,7 +33,9 @@ class Bench:
         self.thread = CallbackThread(self.registry, "callbacks-under-test")
         self.thread.start()
 
-    def on(self, event: str, listener: Callable[[Any], Any], once: bool = False) -> None:
+    def on(
+        self, event: str, listener: Callable[[Any], Any], once: bool = False
+    ) -> None:
         subscription = Subscription(key_for(event), listener, once)
         for missed in self.registry.add(subscription):
             self.thread.post(missed, subscription)

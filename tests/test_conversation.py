@@ -41,6 +41,7 @@ from azure_realtime.events import (
     ConversationItemAdded,
     ConversationItemDeleted,
     ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemRetrieved,
     ResponseOutputAudioDelta,
     ServerEvent,
     UnknownEvent,
@@ -486,6 +487,18 @@ def test_a_retrieved_item_tells_what_was_missing() -> None:
     assert sound not in json.dumps(lean["item_u"].raw)
     assert sound not in repr([part.raw for part in lean["item_u"].content])  # type: ignore[union-attr]
     assert (lean.audio("item_u"), full.audio("item_u")) == (b"", audio(10))
+
+
+def test_retrieved_audio_that_cannot_be_decoded_is_left_out() -> None:
+    """
+    Base64 that is none does no harm.
+    """
+    made = Conversation(keep_audio=True)
+    part = InputAudio(audio="A=AA", transcript="Hello")
+    item = MessageItem("user", (part,), id="item_u")
+    made.observe(ConversationItemRetrieved(item=item))
+
+    assert (str(made), made.audio("item_u")) == ("user: Hello", b"")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -111,9 +111,7 @@ def test_plain() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_tls(
-    host: str, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
-) -> None:
+def test_tls(host: str, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
     """
     A private authority is trusted through ``ssl_context``, for a name or an address.
     """
@@ -725,9 +723,7 @@ def _fails() -> str:
         (lambda: KEY.encode(), "must be text, not bytes"),
     ],
 )
-def test_a_token_provider_that_fails(
-    provider: Callable[[], Any], words: str
-) -> None:
+def test_a_token_provider_that_fails(provider: Callable[[], Any], words: str) -> None:
     """
     What goes wrong in a token provider is an authentication error that says what.
     """

@@ -42,7 +42,8 @@ def test_a_key_is_trimmed_and_never_shown(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["api_key", "token"])
 @pytest.mark.parametrize(
-    "value", ["", "  \n", f"{KEY}\nX-Evil: 1", f"{KEY}\u00fc", f"{KEY}\x00", "\u2022" * 8]
+    "value",
+    ["", "  \n", f"{KEY}\nX-Evil: 1", f"{KEY}\u00fc", f"{KEY}\x00", "\u2022" * 8],
 )
 def test_a_key_that_no_header_can_carry_is_refused_unseen(
     name: str, value: str
@@ -80,7 +81,9 @@ def test_no_credential_is_refused_before_dialling() -> None:
     """
     Without any credential the sentence lists the ways to give one.
     """
-    with pytest.raises(ValueError, match=r"api_key=.*token=.*token_provider=.*from_env"):
+    with pytest.raises(
+        ValueError, match=r"api_key=.*token=.*token_provider=.*from_env"
+    ):
         options().check_credential(WebSocketOptions())
 
 

@@ -136,7 +136,9 @@ def test_the_end_wakes_who_waits(outbox: Outbox) -> None:
     with at_most(1.0):
         assert outbox.close(ConnectionClosed(1011, "gone")) == 1
         waiting.join(5.0)
-    assert [str(error) for error in caught] == ["The connection is closed: 1011 (gone)."]
+    assert [str(error) for error in caught] == [
+        "The connection is closed: 1011 (gone)."
+    ]
 
 
 def test_after_the_end_every_put_raises_a_fresh_copy() -> None:
@@ -264,9 +266,7 @@ def test_many_callers_lose_nothing(writers: list[list[int]]) -> None:
             text = f"{number}:{index}:".ljust(size, "x")
             box.put(Entry(text, None), Deadline(10.0))
 
-    threads = [
-        threading.Thread(target=write, args=pair) for pair in enumerate(writers)
-    ]
+    threads = [threading.Thread(target=write, args=pair) for pair in enumerate(writers)]
     for thread in threads:
         thread.start()
     taken: list[str] = []

@@ -114,6 +114,14 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
         with AzureRealTimeAudio(
             AzureRealTimeOptions.from_env(), dispatch="manual"
         ) as client:
+            client.create_conversation_item(
+                {
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": "Good evening"}],
+                    "id": "item_123",
+                }
+            ).result(timeout=10)
             names = {name: getattr(azure_realtime, name) for name in PUBLIC}
             yield {
                 **names,

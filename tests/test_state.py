@@ -102,9 +102,7 @@ def cause(model: ModelStatus, name: str, before: ModelStatusEnum) -> object:
 
 
 @pytest.mark.parametrize(("name", "before", "after"), CASES)
-def test_the_table(
-    name: str, before: ModelStatusEnum, after: ModelStatusEnum
-) -> None:
+def test_the_table(name: str, before: ModelStatusEnum, after: ModelStatusEnum) -> None:
     """
     Whatever happens in whatever status: the status after is what the rules say, and it
     is announced, with the one before, exactly if it is another.

@@ -42,9 +42,7 @@ KINDS = {
 STATUSES = [status for status in HTTPStatus if status != 101]
 
 
-def connect(
-    url: str, seconds: float = 5.0, impl: Any = None, **numbers: Any
-) -> Wire:
+def connect(url: str, seconds: float = 5.0, impl: Any = None, **numbers: Any) -> Wire:
     options = AzureRealTimeOptions(url, "gpt", KEY)
     connector = Connector(options, WebSocketOptions(**numbers), impl)
     with Dialler(seconds) as dialler:
@@ -211,9 +209,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
         where = f"http://127.0.0.1:{other.port}/?api-key={KEY}"
         with at_most(0.5):
             error = refused(
-                response(
-                    f"{status} Moved", {"Location": where, "Content-Length": "0"}
-                )
+                response(f"{status} Moved", {"Location": where, "Content-Length": "0"})
             )
         assert other.connections == 0
     assert error.status_code == status

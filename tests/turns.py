@@ -55,7 +55,7 @@ def on_wire(message: Json, protocol: str | None) -> Json | None:
     message = json.loads(json.dumps(message))
     message["type"] = _OLD_NAMES.get(message["type"], message["type"])
     response = message.get("response", {})
-    for item in [message.get("item", {}), *response.get("output", [])]:
+    for item in [message.get("item", {}), *(response.get("output") or ())]:
         if item.get("role") == "assistant":
             for part in item["content"]:
                 part["type"] = _OLD_PARTS.get(part["type"], part["type"])

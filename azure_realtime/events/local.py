@@ -158,6 +158,20 @@ class Closed(ServerEvent):
 
 
 @attrs.frozen(kw_only=True)
+class Overflow(ServerEvent):
+    """
+    Audio was dropped, for the network carries less than is appended.
+
+    Attributes:
+        dropped: Messages of audio dropped just now.
+    """
+
+    type: ClassVar[str] = "overflow"
+
+    dropped: int = 0
+
+
+@attrs.frozen(kw_only=True)
 class Expiring(ServerEvent):
     """
     The service will end the session soon.

@@ -295,11 +295,11 @@ class Connection(ConnectionFaults):
             self._received.append(event)
             self._arrival.notify_all()
 
-    def join(self, timeout: float) -> None:
+    def join(self, deadline: float) -> None:
         """
-        Wait for the threads of responses and timers to end, after the connection has.
+        Wait for the threads of responses and timers to end, after the connection has,
+        until *deadline* (`time.monotonic`) at most.
         """
-        deadline = time.monotonic() + timeout
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))

@@ -5,6 +5,7 @@ The service: sockets, TLS, handshakes, and the list of connections.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -22,6 +23,7 @@ from ._handshake import (
     route,
     select_subprotocol,
 )
+from ._listener import Listener
 from ._script import Replies, Reply, Script
 from ._transport import Transport
 
@@ -106,10 +108,9 @@ class Simulator:
         self._connections: list[Connection] = []
         self._handed_out = 0
         self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
-        self._handlers: set[threading.Thread] = set()
         self._stopping = False
+        self._listener: Listener | None = None
         self._server: Server | None = None
-        self._thread: threading.Thread | None = None
 
     def __repr__(self) -> str:
         return f"<Simulator {self.url} {len(self._connections)} connections>"
@@ -125,11 +126,11 @@ class Simulator:
         """
         from websockets.sync.server import serve
 
-        listener = socket.create_server((self.host, self.port))
-        self.port = listener.getsockname()[1]
+        listener = Listener(self.host, self.port)
+        self.port = listener.port
         self._server = serve(
             self._serve,
-            sock=listener,
+            sock=listener.socket,
             # TLS is the transport's business, see there.
             create_connection=cast(Any, self._create_connection),
             process_request=self._process_request,
@@ -142,10 +143,8 @@ class Simulator:
             max_size=_MAX_MESSAGE_BYTES,
             logger=_quiet_logger,
         )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="simulator", daemon=True
-        )
-        self._thread.start()
+        self._listener = listener
+        listener.start(self._server.handler)
         return self
 
     def stop(self) -> None:
@@ -153,31 +152,27 @@ class Simulator:
         Close every connection with 1001 and end every thread, within two seconds.
         """
         with self._change:
-            if self._stopping or self._server is None:
+            if self._stopping or self._listener is None:
                 return
             self._stopping = True
             connections = list(self._connections)
             transports = list(self._transports)
-            handlers = list(self._handlers)
         deadline = time.monotonic() + 1.8
+        self._listener.close(deadline)
         self._faults.stop()
         for connection in connections:
             connection.close(1001, "")
+        farewell = time.monotonic() + 0.2
         for transport in transports:
-            transport.flush(min(0.1, max(0.0, deadline - time.monotonic())))
+            transport.flush(max(0.0, farewell - time.monotonic()))
+        for transport in transports:
             transport.kill()
-        for thread in handlers:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        # With websockets 17 this waits for handlers too; never longer than we may.
-        closer = threading.Thread(
-            target=self._server.shutdown, name="simulator-stop", daemon=True
-        )
-        closer.start()
-        for thread in (closer, self._thread):
-            if thread is not None:
-                thread.join(max(0.0, deadline - time.monotonic()))
+        self._listener.join(deadline)
         for connection in connections:
-            connection.join(max(0.0, deadline - time.monotonic()))
+            connection.join(deadline)
+        for transport in transports:
+            transport.join(deadline)
+        _release(self._server)
 
     def serve_forever(self) -> None:
         """
@@ -289,8 +284,6 @@ class Simulator:
             if self._stopping:
                 raise ConnectionAbortedError("the simulator is stopping")
             self._transports.add(transport)
-            self._handlers = {old for old in self._handlers if old.is_alive()}
-            self._handlers.add(threading.current_thread())
         transport.start()
         return ServerConnection(cast(socket.socket, transport), *args, **kwargs)
 
@@ -346,3 +339,15 @@ class Simulator:
             del self._connections[position]
             if position < self._handed_out:
                 self._handed_out -= 1
+
+
+def _release(server: Any) -> None:
+    """
+    Close what ``websockets`` opened for a loop of its own that never ran.
+    """
+    for name in ("shutdown_watcher", "shutdown_notifier"):
+        end = getattr(server, name, None)
+        if isinstance(end, int):
+            os.close(end)  # A pipe, up to websockets 16.
+        elif end is not None:
+            end.close()

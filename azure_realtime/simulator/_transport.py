@@ -22,6 +22,7 @@ import selectors
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from typing import Any, Literal
 
@@ -254,12 +255,12 @@ class Transport:
             pass  # The peer was faster.
         self._wake_reader()
 
-    @property
-    def killed(self) -> bool:
+    def join(self, deadline: float) -> None:
         """
-        Whether the connection has been ended from our side.
+        Wait for the writer thread to end, after `kill`, until *deadline* at most.
         """
-        return self._killed
+        if self._writer.ident is not None:
+            self._writer.join(max(0.0, deadline - time.monotonic()))
 
     # ------------------------------------------------ inside
 

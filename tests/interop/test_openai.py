@@ -145,7 +145,9 @@ def hold(
     yield held
 
 
-async def _talk(conversation: Conversation, connection: Any, protocol: str) -> list[str]:
+async def _talk(
+    conversation: Conversation, connection: Any, protocol: str
+) -> list[str]:
     talk = Talk(connection, protocol)
     await conversation(talk)
     return talk.types

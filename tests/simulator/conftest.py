@@ -155,6 +155,7 @@ def join() -> Iterator[Callable[..., Client]]:
             kw.setdefault("max_size", None)
             kw.setdefault("proxy", None)
             kw.setdefault("close_timeout", 0.3)
+            kw.setdefault("ping_interval", None)
             url = service.url + (path or PATHS[protocol])
             client = Client(stack.enter_context(connect(url, **kw)), protocol)
             if greeted:

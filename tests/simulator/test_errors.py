@@ -102,7 +102,11 @@ def refusal(client: Client, kind: str, **fields: Any) -> Json:
             "decimal_above_max_value",
             "session.audio.output.speed",
         ),
-        ({"type": "realtime", "instructions": 5}, "invalid_type", "session.instructions"),
+        (
+            {"type": "realtime", "instructions": 5},
+            "invalid_type",
+            "session.instructions",
+        ),
         (
             {"type": "realtime", "tools": [{"type": "function"}]},
             "missing_required_parameter",
@@ -197,7 +201,12 @@ def test_voice_is_locked_after_speech(client: Client) -> None:
         ("session.update", {}, "missing_required_parameter", "session"),
         ("response.cancel", {}, "response_cancel_not_active", None),
         ("response.cancel", {"response_id": 3}, "invalid_type", "response_id"),
-        ("response.create", {"response": {"foo": 1}}, "unknown_parameter", "response.foo"),
+        (
+            "response.create",
+            {"response": {"foo": 1}},
+            "unknown_parameter",
+            "response.foo",
+        ),
         ("response.create", {"foo": 1}, "unknown_parameter", "foo"),
         ("input_audio_buffer.commit", {}, "input_audio_buffer_commit_empty", None),
         ("input_audio_buffer.append", {"audio": "###"}, "invalid_value", "audio"),
@@ -402,9 +411,7 @@ def test_malformed_messages(
     assert "server_error" != error["type"]
 
 
-def test_missing_transcription_deployment(
-    client: Client, speech: bytes
-) -> None:
+def test_missing_transcription_deployment(client: Client, speech: bytes) -> None:
     """A transcription deployment that is missing fails the turn's text, not the turn."""
     client.detect({"type": "server_vad"}, transcription={"model": "missing-whisper"})
     client.append(speech)
@@ -435,7 +442,9 @@ def test_script_that_raises(serve: Serve, join: Join, protocol: str) -> None:
 def test_reasoning_model_may_reason(serve: Serve, join: Join) -> None:
     """A model that reasons takes the reasoning settings."""
     client = join(serve(), path="/openai/v1/realtime?model=gpt-realtime-2.1")
-    answer = client.update({"reasoning": {"effort": "low"}, "parallel_tool_calls": True})
+    answer = client.update(
+        {"reasoning": {"effort": "low"}, "parallel_tool_calls": True}
+    )
 
     assert "low" == answer["session"]["reasoning"]["effort"]
 

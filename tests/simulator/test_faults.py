@@ -136,9 +136,10 @@ def test_stop_reading(pair: Pair) -> None:
     assert "greeting" == client.receive()["type"]
     assert [] == connection.received
     connection.resume()
-    assert "conversation.item.create" == connection.wait_received(
+    assert (
         "conversation.item.create"
-    )["type"]
+        == connection.wait_received("conversation.item.create")["type"]
+    )
 
 
 def test_unread_sends_fill_up(serve: Serve) -> None:

@@ -52,9 +52,7 @@ def refused(join: Join, service: Simulator, path: str, **options: Any) -> Any:
         ),
     ],
 )
-def test_refusals(
-    serve: Serve, join: Join, path: str, status: int, code: str
-) -> None:
+def test_refusals(serve: Serve, join: Join, path: str, status: int, code: str) -> None:
     """A wrong path, query or deployment is refused as the real service does it."""
     response = refused(join, serve(), path)
 

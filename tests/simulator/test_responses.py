@@ -72,9 +72,7 @@ def test_usage(client: Client) -> None:
         assert total == usage["total_tokens"]
         assert output["audio_tokens"] > 10
     assert second["input_tokens"] > first["input_tokens"]
-    assert ("image_tokens" in first["input_token_details"]) == (
-        client.protocol == "ga"
-    )
+    assert ("image_tokens" in first["input_token_details"]) == (client.protocol == "ga")
 
 
 def test_obfuscation(client: Client) -> None:
@@ -297,7 +295,11 @@ def test_forced_choice_does_not_loop(client: Client) -> None:
     settings = {"tools": [_TIME], "tool_choice": "required"}
     client.update(settings, settings)
     call = client.ask("Hello")["output"][0]
-    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "12"}
+    output = {
+        "type": "function_call_output",
+        "call_id": call["call_id"],
+        "output": "12",
+    }
     client.send("conversation.item.create", item=output)
     client.send("response.create")
     done = client.until("response.done")["response"]
@@ -318,7 +320,11 @@ def test_item_order(client: Client) -> None:
     """Items go where they are told: first, after another one, or last."""
     client.say("b", "item_b")
     part = {"type": "input_text", "text": "x"}
-    for item_id, previous in [("item_a", "root"), ("item_c", "item_b"), ("item_d", None)]:
+    for item_id, previous in [
+        ("item_a", "root"),
+        ("item_c", "item_b"),
+        ("item_d", None),
+    ]:
         item = {"type": "message", "role": "user", "content": [part], "id": item_id}
         client.send("conversation.item.create", item=item, previous_item_id=previous)
     client.until("conversation.item.added", 4)

@@ -162,7 +162,11 @@ def test_function_call(serve: Serve, join: Join, protocol: str) -> None:
 
     start_over(client)
     call = done["output"][0]
-    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "12"}
+    output = {
+        "type": "function_call_output",
+        "call_id": call["call_id"],
+        "output": "12",
+    }
     client.send("conversation.item.create", item=output)
     client.send("response.create")
     client.until("response.done")
@@ -393,7 +397,11 @@ def test_image(serve: Serve, join: Join) -> None:
     client = join(serve(pace=0))
     client.text_only()
     parts = [
-        {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"},
+        {
+            "type": "input_image",
+            "image_url": "data:image/png;base64,AA==",
+            "detail": "low",
+        },
         {"type": "input_text", "text": "What is this?"},
     ]
     item = {"type": "message", "role": "user", "content": parts}
@@ -437,7 +445,9 @@ def test_transcription_session(
     ]
     found = [kind.removeprefix("transcription_") for kind in outline(client)]
     assert spelled(client, expected) == found
-    assert [f"{prefix}session.created", f"{prefix}session.updated"] == client.types()[:2]
+    assert [f"{prefix}session.created", f"{prefix}session.updated"] == client.types()[
+        :2
+    ]
 
 
 def test_mcp_call(serve: Serve, join: Join) -> None:

@@ -1,0 +1,441 @@
+"""
+The end of a program, of a process, and of a client that nobody holds any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+import weakref
+from typing import Any
+
+import pytest
+from peers import Peer, at_most
+from services import GA, KEY, USER_SAYS, Place, run_script, start_script
+
+from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
+
+
+# A script that never closes.
+
+
+def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
+    """
+    It ends at once, everything it said before has left, and the goodbye too.
+    """
+    with GA.service() as service:
+        done = run_script(
+            """
+            client = client_of(sys.argv[1])
+            client.connect(5)
+            for n in range(300):
+                client.append_audio(n.to_bytes(2, "little") * 2400)
+            """,
+            service.url,
+            timeout=8,
+        )
+        connection = service.wait_for_connection()
+        assert connection.wait_closed()
+
+    assert (done.returncode, done.stderr) == (0, "")
+    appends = [e for e in connection.received if e["type"].endswith("append")]
+    assert len(appends) == 300
+    assert connection.close_code == 1000
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_script_that_ends_before_it_is_connected(host: str) -> None:
+    """
+    Even what was said before there was a connection has left when the script is over.
+    """
+    with GA.service() as service:
+        done = run_script(
+            """
+            client_of(sys.argv[1]).append_audio(bytes(4800))
+            client = client_of(sys.argv[1])
+            client.append_audio(bytes(4800))
+            """,
+            service.url.replace("127.0.0.1", host),
+            timeout=8,
+        )
+        ended = [
+            connection
+            for connection in (service.wait_for_connection() for _ in range(2))
+            if connection.wait_closed()
+            and any(e["type"].endswith("append") for e in connection.received)
+        ]
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(ended) == 2
+
+
+def test_a_connection_can_still_be_made_while_the_interpreter_ends() -> None:
+    """
+    Threads cannot be started then (Python 3.12); the queued command leaves all the same.
+    """
+    with GA.service() as service:
+        done = run_script(
+            """
+            import atexit
+            ending, asked = threading.Event(), threading.Event()
+            def token():
+                asked.set()
+                ending.wait(10)
+                return KEY
+            client = AzureRealTimeAudio(
+                AzureRealTimeOptions(sys.argv[1], "d", token_provider=token)
+            )
+            client.append_audio(bytes(4800))
+            assert asked.wait(5)
+            atexit.register(ending.set)
+            """,
+            service.url,
+            timeout=8,
+        )
+        connection = service.wait_for_connection()
+        assert connection.wait_closed()
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert connection.wait_received("input_audio_buffer.append")
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "",
+        "sys.exit(0)",
+        "client.on('*', lambda event: threading.Event().wait())",
+        "client.on('*', lambda event: threading.Event().wait()); client.clear_audio_buffer()",
+        "stream = client.events(); wait = client.clear_audio_buffer()",
+    ],
+)
+def test_nothing_keeps_a_script_alive(ending: str) -> None:
+    """
+    Whatever is still going on, a program that is over ends.
+    """
+    with GA.service() as service:
+        done = run_script(
+            f"client = client_of(sys.argv[1])\nclient.connect(5)\n{ending}",
+            service.url,
+            timeout=6,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_mute_server_keeps_no_script_alive() -> None:
+    """
+    A program whose connection never came ends a second later, at most.
+    """
+    with Peer(lambda talk: talk.mute()) as peer:
+        done = run_script(
+            "client = client_of(sys.argv[1])\nclient.append_audio(bytes(4800))",
+            peer.url,
+            timeout=5,
+        )
+
+    assert done.returncode == 0
+
+
+# Ctrl-C.
+
+
+INTERRUPTED = {
+    "connect": "client_of(sys.argv[2]).connect(60)",
+    "connect in with": "client_of(sys.argv[2]).__enter__()",
+    "wait_for": "client.wait_for('response.done', timeout=None)",
+    "future": "client.create_conversation_item(ITEM).result(60)",
+    "events": "next(client.events('response.done'))",
+    "append_audio": """
+        while True: client.append_audio(bytes(96000), timeout=None)
+    """.strip(),
+    "run_forever": "client.run_forever()",
+    "pump": "client.pump(60)",
+}
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_ctrl_c_works_in_every_wait(name: str) -> None:
+    """
+    It is raised where the program waits, at once, and the client can be used further.
+    """
+    manual = name in ("run_forever", "pump")
+    blocks = name in ("future", "append_audio")
+    source = f"""
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    ITEM = {USER_SAYS!r}
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions(sys.argv[1], "d", KEY),
+        {{"max_send_queue_bytes": 300000}},
+        dispatch={"manual" if manual else "thread"!r},
+    )
+    client.connect(5)
+    print("waiting", flush=True)
+    try:
+        {INTERRUPTED[name]}
+    except KeyboardInterrupt:
+        print("interrupted", client.state.name, flush=True)
+    if not {blocks}:
+        print(client.clear_audio_buffer().result(5).type)
+    client.close(0.5)
+    """
+    with GA.service() as service, Peer(lambda talk: talk.mute()) as mute:
+        with start_script(source, service.url, mute.url) as process:
+            try:
+                assert process.stdout is not None
+                connection = service.wait_for_connection(10)
+                connection.wait_received("session.update", timeout=10)
+                if blocks:
+                    connection.stop_reading()
+                assert process.stdout.readline() == "waiting\n"
+                with at_most(2.5):
+                    process.send_signal(signal.SIGINT)
+                    out, err = process.communicate(timeout=8)
+            except BaseException:
+                process.kill()
+                raise
+        connection.resume()
+
+    assert process.returncode == 0, err
+    after = "" if blocks else "input_audio_buffer.cleared\n"
+    assert out == f"interrupted OPEN\n{after}"
+
+
+def test_ctrl_c_in_with_closes_the_session() -> None:
+    """
+    The block is left by KeyboardInterrupt, and the service hears a goodbye.
+    """
+    source = """
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with client_of(sys.argv[1]) as client:
+        print("waiting", flush=True)
+        client.wait_for("response.done", timeout=None)
+    """
+    with GA.service() as service, start_script(source, service.url) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waiting\n"
+            with at_most(2.0):
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=8)
+        except BaseException:
+            process.kill()
+            raise
+        connection = service.wait_for_connection()
+        assert connection.wait_closed()
+
+    assert process.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in err
+    assert connection.close_code == 1000
+
+
+# A client that is dropped.
+
+
+@pytest.mark.parametrize("dispatch", ["thread", "reader", "manual"])
+@pytest.mark.parametrize("circular", [False, True], ids=["plain", "closed over"])
+def test_a_dropped_client_is_collected_and_closed(
+    circular: bool, dispatch: Any
+) -> None:
+    """
+    Forgetting the client ends its connection, also when its listeners know it.
+    """
+    with GA.service() as service:
+        client = GA.client(service.url, dispatch=dispatch)
+        client.connect(5)
+        client.clear_audio_buffer().result(5)
+        connection = service.wait_for_connection()
+        if circular:
+            client.on("*", lambda event, client=client: print(client))  # noqa: T201
+            client.once("response.done", client.clear_audio_buffer)
+        gone = weakref.ref(client)
+
+        del client
+        if circular:
+            gc.collect()
+
+        assert connection.wait_closed(5)
+        assert gone() is None
+        assert connection.close_code == 1000
+
+
+def test_a_client_that_is_dropped_while_connecting_is_gone() -> None:
+    """
+    A cell that is run again leaves nothing of the first run behind.
+    """
+    with Peer(lambda talk: talk.mute()) as peer:
+        for _ in range(5):
+            client = GA.client(peer.url)
+            peer.accepted.acquire(timeout=5)
+        del client
+        gc.collect()
+
+
+def test_running_a_cell_again_leaves_one_connection() -> None:
+    """
+    ``client = ...`` a second time closes the first.
+    """
+    with GA.service() as service:
+        for _ in range(3):
+            client = GA.client(service.url)
+            client.on("response.done", lambda event: None)
+            client.connect(5)
+        first, second, third = (service.wait_for_connection() for _ in range(3))
+        assert first.wait_closed()
+        assert second.wait_closed()
+        assert client.clear_audio_buffer().result(5)
+        client.close()
+        assert third.wait_closed()
+
+
+def test_fifty_dropped_clients_leave_nothing() -> None:
+    """
+    Threads and descriptors are back to where they were.
+    """
+    with GA.service() as service:
+        for _ in range(50):
+            GA.client(service.url).on("init", lambda event: None)
+        gc.collect()
+
+
+# Where it runs.
+
+
+def test_it_works_inside_a_running_event_loop(place: Place) -> None:
+    """
+    A coroutine, or a notebook cell, may use it like anything that blocks.
+    """
+
+    async def main() -> str:
+        with place.talk(service={"replies": ["Hi."]}) as (client, _):
+            return client.create_response(modalities=["text"]).result(10).text
+
+    assert asyncio.run(main()) == "Hi."
+
+
+def test_a_session_needs_no_asyncio_and_no_extra() -> None:
+    """
+    Neither the import nor a whole turn loads asyncio, NumPy, or the simulator's needs.
+    """
+    with GA.service(replies=["Hi."], credentials=None) as service:
+        done = run_script(
+            """
+            options = AzureRealTimeOptions(sys.argv[1], "d", "key")
+            with AzureRealTimeAudio(options) as client:
+                print(client.create_response(modalities=["text"]).result(5).text)
+            extras = {"asyncio", "numpy", "websockets", "orjson", "azure.identity"}
+            print(sorted(extras & set(sys.modules)))
+            """,
+            service.url,
+            head="import sys\nfrom azure_realtime import *\n",
+        )
+
+    assert (done.stdout, done.stderr) == ("Hi.\n[]\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("ending", ["os._exit(0)", "del client; sys.exit(0)"])
+def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> None:
+    """
+    In the child each call says so at once; the parent's session goes on.
+    """
+    source = f"""
+    import os, ssl, warnings
+    warnings.simplefilter("ignore")
+    context = ssl._create_unverified_context()
+    version = None if sys.argv[2] == "ga" else "2024-10-01-preview"
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions(sys.argv[1], "d", KEY, version), {{"ssl_context": context}}
+    )
+    client.on("*", lambda event: None)
+    client.connect(5)
+    child = os.fork()
+    if child == 0:
+        item = {USER_SAYS!r}
+        calls = [
+            lambda: client.connect(1),
+            lambda: client.append_audio(bytes(4800)),
+            client.commit_audio,
+            client.clear_audio_buffer,
+            lambda: client.create_conversation_item(item),
+            lambda: client.delete_item("item_1"),
+            lambda: client.truncate_item("item_1", 0, 0),
+            lambda: client.retrieve_item("item_1"),
+            client.create_response,
+            client.cancel_response,
+            lambda: client.update_session(voice="sage"),
+            lambda: client.send({{"type": "response.create"}}),
+            lambda: client.send({{"type": "input_audio_buffer.append", "audio": ""}}),
+            lambda: client.wait_for("response.done"),
+            lambda: client.expect("response.done"),
+            lambda: next(client.events()),
+            lambda: client.ask("Hello?"),
+        ]
+        for number, call in enumerate(calls):
+            try:
+                call()
+            except RuntimeError as error:
+                assert "fork" in str(error) or "process" in str(error), error
+            else:
+                print("no error from", number, flush=True)
+        client.close(1)
+        client.off_all()
+        client.on("init", print)
+        print(len(calls), flush=True)
+        {ending}
+    os.waitpid(child, 0)
+    print(client.clear_audio_buffer().result(5).type)
+    client.close()
+    """
+    with place.service() as service:
+        done = run_script(source, service.url, place.protocol, timeout=15)
+        connection = service.wait_for_connection()
+        assert connection.wait_closed()
+
+    assert (done.stdout, done.stderr) == ("17\ninput_audio_buffer.cleared\n", "")
+    assert connection.close_code == 1000
+
+
+def test_a_thread_may_outlive_the_main_thread() -> None:
+    """
+    A worker that still talks when main is done gets its answers.
+    """
+    with GA.service() as service:
+        done = run_script(
+            """
+            client = client_of(sys.argv[1])
+            client.connect(5)
+            main = threading.main_thread()
+            def work():
+                main.join()
+                print(client.clear_audio_buffer().result(5).type)
+            threading.Thread(target=work).start()
+            """,
+            service.url,
+            timeout=8,
+        )
+
+    assert (done.stdout, done.stderr) == ("input_audio_buffer.cleared\n", "")
+
+
+def test_a_finalizer_may_run_on_any_thread() -> None:
+    """
+    A client collected on its own callback thread does not wait for itself.
+    """
+    over = threading.Event()
+    with GA.service() as service:
+        box = [AzureRealTimeAudio(AzureRealTimeOptions(service.url, "d", KEY))]
+
+        def listener(event: Any) -> None:
+            box.clear()
+            gc.collect()
+            over.set()
+
+        box[0].on("init", listener)
+        assert over.wait(5)
+        assert service.wait_for_connection().wait_closed()
