@@ -384,8 +384,9 @@ def _farewell(
     error: RealtimeError, cause: Any, again: bool, generation: int
 ) -> Disconnected:
     closed = error if isinstance(error, ConnectionClosed) else None
+    expected = cause == "client" and closed is not None and closed.code == 1000
     return Disconnected(
-        error=error,
+        error=None if expected else error,
         cause=cause,
         code=closed.code if closed else None,
         reason=closed.reason if closed else str(error),

@@ -81,7 +81,7 @@ class Disconnected(ServerEvent):
     The connection is gone.
 
     Attributes:
-        error: Why, as it would be raised.
+        error: Why, as it would be raised; None after a `close` of yours.
         cause: ``client`` (a `close` of yours), ``expired``, ``network``, ``dead peer``,
             ``server`` (it closed, see `code` and `reason`), or ``refused`` (it never
             opened).
