@@ -204,7 +204,7 @@ def shortened(text: str, share: float) -> str:
     """
     end = round(len(text) * share)
     kept = text[:end]
-    if not text[end : end + 1].isspace() and " " in kept:
+    if " " in text and not text[end : end + 1].isspace():
         kept = kept.rpartition(" ")[0]
     return f"{kept.rstrip()}…"
 

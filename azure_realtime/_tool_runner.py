@@ -19,12 +19,12 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
+from ._bounded import keep
 from ._tool_call import Outcome, call_tool, timed_out, unknown_tool
 from ._worker_pool import Job, WorkerPool
 from .events import (
@@ -40,7 +40,7 @@ from .tools import DEFAULT_TIMEOUT, Tool, Toolbox
 
 logger = logging.getLogger("azure_realtime")
 
-_REMEMBERED = 1000
+_REMEMBERED = 1000  # ids
 
 
 @attrs.define(eq=False)
@@ -67,19 +67,6 @@ class _Batch:
     def outputs(self) -> list[FunctionCallOutputItem]:
         calls = sorted(self.calls.values(), key=lambda call: call.output_index)
         return [FunctionCallOutputItem(c.call_id, c.output or "") for c in calls]
-
-
-class _Memory(OrderedDict[str, None]):
-    """
-    The last ids of many.
-    """
-
-    def remember(self, ids: Iterable[str]) -> None:
-        for one in ids:
-            self[one] = None
-            self.move_to_end(one)
-        while len(self) > _REMEMBERED:
-            self.popitem(last=False)
 
 
 class ToolRunner:
@@ -110,8 +97,8 @@ class ToolRunner:
         self._lock = threading.RLock()
         self._batches: dict[str, _Batch] = {}
         self._apart: set[str] = set()
-        self._called = _Memory()
-        self._answered = _Memory()
+        self._called: dict[str, None] = {}
+        self._answered: dict[str, None] = {}
         self._generation = 0
         self._closed = False
 
@@ -168,22 +155,20 @@ class ToolRunner:
         with self._lock:
             batch = self._batches.get(response_id)
             batch = batch or _Batch(response_id, event.generation)
-            calls = [
-                _Call(item.call_id, item.name, item.arguments, index)
+            calls = {
+                item.call_id: _Call(item.call_id, item.name, item.arguments, index)
                 for index, item in items.items()
                 if isinstance(item, FunctionCallItem)
                 and item.call_id
                 and item.status != "incomplete"  # cut off: half its arguments
-                and item.call_id not in batch.calls
-                and item.call_id not in self._called
-            ]
+                and not self._is_known(item.call_id)
+            }
             apart = response_id in self._apart
             if apart or self._closed or batch.closed or not calls:
                 return
             self._batches[response_id] = batch
-            batch.calls.update({call.call_id: call for call in calls})
-            self._called.remember(batch.calls)
-        for call in calls:
+            batch.calls.update(calls)
+        for call in calls.values():
             tool = self._toolbox.get(call.name)
             timeout = tool.timeout if tool else DEFAULT_TIMEOUT
             job = Job(
@@ -277,13 +262,20 @@ class ToolRunner:
         if not batch.complete or self._batches.get(batch.response_id) is not batch:
             return False
         self._drop(batch)
-        self._answered.remember([batch.response_id])
+        keep(self._answered, batch.response_id, None, _REMEMBERED)
         return True
 
     def _drop(self, batch: _Batch) -> None:
         # under the lock; the calls stay known, for services that say things twice
         self._batches.pop(batch.response_id, None)
-        self._called.remember(batch.calls)
+        for call_id in batch.calls:
+            keep(self._called, call_id, None, _REMEMBERED)
+
+    def _is_known(self, call_id: str) -> bool:
+        # under the lock
+        return call_id in self._called or any(
+            call_id in batch.calls for batch in self._batches.values()
+        )
 
 
 def _is_apart(response: Response) -> bool:

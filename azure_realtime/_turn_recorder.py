@@ -41,7 +41,7 @@ from .turn import Latency, ToolCall, Turn
 from .usage import UsageTotals
 
 #: Responses collected that may or may not belong to the turn.
-MAX_OTHERS = 8
+MAX_OTHERS = 32
 #: Items of which is known what was heard.
 MAX_HEARD = 64
 #: Outputs of functions.

@@ -1,16 +1,9 @@
 """
 Functions of yours that the model may call.
 
-    def get_weather(city: str, unit: Literal["C", "F"] = "C") -> str:
-        \"""
-        Tell today's weather.
-
-Args:
-            city: As people call it, such as "Paris".
-            unit: Of the temperature.
-        \"""
-
-A plain function says all the model needs: its name, its docstring and its type hints.
+A plain function says all that the model needs to know: its name, its docstring (what
+it does, and what each argument is) and its type hints. From these come the JSON schema
+that goes to the service and the check of what comes back.
 """
 
 from __future__ import annotations

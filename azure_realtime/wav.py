@@ -40,20 +40,28 @@ class WavAudio:
         return len(self.pcm) / 2 / self.rate
 
 
-def read_wav(path: str | os.PathLike[str]) -> WavAudio:
+def read_wav(source: str | os.PathLike[str] | bytes | bytearray) -> WavAudio:
     """
     Read a WAV file of 8, 16, 24 or 32 bit samples; stereo is mixed down.
 
     Sizes are taken from the file, not from its header: who writes to a pipe
     (``espeak --stdout``) cannot know them, and makes them up.
 
+    Args:
+        source: Its path, or what is in it.
+
     Raises:
         OSError: The file cannot be read.
         ValueError: It is something else; the message says how to convert it.
     """
-    name = os.fspath(path)
+    if isinstance(source, (bytes, bytearray)):
+        return _parse(bytes(source), "input.wav")
+    return _parse(Path(source).read_bytes(), os.fspath(source))
+
+
+def _parse(data: bytes, name: str) -> WavAudio:
     layout: tuple[int, int, int] | None = None
-    for tag, body in _chunks(Path(path).read_bytes(), name):
+    for tag, body in _chunks(data, name):
         if tag == b"fmt ":
             layout = _layout(body, name)
         elif tag == b"data":

@@ -15,6 +15,7 @@ from _service import service
 
 from azure_realtime import (
     AzureRealTimeAudio,
+    FunctionCallItem,
     FunctionTool,
     ServerVad,
     SessionConfig,
@@ -52,10 +53,10 @@ def main() -> None:
         service(session_config=CONFIG) as options,
         AzureRealTimeAudio(options, numbers) as client,
     ):
-        session = client.session
+        session = client.connect()  # it is ready by now
         print("Voice:", session.voice)
         print("Turn detection:", session.turn_detection)
-        print("Tools:", [tool.name for tool in session.tools])
+        print("Tools:", session.tools)
 
         # what is left out stays; None switches turn detection off
         session = client.update_session(turn_detection=None).result(timeout=10)
@@ -71,7 +72,8 @@ def main() -> None:
         choice = ToolChoiceFunction(name="get_weather")
         response = client.create_response(tool_choice=choice).result(timeout=60)
         for item in response.output:
-            print("Calls:", item.name, json.loads(item.arguments))
+            if isinstance(item, FunctionCallItem):
+                print("Calls:", item.name, json.loads(item.arguments))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ beforehand what to answer here.
 """
 
 import time
+from typing import Any
 
 from _service import service
 
@@ -26,7 +27,7 @@ CONFIG = SessionConfig(
 QUESTION = "Where is my order A-18, and have you any more lamps?"
 
 
-def script() -> list:
+def script() -> list[Any]:
     """
     What the local service shall answer: two calls, then a sentence.
     """

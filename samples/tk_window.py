@@ -16,6 +16,7 @@ VARIABLES: those of _service.py; without them a local service is used.
 import sys
 import tkinter
 from tkinter import scrolledtext, ttk
+from typing import Any
 
 from _service import service
 
@@ -32,7 +33,7 @@ class Window(tkinter.Tk):
     def __init__(self, client: AzureRealTimeAudio, demo: bool) -> None:
         super().__init__()
         self.title("azure_realtime")
-        self.client = client
+        self.realtime = client
         self.demo = demo
         self.text = scrolledtext.ScrolledText(self, width=60, height=16, wrap="word")
         self.text.pack(fill="both", expand=True)
@@ -56,7 +57,7 @@ class Window(tkinter.Tk):
         """
         Run the listeners of what has come, on this thread; come back soon.
         """
-        self.client.pump()
+        self.realtime.pump()
         self.after(EVERY, self.pump)
 
     def ask(self, _event: object = None) -> None:
@@ -68,16 +69,16 @@ class Window(tkinter.Tk):
             return
         self.entry.delete(0, "end")
         self.write(f"> {question}\n")
-        self.client.create_conversation_item(
+        self.realtime.create_conversation_item(
             {
                 "type": "message",
                 "role": "user",
                 "content": [{"type": "input_text", "text": question}],
             }
         )
-        self.client.create_response(modalities=["text"])
+        self.realtime.create_response(modalities=["text"])
 
-    def ready(self, event) -> None:
+    def ready(self, event: Any) -> None:
         """
         Say that it can begin; in the demo, begin.
         """
@@ -86,13 +87,13 @@ class Window(tkinter.Tk):
             self.entry.insert(0, "What is a window?")
             self.ask()
 
-    def show_status(self, event) -> None:
+    def show_status(self, event: Any) -> None:
         """
         Show what the model does.
         """
         self.status["text"] = event.status.value
 
-    def answered(self, event) -> None:
+    def answered(self, event: Any) -> None:
         """
         Close the paragraph; in the demo, close the window.
         """
@@ -102,7 +103,7 @@ class Window(tkinter.Tk):
             print(self.text.get("1.0", "end").strip())
             self.leave()
 
-    def lost(self, event) -> None:
+    def lost(self, event: Any) -> None:
         """
         Say why the connection is gone.
         """

@@ -20,6 +20,7 @@ import time
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from _service import service
 
@@ -63,30 +64,30 @@ def main() -> None:
         # listeners run on a thread of their own, one at a time, in order
 
         @client.on("input_audio_buffer.speech_stopped")
-        def noticed(_event) -> None:
+        def noticed(_event: Any) -> None:
             times["noticed"] = time.monotonic()
 
         @client.on("response.audio.delta")
-        def collect(event) -> None:
+        def collect(event: Any) -> None:
             times.setdefault("first audio", time.monotonic())
             audio.append(event.audio)
 
         @client.on("response.audio_transcript.delta")
-        def show(event) -> None:
+        def show(event: Any) -> None:
             print(event.delta, end="", flush=True)
 
         @client.on("response.done")
-        def finish(event) -> None:
+        def finish(event: Any) -> None:
             times["done"] = time.monotonic()
             print(f"\n({event.response.status})")
             over.set()
 
         @client.on("conversation.item.input_audio_transcription.completed")
-        def heard(event) -> None:
+        def heard(event: Any) -> None:
             print(f"[you said: {event.transcript}]")
 
         @client.on("error")
-        def complain(event) -> None:
+        def complain(event: Any) -> None:
             print(f"\nThe service complains: {event.error.message}")
 
         print(f"Speaking {question.name} ({len(speech) / 2 / RATE:.1f} s) ...")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from peers import Talk, frame
+from peers import CLOSE, Talk, frame
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, ProtocolWarning
 from azure_realtime.simulator import Connection, Simulator
@@ -184,3 +184,16 @@ def serve_session(talk: Talk) -> None:
     talk.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
     talk.read_frame()
     talk.send(frame('{"type":"session.updated","session":{"id":"sess_1"}}'))
+
+
+def collect_until_close(talk: Talk, received: list[bytes]) -> None:
+    """
+    Be such a service until the client says goodbye, and answer that.
+    """
+    serve_session(talk)
+    while True:
+        opcode, data = talk.read_frame()
+        received.append(data)
+        if opcode == CLOSE:
+            talk.send(frame(data, CLOSE))
+            return

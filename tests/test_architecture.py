@@ -51,6 +51,9 @@ MECHANISMS = {"_wire", "_outbox", "_waiters", "_state"}
 
 
 def rows() -> list[list[str]]:
+    """
+    Return the table, a list of names a row.
+    """
     table: list[list[str]] = []
     for line in LAYERS.strip().splitlines():
         names = line.split()
@@ -75,6 +78,9 @@ def modules() -> dict[str, Path]:
 
 @cache
 def tree_of(path: Path) -> ast.Module:
+    """
+    Return the syntax tree of a file.
+    """
     return ast.parse(path.read_text(encoding="utf-8"))
 
 

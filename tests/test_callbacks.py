@@ -36,21 +36,33 @@ class Bench:
     def on(
         self, event: str, listener: Callable[[Any], Any], once: bool = False
     ) -> None:
+        """
+        Subscribe, as a client does.
+        """
         subscription = Subscription(key_for(event), listener, once)
         for missed in self.registry.add(subscription):
             self.thread.post(missed, subscription)
 
     def post(self, *names: str) -> None:
+        """
+        Have events of these names delivered.
+        """
         for name in names:
             self.thread.post(UnknownEvent(type=name))
 
     def finish(self) -> None:
+        """
+        End the thread, and see that it ends.
+        """
         self.thread.finish()
         assert self.thread.join(Deadline(5.0))
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
+    """
+    Give a running thread, and end it.
+    """
     made = Bench()
     yield made
     made.finish()

@@ -6,6 +6,8 @@ That no thread and no descriptor stays is checked after every test, in conftest.
 
 from __future__ import annotations
 
+import base64
+import json
 import selectors
 import socket
 import threading
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 import websocket
 from peers import Peer, at_most, frame
-from services import GA, KEY, USER_SAYS, Place
+from services import GA, KEY, USER_SAYS, Place, collect_until_close
 
 from azure_realtime import (
     AzureRealTimeAudio,
@@ -341,19 +343,23 @@ def test_a_peer_that_never_answers_the_close(timeout: float, most: float) -> Non
     assert [event.clean for event in heard] == [False]
 
 
-def test_close_flushes_what_is_queued(place: Place) -> None:
+@pytest.mark.parametrize("tls", [False, True])
+def test_close_flushes_what_is_queued(tls: bool, request: Any) -> None:
     """
     Everything that was said before close() arrives, in order, and then the goodbye.
     """
-    with place.talk(session_config={"turn_detection": None}) as (client, connection):
-        for index in range(200):
-            client.append_audio(index.to_bytes(2, "little") * 2400)
-        client.close()
-        assert connection.wait_closed()
+    received: list[bytes] = []
+    server = request.getfixturevalue("server_tls") if tls else None
+    trust = {"ssl_context": request.getfixturevalue("client_tls")} if tls else {}
+    with Peer(lambda talk: collect_until_close(talk, received), server) as peer:
+        with GA.client(peer.url, **trust) as client:
+            for index in range(200):
+                client.append_audio(index.to_bytes(2, "little") * 240)
 
-    received = [e for e in connection.received if "append" in e["type"]]
-    assert len(received) == 200
-    assert connection.close_code == 1000
+        appends = [json.loads(data)["audio"] for data in received[:-1]]
+        wanted = [index.to_bytes(2, "little") * 240 for index in range(200)]
+        assert [base64.b64decode(audio) for audio in appends] == wanted
+        assert received[-1] == b"\x03\xe8"
 
 
 def test_close_does_not_wait_for_a_listener_for_ever() -> None:

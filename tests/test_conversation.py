@@ -528,6 +528,78 @@ def test_a_remote_tool_call_is_followed(protocol: str | None) -> None:
     )
 
 
+DELTA = {
+    "type": "response.output_text.delta",
+    "response_id": "resp_1",
+    "item_id": "item_a",
+    "content_index": 0,
+}
+BEGUN = message_item("item_a", "assistant", status="in_progress")
+
+
+def test_what_is_over_does_not_begin_again() -> None:
+    """
+    A late announcement of an item that is complete does not reopen it.
+    """
+    whole = message_item("item_a", "assistant", {"type": "output_text", "text": "Hi"})
+    done = {"type": "conversation.item.done", "item": whole}
+
+    made = told(
+        [added(BEGUN, None), {**DELTA, "delta": "Hi"}, done, added(BEGUN, None)]
+    )
+
+    expected = MessageItem("assistant", "Hi", id="item_a", status="completed")
+    assert made.items == (expected,)
+
+
+def test_a_piece_that_comes_after_the_whole_is_not_said_twice() -> None:
+    """
+    Once the text was told as a whole, repeated pieces change nothing.
+    """
+    whole = {**DELTA, "type": "response.output_text.done", "text": "Hi"}
+    piece = {**DELTA, "delta": "Hi"}
+
+    assert str(told([added(BEGUN, None), piece, whole, piece])) == "assistant: Hi"
+
+
+def test_an_item_announced_with_its_first_words_does_not_repeat_them() -> None:
+    """
+    What an announcement has of the text is in the pieces already.
+    """
+    part = {"type": "output_text", "text": "He"}
+    late = added({**BEGUN, "content": [part]}, None)
+
+    made = told([{**DELTA, "delta": "He"}, late, {**DELTA, "delta": "llo"}])
+
+    assert str(made) == "assistant: Hello"
+
+
+def test_the_end_of_a_response_tells_what_nobody_has_told() -> None:
+    """
+    A service that says nothing between beginning and end is understood.
+    """
+    whole = message_item("item_a", "assistant", {"type": "output_text", "text": "Hi"})
+    done = response("resp_1", status="completed", output=[whole])
+
+    made = told([added(BEGUN, None), {"type": "response.done", "response": done}])
+
+    expected = MessageItem("assistant", "Hi", id="item_a", status="completed")
+    assert made.items == (expected,)
+
+
+def test_a_new_session_is_judged_by_what_it_says_itself() -> None:
+    """
+    That the last service said null of everything is forgotten with it.
+    """
+    made = told([user("item_1", "one"), added(BEGUN, None)])
+    made.connection_lost()
+
+    for event in events([user("item_2", "two"), user("item_3", "three")], generation=1):
+        made.observe(event)
+
+    assert ids(made) == ["item_1", "item_a", "item_3", "item_2"]
+
+
 # -- Audio -----------------------------------------------------------------------
 
 
@@ -666,7 +738,7 @@ def test_truncation_counts_whenever_it_comes(
         (150, "assistant: One two three four five six"),
         (999, "assistant: One two three four five six"),
         (75, "assistant: One two three… [cut off after 0.1 s]"),
-        (1, "assistant: … [cut off after 0.0 s]"),
+        (12, "assistant: … [cut off after 0.0 s]"),
         (0, "assistant: … [cut off after 0.0 s]"),
         (-5, "assistant: … [cut off after 0.0 s]"),
     ],

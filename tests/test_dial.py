@@ -30,6 +30,9 @@ Resolver = Callable[..., list[Any]]
 
 
 def endpoint(port: int, host: str = "127.0.0.1", secure: bool = False) -> Endpoint:
+    """
+    Return an address to dial.
+    """
     return Endpoint(secure, host, port, "/openai/v1/realtime?model=m", None)
 
 
@@ -52,6 +55,9 @@ def dial(
 
 
 def echo(talk: Talk) -> None:
+    """
+    Say once what the client says.
+    """
     talk.send(talk.sock.recv(100))
 
 
@@ -68,6 +74,9 @@ def nameserver(monkeypatch: pytest.MonkeyPatch) -> Callable[[Resolver], None]:
 
 
 def address(port: int, host: str = "127.0.0.1", family: int = socket.AF_INET) -> Any:
+    """
+    Return an address as a name server does.
+    """
     return family, socket.SOCK_STREAM, 6, "", (host, port)
 
 
@@ -124,10 +133,13 @@ def test_options_of_the_socket() -> None:
     """
     Small messages leave at once, and a dead machine is noticed by the kernel too.
     """
-    with Peer(Talk.mute) as peer, Dialler() as dialler:
-        with open_stream(endpoint(peer.port), None, None, dialler.patience) as sock:
-            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    with (
+        Peer(Talk.mute) as peer,
+        Dialler() as dialler,
+        open_stream(endpoint(peer.port), None, None, dialler.patience) as sock,
+    ):
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 # Names and addresses.
@@ -142,7 +154,7 @@ def test_a_name_that_does_not_exist(nameserver: Callable[[Resolver], None]) -> N
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     nameserver(unknown)
-    with pytest.raises(ConnectError, match="host no.invalid cannot be found") as info:
+    with pytest.raises(ConnectError, match=r"host no.invalid cannot be found") as info:
         dial(endpoint(443, "no.invalid", secure=True))
     assert "typing error" in info.value.hint
     assert not isinstance(info.value, ConnectTimeout)
@@ -234,7 +246,7 @@ def test_a_deaf_machine(deaf_port: int) -> None:
     """
     A machine that does not answer is a timeout that says so.
     """
-    with at_most(0.6), pytest.raises(ConnectTimeout, match="connecting to 127.0.0.1"):
+    with at_most(0.6), pytest.raises(ConnectTimeout, match=r"connecting to 127.0.0.1"):
         dial(endpoint(deaf_port), seconds=0.2)
 
 
@@ -245,9 +257,11 @@ def test_an_unknown_authority(server_tls: ssl.SSLContext) -> None:
     """
     A certificate of an unknown authority is refused; the hint says how to trust it.
     """
-    with Peer(echo, tls=server_tls) as peer:
-        with pytest.raises(ConnectError, match="is not trusted") as info:
-            dial(endpoint(peer.port, "localhost", secure=True))
+    with (
+        Peer(echo, tls=server_tls) as peer,
+        pytest.raises(ConnectError, match="is not trusted") as info,
+    ):
+        dial(endpoint(peer.port, "localhost", secure=True))
     assert "ssl_context" in info.value.hint
 
 
@@ -261,7 +275,7 @@ def test_another_hosts_certificate(
     """
     with Peer(echo, tls=server_tls) as peer:
         nameserver(lambda *_, **__: [address(peer.port)])
-        with pytest.raises(ConnectError, match="is not trusted.*my.example"):
+        with pytest.raises(ConnectError, match=r"is not trusted.*my.example"):
             dial(endpoint(443, "my.example", secure=True), context=client_tls)
 
 
@@ -278,9 +292,11 @@ def test_a_plain_service_on_a_tls_address(
         talk.send(answer)
         talk.read_to_end()
 
-    with Peer(plain) as peer:
-        with pytest.raises(ConnectError, match="TLS handshake with") as info:
-            dial(endpoint(peer.port, "localhost", secure=True), context=client_tls)
+    with (
+        Peer(plain) as peer,
+        pytest.raises(ConnectError, match="TLS handshake with") as info,
+    ):
+        dial(endpoint(peer.port, "localhost", secure=True), context=client_tls)
     assert "use ws:// for a local service" in info.value.hint
 
 
@@ -296,9 +312,11 @@ def test_cut_off_in_the_tls_handshake(
         talk.sock.recv(100)
         end(talk)
 
-    with Peer(cut) as peer:
-        with pytest.raises(ConnectError, match="TLS handshake with") as info:
-            dial(endpoint(peer.port, "localhost", secure=True), context=client_tls)
+    with (
+        Peer(cut) as peer,
+        pytest.raises(ConnectError, match="TLS handshake with") as info,
+    ):
+        dial(endpoint(peer.port, "localhost", secure=True), context=client_tls)
     assert "firewall" in info.value.hint
     assert not isinstance(info.value, ConnectTimeout)
 
@@ -307,13 +325,16 @@ def test_mute_in_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
     """
     A peer that accepts and says nothing is a timeout that names the TLS handshake.
     """
-    with Peer(Talk.mute) as peer, at_most(0.6):
-        with pytest.raises(ConnectTimeout, match="the TLS handshake of localhost"):
-            dial(
-                endpoint(peer.port, "localhost", secure=True),
-                context=client_tls,
-                seconds=0.2,
-            )
+    with (
+        Peer(Talk.mute) as peer,
+        at_most(0.6),
+        pytest.raises(ConnectTimeout, match="the TLS handshake of localhost"),
+    ):
+        dial(
+            endpoint(peer.port, "localhost", secure=True),
+            context=client_tls,
+            seconds=0.2,
+        )
 
 
 # Proxies.
@@ -345,9 +366,11 @@ def test_a_proxy_that_wants_a_password() -> None:
     """
     407 is told with where to put user and password.
     """
-    with Peer(proxy(1, "me:secret")) as between:
-        with pytest.raises(ConnectError, match="407 Proxy Auth") as info:
-            dial(endpoint(443, "my.example", secure=True), f"127.0.0.1:{between.port}")
+    with (
+        Peer(proxy(1, "me:secret")) as between,
+        pytest.raises(ConnectError, match="407 Proxy Auth") as info,
+    ):
+        dial(endpoint(443, "my.example", secure=True), f"127.0.0.1:{between.port}")
     assert info.value.status_code == 407
     assert "http://user:password@host:port" in info.value.hint
 
@@ -397,7 +420,7 @@ def test_a_proxy_that_is_not_there(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     nameserver(unknown)
-    with pytest.raises(ConnectError, match="The proxy no.invalid cannot be") as info:
+    with pytest.raises(ConnectError, match=r"The proxy no.invalid cannot be") as info:
         dial(to, "http://no.invalid:3128")
     assert info.value.hint == "Check the proxy setting."
 
@@ -406,13 +429,16 @@ def test_a_mute_proxy() -> None:
     """
     A proxy that does not answer is a timeout that names it.
     """
-    with Peer(Talk.mute) as between, at_most(0.6):
-        with pytest.raises(ConnectTimeout, match=f"proxy 127.0.0.1:{between.port}"):
-            dial(
-                endpoint(443, "my.example"),
-                f"127.0.0.1:{between.port}",
-                seconds=0.2,
-            )
+    with (
+        Peer(Talk.mute) as between,
+        at_most(0.6),
+        pytest.raises(ConnectTimeout, match=f"proxy 127.0.0.1:{between.port}"),
+    ):
+        dial(
+            endpoint(443, "my.example"),
+            f"127.0.0.1:{between.port}",
+            seconds=0.2,
+        )
 
 
 def test_a_dripping_proxy() -> None:
@@ -424,13 +450,16 @@ def test_a_dripping_proxy() -> None:
         talk.read_head()
         talk.drip(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100, 0.02)
 
-    with Peer(drip) as between, at_most(0.8):
-        with pytest.raises(ConnectTimeout, match="the proxy"):
-            dial(
-                endpoint(443, "my.example"),
-                f"127.0.0.1:{between.port}",
-                seconds=0.3,
-            )
+    with (
+        Peer(drip) as between,
+        at_most(0.8),
+        pytest.raises(ConnectTimeout, match="the proxy"),
+    ):
+        dial(
+            endpoint(443, "my.example"),
+            f"127.0.0.1:{between.port}",
+            seconds=0.3,
+        )
 
 
 @pytest.mark.parametrize(
@@ -448,7 +477,7 @@ def test_a_proxy_setting_that_makes_no_sense(via: str) -> None:
     """
     A proxy we cannot use is named in a sentence, without its password.
     """
-    with pytest.raises(ConnectError, match="[Pp]roxy") as info:
+    with pytest.raises(ConnectError, match=r"[Pp]roxy") as info:
         dial(endpoint(443, "my.example"), via)
     assert info.value.hint
     assert KEY not in str(info.value)
@@ -573,6 +602,9 @@ def test_interrupted_while_a_peer_is_mute(stage: str) -> None:
 def connector(
     host: str, impl: Any = None, numbers: WebSocketOptions | None = None, **who: Any
 ) -> Connector:
+    """
+    Return what connects, for a host.
+    """
     options = AzureRealTimeOptions(host, "gpt", **(who or {"api_key": KEY}))
     return Connector(options, numbers or WebSocketOptions(), impl)
 
@@ -650,6 +682,9 @@ def test_a_bell_without_reason_changes_nothing() -> None:
 
 
 def credentials(headers: dict[str, str]) -> tuple[str | None, str | None]:
+    """
+    Return what proves who we are, key first.
+    """
     return headers.get("api-key"), headers.get("authorization")
 
 
@@ -742,7 +777,10 @@ def test_a_token_provider_that_takes_too_long() -> None:
         answer.wait(10.0)
         return KEY
 
-    with Dialler(0.1) as dialler, at_most(0.5):
-        with pytest.raises(ConnectTimeout, match="waiting for token_provider"):
-            connector("my.example", token_provider=provider)(dialler.patience)
+    with (
+        Dialler(0.1) as dialler,
+        at_most(0.5),
+        pytest.raises(ConnectTimeout, match="waiting for token_provider"),
+    ):
+        connector("my.example", token_provider=provider)(dialler.patience)
     answer.set()

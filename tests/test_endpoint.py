@@ -50,8 +50,10 @@ DATED = "2024-10-01-preview"
         ),
         (
             "https://gateway.example/my%20team/50%25",
-            "wss://gateway.example/my%20team/50%25/openai/v1/realtime"
-            "?model=gpt-realtime",
+            (
+                "wss://gateway.example/my%20team/50%25/openai/v1/realtime"
+                "?model=gpt-realtime"
+            ),
         ),
         (
             "https://gateway.example/openai?tenant=a%26b",
@@ -59,8 +61,10 @@ DATED = "2024-10-01-preview"
         ),
         (
             "gateway.example?next=https://elsewhere.example/",
-            "wss://gateway.example/openai/v1/realtime"
-            "?next=https%3A%2F%2Felsewhere.example%2F&model=gpt-realtime",
+            (
+                "wss://gateway.example/openai/v1/realtime"
+                "?next=https%3A%2F%2Felsewhere.example%2F&model=gpt-realtime"
+            ),
         ),
         (
             "https://api.openai.com/v1",
@@ -84,8 +88,10 @@ DATED = "2024-10-01-preview"
         ),
         (
             "my.openai.azure.com/openai/v1/realtime?call_id=rtc_1",
-            "wss://my.openai.azure.com/openai/v1/realtime"
-            "?call_id=rtc_1&model=gpt-realtime",
+            (
+                "wss://my.openai.azure.com/openai/v1/realtime"
+                "?call_id=rtc_1&model=gpt-realtime"
+            ),
         ),
     ],
 )
@@ -104,8 +110,10 @@ def test_what_people_paste_for_ga(pasted: str, expected: str) -> None:
         ("wss://my.openai.azure.com/openai/realtime", DATED, PREVIEW),
         (f"my.openai.azure.com/openai/realtime?api-version={DATED}", None, PREVIEW),
         (
-            f"my.openai.azure.com/openai/realtime?api-version={DATED}"
-            "&deployment=gpt-realtime",
+            (
+                f"my.openai.azure.com/openai/realtime?api-version={DATED}"
+                "&deployment=gpt-realtime"
+            ),
             DATED,
             PREVIEW,
         ),

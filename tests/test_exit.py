@@ -10,11 +10,20 @@ import os
 import signal
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from peers import Peer, at_most
-from services import GA, KEY, USER_SAYS, Place, run_script, start_script
+from services import (
+    GA,
+    KEY,
+    USER_SAYS,
+    Place,
+    collect_until_close,
+    run_script,
+    start_script,
+)
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
 
@@ -26,24 +35,22 @@ def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
     """
     It ends at once, everything it said before has left, and the goodbye too.
     """
-    with GA.service() as service:
+    received: list[bytes] = []
+    with Peer(lambda talk: collect_until_close(talk, received)) as peer:
         done = run_script(
             """
             client = client_of(sys.argv[1])
             client.connect(5)
-            for n in range(300):
-                client.append_audio(n.to_bytes(2, "little") * 2400)
+            for n in range(200):
+                client.append_audio(n.to_bytes(2, "little") * 240)
             """,
-            service.url,
+            peer.url,
             timeout=8,
         )
-        connection = service.wait_for_connection()
-        assert connection.wait_closed()
 
     assert (done.returncode, done.stderr) == (0, "")
-    appends = [e for e in connection.received if e["type"].endswith("append")]
-    assert len(appends) == 300
-    assert connection.close_code == 1000
+    assert len(received) == 201
+    assert received[-1] == b"\x03\xe8"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -76,7 +83,8 @@ def test_a_connection_can_still_be_made_while_the_interpreter_ends() -> None:
     """
     Threads cannot be started then (Python 3.12); the queued command leaves all the same.
     """
-    with GA.service() as service:
+    received: list[bytes] = []
+    with Peer(lambda talk: collect_until_close(talk, received)) as peer:
         done = run_script(
             """
             import atexit
@@ -92,14 +100,12 @@ def test_a_connection_can_still_be_made_while_the_interpreter_ends() -> None:
             assert asked.wait(5)
             atexit.register(ending.set)
             """,
-            service.url,
+            peer.url,
             timeout=8,
         )
-        connection = service.wait_for_connection()
-        assert connection.wait_closed()
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert connection.wait_received("input_audio_buffer.append")
+    assert len(received) == 2
 
 
 @pytest.mark.parametrize(
@@ -149,11 +155,9 @@ INTERRUPTED = {
     "wait_for": "client.wait_for('response.done', timeout=None)",
     "future": "client.create_conversation_item(ITEM).result(60)",
     "events": "next(client.events('response.done'))",
-    "append_audio": """
-        while True: client.append_audio(bytes(96000), timeout=None)
-    """.strip(),
+    "append_audio": "while True: client.append_audio(bytes(96000), timeout=None)",
     "run_forever": "client.run_forever()",
-    "pump": "client.pump(60)",
+    "pump": "while True: client.pump(60)",
 }
 
 
@@ -174,8 +178,8 @@ def test_ctrl_c_works_in_every_wait(name: str) -> None:
         dispatch={"manual" if manual else "thread"!r},
     )
     client.connect(5)
-    print("waiting", flush=True)
     try:
+        print("waiting", flush=True)
         {INTERRUPTED[name]}
     except KeyboardInterrupt:
         print("interrupted", client.state.name, flush=True)
@@ -240,7 +244,7 @@ def test_ctrl_c_in_with_closes_the_session() -> None:
 @pytest.mark.parametrize("dispatch", ["thread", "reader", "manual"])
 @pytest.mark.parametrize("circular", [False, True], ids=["plain", "closed over"])
 def test_a_dropped_client_is_collected_and_closed(
-    circular: bool, dispatch: Any
+    circular: bool, dispatch: Any, eventually: Callable[..., None]
 ) -> None:
     """
     Forgetting the client ends its connection, also when its listeners know it.
@@ -256,8 +260,8 @@ def test_a_dropped_client_is_collected_and_closed(
         gone = weakref.ref(client)
 
         del client
-        if circular:
-            gc.collect()
+        if circular:  # a listener that is running holds it until it returns
+            eventually(lambda: gc.collect() and gone() is None)
 
         assert connection.wait_closed(5)
         assert gone() is None
@@ -328,7 +332,7 @@ def test_a_session_needs_no_asyncio_and_no_extra() -> None:
             options = AzureRealTimeOptions(sys.argv[1], "d", "key")
             with AzureRealTimeAudio(options) as client:
                 print(client.create_response(modalities=["text"]).result(5).text)
-            extras = {"asyncio", "numpy", "websockets", "orjson", "azure.identity"}
+            extras = {"asyncio", "numpy", "websockets", "azure.identity"}
             print(sorted(extras & set(sys.modules)))
             """,
             service.url,

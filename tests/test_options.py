@@ -27,6 +27,9 @@ VARIABLES = {
 
 
 def options(**more: object) -> AzureRealTimeOptions:
+    """
+    Return options for a resource.
+    """
     return AzureRealTimeOptions(HOST, "gpt", **more)  # type: ignore[arg-type]
 
 
@@ -109,7 +112,7 @@ def test_a_bad_address_fails_where_it_was_made() -> None:
     """
     The host is checked when the options are made, not later on a thread.
     """
-    with pytest.raises(ValueError, match="did you mean 'mine.openai.azure.com'"):
+    with pytest.raises(ValueError, match=r"did you mean 'mine.openai.azure.com'"):
         AzureRealTimeOptions("mine", "gpt", KEY)
 
 
@@ -237,7 +240,7 @@ def test_options_from_a_mapping() -> None:
     given = options_from(WebSocketOptions, {"ssl_context": context})
     assert given.ssl_context is context
     assert options_from(WebSocketOptions, given) is given
-    with pytest.raises(ValueError, match="'ping_intervall'.*'ping_interval'"):
+    with pytest.raises(ValueError, match=r"'ping_intervall'.*'ping_interval'"):
         options_from(WebSocketOptions, {"ping_intervall": 1})
     with pytest.raises(TypeError, match="expected WebSocketOptions or a mapping"):
         options_from(WebSocketOptions, 5)  # type: ignore[arg-type]

@@ -24,6 +24,9 @@ NOW = Deadline(0)
 
 @pytest.fixture
 def outbox() -> Iterator[Outbox]:
+    """
+    Give a small queue that is open.
+    """
     box = Outbox(100)
     box.release()
     yield box
@@ -31,10 +34,16 @@ def outbox() -> Iterator[Outbox]:
 
 
 def put(box: Outbox, text: str, event_id: str | None = None) -> None:
+    """
+    Queue a text without waiting.
+    """
     box.put(Entry(text, event_id), NOW)
 
 
 def drain(box: Outbox) -> list[str]:
+    """
+    Take all there is.
+    """
     taken = []
     while (entry := box.take()) is not None:
         taken.append(entry.text)
@@ -42,6 +51,9 @@ def drain(box: Outbox) -> list[str]:
 
 
 def rings(box: Outbox) -> bool:
+    """
+    Whether the reader would wake.
+    """
     return bool(select.select([box], [], [], 0)[0])
 
 

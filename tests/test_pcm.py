@@ -72,7 +72,7 @@ def test_floats_in_a_plain_buffer_are_refused() -> None:
 
 def test_numpy_arrays() -> None:
     """
-    int16 goes out as it is, floats are scaled and clipped, in any byte order and layout.
+    int16 goes out as it is, floats are scaled and clipped, in any order and layout.
     """
     np = pytest.importorskip("numpy")
     samples = np.array([0, 1, -1, 32767, -32768], dtype=np.int16)

@@ -50,24 +50,39 @@ CASES = [
 
 
 def created(response_id: str = "r1", conversation: str | None = "c1") -> ServerEvent:
+    """
+    Begin an answer, in a conversation or (None) in none.
+    """
     raw = {"id": response_id, "conversation_id": conversation}
     response = Response(id=response_id, conversation_id=conversation, raw=raw)
     return ResponseCreated(response=response)
 
 
 def done(response_id: str = "r1", status: str = "completed") -> ServerEvent:
+    """
+    End an answer.
+    """
     return ResponseDone(response=Response(id=response_id, status=status))
 
 
 def audio(response_id: str = "r1") -> ServerEvent:
+    """
+    Deliver sound.
+    """
     return ResponseOutputAudioDelta(response_id=response_id, delta="AAAA")
 
 
 def text(response_id: str = "r1") -> ServerEvent:
+    """
+    Deliver words.
+    """
     return ResponseOutputTextDelta(response_id=response_id, delta="a")
 
 
 def transcript(response_id: str = "r1") -> ServerEvent:
+    """
+    Deliver the words of the sound.
+    """
     return ResponseOutputAudioTranscriptDelta(response_id=response_id, delta="a")
 
 

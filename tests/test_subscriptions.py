@@ -33,6 +33,9 @@ def nothing(event: Any) -> None:
 def subscribe(
     registry: Subscriptions, event: Any, once: bool = False, listener: Any = nothing
 ) -> tuple[Subscription, list[ServerEvent]]:
+    """
+    Register; return the subscription and what it has missed.
+    """
     subscription = Subscription(key_for(event), listener, once)
     return subscription, registry.add(subscription)
 

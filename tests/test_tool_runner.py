@@ -253,9 +253,11 @@ def test_a_call_is_made_once(bench: Bench) -> None:
     bench.done()
     bench.call("it", response_id="resp_2")
     bench.done("resp_2")
+    bench.done("resp_3", output=(FunctionCallItem("it", "{}", "call_3"),) * 2)
+    assert bench.outputs() == [("call_3", "done")]
     bench.settle()
 
-    assert called == ["!"]
+    assert called == ["!", "!"]
     assert not bench.runner.will_continue("resp_2")
 
 

@@ -291,6 +291,32 @@ def test_only_the_end_counts_when_nothing_else_came() -> None:
     assert turn.text == "One.\nOne."
 
 
+@pytest.mark.parametrize("kind", ["added", "done"])
+def test_items_are_in_the_order_of_the_answer_not_of_arrival(kind: str) -> None:
+    """
+    Parallel items come in any order; the output index, or the end, puts them right.
+    """
+    announced: list[Json] = [
+        {
+            "type": f"response.output_item.{kind}",
+            "response_id": "resp_1",
+            "output_index": index,
+            "item": CALLS[index],
+        }
+        for index in (1, 0)
+    ]
+    at = {"type": "response.function_call_arguments.delta", "response_id": "resp_1"}
+    pieces: list[Json] = [
+        {**at, "item_id": item["id"], "delta": "{"} for item in reversed(CALLS)
+    ]
+    end = response("resp_1", status="completed", output=CALLS)
+
+    for messages in (announced, [*pieces, {"type": "response.done", "response": end}]):
+        turn = recorded(messages, begin=["resp_1"])
+
+        assert [call.name for call in turn.tool_calls] == ["get_weather", "get_time"]
+
+
 def test_nothing_at_all_is_an_empty_turn() -> None:
     """
     A recorder that saw nothing gives a turn with nothing in it.

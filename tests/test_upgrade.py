@@ -43,6 +43,9 @@ STATUSES = [status for status in HTTPStatus if status != 101]
 
 
 def connect(url: str, seconds: float = 5.0, impl: Any = None, **numbers: Any) -> Wire:
+    """
+    Connect to a peer, with the key.
+    """
     options = AzureRealTimeOptions(url, "gpt", KEY)
     connector = Connector(options, WebSocketOptions(**numbers), impl)
     with Dialler(seconds) as dialler:

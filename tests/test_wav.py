@@ -81,6 +81,17 @@ def test_what_was_written_is_read_again(file: Path) -> None:
         assert other.readframes(99) == pcm(SAMPLES)
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_what_is_in_a_file_can_be_read_without_one(kind: type) -> None:
+    """
+    A recording that came over the network need not be saved first.
+    """
+    assert read_wav(kind(wav_bytes(pcm(SAMPLES), 24_000))).pcm == pcm(SAMPLES)
+
+    with pytest.raises(ValueError, match=r"ffmpeg -i input\.wav"):
+        read_wav(kind(b"RIFF"))
+
+
 def test_half_a_sample_is_left_out(file: Path) -> None:
     """
     An odd byte at the end does not make a broken file.

@@ -220,6 +220,9 @@ GOLDEN = [
 
 
 def golden(hint: Any, schema: Any) -> Any:
+    """
+    Return the golden schema of a hint; two are too long for the table.
+    """
     if hint == list[Counted]:
         number = {"x": {"type": "number"}}
         return {

@@ -37,11 +37,11 @@ def _append(connection: Connection, event: Json) -> None:
     connection.input_buffer.append(event["audio"])
 
 
-def _commit(connection: Connection, event: Json) -> None:
+def _commit(connection: Connection, _: Json) -> None:
     connection.input_buffer.commit()
 
 
-def _clear(connection: Connection, event: Json) -> None:
+def _clear(connection: Connection, _: Json) -> None:
     connection.input_buffer.clear()
 
 

@@ -207,9 +207,7 @@ def _check_deployment(
     return found
 
 
-def select_subprotocol(
-    connection: ServerConnection, offered: Any
-) -> Subprotocol | None:
+def select_subprotocol(_: ServerConnection, offered: Any) -> Subprotocol | None:
     """
     Take the one subprotocol there is, if it is offered.
     """

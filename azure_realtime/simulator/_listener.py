@@ -7,6 +7,7 @@ descriptor to the garbage collector.
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import threading
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Listener"]
+__all__ = ["Listener", "release"]
 
 
 class Listener:
@@ -91,3 +92,14 @@ class Listener:
                 self._handlers = {old for old in self._handlers if old.is_alive()}
                 self._handlers.add(thread)
                 thread.start()
+
+def release(server: Any) -> None:
+    """
+    Close what ``websockets`` opened for a loop of its own that never ran.
+    """
+    for name in ("shutdown_watcher", "shutdown_notifier"):
+        end = getattr(server, name, None)
+        if isinstance(end, int):
+            os.close(end)  # A pipe, up to websockets 16.
+        elif end is not None:
+            end.close()

@@ -5,7 +5,6 @@ The service: sockets, TLS, handshakes, and the list of connections.
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import ssl
 import threading
@@ -23,7 +22,7 @@ from ._handshake import (
     route,
     select_subprotocol,
 )
-from ._listener import Listener
+from ._listener import Listener, release
 from ._script import Replies, Reply, Script
 from ._transport import Transport
 
@@ -172,7 +171,7 @@ class Simulator:
             connection.join(deadline)
         for transport in transports:
             transport.join(deadline)
-        _release(self._server)
+        release(self._server)
 
     def serve_forever(self) -> None:
         """
@@ -307,7 +306,7 @@ class Simulator:
         return None
 
     def _process_response(
-        self, connection: ServerConnection, request: Request, response: Response
+        self, _: ServerConnection, request: Request, response: Response
     ) -> None:
         if response.status_code == 101:
             headers = {n.lower(): v for n, v in request.headers.raw_items()}
@@ -339,15 +338,3 @@ class Simulator:
             del self._connections[position]
             if position < self._handed_out:
                 self._handed_out -= 1
-
-
-def _release(server: Any) -> None:
-    """
-    Close what ``websockets`` opened for a loop of its own that never ran.
-    """
-    for name in ("shutdown_watcher", "shutdown_notifier"):
-        end = getattr(server, name, None)
-        if isinstance(end, int):
-            os.close(end)  # A pipe, up to websockets 16.
-        elif end is not None:
-            end.close()

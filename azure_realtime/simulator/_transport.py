@@ -18,6 +18,7 @@ and the real one. Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import ssl
@@ -155,7 +156,7 @@ class Transport:
             return
         self.write(bytes(data))
 
-    def shutdown(self, how: int) -> None:
+    def shutdown(self, _: int) -> None:
         """
         Queue the end of our data; used by ``websockets`` after the close frames.
         """
@@ -265,10 +266,8 @@ class Transport:
     # ------------------------------------------------ inside
 
     def _wake_reader(self) -> None:
-        try:
+        with contextlib.suppress(OSError):
             self._raw.shutdown(socket.SHUT_RD)
-        except OSError:
-            pass
 
     def _enter_reading(self) -> bool:
         with self._change:

@@ -13,7 +13,7 @@ import base64
 import inspect
 import json
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -51,6 +51,9 @@ class Talk:
 
     @property
     def ga(self) -> bool:
+        """
+        Whether the connection speaks GA.
+        """
         return self.protocol == "ga"
 
     async def do(self, result: Any) -> Any:
@@ -60,6 +63,9 @@ class Talk:
         return await result if inspect.isawaitable(result) else result
 
     async def until(self, *kinds: str) -> Any:
+        """
+        Receive until an event of one of these types has come.
+        """
         while True:
             event = await self.do(self.connection.recv())
             self.types.append(event.type)
@@ -67,11 +73,17 @@ class Talk:
                 return event
 
     async def update(self, ga: Json, preview: Json) -> Any:
+        """
+        Update the session in the protocol's words, and return the answer.
+        """
         session = {"type": "realtime", **ga} if self.ga else preview
         await self.do(self.connection.session.update(session=session))
         return await self.until("session.updated", "error")
 
     async def say(self, text: str) -> None:
+        """
+        Put a text of the user's into the conversation.
+        """
         part = {"type": "input_text", "text": text}
         item = {"type": "message", "role": "user", "content": [part]}
         await self.do(self.connection.conversation.item.create(item=item))
@@ -120,7 +132,7 @@ def asynchronous(request: pytest.FixtureRequest) -> bool:
 )
 def hold(
     request: pytest.FixtureRequest, asynchronous: bool
-) -> Iterator[Callable[..., list[str]]]:
+) -> Callable[..., list[str]]:
     """
     Hold a conversation with a service, one way of connecting at a time.
     """
@@ -142,7 +154,7 @@ def hold(
             assert protocol == service.connections[0].protocol
             return types
 
-    yield held
+    return held
 
 
 async def _talk(

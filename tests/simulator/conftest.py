@@ -39,9 +39,15 @@ class Client:
         self.events: list[Json] = []
 
     def send(self, kind: str, **fields: Any) -> None:
+        """
+        Send a command.
+        """
         self.socket.send(json.dumps({"type": kind, **fields}))
 
     def receive(self, timeout: float = 10.0) -> Json:
+        """
+        Return the next event.
+        """
         event: Json = json.loads(self.socket.recv(timeout))
         self.events.append(event)
         return event
@@ -70,9 +76,15 @@ class Client:
         return kind
 
     def types(self) -> list[str]:
+        """
+        Return the types of the events so far.
+        """
         return [event["type"] for event in self.events]
 
     def named(self, kind: str) -> list[Json]:
+        """
+        Return the events so far of a type, in GA's spelling.
+        """
         return [event for event in self.events if event["type"] == self.spell(kind)]
 
     def update(self, ga: Json, preview: Json | None = None) -> Json:
@@ -87,6 +99,9 @@ class Client:
                 return event
 
     def text_only(self) -> None:
+        """
+        Have answers in text.
+        """
         self.update({"output_modalities": ["text"]}, {"modalities": ["text"]})
 
     def detect(self, detection: Json | None, **listening: Any) -> None:
@@ -102,6 +117,9 @@ class Client:
         assert "session.updated" == answer["type"], answer
 
     def say(self, text: str, item_id: str | None = None) -> None:
+        """
+        Put a text of the user's into the conversation.
+        """
         part = {"type": "input_text", "text": text}
         item: Json = {"type": "message", "role": "user", "content": [part]}
         if item_id is not None:
@@ -118,6 +136,9 @@ class Client:
         return done
 
     def append(self, pcm: bytes, size: int = 4800) -> None:
+        """
+        Append audio in pieces of *size* bytes.
+        """
         for start in range(0, len(pcm), size):
             piece = base64.b64encode(pcm[start : start + size]).decode()
             self.send("input_audio_buffer.append", audio=piece)

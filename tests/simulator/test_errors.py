@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 _ERRORS = Path(__file__).parents[3] / "shared" / "protocol" / "errors.json"
 _COVERED = {
-    "beta_api_shape_disabled": "close code of OpenAI alone: connection.close(4000, ...)",
+    "beta_api_shape_disabled": "OpenAI alone: connection.close(4000, ...)",
     "content_filter": "Reply(status='incomplete', reason='content_filter')",
     "audio_unintelligible": "unscripted: connection.send(...)",
     "immutable_field_update": "GPT-Live",
@@ -412,7 +412,7 @@ def test_malformed_messages(
 
 
 def test_missing_transcription_deployment(client: Client, speech: bytes) -> None:
-    """A transcription deployment that is missing fails the turn's text, not the turn."""
+    """A missing transcription deployment fails the turn's text, not the turn."""
     client.detect({"type": "server_vad"}, transcription={"model": "missing-whisper"})
     client.append(speech)
     name = "conversation.item.input_audio_transcription.failed"

@@ -9,7 +9,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,7 +34,7 @@ def authority() -> trustme.CA:
 @pytest.fixture(params=["plain", "tls"])
 def pair(
     request: pytest.FixtureRequest, serve: Serve, join: Join, authority: trustme.CA
-) -> Iterator[Callable[..., tuple[Any, Connection]]]:
+) -> Callable[..., tuple[Any, Connection]]:
     """
     Connect a client and return it with the service's side of the connection.
     """
@@ -52,17 +52,18 @@ def pair(
         assert service.url.startswith("wss://" if server else "ws://")
         return client, service.wait_for_connection()
 
-    yield connected
+    return connected
 
 
 def ended(client: Client) -> ConnectionClosedError:
     """
     Receive until the connection is lost, and return how.
     """
-    with pytest.raises(ConnectionClosedError) as caught:
+    try:
         while True:
             client.receive()
-    return caught.value
+    except ConnectionClosedError as error:
+        return error
 
 
 Pair = Callable[..., tuple[Any, Connection]]
@@ -152,10 +153,14 @@ def test_unread_sends_fill_up(serve: Serve) -> None:
         sent = 0
         deadline = time.monotonic() + 5
         block = b"\x81\xfe\x03\xe8" + bytes(4) + b" " * 1000
-        with pytest.raises(BlockingIOError):
-            while time.monotonic() < deadline:
+        full = False
+        while not full and time.monotonic() < deadline:
+            try:
                 sent += raw.send(block * 64)
+            except BlockingIOError:
+                full = True
 
+    assert full
     assert sent > 0
 
 
@@ -241,9 +246,8 @@ def test_no_pong(pair: Pair) -> None:
     client, connection = pair()
     connection.no_pong()
     unanswered = client.socket.ping()
-    connection.wait_received("input_audio_buffer.clear") if not client.send(
-        "input_audio_buffer.clear"
-    ) else None
+    client.send("input_audio_buffer.clear")
+    connection.wait_received("input_audio_buffer.clear")
     connection.resume()
 
     assert client.socket.ping().wait(5)

@@ -33,7 +33,7 @@ def turn(client: Client) -> tuple[int, int, str]:
 
 
 def test_times_of_a_turn(client: Client, speech: bytes) -> None:
-    """A turn starts before the first sound and ends after the silence, in audio time."""
+    """A turn starts before the first sound and ends after the silence."""
     client.detect({**_QUIET, "prefix_padding_ms": 100, "silence_duration_ms": 400})
     client.append(_SECOND + speech)
     start, end, item_id = turn(client)
@@ -160,7 +160,7 @@ def test_semantic_detection(
 def test_interruption_can_be_off(
     serve: Serve, join: Join, protocol: str, speech: bytes
 ) -> None:
-    """With interrupt_response off, the answer goes on and the turn waits for its end."""
+    """With interrupt_response off, the turn waits for the answer's end."""
     service = serve(replies=["One two three four five six seven eight.", "Two."])
     client = join(service, protocol)
     client.detect({"type": "server_vad", "interrupt_response": False})

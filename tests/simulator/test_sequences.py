@@ -95,6 +95,9 @@ def spelled(client: Client, kinds: list[str]) -> list[str]:
 
 
 def start_over(client: Client) -> None:
+    """
+    Forget the events so far.
+    """
     client.events.clear()
 
 
