@@ -26,7 +26,7 @@ import attrs
 
 from ._futures import CommandFuture
 from .errors import RealtimeError, ServerError, fresh
-from .events import ClientEvent, ErrorEvent, ServerEvent
+from .events import ClientEvent, ConversationItemCreated, ErrorEvent, ServerEvent
 
 
 class Answer(NamedTuple):
@@ -65,7 +65,7 @@ ANSWERS: dict[str, Answer] = {
         frozenset(
             {
                 "conversation.item.added",
-                "conversation.item.created",
+                ConversationItemCreated.type,  # some compatible services say so
                 "conversation.item.done",
             }
         ),

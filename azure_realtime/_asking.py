@@ -154,8 +154,9 @@ class TurnStream(Iterator[ServerEvent]):
             event = self._take(self._deadline)
             assert self._future is not None
             ours = self._future.response_id
+            if ours is not None:
+                self._recorder.begin(ours)
             if isinstance(event, ResponseDone) and event.response.id == ours:
-                self._recorder.begin(event.response.id)
                 self._future.result(0)
                 following = self._tools.continuation(event.response.id)
                 if following is None:

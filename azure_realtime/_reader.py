@@ -22,7 +22,7 @@ from typing import Any
 from ._connection import Connection, Control, Opening, Renewal
 from ._core import Core
 from ._deadline import Deadline
-from ._dial import Interrupted, Patience
+from ._patience import Interrupted, Patience
 from ._reconnect import Backoff, cause_of
 from ._wire import Wire
 from .enums import WebSocketState

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ._names import canonical
-from .events import Disconnected, Reconnected, ServerEvent, UnknownEvent
+from .events import Disconnected, Init, Reconnected, ServerEvent, UnknownEvent
 
 Listener = Callable[[Any], Any]
 
@@ -49,7 +49,7 @@ class Latest:
         if isinstance(event, Disconnected) and not event.reconnecting:
             self._events.pop("session.created", None)
             self._events.pop("init", None)
-        elif isinstance(event, Reconnected):
+        elif isinstance(event, (Init, Reconnected)):
             self._events.pop("disconnected", None)
 
     def events(self) -> list[ServerEvent]:
@@ -104,7 +104,7 @@ def keys_of(event: ServerEvent) -> tuple[str, ...]:
     """
     if isinstance(event, UnknownEvent):
         return event.type, _UNKNOWN
-    return (event.type,)
+    return (canonical(event.type),)
 
 
 class Subscriptions:

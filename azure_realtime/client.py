@@ -23,6 +23,7 @@ from ._connect import Connector
 from ._core import Core
 from ._deadline import Deadline
 from ._dispatchers import Dispatch, ManualDispatcher, make_dispatcher
+from ._handshake import WebSocketImpl
 from ._input_audio import InputAudio
 from ._opening import Opener
 from ._outbox import Outbox
@@ -33,7 +34,6 @@ from ._session_follower import SessionFollower
 from ._stats import Stats
 from ._subscriptions import Subscriptions
 from ._tool_loop import ToolLoop
-from ._wire import WebSocketImpl
 from .conversation import Conversation
 from .enums import ModelStatusEnum, WebSocketState
 from .errors import ConnectTimeout, ProtocolWarning, fresh
@@ -145,7 +145,7 @@ class AzureRealTimeAudio(Asking):
             Backoff(
                 numbers.max_reconnect_attempts,
                 numbers.reconnect_interval,
-                fresh_tokens=options.token_provider is not None,
+                fresh_tokens=options.provider is not None,
             ),
             f"azure-realtime-reader-{number}",
         )

@@ -70,6 +70,11 @@ class AzureRealTimeOptions:
         token_provider: A function that returns a bearer token, called afresh for each
             connection on a thread of its own: what
             ``azure.identity.get_bearer_token_provider`` returns.
+        credential: Anything with ``get_token(scope)`` like those of ``azure.identity``,
+            asked for each connection; or with a ``key`` like ``AzureKeyCredential``,
+            read for each connection, so that a key can be rotated in place.
+        token_scope: What such a token is for. Older resources may want
+            ``https://cognitiveservices.azure.com/.default``.
 
     Raises:
         ValueError: Before anything is dialled, with a sentence on what to change.
@@ -88,17 +93,25 @@ class AzureRealTimeOptions:
     token_provider: Callable[[], str] | None = attrs.field(
         default=None, repr=False, kw_only=True
     )
+    credential: Any = attrs.field(default=None, repr=False, kw_only=True)
+    token_scope: str = attrs.field(
+        default="https://ai.azure.com/.default", kw_only=True
+    )
 
     def __attrs_post_init__(self) -> None:
         given = [
             name
-            for name in ("api_key", "token", "token_provider")
+            for name in ("api_key", "token", "token_provider", "credential")
             if getattr(self, name) is not None
         ]
         if len(given) > 1:
             raise ValueError(f"give one credential, not {' and '.join(given)}")
         if self.token_provider is not None and not callable(self.token_provider):
             raise TypeError("token_provider must be a function that returns a token")
+        if self.credential is not None and not (
+            hasattr(self.credential, "get_token") or hasattr(self.credential, "key")
+        ):
+            raise TypeError("credential must have get_token(scope) or a key")
         self.endpoint  # noqa: B018 - a bad address fails here, not on the reader
 
     @property
@@ -115,6 +128,16 @@ class AzureRealTimeOptions:
             and config.type == "transcription",
         )
 
+    @property
+    def provider(self) -> Callable[[], str] | None:
+        """
+        What to call for a bearer token; None where there is a key or a fixed token.
+        """
+        credential, scope = self.credential, self.token_scope
+        if credential is not None and hasattr(credential, "get_token"):
+            return lambda: str(credential.get_token(scope).token)
+        return self.token_provider
+
     def check_credential(self, numbers: WebSocketOptions) -> None:
         """
         Refuse to dial without any credential.
@@ -122,7 +145,7 @@ class AzureRealTimeOptions:
         Raises:
             ValueError: There is none, neither here nor in the headers.
         """
-        given = self.api_key or self.token or self.token_provider
+        given = self.api_key or self.token or self.token_provider or self.credential
         if not given and "authorization" not in map(str.lower, numbers.headers):
             raise ValueError(
                 "no credential: give api_key=..., token=... or token_provider=..., "
@@ -148,11 +171,11 @@ class AzureRealTimeOptions:
             field: os.environ.get(variable, "").strip() or None
             for field, variable in _ENVIRONMENT.items()
         }
-        if overrides.keys() & {"token", "token_provider", "api_key"}:
+        if overrides.keys() & _CREDENTIALS:
             found["api_key"] = None
         values = {name: value for name, value in found.items() if value} | overrides
         needed = ["host_name", "deployment"]
-        if not overrides.keys() & {"token", "token_provider"}:
+        if not overrides.keys() & (_CREDENTIALS - {"api_key"}):
             needed.append("api_key")
         missing = [_ENVIRONMENT[name] for name in needed if not values.get(name)]
         if missing:
@@ -163,6 +186,7 @@ class AzureRealTimeOptions:
         return cls(**values)
 
 
+_CREDENTIALS = {"api_key", "token", "token_provider", "credential"}
 _ENVIRONMENT = {
     "host_name": "AZURE_OPENAI_ENDPOINT",
     "api_key": "AZURE_OPENAI_API_KEY",
