@@ -253,7 +253,7 @@ class Core:
                 observer.observe(event)
             except Exception:
                 logger.exception("%r failed at %r; this is a bug", observer, event.type)
-        return self.status.observe(event)
+        return self.status.observe(event, self.gate.is_out_of_band(event))
 
     def settle(self, event: ServerEvent) -> None:
         """

@@ -121,7 +121,13 @@ class Patience:
                 outcome.append((None, error))
             self._bell.wake()
 
-        threading.Thread(target=run, name="azure-realtime-dial", daemon=True).start()
+        thread = threading.Thread(target=run, name="azure-realtime-dial", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter is ending and starts no threads any more (3.12); what is
+            # queued shall leave all the same. Nobody waits for this thread for long.
+            run()
         while not outcome:
             self.until(None, selectors.EVENT_READ)
         result, error = outcome[0]

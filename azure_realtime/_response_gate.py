@@ -239,6 +239,23 @@ class ResponseGate:
                     return request
             return None
 
+    def is_out_of_band(self, event: ServerEvent) -> bool:
+        """
+        Whether *event* is of a response that was asked for out of band. Reader thread.
+
+        That a response has no ``conversation_id`` does not tell: compatible services
+        leave it null in every response.
+        """
+        if not self._requests:
+            return False
+        response = getattr(event, "response", None)
+        with self._lock:
+            if isinstance(response, Response):
+                request = self._request_of(response)
+            else:
+                request = self.request_for(getattr(event, "response_id", None) or "")
+            return request is not None and request.out_of_band
+
     def end(self, error: RealtimeError) -> None:
         """
         Fail every request, and every later one. Reader thread.

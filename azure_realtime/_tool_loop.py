@@ -53,14 +53,12 @@ class ToolLoop:
         """
         Take note of calls, but for those of responses out of band. Reader thread.
         """
-        response_id = getattr(event, "response_id", None)
-        if isinstance(event, ResponseDone):
-            response_id = event.response.id
-        request = self._core.gate.request_for(response_id) if response_id else None
-        if request is not None and request.out_of_band:
+        if self._core.gate.is_out_of_band(event):
             return
         self._runner.observe(event)
-        if isinstance(event, ResponseDone) and response_id:
+        if isinstance(event, ResponseDone):
+            response_id = event.response.id
+            request = self._core.gate.request_for(response_id)
             config = request.command.response if request is not None else None
             if config is not None and self._runner.will_continue(response_id):
                 self._configs[response_id] = config
@@ -125,9 +123,11 @@ class ToolLoop:
             for output in outputs:
                 self._core.command(ConversationItemCreate(item=output))
             following = self._core.request(ResponseCreate(response=config), "wait")
-        except RealtimeError as error:
+        except Exception as error:
             if continuation.set_running_or_notify_cancel():
                 continuation.set_exception(error)
+            if not isinstance(error, RealtimeError):
+                raise
             return
         if continuation.set_running_or_notify_cancel():
             continuation.set_result(following)

@@ -34,6 +34,8 @@ _DELTA_MS = 100  # audio in one delta
 # is spoken: quick, but slow enough that a long answer can be interrupted.
 _TEXT_SECONDS = 0.007
 _SPEECH_SPEED = 20.0
+# One thread at a time: the others then find the same words in the voice's memory.
+_speaking = threading.Lock()
 # Roughly what a model's tokens look like; joined they are the text again.
 _TOKEN = re.compile(r"\s*\S{1,6}|\s+")
 
@@ -250,7 +252,9 @@ class Generation:
         encoder = _audio.Encoder(fmt)
         for phrase in _voice.phrases(text):
             tokens = _TOKEN.findall(phrase)
-            pieces = list(_cut(encoder.feed(_voice.speak(phrase, voice)), fmt))
+            with _speaking:
+                pcm = _voice.speak(phrase, voice)
+            pieces = list(_cut(encoder.feed(pcm), fmt))
             shown = 0
             for number, piece in enumerate(pieces, 1):
                 due = -(-len(tokens) * number // len(pieces))

@@ -93,6 +93,7 @@ class Listener:
                 self._handlers.add(thread)
                 thread.start()
 
+
 def release(server: Any) -> None:
     """
     Close what ``websockets`` opened for a loop of its own that never ran.
