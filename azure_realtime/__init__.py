@@ -11,10 +11,12 @@ listeners, and every method may be called from anywhere. Event classes are in
 """
 
 from . import events
+from ._stats import Stats
 from ._unset import UNSET, Unset
 from ._version import __version__
 from .client import AzureRealTimeAudio
 from .content import InputAudio, InputImage, InputText, OutputAudio, OutputText
+from .conversation import Conversation
 from .enums import ModelStatusEnum, WebSocketState
 from .errors import (
     AuthenticationError,
@@ -31,6 +33,7 @@ from .errors import (
     ResponseFailed,
     ResponseIncomplete,
     ServerError,
+    SlowConsumer,
 )
 from .items import (
     FunctionCallItem,
@@ -52,7 +55,10 @@ from .session_parts import (
     Transcription,
 )
 from .tool_specs import FunctionTool, McpTool, ToolChoiceFunction, ToolChoiceMcp
+from .tools import Tool
+from .turn import Latency, ToolCall, Turn
 from .turn_detection import SemanticVad, ServerVad
+from .usage import UsageTotals
 
 __all__ = [
     "DEFAULT_SESSION_CONFIG",
@@ -63,6 +69,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
+    "Conversation",
     "DeploymentNotFound",
     "FunctionCallItem",
     "FunctionCallOutputItem",
@@ -72,6 +79,7 @@ __all__ = [
     "InputText",
     "Item",
     "ItemReference",
+    "Latency",
     "McpApprovalResponseItem",
     "McpTool",
     "MessageItem",
@@ -97,12 +105,18 @@ __all__ = [
     "ServerVad",
     "Session",
     "SessionConfig",
+    "SlowConsumer",
+    "Stats",
+    "Tool",
+    "ToolCall",
     "ToolChoiceFunction",
     "ToolChoiceMcp",
     "Tracing",
     "Transcription",
+    "Turn",
     "Unset",
     "Usage",
+    "UsageTotals",
     "WebSocketOptions",
     "WebSocketState",
     "__version__",

@@ -26,7 +26,7 @@ import attrs
 
 from ._futures import CommandFuture
 from .errors import RealtimeError, ServerError, fresh
-from .events import ClientEvent, ErrorEvent, ServerEvent
+from .events import ClientEvent, ConversationItemCreated, ErrorEvent, ServerEvent
 
 
 class Answer(NamedTuple):
@@ -65,7 +65,7 @@ ANSWERS: dict[str, Answer] = {
         frozenset(
             {
                 "conversation.item.added",
-                "conversation.item.created",
+                ConversationItemCreated.type,  # some compatible services say so
                 "conversation.item.done",
             }
         ),
@@ -87,6 +87,8 @@ ANSWERS: dict[str, Answer] = {
 """Command -> what acknowledges it (protocol reference, client events)."""
 
 _ANSWERING = frozenset().union(*(answer.names for answer in ANSWERS.values()))
+
+_OF_THE_BUFFER = {"input_audio_buffer.commit", "input_audio_buffer.clear"}
 
 _SPOKEN_OF = (
     ("item_create_", "conversation.item.create"),
@@ -160,14 +162,55 @@ class Acknowledgements:
         Complete or fail the command that *event* answers. Reader thread.
         """
         if event.type in _ANSWERING:
-            entry = self._take(lambda sent: self._answered(sent, event))
-            if entry is not None:
-                result = ANSWERS[entry.command.type].result(event)
-                entry.future.settle(result)
+            self._take(lambda sent: self._answered(sent, event), event)
         elif isinstance(event, ErrorEvent):
             entry = self._take(lambda sent: self._blamed(sent, event))
             if entry is not None:
                 entry.future.fail(refusal(event))
+
+    def lose(self, error: RealtimeError) -> list[str]:
+        """
+        Fail what was under way on a connection that is gone. Reader thread.
+
+        A change of the session is asked for again by the next connection. What is still
+        queued will be sent there, but for what speaks of audio that is gone.
+
+        Returns:
+            The ids of queued commands that shall not be sent.
+        """
+        with self._lock:
+            lost = [
+                entry
+                for entry in self._outstanding.values()
+                if (entry.sent and entry.command.type != "session.update")
+                or (not entry.sent and entry.command.type in _OF_THE_BUFFER)
+            ]
+            for entry in lost:
+                del self._outstanding[entry.command.event_id]
+        for entry in lost:
+            entry.future.fail(fresh(error))
+        return [entry.command.event_id for entry in lost if not entry.sent]
+
+    def restored(self, event: ServerEvent) -> None:
+        """
+        Complete the changes of the session that the new connection began with.
+
+        Reader thread.
+        """
+        while self._take(
+            lambda sent: next(
+                (e for e in sent if e.command.type == "session.update"), None
+            ),
+            event,
+        ):
+            pass
+
+    @property
+    def quiet(self) -> bool:
+        """
+        Whether no answer is outstanding. Any thread.
+        """
+        return not self._outstanding
 
     def end(self, error: RealtimeError) -> None:
         """
@@ -181,13 +224,20 @@ class Acknowledgements:
             entry.future.fail(fresh(error))
 
     def _take(
-        self, choose: Callable[[list[_Outstanding]], _Outstanding | None]
+        self,
+        choose: Callable[[list[_Outstanding]], _Outstanding | None],
+        answer: ServerEvent | None = None,
     ) -> _Outstanding | None:
+        """
+        Take the chosen command out, and complete it with its *answer*, if that is one.
+        """
         with self._lock:
             entry = choose([e for e in self._outstanding.values() if e.sent])
             if entry is not None:
                 del self._outstanding[entry.command.event_id]
-            return entry
+        if entry is not None and answer is not None:
+            entry.future.settle(ANSWERS[entry.command.type].result(answer))
+        return entry
 
     @staticmethod
     def _answered(sent: list[_Outstanding], event: ServerEvent) -> _Outstanding | None:

@@ -77,7 +77,7 @@ class TurnStream(Iterator[ServerEvent]):
         self._tools = tools
         self._deadline = Deadline(timeout)
         self._timeout = timeout
-        self._box = core.waiters.open(_WATCHED)
+        self._box = core.waiters.open(_WATCHED, lasting=core.retry_response)
         self._now = time.monotonic()
         # the times are those at which events came, however late they are looked at
         self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
@@ -154,8 +154,9 @@ class TurnStream(Iterator[ServerEvent]):
             event = self._take(self._deadline)
             assert self._future is not None
             ours = self._future.response_id
+            if ours is not None:
+                self._recorder.begin(ours)
             if isinstance(event, ResponseDone) and event.response.id == ours:
-                self._recorder.begin(event.response.id)
                 self._future.result(0)
                 following = self._tools.continuation(event.response.id)
                 if following is None:
@@ -249,7 +250,7 @@ class Asking(Pulling, Tooling):
                 print(event.delta, end="")
 
         The events are those of text, transcript and audio deltas; afterwards
-        ``stream.turn`` is what `ask` would have returned. The errors are those of `ask`.
+        ``stream.turn`` is what `ask` would have returned. The errors are its, too.
         """
         if text is None and audio is None and image is None:
             raise ValueError("nothing to ask: give text, audio or image")

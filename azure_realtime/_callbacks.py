@@ -11,11 +11,13 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import time
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 
+from ._backlog import Backlog
 from ._deadline import Deadline
 from ._subscriptions import Subscription, Subscriptions
 from .events import ListenerError, ServerEvent
@@ -31,16 +33,28 @@ class Dispatcher(ABC):
 
     Args:
         subscriptions: Who hears events; only a weak reference is kept.
+        backlog: Keeps count of what waits.
     """
 
-    def __init__(self, subscriptions: Subscriptions) -> None:
+    def __init__(
+        self, subscriptions: Subscriptions, backlog: Backlog | None = None
+    ) -> None:
         self._subscriptions = weakref.ref(subscriptions)
+        self.backlog = backlog or Backlog(64 << 20, disconnect=False)
 
     def post(self, event: ServerEvent, only: Subscription | None = None) -> None:
         """
         Have an event delivered, to everybody or to one. Any thread; never blocks.
         """
-        self.submit(functools.partial(deliver, event, only, self._subscriptions))
+        if self.backlog.enter(event):
+            now = time.monotonic()
+            self.submit(functools.partial(self._deliver, event, only, now))
+
+    def _deliver(
+        self, event: ServerEvent, only: Subscription | None, since: float
+    ) -> None:
+        self.backlog.leave(event, since)
+        deliver(event, only, self._subscriptions, self.backlog)
 
     def call(self, function: Job) -> None:
         """
@@ -104,10 +118,13 @@ class CallbackThread(Dispatcher):
     Args:
         subscriptions: Who hears events; only a weak reference is kept.
         name: Of the thread.
+        backlog: Keeps count of what waits.
     """
 
-    def __init__(self, subscriptions: Subscriptions, name: str) -> None:
-        super().__init__(subscriptions)
+    def __init__(
+        self, subscriptions: Subscriptions, name: str, backlog: Backlog | None = None
+    ) -> None:
+        super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._finishing = False
@@ -176,6 +193,7 @@ def deliver(
     event: ServerEvent,
     only: Subscription | None,
     registry: Callable[[], Subscriptions | None],
+    backlog: Backlog,
 ) -> None:
     """
     Call the listeners of *event*; a failing one harms nobody else.
@@ -186,6 +204,7 @@ def deliver(
     for subscription in subscriptions.take(event) if only is None else [only]:
         if not subscriptions.claim(subscription):
             continue
+        backlog.begin(subscription.listener)
         try:
             subscription.listener(event)
         except BaseException as error:  # sys.exit() in a listener must not end us
@@ -201,7 +220,10 @@ def deliver(
                     ),
                     None,
                     registry,
+                    backlog,
                 )
+        finally:
+            backlog.end()
 
 
 def _guarded(function: Job) -> None:

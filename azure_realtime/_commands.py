@@ -70,10 +70,13 @@ class Commands:
         merged = as_session_config(config or {})
         if fields:
             merged = overlaid(merged, as_session_config(fields))
-        self._follower.ask(merged)
-        return self._core.command(SessionUpdate(session=merged))
+        answer = self._core.command(SessionUpdate(session=merged))
+        self._follower.ask(merged, answer)
+        return answer
 
-    def append_audio(self, audio: Any, timeout: float | None = 10.0) -> None:
+    def append_audio(
+        self, audio: Any, timeout: float | None = 10.0, *, block: bool = True
+    ) -> None:
         """
         Send samples to the input audio buffer.
 
@@ -82,17 +85,17 @@ class Commands:
                 input format (pcm16: 24 kHz, one channel, little-endian); or a NumPy
                 array of int16 samples, or of floats from -1.0 to 1.0.
             timeout: Seconds to wait for room in the send queue.
+            block: False never waits: for the callback of an audio device.
 
         Raises:
             QueueFull: There was no room in time: more is produced than the network
                 carries.
         """
         data = audio_bytes(audio)
-        deadline = self._core.patience(timeout)
+        deadline = self._core.patience(timeout if block else 0.0)
         with self._input.held(deadline):
             for piece in self._input.pieces(data):
-                append = InputAudioBufferAppend(audio=piece)
-                self._core.queue(self._core.identified(append), deadline)
+                self._core.append(InputAudioBufferAppend(audio=piece), deadline)
 
     def commit_audio(self) -> Future[InputAudioBufferCommitted]:
         """

@@ -7,9 +7,11 @@ from __future__ import annotations
 import platform
 import uuid
 
-from ._dial import Interrupted, Patience, open_stream
+from ._dial import open_stream
+from ._handshake import WebSocketImpl, dial_with, upgrade
+from ._patience import Interrupted, Patience
 from ._version import __version__
-from ._wire import WebSocketImpl, Wire, dial_with, upgrade
+from ._wire import Wire
 from .errors import AuthenticationError, RealtimeError, redacted
 from .options import AzureRealTimeOptions, WebSocketOptions, checked_secret
 
@@ -82,9 +84,12 @@ class Connector:
         options = self._options
         if any(name.lower() == "authorization" for name in self._numbers.headers):
             return None, None
-        if options.token_provider is not None:
-            token = _ask(options.token_provider, patience)
-            return "Authorization", f"Bearer {token}"
+        provider = options.provider
+        if provider is not None:
+            return "Authorization", f"Bearer {_ask(provider, patience)}"
+        if options.credential is not None:  # one with a key, which may be rotated
+            key = checked_secret("credential.key", options.credential.key)
+            return "api-key", key
         if options.token is not None:
             return "Authorization", f"Bearer {options.token}"
         if options.endpoint.host == "api.openai.com":

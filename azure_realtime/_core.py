@@ -24,9 +24,17 @@ from ._futures import CommandFuture
 from ._outbox import Entry, Outbox
 from ._response_gate import ResponseGate, WhenBusy
 from ._state import ModelStatus
+from ._stats import Counters, Stats
 from ._waiters import Waiters
-from .errors import RealtimeError
-from .events import ClientEvent, ResponseCreate, ServerEvent
+from .enums import ModelStatusEnum
+from .errors import QueueFull, RealtimeError
+from .events import (
+    ClientEvent,
+    InputAudioBufferAppend,
+    Overflow,
+    ResponseCreate,
+    ServerEvent,
+)
 from .responses import Response
 
 logger = logging.getLogger("azure_realtime")
@@ -53,6 +61,9 @@ class Core:
 
     Attributes:
         observers: Follow every event of the service, before anybody hears of it.
+        on_loss: Are told, on the reader thread, when a connection is gone.
+        retry_response: Whether to ask again for a response that was interrupted.
+        audio_overflow: What to do with audio where there is no room.
         is_reader: Whether the caller is the reader thread.
         elsewhere: Whether this is another process than the one that connected.
     """
@@ -61,10 +72,14 @@ class Core:
     outbox: Outbox
     dispatcher: Dispatcher
     gate: ResponseGate
-    observers: Sequence[Observer]
+    observers: Sequence[Observer] = ()
+    on_loss: Sequence[Callable[[RealtimeError], None]] = ()
+    retry_response: bool = False
+    audio_overflow: str = "block"
     acks: Acknowledgements = attrs.field(factory=Acknowledgements)
     waiters: Waiters = attrs.field(factory=Waiters)
     status: ModelStatus = attrs.field(factory=ModelStatus)
+    counters: Counters = attrs.field(factory=Counters)
     is_reader: Callable[[], bool] = lambda: False
     elsewhere: Callable[[], bool] = lambda: False
     _ids: Any = attrs.field(factory=itertools.count, init=False)
@@ -101,7 +116,30 @@ class Core:
         text = self.codec.encode(command)
         if deadline is not None and self.is_reader():
             deadline = Deadline(0)  # as `patience` says
-        self.outbox.put(Entry(text, command.event_id), deadline)
+        audio = isinstance(command, InputAudioBufferAppend)
+        self.outbox.put(Entry(text, command.event_id, audio), deadline)
+
+    def append(self, command: ClientEvent, deadline: Deadline) -> None:
+        """
+        Queue audio, or make room for it as the user chose. Any thread.
+
+        Raises:
+            QueueFull: No room until the deadline, or at once.
+        """
+        if self.audio_overflow == "block":
+            self.queue(self.identified(command), deadline)
+            return
+        try:
+            self.queue(self.identified(command), Deadline(0))
+        except QueueFull as full:
+            dropped = 0
+            if self.audio_overflow == "drop_oldest":
+                dropped = self.outbox.drop_audio(full.size)
+            if not dropped:
+                raise
+            self.counters.audio_dropped += dropped
+            self.emit(Overflow(dropped=dropped))
+            self.queue(self.identified(command), Deadline(0))
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """
@@ -215,7 +253,7 @@ class Core:
                 observer.observe(event)
             except Exception:
                 logger.exception("%r failed at %r; this is a bug", observer, event.type)
-        return self.status.observe(event)
+        return self.status.observe(event, self.gate.is_out_of_band(event))
 
     def settle(self, event: ServerEvent) -> None:
         """
@@ -234,12 +272,52 @@ class Core:
         for event in happened:
             self.dispatcher.post(event)
 
+    def stats(self) -> Stats:
+        """
+        Return a snapshot of the numbers. Any thread.
+        """
+        return Stats(
+            send_queue=self.outbox.waiting,
+            send_queue_bytes=self.outbox.waiting_bytes,
+            send_queue_peak_bytes=self.outbox.peak_bytes,
+            **attrs.asdict(self.dispatcher.backlog.load()),
+            **attrs.asdict(self.counters),
+        )
+
+    def quiet(self) -> bool:
+        """
+        Whether nothing is going on that a change of the session would interrupt.
+        """
+        busy = self.status.value in (
+            ModelStatusEnum.LISTENING,
+            ModelStatusEnum.THINKING,
+        )
+        return self.gate.quiet and self.acks.quiet and not busy
+
+    def lose(self, error: RealtimeError, farewell: ServerEvent) -> None:
+        """
+        Settle what ends with a connection, and tell of its end. Reader thread.
+
+        Audio from before is never sent to another session.
+        """
+        change = self.status.lost()
+        self.outbox.hold()
+        self.counters.audio_dropped += self.outbox.drop_audio()
+        for event_id in self.acks.lose(error):
+            self.outbox.withdraw(event_id)
+        self.gate.lose(error, self.retry_response)
+        for lose in self.on_loss:
+            lose(error)
+        self.emit(change, farewell)
+        self.waiters.lose(error)
+
     def end(self, error: RealtimeError, farewell: ServerEvent) -> None:
         """
         Tell everybody that it is over. Reader thread.
         """
-        change = self.status.lost()
         self.acks.end(error)
         self.gate.end(error)
-        self.emit(change, farewell)
+        for lose in self.on_loss:
+            lose(error)
+        self.emit(farewell)
         self.waiters.end(error)

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
+from ._backlog import Backlog
 from ._callbacks import CallbackThread, Dispatcher, Job
 from ._deadline import Deadline
 from ._subscriptions import Subscriptions
@@ -31,8 +32,10 @@ class ReaderDispatcher(Dispatcher):
     turn; when the reader has ended, they run it themselves.
     """
 
-    def __init__(self, subscriptions: Subscriptions) -> None:
-        super().__init__(subscriptions)
+    def __init__(
+        self, subscriptions: Subscriptions, backlog: Backlog | None = None
+    ) -> None:
+        super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
         self._is_reader: Callable[[], bool] = lambda: False
         self._wake: Callable[[], object] = lambda: None
@@ -90,8 +93,10 @@ class ManualDispatcher(Dispatcher):
     Keeps jobs until somebody runs them with `pump`.
     """
 
-    def __init__(self, subscriptions: Subscriptions) -> None:
-        super().__init__(subscriptions)
+    def __init__(
+        self, subscriptions: Subscriptions, backlog: Backlog | None = None
+    ) -> None:
+        super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
         self._signal, self._alarm = socket.socketpair()
@@ -161,12 +166,16 @@ class ExecutorDispatcher(Dispatcher):
     Args:
         subscriptions: Who hears events.
         submit: Takes a function and runs it some time, on a thread of its choice.
+        backlog: Keeps count of what waits.
     """
 
     def __init__(
-        self, subscriptions: Subscriptions, submit: Callable[[Job], object]
+        self,
+        subscriptions: Subscriptions,
+        submit: Callable[[Job], object],
+        backlog: Backlog | None = None,
     ) -> None:
-        super().__init__(subscriptions)
+        super().__init__(subscriptions, backlog)
         self._submit = submit
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
@@ -217,7 +226,7 @@ class ExecutorDispatcher(Dispatcher):
 
 
 def make_dispatcher(
-    dispatch: Dispatch, subscriptions: Subscriptions, name: str
+    dispatch: Dispatch, subscriptions: Subscriptions, name: str, backlog: Backlog
 ) -> Dispatcher:
     """
     Return what ``dispatch=...`` names.
@@ -226,14 +235,14 @@ def make_dispatcher(
         ValueError: It is neither a known word nor something that takes functions.
     """
     if dispatch == "thread":
-        return CallbackThread(subscriptions, name)
+        return CallbackThread(subscriptions, name, backlog)
     if dispatch == "reader":
-        return ReaderDispatcher(subscriptions)
+        return ReaderDispatcher(subscriptions, backlog)
     if dispatch == "manual":
-        return ManualDispatcher(subscriptions)
+        return ManualDispatcher(subscriptions, backlog)
     submit = getattr(dispatch, "submit", dispatch)
     if callable(submit):
-        return ExecutorDispatcher(subscriptions, submit)
+        return ExecutorDispatcher(subscriptions, submit, backlog)
     raise ValueError(
         f"dispatch must be 'thread', 'reader', 'manual', an executor or a function "
         f"like its submit, not {dispatch!r}"

@@ -120,6 +120,13 @@ class InputAudio:
         """
         self._half, self._bytes = b"", 0
 
+    def lose(self, _: object) -> None:
+        """
+        Begin anew with a new session. Reader thread.
+        """
+        # without the lock: who waits for room holds it, and waits for the reader
+        self.clear()
+
     def observe(self, event: ServerEvent) -> None:
         """
         Begin anew where the service has committed by itself. Reader thread.

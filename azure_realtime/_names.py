@@ -27,10 +27,15 @@ RENAMED: Mapping[str, str] = {
 _LOCAL = frozenset(
     {
         "*",
+        "closed",
         "disconnected",
+        "expiring",
         "init",
         "invalid_message",
         "listener_error",
+        "overflow",
+        "reconnected",
+        "reconnecting",
         "status_changed",
         "tool_error",
     }

@@ -29,10 +29,13 @@ from .errors import QueueFull, RealtimeError, fresh
 class Entry(NamedTuple):
     """
     One finished message and the id it can be withdrawn by.
+
+    Audio is worth nothing later; a command is never dropped.
     """
 
     text: str
     event_id: str | None
+    audio: bool = False
 
 
 class Outbox:
@@ -41,12 +44,16 @@ class Outbox:
 
     Args:
         max_bytes: What may wait, in characters of JSON (ASCII: one byte each).
+
+    Attributes:
+        peak_bytes: The most that has waited.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._entries: deque[Entry] = deque()
         self._bytes = 0
+        self.peak_bytes = 0
         self._held = True
         self._error: RealtimeError | None = None
         self._changed = threading.Condition()
@@ -73,13 +80,15 @@ class Outbox:
                     raise QueueFull(
                         f"{self._bytes} bytes wait to be sent and the network does not "
                         f"take them; {size} more have no room "
-                        f"(max_send_queue_bytes={self._max_bytes})"
+                        f"(max_send_queue_bytes={self._max_bytes})",
+                        size,
                     )
                 self._changed.wait(deadline.remaining())
             if self._error is not None:
                 raise fresh(self._error)
             self._entries.append(entry)
             self._bytes += size
+            self.peak_bytes = max(self.peak_bytes, self._bytes)
             self._wake()
 
     def _has_no_room(self, size: int) -> bool:
@@ -113,6 +122,33 @@ class Outbox:
                     self._changed.notify_all()
                     return True
             return False
+
+    def hold(self) -> None:
+        """
+        Let nothing flow until `release`. Reader thread.
+        """
+        with self._changed:
+            self._held = True
+
+    def drop_audio(self, room: int | None = None) -> int:
+        """
+        Drop audio, the oldest first, all of it or until there is *room* for so many
+        bytes; return how many messages. Any thread.
+        """
+        with self._changed:
+            kept: deque[Entry] = deque()
+            dropped = 0
+            for entry in self._entries:
+                enough = room is not None and self._bytes + room <= self._max_bytes
+                if entry.audio and not enough:
+                    self._bytes -= len(entry.text)
+                    dropped += 1
+                else:
+                    kept.append(entry)
+            self._entries = kept
+            if dropped:
+                self._changed.notify_all()
+            return dropped
 
     def release(self) -> None:
         """

@@ -53,14 +53,14 @@ class EventStream(Iterator[Any]):
     """
     Events as they come, from the moment it was made.
 
-    It ends when the client is closed. Use it in a ``for``, and as a context manager
-    where it shall end before it is forgotten.
+    It goes on after a reconnect and ends when the client is closed. Use it in a
+    ``for``, and as a context manager where it shall end before it is forgotten.
     """
 
     def __init__(self, core: Core, keys: frozenset[str], timeout: float | None) -> None:
         self._core = core
         self._timeout = timeout
-        self._box: Mailbox = core.waiters.open(keys)
+        self._box: Mailbox = core.waiters.open(keys, lasting=True)
 
     def __next__(self) -> Any:
         self._core.check_may_wait()

@@ -81,10 +81,7 @@ def image_url(image: Any) -> str:
     """
     if isinstance(image, str) and image.startswith(("data:", "https://", "http://")):
         return image
-    if isinstance(image, (str, Path)):
-        data = Path(image).read_bytes()
-    else:
-        data = bytes(image)
+    data = Path(image).read_bytes() if isinstance(image, (str, Path)) else bytes(image)
     for beginning, subtype in _IMAGES:
         if data.startswith(beginning):
             encoded = base64.b64encode(data).decode("ascii")

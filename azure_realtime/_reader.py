@@ -1,12 +1,8 @@
 """
-The reader thread: it opens, reads, writes and closes one connection, for its whole
-life.
+The reader thread: one connection after the other, for the life of the client.
 
-Its turn: write what the socket takes, wait (socket, bell, next timer), read what has
-come, look at the clock. No step blocks, no user code runs here, and no lock is held
-across a call. What an event means is settled in this order: the state changes, then
-waits are completed, then callbacks are queued; so whoever is woken sees the new state,
-and a callback can wait for an event that is queued behind it.
+It opens, reads, writes and closes them; nobody else touches a socket. User code runs
+here only where the client was made with ``dispatch="reader"``.
 """
 
 from __future__ import annotations
@@ -23,28 +19,31 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from ._connection import Connection, Control, Opening, Renewal
 from ._core import Core
 from ._deadline import Deadline
-from ._dial import Interrupted, Patience
+from ._patience import Interrupted, Patience
+from ._reconnect import Backoff, cause_of
 from ._wire import Wire
 from .enums import WebSocketState
-from .errors import (
-    ConnectionClosed,
-    ConnectTimeout,
-    RealtimeError,
-    ServerError,
-    fresh,
+from .errors import ConnectionClosed, RealtimeError, ServerError, fresh
+from .events import (
+    Closed,
+    Disconnected,
+    Init,
+    Reconnected,
+    Reconnecting,
+    ServerEvent,
+    SessionUpdated,
 )
-from .events import Disconnected, ErrorEvent, Init, ServerEvent, SessionUpdated
 from .options import WebSocketOptions
 
 logger = logging.getLogger("azure_realtime")
 
-_MESSAGES_PER_TURN = 64
 _GRACE = 0.3  # seconds in which somebody may ask why the connection never opened
 
 Connect = Callable[[Patience], Wire]
-"""Opens the connection; runs on the reader thread."""
+"""Opens a connection; runs on the reader thread."""
 
 
 class Reader:
@@ -53,9 +52,11 @@ class Reader:
 
     Args:
         core: The shared parts.
-        connect: Opens the connection.
-        hello: The first ``session.update``, encoded.
-        options: The numbers.
+        connect: Opens a connection.
+        opening: Returns what is said first: on the first connection, and on others.
+        numbers: The options.
+        backoff: Decides whether to connect again.
+        name: Of the thread.
 
     Attributes:
         ready: Completes when the session is configured; fails when it cannot be.
@@ -66,21 +67,23 @@ class Reader:
         self,
         core: Core,
         connect: Connect,
-        hello: str,
-        options: WebSocketOptions,
+        opening: Callable[[bool], Opening],
+        numbers: WebSocketOptions,
+        backoff: Backoff,
         name: str,
     ) -> None:
         self._core = core
         self._connect = connect
-        self._hello = hello
-        self._options = options
+        self._opening = opening
+        self._numbers = numbers
+        self._backoff = backoff
         self._pid = os.getpid()
-        self._closing: Deadline | None = None
-        self._goodbye: Deadline | None = None
-        self._pinged = False
+        self._control = Control()
         self._noticed = threading.Event()
-        self._ready_by = Deadline(options.connect_timeout)
-        self._session_seen = False
+        self._generation = 0
+        self._lost_at: float | None = None
+        self._ready_by = Deadline(0)
+        self._vetoed = False
         self.ready: Future[Any] = Future()
         self.error: RealtimeError | None = None
         self.initialized = False
@@ -89,6 +92,7 @@ class Reader:
         core.is_reader = lambda: threading.current_thread() is self._thread
         core.elsewhere = lambda: os.getpid() != self._pid
         core.dispatcher.attach(core.is_reader, core.outbox.wake)
+        core.dispatcher.backlog.on_stuck = self._give_up
 
     # What others may ask.
 
@@ -131,12 +135,26 @@ class Reader:
         """
         if self.elsewhere:
             return
-        if self._closing is None:
-            self._closing = deadline
+        if self._control.closing is None:
+            self._control.closing = deadline
         if self.state is WebSocketState.OPEN:
             self.state = WebSocketState.CLOSING
         if noticed:
             self._noticed.set()
+        self._core.outbox.wake()
+
+    def _give_up(self, error: RealtimeError) -> None:
+        """
+        End the connection because of *error*. Any thread.
+        """
+        self._control.failure = error
+        self._core.outbox.wake()
+
+    def veto(self) -> None:
+        """
+        Do not connect again. Any thread.
+        """
+        self._vetoed = True
         self._core.outbox.wake()
 
     def join(self, deadline: Deadline) -> bool:
@@ -151,15 +169,22 @@ class Reader:
     # The thread. All of the rest belongs to it.
 
     def _run(self) -> None:
+        error: RealtimeError = ConnectionClosed(1000)
         wire: Wire | None = None
-        error: RealtimeError
         try:
             wire = self._connect(self._patience())
-            if self._closing is None:
-                self.state = WebSocketState.OPEN
-            logger.debug("connected")
-            wire.send(self._hello)
-            error = self._serve(wire)
+            while wire is not None:
+                connection = self._open(wire)
+                renewed, ended = self._serve(connection)
+                self._part(wire)
+                wire = renewed
+                if ended is None:
+                    continue
+                error = ended
+                self._lose(error, connection)
+                if not self._may_reconnect(connection):
+                    break
+                wire, error = self._reconnect(error)
         except Interrupted:
             error = ConnectionClosed(1000, "closed before it was open")
         except RealtimeError as failure:
@@ -168,186 +193,196 @@ class Reader:
             logger.exception("The reader thread failed; this is a bug")
             error = ConnectionClosed(1006, f"internal error: {failure!r}")
             error.__cause__ = failure
-        self._end(wire, error)
+        if wire is not None:
+            wire.close()
+        self._end(error)
+
+    def _open(self, wire: Wire) -> Connection:
+        self._generation += 1
+        if self._control.closing is None:
+            self.state = WebSocketState.OPEN
+        logger.debug("connected, generation %d", self._generation)
+        return Connection(
+            self._core,
+            wire,
+            self._numbers,
+            self._control,
+            self._generation,
+            self._opening(self._generation > 1),
+            self._ready_by,
+            self._on_ready,
+            self._on_refused,
+        )
 
     def _patience(self) -> Patience:
+        self._ready_by = Deadline(self._numbers.connect_timeout)
         return Patience(
-            self._ready_by, self._core.outbox, self._pointless, lambda: self._closing
+            self._ready_by,
+            self._core.outbox,
+            self._pointless,
+            lambda: self._control.closing,
         )
 
     def _pointless(self) -> bool:
         """
         Whether to stop dialling: closed, and nothing queued that could still leave.
         """
-        closing = self._closing
-        return closing is not None and (closing.passed or not self._core.outbox.waiting)
+        closing = self._control.closing
+        return closing is not None and (
+            closing.passed or not self._core.outbox.waiting or self._generation > 0
+        )
 
-    def _serve(self, wire: Wire) -> RealtimeError:
-        """
-        Turn until it is over; return why.
-        """
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._core.outbox, selectors.EVENT_READ)
-            interest = wire.interest
-            selector.register(wire, interest)
-            while True:
-                try:
-                    self._write(wire)
-                    if (end := self._over(wire)) is not None:
-                        return end
-                    if wire.interest != interest:
-                        interest = wire.interest
-                        selector.modify(wire, interest)
-                    selector.select(0 if wire.unread else self._until_next_timer(wire))
-                    self._core.outbox.hush()
-                    self._core.dispatcher.turn()
-                    for data in wire.read():
-                        self._receive(data)
-                except ConnectionClosed as closed:
-                    return self._say_why(wire, closed)
-                except UnicodeDecodeError:
-                    return self._say_why(
-                        wire,
-                        ConnectionClosed(1007, "the peer sent text that is no UTF-8"),
-                    )
-
-    def _write(self, wire: Wire) -> None:
-        for _ in range(_MESSAGES_PER_TURN):
-            wire.write()
-            if not wire.idle or self._goodbye is not None:
-                return
-            entry = self._core.outbox.take()
-            if entry is None:
-                break
-            self._core.sent(entry.event_id)
-            wire.send(entry.text)
-        closing = self._closing
-        if closing is not None and wire.idle and not self._core.outbox.waiting:
-            wire.send_close()
-            wire.write()
-            left = closing.remaining()
-            wait = self._options.close_wait
-            self._goodbye = Deadline(wait if left is None else min(wait, left))
-
-    def _over(self, wire: Wire) -> RealtimeError | None:
-        """
-        Return why it is over, or None while it is not.
-        """
-        if wire.closed_by_peer is not None:
-            # one more turn for the answer to leave, if the socket takes it
-            wire.write()
-            return wire.closed_by_peer
-        if self._goodbye is not None and self._goodbye.passed:
-            return ConnectionClosed(1006, "the peer did not answer our close")
-        if self._closing is not None and self._closing.passed:
-            return ConnectionClosed(1006, "closed by us, out of time")
-        if not self.ready.done() and self._ready_by.passed:
-            missing = "session.updated" if self._session_seen else "session.created"
-            return ConnectTimeout(
-                f"The service accepted the connection but sent no {missing} within "
-                f"{self._options.connect_timeout:g} s.",
-                hint="Is this a realtime endpoint?",
-            )
-        return self._pulse(wire)
-
-    def _pulse(self, wire: Wire) -> RealtimeError | None:
-        interval, patience = self._options.ping_interval, self._options.ping_timeout
-        if interval is None:
-            return None
-        silent = time.monotonic() - wire.heard_at
-        if silent < interval:
-            self._pinged = False
-        elif not self._pinged:
-            self._pinged = True
-            wire.ping()
-            wire.write()
-        if patience is not None and silent >= interval + patience:
-            return ConnectionClosed(
-                1006, f"the peer is dead: nothing heard for {silent:.1f} s"
-            )
-        return None
-
-    def _until_next_timer(self, wire: Wire) -> float | None:
-        timers = [
-            d.remaining() for d in (self._closing, self._goodbye) if d is not None
-        ]
+    def _on_ready(self, event: SessionUpdated) -> ServerEvent:
+        self.initialized = True
+        self._backoff.worked()
+        self._core.outbox.release()
+        first = self._generation == 1
         if not self.ready.done():
-            timers.append(self._ready_by.remaining())
-        interval, patience = self._options.ping_interval, self._options.ping_timeout
-        if interval is not None:
-            silent = time.monotonic() - wire.heard_at
-            if not self._pinged:
-                timers.append(max(0.0, interval - silent))
-            elif patience is not None:
-                timers.append(max(0.0, interval + patience - silent))
-        return min((timer for timer in timers if timer is not None), default=None)
-
-    def _say_why(self, wire: Wire, error: ConnectionClosed) -> RealtimeError:
-        """
-        Tell a peer that broke the protocol, as far as one write carries.
-        """
-        if error.code in (1002, 1007, 1009):
-            wire.send_close(error.code, error.reason)
-            # it may have gone already; the first cause is the one to tell
-            with contextlib.suppress(ConnectionClosed):
-                wire.write()
-        return error
-
-    def _receive(self, data: bytes) -> None:
-        events = self._core.codec.decode(data)
-        happened: list[ServerEvent | None] = []
-        for event in events:
-            happened += [event, self._core.follow(event), self._configure(event)]
-        for event in events:
-            self._core.settle(event)
-        self._core.emit(*happened)
-        if self.initialized and not self.ready.done():
             self.ready.set_result(None)
+        if first:
+            return Init(session=event.session, raw=event.raw, generation=1)
+        lost_at, self._lost_at = self._lost_at, None
+        self._core.acks.restored(event)
+        self._core.follow_up(self._core.gate.restored())
+        self._core.counters.reconnects += 1
+        return Reconnected(
+            session=event.session,
+            restored=self._numbers.restore,
+            seconds_lost=0.0 if lost_at is None else time.monotonic() - lost_at,
+            generation=self._generation,
+        )
 
-    def _configure(self, event: ServerEvent) -> ServerEvent | None:
-        """
-        Follow the session; return the `Init` that follows the first configuration.
-        """
-        self._session_seen |= event.type == "session.created"
-        if isinstance(event, SessionUpdated) and not self.initialized:
-            self.initialized = True
-            self._core.outbox.release()
-            return Init(session=event.session, raw=event.raw)
-        if isinstance(event, ErrorEvent) and not self.ready.done():
-            # nothing but our first session.update has been sent so far
-            refusal = ServerError(
-                f"The service refused the session configuration: {event.error.message}",
-                code=event.error.code,
-                param=event.error.param,
-                event=event,
-            )
+    def _on_refused(self, refusal: ServerError) -> None:
+        if not self.ready.done():
             self.ready.set_exception(refusal)
-            self._core.outbox.release()
-            logger.error("%s", refusal)
-        return None
+        self._core.outbox.release()
+        logger.error("%s", refusal)
 
-    def _end(self, wire: Wire | None, error: RealtimeError) -> None:
-        if wire is not None:
-            wire.close()
-        self.error = error
-        self.state = WebSocketState.CLOSED
-        closed = self._closing is not None
+    # Between two connections.
+
+    def _lose(self, error: RealtimeError, connection: Connection) -> None:
+        """
+        Settle what ends with a connection, and tell of its end.
+        """
+        closing = self._control.closing is not None
+        cause = cause_of(error, by_us=closing, expired=connection.expired)
+        again = self._may_reconnect(connection) and self._backoff.would_retry(error)
+        self._lost_at = time.monotonic()
+        self.initialized = False
+        if not closing:
+            self.state = WebSocketState.CONNECTING if again else WebSocketState.CLOSED
         if isinstance(error, ConnectionClosed):
             error.unsent = self._core.outbox.waiting
+        self._core.lose(error, _farewell(error, cause, again, self._generation))
+        logger.debug("disconnected: %s", error)
+
+    def _may_reconnect(self, connection: Connection) -> bool:
+        never = self._control.closing is not None or self._vetoed or connection.fatal
+        return not never and self.ready.done() and self.ready.exception() is None
+
+    def _reconnect(self, error: RealtimeError) -> tuple[Wire | None, RealtimeError]:
+        """
+        Pause and dial until it works or is pointless; return the wire, or why not.
+        """
+        while True:
+            delay = self._backoff.pause(error)
+            if delay is None:
+                return None, error
+            self._core.emit(
+                Reconnecting(
+                    attempt=self._backoff.attempts,
+                    delay=delay,
+                    cause=error,
+                    generation=self._generation,
+                    stop=self.veto,
+                )
+            )
+            if not self._rest(delay):
+                return None, error
+            try:
+                return self._connect(self._patience()), error
+            except Interrupted:
+                return None, error
+            except RealtimeError as failure:
+                error = failure
+
+    def _rest(self, seconds: float) -> bool:
+        """
+        Wait; return False if there is no point any more.
+        """
+        deadline = Deadline(seconds)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._core.outbox, selectors.EVENT_READ)
+            while not deadline.passed:
+                if self._control.closing is not None or self._vetoed:
+                    return False
+                if selector.select(deadline.remaining()):
+                    self._core.outbox.hush()
+                    self._core.dispatcher.turn()
+        return self._control.closing is None and not self._vetoed
+
+    def _serve(
+        self, connection: Connection
+    ) -> tuple[Wire | None, RealtimeError | None]:
+        """
+        Run a connection until it ends, or a new one takes its place.
+
+        What is appended while the new one is dialled waits in the outbox; the old one
+        is closed when the new one is open.
+        """
+        while True:
+            try:
+                return None, connection.run()
+            except Renewal:
+                try:
+                    renewed = self._connect(self._patience())
+                except Interrupted:
+                    connection.postpone_renewal()
+                except RealtimeError as error:
+                    logger.warning("The session could not be renewed: %s", error)
+                    connection.postpone_renewal()
+                else:
+                    self._core.outbox.hold()
+                    return renewed, None
+
+    def _part(self, wire: Wire) -> None:
+        """
+        Close a wire; say goodbye first, as far as one write carries.
+        """
+        wire.send_close()
+        with contextlib.suppress(ConnectionClosed):
+            wire.write()
+        wire.close()
+        self._core.counters.bytes_sent += wire.bytes_sent
+        self._core.counters.bytes_received += wire.bytes_received
+
+    def _end(self, error: RealtimeError) -> None:
+        self.error = error
+        closed = self._control.closing is not None
+        never = not self.ready.done() or self.ready.exception() is not None
+        self.state = WebSocketState.CLOSED
         if not self.ready.done():
             self.ready.set_exception(fresh(error))
+        unsent = self._core.outbox.waiting
+        if isinstance(error, ConnectionClosed):
+            error.unsent = max(error.unsent, unsent)
         self._core.outbox.close(error)
         self.initialized = False
-        self._core.end(error, _farewell(error, by_us=closed))
+        if self._generation == 0:
+            cause = cause_of(error, by_us=closed, expired=False)
+            self._core.lose(error, _farewell(error, cause, False, 0))
+        self._core.end(error, Closed(error=error, generation=self._generation))
         self._core.dispatcher.detach()
-        logger.debug("disconnected: %s", error)
         if not closed:
-            self._report(error)
+            self._report(error, never)
         _alive.discard(self)
 
-    def _report(self, error: RealtimeError) -> None:
-        if isinstance(error, ConnectionClosed):
-            if error.code != 1000:
+    def _report(self, error: RealtimeError, never: bool) -> None:
+        """
+        Log an end that nobody may hear of otherwise.
+        """
+        if not never:
+            if not isinstance(error, ConnectionClosed) or error.code != 1000:
                 logger.warning("%s", error)
         # Whoever waits in connect(), or comes to wait now, gets the exception; a script
         # of callbacks only would never know.
@@ -355,16 +390,20 @@ class Reader:
             logger.error("No connection. %s", error)
 
 
-def _farewell(error: RealtimeError, by_us: bool) -> Disconnected:
-    if isinstance(error, ConnectionClosed):
-        clean = error.clean or (by_us and error.code == 1000)
-        return Disconnected(
-            error=None if by_us and clean else error,
-            code=error.code,
-            reason=error.reason,
-            clean=clean,
-        )
-    return Disconnected(error=error, code=None, reason=str(error), clean=False)
+def _farewell(
+    error: RealtimeError, cause: Any, again: bool, generation: int
+) -> Disconnected:
+    closed = error if isinstance(error, ConnectionClosed) else None
+    expected = cause == "client" and closed is not None and closed.code == 1000
+    return Disconnected(
+        error=None if expected else error,
+        cause=cause,
+        code=closed.code if closed else None,
+        reason=closed.reason if closed else str(error),
+        clean=bool(closed and (closed.clean or closed.code == 1000)),
+        reconnecting=again,
+        generation=generation,
+    )
 
 
 _alive: weakref.WeakSet[Reader] = weakref.WeakSet()

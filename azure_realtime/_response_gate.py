@@ -197,6 +197,38 @@ class ResponseGate:
             return self._on_error(event)
         return []
 
+    def lose(self, error: RealtimeError, retry: bool) -> None:
+        """
+        Fail what was under way on a connection that is gone, or (*retry*) put it back
+        in line. Reader thread.
+        """
+        with self._lock:
+            self._active = None
+            lost = [r for r in self._requests if r.sent]
+            if retry:
+                for request in lost:
+                    request.held, request.sent = not request.unwanted, False
+                    request.response_id = None
+                lost = [r for r in lost if r.unwanted]
+            self._requests = [r for r in self._requests if r not in lost]
+        for request in lost:
+            for future in request.futures:
+                future.fail(fresh(error))
+
+    def restored(self) -> list[ClientEvent]:
+        """
+        Return what to queue on a new connection: who is next. Reader thread.
+        """
+        with self._lock:
+            return self._next()
+
+    @property
+    def quiet(self) -> bool:
+        """
+        Whether no response is active or asked for. Any thread.
+        """
+        return self._active is None and not self._requests
+
     def request_for(self, response_id: str) -> Request | None:
         """
         Return the request that a response answers, until it is done. Reader thread.
@@ -206,6 +238,23 @@ class ResponseGate:
                 if request.response_id == response_id:
                     return request
             return None
+
+    def is_out_of_band(self, event: ServerEvent) -> bool:
+        """
+        Whether *event* is of a response that was asked for out of band. Reader thread.
+
+        That a response has no ``conversation_id`` does not tell: compatible services
+        leave it null in every response.
+        """
+        if not self._requests:
+            return False
+        response = getattr(event, "response", None)
+        with self._lock:
+            if isinstance(response, Response):
+                request = self._request_of(response)
+            else:
+                request = self.request_for(getattr(event, "response_id", None) or "")
+            return request is not None and request.out_of_band
 
     def end(self, error: RealtimeError) -> None:
         """

@@ -5,6 +5,7 @@ What the session is like now: what was asked for, and what the service made of i
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 from ._session_shape import SESSION_PATHS, flatten
@@ -30,16 +31,36 @@ class SessionFollower:
 
     def __init__(self, config: SessionConfig) -> None:
         self._lock = threading.RLock()
-        self._asked = config
+        self._granted = config
+        self._pending: list[tuple[SessionConfig, Future[Any]]] = []
         self._reported: dict[str, Any] = {}
         self.session: Session | None = None
 
-    def ask(self, config: SessionConfig) -> None:
+    def ask(self, config: SessionConfig, answer: Future[Any]) -> None:
         """
-        Note what else is asked for. Any thread.
+        Note what else is asked for, and where the service's answer will be. Any thread.
         """
         with self._lock:
-            self._asked = overlaid(self._asked, config)
+            self._pending.append((config, answer))
+
+    @property
+    def asked(self) -> SessionConfig:
+        """
+        All that was asked for and not refused: what a new session is to be like.
+        """
+        with self._lock:
+            while self._pending and self._pending[0][1].done():
+                config, answer = self._pending.pop(0)
+                if not answer.cancelled() and answer.exception() is None:
+                    self._granted = overlaid(self._granted, config)
+            config = self._granted
+            for change, answer in self._pending:
+                failed = answer.done() and (
+                    answer.cancelled() or answer.exception() is not None
+                )
+                if not failed:
+                    config = overlaid(config, change)
+            return config
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -60,14 +81,14 @@ class SessionFollower:
         Return a field of `SessionConfig` as it is now; UNSET if nobody said.
         """
         reported = self._reported
-        return reported[name] if name in reported else getattr(self._asked, name)
+        return reported[name] if name in reported else getattr(self.asked, name)
 
     @property
     def asked_tools(self) -> tuple[Tool, ...]:
         """
         The tools that were asked for last.
         """
-        tools = self._asked.tools
+        tools = self.asked.tools
         return tools if isinstance(tools, tuple) else ()
 
     @property

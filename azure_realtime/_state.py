@@ -7,11 +7,12 @@ Rules:
    and ``response.created``; SPEAKING from a response's first audio or text delta.
 2. A response that ends without audio makes it IDLE at once. One with audio leaves it
    SPEAKING, for it still plays here: `speak_done` (``set_model_speak_done()``, or a
-   speaker that has run dry) makes it IDLE.
+   speaker that has run dry) makes it IDLE. If more of its audio comes after that, it
+   is SPEAKING again.
 3. While the user speaks, what a response still delivers changes nothing: it has been
    interrupted, or is about to be.
-4. Only one response at a time belongs to the conversation. One that is created in no
-   conversation, or while another runs, is out of band, and changes nothing.
+4. Only one response at a time belongs to the conversation. One that was asked for out
+   of band, or is created while another runs, changes nothing.
 5. A change is announced once, with the value before. Nothing is announced when nothing
    changes.
 6. A lost connection is IDLE.
@@ -26,7 +27,6 @@ import threading
 
 from .enums import ModelStatusEnum
 from .events import Event, StatusChanged
-from .responses import Response
 
 IDLE = ModelStatusEnum.IDLE
 LISTENING = ModelStatusEnum.LISTENING
@@ -105,27 +105,31 @@ class ModelStatus:
         self._response_id = None
         return self._apply("lost")
 
-    def observe(self, event: Event) -> StatusChanged | None:
+    def observe(self, event: Event, out_of_band: bool = False) -> StatusChanged | None:
         """
         Let an event of the service have its effect. Reader thread.
+
+        Args:
+            event: Any.
+            out_of_band: Whether it is of a response that was asked for out of band.
         """
+        if out_of_band:
+            return None
         name = event.type
         if name in _DELTAS:
             return self._on_delta(name, event.response_id)  # type: ignore[attr-defined]
         if name in _CAUSES:
             return self._apply(_CAUSES[name])
         if name == "response.created":
-            return self._on_created(event.response)  # type: ignore[attr-defined]
+            return self._on_created(event.response.id)  # type: ignore[attr-defined]
         if name == "response.done":
             return self._on_done(event.response.id)  # type: ignore[attr-defined]
         return None
 
-    def _on_created(self, response: Response) -> StatusChanged | None:
-        # null says "out of band"; some services leave the field out altogether
-        out_of_band = response.raw.get("conversation_id", "") is None
-        if out_of_band or self._response_id is not None:
+    def _on_created(self, response_id: str) -> StatusChanged | None:
+        if self._response_id is not None:
             return None
-        self._response_id = response.id
+        self._response_id = response_id
         self._begun = self._audible = False
         return self._apply("created")
 
@@ -133,7 +137,8 @@ class ModelStatus:
         if response_id != self._response_id:
             return None
         self._audible = self._audible or name == _AUDIO
-        if self._begun:
+        again = name == _AUDIO and self._status is IDLE
+        if self._begun and not again:
             return None
         self._begun = True
         return self._apply("first_delta")

@@ -22,13 +22,41 @@ from collections.abc import Callable
 from typing import Any
 
 from ._names import canonical
-from .events import ServerEvent, UnknownEvent
+from .events import Disconnected, Init, Reconnected, ServerEvent, UnknownEvent
 
 Listener = Callable[[Any], Any]
 
 ANY = "*"
 _UNKNOWN = "(unknown)"
-STICKY = ("session.created", "init", "disconnected")
+
+
+class Latest:
+    """
+    The events that are states: the last of each that still holds. Not locked.
+    """
+
+    NAMES = ("session.created", "init", "disconnected", "closed")
+
+    def __init__(self) -> None:
+        self._events: dict[str, ServerEvent] = {}
+
+    def note(self, event: ServerEvent) -> None:
+        """
+        Remember *event* if it is a state, and forget what it puts an end to.
+        """
+        if event.type in self.NAMES:
+            self._events[event.type] = event
+        if isinstance(event, Disconnected) and not event.reconnecting:
+            self._events.pop("session.created", None)
+            self._events.pop("init", None)
+        elif isinstance(event, (Init, Reconnected)):
+            self._events.pop("disconnected", None)
+
+    def events(self) -> list[ServerEvent]:
+        """
+        Return what holds, in the order in which it came about.
+        """
+        return [self._events[name] for name in self.NAMES if name in self._events]
 
 
 class Subscription:
@@ -76,7 +104,7 @@ def keys_of(event: ServerEvent) -> tuple[str, ...]:
     """
     if isinstance(event, UnknownEvent):
         return event.type, _UNKNOWN
-    return (event.type,)
+    return (canonical(event.type),)
 
 
 class Subscriptions:
@@ -87,7 +115,7 @@ class Subscriptions:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._by_key: dict[str, list[Subscription]] = {}
-        self._latest: dict[str, ServerEvent] = {}
+        self._latest = Latest()
 
     def add(self, subscription: Subscription) -> list[ServerEvent]:
         """
@@ -95,8 +123,7 @@ class Subscriptions:
         """
         with self._lock:
             self._by_key.setdefault(subscription.key, []).append(subscription)
-            missed = [self._latest[name] for name in STICKY if name in self._latest]
-            return [event for event in missed if subscription.wants(event)]
+            return [e for e in self._latest.events() if subscription.wants(e)]
 
     def remove(self, key: str, listener: Listener | None = None) -> None:
         """
@@ -128,13 +155,7 @@ class Subscriptions:
         The thread that dispatches.
         """
         with self._lock:
-            if event.type in STICKY:
-                self._latest[event.type] = event
-                if event.type == "disconnected":
-                    self._latest.pop("init", None)
-                    self._latest.pop("session.created", None)
-                else:
-                    self._latest.pop("disconnected", None)
+            self._latest.note(event)
             found = [s for key in keys_of(event) for s in self._by_key.get(key, ())]
             return found + self._by_key.get(ANY, [])
 

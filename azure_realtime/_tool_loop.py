@@ -22,7 +22,7 @@ from ._core import Core
 from ._futures import CommandFuture
 from ._tool_runner import ToolRunner
 from ._unset import UNSET
-from .errors import RealtimeError
+from .errors import RealtimeError, fresh
 from .events import ConversationItemCreate, ResponseCreate, ResponseDone, ServerEvent
 from .items import FunctionCallOutputItem
 from .responses import Response, ResponseConfig
@@ -53,21 +53,19 @@ class ToolLoop:
         """
         Take note of calls, but for those of responses out of band. Reader thread.
         """
-        response_id = getattr(event, "response_id", None)
-        if isinstance(event, ResponseDone):
-            response_id = event.response.id
-        request = self._core.gate.request_for(response_id) if response_id else None
-        if request is not None and request.out_of_band:
+        if self._core.gate.is_out_of_band(event):
             return
         self._runner.observe(event)
-        if isinstance(event, ResponseDone) and response_id:
+        if isinstance(event, ResponseDone):
+            response_id = event.response.id
+            request = self._core.gate.request_for(response_id)
             config = request.command.response if request is not None else None
             if config is not None and self._runner.will_continue(response_id):
                 self._configs[response_id] = config
 
     def continuation(self, response_id: str) -> Continuation | None:
         """
-        Return what will hold the future of the response that follows; None if none does.
+        Return what will hold the future of the response that follows, if one does.
 
         Any thread, once the response is done.
         """
@@ -77,6 +75,18 @@ class ToolLoop:
             if not self._runner.will_continue(response_id):
                 return None
             return self._continuation(response_id)
+
+    def lose(self, error: RealtimeError) -> None:
+        """
+        Drop what is under way: the response that asked is gone. Reader thread.
+        """
+        self._runner.connection_lost()
+        self._configs.clear()
+        with self._lock:
+            waiting = [c for c in self._continuations.values() if not c.done()]
+        for continuation in waiting:
+            if continuation.set_running_or_notify_cancel():
+                continuation.set_exception(fresh(error))
 
     def close(self) -> None:
         """
@@ -113,9 +123,11 @@ class ToolLoop:
             for output in outputs:
                 self._core.command(ConversationItemCreate(item=output))
             following = self._core.request(ResponseCreate(response=config), "wait")
-        except RealtimeError as error:
+        except Exception as error:
             if continuation.set_running_or_notify_cancel():
                 continuation.set_exception(error)
+            if not isinstance(error, RealtimeError):
+                raise
             return
         if continuation.set_running_or_notify_cancel():
             continuation.set_result(following)

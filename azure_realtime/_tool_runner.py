@@ -8,8 +8,8 @@ Calls the tools that the model asks for, and hands back what they return.
    Calls that have not begun never do; what the others return is dropped. The same
    goes for everything of a connection that is gone.
 4. A ``call_id`` is called once, however often it is announced.
-5. A response beside the conversation (``conversation="none"``) is left alone: there is
-   nowhere to put the outputs.
+5. A response out of band (``conversation="none"``) is none of ours: there is nowhere
+   to put the outputs. Its events must not be given to us.
 
 Strictly private.
 """
@@ -28,7 +28,6 @@ from ._bounded import keep
 from ._tool_call import Outcome, call_tool, timed_out, unknown_tool
 from ._worker_pool import Job, WorkerPool
 from .events import (
-    ResponseCreated,
     ResponseDone,
     ResponseOutputItemDone,
     ServerEvent,
@@ -96,7 +95,6 @@ class ToolRunner:
         self._pool = WorkerPool(workers, "azure-realtime-tool")
         self._lock = threading.RLock()
         self._batches: dict[str, _Batch] = {}
-        self._apart: set[str] = set()
         self._called: dict[str, None] = {}
         self._answered: dict[str, None] = {}
         self._generation = 0
@@ -111,10 +109,6 @@ class ToolRunner:
             self._generation = event.generation
         if isinstance(event, ResponseOutputItemDone):
             self._start(event, event.response_id, {event.output_index: event.item})
-        elif isinstance(event, ResponseCreated):
-            if _is_apart(event.response):
-                with self._lock:
-                    self._apart.add(event.response.id)
         elif isinstance(event, ResponseDone):
             self._finish(event, event.response)
 
@@ -130,7 +124,6 @@ class ToolRunner:
         Drop all batches: who asked is gone. Any thread; never blocks.
         """
         with self._lock:
-            self._apart.clear()
             for batch in list(self._batches.values()):
                 self._drop(batch)
 
@@ -163,8 +156,7 @@ class ToolRunner:
                 and item.status != "incomplete"  # cut off: half its arguments
                 and not self._is_known(item.call_id)
             }
-            apart = response_id in self._apart
-            if apart or self._closed or batch.closed or not calls:
+            if self._closed or batch.closed or not calls:
                 return
             self._batches[response_id] = batch
             batch.calls.update(calls)
@@ -179,11 +171,10 @@ class ToolRunner:
             self._pool.submit(job)
 
     def _finish(self, event: ServerEvent, response: Response) -> None:
-        if response.status == "completed" and not _is_apart(response):
+        if response.status == "completed":
             # for services that leave out the items' own events
             self._start(event, response.id, dict(enumerate(response.output)))
         with self._lock:
-            self._apart.discard(response.id)
             batch = self._batches.get(response.id)
             if batch is None:
                 return
@@ -276,8 +267,3 @@ class ToolRunner:
         return call_id in self._called or any(
             call_id in batch.calls for batch in self._batches.values()
         )
-
-
-def _is_apart(response: Response) -> bool:
-    # null; older services leave it out of every response
-    return response.raw.get("conversation_id", "") is None

@@ -23,7 +23,7 @@ from typing import Any
 import attrs
 
 from ._deadline import Deadline
-from ._dial import MAX_HEAD_BYTES, Patience
+from ._patience import MAX_HEAD_BYTES, Patience
 from .errors import (
     AuthenticationError,
     ConnectError,

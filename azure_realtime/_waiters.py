@@ -16,12 +16,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ._deadline import Deadline
-from ._subscriptions import ANY, STICKY, keys_of
+from ._subscriptions import ANY, Latest, keys_of
 from .errors import RealtimeError, SlowConsumer, fresh
 from .events import ServerEvent
 
 MAX_EVENTS = 100_000
 MAX_BYTES = 64 << 20  # of base64 audio, the only large thing an event holds
+
+_AFTER_THE_END = frozenset({"closed", "reconnected", "reconnecting"})
 
 Where = Callable[[Any], Any]
 
@@ -37,8 +39,9 @@ class Mailbox:
         came_at: When the event that was taken last came, on the monotonic clock.
     """
 
-    def __init__(self, keys: frozenset[str]) -> None:
+    def __init__(self, keys: frozenset[str], lasting: bool = False) -> None:
         self._keys = keys
+        self.lasting = lasting
         self._events: deque[tuple[float, ServerEvent]] = deque()
         self.came_at = 0.0
         self._bytes = 0
@@ -109,18 +112,21 @@ class Waiters:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._boxes: weakref.WeakSet[Mailbox] = weakref.WeakSet()
-        self._latest: dict[str, ServerEvent] = {}
+        self._latest = Latest()
         self._error: RealtimeError | None = None
 
-    def open(self, keys: frozenset[str]) -> Mailbox:
+    def open(self, keys: frozenset[str], *, lasting: bool = False) -> Mailbox:
         """
         Return a mailbox that gets what comes from now on. Any thread.
 
-        What is a state as much as a moment (`STICKY`) is in it already.
+        A *lasting* one goes on after a reconnect; another ends with the connection,
+        unless it waits for what comes after that.
+
+        What is a state as much as a moment (`Latest`) is in it already.
         """
-        box = Mailbox(keys)
+        box = Mailbox(keys, lasting or keys <= _AFTER_THE_END)
         with self._lock:
-            known = [e for e in self._latest.values() if keys & set(keys_of(e))]
+            known = [e for e in self._latest.events() if keys & set(keys_of(e))]
             error = self._error
             if error is None:
                 self._boxes.add(box)
@@ -142,14 +148,19 @@ class Waiters:
         Put *event* into every mailbox that wants it. Reader thread.
         """
         with self._lock:
-            if event.type in STICKY:
-                self._latest[event.type] = event
-            if event.type == "disconnected":
-                self._latest.pop("init", None)
-                self._latest.pop("session.created", None)
+            self._latest.note(event)
             boxes = list(self._boxes)
         for box in boxes:
             box.put(event)
+
+    def lose(self, error: RealtimeError) -> None:
+        """
+        End the waits for something of a connection that is gone. Reader thread.
+        """
+        with self._lock:
+            boxes = [box for box in self._boxes if not box.lasting]
+        for box in boxes:
+            box.end(error)
 
     def end(self, error: RealtimeError) -> None:
         """

@@ -1,8 +1,8 @@
 """
-The WebSocket: frames in, frames out, on a socket that never blocks. The only file that
-knows websocket-client.
+The WebSocket: frames in, frames out, on a socket that never blocks.
 
-What websocket-client is used for, and what not (1.9.2; all of it was measured):
+What websocket-client is used for, here, in `_frames` and in `_handshake`, and what not
+(1.9.2; all of it was measured):
 
 1. Its handshake and its frame classes, not ``WebSocketApp`` and none of ``recv``,
    ``send``, ``ping``, ``close``: they block, answer control frames by blocking writes,
@@ -19,106 +19,23 @@ All of `Wire` belongs to the reader thread.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import selectors
 import socket
 import ssl
 import struct
-import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 import websocket
 from websocket import ABNF
-from websocket._abnf import frame_buffer
-from websocket._handshake import CookieJar
 
-from ._dial import Interrupted, Patience
-from ._upgrade import WOULD_BLOCK, HandshakeStream, Refusal
-from .errors import ConnectError, ConnectionClosed, ConnectTimeout, redacted
-
-WebSocketImpl = Callable[..., Any]
-"""A `websocket.WebSocket` subclass, or a function that returns such an object."""
+from ._frames import Frames, close_of
+from ._upgrade import WOULD_BLOCK
+from .errors import ConnectionClosed
 
 _RECORD = 16384  # bytes: one TLS record; nothing larger is offered to the socket
 _READS_PER_TURN = 8  # of 64 KiB: then somebody else has a turn
-
-
-class _Redaction(logging.Filter):
-    """
-    Keeps credentials out of websocket-client's own log, should a user turn it on.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redacted(record.getMessage()), ()
-        return True
-
-
-logging.getLogger("websocket").addFilter(_Redaction())
-
-
-class _Frames(frame_buffer):
-    """
-    websocket-client's frame parser, fed from a buffer and bounded.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(self._never, skip_utf8_validation=True)
-        self.buffer = bytearray()
-        self._position = 0
-        self._max_bytes = max_bytes
-
-    def _never(self, _: int) -> bytes:
-        raise AssertionError("recv_strict() reads the buffer itself")
-
-    def recv_strict(self, bufsize: int) -> bytes:
-        """
-        Return exactly so many bytes, or raise BlockingIOError and lose nothing.
-        """
-        end = self._position + bufsize
-        if end > len(self.buffer):
-            del self.buffer[: self._position]
-            self._position = 0
-            raise BlockingIOError
-        data = bytes(self.buffer[self._position : end])
-        self._position = end
-        return data
-
-    def recv_frame(self) -> ABNF:
-        """
-        Return the next whole frame, or raise BlockingIOError.
-
-        Unlike the original it takes any close code, and refuses what RFC 6455 forbids.
-        """
-        if self.needs_header():
-            self.recv_header()
-        assert self.header is not None
-        fin, rsv1, rsv2, rsv3, opcode, masked, _ = self.header
-        if rsv1 or rsv2 or rsv3 or opcode not in ABNF.OPCODES or masked:
-            raise ConnectionClosed(1002, "the peer sent a frame that RFC 6455 forbids")
-        if self.needs_length():
-            self.recv_length()
-            assert self.length is not None
-            if opcode >= 8 and (self.length > 125 or not fin):
-                raise ConnectionClosed(1002, "the peer sent an oversized control frame")
-            self.check(self.length)
-        assert self.length is not None
-        payload = self.recv_strict(self.length)
-        self.clear()
-        return ABNF(fin, 0, 0, 0, opcode, 0, payload)
-
-    def check(self, size: int) -> None:
-        """
-        Raise ConnectionClosed 1009 if a message may not be so large.
-        """
-        if size > self._max_bytes:
-            raise ConnectionClosed(
-                1009,
-                f"a message of {size} bytes; max_message_bytes is {self._max_bytes}",
-            )
 
 
 class Wire:
@@ -132,6 +49,8 @@ class Wire:
 
     Attributes:
         heard_at: Monotonic time of the last inbound byte.
+        bytes_sent: On this connection, handshake not counted.
+        bytes_received: Likewise.
         closed_by_peer: The peer's close frame, once it came.
     """
 
@@ -141,7 +60,7 @@ class Wire:
         self._websocket = websocket_
         self._sock: socket.socket = websocket_.sock
         self._sock.setblocking(False)
-        self._frames = _Frames(max_message_bytes)
+        self._frames = Frames(max_message_bytes)
         self._frames.buffer += first
         websocket_.frame_buffer = self._frames
         self._parts: list[bytes] | None = None
@@ -155,6 +74,8 @@ class Wire:
         self._close_sent = False
         self._failure: ConnectionClosed | None = None
         self.heard_at = time.monotonic()
+        self.bytes_sent = 0
+        self.bytes_received = len(first)
         self.closed_by_peer: ConnectionClosed | None = None
 
     # What goes out.
@@ -220,6 +141,7 @@ class Wire:
                 return
             except (OSError, ValueError) as error:
                 raise _lost(error) from error
+            self.bytes_sent += sent
             self._sending = self._sending[sent:] or None
 
     # What comes in.
@@ -271,6 +193,7 @@ class Wire:
             if not data:
                 return ConnectionClosed(1006, "the peer hung up without saying goodbye")
             self.heard_at = time.monotonic()
+            self.bytes_received += len(data)
             self._frames.buffer += data
         self._unread = True
         return None
@@ -282,7 +205,7 @@ class Wire:
                 pong = ABNF.create_frame(data, ABNF.OPCODE_PONG)
                 self._control.append(pong.format())
         elif frame.opcode == ABNF.OPCODE_CLOSE:
-            self.closed_by_peer = _close_of(data)
+            self.closed_by_peer = close_of(data)
             self.send_close(self.closed_by_peer.code)
         elif frame.opcode != ABNF.OPCODE_PONG:
             if (frame.opcode == ABNF.OPCODE_CONT) != (self._parts is not None):
@@ -331,146 +254,6 @@ class Wire:
         self._sock.close()
 
 
-def _close_of(payload: bytes) -> ConnectionClosed:
-    if not payload:
-        return ConnectionClosed(1005, "", clean=True)
-    code = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 0
-    if not 1000 <= code < 5000 or code in (1005, 1006, 1015):
-        # to echo it would break the protocol as well (RFC 6455 7.4)
-        raise ConnectionClosed(1002, f"the peer closed with the forbidden code {code}")
-    return ConnectionClosed(code, payload[2:].decode("utf-8", "replace"), clean=True)
-
-
 def _lost(error: Exception) -> ConnectionClosed:
     text = getattr(error, "strerror", None) or type(error).__name__
     return ConnectionClosed(1006, f"the connection was lost: {text}")
-
-
-def upgrade(
-    sock: socket.socket,
-    url: str,
-    headers: list[str],
-    patience: Patience,
-    max_message_bytes: int,
-    secrets: tuple[str | None, ...],
-) -> Wire:
-    """
-    Make a WebSocket of a connected stream. Reader thread.
-
-    Raises:
-        ConnectError: The service refused, or is no WebSocket service.
-    """
-    patience.stage = "waiting for the service to answer the WebSocket handshake"
-    stream = HandshakeStream(sock, patience)
-    handle = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
-    try:
-        _handshake(handle, url, headers, socket=stream)
-    except (websocket.WebSocketException, OSError, ValueError, TypeError) as error:
-        stream.drain(1.0)
-        refusal = Refusal.parse(bytes(stream.received))
-        if refusal is not None and refusal.status != 101:
-            raise refusal.error(*secrets) from None
-        patience.check()  # websocket-client makes an error of its own of a time-out
-        raise ConnectError(
-            "The service did not answer as a WebSocket service does "
-            f"({redacted(str(error), *secrets)[:200]}).",
-            hint="Check host and port; a ws:// address may need to be wss://.",
-        ) from None
-    handle.sock = sock
-    return Wire(handle, max_message_bytes, stream.rest())
-
-
-def dial_with(
-    make: WebSocketImpl,
-    url: str,
-    headers: list[str],
-    patience: Patience,
-    max_message_bytes: int,
-    secrets: tuple[str | None, ...],
-    context: ssl.SSLContext | None,
-) -> Wire:
-    """
-    Let the user's own WebSocket connect in its own way (a tunnel, a test double).
-
-    It must have ``connect(url, **options)`` and, afterwards, a ``sock`` with
-    ``recv``, ``send``, ``fileno``, ``setblocking`` and ``close``; frames are read
-    through its ``recv_frame``. It connects on a thread of its own, for it may block.
-    """
-    handle: Any = None
-    remaining = patience.deadline.remaining()
-    connected = abandoned = False
-    deciding = threading.Lock()
-
-    def connect() -> None:
-        nonlocal handle, connected
-        handle = make()
-        options: dict[str, Any] = {} if context is None else {"context": context}
-        # websocket-client heeds what its constructor was given, not its connect()
-        with contextlib.suppress(AttributeError):
-            handle.sock_opt.sslopt = {**options, **handle.sock_opt.sslopt}
-        _handshake(handle, url, headers, timeout=remaining, sslopt=options)
-        with deciding:
-            connected = True
-            if abandoned:
-                handle.sock.close()
-
-    try:
-        patience.call(connect, "waiting for websocket_impl to connect")
-    except websocket.WebSocketBadStatusException as error:
-        body = error.resp_body
-        raise Refusal(
-            error.status_code,
-            {str(k).lower(): str(v) for k, v in (error.resp_headers or {}).items()},
-            body if isinstance(body, bytes) else str(body or "").encode(),
-        ).error(*secrets) from None
-    except (Interrupted, ConnectTimeout):
-        with deciding:
-            abandoned = True
-            _shut(handle, close=connected)
-        raise
-    except BaseException as error:  # also sys.exit(): it is not our thread's to end
-        patience.check()
-        if (refusal := _refusal_of(handle)) is not None:
-            raise refusal.error(*secrets) from None
-        raise ConnectError(
-            f"websocket_impl did not connect ({type(error).__name__}: "
-            f"{redacted(str(error), *secrets)[:200]}).",
-            hint="The error is its own; it is chained to this one.",
-        ) from error
-    if (refusal := _refusal_of(handle)) is not None:
-        handle.sock.close()
-        raise refusal.error(*secrets)
-    return Wire(handle, max_message_bytes)
-
-
-def _refusal_of(handle: Any) -> Refusal | None:
-    """
-    Return the HTTP answer that *handle* got if it is not the one we want.
-    """
-    status = handle.getstatus() if hasattr(handle, "getstatus") else None
-    if status in (None, 101):
-        return None
-    return Refusal(status, handle.getheaders() or {}, b"")
-
-
-def _handshake(handle: Any, url: str, headers: list[str], **how: Any) -> None:
-    # The cookie jar is one for the whole process: another client's cookies would go
-    # along, and ours would stay for it.
-    CookieJar.jar.clear()
-    try:
-        handle.connect(
-            url, header=headers, redirect_limit=0, suppress_origin=True, **how
-        )
-    finally:
-        CookieJar.jar.clear()
-
-
-def _shut(handle: Any, close: bool) -> None:
-    """
-    Close the socket, or free the thread that still waits in it and will close it.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        if close:
-            handle.sock.close()
-        else:
-            handle.sock.shutdown(socket.SHUT_RDWR)

@@ -16,24 +16,28 @@ from types import TracebackType
 from typing import Any
 
 from ._asking import Asking
+from ._backlog import Backlog
 from ._callbacks import Dispatcher
 from ._codec import Codec
 from ._connect import Connector
 from ._core import Core
 from ._deadline import Deadline
 from ._dispatchers import Dispatch, ManualDispatcher, make_dispatcher
+from ._handshake import WebSocketImpl
 from ._input_audio import InputAudio
+from ._opening import Opener
 from ._outbox import Outbox
 from ._reader import Reader
+from ._reconnect import Backoff
 from ._response_gate import ResponseGate
 from ._session_follower import SessionFollower
+from ._stats import Stats
 from ._subscriptions import Subscriptions
 from ._tool_loop import ToolLoop
-from ._wire import WebSocketImpl
 from .conversation import Conversation
 from .enums import ModelStatusEnum, WebSocketState
 from .errors import ConnectTimeout, ProtocolWarning, fresh
-from .events import RateLimit, SessionUpdate
+from .events import RateLimit
 from .options import AzureRealTimeOptions, WebSocketOptions, options_from
 from .session import DEFAULT_SESSION_CONFIG, Session, as_session_config
 from .tools import Toolbox
@@ -100,40 +104,56 @@ class AzureRealTimeAudio(Asking):
         self._subscriptions = Subscriptions()
         self._follower = SessionFollower(config)
         self._input = InputAudio(self._follower)
-        self._core = Core(
+        self._conversation = Conversation()
+        self._meter = UsageMeter()
+        self._core = core = Core(
             codec=Codec(version),
             outbox=Outbox(numbers.max_send_queue_bytes),
             dispatcher=make_dispatcher(
-                dispatch, self._subscriptions, f"azure-realtime-callbacks-{number}"
+                dispatch,
+                self._subscriptions,
+                f"azure-realtime-callbacks-{number}",
+                Backlog(
+                    numbers.max_callback_queue_bytes,
+                    numbers.slow_consumer == "disconnect",
+                ),
             ),
             # the first preview version has no metadata to mark
             gate=ResponseGate(mark=version != "2024-10-01-preview"),
-            observers=[],
+            retry_response=numbers.retry_response,
+            audio_overflow=numbers.audio_overflow,
         )
         self._toolbox = Toolbox()
-        self._tools = ToolLoop(self._core, self._toolbox)
-        self._conversation = Conversation()
-        self._meter = UsageMeter()
-        self._core.observers = [
+        self._tools = ToolLoop(core, self._toolbox)
+        core.observers = [
             self._follower,
             self._input,
             self._conversation,
             self._meter,
             self._tools,
         ]
-        hello = self._core.identified(SessionUpdate(session=config))
+        core.on_loss = [
+            self._input.lose,
+            self._tools.lose,
+            self._conversation.lose,
+        ]
         self._reader = Reader(
-            self._core,
+            core,
             Connector(options, numbers, websocket_impl),
-            self._core.codec.encode(hello),
+            Opener(core, config, self._follower, self._conversation, numbers.restore),
             numbers,
+            Backoff(
+                numbers.max_reconnect_attempts,
+                numbers.reconnect_interval,
+                fresh_tokens=options.provider is not None,
+            ),
             f"azure-realtime-reader-{number}",
         )
         self._finalizer = weakref.finalize(
-            self, _abandon, self._reader, self._core.dispatcher, self._tools
+            self, _abandon, self._reader, core.dispatcher, self._tools
         )
         self._finalizer.atexit = False  # the reader has its own way to flush at exit
-        self._core.dispatcher.start()
+        core.dispatcher.start()
         self._reader.start()
 
     def __repr__(self) -> str:
@@ -233,6 +253,13 @@ class AzureRealTimeAudio(Asking):
         The session as the service last reported it; None before it did.
         """
         return self._follower.session
+
+    @property
+    def stats(self) -> Stats:
+        """
+        Numbers: queues, bytes, reconnects; a snapshot.
+        """
+        return self._core.stats()
 
     @property
     def conversation(self) -> Conversation:

@@ -159,6 +159,12 @@ class Conversation:
             with self._lock:
                 follow(self, event)
 
+    def lose(self, _: object) -> None:
+        """
+        Note that the session is over, for whatever reason. Reader thread.
+        """
+        self.connection_lost()
+
     def connection_lost(self) -> None:
         """
         Note that the session is over: what was in progress stays incomplete.

@@ -243,7 +243,14 @@ class ResponseCancelled(ResponseError):
 class QueueFull(RealtimeError, TimeoutError):
     """
     The send queue stayed full: more is produced than the network carries.
+
+    Attributes:
+        size: Bytes of what found no room.
     """
+
+    def __init__(self, message: str = "the send queue is full", size: int = 0) -> None:
+        super().__init__(message)
+        self.size = size
 
 
 class SlowConsumer(RealtimeError):

@@ -9,7 +9,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import attrs
 
@@ -70,6 +70,11 @@ class AzureRealTimeOptions:
         token_provider: A function that returns a bearer token, called afresh for each
             connection on a thread of its own: what
             ``azure.identity.get_bearer_token_provider`` returns.
+        credential: Anything with ``get_token(scope)`` like those of ``azure.identity``,
+            asked for each connection; or with a ``key`` like ``AzureKeyCredential``,
+            read for each connection, so that a key can be rotated in place.
+        token_scope: What such a token is for. Older resources may want
+            ``https://cognitiveservices.azure.com/.default``.
 
     Raises:
         ValueError: Before anything is dialled, with a sentence on what to change.
@@ -88,17 +93,25 @@ class AzureRealTimeOptions:
     token_provider: Callable[[], str] | None = attrs.field(
         default=None, repr=False, kw_only=True
     )
+    credential: Any = attrs.field(default=None, repr=False, kw_only=True)
+    token_scope: str = attrs.field(
+        default="https://ai.azure.com/.default", kw_only=True
+    )
 
     def __attrs_post_init__(self) -> None:
         given = [
             name
-            for name in ("api_key", "token", "token_provider")
+            for name in ("api_key", "token", "token_provider", "credential")
             if getattr(self, name) is not None
         ]
         if len(given) > 1:
             raise ValueError(f"give one credential, not {' and '.join(given)}")
         if self.token_provider is not None and not callable(self.token_provider):
             raise TypeError("token_provider must be a function that returns a token")
+        if self.credential is not None and not (
+            hasattr(self.credential, "get_token") or hasattr(self.credential, "key")
+        ):
+            raise TypeError("credential must have get_token(scope) or a key")
         self.endpoint  # noqa: B018 - a bad address fails here, not on the reader
 
     @property
@@ -115,6 +128,16 @@ class AzureRealTimeOptions:
             and config.type == "transcription",
         )
 
+    @property
+    def provider(self) -> Callable[[], str] | None:
+        """
+        What to call for a bearer token; None where there is a key or a fixed token.
+        """
+        credential, scope = self.credential, self.token_scope
+        if credential is not None and hasattr(credential, "get_token"):
+            return lambda: str(credential.get_token(scope).token)
+        return self.token_provider
+
     def check_credential(self, numbers: WebSocketOptions) -> None:
         """
         Refuse to dial without any credential.
@@ -122,7 +145,7 @@ class AzureRealTimeOptions:
         Raises:
             ValueError: There is none, neither here nor in the headers.
         """
-        given = self.api_key or self.token or self.token_provider
+        given = self.api_key or self.token or self.token_provider or self.credential
         if not given and "authorization" not in map(str.lower, numbers.headers):
             raise ValueError(
                 "no credential: give api_key=..., token=... or token_provider=..., "
@@ -148,11 +171,11 @@ class AzureRealTimeOptions:
             field: os.environ.get(variable, "").strip() or None
             for field, variable in _ENVIRONMENT.items()
         }
-        if overrides.keys() & {"token", "token_provider", "api_key"}:
+        if overrides.keys() & _CREDENTIALS:
             found["api_key"] = None
         values = {name: value for name, value in found.items() if value} | overrides
         needed = ["host_name", "deployment"]
-        if not overrides.keys() & {"token", "token_provider"}:
+        if not overrides.keys() & (_CREDENTIALS - {"api_key"}):
             needed.append("api_key")
         missing = [_ENVIRONMENT[name] for name in needed if not values.get(name)]
         if missing:
@@ -163,6 +186,7 @@ class AzureRealTimeOptions:
         return cls(**values)
 
 
+_CREDENTIALS = {"api_key", "token", "token_provider", "credential"}
 _ENVIRONMENT = {
     "host_name": "AZURE_OPENAI_ENDPOINT",
     "api_key": "AZURE_OPENAI_API_KEY",
@@ -198,6 +222,23 @@ def _positive(optional: bool = False) -> Callable[[Any, Any, Any], None]:
     return check
 
 
+def _count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{field.name} must be a whole number or None, not {value!r}")
+    if value < 0:
+        raise ValueError(f"{field.name} must not be negative; None means for ever")
+
+
+def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
+    def check(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+        if value not in words:
+            raise ValueError(f"{field.name} must be one of {words}, not {value!r}")
+
+    return check
+
+
 @attrs.frozen(kw_only=True)
 class WebSocketOptions:
     """
@@ -218,7 +259,26 @@ class WebSocketOptions:
         max_message_bytes: A larger message from the service ends the connection with
             code 1009.
         max_send_queue_bytes: Waiting output beyond this makes callers wait.
+        audio_overflow: What `append_audio` does where the send queue has no room:
+            ``"block"`` until its timeout, ``"drop_oldest"`` audio that waits (counted,
+            and told by an ``overflow`` event), or fail with an ``"error"``.
+        max_callback_queue_bytes: Events that wait for listeners beyond this lose their
+            audio deltas, see *slow_consumer*. A warning comes at a quarter of it.
+        slow_consumer: ``"drop_audio"`` leaves audio deltas out there; ``"disconnect"``
+            ends the connection with `SlowConsumer`.
         close_wait: How long a peer may take to answer our close.
+        max_reconnect_attempts: How often in a row to connect again after the network or
+            the service has cut a session that worked; 0: never, None: for ever.
+        reconnect_interval: The longest that the first pause can be; it doubles with
+            each attempt, up to 30 s, and is drawn at random.
+        restore: What the new session gets: the ``"session"`` as it was last
+            configured, the ``"conversation"`` as well, as text, or ``"none"`` of it:
+            only what the client began with.
+        retry_response: Ask again for a response that was interrupted; otherwise its
+            future fails.
+        expiry_warning: How long before the session's end ``expiring`` is emitted.
+        renew: ``"idle"`` moves to a new session, restored like a lost one, in a quiet
+            moment after that warning; ``"never"`` lets it end.
     """
 
     connect_timeout: float = attrs.field(default=15.0, validator=_positive())
@@ -231,7 +291,24 @@ class WebSocketOptions:
     )
     max_message_bytes: int = attrs.field(default=64 << 20, validator=_positive())
     max_send_queue_bytes: int = attrs.field(default=32 << 20, validator=_positive())
+    audio_overflow: Literal["block", "drop_oldest", "error"] = attrs.field(
+        default="block", validator=_one_of("block", "drop_oldest", "error")
+    )
+    max_callback_queue_bytes: int = attrs.field(default=64 << 20, validator=_positive())
+    slow_consumer: Literal["drop_audio", "disconnect"] = attrs.field(
+        default="drop_audio", validator=_one_of("drop_audio", "disconnect")
+    )
     close_wait: float = attrs.field(default=1.0, validator=_positive())
+    max_reconnect_attempts: int | None = attrs.field(default=5, validator=_count)
+    reconnect_interval: float = attrs.field(default=1.0, validator=_positive())
+    restore: Literal["session", "conversation", "none"] = attrs.field(
+        default="conversation", validator=_one_of("session", "conversation", "none")
+    )
+    retry_response: bool = False
+    expiry_warning: float = attrs.field(default=60.0, validator=_positive())
+    renew: Literal["never", "idle"] = attrs.field(
+        default="never", validator=_one_of("never", "idle")
+    )
 
 
 O = TypeVar("O", AzureRealTimeOptions, WebSocketOptions)  # noqa: E741

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any
 
 from azure_realtime._deadline import Deadline
-from azure_realtime._dial import Patience
+from azure_realtime._patience import Patience
 from azure_realtime._outbox import Outbox
 from azure_realtime.errors import ConnectionClosed
 

@@ -104,9 +104,7 @@ def test_close_while_tcp_is_mute(full_port: int, impl: Any, queued: bool) -> Non
     """
     A host that answers no connection request keeps nobody.
     """
-    close_while_connecting(
-        f"ws://127.0.0.1:{full_port}", impl, queued, lambda: None
-    )
+    close_while_connecting(f"ws://127.0.0.1:{full_port}", impl, queued, lambda: None)
 
 
 @IMPLS

@@ -76,7 +76,10 @@ def ears(caplog: pytest.LogCaptureFixture) -> Iterator[Ears]:
     websocket.enableTrace(True, handler)
     heard = Ears(caplog, trace)
     try:
-        with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "websocket"):
+        with (
+            caplog.at_level(logging.DEBUG),
+            caplog.at_level(logging.DEBUG, "websocket"),
+        ):
             yield heard
     finally:
         websocket.enableTrace(False)
@@ -91,9 +94,7 @@ IMPL = pytest.mark.parametrize(
 )
 
 
-def refused(
-    client: AzureRealTimeAudio, ears: Ears, ask: str = "with"
-) -> ConnectError:
+def refused(client: AzureRealTimeAudio, ears: Ears, ask: str = "with") -> ConnectError:
     """
     Return the error that says why there is no session, however one asks.
     """
@@ -196,7 +197,9 @@ def test_any_body_is_taken(body: bytes, ears: Ears) -> None:
     """
     No body, a page of HTML, or no text at all: the error is readable and short.
     """
-    with Peer(lambda talk: (talk.read_head(), talk.send(response(418, None, body)))) as p:
+    with Peer(
+        lambda talk: (talk.read_head(), talk.send(response(418, None, body)))
+    ) as p:
         error = refused(GA.client(p.url), ears)
 
     assert error.status_code == 418
@@ -509,7 +512,9 @@ def test_a_token_provider_that_returns_nonsense(result: Any, ears: Ears) -> None
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: 5, lambda: 1 / 0, lambda: None], ids=["no socket", "raises", "None"]
+    "make",
+    [lambda: 5, lambda: 1 / 0, lambda: None],
+    ids=["no socket", "raises", "None"],
 )
 def test_a_websocket_impl_that_fails(make: Callable[[], Any], ears: Ears) -> None:
     """

@@ -9,7 +9,18 @@ import threading
 from typing import Any
 
 import pytest
-from peers import BINARY, CLOSE, CONT, PING, PONG, TEXT, Peer, at_most, close_frame, frame
+from peers import (
+    BINARY,
+    CLOSE,
+    CONT,
+    PING,
+    PONG,
+    TEXT,
+    Peer,
+    at_most,
+    close_frame,
+    frame,
+)
 from services import GA, Place, serve_session
 
 from azure_realtime import (

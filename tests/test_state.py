@@ -220,13 +220,25 @@ def test_out_of_band_beside_the_answer() -> None:
 
 def test_out_of_band_before_the_answer() -> None:
     """
-    A classifier that began first does not hide the conversation's own answer.
+    A classifier that we asked for first does not hide the conversation's own answer.
     """
     model = ModelStatus()
-    assert walk(model, created("oob", None), text("oob")) == []
-    assert walk(model, created(), text("oob"), audio()) == [THINKING, SPEAKING]
-    assert walk(model, done("oob"), done()) == []
+    for event in (created("oob", None), text("oob")):
+        assert model.observe(event, out_of_band=True) is None
+    assert walk(model, created(), audio()) == [THINKING, SPEAKING]
+    assert model.observe(done("oob"), out_of_band=True) is None
+    assert walk(model, done()) == []
     assert model.value is SPEAKING
+
+
+def test_a_speaker_that_ran_dry_too_early() -> None:
+    """
+    Sound that comes after the speaker fell silent is speech again.
+    """
+    model = ModelStatus()
+    walk(model, created(), audio())
+    model.speak_done()
+    assert walk(model, audio(), audio()) == [SPEAKING]
 
 
 def test_a_service_that_does_not_name_conversations() -> None:
@@ -236,6 +248,8 @@ def test_a_service_that_does_not_name_conversations() -> None:
     model = ModelStatus()
     nameless = ResponseCreated(response=Response(id="r1", raw={"id": "r1"}))
     assert walk(model, nameless, text(), done()) == [THINKING, SPEAKING, IDLE]
+    null = created("r2", None)
+    assert walk(model, null, text("r2"), done("r2")) == [THINKING, SPEAKING, IDLE]
 
 
 def test_a_second_answer_while_the_first_is_played() -> None:

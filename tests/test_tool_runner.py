@@ -345,22 +345,6 @@ def test_without_tools_calls_are_left_to_the_user(bench: Bench) -> None:
     assert threading.active_count() == before
 
 
-def test_responses_beside_the_conversation_are_left_alone(bench: Bench) -> None:
-    """
-    A call out of band is a result in itself: its output would have nowhere to go.
-    """
-    called: list[str] = []
-    bench.toolbox.add(lambda: called.append("!"), name="it")
-    apart = Response(id="resp_1", raw={"conversation_id": None})
-
-    bench.runner.observe(ResponseCreated(response=apart))
-    bench.call("it")
-    bench.done(output=(FunctionCallItem("it", "{}", "b"),), raw=apart.raw)
-    bench.settle()
-
-    assert called == []
-
-
 def test_a_new_connection_forgets_the_old_calls(bench: Bench) -> None:
     """
     Results of calls that a dead connection made are not sent on the next one.

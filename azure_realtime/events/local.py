@@ -2,6 +2,7 @@
 Events that no service sends: what happens on this side of the wire.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import attrs
@@ -81,13 +82,104 @@ class Disconnected(ServerEvent):
 
     Attributes:
         error: Why, as it would be raised; None after a `close` of yours.
+        cause: ``client`` (a `close` of yours), ``expired``, ``network``, ``dead peer``,
+            ``server`` (it closed, see `code` and `reason`), or ``refused`` (it never
+            opened).
         code: WebSocket close code; None if it was never open.
         clean: Whether both sides said goodbye.
+        reconnecting: Whether the client will try to connect again.
     """
 
     type: ClassVar[str] = "disconnected"
 
     error: BaseException | None = None
+    cause: str = "network"
     code: int | None = None
     reason: str = ""
     clean: bool = False
+    reconnecting: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Reconnecting(ServerEvent):
+    """
+    The client is about to connect again.
+
+    Attributes:
+        attempt: Which since the last session that worked; the first is 1.
+        delay: Seconds until it dials.
+        cause: Why the last connection, or attempt, came to an end.
+    """
+
+    type: ClassVar[str] = "reconnecting"
+
+    attempt: int
+    delay: float
+    cause: BaseException
+    stop: Callable[[], None] = attrs.field(repr=False, eq=False)
+
+    def veto(self) -> None:
+        """
+        Let it be: the client stays closed.
+        """
+        self.stop()
+
+
+@attrs.frozen(kw_only=True)
+class Reconnected(ServerEvent):
+    """
+    A new session has taken the place of the lost one.
+
+    Attributes:
+        session: The new one.
+        restored: ``session``, ``conversation`` or ``none``.
+        seconds_lost: Between the end of the old connection and now.
+    """
+
+    type: ClassVar[str] = "reconnected"
+
+    session: Session = attrs.field(factory=Session)
+    restored: str = "session"
+    seconds_lost: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Closed(ServerEvent):
+    """
+    It is over: the client will not connect again. The last event there is.
+
+    Attributes:
+        error: Why, as every later call raises it.
+    """
+
+    type: ClassVar[str] = "closed"
+
+    error: BaseException
+
+
+@attrs.frozen(kw_only=True)
+class Overflow(ServerEvent):
+    """
+    Audio was dropped, for the network carries less than is appended.
+
+    Attributes:
+        dropped: Messages of audio dropped just now.
+    """
+
+    type: ClassVar[str] = "overflow"
+
+    dropped: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Expiring(ServerEvent):
+    """
+    The service will end the session soon.
+
+    Attributes:
+        seconds_left: Until it does.
+    """
+
+    type: ClassVar[str] = "expiring"
+
+    seconds_left: float = 0.0

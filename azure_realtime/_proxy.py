@@ -1,0 +1,163 @@
+"""
+Proxies: which to use, and how to get through.
+"""
+
+from __future__ import annotations
+
+import base64
+import selectors
+import socket
+import urllib.request
+from urllib.parse import unquote, urlsplit
+
+from ._endpoint import Endpoint
+from ._patience import MAX_HEAD_BYTES, Patience
+from .errors import ConnectError, ConnectTimeout, redacted
+
+
+class Proxy:
+    """
+    A proxy that opens tunnels: HTTP (``CONNECT``) or SOCKS.
+
+    Raises:
+        ConnectError: It is no address, or of another kind.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            self.is_socks = parts.scheme.startswith("socks")
+            default = 1080 if self.is_socks else 80
+            self.host, self.port = parts.hostname or "", parts.port or default
+        except ValueError:
+            parts, self.host = urlsplit("http:"), ""
+        if not self.host:
+            raise ConnectError(
+                "The proxy setting is no address.",
+                hint="Write it as http://host:port.",
+            )
+        if parts.scheme not in ("http", "socks4", "socks4a", "socks5", "socks5h"):
+            raise ConnectError(
+                f"The proxy scheme {parts.scheme}:// is not supported.",
+                hint="Use http:// or socks5://, or websocket_impl for anything else.",
+            )
+        self.version = parts.scheme[:6]
+        self.username = unquote(parts.username) if parts.username else None
+        self.password = unquote(parts.password) if parts.password else None
+
+    @property
+    def authorization(self) -> str | None:
+        """
+        The header that an HTTP proxy wants, if it has a user.
+        """
+        if self.username is None:
+            return None
+        pair = f"{self.username}:{self.password or ''}"
+        return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+
+
+def find_proxy(endpoint: Endpoint, proxy: str | None) -> Proxy | None:
+    """
+    Return the proxy to use: the one given, the environment's, or none (``""``).
+
+    The environment's is never used for this very machine: a proxy cannot reach it.
+    """
+    if proxy is None:
+        host = endpoint.host
+        if host == "localhost" or host.startswith("127.") or host == "::1":
+            return None
+        known = urllib.request.getproxies()
+        proxy = known.get("https" if endpoint.secure else "http") or known.get("all")
+        if proxy and urllib.request.proxy_bypass(host):
+            return None
+    return Proxy(proxy) if proxy else None
+
+
+def open_tunnel(
+    sock: socket.socket, endpoint: Endpoint, proxy: Proxy, patience: Patience
+) -> None:
+    """
+    Have an HTTP proxy connect *sock* to *endpoint*. Reader thread.
+
+    Raises:
+        ConnectError: The proxy refused.
+    """
+    patience.stage = f"waiting for the proxy {proxy.host}:{proxy.port}"
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    target = f"{host}:{endpoint.port}"
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if proxy.authorization:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    request = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    head = b""
+    try:
+        while request:
+            patience.until(sock, selectors.EVENT_WRITE)
+            request = request[sock.send(request) :]
+        # byte by byte: what follows the head belongs to the tunnel
+        while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
+            patience.until(sock, selectors.EVENT_READ)
+            byte = sock.recv(1)
+            if not byte:
+                break
+            head += byte
+    except ConnectTimeout:
+        raise
+    except OSError as error:
+        raise ConnectError(
+            f"The proxy {proxy.host}:{proxy.port} hung up ({error.strerror}).",
+            hint="Check the proxy setting.",
+        ) from error
+    answer = head.split(b"\r\n", 1)[0].decode("latin-1")
+    status = answer.split(" ")[1:2]
+    if status != ["200"]:
+        raise ConnectError(
+            f"The proxy {proxy.host}:{proxy.port} refused to open a tunnel to "
+            f"{target} ({redacted(answer) or 'no answer'}).",
+            status_code=int(status[0]) if status and status[0].isdigit() else None,
+            hint="It wants a user and password: http://user:password@host:port."
+            if status == ["407"]
+            else "Ask its owner to allow the host, or set no_proxy.",
+        )
+
+
+def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.socket:
+    """
+    Have a SOCKS proxy connect to *endpoint*; it looks the name up. Reader thread.
+
+    Needs python-socks (extra ``proxy``), which blocks: it has a thread of its own.
+
+    Raises:
+        ConnectError: The proxy refused, or the extra is missing.
+    """
+    try:
+        from python_socks import ProxyError, ProxyType
+        from python_socks.sync import Proxy as Socks
+    except ImportError as error:
+        raise ConnectError(
+            "SOCKS proxies need python-socks.",
+            hint="Install it: pip install 'azure-realtime[proxy]'.",
+        ) from error
+    kind = ProxyType.SOCKS4 if proxy.version == "socks4" else ProxyType.SOCKS5
+    remaining = patience.deadline.remaining()
+
+    def connect() -> socket.socket:
+        socks = Socks(
+            kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True
+        )
+        return socks.connect(endpoint.host, endpoint.port, timeout=remaining)  # type: ignore[no-any-return,unused-ignore]
+
+    where = f"{proxy.host}:{proxy.port}"
+    try:
+        sock = patience.call(connect, f"waiting for the proxy {where}")
+    except ConnectTimeout:
+        raise
+    except (ProxyError, OSError) as error:
+        raise ConnectError(
+            f"The proxy {where} did not connect to {endpoint.host}:{endpoint.port} "
+            f"({redacted(str(error), proxy.password)}).",
+            hint="Check the proxy's address, user and password.",
+        ) from None
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock

@@ -1,0 +1,130 @@
+"""
+Whether to connect again, and when. Pure decisions; nothing here waits or dials.
+
+Rules:
+
+1. Again after what the network or the service's housekeeping did: the close codes 1001,
+   1005, 1006, 1011, 1012 and 1013, network errors, and the handshake answers 408, 429
+   and 5xx. Never after a clean 1000, a policy or protocol code, or another 4xx: they
+   would only come again.
+2. A 401 is tried once more where there is a fresh token to be had.
+3. After an error the service calls fatal for the account, never.
+4. The pause is exponential with full jitter, so that many clients do not come back in
+   one wave; the service's ``Retry-After`` is the least it can be.
+5. Attempts are counted from the last session that worked.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+from typing import Literal
+
+import attrs
+
+from .errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectionClosed,
+    RateLimited,
+    RealtimeError,
+)
+
+Cause = Literal["client", "expired", "network", "dead peer", "server", "refused"]
+"""Who or what ended a connection."""
+
+_AGAIN = {1001, 1005, 1006, 1011, 1012, 1013}
+_FATAL = {
+    "account_deactivated",
+    "beta_api_shape_disabled",
+    "billing_hard_limit_reached",
+    "insufficient_quota",
+    "invalid_api_key",
+    "model_not_found",
+}
+"""Codes of ``error`` events after which no session of this account works."""
+
+
+def is_fatal(code: str | None) -> bool:
+    """
+    Whether an ``error`` event says that connecting again is pointless.
+    """
+    return code in _FATAL
+
+
+def cause_of(error: RealtimeError, *, by_us: bool, expired: bool) -> Cause:
+    """
+    Return who or what ended a connection.
+    """
+    if by_us:
+        return "client"
+    if not isinstance(error, ConnectionClosed):
+        return "refused"
+    if expired or (error.code == 1001 and "maximum duration" in error.reason):
+        return "expired"
+    if error.code == 1006:
+        return "dead peer" if "dead" in error.reason else "network"
+    return "server"
+
+
+@attrs.define
+class Backoff:
+    """
+    The attempts since the last session that worked.
+
+    Attributes:
+        max_attempts: How many in a row; None is without end.
+        interval: Seconds that the first pause can last; it doubles.
+        fresh_tokens: Whether another token can be had after a 401.
+        attempts: How many there were.
+    """
+
+    max_attempts: int | None
+    interval: float
+    fresh_tokens: bool = False
+    attempts: int = 0
+    _refused: bool = False
+
+    MOST = 30.0
+    """Seconds that no pause of our own exceeds."""
+
+    def worked(self) -> None:
+        """
+        Note a session that worked.
+        """
+        self.attempts, self._refused = 0, False
+
+    def would_retry(self, error: RealtimeError) -> bool:
+        """
+        Whether `pause` would name a time now.
+        """
+        left = self.max_attempts is None or self.attempts < self.max_attempts
+        return left and _worth_it(error)
+
+    def pause(self, error: RealtimeError) -> float | None:
+        """
+        Count one more attempt after *error*; return the seconds to wait, or None.
+        """
+        if self.max_attempts is not None and self.attempts >= self.max_attempts:
+            return None
+        if isinstance(error, AuthenticationError) and error.status_code == 401:
+            if self._refused or not self.fresh_tokens:
+                return None
+            self._refused = True
+        elif not _worth_it(error):
+            return None
+        longest = min(self.MOST, self.interval * 2.0**self.attempts)
+        self.attempts += 1
+        least = error.retry_after if isinstance(error, RateLimited) else None
+        return max(least or 0.0, random.uniform(0.0, longest))
+
+
+def _worth_it(error: RealtimeError) -> bool:
+    if isinstance(error, ConnectionClosed):
+        return error.code in _AGAIN
+    if isinstance(error, ConnectError):
+        status = error.status_code
+        if status is None:
+            return not isinstance(error.__cause__, ssl.SSLCertVerificationError)
+        return status in (408, 429) or status >= 500
+    return False

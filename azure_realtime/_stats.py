@@ -1,0 +1,55 @@
+"""
+Numbers about a client, for those who watch it.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.define
+class Counters:
+    """
+    Counted since the client was made; each is written by one thread.
+    """
+
+    reconnects: int = 0
+    round_trip: float | None = None
+    audio_dropped: int = 0
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Stats:
+    """
+    A snapshot of a client's numbers.
+
+    Attributes:
+        send_queue: Messages that wait to be sent.
+        send_queue_bytes: Their size.
+        send_queue_peak_bytes: The most there was.
+        callback_queue: Events that wait for listeners.
+        callback_queue_peak: The most there were.
+        dispatch_lag: Seconds that the event delivered last had waited.
+        events_dropped: Audio deltas that were not delivered, for listeners were slow.
+        audio_dropped: Messages of audio that were never sent.
+        bytes_sent: Over all connections, frames included.
+        bytes_received: Likewise.
+        reconnects: Sessions that took the place of another.
+        round_trip: Seconds between the last ping and the next sign of life; None
+            before there was one. Pings are sent only when nothing else comes.
+    """
+
+    send_queue: int
+    send_queue_bytes: int
+    send_queue_peak_bytes: int
+    callback_queue: int
+    callback_queue_peak: int
+    dispatch_lag: float
+    events_dropped: int
+    audio_dropped: int
+    bytes_sent: int
+    bytes_received: int
+    reconnects: int
+    round_trip: float | None
