@@ -157,9 +157,12 @@ class Acknowledgements:
                     entry.sent = True
                     self._outstanding[event_id] = entry
 
-    def observe(self, event: ServerEvent) -> None:
+    def observe(self, event: ServerEvent) -> CommandFuture[Any] | None:
         """
         Complete or fail the command that *event* answers. Reader thread.
+
+        Returns:
+            The future of a command that was refused.
         """
         if event.type in _ANSWERING:
             self._take(lambda sent: self._answered(sent, event), event)
@@ -167,6 +170,8 @@ class Acknowledgements:
             entry = self._take(lambda sent: self._blamed(sent, event))
             if entry is not None:
                 entry.future.fail(refusal(event))
+                return entry.future
+        return None
 
     def lose(self, error: RealtimeError) -> list[str]:
         """

@@ -211,8 +211,9 @@ class Asking(Pulling, Tooling):
 
         Args:
             text: What to say in writing.
-            audio: What to say aloud: the path of a WAV file, or samples as for
-                `append_audio`. Turn detection is off while it is sent.
+            audio: What to say aloud: the path or the bytes of a WAV file of any sample
+                rate, or samples as for `append_audio`. Turn detection is off while it
+                is sent.
             image: A picture to show: a path, a URL, or the bytes of a PNG, JPEG, GIF or
                 WebP file (GA only).
             timeout: Seconds for the whole turn; after that the response is cancelled.

@@ -56,6 +56,13 @@ class Dispatcher(ABC):
         self.backlog.leave(event, since)
         deliver(event, only, self._subscriptions, self.backlog)
 
+    def hears(self, event: ServerEvent) -> bool:
+        """
+        Whether anybody listens for *event*. Any thread.
+        """
+        subscriptions = self._subscriptions()
+        return subscriptions is not None and subscriptions.hears(event)
+
     def call(self, function: Job) -> None:
         """
         Have a user function run. Any thread; never blocks.

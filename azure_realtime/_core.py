@@ -16,13 +16,13 @@ from typing import Any, Protocol
 
 import attrs
 
-from ._acks import Acknowledgements
+from ._acks import Acknowledgements, refusal
 from ._callbacks import Dispatcher
 from ._codec import Codec
 from ._deadline import Deadline
 from ._futures import CommandFuture
 from ._outbox import Entry, Outbox
-from ._response_gate import ResponseGate, WhenBusy
+from ._response_gate import BENIGN, ResponseGate, WhenBusy
 from ._state import ModelStatus
 from ._stats import Counters, Stats
 from ._waiters import Waiters
@@ -30,6 +30,7 @@ from .enums import ModelStatusEnum
 from .errors import QueueFull, RealtimeError
 from .events import (
     ClientEvent,
+    ErrorEvent,
     InputAudioBufferAppend,
     Overflow,
     ResponseCreate,
@@ -259,8 +260,19 @@ class Core:
         """
         Complete the futures that *event* answers. Reader thread.
         """
-        self.acks.observe(event)
+        refused = self.acks.observe(event)
         self.follow_up(self.gate.observe(event))
+        if isinstance(event, ErrorEvent):
+            self._complain(event, refused)
+
+    def _complain(self, event: ErrorEvent, refused: CommandFuture[Any] | None) -> None:
+        """
+        Log an error of the service that nobody would hear of.
+        """
+        heeded = refused is not None and refused.heeded
+        if heeded or event.error.code in BENIGN or self.dispatcher.hears(event):
+            return
+        logger.warning("The service reports an error: %s", refusal(event))
 
     def emit(self, *events: ServerEvent | None) -> None:
         """

@@ -11,7 +11,6 @@ The preview protocol, and what either protocol cannot say: nowhere else.
 
 import re
 import threading
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,7 +28,7 @@ from ._session_shape import (
     nest,
     removed,
 )
-from .errors import ProtocolWarning
+from .errors import warn
 
 Message = dict[str, Any]
 
@@ -151,11 +150,7 @@ def _warn_once(protocol: str, path: Path) -> None:
         if (protocol, path) in _warned:
             return
         _warned.add((protocol, path))
-    warnings.warn(
-        f"{path[0]}: the {protocol} protocol has no {path[-1]!r}; it is left out.",
-        ProtocolWarning,
-        stacklevel=5,
-    )
+    warn(f"{path[0]}: the {protocol} protocol has no {path[-1]!r}; it is left out.")
 
 
 def _refuse(thing: Any) -> None:

@@ -28,6 +28,7 @@ class CommandFuture(Future[T]):
 
     Attributes:
         response_id: Of a response that has been created.
+        heeded: Whether anybody has asked for the outcome.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class CommandFuture(Future[T]):
         self._withdraw = withdraw
         self._may_wait = may_wait
         self.response_id: str | None = None
+        self.heeded = False
 
     def result(self, timeout: float | None = None) -> T:
         """
@@ -54,27 +56,27 @@ class CommandFuture(Future[T]):
             CancelledError: `cancel` was called.
             RuntimeError: On the reader thread, which would wait for itself.
         """
+        self.heeded = True
         if not self.done():
             self._may_wait()
         try:
             return super().result(timeout)
-        except TimeoutError:
-            raise
-        except _OldTimeoutError as error:  # its own class before Python 3.11
-            raise TimeoutError(f"no answer within {timeout} s") from error
+        except (TimeoutError, _OldTimeoutError):  # two classes before Python 3.11
+            if self.done():
+                raise
+            raise TimeoutError(f"no answer within {timeout} s") from None
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """
         Wait for the answer and return why there is none, or None. Raises as `result`.
         """
+        self.heeded = True
         if not self.done():
             self._may_wait()
         try:
             return super().exception(timeout)
-        except TimeoutError:
-            raise
-        except _OldTimeoutError as error:
-            raise TimeoutError(f"no answer within {timeout} s") from error
+        except (TimeoutError, _OldTimeoutError):
+            raise TimeoutError(f"no answer within {timeout} s") from None
 
     def cancel(self) -> bool:
         """
@@ -93,6 +95,7 @@ class CommandFuture(Future[T]):
         """
         Call *fn* with this future when it is done, where listeners are called.
         """
+        self.heeded = True
         super().add_done_callback(lambda _: self._run(lambda: fn(self)))
 
     def settle(self, result: T) -> None:

@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import difflib
-import warnings
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from ._core import Core
-from ._names import KNOWN_EVENT_NAMES
+from ._names import KNOWN_EVENT_NAMES, did_you_mean
 from ._subscriptions import ANY, Listener, Subscription, Subscriptions, key_for
-from .errors import ProtocolWarning
+from .errors import warn
 from .events import ServerEvent
 
 L = TypeVar("L", bound=Listener)
@@ -83,6 +82,8 @@ class Listening:
             return lambda function: self._subscribe(event, function, once)
         if not callable(listener):
             raise TypeError(f"a listener must be callable, not {listener!r}")
+        if inspect.iscoroutinefunction(listener):
+            raise TypeError(f"a listener is a plain function; {listener!r} is async")
         key = key_for(event)
         self._doubt(key)
         subscription = Subscription(key, listener, once)
@@ -98,10 +99,6 @@ class Listening:
         if known or key in self._doubted:
             return
         self._doubted.add(key)
-        near = difflib.get_close_matches(key, sorted(KNOWN_EVENT_NAMES), n=1)
-        meant = f"did you mean {near[0]!r}? It" if near else "it"
-        warnings.warn(
-            f"no event named {key!r} is known: {meant} is listened for all the same",
-            ProtocolWarning,
-            stacklevel=4,
-        )
+        near = did_you_mean(key)
+        meant = f"did you mean {near!r}? It" if near else "it"
+        warn(f"no event named {key!r} is known: {meant} is listened for all the same")

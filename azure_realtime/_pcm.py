@@ -27,7 +27,12 @@ def audio_bytes(audio: Any) -> bytes:
         try:
             return base64.b64decode(audio, validate=True)
         except (binascii.Error, ValueError) as error:
-            raise ValueError(f"audio given as text must be base64: {error}") from None
+            advice = (
+                "; to speak a file use client.ask(audio=...)" if "." in audio else ""
+            )
+            raise ValueError(
+                f"audio given as text must be base64: {error}{advice}"
+            ) from None
     if hasattr(getattr(audio, "dtype", None), "kind"):
         return _samples(audio)
     try:

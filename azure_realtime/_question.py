@@ -14,11 +14,14 @@ from typing import Any
 
 from ._commands import Commands
 from ._pcm import audio_bytes
+from ._resampler import resample
 from ._session_follower import SessionFollower
 from .content import InputImage, InputText, Part
 from .items import MessageItem
 from .turn_detection import ServerVad
 from .wav import read_wav
+
+_RATE = 24000  # Hz, of pcm16
 
 _IMAGES = (
     (b"\x89PNG", "png"),
@@ -83,7 +86,7 @@ def image_url(image: Any) -> str:
         return image
     data = Path(image).read_bytes() if isinstance(image, (str, Path)) else bytes(image)
     for beginning, subtype in _IMAGES:
-        if data.startswith(beginning):
+        if data.startswith(beginning) and (subtype != "webp" or data[8:12] == b"WEBP"):
             encoded = base64.b64encode(data).decode("ascii")
             return f"data:image/{subtype};base64,{encoded}"
     raise ValueError("the image is neither PNG, JPEG, GIF nor WebP")
@@ -94,11 +97,12 @@ def _samples(audio: Any, input_format: str) -> bytes:
         isinstance(audio, (bytes, bytearray)) and audio[:4] == b"RIFF"
     ):
         recording = read_wav(audio)
-        if input_format != "pcm16" or recording.rate != 24000:
+        if input_format != "pcm16":
             raise ValueError(
-                f"the recording has {recording.rate} Hz and the session takes "
-                f"{input_format} (24 kHz for pcm16). Convert it, for instance with: "
-                "ffmpeg -i in.wav -ar 24000 -ac 1 -c:a pcm_s16le out.wav"
+                f"the session takes {input_format}, not the PCM of a WAV file: give "
+                "the samples as bytes, or use input_audio_format='pcm16'"
             )
-        return recording.pcm
+        if recording.rate == _RATE:
+            return recording.pcm
+        return resample(recording.pcm, recording.rate, _RATE)
     return audio_bytes(audio)

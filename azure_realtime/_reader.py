@@ -366,6 +366,8 @@ class Reader:
         unsent = self._core.outbox.waiting
         if isinstance(error, ConnectionClosed):
             error.unsent = max(error.unsent, unsent)
+            if closed and not error.reason:
+                error.reason = "you closed it; make a new client to go on"
         self._core.outbox.close(error)
         self.initialized = False
         if self._generation == 0:

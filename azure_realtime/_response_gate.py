@@ -49,6 +49,9 @@ MARK = "client_event_id"
 """The metadata key by which a response is known to be ours."""
 
 _ALREADY_ACTIVE = "conversation_already_has_active_response"
+BENIGN = {_ALREADY_ACTIVE, "response_cancel_not_active"}
+"""Codes of lost races (rule 4)."""
+
 _UNKNOWN = "(unknown)"
 
 
@@ -104,8 +107,7 @@ class ResponseGate:
         """
         with self._lock:
             if self._error is not None:
-                future.fail(fresh(self._error))
-                return []
+                raise fresh(self._error)
             request = Request(command, [future])
             if request.out_of_band or not self._busy():
                 self._requests.append(request)

@@ -142,11 +142,11 @@ class Subscriptions:
             for key in list(self._by_key):
                 self.remove(key)
 
-    def knows(self, key: str) -> bool:
+    def hears(self, event: ServerEvent) -> bool:
         """
-        Whether anybody listens to *key*. Any thread.
+        Whether anybody listens for *event*. Any thread.
         """
-        return key in self._by_key
+        return ANY in self._by_key or any(key in self._by_key for key in keys_of(event))
 
     def take(self, event: ServerEvent) -> list[Subscription]:
         """

@@ -8,7 +8,6 @@ itself, so one that is dropped can be collected, and its connection closes.
 from __future__ import annotations
 
 import itertools
-import warnings
 import weakref
 from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -36,7 +35,7 @@ from ._subscriptions import Subscriptions
 from ._tool_loop import ToolLoop
 from .conversation import Conversation
 from .enums import ModelStatusEnum, WebSocketState
-from .errors import ConnectTimeout, ProtocolWarning, fresh
+from .errors import ConnectTimeout, fresh, warn
 from .events import RateLimit
 from .options import AzureRealTimeOptions, WebSocketOptions, options_from
 from .session import DEFAULT_SESSION_CONFIG, Session, as_session_config
@@ -93,11 +92,9 @@ class AzureRealTimeAudio(Asking):
         self._doubted: set[str] = set()
         version = options.endpoint.api_version
         if version is not None:
-            warnings.warn(
+            warn(
                 f"api_version {version!r} chooses the preview protocol, which Azure "
-                "retired on 2026-04-30: delete api_version to speak GA.",
-                ProtocolWarning,
-                stacklevel=2,
+                "retired on 2026-04-30: delete api_version to speak GA."
             )
         number = next(_numbers)
         config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
@@ -169,7 +166,8 @@ class AzureRealTimeAudio(Asking):
         """
         Wait until the session is configured; return it as the service reports it.
 
-        Connecting began when the client was made. Calling it again does no harm.
+        Connecting began when the client was made. Calling it again does no harm. Keep
+        the client: one that nobody refers to any more is closed.
 
         Args:
             timeout: Seconds to wait here; None leaves it to
@@ -296,7 +294,12 @@ class AzureRealTimeAudio(Asking):
 
     @status.setter
     def status(self, status: ModelStatusEnum | str) -> None:
-        self._core.emit(self._core.status.set(ModelStatusEnum(status)))
+        try:
+            wanted = ModelStatusEnum(status)
+        except ValueError:
+            words = ", ".join(repr(known.value) for known in ModelStatusEnum)
+            raise ValueError(f"status must be one of {words}, not {status!r}") from None
+        self._core.emit(self._core.status.set(wanted))
 
     def set_model_speak_done(self) -> None:
         """

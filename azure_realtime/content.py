@@ -129,6 +129,13 @@ def as_content(content: Any, role: str) -> tuple[Part, ...]:
         text: Part = OutputText(content) if role == "assistant" else InputText(content)
         return (text,)
     parts = as_list(content, "content")
+    if role != "assistant":  # "text" is the preview's word for what the model writes
+        parts = [
+            {**part, "type": "input_text"}
+            if isinstance(part, Mapping) and part.get("type") == "text"
+            else part
+            for part in parts
+        ]
     return tuple(as_model(part, _PARTS, UnknownPart, "content part") for part in parts)
 
 

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 import copy
 import re
+import sys
+import warnings
 from typing import Any
 
 
@@ -33,6 +35,19 @@ class ProtocolWarning(UserWarning):
     """
     What was asked for cannot be said, or need not be said, on the protocol in use.
     """
+
+
+def warn(message: str) -> None:
+    """
+    Issue a `ProtocolWarning` that points at the line of the user's it is about.
+    """
+    depth, frame = 2, sys._getframe(1)
+    package = __name__.rpartition(".")[0]
+    while frame.f_back is not None and str(
+        frame.f_back.f_globals.get("__name__", "")
+    ).startswith(package):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(message, ProtocolWarning, stacklevel=depth + 1)
 
 
 class RealtimeError(Exception):

@@ -24,6 +24,8 @@ class Latency:
     """
     How long it took, in seconds from asking; None: it never came.
 
+    That includes the wait for an answer before it to end.
+
     Attributes:
         first_text: Until the first piece of text, written or of the transcript.
         first_audio: Until the first piece of audio.

@@ -10,12 +10,12 @@ rates on CPython 3.10 to 3.12, and hangs on 3.13.6. This shows that ours does no
    audio 50 times a second, all of it numbered. Lost is what did not arrive, or not in
    order, or whose connection died.
 2. Bulk: so many megabytes in both directions at once, compared by hash. In between the
-   server neither reads nor writes until the send queue has been full for a second; the
-   CPU time of this process in that second tells whether anything spins.
+   server neither reads nor writes for a while, until our send queue is full; the CPU
+   time of this process in a second of that tells whether anything spins.
 
-The server is asyncio, which uses TLS from one thread, and a process of its own. It needs
-the ``test`` extra (websockets, trustme). Prints one line; exits with 1 if anything was
-lost, differs, or spun.
+The server is asyncio, which uses TLS from one thread, and a process of its own. The
+``test`` extra is needed (websockets, trustme). Prints one line; exits with 1 if anything
+was lost, differs, or spun.
 """
 
 from __future__ import annotations
@@ -75,14 +75,15 @@ async def voice(socket: Any, sent: list[int]) -> None:
         await asyncio.sleep(max(0.0, due - loop.time()))
 
 
-async def bulk(socket: Any, megabytes: int) -> str:
+async def bulk(socket: Any, megabytes: int, flow: asyncio.Event) -> str:
     """
-    Send so much audio as fast as it is taken; return its hash.
+    Send so much audio as fast as it is taken, while *flow* is set; return its hash.
     """
     digest = hashlib.sha256()
     for _ in range(megabytes * 1_000_000 // CHUNK + 1):
         data = os.urandom(CHUNK)
         digest.update(data)
+        await flow.wait()
         text = base64.b64encode(data).decode()
         await socket.send(f'{{"type":"response.output_audio.delta","delta":"{text}"}}')
     return digest.hexdigest()
@@ -94,6 +95,8 @@ async def serve_one(socket: Any) -> None:
     """
     received, in_order, digest = 0, True, hashlib.sha256()
     sent = [0]
+    flow = asyncio.Event()
+    flow.set()
     task: asyncio.Task[Any] | None = None
     await socket.send('{"type":"session.created"}')
     async for text in socket:
@@ -109,9 +112,11 @@ async def serve_one(socket: Any) -> None:
         elif kind == "soak.voice":
             task = asyncio.create_task(voice(socket, sent))
         elif kind == "soak.bulk":
-            task = asyncio.create_task(bulk(socket, event["megabytes"]))
+            task = asyncio.create_task(bulk(socket, event["megabytes"], flow))
         elif kind == "soak.stall":
+            flow.clear()
             await asyncio.sleep(STALL)
+            flow.set()
         elif kind == "soak.finish":
             answer: Json = {"type": "soak.result", "received": received}
             if event["hash"] and task is not None:

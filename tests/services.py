@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,13 @@ from typing import Any
 import attrs
 from peers import CLOSE, Talk, frame
 
-from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, ProtocolWarning
+import azure_realtime
+from azure_realtime import (
+    AzureRealTimeAudio,
+    AzureRealTimeOptions,
+    ProtocolWarning,
+    SessionConfig,
+)
 from azure_realtime.simulator import Connection, Simulator
 from azure_realtime.simulator._voice import speak
 
@@ -30,6 +37,12 @@ SENTENCE = speak("Good morning everybody")
 
 SILENCE = bytes(48 * 800)
 """Enough of it for the default turn detection to see that the turn is over."""
+
+LONG = "and so the story went on, " * 60
+"""An answer that takes long enough to be interrupted."""
+
+MANUAL = SessionConfig(turn_detection=None)
+"""No turn detection: the client says when."""
 
 USER_SAYS: dict[str, Any] = {
     "type": "message",
@@ -87,7 +100,10 @@ class Place:
     ) -> AzureRealTimeAudio:
         """
         Return a client of the service at *url*; preview draws its one warning.
+
+        It connects once; who tests reconnecting says ``max_reconnect_attempts=...``.
         """
+        numbers.setdefault("max_reconnect_attempts", 0)
         if self.client_tls is not None:
             numbers.setdefault("ssl_context", self.client_tls)
         with self.warned():
@@ -155,7 +171,7 @@ def start_script(
     """
     return subprocess.Popen(
         [sys.executable, "-c", head + textwrap.dedent(source), *arguments],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(azure_realtime.__file__).parents[1])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -197,3 +213,13 @@ def collect_until_close(talk: Talk, received: list[bytes]) -> None:
         if opcode == CLOSE:
             talk.send(frame(data, CLOSE))
             return
+
+
+def drained(client: AzureRealTimeAudio) -> None:
+    """
+    Wait until every listener has heard all that has happened so far.
+    """
+    heard = threading.Event()
+    client.once("input_audio_buffer.cleared", lambda event: heard.set())
+    client.clear_audio_buffer()
+    assert heard.wait(5)

@@ -48,6 +48,14 @@ def background(function: Callable[[], Any]) -> tuple[threading.Thread, list[Any]
     return thread, outcome
 
 
+def fill(client: AzureRealTimeAudio, timeout: float | None) -> None:
+    """
+    Append audio until it is refused.
+    """
+    while True:
+        client.append_audio(CHUNK, timeout)
+
+
 # While connecting.
 
 
@@ -189,16 +197,10 @@ def test_close_frees_whoever_waits_for_room(place: Place) -> None:
     with place.talk(max_send_queue_bytes=300_000) as (client, connection):
         connection.stop_reading()
         with pytest.raises(QueueFull, match="max_send_queue_bytes"):
-            while True:
-                client.append_audio(CHUNK, timeout=0.1)
-
-        def append(timeout: float | None) -> None:
-            while True:
-                client.append_audio(CHUNK, timeout)
-
+            fill(client, 0.1)
         waiting = [
-            background(lambda: append(None)),
-            background(lambda: append(30)),
+            background(lambda: fill(client, None)),
+            background(lambda: fill(client, 30)),
             background(lambda: client.clear_audio_buffer().result(30)),
             background(lambda: client.create_conversation_item(USER_SAYS).result(30)),
         ]
@@ -219,14 +221,8 @@ def test_an_append_keeps_its_own_time_while_another_waits() -> None:
     with GA.talk(max_send_queue_bytes=300_000) as (client, connection):
         connection.stop_reading()
         with pytest.raises(QueueFull):
-            while True:
-                client.append_audio(CHUNK, timeout=0.1)
-
-        def append() -> None:
-            while True:
-                client.append_audio(CHUNK, None)
-
-        thread, outcome = background(append)
+            fill(client, 0.1)
+        thread, outcome = background(lambda: fill(client, None))
 
         for _ in range(3):
             with at_most(0.6), pytest.raises(QueueFull):
@@ -258,14 +254,8 @@ def test_a_listener_on_the_reader_never_waits_for_an_append() -> None:
 
         connection.stop_reading()
         with pytest.raises(QueueFull):
-            while True:
-                client.append_audio(CHUNK, timeout=0.1)
-
-        def append() -> None:
-            while True:
-                client.append_audio(CHUNK, None)
-
-        thread, _ = background(append)
+            fill(client, 0.1)
+        thread, _ = background(lambda: fill(client, None))
         client.on("rate_limits.updated", listener)
         connection.send({"type": "rate_limits.updated"})
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from array import array
 from functools import cache
 
-from ._resampler import Resampler, pcm_of, samples_of
+from .._resampler import Resampler, pcm_of, resample, samples_of
 
 RATE = 24_000
 TELEPHONE_RATE = 8_000
@@ -73,26 +73,6 @@ def encode_audio(pcm24k: bytes, fmt: str) -> bytes:
     if bytes_per_ms(fmt) == 48:
         return pcm24k[: len(pcm24k) & ~1]
     return _to_g711(resample(pcm24k, RATE, TELEPHONE_RATE), fmt)
-
-
-def resample(pcm: bytes, rate_in: int, rate_out: int) -> bytes:
-    """
-    Change the sample rate of a whole clip of mono PCM16, little-endian.
-
-    The result is aligned with the input and has ``ceil(n * rate_out / rate_in)``
-    samples. Half a sample at the end is dropped.
-
-    Args:
-        pcm: the clip.
-        rate_in: its rate in Hz.
-        rate_out: the wanted rate in Hz. The filter table grows with
-            ``rate_out / gcd``: all usual rates are quick, 22051 Hz takes seconds.
-
-    Raises:
-        ValueError: if a rate is not positive.
-    """
-    stream = Resampler(rate_in, rate_out, aligned=True)
-    return stream.feed(pcm) + stream.flush()
 
 
 class Decoder:

@@ -25,7 +25,8 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-from ._audio import RATE, resample
+from .._resampler import resample
+from ._audio import RATE
 
 # A voice of the service -> espeak-ng's voice and pitch (0-99), and the pitch of our
 # own voice in Hz. They differ so that a listener can tell the names apart; they do

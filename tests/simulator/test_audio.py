@@ -23,7 +23,7 @@ from azure_realtime.simulator._audio import (
     encode_audio,
     resample,
 )
-from azure_realtime.simulator._resampler import Resampler
+from azure_realtime._resampler import Resampler
 
 FORMATS = ["audio/pcm", "audio/pcmu", "audio/pcma"]
 G711 = ["audio/pcmu", "audio/pcma"]

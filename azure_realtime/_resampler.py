@@ -225,3 +225,23 @@ def pcm_of(values: Sequence[float]) -> bytes:
     if sys.byteorder == "big":
         samples.byteswap()
     return samples.tobytes()
+
+
+def resample(pcm: bytes, rate_in: int, rate_out: int) -> bytes:
+    """
+    Change the sample rate of a whole clip of mono PCM16, little-endian.
+
+    The result is aligned with the input and has ``ceil(n * rate_out / rate_in)``
+    samples. Half a sample at the end is dropped.
+
+    Args:
+        pcm: the clip.
+        rate_in: its rate in Hz.
+        rate_out: the wanted rate in Hz. The filter table grows with
+            ``rate_out / gcd``: all usual rates are quick, 22051 Hz takes seconds.
+
+    Raises:
+        ValueError: if a rate is not positive.
+    """
+    stream = Resampler(rate_in, rate_out, aligned=True)
+    return stream.feed(pcm) + stream.flush()
