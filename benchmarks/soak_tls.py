@@ -14,8 +14,8 @@ rates on CPython 3.10 to 3.12, and hangs on 3.13.6. This shows that ours does no
    time of this process in a second of that tells whether anything spins.
 
 The server is asyncio, which uses TLS from one thread, and a process of its own. The
-``test`` extra is needed (websockets, trustme). Prints one line; exits with 1 if anything
-was lost, differs, or spun.
+``test`` extra is needed (websockets, trustme). Prints one line; exits with 1 if any
+of it was lost, differs, or spun.
 """
 
 from __future__ import annotations
