@@ -10,7 +10,8 @@ Rules:
    believed before any order.
 4. An ``error`` without our ``event_id`` (the service leaves it out for some codes) goes
    to the oldest command of the kind that its code, its ``param`` or its message speak
-   of; a plain refusal that speaks of nothing, to the oldest command there is.
+   of; a plain refusal that speaks of nothing, to the oldest ``session.update`` (the
+   settings a model does not have, protocol reference), else to the oldest command.
 5. What cannot be told belongs to nobody: a wrong answer is worse than a time-out.
 
 Responses need more than one answer; see `_response_gate`.
@@ -106,6 +107,8 @@ _PARAMS = (
     ("previous_item_id", "conversation.item.create"),
     ("audio_end_ms", "conversation.item.truncate"),
     ("content_index", "conversation.item.truncate"),
+    ("audio", "input_audio_buffer.append"),  # these two are not in this line
+    ("response", "response.create"),
 )
 """How an error's param begins -> the command it speaks of."""
 
@@ -202,13 +205,19 @@ class Acknowledgements:
 
         Reader thread.
         """
-        while self._take(
-            lambda sent: next(
-                (e for e in sent if e.command.type == "session.update"), None
-            ),
-            event,
-        ):
+        while self._take(_an_update, event):
             pass
+
+    def refuse_updates(self, error: RealtimeError) -> bool:
+        """
+        Fail the changes of the session that the new connection began with, and that the
+        service refused; return whether there were any. Reader thread.
+        """
+        refused = False
+        while entry := self._take(_an_update):
+            entry.future.fail(fresh(error))
+            refused = True
+        return refused
 
     @property
     def quiet(self) -> bool:
@@ -261,14 +270,21 @@ class Acknowledgements:
                     return entry
             return None
         kind = _spoken_of(details.code or "", details.param or "", details.message)
-        if kind is None:
-            plain = details.type == "invalid_request_error"
-            return sent[0] if sent and (plain or len(sent) == 1) else None
-        line = [entry for entry in sent if entry.command.type == kind]
+        line = [entry for entry in sent if kind in (None, entry.command.type)]
         for entry in line:
             if (name := _item_of(entry.command)) and f"'{name}'" in details.message:
                 return entry
+        if kind is None:
+            if details.type != "invalid_request_error" and len(line) > 1:
+                return None
+            if not details.param:
+                updates = [e for e in line if e.command.type == "session.update"]
+                line = updates or line
         return line[0] if line else None
+
+
+def _an_update(sent: list[_Outstanding]) -> _Outstanding | None:
+    return next((e for e in sent if e.command.type == "session.update"), None)
 
 
 def _spoken_of(code: str, param: str, message: str) -> str | None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
 from typing import Any
 
@@ -18,10 +19,11 @@ from ._futures import CommandFuture
 from ._pulling import Pulling
 from ._question import put_question
 from ._session_follower import SessionFollower
-from ._tool_loop import ToolLoop
+from ._tool_loop import Continuation, ToolLoop
 from ._tooling import Tooling
+from ._turn_order import TurnOrder
 from ._turn_recorder import TurnRecorder
-from .errors import RealtimeError, ResponseError
+from .errors import ConnectionClosed, RealtimeError, ResponseError
 from .events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionFailed,
@@ -82,18 +84,32 @@ class TurnStream(Iterator[ServerEvent]):
         # the times are those at which events came, however late they are looked at
         self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
         self._future: CommandFuture[Response] | None = None
+        self._continuation: Continuation | None = None
+        self._leave: Callable[[], None] = lambda: None
+        self._closed = False
         self._spoken: str | None = None
         self._events = self._run()
         self.turn: Turn | None = None
 
     def begin(
-        self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
+        self,
+        commands: Commands,
+        question: dict[str, Any],
+        fields: dict[str, Any],
+        order: TurnOrder,
     ) -> None:
         """
         Put the question and ask for the answer. The caller's thread.
         """
+        beside = fields.get("conversation") == "none"
+        if not beside and not self._tools.is_current:
+            self._leave = order.enter(self._deadline)
         self._spoken = put_question(
-            commands, self._session, **question, timeout=self._deadline.remaining()
+            commands,
+            self._session,
+            **question,
+            timeout=self._deadline.remaining(),
+            watch=self._watch,
         )
         if self._spoken is not None:
             self._recorder.listen(self._spoken)
@@ -105,7 +121,12 @@ class TurnStream(Iterator[ServerEvent]):
             return next(self._events)
         except StopIteration:
             raise
-        except TimeoutError:
+        except RealtimeError:
+            if self._closed:
+                raise StopIteration from None
+            self.close()
+            raise
+        except (TimeoutError, FutureTimeoutError):  # two classes before Python 3.11
             self.close()
             raise TimeoutError(
                 f"the turn was not done within {self._timeout:g} s; it was cancelled"
@@ -118,9 +139,17 @@ class TurnStream(Iterator[ServerEvent]):
         """
         Stop the response if it still runs, and collect no more. Any thread.
         """
+        self._closed = True
         self._core.waiters.close(self._box)
+        self._box.end(ConnectionClosed(1000, "the stream was closed"))
+        waiting = self._continuation
+        if waiting is not None and not waiting.cancel():
+            if waiting.exception() is None:  # it came at this very moment
+                waiting.result().cancel()
         if self._future is not None:
             self._future.cancel()
+        else:
+            self._leave()
 
     def __enter__(self) -> TurnStream:
         return self
@@ -138,9 +167,19 @@ class TurnStream(Iterator[ServerEvent]):
         Make *future* the response we wait for; its refusal ends the wait.
         """
         self._future = future
+        self._watch(future)
+        # not through the stream: its end is no business of who reads it
+        Future.add_done_callback(future, _leaver(self._tools, self._leave))
+        if self._closed:
+            future.cancel()
+
+    def _watch(self, future: Future[Any]) -> None:
+        """
+        Have the refusal of a command end the wait.
+        """
         box = self._box
 
-        def refused(done: Future[Response]) -> None:
+        def refused(done: Future[Any]) -> None:
             error = None if done.cancelled() else done.exception()
             if isinstance(error, RealtimeError) and not isinstance(
                 error, ResponseError
@@ -154,14 +193,18 @@ class TurnStream(Iterator[ServerEvent]):
             event = self._take(self._deadline)
             assert self._future is not None
             ours = self._future.response_id
-            if ours is not None:
-                self._recorder.begin(ours)
-            if isinstance(event, ResponseDone) and event.response.id == ours:
+            if isinstance(event, ResponseDone):
+                response_id = event.response.id
+                # what was taken for ours may have turned out to be somebody else's
+                if response_id != ours or not self._future.done():
+                    continue
+                self._recorder.begin(response_id)
                 self._future.result(0)
-                following = self._tools.continuation(event.response.id)
-                if following is None:
+                self._continuation = self._tools.continuation(response_id)
+                if self._continuation is None:
                     break
-                self._follow(following.result(self._deadline.remaining()))
+                left = self._deadline.remaining()
+                self._follow(self._continuation.result(left))
             elif event.type in _DELTAS and getattr(event, "response_id", "") == ours:
                 yield event
         self._listen()
@@ -188,12 +231,37 @@ class TurnStream(Iterator[ServerEvent]):
                 self._take(deadline)
 
 
+def _leaver(
+    tools: ToolLoop, leave: Callable[[], None]
+) -> Callable[[Future[Response]], None]:
+    """
+    Return what to call when a response is done: it calls *leave* after the last one.
+    """
+
+    def done(response: Future[Response]) -> None:
+        failed = response.cancelled() or response.exception() is not None
+        following = None if failed else tools.continuation(response.result().id)
+        if following is None:
+            leave()
+        else:
+            following.add_done_callback(go_on)
+
+    def go_on(following: Continuation) -> None:
+        if following.cancelled() or following.exception() is not None:
+            leave()
+        else:
+            Future.add_done_callback(following.result(), done)
+
+    return done
+
+
 class Asking(Pulling, Tooling):
     """
     What a client offers to those who think in turns.
     """
 
     _tools: ToolLoop
+    _order: TurnOrder
 
     def ask(
         self,
@@ -207,7 +275,8 @@ class Asking(Pulling, Tooling):
         """
         Say something and wait for the whole answer, tools included.
 
-        Any thread but the reader's; also a listener.
+        Any thread but the reader's; also a listener. Where several ask at once, one
+        turn follows the other.
 
         Args:
             text: What to say in writing.
@@ -259,7 +328,7 @@ class Asking(Pulling, Tooling):
         stream = TurnStream(self._core, self._follower, self._tools, timeout)
         question = {"text": text, "audio": audio, "image": image}
         try:
-            stream.begin(self, question, response)
+            stream.begin(self, question, response, self._order)
         except BaseException:
             stream.close()
             raise

@@ -14,8 +14,8 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 
 from ._backlog import Backlog
 from ._deadline import Deadline
@@ -132,9 +132,9 @@ class CallbackThread(Dispatcher):
         self, subscriptions: Subscriptions, name: str, backlog: Backlog | None = None
     ) -> None:
         super().__init__(subscriptions, backlog)
-        self._jobs: deque[Job] = deque()
-        self._changed = threading.Condition()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None: finish
         self._finishing = False
+        self._dropped = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -147,9 +147,7 @@ class CallbackThread(Dispatcher):
         """
         Queue *job*; where the thread has ended, there is nobody left to run it.
         """
-        with self._changed:
-            self._jobs.append(job)
-            self._changed.notify()
+        self._jobs.put(job)
 
     @property
     def is_current(self) -> bool:
@@ -162,9 +160,7 @@ class CallbackThread(Dispatcher):
         """
         Run what is queued, then end. Any thread, also a finalizer; never blocks.
         """
-        with self._changed:
-            self._finishing = True
-            self._changed.notify()
+        self._jobs.put(None)
 
     def join(self, deadline: Deadline) -> bool:
         """
@@ -176,8 +172,7 @@ class CallbackThread(Dispatcher):
         if self.is_current:
             return False
         self._thread.join(deadline.remaining())
-        with self._changed:
-            self._jobs.clear()
+        self._dropped = True
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -186,13 +181,14 @@ class CallbackThread(Dispatcher):
 
     def _run_next(self) -> bool:
         # a function of its own: between two jobs nothing here refers to the last one
-        with self._changed:
-            while not self._jobs:
-                if self._finishing:
-                    return False
-                self._changed.wait()
-            job = self._jobs.popleft()
-        job()
+        try:
+            job = self._jobs.get(block=not self._finishing)
+        except Empty:
+            return False
+        if job is None:
+            self._finishing = True  # what a listener posts now is still run
+        elif not self._dropped:
+            job()
         return True
 
 
@@ -215,6 +211,8 @@ def deliver(
         try:
             subscription.listener(event)
         except BaseException as error:  # sys.exit() in a listener must not end us
+            if _is_ctrl_c(error):
+                raise
             logger.exception(
                 "The listener %r of %r raised", subscription.listener, event.type
             )
@@ -223,7 +221,10 @@ def deliver(
                 # the two would keep each other, and the client, alive
                 deliver(
                     ListenerError(
-                        error=error, listener=subscription.listener, event=event
+                        error=error,
+                        listener=subscription.listener,
+                        event=event,
+                        generation=event.generation,
                     ),
                     None,
                     registry,
@@ -236,5 +237,15 @@ def deliver(
 def _guarded(function: Job) -> None:
     try:
         function()
-    except BaseException:
+    except BaseException as error:
+        if _is_ctrl_c(error):
+            raise
         logger.exception("The function %r raised", function)
+
+
+def _is_ctrl_c(error: BaseException) -> bool:
+    """
+    Whether *error* is the user's who runs listeners on the main thread, by `pump`.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    return main and isinstance(error, KeyboardInterrupt)

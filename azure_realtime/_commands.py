@@ -89,13 +89,14 @@ class Commands:
 
         Raises:
             QueueFull: There was no room in time: more is produced than the network
-                carries.
+                carries. Nothing of it is sent then.
         """
         data = audio_bytes(audio)
         deadline = self._core.patience(timeout if block else 0.0)
-        with self._input.held(deadline):
-            for piece in self._input.pieces(data):
-                self._core.append(InputAudioBufferAppend(audio=piece), deadline)
+        pieces, half = self._input.cut(data)
+        appends = [InputAudioBufferAppend(audio=piece) for piece in pieces]
+        self._core.append(appends, deadline)
+        self._input.note(pieces, half)
 
     def commit_audio(self) -> Future[InputAudioBufferCommitted]:
         """
@@ -104,17 +105,19 @@ class Commands:
         Raises:
             ValueError: Less than 100 ms were appended since the last commit or clear.
         """
-        with self._input.held(self._core.patience(ROOM)):
-            self._input.commit()
-            return self._core.command(InputAudioBufferCommit())
+        self._core.check_process()
+        self._input.check()
+        committed = self._core.command(InputAudioBufferCommit())
+        self._input.clear()
+        return committed
 
     def clear_audio_buffer(self) -> Future[InputAudioBufferCleared]:
         """
         Forget the buffered audio.
         """
-        with self._input.held(self._core.patience(ROOM)):
-            self._input.clear()
-            return self._core.command(InputAudioBufferClear())
+        cleared = self._core.command(InputAudioBufferClear())
+        self._input.clear()
+        return cleared
 
     def create_conversation_item(
         self, item: Item | Mapping[str, Any], previous_item_id: str | None = None
@@ -238,11 +241,10 @@ class Commands:
         if isinstance(command, ConversationItemCreate):
             command = attrs.evolve(command, item=_named(command.item))
         if isinstance(command, InputAudioBufferAppend):
-            with self._input.held(self._core.patience(ROOM)):
-                self._input.count(command.audio)
+            self._input.count(command.audio)
         if command.type in ANSWERS:
             return self._core.command(command)
-        self._core.queue(self._core.identified(command), Deadline(ROOM))
+        self._core.queue(self._core.identified(command), deadline=Deadline(ROOM))
         return None
 
 

@@ -31,7 +31,10 @@ from .options import WebSocketOptions
 logger = logging.getLogger("azure_realtime")
 
 _MESSAGES_PER_TURN = 64
+_NAP = 3600.0  # seconds, at most: a selector takes no 40 days, and clocks are set
 _RENEW_AGAIN = 5.0  # seconds after a renewal that failed
+_LEAST_LIFE = 1.0  # seconds that a session has before it is renewed
+_FAR = 1e11  # Unix time beyond which it does not matter when; also 10**400 may come
 
 
 class Renewal(Exception):
@@ -77,7 +80,8 @@ class Connection:
         opening: What to say first.
         ready_by: When the session must be configured.
         on_ready: Called when the session is configured; returns what to announce.
-        on_refused: Called when the service refuses the configuration.
+        on_refused: Called when the service refuses the configuration; returns what to
+            say instead.
 
     Attributes:
         ready: Whether the session is configured.
@@ -95,7 +99,7 @@ class Connection:
         opening: Opening,
         ready_by: Deadline,
         on_ready: Callable[[SessionUpdated], ServerEvent],
-        on_refused: Callable[[ServerError], None],
+        on_refused: Callable[[ServerError], Opening | None],
     ) -> None:
         self._core = core
         self._wire = wire
@@ -156,6 +160,7 @@ class Connection:
         Try again later: no new session was to be had.
         """
         self._renew_after = Deadline(_RENEW_AGAIN)
+        self._pinged_at = None  # nothing was read meanwhile: no silence of the peer's
 
     # Writing.
 
@@ -227,7 +232,9 @@ class Connection:
             self._pinged_at = time.monotonic()
             self._wire.ping()
             self._wire.write()
-        if patience is not None and silent >= interval + patience:
+        # counted from the ping, not from the last byte: this process may have slept
+        waited = 0.0 if self._pinged_at is None else time.monotonic() - self._pinged_at
+        if patience is not None and waited >= patience:
             return ConnectionClosed(
                 1006, f"the peer is dead: nothing heard for {silent:.1f} s"
             )
@@ -245,22 +252,39 @@ class Connection:
             self._core.emit(Expiring(seconds_left=left, generation=self._generation))
         if (
             self._numbers.renew == "idle"
+            and self.ready
             and self._control.closing is None
             and self._renew_after.passed
+            and self._wire.idle  # what was given to it would be lost with it
             and self._core.quiet()
         ):
             raise Renewal
+
+    def _note_expiry(self, at: float) -> None:
+        """
+        Keep when the session ends.
+
+        It is not renewed in the first half of its life: one shorter than the warning
+        would be renewed at once, and the next again. One that ends before it began
+        shows that a clock is wrong; then the service's end of it is waited for.
+        """
+        first, self._expires_at = self._expires_at is None, at
+        if first:
+            life = at - time.time()
+            self._renew_after = Deadline(
+                max(_LEAST_LIFE, life / 2) if life > 0 else None
+            )
 
     def _seconds_to_expiry(self) -> float | None:
         if self._expires_at is None:
             return None
         return max(0.0, self._expires_at - time.time())
 
-    def _until_next_timer(self) -> float | None:
+    def _until_next_timer(self) -> float:
         deadlines = [self._control.closing, self._goodbye]
         if not self.ready and not self._refused:
             deadlines.append(self._ready_by)
-        timers = [d.remaining() for d in deadlines if d is not None]
+        timers = [_NAP, *(d.remaining() for d in deadlines if d is not None)]
         left = self._seconds_to_expiry()
         if left is not None:
             if not self._told_of_expiry:
@@ -273,8 +297,9 @@ class Connection:
             if self._pinged_at is None:
                 timers.append(max(0.0, interval - silent))
             elif patience is not None:
-                timers.append(max(0.0, interval + patience - silent))
-        return min((timer for timer in timers if timer is not None), default=None)
+                waited = time.monotonic() - self._pinged_at
+                timers.append(max(0.0, patience - waited))
+        return min(timer for timer in timers if timer is not None)
 
     # Reading.
 
@@ -293,8 +318,8 @@ class Connection:
         """
         self._session_seen |= event.type == "session.created"
         session = getattr(event, "session", None)
-        if session is not None:
-            self._expires_at = session.expires_at or self._expires_at
+        if session is not None and session.expires_at:
+            self._note_expiry(min(max(session.expires_at, 0), _FAR))
         if isinstance(event, SessionUpdated) and not self.ready:
             self.ready = True
             return self._on_ready(event)
@@ -302,17 +327,23 @@ class Connection:
             self.expired |= event.error.code == "session_expired"
             self.fatal |= is_fatal(event.error.code)
             if not self.ready and not self._refused and self._is_refusal(event):
-                self._refused = True
-                self._on_refused(
-                    ServerError(
-                        "The service refused the session configuration: "
-                        f"{event.error.message}",
-                        code=event.error.code,
-                        param=event.error.param,
-                        event=event,
-                    )
-                )
+                self._refuse(event)
         return None
+
+    def _refuse(self, event: ErrorEvent) -> None:
+        instead = self._on_refused(
+            ServerError(
+                f"The service refused the session configuration: {event.error.message}",
+                code=event.error.code,
+                param=event.error.param,
+                event=event,
+            )
+        )
+        if instead is None:
+            self._refused = True
+            return
+        self._hello_id = instead.hello_id
+        self._wire.send(instead.messages[0])  # the rest was said before
 
     def _is_refusal(self, event: ErrorEvent) -> bool:
         # the configuration was sent first; what is restored came after it

@@ -65,8 +65,10 @@ class Core:
         on_loss: Are told, on the reader thread, when a connection is gone.
         retry_response: Whether to ask again for a response that was interrupted.
         audio_overflow: What to do with audio where there is no room.
+        busy: Tell whether something is going on that a new session would not know of.
         is_reader: Whether the caller is the reader thread.
         elsewhere: Whether this is another process than the one that connected.
+        generation: The number of the connection there is, or was last.
     """
 
     codec: Codec
@@ -77,12 +79,14 @@ class Core:
     on_loss: Sequence[Callable[[RealtimeError], None]] = ()
     retry_response: bool = False
     audio_overflow: str = "block"
+    busy: Sequence[Callable[[], bool]] = ()
     acks: Acknowledgements = attrs.field(factory=Acknowledgements)
     waiters: Waiters = attrs.field(factory=Waiters)
     status: ModelStatus = attrs.field(factory=ModelStatus)
     counters: Counters = attrs.field(factory=Counters)
     is_reader: Callable[[], bool] = lambda: False
     elsewhere: Callable[[], bool] = lambda: False
+    generation: int = 0
     _ids: Any = attrs.field(factory=itertools.count, init=False)
     _prefix: str = attrs.field(
         factory=lambda: f"event_{uuid.uuid4().hex[:12]}_", init=False
@@ -98,12 +102,12 @@ class Core:
             return command
         return attrs.evolve(command, event_id=f"{self._prefix}{next(self._ids)}")
 
-    def queue(self, command: ClientEvent, deadline: Deadline | None) -> None:
+    def queue(self, *commands: ClientEvent, deadline: Deadline | None) -> None:
         """
-        Encode and queue a command. Any thread.
+        Encode and queue commands, all of them or none. Any thread.
 
         Args:
-            command: With its ``event_id``.
+            commands: With their ``event_id``.
             deadline: When to give up waiting for room; None always finds room: for the
                 few commands that follow from others.
 
@@ -114,24 +118,31 @@ class Core:
             ValueError: The protocol cannot say it.
         """
         self.check_process()
-        text = self.codec.encode(command)
+        entries = [
+            Entry(
+                self.codec.encode(command),
+                command.event_id,
+                isinstance(command, InputAudioBufferAppend),
+            )
+            for command in commands
+        ]
         if deadline is not None and self.is_reader():
             deadline = Deadline(0)  # as `patience` says
-        audio = isinstance(command, InputAudioBufferAppend)
-        self.outbox.put(Entry(text, command.event_id, audio), deadline)
+        self.outbox.put(*entries, deadline=deadline)
 
-    def append(self, command: ClientEvent, deadline: Deadline) -> None:
+    def append(self, appends: Sequence[ClientEvent], deadline: Deadline) -> None:
         """
         Queue audio, or make room for it as the user chose. Any thread.
 
         Raises:
             QueueFull: No room until the deadline, or at once.
         """
+        appends = [self.identified(append) for append in appends]
         if self.audio_overflow == "block":
-            self.queue(self.identified(command), deadline)
+            self.queue(*appends, deadline=deadline)
             return
         try:
-            self.queue(self.identified(command), Deadline(0))
+            self.queue(*appends, deadline=Deadline(0))
         except QueueFull as full:
             dropped = 0
             if self.audio_overflow == "drop_oldest":
@@ -140,7 +151,7 @@ class Core:
                 raise
             self.counters.audio_dropped += dropped
             self.emit(Overflow(dropped=dropped))
-            self.queue(self.identified(command), Deadline(0))
+            self.queue(*appends, deadline=Deadline(0))
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """
@@ -148,7 +159,7 @@ class Core:
         """
         for command in commands:
             try:
-                self.queue(self.identified(command), None)
+                self.queue(self.identified(command), deadline=None)
             except RealtimeError:
                 return  # the connection has ended; whoever waits is told by its end
 
@@ -160,13 +171,15 @@ class Core:
         event_id = command.event_id or ""
 
         def withdraw() -> None:
-            self.acks.forget(event_id)
-            self.outbox.withdraw(event_id)
+            # what has left keeps its place in line: the answer is still to come, and
+            # must not go to the next of its kind
+            if self.outbox.withdraw(event_id):
+                self.acks.forget(event_id)
 
         future: CommandFuture[Any] = self._future(withdraw)
         self.acks.expect(command, future)
         try:
-            self.queue(command, Deadline(ROOM))
+            self.queue(command, deadline=Deadline(ROOM))
         except BaseException:
             self.acks.forget(event_id)
             raise
@@ -190,7 +203,7 @@ class Core:
 
         future: CommandFuture[Response] = self._future(withdraw)
         for following in self.gate.ask(command, future, when_busy):
-            self.queue(self.identified(following), None)
+            self.queue(self.identified(following), deadline=None)
         return future
 
     def _future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
@@ -261,7 +274,7 @@ class Core:
         Complete the futures that *event* answers. Reader thread.
         """
         refused = self.acks.observe(event)
-        self.follow_up(self.gate.observe(event))
+        self.follow_up(self.gate.observe(event, spoken_for=refused is not None))
         if isinstance(event, ErrorEvent):
             self._complain(event, refused)
 
@@ -278,11 +291,19 @@ class Core:
         """
         Complete the waits for the events, then queue them for callbacks. Any thread.
         """
-        happened = [event for event in events if event is not None]
+        happened = [self._stamped(event) for event in events if event is not None]
         for event in happened:
             self.waiters.offer(event)
         for event in happened:
             self.dispatcher.post(event)
+
+    def _stamped(self, event: ServerEvent) -> ServerEvent:
+        """
+        Return *event* with the number of the connection, if it has none: one of ours.
+        """
+        if event.generation or not self.generation:
+            return event
+        return attrs.evolve(event, generation=self.generation)
 
     def stats(self) -> Stats:
         """
@@ -300,11 +321,13 @@ class Core:
         """
         Whether nothing is going on that a change of the session would interrupt.
         """
-        busy = self.status.value in (
+        turn = self.status.value in (
             ModelStatusEnum.LISTENING,
             ModelStatusEnum.THINKING,
         )
-        return self.gate.quiet and self.acks.quiet and not busy
+        if turn or not self.gate.quiet or not self.acks.quiet:
+            return False
+        return not any(busy() for busy in self.busy)
 
     def lose(self, error: RealtimeError, farewell: ServerEvent) -> None:
         """

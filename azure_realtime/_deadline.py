@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import time
 
+_LONGEST = 1e6
+"""Seconds, eleven days: what a selector takes for a time-out (the kernel counts
+milliseconds in 32 bits). Who waits longer looks at the clock once more."""
+
 
 class Deadline:
     """
@@ -26,10 +30,12 @@ class Deadline:
     def remaining(self) -> float | None:
         """
         Return the seconds left, at least 0.0, or None for never.
+
+        Not more than eleven days at a time: who waits asks `passed` afterwards.
         """
         if self.at is None:
             return None
-        return max(0.0, self.at - time.monotonic())
+        return min(_LONGEST, max(0.0, self.at - time.monotonic()))
 
     @property
     def passed(self) -> bool:

@@ -9,6 +9,7 @@ executor, or any function like its ``submit``: one job at a time, in order.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 from collections import deque
@@ -18,7 +19,10 @@ from typing import Any, Literal
 from ._backlog import Backlog
 from ._callbacks import CallbackThread, Dispatcher, Job
 from ._deadline import Deadline
+from ._gong import Gong
 from ._subscriptions import Subscriptions
+
+logger = logging.getLogger("azure_realtime")
 
 Dispatch = Literal["thread", "reader", "manual"] | Any
 """How a client dispatches; besides the words, an executor or a submit function."""
@@ -98,7 +102,7 @@ class ManualDispatcher(Dispatcher):
     ) -> None:
         super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
-        self._changed = threading.Condition()
+        self._news = Gong()
         self._signal, self._alarm = socket.socketpair()
         self._signal.setblocking(False)
         self._alarm.setblocking(False)
@@ -108,30 +112,27 @@ class ManualDispatcher(Dispatcher):
         """
         Keep *job*, and make `fileno` readable.
         """
-        with self._changed:
-            if self._finished:
-                return
-            self._jobs.append(job)
-            self._changed.notify_all()
-            with contextlib.suppress(OSError):  # full: it is readable already
-                self._alarm.send(b"\0")
+        if self._finished:
+            return
+        self._jobs.append(job)
+        self._news.strike()
+        with contextlib.suppress(OSError):  # full: it is readable already
+            self._alarm.send(b"\0")
 
     def pump(self, deadline: Deadline) -> int:
         """
         Run what has come; wait until *deadline* for the first. Return how many ran.
         """
-        with self._changed:
-            while not self._jobs and not self._finished and not deadline.passed:
-                self._changed.wait(deadline.remaining())
-            count = len(self._jobs)
-            with contextlib.suppress(OSError):
-                while self._signal.recv(4096):
-                    pass
+        self._news.wait(lambda: bool(self._jobs) or self._finished, deadline)
+        with contextlib.suppress(OSError):  # before the jobs are taken: none is missed
+            while self._signal.recv(4096):
+                pass
+        count = len(self._jobs)
         for done in range(count):
-            with self._changed:
-                if not self._jobs:
-                    return done
+            try:
                 job = self._jobs.popleft()
+            except IndexError:  # a listener has pumped
+                return done
             job()
         return count
 
@@ -152,11 +153,10 @@ class ManualDispatcher(Dispatcher):
         """
         Take nothing more. What is kept can still be pumped.
         """
-        with self._changed:
-            self._finished = True
-            self._signal.close()
-            self._alarm.close()
-            self._changed.notify_all()
+        self._finished = True
+        self._signal.close()
+        self._alarm.close()
+        self._news.strike()
 
 
 class ExecutorDispatcher(Dispatcher):
@@ -178,7 +178,8 @@ class ExecutorDispatcher(Dispatcher):
         super().__init__(subscriptions, backlog)
         self._submit = submit
         self._jobs: deque[Job] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._idle = Gong()
         self._busy = False
         self._runner: threading.Thread | None = None
 
@@ -186,21 +187,28 @@ class ExecutorDispatcher(Dispatcher):
         """
         Queue *job*; what runs jobs now runs it, or is asked for.
         """
-        with self._changed:
+        with self._lock:
             self._jobs.append(job)
             if self._busy:
                 return
             self._busy = True
-        self._submit(self._drain)
+        try:
+            self._submit(self._drain)
+        except Exception:  # an executor that was shut down: nobody is left to run it
+            logger.exception("The executor takes no more; the event is dropped")
+            with self._lock:
+                self._jobs.clear()
+                self._busy = False
+                self._idle.strike()
 
     def _drain(self) -> None:
         self._runner = threading.current_thread()
         while True:
-            with self._changed:
+            with self._lock:
                 if not self._jobs:
                     self._busy = False
                     self._runner = None
-                    self._changed.notify_all()
+                    self._idle.strike()
                     return
                 job = self._jobs.popleft()
             job()
@@ -218,9 +226,8 @@ class ExecutorDispatcher(Dispatcher):
         """
         if self.is_current:
             return False
-        with self._changed:
-            while self._busy and not deadline.passed:
-                self._changed.wait(deadline.remaining())
+        self._idle.wait(lambda: not self._busy, deadline)
+        with self._lock:
             self._jobs.clear()
             return not self._busy
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from concurrent.futures import TimeoutError as _OldTimeoutError
 from typing import Any, TypeVar
+
+from ._deadline import Deadline
+from ._gong import Gong
 
 T = TypeVar("T")
 
@@ -17,7 +19,46 @@ Run = Callable[[Callable[[], None]], None]
 """Runs a function where user functions run."""
 
 
-class CommandFuture(Future[T]):
+def _nothing() -> None:
+    pass
+
+
+class PatientFuture(Future[T]):
+    """
+    A future that Ctrl-C cannot break; see `_gong`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gong = Gong()
+        Future.add_done_callback(self, lambda _: self._gong.strike())
+
+    def result(self, timeout: float | None = None) -> T:
+        """
+        Wait for the result and return it, or raise what it failed with.
+
+        Raises:
+            TimeoutError: Not in *timeout* seconds.
+        """
+        self._await(timeout)
+        return super().result(0)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """
+        Wait for the end; return what it failed with, or None.
+
+        Raises:
+            TimeoutError: Not in *timeout* seconds.
+        """
+        self._await(timeout)
+        return super().exception(0)
+
+    def _await(self, timeout: float | None) -> None:
+        if not self._gong.wait(self.done, Deadline(timeout)):
+            raise TimeoutError(f"no answer within {timeout} s")
+
+
+class CommandFuture(PatientFuture[T]):
     """
     Completed on the reader thread; its done-callbacks run where listeners run.
 
@@ -59,12 +100,7 @@ class CommandFuture(Future[T]):
         self.heeded = True
         if not self.done():
             self._may_wait()
-        try:
-            return super().result(timeout)
-        except (TimeoutError, _OldTimeoutError):  # two classes before Python 3.11
-            if self.done():
-                raise
-            raise TimeoutError(f"no answer within {timeout} s") from None
+        return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """
@@ -73,10 +109,7 @@ class CommandFuture(Future[T]):
         self.heeded = True
         if not self.done():
             self._may_wait()
-        try:
-            return super().exception(timeout)
-        except (TimeoutError, _OldTimeoutError):
-            raise TimeoutError(f"no answer within {timeout} s") from None
+        return super().exception(timeout)
 
     def cancel(self) -> bool:
         """
@@ -88,7 +121,10 @@ class CommandFuture(Future[T]):
         """
         if not super().cancel():
             return False
-        self._withdraw()
+        withdraw, self._withdraw = self._withdraw, _nothing
+        if withdraw is not _nothing:
+            self.set_running_or_notify_cancel()  # or `concurrent.futures.wait` waits on
+            withdraw()
         return True
 
     def add_done_callback(self, fn: Callable[[Future[T]], Any]) -> None:

@@ -11,13 +11,9 @@ Rules:
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator
 
-from ._deadline import Deadline
 from ._session_follower import SessionFollower
-from .errors import QueueFull
 from .events import ServerEvent
 
 CHUNK = 192 << 10
@@ -32,37 +28,22 @@ class InputAudio:
     """
     What was appended since the last commit or clear.
 
-    The lock keeps the pieces of one append together and in order.
+    The lock guards the count. Samples cut in half come from one thread, or from nobody.
 
     Args:
         session: Knows the format, and whether the service finds turns by itself.
     """
 
     def __init__(self, session: SessionFollower) -> None:
-        self.lock = threading.RLock()
+        self._lock = threading.RLock()
         self._session = session
         self._half = b""
         self._bytes = 0
 
-    @contextlib.contextmanager
-    def held(self, deadline: Deadline) -> Iterator[None]:
+    def cut(self, data: bytes) -> tuple[list[bytes], bytes]:
         """
-        Hold the lock. Any thread.
-
-        Raises:
-            QueueFull: Until *deadline* another append waited for room.
-        """
-        left = deadline.remaining()
-        if not self.lock.acquire(timeout=-1 if left is None else left):
-            raise QueueFull("another append waits for room in the send queue")
-        try:
-            yield
-        finally:
-            self.lock.release()
-
-    def pieces(self, data: bytes) -> list[bytes]:
-        """
-        Return what to append now: whole samples. Any thread, with `lock` held.
+        Return what to append now, in pieces of whole samples, and what is left of the
+        last one. Any thread; `note` it when it is queued.
 
         Raises:
             ValueError: It is a file, not samples.
@@ -72,19 +53,34 @@ class InputAudio:
                 "this is a WAV file, not samples: use client.ask(audio=...), or take "
                 "the samples out with wave.open(...).readframes(...)"
             )
+        half = b""
         if self._session.input_format == "pcm16":
             data = self._half + data
             whole = len(data) & ~1
-            data, self._half = data[:whole], data[whole:]
-        self._bytes += len(data)
-        return [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
+            data, half = data[:whole], data[whole:]
+        pieces = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
+        return pieces, half
+
+    def note(self, pieces: list[bytes], half: bytes) -> None:
+        """
+        Count what has been queued. Any thread.
+        """
+        with self._lock:
+            self._half = half
+            self._bytes += sum(map(len, pieces))
 
     def count(self, text: str) -> None:
         """
-        Note that base64 *text* is appended without our help. Any thread, with `lock`
-        held.
+        Note that base64 *text* is appended without our help. Any thread.
         """
-        self._bytes += len(text) * 3 // 4
+        with self._lock:
+            self._bytes += len(text) * 3 // 4
+
+    def pending(self) -> bool:
+        """
+        Whether audio waits to be committed by the user, as in push-to-talk. Any thread.
+        """
+        return self._bytes > 0 and not self._session.vad
 
     @property
     def milliseconds(self) -> float:
@@ -93,12 +89,12 @@ class InputAudio:
         """
         return self._bytes / BYTES_PER_MS.get(self._session.input_format, 48)
 
-    def commit(self) -> None:
+    def check(self) -> None:
         """
-        Begin anew, if there is enough to commit. Any thread, with `lock` held.
+        Refuse a commit of too little. Any thread.
 
         Raises:
-            ValueError: There is not.
+            ValueError: There is not enough to commit.
         """
         if self.milliseconds < MIN_COMMIT_MS:
             advice = (
@@ -112,11 +108,10 @@ class InputAudio:
                 "appended since the last commit or clear; "
                 f"{MIN_COMMIT_MS} ms are needed.{advice}"
             )
-        self.clear()
 
     def clear(self) -> None:
         """
-        Begin anew. Any thread, with `lock` held.
+        Begin anew. Any thread.
         """
         self._half, self._bytes = b"", 0
 

@@ -20,9 +20,11 @@ import contextlib
 import socket
 import threading
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ._deadline import Deadline
+from ._gong import Gong
 from .errors import QueueFull, RealtimeError, fresh
 
 
@@ -56,70 +58,74 @@ class Outbox:
         self.peak_bytes = 0
         self._held = True
         self._error: RealtimeError | None = None
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._room = Gong()
         self._waker, self._alarm = socket.socketpair()
         self._waker.setblocking(False)
         self._alarm.setblocking(False)
 
-    def put(self, entry: Entry, deadline: Deadline | None) -> None:
+    def put(self, *entries: Entry, deadline: Deadline | None) -> None:
         """
-        Queue a message. Any thread.
+        Queue messages, all of them or none. Any thread.
 
         Args:
-            entry: The message.
+            entries: The messages, in order; nothing comes between them.
             deadline: Until when to wait for room; None takes room that is not there.
 
         Raises:
             QueueFull: There was no room until the deadline.
             RealtimeError: The connection has ended; this is why.
         """
-        size = len(entry.text)
-        with self._changed:
-            while deadline is not None and self._has_no_room(size):
-                if deadline.passed:
-                    raise QueueFull(
-                        f"{self._bytes} bytes wait to be sent and the network does not "
-                        f"take them; {size} more have no room "
-                        f"(max_send_queue_bytes={self._max_bytes})",
-                        size,
-                    )
-                self._changed.wait(deadline.remaining())
+        size = sum(len(entry.text) for entry in entries)
+        if deadline is None:
+            self._put(entries, size, even_if_full=True)
+        elif not self._room.wait(lambda: self._put(entries, size), deadline):
+            raise QueueFull(
+                f"{self._bytes} bytes wait to be sent and the network does not take "
+                f"them; {size} more have no room "
+                f"(max_send_queue_bytes={self._max_bytes})",
+                size,
+            )
+
+    def _put(
+        self, entries: Sequence[Entry], size: int, even_if_full: bool = False
+    ) -> bool:
+        with self._lock:
             if self._error is not None:
                 raise fresh(self._error)
-            self._entries.append(entry)
+            if not even_if_full and self._has_no_room(size):
+                return False
+            self._entries.extend(entries)
             self._bytes += size
             self.peak_bytes = max(self.peak_bytes, self._bytes)
             self._wake()
+            return True
 
     def _has_no_room(self, size: int) -> bool:
-        return (
-            self._error is None
-            and self._bytes > 0
-            and self._bytes + size > self._max_bytes
-        )
+        return self._bytes > 0 and self._bytes + size > self._max_bytes
 
     def take(self) -> Entry | None:
         """
         Return the next message, or None when there is none to send. Reader thread.
         """
-        with self._changed:
+        with self._lock:
             if self._held or not self._entries:
                 return None
             entry = self._entries.popleft()
             self._bytes -= len(entry.text)
-            self._changed.notify_all()
+            self._room.strike()
             return entry
 
     def withdraw(self, event_id: str) -> bool:
         """
         Take a message back; False when it has left already. Any thread.
         """
-        with self._changed:
+        with self._lock:
             for entry in self._entries:
                 if entry.event_id == event_id:
                     self._entries.remove(entry)
                     self._bytes -= len(entry.text)
-                    self._changed.notify_all()
+                    self._room.strike()
                     return True
             return False
 
@@ -127,7 +133,7 @@ class Outbox:
         """
         Let nothing flow until `release`. Reader thread.
         """
-        with self._changed:
+        with self._lock:
             self._held = True
 
     def drop_audio(self, room: int | None = None) -> int:
@@ -135,7 +141,7 @@ class Outbox:
         Drop audio, the oldest first, all of it or until there is *room* for so many
         bytes; return how many messages. Any thread.
         """
-        with self._changed:
+        with self._lock:
             kept: deque[Entry] = deque()
             dropped = 0
             for entry in self._entries:
@@ -147,14 +153,14 @@ class Outbox:
                     kept.append(entry)
             self._entries = kept
             if dropped:
-                self._changed.notify_all()
+                self._room.strike()
             return dropped
 
     def release(self) -> None:
         """
         Let the messages flow: the session is configured. Reader thread.
         """
-        with self._changed:
+        with self._lock:
             self._held = False
 
     @property
@@ -177,21 +183,21 @@ class Outbox:
 
         Reader thread, as the last thing it does with this queue.
         """
-        with self._changed:
+        with self._lock:
             unsent = len(self._entries)
             self._error = error
             self._entries.clear()
             self._bytes = 0
             self._waker.close()
             self._alarm.close()
-            self._changed.notify_all()
+            self._room.strike()
             return unsent
 
     def wake(self) -> None:
         """
         Make the reader look around. Any thread, also from a finalizer.
         """
-        with self._changed:
+        with self._lock:
             self._wake()
 
     def _wake(self) -> None:

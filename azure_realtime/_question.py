@@ -9,6 +9,8 @@ as it takes: the commands are sent in one row, so nothing waits.
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,19 @@ def put_question(
     audio: Any,
     image: Any,
     timeout: float | None,
+    watch: Callable[[Future[Any]], None],
 ) -> str | None:
     """
     Send the user's side of a turn. The caller's thread.
+
+    Args:
+        commands: Where to.
+        session: What it is like.
+        text: What to write.
+        audio: What to say.
+        image: What to show.
+        timeout: Seconds for all of it.
+        watch: Is given the answers that are not waited for here.
 
     Returns:
         The id of the spoken item; None where nothing was said.
@@ -57,9 +69,8 @@ def put_question(
         parts.append(InputText(text=text))
     samples = None if audio is None else _samples(audio, session.input_format)
     if parts:
-        commands.create_conversation_item(
-            MessageItem(role="user", content=tuple(parts))
-        )
+        item = MessageItem(role="user", content=tuple(parts))
+        watch(commands.create_conversation_item(item))
     if samples is None:
         return None
     vad, detection = session.vad, session.field("turn_detection")

@@ -22,6 +22,7 @@ from typing import Any
 from ._connection import Connection, Control, Opening, Renewal
 from ._core import Core
 from ._deadline import Deadline
+from ._futures import PatientFuture
 from ._patience import Interrupted, Patience
 from ._reconnect import Backoff, cause_of
 from ._wire import Wire
@@ -40,6 +41,7 @@ from .options import WebSocketOptions
 
 logger = logging.getLogger("azure_realtime")
 
+_GOODBYE = 1.0  # seconds for the goodbye of a connection that nobody wants any more
 _GRACE = 0.3  # seconds in which somebody may ask why the connection never opened
 
 Connect = Callable[[Patience], Wire]
@@ -84,7 +86,7 @@ class Reader:
         self._lost_at: float | None = None
         self._ready_by = Deadline(0)
         self._vetoed = False
-        self.ready: Future[Any] = Future()
+        self.ready: Future[Any] = PatientFuture()
         self.error: RealtimeError | None = None
         self.initialized = False
         self.state = WebSocketState.CONNECTING
@@ -152,9 +154,11 @@ class Reader:
 
     def veto(self) -> None:
         """
-        Do not connect again. Any thread.
+        Do not connect again; where it has happened already, close. Any thread.
         """
         self._vetoed = True
+        if self.state is WebSocketState.OPEN:
+            self.close(Deadline(_GOODBYE))
         self._core.outbox.wake()
 
     def join(self, deadline: Deadline) -> bool:
@@ -199,8 +203,11 @@ class Reader:
 
     def _open(self, wire: Wire) -> Connection:
         self._generation += 1
+        self._core.generation = self._generation
         if self._control.closing is None:
             self.state = WebSocketState.OPEN
+            if self._vetoed:  # while it was dialled
+                self.close(Deadline(_GOODBYE))
         logger.debug("connected, generation %d", self._generation)
         return Connection(
             self._core,
@@ -225,8 +232,10 @@ class Reader:
 
     def _pointless(self) -> bool:
         """
-        Whether to stop dialling: closed, and nothing queued that could still leave.
+        Whether to stop dialling: vetoed, or closed and nothing queued could still leave.
         """
+        if self._vetoed:
+            return True
         closing = self._control.closing
         return closing is not None and (
             closing.passed or not self._core.outbox.waiting or self._generation > 0
@@ -252,11 +261,22 @@ class Reader:
             generation=self._generation,
         )
 
-    def _on_refused(self, refusal: ServerError) -> None:
-        if not self.ready.done():
+    def _on_refused(self, refusal: ServerError) -> Opening | None:
+        """
+        Settle that the configuration was refused; return what to say instead.
+
+        On a later connection it may be for a change that the last one had not answered.
+        If it is not, there is no session like the one that was lost, and it is over.
+        """
+        if self._generation == 1:
             self.ready.set_exception(refusal)
-        self._core.outbox.release()
+            self._core.outbox.release()
+        elif self._core.acks.refuse_updates(refusal):
+            return self._opening(True)
+        else:
+            self._control.failure = refusal
         logger.error("%s", refusal)
+        return None
 
     # Between two connections.
 

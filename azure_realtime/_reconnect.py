@@ -113,7 +113,8 @@ class Backoff:
             self._refused = True
         elif not _worth_it(error):
             return None
-        longest = min(self.MOST, self.interval * 2.0**self.attempts)
+        # the exponent has its own bound: a float ends at 2.0**1024
+        longest = min(self.MOST, self.interval * 2.0 ** min(self.attempts, 64))
         self.attempts += 1
         least = error.retry_after if isinstance(error, RateLimited) else None
         return max(least or 0.0, random.uniform(0.0, longest))

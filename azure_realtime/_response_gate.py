@@ -9,7 +9,8 @@ Rules:
    Those who wait for the same thing share one response.
 3. ``response.created`` does not say which command it answers. A mark in the metadata
    does (protocol reference, trap "no-response-echo"); where a service does not hand it
-   back, the oldest request that has left is meant.
+   back, the oldest request that has left is meant. One that has handed back a mark
+   once is taken at its word: a response without one it has begun by itself.
 4. Losing a race is no failure. "Already has an active response" puts the request back
    in line; "no active response" to a cancel is what was wanted. Both are still
    delivered as events.
@@ -40,7 +41,7 @@ from .events import (
     ResponseDone,
     ServerEvent,
 )
-from .responses import Response, ResponseConfig
+from .responses import Response, ResponseConfig, StatusDetails
 
 WhenBusy = Literal["wait", "cancel", "error"]
 Future = CommandFuture[Response]
@@ -53,6 +54,10 @@ BENIGN = {_ALREADY_ACTIVE, "response_cancel_not_active"}
 """Codes of lost races (rule 4)."""
 
 _UNKNOWN = "(unknown)"
+_CANCELLED = Response(
+    status="cancelled",
+    status_details=StatusDetails(type="cancelled", reason="client_cancelled"),
+)
 
 
 @attrs.define(eq=False)
@@ -65,6 +70,8 @@ class Request:
     futures: list[Future]
     held: bool = False
     sent: bool = False
+    marked: bool = False
+    certain: bool = False
     unwanted: bool = False
     response_id: str | None = None
 
@@ -87,6 +94,7 @@ class ResponseGate:
 
     def __init__(self, mark: bool = True) -> None:
         self._mark = mark
+        self._marks_come_back = False
         self._lock = threading.RLock()
         self._requests: list[Request] = []
         self._active: str | None = None
@@ -187,15 +195,21 @@ class ResponseGate:
                 if not request.held and request.command.event_id == event_id:
                     request.sent = True
 
-    def observe(self, event: ServerEvent) -> list[ClientEvent]:
+    def observe(
+        self, event: ServerEvent, spoken_for: bool = False
+    ) -> list[ClientEvent]:
         """
         Follow the responses; return what to queue. Reader thread.
+
+        Args:
+            event: What came.
+            spoken_for: Whether it is an error about something else.
         """
         if isinstance(event, ResponseCreated):
             return self._on_created(event.response)
         if isinstance(event, ResponseDone):
             return self._on_done(event.response)
-        if isinstance(event, ErrorEvent):
+        if isinstance(event, ErrorEvent) and not spoken_for:
             return self._on_error(event)
         return []
 
@@ -284,6 +298,7 @@ class ResponseGate:
         marked: dict[str, str] = {} if isinstance(metadata, Unset) else {**metadata}
         if len(marked) >= 16:  # as many as the service takes
             return request.command
+        request.marked = True
         marked[MARK] = request.command.event_id or ""
         return attrs.evolve(
             request.command, response=attrs.evolve(config, metadata=marked)
@@ -294,7 +309,7 @@ class ResponseGate:
             known = self._active != _UNKNOWN
             return [ResponseCancel(response_id=self._active if known else None)]
         for request in self._requests:
-            if request.sent and not request.out_of_band:
+            if not request.held and not request.out_of_band:
                 request.unwanted = True  # as soon as it has a name
         return []
 
@@ -352,11 +367,18 @@ class ResponseGate:
                     self._active = _UNKNOWN
                 # what looked like its answer was the one that was there before
                 request.held, request.sent, request.response_id = True, False, None
-                return []
+                for future in request.futures:
+                    future.response_id = None
+                if not request.unwanted:
+                    return []
             self._requests.remove(request)
             following = self._next()
+        error: RealtimeError | None = refusal(event)
+        if request.unwanted and event.error.code == _ALREADY_ACTIVE:
+            error = failure_of(_CANCELLED)
+        assert error is not None
         for future in request.futures:
-            future.fail(refusal(event))
+            future.fail(fresh(error))
         return following
 
     def _request_of(self, response: Response) -> Request | None:
@@ -367,8 +389,10 @@ class ResponseGate:
                 return request
             if request.sent and request.response_id is None:
                 if mark is not None and mark == request.command.event_id:
+                    self._marks_come_back = request.certain = True
                     return request
-                waiting.append(request)
+                if not (request.marked and self._marks_come_back):
+                    waiting.append(request)
         if mark is not None:
             return None
         beside = response.conversation_id is None and self._active is not None
@@ -386,9 +410,17 @@ class ResponseGate:
                     return request
             return None
         param, code = details.param or "", details.code or ""
-        if code == _ALREADY_ACTIVE or param.startswith("response"):
-            return next((r for r in left if r.response_id is None), None)
-        return None
+        nameless = [r for r in left if r.response_id is None]
+        if code == _ALREADY_ACTIVE:
+            # one that seemed to have a response may have got somebody else's
+            line = [r for r in left if not r.certain and not r.out_of_band]
+            return next((r for r in line if r in nameless), line[0] if line else None)
+        if param.startswith("response"):
+            return nameless[0] if nameless else None
+        if code in BENIGN or param or self._active is not None:
+            return None
+        # what a model does not have is refused without a word on where it was asked for
+        return nameless[0] if len(nameless) == 1 else None
 
 
 def _same(one: ResponseCreate, other: ResponseCreate) -> bool:

@@ -6,7 +6,7 @@ Rules:
 1. All outputs of one response are sent, in the order the model called, then exactly one
    request for a response follows (protocol reference, trap "tool-continue").
 2. That request is like the one it continues, but for what would make it the same again:
-   a forced tool choice would call the tool for ever.
+   a forced tool choice, its own or the session's, would call the tool for ever.
 3. Who waits for the end of a turn waits for the last response of this chain.
 """
 
@@ -19,7 +19,8 @@ from concurrent.futures import Future
 import attrs
 
 from ._core import Core
-from ._futures import CommandFuture
+from ._futures import CommandFuture, PatientFuture
+from ._session_follower import SessionFollower
 from ._tool_runner import ToolRunner
 from ._unset import UNSET
 from .errors import RealtimeError, fresh
@@ -40,10 +41,12 @@ class ToolLoop:
     Args:
         core: Where commands go; it gets `observe` among its observers.
         toolbox: What there is to call.
+        session: What it is like.
     """
 
-    def __init__(self, core: Core, toolbox: Toolbox) -> None:
+    def __init__(self, core: Core, toolbox: Toolbox, session: SessionFollower) -> None:
         self._core = core
+        self._session = session
         self._runner = ToolRunner(toolbox, self._send, core.emit)
         self._lock = threading.RLock()
         self._continuations: OrderedDict[str, Continuation] = OrderedDict()
@@ -55,13 +58,16 @@ class ToolLoop:
         """
         if self._core.gate.is_out_of_band(event):
             return
-        self._runner.observe(event)
-        if isinstance(event, ResponseDone):
-            response_id = event.response.id
+        response_id = event.response.id if isinstance(event, ResponseDone) else None
+        if response_id is not None:
+            # before the runner sees it: the outputs may be sent at once
             request = self._core.gate.request_for(response_id)
             config = request.command.response if request is not None else None
-            if config is not None and self._runner.will_continue(response_id):
+            if config is not None:
                 self._configs[response_id] = config
+        self._runner.observe(event)
+        if response_id is not None and not self._runner.will_continue(response_id):
+            self._configs.pop(response_id, None)
 
     def continuation(self, response_id: str) -> Continuation | None:
         """
@@ -75,6 +81,19 @@ class ToolLoop:
             if not self._runner.will_continue(response_id):
                 return None
             return self._continuation(response_id)
+
+    def busy(self) -> bool:
+        """
+        Whether the model waits for a tool. Any thread.
+        """
+        return self._runner.busy
+
+    @property
+    def is_current(self) -> bool:
+        """
+        Whether the caller is a tool.
+        """
+        return self._runner.is_current
 
     def lose(self, error: RealtimeError) -> None:
         """
@@ -101,27 +120,38 @@ class ToolLoop:
     def _continuation(self, response_id: str) -> Continuation:
         with self._lock:
             if response_id not in self._continuations:
-                self._continuations[response_id] = Future()
+                self._continuations[response_id] = PatientFuture()
                 if len(self._continuations) > _REMEMBERED:
                     self._continuations.popitem(last=False)
             return self._continuations[response_id]
+
+    def _following(self, config: ResponseConfig | None) -> ResponseConfig | None:
+        """
+        Return the request that follows one that was made with *config*.
+        """
+        unforced = (UNSET, None, "auto", "none")
+        forced = self._session.field("tool_choice") not in unforced
+        if config is None:
+            return ResponseConfig(tool_choice="auto") if forced else None
+        never = config.tool_choice == "none"
+        return attrs.evolve(
+            config,
+            input=UNSET,
+            metadata=UNSET,
+            tool_choice="none" if never else "auto" if forced else UNSET,
+        )
 
     def _send(self, outputs: list[FunctionCallOutputItem], response_id: str) -> None:
         """
         Send the outputs of one response and ask for the next. A worker thread.
         """
         continuation = self._continuation(response_id)
-        config = self._configs.pop(response_id, None)
-        if config is not None:
-            config = attrs.evolve(
-                config,
-                input=UNSET,
-                metadata=UNSET,
-                tool_choice=UNSET if config.tool_choice != "none" else "none",
-            )
+        config = self._following(self._configs.pop(response_id, None))
         try:
             for output in outputs:
                 self._core.command(ConversationItemCreate(item=output))
+            if continuation.cancelled():
+                return  # who asked does not want to hear any more
             following = self._core.request(ResponseCreate(response=config), "wait")
         except Exception as error:
             if continuation.set_running_or_notify_cancel():

@@ -99,6 +99,14 @@ class ToolRunner:
         self._answered: dict[str, None] = {}
         self._generation = 0
         self._closed = False
+        self._here = threading.local()
+
+    @property
+    def is_current(self) -> bool:
+        """
+        Whether the caller is a tool.
+        """
+        return getattr(self._here, "tool", False)
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -118,6 +126,13 @@ class ToolRunner:
         """
         with self._lock:
             return response_id in self._batches or response_id in self._answered
+
+    @property
+    def busy(self) -> bool:
+        """
+        Whether outputs are still to come. Any thread.
+        """
+        return bool(self._batches)
 
     def connection_lost(self) -> None:
         """
@@ -191,6 +206,7 @@ class ToolRunner:
     def _run(self, batch: _Batch, call: _Call, tool: Tool[..., Any] | None) -> None:
         if not self._is_wanted(batch):
             return
+        self._here.tool = True
         if tool is None:
             outcome = unknown_tool(call.name, self._toolbox.names())
         else:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ._deadline import Deadline
+from ._gong import Gong
 from ._subscriptions import ANY, Latest, keys_of
 from .errors import RealtimeError, SlowConsumer, fresh
 from .events import ServerEvent
@@ -46,7 +47,8 @@ class Mailbox:
         self.came_at = 0.0
         self._bytes = 0
         self._error: RealtimeError | None = None
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._news = Gong()
 
     def put(self, event: ServerEvent) -> None:
         """
@@ -55,7 +57,7 @@ class Mailbox:
         if ANY not in self._keys and self._keys.isdisjoint(keys_of(event)):
             return
         size = _size(event)
-        with self._changed:
+        with self._lock:
             if self._error is not None:
                 return
             if len(self._events) >= MAX_EVENTS or self._bytes + size > MAX_BYTES:
@@ -65,15 +67,15 @@ class Mailbox:
             else:
                 self._events.append((time.monotonic(), event))
                 self._bytes += size
-            self._changed.notify_all()
+        self._news.strike()
 
     def end(self, error: RealtimeError) -> None:
         """
         Say that nothing more comes, and why. Reader thread.
         """
-        with self._changed:
+        with self._lock:
             self._error = self._error or error
-            self._changed.notify_all()
+        self._news.strike()
 
     def get(self, deadline: Deadline, where: Where | None = None) -> ServerEvent:
         """
@@ -91,17 +93,21 @@ class Mailbox:
                 return event
 
     def _next(self, deadline: Deadline) -> ServerEvent:
-        with self._changed:
-            while not self._events:
-                if self._error is not None:
-                    raise fresh(self._error)
-                if deadline.passed:
-                    names = ", ".join(sorted(self._keys))
-                    raise TimeoutError(f"no {names} came in time")
-                self._changed.wait(deadline.remaining())
-            self.came_at, event = self._events.popleft()
-            self._bytes -= _size(event)
-            return event
+        taken: list[ServerEvent] = []
+        if not self._news.wait(lambda: self._take(taken), deadline):
+            names = ", ".join(sorted(self._keys))
+            raise TimeoutError(f"no {names} came in time")
+        return taken[0]
+
+    def _take(self, into: list[ServerEvent]) -> bool:
+        with self._lock:
+            if self._events:
+                self.came_at, event = self._events.popleft()
+                self._bytes -= _size(event)
+                into.append(event)
+            elif self._error is not None:
+                raise fresh(self._error)
+            return bool(into)
 
 
 class Waiters:

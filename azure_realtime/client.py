@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Mapping
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
 from typing import Any
 
@@ -33,6 +32,7 @@ from ._session_follower import SessionFollower
 from ._stats import Stats
 from ._subscriptions import Subscriptions
 from ._tool_loop import ToolLoop
+from ._turn_order import TurnOrder
 from .conversation import Conversation
 from .enums import ModelStatusEnum, WebSocketState
 from .errors import ConnectTimeout, fresh, warn
@@ -121,7 +121,8 @@ class AzureRealTimeAudio(Asking):
             audio_overflow=numbers.audio_overflow,
         )
         self._toolbox = Toolbox()
-        self._tools = ToolLoop(core, self._toolbox)
+        self._order = TurnOrder()
+        self._tools = ToolLoop(core, self._toolbox, self._follower)
         core.observers = [
             self._follower,
             self._input,
@@ -129,6 +130,7 @@ class AzureRealTimeAudio(Asking):
             self._meter,
             self._tools,
         ]
+        core.busy = [self._input.pending, self._tools.busy]
         core.on_loss = [
             self._input.lose,
             self._tools.lose,
@@ -184,7 +186,7 @@ class AzureRealTimeAudio(Asking):
         self._reader.notice()
         try:
             failure = self._reader.ready.exception(timeout)
-        except (TimeoutError, FutureTimeoutError) as error:
+        except TimeoutError as error:
             raise ConnectTimeout(
                 f"The session was not ready within {timeout} s."
             ) from error
@@ -336,6 +338,7 @@ class AzureRealTimeAudio(Asking):
         manual = self._manual()
         while self.state is not WebSocketState.CLOSED:
             manual.pump(Deadline(_TURN))
+        self._reader.join(Deadline(_TURN))  # what it has to say last is heard, too
         manual.pump(Deadline(0))
 
     def fileno(self) -> int:

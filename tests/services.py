@@ -11,12 +11,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 from peers import CLOSE, Talk, frame
 
 import azure_realtime
@@ -176,6 +178,24 @@ def start_script(
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def wait_until_it_waits(process: subprocess.Popen[str], timeout: float = 10.0) -> None:
+    """
+    Wait until the main thread of *process* has been asleep for ten looks in a row.
+
+    Nothing announces that a program has come to rest in a wait; Linux can be asked.
+    """
+    stat = Path(f"/proc/{process.pid}/task/{process.pid}/stat")
+    if not stat.exists():
+        pytest.skip("only Linux tells whether a thread sleeps")
+    deadline = time.monotonic() + timeout
+    looks = 0
+    while looks < 10:
+        assert time.monotonic() < deadline, "it never came to rest"
+        state = stat.read_text().rpartition(")")[2].split()[0]
+        looks = looks + 1 if state == "S" else 0
+        threading.Event().wait(0.01)
 
 
 def run_script(

@@ -43,14 +43,16 @@ LAYERS = """
     _wire
     _annotations  _fields  _item_order  _strict  _upgrade  _dial
     _proxy
-    _unset  _plain  _formats  _patience  _outbox  _frames  _reconnect  events.service  events.mcp
+    _unset  _plain  _formats  _patience  _frames  _reconnect  events.service  events.mcp
     events.unknown  events.input_audio_buffer  events.output_audio_buffer
     events._base  events._checks  _model  _session_shape  _spelling  _hints  _docstrings
-    _pcm  _base64  _bounded  _worker_pool  _futures  _endpoint  enums  g711  wav  _stats  _resampler
+    _futures  _outbox
+    _gong
+    _pcm  _base64  _bounded  _worker_pool  _endpoint  enums  g711  wav  _stats  _resampler  _turn_order
     errors  _deadline  _version
 """
 # These lines belong to the row above them.
-JOINED = ("usage", "events.conversation", "events.unknown", "_pcm")
+JOINED = ("usage", "events.conversation", "events.unknown")
 
 MECHANISMS = {"_wire", "_outbox", "_waiters", "_state"}
 

@@ -23,6 +23,7 @@ from services import (
     collect_until_close,
     run_script,
     start_script,
+    wait_until_it_waits,
 )
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
@@ -194,6 +195,7 @@ def test_ctrl_c_works_in_every_wait(name: str) -> None:
                 if blocks:
                     connection.stop_reading()
                 assert process.stdout.readline() == "waiting\n"
+                wait_until_it_waits(process)
                 with at_most(2.5):
                     process.send_signal(signal.SIGINT)
                     out, err = process.communicate(timeout=8)
@@ -222,6 +224,7 @@ def test_ctrl_c_in_with_closes_the_session() -> None:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "waiting\n"
+            wait_until_it_waits(process)
             with at_most(2.0):
                 process.send_signal(signal.SIGINT)
                 _, err = process.communicate(timeout=8)

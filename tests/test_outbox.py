@@ -37,7 +37,7 @@ def put(box: Outbox, text: str, event_id: str | None = None) -> None:
     """
     Queue a text without waiting.
     """
-    box.put(Entry(text, event_id), NOW)
+    box.put(Entry(text, event_id), deadline=NOW)
 
 
 def drain(box: Outbox) -> list[str]:
@@ -90,7 +90,7 @@ def test_a_full_queue_says_so(outbox: Outbox) -> None:
         at_most(0.5),
         pytest.raises(QueueFull, match=r"60 bytes wait.*50 more.*=100\)"),
     ):
-        outbox.put(Entry("y" * 50, None), Deadline(0.05))
+        outbox.put(Entry("y" * 50, None), deadline=Deadline(0.05))
     put(outbox, "z" * 40)
     assert outbox.waiting_bytes == 100
 
@@ -109,7 +109,7 @@ def test_who_must_not_wait_takes_room_that_is_not_there(outbox: Outbox) -> None:
     """
     put(outbox, "x" * 100)
     with at_most(0.5):
-        outbox.put(Entry("y", None), None)
+        outbox.put(Entry("y", None), deadline=None)
     assert drain(outbox) == ["x" * 100, "y"]
 
 
@@ -119,7 +119,7 @@ def test_room_wakes_who_waits(outbox: Outbox) -> None:
     """
     put(outbox, "x" * 100)
     waiting = threading.Thread(
-        target=lambda: outbox.put(Entry("y", None), Deadline(5.0))
+        target=lambda: outbox.put(Entry("y", None), deadline=Deadline(5.0))
     )
     waiting.start()
     assert outbox.take() == Entry("x" * 100, None)
@@ -138,7 +138,7 @@ def test_the_end_wakes_who_waits(outbox: Outbox) -> None:
     def wait() -> None:
         begun.set()
         try:
-            outbox.put(Entry("y", None), Deadline(5.0))
+            outbox.put(Entry("y", None), deadline=Deadline(5.0))
         except ConnectionClosed as error:
             caught.append(error)
 
@@ -176,7 +176,7 @@ def test_withdraw(outbox: Outbox) -> None:
     put(outbox, "a" * 50, "1")
     put(outbox, "b" * 50, "2")
     put_later = threading.Thread(
-        target=lambda: outbox.put(Entry("c" * 50, "3"), Deadline(5.0))
+        target=lambda: outbox.put(Entry("c" * 50, "3"), deadline=Deadline(5.0))
     )
     put_later.start()
     assert outbox.withdraw("1")
@@ -256,7 +256,7 @@ def test_a_finalizer_may_wake_the_reader_within_a_put(outbox: Outbox) -> None:
 
     weakref.finalize(client, wake)
     put(outbox, "x")
-    with outbox._changed:  # where a collection may strike
+    with outbox._lock:  # where a collection may strike
         assert len(Text("abc")) == 3
     assert woken.is_set()
 
@@ -276,7 +276,7 @@ def test_many_callers_lose_nothing(writers: list[list[int]]) -> None:
     def write(number: int, sizes: list[int]) -> None:
         for index, size in enumerate(sizes):
             text = f"{number}:{index}:".ljust(size, "x")
-            box.put(Entry(text, None), Deadline(10.0))
+            box.put(Entry(text, None), deadline=Deadline(10.0))
 
     threads = [threading.Thread(target=write, args=pair) for pair in enumerate(writers)]
     for thread in threads:

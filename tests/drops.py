@@ -1,0 +1,105 @@
+"""
+What the tests of lost connections share: a diary of what a client tells, quick numbers,
+and services that lose their clients.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from peers import Talk
+from services import serve_session
+
+from azure_realtime import AzureRealTimeAudio
+from azure_realtime.events import ServerEvent
+
+QUICK: dict[str, Any] = {"max_reconnect_attempts": 5, "reconnect_interval": 0.01}
+"""Numbers of a client that comes back at once."""
+
+LOCAL = ("disconnected", "reconnecting", "reconnected", "closed")
+"""The events that tell of a connection's fate, in the order they come."""
+
+
+class Diary:
+    """
+    Every event that a client's listeners hear, in order.
+    """
+
+    def __init__(self, client: AzureRealTimeAudio) -> None:
+        self._events: list[ServerEvent] = []
+        self._changed = threading.Condition()
+        client.on("*", self._note)
+
+    def _note(self, event: ServerEvent) -> None:
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify_all()
+
+    def of(self, *types: str) -> list[Any]:
+        """
+        Return the events of those types so far.
+        """
+        with self._changed:
+            return [event for event in self._events if event.type in types]
+
+    @property
+    def fate(self) -> list[str]:
+        """
+        What has become of the connections, in words.
+        """
+        return [event.type for event in self.of(*LOCAL)]
+
+    def wait(self, kind: str, count: int = 1, timeout: float = 10.0) -> Any:
+        """
+        Wait until *count* events of a type were heard; return the last of them.
+        """
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                found = [event for event in self._events if event.type == kind]
+                if len(found) >= count:
+                    return found[count - 1]
+                left = deadline - time.monotonic()
+                told = [event.type for event in self._events][-8:]
+                assert left > 0, f"{len(found)} of {count} {kind}; last: {told}"
+                self._changed.wait(left)
+
+
+class Scripts:
+    """
+    One script for each connection, in order; the last one for all that follow.
+    """
+
+    def __init__(self, *scripts: Callable[[Talk], Any]) -> None:
+        self._scripts = list(scripts)
+        self._lock = threading.Lock()
+
+    def __call__(self, talk: Talk) -> None:
+        with self._lock:
+            script = self._scripts[0]
+            if len(self._scripts) > 1:
+                del self._scripts[0]
+        script(talk)
+
+
+def serve_and_hang_up(talk: Talk) -> None:
+    """
+    Be a service that configures a session and cuts it when the client says more.
+    """
+    serve_session(talk)
+    talk.read_frame()
+    talk.rst()
+
+
+def appended(connection: Any) -> list[str]:
+    """
+    Return the audio that a connection of the local service got, as it travelled.
+    """
+    return [
+        event["audio"]
+        for event in connection.received
+        if event["type"] == "input_audio_buffer.append"
+    ]

@@ -1,0 +1,372 @@
+"""
+Which answer belongs to which command: the line-up, with events made by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from azure_realtime import ConnectionClosed, ServerError
+from azure_realtime._acks import Acknowledgements
+from azure_realtime._codec import Codec
+from azure_realtime._futures import CommandFuture
+from azure_realtime.events import ClientEvent, ServerEvent
+
+CODEC = Codec(None)
+
+TEXT_ITEM = {
+    "type": "message",
+    "role": "user",
+    "content": [{"type": "input_text", "text": "Hello"}],
+}
+
+
+def command(kind: str, event_id: str, item_id: str = "item_1") -> ClientEvent:
+    """
+    Make a command of this kind, about this item if it is about one.
+    """
+    fields: dict[str, Any] = {}
+    if kind == "session.update":
+        fields = {"session": {"instructions": "Be brief."}}
+    elif kind == "conversation.item.create":
+        fields = {"item": {**TEXT_ITEM, "id": item_id}}
+    elif kind.startswith("conversation.item."):
+        fields = {"item_id": item_id}
+    if kind.endswith("truncate"):
+        fields |= {"content_index": 0, "audio_end_ms": 100}
+    made: Any = CODEC.command({"type": kind, "event_id": event_id, **fields})
+    return made
+
+
+def event(**fields: Any) -> ServerEvent:
+    """
+    Make an event as it would come.
+    """
+    (made,) = CODEC.decode(json.dumps({"event_id": "event_1", **fields}))
+    return made
+
+
+def error(code: str | None = None, **fields: Any) -> ServerEvent:
+    """
+    Make an ``error`` without the client's ``event_id``, unless one is given.
+    """
+    kind = "invalid_request_error"
+    details = {"type": kind, "message": "No.", "param": None, "event_id": None}
+    return event(type="error", error={**details, "code": code, **fields})
+
+
+class Line:
+    """
+    Commands that have left, and their futures.
+    """
+
+    def __init__(self) -> None:
+        self.acks = Acknowledgements()
+        self.futures: dict[str, CommandFuture[Any]] = {}
+
+    def expect(self, kind: str, event_id: str, item_id: str = "item_1") -> None:
+        """
+        Register a command; it is still queued.
+        """
+        future: CommandFuture[Any] = CommandFuture(
+            lambda job: job(), lambda: None, lambda: None
+        )
+        self.futures[event_id] = future
+        self.acks.expect(command(kind, event_id, item_id), future)
+
+    def leave(self, *commands: tuple[str, str, str]) -> None:
+        """
+        Register commands and have them leave.
+        """
+        for kind, event_id, item_id in commands:
+            self.expect(kind, event_id, item_id)
+            self.acks.sent(event_id)
+
+    @property
+    def refused(self) -> list[str]:
+        """
+        The event ids of the commands that failed.
+        """
+        return [
+            event_id
+            for event_id, future in self.futures.items()
+            if future.done() and future.exception(0) is not None
+        ]
+
+    @property
+    def answered(self) -> list[str]:
+        """
+        The event ids of the commands that were acknowledged.
+        """
+        return [
+            event_id
+            for event_id, future in self.futures.items()
+            if future.done() and future.exception(0) is None
+        ]
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "session.update": {"type": "session.updated", "session": {"id": "sess_1"}},
+    "input_audio_buffer.commit": {
+        "type": "input_audio_buffer.committed",
+        "item_id": "item_9",
+    },
+    "input_audio_buffer.clear": {"type": "input_audio_buffer.cleared"},
+    "conversation.item.create": {
+        "type": "conversation.item.added",
+        "item": {**TEXT_ITEM, "id": "b"},
+    },
+    "conversation.item.retrieve": {
+        "type": "conversation.item.retrieved",
+        "item": {**TEXT_ITEM, "id": "b"},
+    },
+    "conversation.item.delete": {"type": "conversation.item.deleted", "item_id": "b"},
+    "conversation.item.truncate": {
+        "type": "conversation.item.truncated",
+        "item_id": "b",
+    },
+}
+NAMED = {kind for kind in ANSWERS if kind.startswith("conversation.item.")}
+
+
+def abc(kind: str) -> Line:
+    """
+    Three commands of one kind that have left: 1, 2, 3, about the items a, b, c.
+    """
+    line = Line()
+    line.leave(*((kind, str(n), item) for n, item in enumerate("abc", 1)))
+    return line
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_an_answer_goes_to_its_command(kind: str) -> None:
+    """
+    The one that the answer names, and where it names none, the oldest.
+    """
+    line = abc(kind)
+    line.acks.observe(event(**ANSWERS[kind]))
+
+    assert (["2"] if kind in NAMED else ["1"]) == line.answered
+    assert [] == line.refused
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_an_error_with_an_event_id_goes_there(kind: str) -> None:
+    """
+    Our own id is believed before anything else.
+    """
+    line = abc(kind)
+    line.acks.observe(error("input_audio_buffer_commit_empty", event_id="3"))
+
+    assert ["3"] == line.refused
+
+
+def test_an_error_with_a_strange_event_id_is_nobodys() -> None:
+    """
+    It may be about a command that has no future: an append, a cancel.
+    """
+    line = abc("session.update")
+    line.acks.observe(error("invalid_value", event_id="event_other", param="session"))
+
+    assert [] == line.refused
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "blamed"),
+    [
+        ("session.update", {"code": "unknown_parameter", "param": "session.x"}, "1"),
+        ("session.update", {"code": "cannot_update_voice"}, "1"),
+        (
+            "session.update",
+            {"code": "invalid_value", "message": "reasoning is not supported"},
+            "1",
+        ),
+        (
+            "conversation.item.create",
+            {
+                "code": "item_create_duplicate_item_id",
+                "message": "Error adding item: an item with id 'b' already exists.",
+            },
+            "2",
+        ),
+        (
+            "conversation.item.create",
+            {"code": "item_create_invalid_previous_item_id"},
+            "1",
+        ),
+        (
+            "conversation.item.create",
+            {"code": "invalid_value", "param": "previous_item_id"},
+            "1",
+        ),
+        (
+            "conversation.item.create",
+            {"code": "unsupported_content_type", "param": "item.content[0].type"},
+            "1",
+        ),
+        (
+            "conversation.item.delete",
+            {
+                "code": "item_delete_invalid_item_id",
+                "message": "Error deleting item: the item with id 'c' does not exist.",
+            },
+            "3",
+        ),
+        ("conversation.item.delete", {"code": "item_delete_invalid_item_id"}, "1"),
+        (
+            "conversation.item.retrieve",
+            {"code": "item_retrieve_invalid_item_id", "message": "No item 'b'."},
+            "2",
+        ),
+        (
+            "conversation.item.retrieve",
+            {"code": "invalid_value", "param": "item_id", "message": "No item 'b'."},
+            "2",
+        ),
+        (
+            "conversation.item.truncate",
+            {"code": "item_truncate_invalid_item_id", "param": "item_id"},
+            "1",
+        ),
+        (
+            "conversation.item.truncate",
+            {"code": "integer_below_min_value", "param": "audio_end_ms"},
+            "1",
+        ),
+        (
+            "conversation.item.truncate",
+            {"message": "Audio content of 9ms is already shorter than 100ms"},
+            "1",
+        ),
+        (
+            "input_audio_buffer.commit",
+            {"code": "input_audio_buffer_commit_empty"},
+            "1",
+        ),
+        ("input_audio_buffer.clear", {"type": "server_error"}, None),
+    ],
+)
+def test_an_error_without_an_event_id_finds_its_command(
+    kind: str, told: dict[str, Any], blamed: str | None
+) -> None:
+    """
+    Three of a kind are outstanding behind one of each other: the right one fails.
+    """
+    line = Line()
+    others = [other for other in ANSWERS if other != kind]
+    if told.get("code") == "invalid_value" and "param" not in told:
+        others = ["conversation.item.create"]  # which are answered late
+    line.leave(*((other, other, "z") for other in others))
+    line.leave(*((kind, str(n), item) for n, item in enumerate("abc", 1)))
+    line.acks.observe(error(**told))
+
+    assert [blamed] * (blamed is not None) == line.refused
+    if blamed:
+        failure: Any = line.futures[blamed].exception(0)
+        assert isinstance(failure, ServerError)
+        assert told.get("code") == failure.code
+        assert "error" == failure.event.type
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"code": "response_cancel_not_active"},
+        {"code": "conversation_already_has_active_response"},
+        {"code": "invalid_value", "param": "response.output_modalities"},
+        {"code": "invalid_value", "param": "response"},
+        {"code": "invalid_value", "param": "audio", "message": "no base64"},
+        {"code": "unknown_parameter", "param": "session.x", "event_id": "theirs"},
+        {"code": "input_audio_buffer_commit_empty"},
+    ],
+)
+def test_what_speaks_of_something_else_harms_nobody(told: dict[str, Any]) -> None:
+    """
+    A wrong failure is worse than none: the retrieved item still comes.
+    """
+    line = abc("conversation.item.retrieve")
+    line.acks.observe(error(**told))
+
+    assert [] == line.refused + line.answered
+
+
+def test_a_plain_refusal_goes_to_the_oldest() -> None:
+    """
+    An error that speaks of nothing belongs to the first that waits, if one does.
+    """
+    line = abc("conversation.item.retrieve")
+    line.acks.observe(error("invalid_value"))
+    line.acks.observe(error(type="server_error"))
+    line.acks.observe(error("invalid_value"))
+    line.acks.observe(error(type="server_error"))
+    line.acks.observe(error(type="server_error"))
+
+    assert ["1", "2", "3"] == line.refused
+
+
+def test_what_is_still_queued_is_not_answered() -> None:
+    """
+    An answer that comes before a command has left is for somebody else.
+    """
+    line = Line()
+    line.expect("session.update", "1")
+    line.acks.observe(event(**ANSWERS["session.update"]))
+    line.acks.observe(error("unknown_parameter", param="session.x"))
+    assert [] == line.answered + line.refused
+
+    line.acks.sent("1")
+    line.acks.observe(event(**ANSWERS["session.update"]))
+
+    assert ["1"] == line.answered
+
+
+def test_the_order_is_that_of_leaving() -> None:
+    """
+    Who registered first and left second is answered second.
+    """
+    line = Line()
+    line.expect("input_audio_buffer.commit", "1")
+    line.expect("input_audio_buffer.commit", "2")
+    line.acks.sent("2")
+    line.acks.sent("1")
+    line.acks.observe(event(**ANSWERS["input_audio_buffer.commit"]))
+
+    assert ["2"] == line.answered
+
+
+def test_nothing_is_kept_of_what_was_answered() -> None:
+    """
+    Ten thousand commands leave nothing behind.
+    """
+    line = Line()
+    for number in range(10_000):
+        line.leave(("input_audio_buffer.clear", str(number), ""))
+        line.acks.observe(event(**ANSWERS["input_audio_buffer.clear"]))
+
+    assert line.acks.quiet
+    assert 10_000 == len(line.answered)
+
+
+def test_a_lost_connection_fails_what_had_left() -> None:
+    """
+    What is queued goes to the next one, but for what speaks of audio that is gone.
+    """
+    line = Line()
+    line.leave(("conversation.item.retrieve", "1", "a"), ("session.update", "2", ""))
+    line.expect("conversation.item.retrieve", "3")
+    line.expect("input_audio_buffer.commit", "4")
+    withdrawn = line.acks.lose(ConnectionClosed(1006))
+    assert ["1", "4"] == line.refused
+    assert ["4"] == withdrawn
+
+    line.acks.restored(event(**ANSWERS["session.update"]))
+    assert ["2"] == line.answered
+
+    line.acks.end(ConnectionClosed(1006))
+    line.expect("conversation.item.retrieve", "5")
+
+    assert ["1", "3", "4", "5"] == line.refused
+    assert line.futures["3"].exception(0) is not line.futures["5"].exception(0)
