@@ -10,6 +10,7 @@ import uuid
 from ._dial import open_stream
 from ._handshake import WebSocketImpl, dial_with, upgrade
 from ._patience import Interrupted, Patience
+from ._proxy import find_proxy
 from ._version import __version__
 from ._wire import Wire
 from .errors import AuthenticationError, RealtimeError, redacted
@@ -67,6 +68,7 @@ class Connector:
                 numbers.max_message_bytes,
                 secrets,
                 numbers.ssl_context,
+                find_proxy(endpoint, numbers.proxy),
             )
         sock = open_stream(endpoint, numbers.proxy, numbers.ssl_context, patience)
         try:

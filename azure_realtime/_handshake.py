@@ -16,6 +16,7 @@ import websocket
 from websocket._handshake import CookieJar
 
 from ._patience import Interrupted, Patience
+from ._proxy import Proxy
 from ._upgrade import HandshakeStream, Refusal
 from ._wire import Wire
 from .errors import ConnectError, ConnectTimeout, redacted
@@ -79,6 +80,7 @@ def dial_with(
     max_message_bytes: int,
     secrets: tuple[str | None, ...],
     context: ssl.SSLContext | None,
+    via: Proxy | None,
 ) -> Wire:
     """
     Let the user's own WebSocket connect in its own way (a tunnel, a test double).
@@ -99,7 +101,9 @@ def dial_with(
         # websocket-client heeds what its constructor was given, not its connect()
         with contextlib.suppress(AttributeError):
             handle.sock_opt.sslopt = {**options, **handle.sock_opt.sslopt}
-        _handshake(handle, url, headers, timeout=remaining, sslopt=options)
+        _handshake(
+            handle, url, headers, timeout=remaining, sslopt=options, **_through(via)
+        )
         with deciding:
             connected = True
             if abandoned:
@@ -132,6 +136,20 @@ def dial_with(
         handle.sock.close()
         raise refusal.error(*secrets)
     return Wire(handle, max_message_bytes)
+
+
+def _through(via: Proxy | None) -> dict[str, Any]:
+    """
+    Return the options of websocket-client for a proxy, or for none.
+    """
+    if via is None:
+        return {"http_no_proxy": ["*"]}  # it would look at the environment again
+    return {
+        "http_proxy_host": via.host,
+        "http_proxy_port": via.port,
+        "http_proxy_auth": via.username and (via.username, via.password or ""),
+        "proxy_type": via.version if via.is_socks else "http",
+    }
 
 
 def _refusal_of(handle: Any) -> Refusal | None:

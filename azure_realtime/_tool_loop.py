@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 import threading
+import uuid
 from collections import OrderedDict
 from concurrent.futures import Future
 
@@ -149,7 +150,9 @@ class ToolLoop:
         config = self._following(self._configs.pop(response_id, None))
         try:
             for output in outputs:
-                self._core.command(ConversationItemCreate(item=output))
+                # by its id the answer is known; without one it would stay outstanding
+                item = attrs.evolve(output, id=f"item_{uuid.uuid4().hex[:20]}")
+                self._core.command(ConversationItemCreate(item=item))
             if continuation.cancelled():
                 return  # who asked does not want to hear any more
             following = self._core.request(ResponseCreate(response=config), "wait")

@@ -197,7 +197,7 @@ class AzureRealTimeAudio(Asking):
         assert session is not None
         return session
 
-    def close(self, timeout: float = 5.0) -> None:
+    def close(self, timeout: float | None = 5.0) -> None:
         """
         Send what is queued, say goodbye, and end both threads.
 
@@ -206,16 +206,20 @@ class AzureRealTimeAudio(Asking):
         does not wait for itself.
 
         Args:
-            timeout: Seconds after which it is over, whatever has not been sent.
+            timeout: Seconds after which it is over, whatever has not been sent; None
+                waits for a slow network to take it all.
         """
         deadline = Deadline(timeout)
         self._reader.close(deadline)
         # the reader enforces the same deadline; after it, it has one last turn to take
-        self._reader.join(Deadline(timeout + 1.0))
+        self._reader.join(Deadline(None if timeout is None else timeout + 1.0))
         self._tools.close()
         self._core.dispatcher.finish()
+        left = deadline.remaining()
         # what the end itself has set off is heard, even when the time is up
-        self._core.dispatcher.join(Deadline(max(_FAREWELL, deadline.remaining() or 0)))
+        self._core.dispatcher.join(
+            Deadline(None if left is None else max(_FAREWELL, left))
+        )
 
     def __enter__(self) -> AzureRealTimeAudio:
         try:

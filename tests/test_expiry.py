@@ -5,6 +5,7 @@ The end that every session comes to: foretold, moved out of the way, or met.
 from __future__ import annotations
 
 import base64
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -42,6 +43,20 @@ def _serve(expires_at: int) -> Callable[[Talk], None]:
     return script
 
 
+def _quiet(number: int) -> bytes:
+    """
+    Return 20 ms of near silence that hold a number.
+    """
+    return struct.pack("<3h", number // 10_000, number // 100 % 100, number % 100) + (
+        bytes(954)
+    )
+
+
+def _number(audio: str) -> int:
+    most, more, least = struct.unpack("<3h", base64.b64decode(audio)[:6])
+    return int(most * 10_000 + more * 100 + least)
+
+
 # Foretold.
 
 
@@ -49,15 +64,15 @@ def test_the_end_is_foretold_once(place: Place) -> None:
     """
     So many seconds before it there is one event, which says how many are left.
     """
-    service = place.service(session_seconds=3)
-    with service, place.client(service.url, expiry_warning=2.5) as client:
+    with place.service(session_seconds=4) as service:
+        client = place.client(service.url, expiry_warning=2.5)
         diary = Diary(client)
         told = diary.wait("expiring")
         assert 1.0 <= told.seconds_left <= 2.5
         assert 1 == told.generation
         client.clear_audio_buffer().result(timeout=5)
         assert 1 == len(diary.of("expiring"))
-        assert client.session.expires_at - time.time() <= 3.0
+        client.close()
 
 
 @pytest.mark.parametrize("expires_at", [10**400, 10**15, 4102444800])
@@ -115,14 +130,14 @@ def test_a_move_loses_no_audio(
         over = threading.Event()
         sent = 0
         while len(diary.of("reconnected")) < 2:
-            client.append_audio(sent.to_bytes(4, "big") + bytes(956))
+            client.append_audio(_quiet(sent))
             sent += 1
             assert not over.wait(0.002)
             assert sent < 20_000
 
         def arrived() -> list[int]:
             return [
-                int.from_bytes(base64.b64decode(audio)[:4], "big")
+                _number(audio)
                 for connection in service.connections
                 for audio in appended(connection)
             ]
@@ -156,13 +171,14 @@ def test_push_to_talk_is_not_interrupted() -> None:
     """
     Audio that waits to be committed is not left behind: the move comes after it.
     """
-    with GA.service(session_seconds=4) as service:
+    with GA.service(session_seconds=5, pace=0.0) as service:
         with GA.client(service.url, **IDLE, session_config=MANUAL) as client:
             client.append_audio(bytes(48 * 500))
             with pytest.raises(TimeoutError):
-                client.wait_for("reconnected", timeout=2.5)
-            client.commit_audio().result(timeout=5)
-            client.wait_for("reconnected", timeout=1)
+                client.wait_for("reconnected", timeout=2.8)
+            client.commit_audio()
+            client.create_response(modalities=["text"]).result(timeout=5)
+            client.wait_for("reconnected", timeout=1.5)
 
 
 def test_a_turn_is_not_interrupted() -> None:
@@ -242,7 +258,6 @@ def test_never_is_never() -> None:
     """
     with GA.service(session_seconds=4) as service:
         with GA.client(service.url, **QUICK, expiry_warning=60) as client:
-            client.wait_for("expiring", timeout=5)
             with pytest.raises(TimeoutError):
                 client.wait_for("reconnected", timeout=2.5)
 
@@ -286,3 +301,20 @@ def test_azure_says_it_in_other_words() -> None:
         diary = Diary(client)
         diary.wait("reconnected")
         assert ["expired"] == [event.cause for event in diary.of("disconnected")]
+
+
+def test_a_tools_output_is_acknowledged() -> None:
+    """
+    After a turn with a tool no answer is outstanding: the session can be moved.
+    """
+    replies = [Reply(calls=[ToolCall("look")]), "Found."]
+    config = SessionConfig(modalities=["text"], turn_detection=None)
+    with GA.talk(service={"replies": replies}, session_config=config) as (client, _):
+
+        @client.tool
+        def look() -> str:
+            """Look it up."""
+            return "here"
+
+        assert "Found." == client.ask("Where is it?", timeout=10).text
+        assert client._core.quiet()

@@ -248,7 +248,9 @@ class Connection(ConnectionFaults):
         try:
             self.emit("session.created", session=self.session.describe())
             self.timers.after(self.service.session_seconds, self.expire)
-            while self.transport.wait_writable(_ANSWER_LIMIT):
+            while True:
+                # over or not: what the client said before it left counts
+                self.transport.wait_writable(_ANSWER_LIMIT)
                 self._handle(socket.recv())
         except ConnectionClosed:
             pass
