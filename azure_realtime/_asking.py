@@ -117,6 +117,8 @@ class TurnStream(Iterator[ServerEvent]):
 
     def __next__(self) -> ServerEvent:
         self._core.check_may_wait()
+        if self._closed:
+            raise StopIteration
         try:
             return next(self._events)
         except StopIteration:

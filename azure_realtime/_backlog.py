@@ -22,8 +22,9 @@ from typing import Any
 
 import attrs
 
+from ._bounded import weight_of
 from .errors import SlowConsumer
-from .events import ResponseOutputAudioDelta, ServerEvent
+from .events import InvalidMessage, ResponseOutputAudioDelta, ServerEvent
 
 logger = logging.getLogger("azure_realtime")
 
@@ -132,10 +133,12 @@ class Backlog:
 
 def size_of(event: ServerEvent) -> int:
     """
-    Return about how many bytes an event takes.
+    Return about how many bytes an event takes, whatever the service put into it.
     """
-    delta = getattr(event, "delta", "")
-    return _OVERHEAD + (len(delta) if isinstance(delta, str) else 0)
+    weight = weight_of(event.raw)
+    if isinstance(event, InvalidMessage):
+        weight += weight_of(event.data)
+    return _OVERHEAD + weight
 
 
 def _complaint(waiting: int, running: tuple[Any, float] | None) -> str:

@@ -1,8 +1,8 @@
 """
-Dictionaries that forget.
+What keeps memory within bounds: dictionaries that forget, and a pair of scales.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -17,3 +17,27 @@ def keep(known: dict[K, V], key: K, value: V, limit: int) -> None:
     known[key] = value
     while len(known) > limit:
         del known[next(iter(known))]
+
+
+def weight_of(value: Any) -> int:
+    """
+    Return about how many bytes a value takes that was read from JSON.
+
+    Strings count their characters, all else what an object takes. It does not recurse,
+    for a peer chooses how deep things are nested.
+    """
+    weight, heap = 0, [value]
+    while heap:
+        part = heap.pop()
+        if isinstance(part, (str, bytes)):
+            weight += len(part)
+        elif isinstance(part, dict):
+            weight += 64 + 100 * len(part)
+            heap += part.keys()
+            heap += part.values()
+        elif isinstance(part, list):
+            weight += 56 + 8 * len(part)
+            heap += part
+        else:
+            weight += 32
+    return weight

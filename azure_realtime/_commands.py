@@ -243,7 +243,12 @@ class Commands:
         if isinstance(command, InputAudioBufferAppend):
             self._input.count(command.audio)
         if command.type in ANSWERS:
-            return self._core.command(command)
+            answer = self._core.command(command)
+            if isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
+                self._input.clear()
+            elif isinstance(command, SessionUpdate):
+                self._follower.ask(command.session, answer)
+            return answer
         self._core.queue(self._core.identified(command), deadline=Deadline(ROOM))
         return None
 

@@ -112,6 +112,7 @@ class Connection:
         self._ready_by = ready_by
         self._goodbye: Deadline | None = None
         self._pinged_at: float | None = None
+        self._counted = (0, 0)
         self._session_seen = False
         self._refused = False
         self._expires_at: float | None = None
@@ -148,12 +149,22 @@ class Connection:
                     self._core.dispatcher.turn()
                     for data in wire.read():
                         self._receive(data)
+                    self.count()
                 except ConnectionClosed as closed:
                     return self._say_why(closed)
                 except UnicodeDecodeError:
                     return self._say_why(
                         ConnectionClosed(1007, "the peer sent text that is no UTF-8")
                     )
+
+    def count(self) -> None:
+        """
+        Add to the client's numbers what has passed since the last call.
+        """
+        counters, wire = self._core.counters, self._wire
+        counters.bytes_sent += wire.bytes_sent - self._counted[0]
+        counters.bytes_received += wire.bytes_received - self._counted[1]
+        self._counted = wire.bytes_sent, wire.bytes_received
 
     def postpone_renewal(self) -> None:
         """

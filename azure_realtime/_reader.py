@@ -180,7 +180,7 @@ class Reader:
             while wire is not None:
                 connection = self._open(wire)
                 renewed, ended = self._serve(connection)
-                self._part(wire)
+                self._part(wire, connection)
                 wire = renewed
                 if ended is None:
                     continue
@@ -365,7 +365,7 @@ class Reader:
                     self._core.outbox.hold()
                     return renewed, None
 
-    def _part(self, wire: Wire) -> None:
+    def _part(self, wire: Wire, connection: Connection) -> None:
         """
         Close a wire; say goodbye first, as far as one write carries.
         """
@@ -373,8 +373,7 @@ class Reader:
         with contextlib.suppress(ConnectionClosed):
             wire.write()
         wire.close()
-        self._core.counters.bytes_sent += wire.bytes_sent
-        self._core.counters.bytes_received += wire.bytes_received
+        connection.count()
 
     def _end(self, error: RealtimeError) -> None:
         self.error = error

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ._bounded import weight_of
 from ._deadline import Deadline
 from ._gong import Gong
 from ._subscriptions import ANY, Latest, keys_of
@@ -22,7 +23,7 @@ from .errors import RealtimeError, SlowConsumer, fresh
 from .events import ServerEvent
 
 MAX_EVENTS = 100_000
-MAX_BYTES = 64 << 20  # of base64 audio, the only large thing an event holds
+MAX_BYTES = 64 << 20  # of what they hold: base64 audio, mostly
 
 _AFTER_THE_END = frozenset({"closed", "reconnected", "reconnecting"})
 
@@ -180,5 +181,4 @@ class Waiters:
 
 
 def _size(event: ServerEvent) -> int:
-    delta = getattr(event, "delta", "")
-    return len(delta) if isinstance(delta, str) else 0
+    return weight_of(event.raw) + weight_of(getattr(event, "data", ""))

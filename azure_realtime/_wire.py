@@ -63,8 +63,7 @@ class Wire:
         self._frames = Frames(max_message_bytes)
         self._frames.buffer += first
         websocket_.frame_buffer = self._frames
-        self._parts: list[bytes] | None = None
-        self._size = 0
+        self._parts: bytearray | None = None
         self._control: deque[bytes] = deque()
         self._queue: deque[bytes] = deque()
         self._sending: memoryview | None = None
@@ -210,13 +209,16 @@ class Wire:
         elif frame.opcode != ABNF.OPCODE_PONG:
             if (frame.opcode == ABNF.OPCODE_CONT) != (self._parts is not None):
                 raise ConnectionClosed(1002, "the peer mixed up a message's frames")
-            parts = self._parts = self._parts or []
-            parts.append(data)
-            self._size += len(parts[-1])
-            self._frames.check(self._size)
+            if self._parts is None and frame.fin:
+                messages.append(data)
+                return
+            # one buffer: a list of fragments grows with each, also with empty ones
+            parts = self._parts = bytearray() if self._parts is None else self._parts
+            parts += data
+            self._frames.check(len(parts))
             if frame.fin:
-                messages.append(parts[0] if len(parts) == 1 else b"".join(parts))
-                self._parts, self._size = None, 0
+                messages.append(bytes(parts))
+                self._parts = None
 
     # When to look again.
 

@@ -228,8 +228,8 @@ def test_cancelling_a_running_response_stops_it(place: Place) -> None:
         client,
         connection,
     ):
-        future = client.create_response()
-        client.wait_for("response.output_audio.delta", timeout=10)
+        with client.expect("response.output_audio.delta"):
+            future = client.create_response()
         with client.expect("response.done") as done:
             assert future.cancel()
             assert future.cancel()
@@ -262,8 +262,8 @@ def test_who_shares_a_response_cancels_for_himself(place: Place) -> None:
         client,
         connection,
     ):
-        running = client.create_response()
-        client.wait_for("response.created", timeout=5)
+        with client.expect("response.created"):
+            running = client.create_response()
         one, two = client.create_response(), client.create_response()
         three = client.create_response(instructions="Another")
         assert one.cancel()

@@ -44,8 +44,8 @@ def busy(client: AzureRealTimeAudio) -> Any:
     """
     Have a long response made, and wait until it is active.
     """
-    running = client.create_response()
-    client.wait_for("response.output_audio.delta", timeout=10)
+    with client.expect("response.output_audio.delta"):
+        running = client.create_response()
     return running
 
 

@@ -1,0 +1,474 @@
+"""
+More than the network carries, and more than listeners take: both are bounded.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drops import QUICK, Diary, appended
+from peers import CLOSE, PING, PONG, SCALE, Peer, Talk, at_most, frame
+from services import GA, MANUAL, Place, serve_session
+
+from azure_realtime import AzureRealTimeAudio, QueueFull, SlowConsumer
+from azure_realtime.simulator import Connection
+
+SMALL = 200_000
+"""Bytes of a send queue that is soon full."""
+
+CHUNK = bytes(4800)
+"""100 ms of audio."""
+
+
+def _numbered(number: int) -> bytes:
+    return number.to_bytes(4, "big") + bytes(4796)
+
+
+def _numbers(connection: Connection) -> list[int]:
+    audio = map(base64.b64decode, appended(connection))
+    return [int.from_bytes(data[:4], "big") for data in audio]
+
+
+@contextlib.contextmanager
+def _stuck(
+    place: Place, overflow: str
+) -> Iterator[tuple[AzureRealTimeAudio, Connection]]:
+    """
+    Give a client whose queue is full, for the service does not read.
+    """
+    with place.talk(
+        audio_overflow=overflow, max_send_queue_bytes=SMALL, session_config=MANUAL
+    ) as (client, connection):
+        connection.stop_reading()
+        try:
+            # the kernel takes some megabytes first; then the queue fills
+            big = bytes(190_000)
+            while client.stats.send_queue_bytes < SMALL // 3:
+                client.append_audio(big, timeout=5)
+            if overflow == "block":
+                with pytest.raises(QueueFull):
+                    while True:
+                        client.append_audio(CHUNK, timeout=0.05)
+            yield client, connection
+        finally:
+            connection.resume()
+
+
+# Out.
+
+
+def test_block_waits_until_its_deadline(place: Place) -> None:
+    """
+    Without room append_audio waits as long as it was told, and then says so.
+    """
+    with _stuck(place, "block") as (client, _):
+        start = time.monotonic()
+        with pytest.raises(QueueFull):
+            for _ in range(100):
+                client.append_audio(CHUNK, timeout=0.3)
+        assert 0.3 <= time.monotonic() - start < 1.0 * SCALE
+        assert client.stats.send_queue_bytes <= SMALL
+        assert 0 == client.stats.audio_dropped
+
+
+def test_block_goes_on_when_there_is_room() -> None:
+    """
+    A caller that waits is let in as soon as the service reads again.
+    """
+    with _stuck(GA, "block") as (client, connection):
+        done = threading.Event()
+
+        def append() -> None:
+            for _ in range(50):
+                client.append_audio(CHUNK, timeout=20)
+            done.set()
+
+        thread = threading.Thread(target=append)
+        thread.start()
+        assert not done.wait(0.2)
+        connection.resume()
+        assert done.wait(10)
+        thread.join()
+
+
+def test_error_says_so_at_once(place: Place) -> None:
+    """
+    With audio_overflow="error" a full queue is an exception, not a wait.
+    """
+    with _stuck(place, "error") as (client, _):
+        with at_most(0.5), pytest.raises(QueueFull):
+            for _ in range(1000):
+                client.append_audio(CHUNK)
+        assert 0 == client.stats.audio_dropped
+
+
+def test_the_oldest_audio_makes_room(
+    place: Place, eventually: Callable[..., None]
+) -> None:
+    """
+    With "drop_oldest" the newest audio arrives, in order; what was dropped is counted
+    and told; commands arrive all of them, in their places.
+    """
+    with _stuck(place, "drop_oldest") as (client, connection):
+        diary = Diary(client)
+        futures = []
+        for number in range(1, 501):
+            client.append_audio(_numbered(number))
+            if number % 50 == 0:
+                futures.append(
+                    client.create_conversation_item(
+                        {
+                            "type": "message",
+                            "role": "user",
+                            "content": [{"type": "input_text", "text": str(number)}],
+                        }
+                    )
+                )
+        assert client.stats.send_queue_bytes <= SMALL
+        dropped = client.stats.audio_dropped
+        assert dropped > 20
+        connection.resume()
+        for future in futures:
+            future.result(timeout=10)
+        eventually(lambda: sum(e.dropped for e in diary.of("overflow")) == dropped)
+        numbers = [number for number in _numbers(connection) if 0 < number <= 500]
+        assert 500 == numbers[-1]
+        assert sorted(set(numbers)) == numbers
+        texts = [
+            event["item"]["content"][0]["text"]
+            for event in connection.received
+            if event["type"] == "conversation.item.create"
+        ]
+        assert [str(number) for number in range(50, 501, 50)] == texts
+
+
+@pytest.mark.parametrize("overflow", ["block", "drop_oldest", "error"])
+def test_a_device_callback_is_never_blocked(overflow: str) -> None:
+    """
+    append_audio(block=False) takes less than 5 ms, while another thread waits for room.
+    """
+    with _stuck(GA, overflow) as (client, connection):
+        waiting = threading.Event()
+
+        def block() -> None:
+            waiting.set()
+            with contextlib.suppress(Exception):
+                while True:
+                    client.append_audio(bytes(150_000), timeout=None)
+
+        thread = threading.Thread(target=block, daemon=True)
+        if overflow == "block":
+            thread.start()
+            assert waiting.wait(5)
+        took, full = [], 0
+        for _ in range(300):
+            start = time.perf_counter()
+            try:
+                client.append_audio(CHUNK, block=False)
+            except QueueFull:
+                full += 1
+            took.append(time.perf_counter() - start)
+        # the odd one is the scheduler's: two cores, and the service's own threads
+        assert sorted(took)[int(len(took) * 0.98)] < 0.005 * SCALE
+        assert (full > 0) == (overflow != "drop_oldest")
+        connection.resume()
+        client.close()
+        if overflow == "block":
+            thread.join(5)
+
+
+def test_dropping_from_a_large_queue_is_quick() -> None:
+    """
+    With megabytes of small appends waiting, making room still takes no 5 ms.
+    """
+    with GA.talk(
+        audio_overflow="drop_oldest", max_send_queue_bytes=16 << 20
+    ) as (client, connection):
+        connection.stop_reading()
+        chunk = bytes(480)  # 10 ms
+        while client.stats.audio_dropped < 10:
+            client.append_audio(chunk)
+        took = []
+        for _ in range(300):
+            start = time.perf_counter()
+            client.append_audio(chunk, block=False)
+            took.append(time.perf_counter() - start)
+        assert client.stats.send_queue > 10_000
+        assert sorted(took)[-6] < 0.005 * SCALE
+        connection.drop()
+
+
+def test_a_full_queue_makes_commands_wait_but_drops_none() -> None:
+    """
+    A command finds room as soon as there is some; it is never thrown away for audio.
+    """
+    with _stuck(GA, "block") as (client, connection):
+        done: list[Any] = []
+
+        def clear() -> None:
+            done.append(client.clear_audio_buffer().result(timeout=20))
+
+        thread = threading.Thread(target=clear)
+        thread.start()
+        connection.resume()
+        thread.join(20)
+        assert 1 == len(done)
+
+
+# In.
+
+
+def _flood(count: int, payload: int, pongs: list[float], done: threading.Event) -> Any:
+    """
+    Return the script of a service that sends so many deltas, with pings in between.
+    """
+    delta = json.dumps(
+        {
+            "type": "response.output_audio.delta",
+            "event_id": "event_1",
+            "response_id": "resp_1",
+            "item_id": "item_1",
+            "delta": base64.b64encode(bytes(payload)).decode(),
+        }
+    )
+    many = frame(delta) * 100
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        asked: dict[bytes, float] = {}
+
+        def listen() -> None:
+            with contextlib.suppress(OSError, EOFError):
+                while True:
+                    opcode, data = talk.read_frame()
+                    if opcode == PONG:
+                        pongs.append(time.monotonic() - asked[data])
+                    elif opcode == CLOSE:
+                        talk.send(frame(data, CLOSE))
+
+        ear = threading.Thread(target=listen)
+        ear.start()
+        for number in range(count // 100):
+            if number % 20 == 0:
+                name = str(number).encode()
+                asked[name] = time.monotonic()
+                talk.send(frame(name, PING))
+            talk.send(many)
+        talk.send(frame('{"type":"response.done","response":{"id":"resp_1"}}'))
+        done.set()
+        ear.join()
+
+    return script
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+def test_a_flood_into_a_stuck_listener_is_bounded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    100,000 deltas behind a listener that never returns: memory stays in the budget,
+    pongs are on time, one warning names the listener, and close() is quick.
+    """
+    count, budget = 100_000, 8 << 20
+    pongs: list[float] = []
+    done, go, begun = threading.Event(), threading.Event(), threading.Event()
+
+    def stuck(event: Any) -> None:
+        begun.set()
+        go.wait(60)
+
+    with Peer(_flood(count, 960, pongs, done)) as peer:
+        client = GA.client(peer.url, max_callback_queue_bytes=budget)
+        heard: list[Any] = []
+        client.on("response.done", heard.append)
+        client.on("response.audio.delta", stuck)
+        client.connect()
+        assert begun.wait(10)
+        before = _resident()
+        assert done.wait(45)
+        client.wait_for("response.done", timeout=30) if not heard else None
+        stats = client.stats
+        assert _resident() - before < 2 * budget
+        assert stats.events_dropped > count * 0.9
+        assert stats.callback_queue + stats.events_dropped >= count - 10
+        assert stats.callback_queue <= stats.callback_queue_peak < 5000
+        assert len(pongs) >= count // 2000 - 1
+        assert max(pongs) < 1.0 * SCALE
+        warnings = [r for r in caplog.records if r.levelno == logging.WARNING]
+        assert 1 == len(warnings)
+        assert "stuck" in warnings[0].getMessage()
+        assert "has been running for" in warnings[0].getMessage()
+        with at_most(1.5):
+            client.close(0.5)
+        go.set()
+        client.close()
+
+
+@pytest.mark.parametrize("place_name", ["ga", "preview"])
+def test_nothing_but_audio_is_left_out(place_name: str) -> None:
+    """
+    Past the mark text, errors and endings are still delivered, in order.
+    """
+    go = threading.Event()
+    with Place(place_name).talk(max_callback_queue_bytes=100_000) as (client, service):
+        order: list[Any] = []
+
+        def listen(event: Any) -> None:
+            go.wait(10)
+            order.append(event)
+
+        client.on("rate_limits.updated", listen)
+        client.on("error", order.append)
+        client.on("response.text.delta", order.append)
+        client.on("response.audio.delta", order.append)
+        prefix = "response." if place_name == "preview" else "response.output_"
+        service.send({"type": "rate_limits.updated", "rate_limits": []})
+        for number in range(30):
+            service.flood(
+                1, {"type": f"{prefix}audio.delta", "delta": "AAAA" * 1000}
+            )
+            service.send({"type": f"{prefix}text.delta", "delta": str(number)})
+        service.send({"type": "error", "error": {"message": "the last"}})
+        with client.expect("error"):
+            pass
+        go.set()
+        heard = threading.Event()
+        client.once("input_audio_buffer.cleared", lambda event: heard.set())
+        client.clear_audio_buffer()
+        assert heard.wait(5)
+        texts = [e.delta for e in order if e.type == "response.output_text.delta"]
+        assert [str(number) for number in range(30)] == texts
+        assert "error" == order[-1].type
+        audio = [e for e in order if e.type == "response.output_audio.delta"]
+        assert 30 == len(audio) + client.stats.events_dropped
+        assert client.stats.events_dropped > 0
+
+
+def test_a_slow_consumer_may_be_disconnected() -> None:
+    """
+    With slow_consumer="disconnect" the hard mark ends it, with an error that names who.
+    """
+    go, begun = threading.Event(), threading.Event()
+    numbers = {**QUICK, "max_callback_queue_bytes": 300_000}
+
+    def very_slow(event: Any) -> None:
+        begun.set()
+        go.wait(10)
+
+    with GA.talk(slow_consumer="disconnect", **numbers) as (client, connection):
+        client.on("response.audio.delta", very_slow)
+        connection.flood(1)
+        assert begun.wait(5)
+        connection.flood(200)
+        with pytest.raises(SlowConsumer, match="very_slow"):
+            client.wait_for("response.done", timeout=5)
+        with pytest.raises(SlowConsumer, match="very_slow"):
+            client.clear_audio_buffer()
+        go.set()
+        # it is not the network's fault: there is no other connection
+        assert isinstance(client.wait_for("disconnected").error, SlowConsumer)
+        assert 0 == client.stats.reconnects
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "response.done", "response": {"output": [{"text": "x" * 300_000}]}},
+        {"type": "nobody.knows", "junk": ["y" * 1000] * 300},
+        {"type": "response.output_audio.delta", "delta": "", "junk": "z" * 300_000},
+    ],
+    ids=["large ends", "unknown", "a delta of something else"],
+)
+def test_what_cannot_be_left_out_is_bounded_too(event: dict[str, Any]) -> None:
+    """
+    Large events that are no audio count with all they hold: too many end it.
+    """
+    go, begun = threading.Event(), threading.Event()
+
+    def stuck(event: Any) -> None:
+        begun.set()
+        go.wait(20)
+
+    with GA.talk(max_callback_queue_bytes=2 << 20) as (client, connection):
+        diary_of_end = client.events("closed", timeout=20)
+        client.on("*", stuck)
+        connection.send({"type": "rate_limits.updated"})
+        assert begun.wait(5)
+        before = _resident()
+        audio = "audio" in event["type"]
+        connection.flood(200, event)
+        if audio:
+            client.expect("response.done").__enter__()
+            client.clear_audio_buffer().result(timeout=10)
+            assert client.stats.events_dropped > 100
+        else:
+            assert isinstance(next(diary_of_end).error, SlowConsumer)
+        assert _resident() - before < 100 << 20
+        go.set()
+
+
+def test_an_event_stream_that_nobody_reads_ends_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    It holds so much and no more; what it holds can be read, then it raises.
+    """
+    import azure_realtime._waiters as waiters
+
+    monkeypatch.setattr(waiters, "MAX_BYTES", 1 << 20)
+    big = {"type": "rate_limits.updated", "rate_limits": [], "junk": "x" * 100_000}
+    with GA.talk() as (client, connection):
+        stream = client.events("rate_limits.updated", timeout=5)
+        connection.flood(50, big)
+        client.clear_audio_buffer().result(timeout=5)
+        taken = 0
+        with pytest.raises(SlowConsumer):
+            for _ in stream:
+                taken += 1
+        assert 9 <= taken <= 10
+
+
+def test_the_numbers_are_told() -> None:
+    """
+    client.stats: queues, bytes, lag, round trip; all of them are believable.
+    """
+    with GA.talk(ping_interval=0.1) as (client, connection):
+        go = threading.Event()
+        client.on("rate_limits.updated", lambda event: go.wait(5))
+        for _ in range(10):
+            connection.send({"type": "rate_limits.updated"})
+        client.clear_audio_buffer().result(timeout=5)
+        deadline = time.monotonic() + 5
+        while client.stats.round_trip is None and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+        stats = client.stats
+        assert stats.callback_queue >= 9
+        assert stats.callback_queue_peak >= stats.callback_queue
+        assert stats.round_trip is not None
+        assert 0.0 <= stats.round_trip < 2.0
+        assert (0, 0, 0) == (
+            stats.send_queue,
+            stats.send_queue_bytes,
+            stats.audio_dropped,
+        )
+        assert stats.bytes_sent > 100
+        assert stats.bytes_received > 100
+        go.set()
+        client.close()
+        assert client.stats.dispatch_lag > 0.0
+        assert 0 == client.stats.callback_queue
