@@ -27,7 +27,13 @@ import attrs
 
 from ._futures import CommandFuture
 from .errors import RealtimeError, ServerError, fresh
-from .events import ClientEvent, ConversationItemCreated, ErrorEvent, ServerEvent
+from .events import (
+    ClientEvent,
+    ConversationItemCreated,
+    ConversationItemDone,
+    ErrorEvent,
+    ServerEvent,
+)
 
 
 class Answer(NamedTuple):
@@ -89,6 +95,9 @@ ANSWERS: dict[str, Answer] = {
 
 _ANSWERING = frozenset().union(*(answer.names for answer in ANSWERS.values()))
 
+_BEGINNINGS = {"conversation.item.added", ConversationItemCreated.type}
+"""Where a service sends these, the end of an item is no second answer."""
+
 _OF_THE_BUFFER = {"input_audio_buffer.commit", "input_audio_buffer.clear"}
 
 _SPOKEN_OF = (
@@ -129,6 +138,7 @@ class Acknowledgements:
         self._lock = threading.RLock()
         self._outstanding: dict[str, _Outstanding] = {}
         self._error: RealtimeError | None = None
+        self._items_begin = False
 
     def expect(self, command: ClientEvent, future: CommandFuture[Any]) -> None:
         """
@@ -167,6 +177,10 @@ class Acknowledgements:
         Returns:
             The future of a command that was refused.
         """
+        if event.type in _BEGINNINGS:
+            self._items_begin = True
+        elif event.type == ConversationItemDone.type and self._items_begin:
+            return None  # it was answered at its beginning; another may have its id
         if event.type in _ANSWERING:
             self._take(lambda sent: self._answered(sent, event), event)
         elif isinstance(event, ErrorEvent):

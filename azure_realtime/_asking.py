@@ -145,9 +145,9 @@ class TurnStream(Iterator[ServerEvent]):
         self._core.waiters.close(self._box)
         self._box.end(ConnectionClosed(1000, "the stream was closed"))
         waiting = self._continuation
-        if waiting is not None and not waiting.cancel():
-            if waiting.exception() is None:  # it came at this very moment
-                waiting.result().cancel()
+        # it may have come at this very moment
+        if waiting is not None and not waiting.cancel() and not waiting.exception():
+            waiting.result().cancel()
         if self._future is not None:
             self._future.cancel()
         else:

@@ -145,9 +145,12 @@ class CallbackThread(Dispatcher):
 
     def submit(self, job: Job) -> None:
         """
-        Queue *job*; where the thread has ended, there is nobody left to run it.
+        Queue *job*; where the thread has ended, run it here.
         """
-        self._jobs.put(job)
+        if self._finishing and not self._thread.is_alive():
+            job()
+        else:
+            self._jobs.put(job)
 
     @property
     def is_current(self) -> bool:

@@ -19,6 +19,7 @@ from ._pcm import audio_bytes
 from ._response_gate import WhenBusy
 from ._session_follower import SessionFollower
 from ._unset import overlaid
+from .conversation import Conversation
 from .events import (
     ClientEvent,
     ConversationItemCreate,
@@ -53,6 +54,7 @@ class Commands:
     _core: Core
     _input: InputAudio
     _follower: SessionFollower
+    _conversation: Conversation
 
     def update_session(
         self,
@@ -133,10 +135,11 @@ class Commands:
             previous_item_id: Where: after this one; ``"root"`` is the very beginning;
                 None is the end.
         """
+        item = _named(as_item(item))
+        if previous_item_id == "root":
+            self._conversation.send_to_front(str(getattr(item, "id", "")))
         return self._core.command(
-            ConversationItemCreate(
-                item=_named(as_item(item)), previous_item_id=previous_item_id
-            )
+            ConversationItemCreate(item=item, previous_item_id=previous_item_id)
         )
 
     def retrieve_item(self, item_id: str) -> Future[Item]:

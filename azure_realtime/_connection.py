@@ -149,6 +149,7 @@ class Connection:
                     self._core.dispatcher.turn()
                     for data in wire.read():
                         self._receive(data)
+                    self._core.counters.take_from(wire)
                     self.count()
                 except ConnectionClosed as closed:
                     return self._say_why(closed)

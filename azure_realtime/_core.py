@@ -141,17 +141,20 @@ class Core:
         if self.audio_overflow == "block":
             self.queue(*appends, deadline=deadline)
             return
-        try:
-            self.queue(*appends, deadline=Deadline(0))
-        except QueueFull as full:
-            dropped = 0
-            if self.audio_overflow == "drop_oldest":
+        in_vain = False
+        while True:
+            try:
+                self.queue(*appends, deadline=Deadline(0))
+                return
+            except QueueFull as full:
+                if self.audio_overflow != "drop_oldest" or in_vain:
+                    raise
                 dropped = self.outbox.drop_audio(full.size)
-            if not dropped:
-                raise
-            self.counters.audio_dropped += dropped
-            self.emit(Overflow(dropped=dropped))
-            self.queue(*appends, deadline=Deadline(0))
+            # nothing to drop: what waited has just left, or only commands wait
+            in_vain = not dropped
+            if dropped:
+                self.counters.audio_dropped += dropped
+                self.emit(Overflow(dropped=dropped))
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """

@@ -44,8 +44,7 @@ class ReaderDispatcher(Dispatcher):
         self._is_reader: Callable[[], bool] = lambda: False
         self._wake: Callable[[], object] = lambda: None
         self._ended = False
-        self._running = threading.RLock()
-        self._turning = False
+        self._running = threading.Lock()  # held by who runs jobs; nobody waits for it
 
     def attach(self, is_reader: Callable[[], bool], wake: Callable[[], object]) -> None:
         """
@@ -65,17 +64,17 @@ class ReaderDispatcher(Dispatcher):
 
     def turn(self) -> None:
         """
-        Run what waits. The reader thread, once a turn; any thread after its end.
+        Run what waits, unless somebody does already: that one runs it, too.
+
+        The reader thread, once a turn; any thread after its end.
         """
-        with self._running:
-            if self._turning:
-                return  # a listener has set it off: its job comes after that one
-            self._turning = True
+        while self._jobs and self._running.acquire(blocking=False):
             try:
                 while self._jobs:
-                    self._jobs.popleft()()
+                    with contextlib.suppress(IndexError):
+                        self._jobs.popleft()()
             finally:
-                self._turning = False
+                self._running.release()
 
     def detach(self) -> None:
         """

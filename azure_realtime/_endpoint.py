@@ -68,6 +68,13 @@ class Endpoint:
     api_version: str | None
 
     @property
+    def is_azure(self) -> bool:
+        """
+        Whether Azure itself is dialled, and not a gateway or a local service.
+        """
+        return bool(re.search(r"\.azure\.(com|us|cn)$", self.host, re.I))
+
+    @property
     def url(self) -> str:
         """
         The whole address; it never holds a credential.

@@ -111,6 +111,13 @@ class CommandFuture(PatientFuture[T]):
             self._may_wait()
         return super().exception(timeout)
 
+    @property
+    def failed(self) -> bool:
+        """
+        Whether it has failed or was cancelled; to ask this heeds nothing.
+        """
+        return self.done() and (self.cancelled() or Future.exception(self) is not None)
+
     def cancel(self) -> bool:
         """
         Take the command back if it has not left; stop a response that is being made.

@@ -9,7 +9,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import websocket
@@ -163,15 +163,39 @@ def _refusal_of(handle: Any) -> Refusal | None:
 
 
 def _handshake(handle: Any, url: str, headers: list[str], **how: Any) -> None:
-    # The cookie jar is one for the whole process: another client's cookies would go
-    # along, and ours would stay for it.
-    CookieJar.jar.clear()
-    try:
+    with _without_cookies():
         handle.connect(
             url, header=headers, redirect_limit=0, suppress_origin=True, **how
         )
-    finally:
+
+
+_jar_lock = threading.Lock()
+_jar_users = 0
+_jar_kept: dict[Any, Any] = {}
+
+
+@contextlib.contextmanager
+def _without_cookies() -> Iterator[None]:
+    """
+    Put the cookies of websocket-client aside: its jar is one for the whole process.
+
+    Another client's cookies would go along, and ours would stay for it.
+    """
+    global _jar_users
+    with _jar_lock:
+        if not _jar_users:
+            _jar_kept.update(CookieJar.jar)
+        _jar_users += 1
         CookieJar.jar.clear()
+    try:
+        yield
+    finally:
+        with _jar_lock:
+            _jar_users -= 1
+            CookieJar.jar.clear()
+            if not _jar_users:
+                CookieJar.jar.update(_jar_kept)
+                _jar_kept.clear()
 
 
 def _shut(handle: Any, close: bool) -> None:

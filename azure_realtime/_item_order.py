@@ -3,10 +3,10 @@ Where an item stands in the conversation.
 
 Rules:
 
-1. After the item that the service names; at the front if it says null; at the end if
-   it does not say, or names an item unknown here. An item does not move afterwards.
-2. Some services say null of every item. They show themselves by saying it of an
-   answer that cannot be at the front; from then on, null is the end.
+1. After the item that the service names; at the end if it names none, or one unknown
+   here. An item does not move afterwards.
+2. Null is the front only for an item that was sent there: compatible services say null
+   of every item.
 3. A reconnect is a new session: what it adds follows what only the old one had. An
    item that is added anew keeps its place.
 
@@ -26,7 +26,7 @@ class ItemOrder:
     def __init__(self) -> None:
         self._ids: list[str] = []
         self._generations: dict[str, int] = {}
-        self._null_is_front = True
+        self._for_the_front: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -39,8 +39,6 @@ class ItemOrder:
         item_id: str,
         previous: str | Unset | None,
         generation: int,
-        *,
-        answer: bool = False,
     ) -> None:
         """
         Put an item where it belongs, if it has no place yet.
@@ -49,11 +47,10 @@ class ItemOrder:
             item_id: Its id.
             previous: The id before, ``root`` for the front; UNSET: not said.
             generation: Number of the connection it came by.
-            answer: Whether it is an answer just begun.
         """
         known = item_id in self._generations
         if not known:
-            index = self._index(self._understood(previous, generation, answer))
+            index = self._index(self._understood(item_id, previous))
             while index < len(self) and self._generation_at(index) < generation:
                 index += 1
             self._ids.insert(index, item_id)
@@ -66,20 +63,17 @@ class ItemOrder:
         if self._generations.pop(item_id, None) is not None:
             self._ids.remove(item_id)
 
-    def new_session(self) -> None:
+    def send_to_front(self, item_id: str) -> None:
         """
-        Forget what the service has shown of its habits.
+        Note that an item is being sent to the front.
         """
-        self._null_is_front = True
+        self._for_the_front.add(item_id)
 
-    def _understood(
-        self, previous: str | Unset | None, generation: int, answer: bool
-    ) -> str | Unset:
-        if previous is not None:
-            return previous
-        if answer and generation in self._generations.values():
-            self._null_is_front = False
-        return "root" if self._null_is_front else UNSET
+    def _understood(self, item_id: str, previous: str | Unset | None) -> str | Unset:
+        if item_id in self._for_the_front:
+            self._for_the_front.discard(item_id)
+            return "root"
+        return UNSET if previous is None else previous
 
     def _index(self, previous: str | Unset) -> int:
         if previous == "root":

@@ -82,7 +82,9 @@ class Listening:
             return lambda function: self._subscribe(event, function, once)
         if not callable(listener):
             raise TypeError(f"a listener must be callable, not {listener!r}")
-        if inspect.iscoroutinefunction(listener):
+        if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(
+            getattr(listener, "__call__", None)  # noqa: B004 - its signature is asked
+        ):
             raise TypeError(f"a listener is a plain function; {listener!r} is async")
         key = key_for(event)
         self._doubt(key)

@@ -55,6 +55,8 @@ def _samples(array: Any) -> bytes:
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "f":
         # in single precision: half cannot hold 32767, and would wrap round
+        array = array.copy()
+        array[array != array] = 0  # NaN is silence
         array = (array.clip(-1.0, 1.0).astype("<f4") * 32767.0).round()
     elif (kind, size) != ("i", 2):
         raise TypeError(

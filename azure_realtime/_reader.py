@@ -89,7 +89,8 @@ class Reader:
         self.ready: Future[Any] = PatientFuture()
         self.error: RealtimeError | None = None
         self.initialized = False
-        self.state = WebSocketState.CONNECTING
+        self._state = WebSocketState.CONNECTING
+        self._worked = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         core.is_reader = lambda: threading.current_thread() is self._thread
         core.elsewhere = lambda: os.getpid() != self._pid
@@ -104,6 +105,15 @@ class Reader:
         """
         _alive.add(self)
         self._thread.start()
+
+    @property
+    def state(self) -> WebSocketState:
+        """
+        The state of the connection. Only the thread changes it; closing is a wish.
+        """
+        if self._state is WebSocketState.OPEN and self._control.closing is not None:
+            return WebSocketState.CLOSING
+        return self._state
 
     def notice(self) -> None:
         """
@@ -139,8 +149,6 @@ class Reader:
             return
         if self._control.closing is None:
             self._control.closing = deadline
-        if self.state is WebSocketState.OPEN:
-            self.state = WebSocketState.CLOSING
         if noticed:
             self._noticed.set()
         self._core.outbox.wake()
@@ -205,7 +213,7 @@ class Reader:
         self._generation += 1
         self._core.generation = self._generation
         if self._control.closing is None:
-            self.state = WebSocketState.OPEN
+            self._state = WebSocketState.OPEN
             if self._vetoed:  # while it was dialled
                 self.close(Deadline(_GOODBYE))
         logger.debug("connected, generation %d", self._generation)
@@ -232,7 +240,7 @@ class Reader:
 
     def _pointless(self) -> bool:
         """
-        Whether to stop dialling: vetoed, or closed and nothing queued could still leave.
+        Whether to stop dialling: vetoed, or closed and nothing queued could leave.
         """
         if self._vetoed:
             return True
@@ -242,11 +250,15 @@ class Reader:
         )
 
     def _on_ready(self, event: SessionUpdated) -> ServerEvent:
-        self.initialized = True
+        self.initialized = self._worked = True
         self._backoff.worked()
         self._core.outbox.release()
         first = self._generation == 1
-        if not self.ready.done():
+        if self.ready.done():
+            if self.ready.exception() is not None:  # refused at first, and mended
+                self.ready = PatientFuture()
+                self.ready.set_result(None)
+        else:
             self.ready.set_result(None)
         if first:
             return Init(session=event.session, raw=event.raw, generation=1)
@@ -290,7 +302,7 @@ class Reader:
         self._lost_at = time.monotonic()
         self.initialized = False
         if not closing:
-            self.state = WebSocketState.CONNECTING if again else WebSocketState.CLOSED
+            self._state = WebSocketState.CONNECTING if again else WebSocketState.CLOSED
         if isinstance(error, ConnectionClosed):
             error.unsent = self._core.outbox.waiting
         self._core.lose(error, _farewell(error, cause, again, self._generation))
@@ -298,7 +310,7 @@ class Reader:
 
     def _may_reconnect(self, connection: Connection) -> bool:
         never = self._control.closing is not None or self._vetoed or connection.fatal
-        return not never and self.ready.done() and self.ready.exception() is None
+        return self._worked and not never
 
     def _reconnect(self, error: RealtimeError) -> tuple[Wire | None, RealtimeError]:
         """
@@ -378,8 +390,8 @@ class Reader:
     def _end(self, error: RealtimeError) -> None:
         self.error = error
         closed = self._control.closing is not None
-        never = not self.ready.done() or self.ready.exception() is not None
-        self.state = WebSocketState.CLOSED
+        never = not self._worked
+        self._state = WebSocketState.CLOSED
         if not self.ready.done():
             self.ready.set_exception(fresh(error))
         unsent = self._core.outbox.waiting

@@ -76,6 +76,14 @@ class Request:
     response_id: str | None = None
 
     @property
+    def given_up(self) -> bool:
+        """
+        Whether nobody waits for it, and nobody knows whether the service will answer:
+        it keeps nobody else waiting, but is cancelled if it is answered after all.
+        """
+        return self.unwanted and self.sent and self.response_id is None
+
+    @property
     def out_of_band(self) -> bool:
         """
         Whether the response is none of the conversation's.
@@ -90,22 +98,17 @@ class ResponseGate:
 
     Args:
         mark: Whether requests carry a mark in their metadata.
+        marks_come_back: Whether the service is known to hand it back. Of another it is
+            learnt from its first answer.
     """
 
-    def __init__(self, mark: bool = True) -> None:
+    def __init__(self, mark: bool = True, marks_come_back: bool = False) -> None:
         self._mark = mark
-        self._marks_come_back = False
+        self._marks_come_back = marks_come_back
         self._lock = threading.RLock()
         self._requests: list[Request] = []
         self._active: str | None = None
         self._error: RealtimeError | None = None
-
-    @property
-    def active(self) -> str | None:
-        """
-        The id of the conversation's active response. Any thread.
-        """
-        return self._active
 
     def ask(
         self, command: ResponseCreate, future: Future, when_busy: WhenBusy
@@ -143,9 +146,10 @@ class ResponseGate:
         """
         with self._lock:
             if response_id is None:
+                before = sum(request.unwanted for request in self._requests)
                 commands = self._cancel()
-                unnamed = any(request.unwanted for request in self._requests)
-                return bool(commands) or unnamed, commands
+                after = sum(request.unwanted for request in self._requests)
+                return bool(commands) or after > before, commands
             running = {request.response_id for request in self._requests}
             if response_id == self._active or response_id in running:
                 return True, [ResponseCancel(response_id=response_id)]
@@ -287,7 +291,8 @@ class ResponseGate:
 
     def _busy(self) -> bool:
         return self._active is not None or any(
-            not request.out_of_band for request in self._requests
+            not request.out_of_band and not request.given_up
+            for request in self._requests
         )
 
     def _marked(self, request: Request) -> ResponseCreate:
@@ -314,7 +319,9 @@ class ResponseGate:
         return []
 
     def _next(self) -> list[ClientEvent]:
-        under_way = any(not r.held and not r.out_of_band for r in self._requests)
+        under_way = any(
+            not r.held and not r.out_of_band and not r.given_up for r in self._requests
+        )
         if self._active is None and not under_way:
             for request in self._requests:
                 if request.held:
@@ -349,6 +356,8 @@ class ResponseGate:
                 self._active = None
             following = self._next()
         if request is not None:
+            for future in request.futures:  # its beginning may not have been told
+                future.response_id = response.id
             error = failure_of(response)
             for future in request.futures:
                 if error is None:
@@ -418,6 +427,8 @@ class ResponseGate:
         if param.startswith("response"):
             return nameless[0] if nameless else None
         if code in BENIGN or param or self._active is not None:
+            return None
+        if details.type != "invalid_request_error":
             return None
         # what a model does not have is refused without a word on where it was asked for
         return nameless[0] if len(nameless) == 1 else None

@@ -5,14 +5,18 @@ What the session is like now: what was asked for, and what the service made of i
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
 from typing import Any
 
+import attrs
+
+from ._futures import CommandFuture
 from ._session_shape import SESSION_PATHS, flatten
 from ._unset import overlaid
 from .events import ServerEvent, SessionCreated, SessionUpdated
 from .session import Session, SessionConfig
 from .tool_specs import Tool
+
+_FIELDS = {field.name for field in attrs.fields(Session)} - {"raw", "problems"}
 
 
 class SessionFollower:
@@ -32,11 +36,11 @@ class SessionFollower:
     def __init__(self, config: SessionConfig) -> None:
         self._lock = threading.RLock()
         self._granted = config
-        self._pending: list[tuple[SessionConfig, Future[Any]]] = []
+        self._pending: list[tuple[SessionConfig, CommandFuture[Any]]] = []
         self._reported: dict[str, Any] = {}
         self.session: Session | None = None
 
-    def ask(self, config: SessionConfig, answer: Future[Any]) -> None:
+    def ask(self, config: SessionConfig, answer: CommandFuture[Any]) -> None:
         """
         Note what else is asked for, and where the service's answer will be. Any thread.
         """
@@ -51,14 +55,11 @@ class SessionFollower:
         with self._lock:
             while self._pending and self._pending[0][1].done():
                 config, answer = self._pending.pop(0)
-                if not answer.cancelled() and answer.exception() is None:
+                if not answer.failed:
                     self._granted = overlaid(self._granted, config)
             config = self._granted
             for change, answer in self._pending:
-                failed = answer.done() and (
-                    answer.cancelled() or answer.exception() is not None
-                )
-                if not failed:
+                if not answer.failed:
                     config = overlaid(config, change)
             return config
 
@@ -66,15 +67,22 @@ class SessionFollower:
         """
         Take note of what the service reports. Reader thread.
         """
-        if isinstance(event, (SessionCreated, SessionUpdated)):
+        if not isinstance(event, (SessionCreated, SessionUpdated)):
+            return
+        told: dict[str, Any] = {
+            name: getattr(event.session, name)
+            for name in flatten(event.session.raw, SESSION_PATHS)
+            if name in _FIELDS
+        }
+        if isinstance(event, SessionCreated):
+            self.session, self._reported = event.session, {}
+            return
+        self._reported |= told
+        if self.session is None:
             self.session = event.session
-        if isinstance(event, SessionUpdated):  # before, it is not ours yet
-            told = flatten(event.session.raw, SESSION_PATHS)
-            self._reported = {
-                name: getattr(event.session, name)
-                for name in told
-                if hasattr(event.session, name)
-            }
+        else:
+            told |= {"raw": event.session.raw, "problems": event.session.problems}
+            self.session = attrs.evolve(self.session, **told)
 
     def field(self, name: str) -> Any:
         """

@@ -4,6 +4,8 @@ Numbers about a client, for those who watch it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 
@@ -18,6 +20,14 @@ class Counters:
     audio_dropped: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
+
+    def take_from(self, wire: Any) -> None:
+        """
+        Count what a wire has carried since it was last asked. Reader thread.
+        """
+        self.bytes_sent += wire.bytes_sent
+        self.bytes_received += wire.bytes_received
+        wire.bytes_sent = wire.bytes_received = 0
 
 
 @attrs.frozen(kw_only=True)

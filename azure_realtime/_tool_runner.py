@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -73,7 +74,8 @@ class ToolRunner:
     Runs tools for one client.
 
     Args:
-        toolbox: The tools; while it is empty, function calls are left to the user.
+        toolbox: The tools; while it is empty, function calls are left to the user. Only
+            a weak reference is kept: a function may refer to the client.
         send_outputs: Called once for each response that called tools, with the
             outputs and the response's id, on a worker thread; queues the outputs and
             asks for the answer to them.
@@ -89,7 +91,7 @@ class ToolRunner:
         on_error: Callable[[ToolErrorEvent], None],
         workers: int = 8,
     ) -> None:
-        self._toolbox = toolbox
+        self._registry = weakref.ref(toolbox)
         self._send_outputs = send_outputs
         self._on_error = on_error
         self._pool = WorkerPool(workers, "azure-realtime-tool")
@@ -158,7 +160,8 @@ class ToolRunner:
     def _start(
         self, event: ServerEvent, response_id: str, items: Mapping[int, Item]
     ) -> None:
-        if not len(self._toolbox):
+        toolbox = self._registry()
+        if not toolbox:
             return
         with self._lock:
             batch = self._batches.get(response_id)
@@ -176,7 +179,7 @@ class ToolRunner:
             self._batches[response_id] = batch
             batch.calls.update(calls)
         for call in calls.values():
-            tool = self._toolbox.get(call.name)
+            tool = toolbox.get(call.name)
             timeout = tool.timeout if tool else DEFAULT_TIMEOUT
             job = Job(
                 functools.partial(self._run, batch, call, tool),
@@ -208,7 +211,9 @@ class ToolRunner:
             return
         self._here.tool = True
         if tool is None:
-            outcome = unknown_tool(call.name, self._toolbox.names())
+            toolbox = self._registry()
+            names = toolbox.names() if toolbox is not None else ()
+            outcome = unknown_tool(call.name, names)
         else:
             outcome = call_tool(tool, call.arguments)
         if self._settle(batch, call, outcome):

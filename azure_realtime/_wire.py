@@ -49,7 +49,7 @@ class Wire:
 
     Attributes:
         heard_at: Monotonic time of the last inbound byte.
-        bytes_sent: On this connection, handshake not counted.
+        bytes_sent: Since somebody last took note of it.
         bytes_received: Likewise.
         closed_by_peer: The peer's close frame, once it came.
     """

@@ -36,7 +36,7 @@ from ._turn_order import TurnOrder
 from .conversation import Conversation
 from .enums import ModelStatusEnum, WebSocketState
 from .errors import ConnectTimeout, fresh, warn
-from .events import RateLimit
+from .events import RateLimit, SessionUpdate
 from .options import AzureRealTimeOptions, WebSocketOptions, options_from
 from .session import DEFAULT_SESSION_CONFIG, Session, as_session_config
 from .tools import Toolbox
@@ -68,7 +68,9 @@ class AzureRealTimeAudio(Asking):
             they may take their time and wait for events. ``"reader"``: on the thread
             that reads, at the lowest latency; they must be quick and cannot wait.
             ``"manual"``: where you call `pump` or `run_forever`. Or an executor, or a
-            function like its ``submit``.
+            function like its ``submit``, which must not block.
+        keep_audio: Keep what the model says, for ``conversation.audio(item_id)``:
+            2.9 MB a minute.
 
     Raises:
         ValueError: Something is misspelled or contradicts itself; the sentence says
@@ -82,6 +84,7 @@ class AzureRealTimeAudio(Asking):
         websocket_impl: WebSocketImpl | None = None,
         *,
         dispatch: Dispatch = "thread",
+        keep_audio: bool = False,
     ) -> None:
         options = options_from(AzureRealTimeOptions, options)
         numbers = options_from(WebSocketOptions, websocket_options or {})
@@ -98,14 +101,15 @@ class AzureRealTimeAudio(Asking):
             )
         number = next(_numbers)
         config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
+        codec = Codec(version)
+        codec.encode(SessionUpdate(session=config))  # a mistake opens nothing
         self._subscriptions = Subscriptions()
         self._follower = SessionFollower(config)
         self._input = InputAudio(self._follower)
-        self._conversation = Conversation()
+        self._conversation = Conversation(keep_audio)
         self._meter = UsageMeter()
         self._core = core = Core(
-            codec=Codec(version),
-            outbox=Outbox(numbers.max_send_queue_bytes),
+            codec=codec,
             dispatcher=make_dispatcher(
                 dispatch,
                 self._subscriptions,
@@ -115,8 +119,12 @@ class AzureRealTimeAudio(Asking):
                     numbers.slow_consumer == "disconnect",
                 ),
             ),
+            outbox=Outbox(numbers.max_send_queue_bytes),
             # the first preview version has no metadata to mark
-            gate=ResponseGate(mark=version != "2024-10-01-preview"),
+            gate=ResponseGate(
+                mark=version != "2024-10-01-preview",
+                marks_come_back=options.endpoint.is_azure,
+            ),
             retry_response=numbers.retry_response,
             audio_overflow=numbers.audio_overflow,
         )

@@ -159,6 +159,15 @@ class Conversation:
             with self._lock:
                 follow(self, event)
 
+    def send_to_front(self, item_id: str) -> None:
+        """
+        Note that an item is being created at the front (``previous_item_id="root"``).
+
+        Any thread.
+        """
+        with self._lock:
+            self._order.send_to_front(item_id)
+
     def lose(self, _: object) -> None:
         """
         Note that the session is over, for whatever reason. Reader thread.
@@ -177,7 +186,6 @@ class Conversation:
             self._staged.clear()
             self._deleted.clear()
             self._bytes_per_ms_of.clear()
-            self._order.new_session()
 
     # -- All below is called with the lock held ----------------------------------
 
@@ -269,8 +277,7 @@ class Conversation:
         draft = self._stage(item_id, event.generation)
         del self._staged[item_id]
         self._drafts[item_id] = draft
-        answer = getattr(event.item, "status", None) == "in_progress"
-        self._order.add(item_id, _previous(event), event.generation, answer=answer)
+        self._order.add(item_id, _previous(event), event.generation)
         if len(self._order) > MAX_ITEMS:
             oldest = next(iter(self._order))
             self._order.remove(oldest)

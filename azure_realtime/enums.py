@@ -38,6 +38,9 @@ class WebSocketState(IntEnum):
     CLOSING = 2
     CLOSED = 3
 
+    def __str__(self) -> str:
+        return self.name
+
 
 Voice = Literal[
     "alloy",

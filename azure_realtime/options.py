@@ -146,7 +146,7 @@ class AzureRealTimeOptions:
             ValueError: There is none, neither here nor in the headers.
         """
         given = self.api_key or self.token or self.token_provider or self.credential
-        if not given and "authorization" not in map(str.lower, numbers.headers):
+        if not given and not _PROVING & set(map(str.lower, numbers.headers)):
             raise ValueError(
                 "no credential: give api_key=..., token=... or token_provider=..., "
                 "or use AzureRealTimeOptions.from_env()"
@@ -186,6 +186,7 @@ class AzureRealTimeOptions:
         return cls(**values)
 
 
+_PROVING = {"authorization", "api-key", "ocp-apim-subscription-key"}
 _CREDENTIALS = {"api_key", "token", "token_provider", "credential"}
 _ENVIRONMENT = {
     "host_name": "AZURE_OPENAI_ENDPOINT",

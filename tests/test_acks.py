@@ -307,6 +307,24 @@ def test_a_plain_refusal_goes_to_the_oldest() -> None:
     assert ["1", "2", "3"] == line.refused
 
 
+def test_the_end_of_an_item_is_no_second_answer() -> None:
+    """
+    Who creates an item with an id that is taken hears of it, however quickly; a service
+    that tells of the end only is understood, too.
+    """
+    item = {**TEXT_ITEM, "id": "b"}
+    line = Line()
+    line.leave(("conversation.item.create", "0", "b"))
+    line.acks.observe(event(type="conversation.item.done", item=item))
+    line.leave(("conversation.item.create", "1", "b"))
+    line.acks.observe(event(type="conversation.item.added", item=item))
+    line.leave(("conversation.item.create", "2", "b"))
+    line.acks.observe(event(type="conversation.item.done", item=item))
+    line.acks.observe(error("item_create_duplicate_item_id", message="'b' exists"))
+
+    assert (["0", "1"], ["2"]) == (line.answered, line.refused)
+
+
 def test_what_is_still_queued_is_not_answered() -> None:
     """
     An answer that comes before a command has left is for somebody else.

@@ -242,9 +242,12 @@ def test_a_question_that_is_refused_is_an_error() -> None:
         service.text("resp_1", "What?")
         service.read("response.cancel")
 
-    with scripted(script) as (client, _):
-        with pytest.raises(ServerError, match="invalid_value"), at_most(2):
-            client.ask("Hello", timeout=10)
+    with (
+        scripted(script) as (client, _),
+        pytest.raises(ServerError, match="invalid_value"),
+        at_most(2),
+    ):
+        client.ask("Hello", timeout=10)
 
 
 # Tools.
@@ -269,9 +272,7 @@ def test_tools_run_until_the_final_answer(place: Place) -> None:
             return a + b
 
         turn = client.ask("How much is it?", modalities=["text"], timeout=10)
-        asked = [
-            e["response"] for e in wire.received if e["type"] == "response.create"
-        ]
+        asked = [e["response"] for e in wire.received if e["type"] == "response.create"]
 
     assert "One moment.\nIt is 7." == turn.text
     assert [("add", "3"), ("add", "7")] == [
@@ -454,9 +455,10 @@ def test_a_listener_may_ask_while_other_events_stream(
     """
     answers: list[str] = []
     deltas: list[bool] = []
-    with place.talk(
-        service={"replies": ["Inner.", "Outer."]}, dispatch=dispatch
-    ) as (client, wire):
+    with place.talk(service={"replies": ["Inner.", "Outer."]}, dispatch=dispatch) as (
+        client,
+        wire,
+    ):
         finished = threading.Event()
 
         @client.once("input_audio_buffer.cleared")
@@ -529,10 +531,12 @@ def test_a_question_out_of_band_does_not_wait() -> None:
     With conversation="none" it is answered beside a turn that takes its time.
     """
     replies = [Reply("Late.", delay=30), "Beside."]
-    with GA.talk(service={"replies": replies}) as (client, wire):
-        with client.stream("Slow", timeout=30):
-            wire.wait_received("response.create")
-            turn = client.ask("Quick", conversation="none", timeout=5)
+    with (
+        GA.talk(service={"replies": replies}) as (client, wire),
+        client.stream("Slow", timeout=30),
+    ):
+        wire.wait_received("response.create")
+        turn = client.ask("Quick", conversation="none", timeout=5)
 
     assert "Beside." == turn.text
 
@@ -564,6 +568,7 @@ def test_a_dropped_client_does_not_stay_for_its_turns() -> None:
     """
     After a turn nothing of ours refers to it any more.
     """
+
     def talk(client: AzureRealTimeAudio) -> Callable[[], Any]:
         return weakref.ref(client.ask("Hello", timeout=5))
 

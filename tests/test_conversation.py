@@ -256,7 +256,7 @@ def test_it_is_a_collection() -> None:
         pytest.param("item_2", ["item_1", "item_2", "new", "item_3"], id="middle"),
         pytest.param("item_3", ["item_1", "item_2", "item_3", "new"], id="last"),
         pytest.param("root", ["new", "item_1", "item_2", "item_3"], id="root"),
-        pytest.param(None, ["new", "item_1", "item_2", "item_3"], id="null"),
+        pytest.param(None, ["item_1", "item_2", "item_3", "new"], id="null"),
         pytest.param("gone", ["item_1", "item_2", "item_3", "new"], id="unknown"),
         pytest.param(..., ["item_1", "item_2", "item_3", "new"], id="not said"),
     ],
@@ -298,6 +298,20 @@ def test_a_service_that_says_null_of_everything_does_not_turn_the_order_round() 
     )
 
     assert ids(made) == ["item_1", "item_a", "item_2", "item_b", "item_3"]
+
+
+@pytest.mark.parametrize("previous", [None, "root", "item_2"])
+def test_an_item_sent_to_the_front_is_at_the_front(previous: str | None) -> None:
+    """
+    Null means the front where that was asked for, and only there.
+    """
+    made = told([user("item_1", "1"), user("item_2", "2", "item_1")])
+    made.send_to_front("new")
+
+    for event in events([user("new", "new", previous), user("more", "more", None)]):
+        made.observe(event)
+
+    assert ids(made) == ["new", "item_1", "item_2", "more"]
 
 
 def test_the_same_item_announced_three_times_is_one_item() -> None:
@@ -585,19 +599,6 @@ def test_the_end_of_a_response_tells_what_nobody_has_told() -> None:
 
     expected = MessageItem("assistant", "Hi", id="item_a", status="completed")
     assert made.items == (expected,)
-
-
-def test_a_new_session_is_judged_by_what_it_says_itself() -> None:
-    """
-    That the last service said null of everything is forgotten with it.
-    """
-    made = told([user("item_1", "one"), added(BEGUN, None)])
-    made.connection_lost()
-
-    for event in events([user("item_2", "two"), user("item_3", "three")], generation=1):
-        made.observe(event)
-
-    assert ids(made) == ["item_1", "item_a", "item_3", "item_2"]
 
 
 # -- Audio -----------------------------------------------------------------------

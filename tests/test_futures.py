@@ -72,7 +72,7 @@ def test_three_outstanding_and_the_service_omits_the_event_id(place: Place) -> N
     """
     The duplicate's future fails, its neighbours' do not.
     """
-    with place.talk(session_config=MANUAL) as (client, connection):
+    with place.talk(session_config=MANUAL) as (client, _):
         client.create_conversation_item(hello("item_b")).result(5)
         names = ("item_a", "item_b", "item_c")
         futures = [client.create_conversation_item(hello(name)) for name in names]

@@ -45,8 +45,7 @@ def busy(client: AzureRealTimeAudio) -> Any:
     Have a long response made, and wait until it is active.
     """
     with client.expect("response.output_audio.delta"):
-        running = client.create_response()
-    return running
+        return client.create_response()
 
 
 # While one is active.
@@ -105,9 +104,11 @@ def test_when_busy_is_checked() -> None:
     """
     A misspelled policy fails at once.
     """
-    with scripted(lambda service: None) as (client, _):
-        with pytest.raises(ValueError, match="'wait'"):
-            client.create_response(when_busy="raise")  # type: ignore[arg-type]
+    with (
+        scripted(lambda service: None) as (client, _),
+        pytest.raises(ValueError, match="'wait'"),
+    ):
+        client.create_response(when_busy="raise")  # type: ignore[arg-type]
 
 
 def test_out_of_band_runs_beside_the_active_one(place: Place) -> None:
@@ -419,13 +420,19 @@ def test_a_response_that_does_not_complete_says_why(
     """
     A typed exception with the reason, the id, and what there is of the answer.
     """
-    with place.talk(service={"replies": [reply]}, session_config=MANUAL) as (client, _):
-        with pytest.raises(error) as caught:
-            if how == "ask":
-                client.ask("Hello", modalities=["text"], timeout=10)
-            else:
-                client.create_conversation_item(USER_SAYS)
-                client.create_response(modalities=["text"]).result(10)
+
+    def ask(client: AzureRealTimeAudio) -> None:
+        if how == "ask":
+            client.ask("Hello", modalities=["text"], timeout=10)
+        else:
+            client.create_conversation_item(USER_SAYS)
+            client.create_response(modalities=["text"]).result(10)
+
+    with (
+        place.talk(service={"replies": [reply]}, session_config=MANUAL) as (client, _),
+        pytest.raises(error) as caught,
+    ):
+        ask(client)
 
     raised: Any = caught.value
     assert told == {name: getattr(raised, name) for name in told}
