@@ -21,22 +21,32 @@ from ._question import put_question
 from ._session_follower import SessionFollower
 from ._tool_loop import Continuation, ToolLoop
 from ._tooling import Tooling
-from ._turn_order import TurnOrder
+from ._turn_order import Place, TurnOrder
 from ._turn_recorder import TurnRecorder
 from .errors import ConnectionClosed, RealtimeError, ResponseError
 from .events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionFailed,
     ResponseDone,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputTextDelta,
     ServerEvent,
 )
 from .responses import Response
 from .turn import Turn
 
+Delta = (
+    ResponseOutputTextDelta
+    | ResponseOutputAudioTranscriptDelta
+    | ResponseOutputAudioDelta
+)
+"""What a stream yields."""
+
 _DELTAS = {
-    "response.output_text.delta",
-    "response.output_audio_transcript.delta",
-    "response.output_audio.delta",
+    ResponseOutputTextDelta.type,
+    ResponseOutputAudioTranscriptDelta.type,
+    ResponseOutputAudioDelta.type,
 }
 _HEARD = (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -60,7 +70,7 @@ _WATCHED = frozenset(
 _HEARD_WITHIN = 5.0  # seconds after the answer in which the transcript may still come
 
 
-class TurnStream(Iterator[ServerEvent]):
+class TurnStream(Iterator[Delta]):
     """
     The deltas of one turn as they come: of text, transcript and audio.
 
@@ -85,7 +95,7 @@ class TurnStream(Iterator[ServerEvent]):
         self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
         self._future: CommandFuture[Response] | None = None
         self._continuation: Continuation | None = None
-        self._leave: Callable[[], None] = lambda: None
+        self._place = Place()
         self._closed = False
         self._spoken: str | None = None
         self._events = self._run()
@@ -103,7 +113,7 @@ class TurnStream(Iterator[ServerEvent]):
         """
         beside = fields.get("conversation") == "none"
         if not beside and not self._tools.is_current:
-            self._leave = order.enter(self._deadline)
+            self._place = order.enter(self._deadline)
         self._spoken = put_question(
             commands,
             self._session,
@@ -115,7 +125,7 @@ class TurnStream(Iterator[ServerEvent]):
             self._recorder.listen(self._spoken)
         self._follow(commands.create_response(**fields))
 
-    def __next__(self) -> ServerEvent:
+    def __next__(self) -> Delta:
         self._core.check_may_wait()
         if self._closed:
             raise StopIteration
@@ -151,7 +161,11 @@ class TurnStream(Iterator[ServerEvent]):
         if self._future is not None:
             self._future.cancel()
         else:
-            self._leave()
+            self._place.leave()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # half made, or at the interpreter's end
+            self.close()
 
     def __enter__(self) -> TurnStream:
         return self
@@ -171,7 +185,7 @@ class TurnStream(Iterator[ServerEvent]):
         self._future = future
         self._watch(future)
         # not through the stream: its end is no business of who reads it
-        Future.add_done_callback(future, _leaver(self._tools, self._leave))
+        Future.add_done_callback(future, _leaver(self._tools, self._place))
         if self._closed:
             future.cancel()
 
@@ -190,7 +204,7 @@ class TurnStream(Iterator[ServerEvent]):
 
         Future.add_done_callback(future, refused)  # at once, on the reader thread
 
-    def _run(self) -> Iterator[ServerEvent]:
+    def _run(self) -> Iterator[Delta]:
         while True:
             event = self._take(self._deadline)
             assert self._future is not None
@@ -207,7 +221,7 @@ class TurnStream(Iterator[ServerEvent]):
                     break
                 left = self._deadline.remaining()
                 self._follow(self._continuation.result(left))
-            elif event.type in _DELTAS and getattr(event, "response_id", "") == ours:
+            elif isinstance(event, Delta) and event.response_id == ours:
                 yield event
         self._listen()
         self._core.waiters.close(self._box)
@@ -233,24 +247,22 @@ class TurnStream(Iterator[ServerEvent]):
                 self._take(deadline)
 
 
-def _leaver(
-    tools: ToolLoop, leave: Callable[[], None]
-) -> Callable[[Future[Response]], None]:
+def _leaver(tools: ToolLoop, place: Place) -> Callable[[Future[Response]], None]:
     """
-    Return what to call when a response is done: it calls *leave* after the last one.
+    Return what to call when a response is done: after the last one, *place* is left.
     """
 
     def done(response: Future[Response]) -> None:
         failed = response.cancelled() or response.exception() is not None
         following = None if failed else tools.continuation(response.result().id)
         if following is None:
-            leave()
+            place.leave()
         else:
             following.add_done_callback(go_on)
 
     def go_on(following: Continuation) -> None:
         if following.cancelled() or following.exception() is not None:
-            leave()
+            place.leave()
         else:
             Future.add_done_callback(following.result(), done)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import platform
 import uuid
+from collections.abc import Callable
 
 from ._dial import open_stream
 from ._handshake import WebSocketImpl, dial_with, upgrade
@@ -88,10 +89,11 @@ class Connector:
             return None, None
         provider = options.provider
         if provider is not None:
-            return "Authorization", f"Bearer {_ask(provider, patience)}"
+            token = _ask(provider, "token_provider", patience)
+            return "Authorization", f"Bearer {token}"
         if options.credential is not None:  # one with a key, which may be rotated
-            key = checked_secret("credential.key", options.credential.key)
-            return "api-key", key
+            credential = options.credential
+            return "api-key", _ask(lambda: credential.key, "credential.key", patience)
         if options.token is not None:
             return "Authorization", f"Bearer {options.token}"
         if options.endpoint.host == "api.openai.com":
@@ -99,18 +101,20 @@ class Connector:
         return "api-key", options.api_key
 
 
-def _ask(provider: object, patience: Patience) -> str:
-    assert callable(provider)
+def _ask(provide: Callable[[], object], name: str, patience: Patience) -> str:
+    """
+    Return the secret that the user's *provide* gives, or raise what says why not.
+    """
     try:
-        token = patience.call(provider, "waiting for token_provider")
-        checked = checked_secret("token_provider's result", token)
+        secret = patience.call(provide, f"waiting for {name}")
+        checked = checked_secret(f"what {name} gave", secret)
     except (RealtimeError, Interrupted):
         raise
     except BaseException as error:  # also sys.exit(): it is not our thread's to end
         raise AuthenticationError(
-            f"token_provider failed ({type(error).__name__}: {redacted(str(error))}).",
+            f"{name} failed ({type(error).__name__}: {redacted(str(error))}).",
             hint="Sign in again, or check the identity's rights.",
         ) from error
     if checked is None:
-        raise AuthenticationError("token_provider returned None instead of a token.")
+        raise AuthenticationError(f"{name} returned None instead of a secret.")
     return checked

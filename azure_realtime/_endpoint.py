@@ -3,12 +3,14 @@ What people paste as a host, made into the one URL that will be dialled.
 
 Rules, all applied before anything is dialled:
 
-1. No scheme means ``wss``; ``https`` is ``wss`` and ``http`` is ``ws``.
+1. No scheme means ``wss``, but ``ws`` for this very machine; ``https`` is ``wss`` and
+   ``http`` is ``ws``.
 2. The GA protocol lives at ``.../openai/v1/realtime?model=`` and takes no
    ``api-version`` (with one the service answers 401); the preview protocol at
    ``.../openai/realtime?api-version=&deployment=``.
-3. A path that names the API is completed or kept; any other path is a gateway
-   prefix; a Foundry project path is dropped, for realtime lives at the host's root.
+3. A path that names the API is completed or kept, one of another REST call is cut
+   back to it; any other path is a gateway prefix; a Foundry project path is dropped,
+   for realtime lives at the host's root.
 4. A transcription session names no model in its URL but ``intent=transcription``.
 5. A credential in a URL ends up in logs: it is refused, and not repeated.
 
@@ -26,6 +28,7 @@ _SCHEMES = {"wss": "wss", "https": "wss", "ws": "ws", "http": "ws"}
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ODD = re.compile(r"(https?|wss?)(/|:/[^/]|://(https?|wss?)[:/])", re.I)
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 _API_PATH = re.compile(
     r"(?P<prefix>.*?)(?P<api>/openai/v1|/openai|/v1)(?P<rest>/realtime)?$", re.I
@@ -33,13 +36,22 @@ _API_PATH = re.compile(
 _DEPLOYMENT_PATH = re.compile(
     r"(?P<prefix>.*?)/openai/deployments/(?P<name>[^/]+)(/.*)?$", re.I
 )
+_OTHER_PATH = re.compile(r"(?P<base>.*?/openai/v1)/(?!realtime$)(?P<rest>.+)$", re.I)
+_OTHER_SOCKETS = re.compile(r"realtime/|live\b", re.I)
+_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1")
+_PORTALS = {"portal.azure.com", "oai.azure.com", "ai.azure.com", "ml.azure.com"}
 _PROJECT_PATH = re.compile(r"/api/projects(/.*)?$", re.I)
 _SECRET_KEYS = {
     "access_token",
     "api-key",
     "api_key",
+    "apikey",
     "authorization",
+    "code",
+    "key",
     "ocp-apim-subscription-key",
+    "secret",
+    "sig",
     "subscription-key",
     "token",
 }
@@ -105,7 +117,11 @@ def resolve_endpoint(
     secure, host, port, path, query = _split(host_name)
     version = _version(api_version, query)
     path, pasted = _path(path, version)
-    named = [query.pop(key, None) for key in ("deployment", "model")] + [pasted]
+    if host == "api.openai.com":
+        path = path.replace("/openai/v1/", "/v1/")  # its own service has its own path
+    named = [
+        query.pop(key) for key in list(query) if key.lower() in ("deployment", "model")
+    ] + [pasted]
     names = {name for name in [deployment.strip(), *named] if name}
     if len(names) > 1:
         raise ValueError(
@@ -119,7 +135,7 @@ def resolve_endpoint(
         )
     if transcription:
         query["intent"] = "transcription"
-    elif names and query.get("intent") != "transcription":
+    elif names and not {"intent", "call_id"} & set(query):
         query["model" if version is None else "deployment"] = names.pop()
     if version is not None:
         query["api-version"] = version
@@ -135,6 +151,11 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
         raise ValueError(
             "host_name is empty: give your resource's address, "
             "such as 'my-resource.openai.azure.com'"
+        )
+    if _ODD.match(text):
+        raise ValueError(
+            f"host_name begins oddly ({text[:16]!r}): write it as "
+            "https://<resource>.openai.azure.com"
         )
     bare = _SCHEME.match(text) is None
     try:
@@ -153,6 +174,8 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise ValueError(f"host_name has a bad port: {error}") from None
+    if bare and _LOOPBACK.fullmatch(host):
+        secure = False  # nobody has a certificate for this very machine
     _check_host(host, bare=bare, secure=secure)
     query: dict[str, str] = {}
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
@@ -175,6 +198,11 @@ def _check_host(host: str, *, bare: bool, secure: bool) -> None:
         raise ValueError(
             f"host_name {host!r} looks like a resource name: "
             f"did you mean '{host}.openai.azure.com'?"
+        )
+    if host in _PORTALS:
+        raise ValueError(
+            f"host_name {host!r} is a web page: give your resource's address, which it "
+            "shows, such as 'my-resource.openai.azure.com'"
         )
     if host.endswith(".api.cognitive.microsoft.com"):
         raise ValueError(
@@ -224,6 +252,13 @@ def _path(path: str, version: str | None) -> tuple[str, str | None]:
     ga = version is None
     if match := _DEPLOYMENT_PATH.match(path):
         return _default(match["prefix"], ga), match["name"]
+    if match := _OTHER_PATH.match(path):
+        if _OTHER_SOCKETS.match(match["rest"]):
+            raise ValueError(
+                f"host_name names another API ({match['rest']}): cut it after "
+                "/openai/v1/realtime"
+            )
+        path = match["base"]
     if _PROJECT_PATH.match(path):
         return _default("", ga), None
     match = _API_PATH.match(path)

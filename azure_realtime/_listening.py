@@ -15,6 +15,7 @@ from .errors import warn
 from .events import ServerEvent
 
 L = TypeVar("L", bound=Listener)
+E = TypeVar("E", bound=ServerEvent)
 
 EventName = str | type[ServerEvent]
 """A wire name of either protocol's generation, ``"*"``, or an event class."""
@@ -30,7 +31,12 @@ class Listening:
     _doubted: set[str]
 
     @overload
-    def on(self, event: EventName, listener: L) -> L: ...
+    def on(
+        self, event: type[E], listener: Callable[[E], Any]
+    ) -> Callable[[E], Any]: ...
+
+    @overload
+    def on(self, event: str, listener: L) -> L: ...
 
     @overload
     def on(self, event: EventName) -> Callable[[L], L]: ...
@@ -51,7 +57,12 @@ class Listening:
         return self._subscribe(event, listener, once=False)
 
     @overload
-    def once(self, event: EventName, listener: L) -> L: ...
+    def once(
+        self, event: type[E], listener: Callable[[E], Any]
+    ) -> Callable[[E], Any]: ...
+
+    @overload
+    def once(self, event: str, listener: L) -> L: ...
 
     @overload
     def once(self, event: EventName) -> Callable[[L], L]: ...

@@ -64,6 +64,13 @@ class Outbox:
         self._waker.setblocking(False)
         self._alarm.setblocking(False)
 
+    @property
+    def held_here(self) -> bool:
+        """
+        Whether the caller holds the lock: it is a signal handler that came in between.
+        """
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
+
     def put(self, *entries: Entry, deadline: Deadline | None) -> None:
         """
         Queue messages, all of them or none. Any thread.

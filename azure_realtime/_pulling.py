@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from ._core import Core
 from ._deadline import Deadline
@@ -14,6 +14,9 @@ from ._listening import EventName, Listening
 from ._subscriptions import ANY, key_for
 from ._waiters import Mailbox, Where
 from .errors import ConnectionClosed
+from .events import ServerEvent
+
+E = TypeVar("E", bound=ServerEvent)
 
 
 class Expectation:
@@ -32,6 +35,9 @@ class Expectation:
         self._timeout = timeout
         self._box: Mailbox = core.waiters.open(keys)
         self.event: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Expectation {self._box!r}, came: {self.event!r}>"
 
     def __enter__(self) -> Expectation:
         return self
@@ -61,6 +67,9 @@ class EventStream(Iterator[Any]):
         self._core = core
         self._timeout = timeout
         self._box: Mailbox = core.waiters.open(keys, lasting=True)
+
+    def __repr__(self) -> str:
+        return f"<EventStream {self._box!r}>"
 
     def __next__(self) -> Any:
         self._core.check_may_wait()
@@ -94,6 +103,20 @@ class Pulling(Listening):
     """
     What a client offers to those who want to ask. Any thread, also a listener.
     """
+
+    @overload
+    def wait_for(
+        self,
+        event: type[E],
+        *,
+        where: Callable[[E], Any] | None = None,
+        timeout: float | None = 30.0,
+    ) -> E: ...
+
+    @overload
+    def wait_for(
+        self, event: str, *, where: Where | None = None, timeout: float | None = 30.0
+    ) -> Any: ...
 
     def wait_for(
         self,

@@ -7,16 +7,36 @@ in it before the first answer, and the model would answer the last of them.
 Rules:
 
 1. A turn ends when its last answer does, tools included, however much of it whoever
-   asked has read: an iterator that is forgotten keeps nobody waiting.
+   asked has read.
 2. A tool that asks is part of the turn that called it, and does not wait for its end.
+3. A turn that nobody refers to any more has ended: nothing that goes wrong on the way
+   can keep the others waiting.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import weakref
 
 from ._deadline import Deadline
+from ._gong import Gong
+
+
+class Place:
+    """
+    A turn's place; `leave` ends it. Any thread, and again does no harm.
+    """
+
+    def __init__(self, order: TurnOrder | None = None) -> None:
+        self._order = order
+
+    def leave(self) -> None:
+        """
+        Let the next one ask.
+        """
+        order, self._order = self._order, None
+        if order is not None:
+            order.left(self)
 
 
 class TurnOrder:
@@ -25,23 +45,35 @@ class TurnOrder:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # not re-entrant: the reader releases it
+        self._lock = threading.RLock()
+        self._gong = Gong()
+        self._owner: weakref.ref[Place] | None = None
 
-    def enter(self, deadline: Deadline) -> Callable[[], None]:
+    def enter(self, deadline: Deadline) -> Place:
         """
-        Wait until it is the caller's turn; return what ends it. Any thread but the
-        reader; what is returned, any thread, and again does no harm.
+        Wait until it is the caller's turn. Any thread but the reader.
 
         Raises:
             TimeoutError: The turns before did not end until *deadline*.
         """
-        left = deadline.remaining()
-        if not self._lock.acquire(timeout=-1 if left is None else left):
+        place = Place(self)
+
+        def free() -> bool:
+            with self._lock:
+                if self._owner is not None and self._owner() is not None:
+                    return False
+                self._owner = weakref.ref(place, lambda _: self._gong.strike())
+                return True
+
+        if not self._gong.wait(free, deadline):
             raise TimeoutError("the turn before did not end in time")
-        once = threading.Lock()
+        return place
 
-        def leave() -> None:
-            if once.acquire(blocking=False):
-                self._lock.release()
-
-        return leave
+    def left(self, place: Place) -> None:
+        """
+        Note that a turn has ended. Any thread.
+        """
+        with self._lock:
+            if self._owner is not None and self._owner() is place:
+                self._owner = None
+        self._gong.strike()

@@ -51,6 +51,9 @@ class Mailbox:
         self._lock = threading.RLock()
         self._news = Gong()
 
+    def __repr__(self) -> str:
+        return f"of {', '.join(sorted(self._keys))}: {len(self._events)} waiting"
+
     def put(self, event: ServerEvent) -> None:
         """
         Keep *event* if it is wanted. Reader thread; never blocks.

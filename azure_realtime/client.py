@@ -209,9 +209,10 @@ class AzureRealTimeAudio(Asking):
         """
         Send what is queued, say goodbye, and end both threads.
 
-        Legal anywhere, also in a listener, twice, and while connecting. A listener that
-        still runs after *timeout* seconds is left to finish; a listener that calls this
-        does not wait for itself.
+        Legal anywhere, also in a listener, in a signal handler (which may have to leave
+        the end to the call it interrupted), twice, and while connecting. A listener
+        that still runs after *timeout* seconds is left to finish; a listener that calls
+        this does not wait for itself.
 
         Args:
             timeout: Seconds after which it is over, whatever has not been sent; None
@@ -219,6 +220,12 @@ class AzureRealTimeAudio(Asking):
         """
         deadline = Deadline(timeout)
         self._reader.close(deadline)
+        if self._core.outbox.held_here:
+            # In a signal handler that has interrupted a call of ours: the reader waits
+            # for that call, so nobody can wait for the reader before it goes on.
+            self._tools.close()
+            self._core.dispatcher.finish()
+            return
         # the reader enforces the same deadline; after it, it has one last turn to take
         self._reader.join(Deadline(None if timeout is None else timeout + 1.0))
         self._tools.close()

@@ -46,9 +46,9 @@ LAYERS = """
     _unset  _plain  _formats  _patience  _frames  _reconnect  events.service  events.mcp
     events.unknown  events.input_audio_buffer  events.output_audio_buffer
     events._base  events._checks  _model  _session_shape  _spelling  _hints  _docstrings
-    _futures  _outbox
+    _futures  _outbox  _turn_order
     _gong
-    _pcm  _base64  _bounded  _worker_pool  _endpoint  enums  g711  wav  _stats  _resampler  _turn_order
+    _pcm  _base64  _bounded  _worker_pool  _endpoint  enums  g711  wav  _stats  _resampler
     errors  _deadline  _version
 """
 # These lines belong to the row above them.

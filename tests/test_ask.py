@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peers import at_most
+from peers import SCALE, at_most
 from scripted import Service, scripted
 from services import GA, LONG, MANUAL, SENTENCE, SILENCE, Place, drained
 
@@ -440,7 +440,7 @@ def test_the_end_of_the_connection_ends_a_turn(place: Place) -> None:
             thread.join(5)
 
     assert 3 == len(ended)
-    assert max(ended) - dropped < 0.5
+    assert max(ended) - dropped < 0.2 * SCALE
 
 
 # Where it can be called.

@@ -80,7 +80,7 @@ DATED = "2024-10-01-preview"
         ),
         (
             "localhost:8123",
-            "wss://localhost:8123/openai/v1/realtime?model=gpt-realtime",
+            "ws://localhost:8123/openai/v1/realtime?model=gpt-realtime",
         ),
         (
             "http://[::1]:80/",
@@ -90,7 +90,7 @@ DATED = "2024-10-01-preview"
             "my.openai.azure.com/openai/v1/realtime?call_id=rtc_1",
             (
                 "wss://my.openai.azure.com/openai/v1/realtime"
-                "?call_id=rtc_1&model=gpt-realtime"
+                "?call_id=rtc_1"
             ),
         ),
     ],

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from peers import SCALE
 from services import GA, LONG, MANUAL, SENTENCE, USER_SAYS, Place, drained
 
 from azure_realtime import (
@@ -425,7 +426,7 @@ def test_closing_does_not_wait_for_a_tool() -> None:
 
     error, at = raised[0]
     assert "ConnectionClosed" == type(error).__name__
-    assert at - dropped < 0.5
+    assert at - dropped < 0.2 * SCALE
 
 
 def test_without_a_toolbox_calls_are_left_to_the_user(
