@@ -107,7 +107,7 @@ def _ask(provide: Callable[[], object], name: str, patience: Patience) -> str:
     """
     try:
         secret = patience.call(provide, f"waiting for {name}")
-        checked = checked_secret(f"what {name} gave", secret)
+        checked = checked_secret(f"{name}'s result", secret)
     except (RealtimeError, Interrupted):
         raise
     except BaseException as error:  # also sys.exit(): it is not our thread's to end

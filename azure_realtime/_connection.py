@@ -115,6 +115,7 @@ class Connection:
         self._counted = (0, 0)
         self._session_seen = False
         self._refused = False
+        self._refusal: ErrorEvent | None = None
         self._expires_at: float | None = None
         self._told_of_expiry = False
         self._renew_after = Deadline(0)
@@ -321,7 +322,7 @@ class Connection:
         for event in events:
             happened += [event, self._core.follow(event), self._configure(event)]
         for event in events:
-            self._core.settle(event)
+            self._core.settle(event, told=event is self._refusal)
         self._core.emit(*happened)
 
     def _configure(self, event: ServerEvent) -> ServerEvent | None:
@@ -343,6 +344,7 @@ class Connection:
         return None
 
     def _refuse(self, event: ErrorEvent) -> None:
+        self._refusal = event
         instead = self._on_refused(
             ServerError(
                 f"The service refused the session configuration: {event.error.message}",

@@ -272,13 +272,17 @@ class Core:
                 logger.exception("%r failed at %r; this is a bug", observer, event.type)
         return self.status.observe(event, self.gate.is_out_of_band(event))
 
-    def settle(self, event: ServerEvent) -> None:
+    def settle(self, event: ServerEvent, told: bool = False) -> None:
         """
         Complete the futures that *event* answers. Reader thread.
+
+        Args:
+            event: What came.
+            told: Whether the log has it already, if it is an error.
         """
         refused = self.acks.observe(event)
         self.follow_up(self.gate.observe(event, spoken_for=refused is not None))
-        if isinstance(event, ErrorEvent):
+        if isinstance(event, ErrorEvent) and not told:
             self._complain(event, refused)
 
     def _complain(self, event: ErrorEvent, refused: CommandFuture[Any] | None) -> None:

@@ -28,6 +28,7 @@ from .errors import (
     ConnectionClosed,
     RateLimited,
     RealtimeError,
+    SlowConsumer,
 )
 
 Cause = Literal["client", "expired", "network", "dead peer", "server", "refused"]
@@ -56,7 +57,7 @@ def cause_of(error: RealtimeError, *, by_us: bool, expired: bool) -> Cause:
     """
     Return who or what ended a connection.
     """
-    if by_us:
+    if by_us or isinstance(error, SlowConsumer):
         return "client"
     if not isinstance(error, ConnectionClosed):
         return "refused"

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = 'The simulator needs websockets: pip install "azure-realtime[simulator]"'
         print(hint, file=sys.stderr)
         return 1
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         print(
             f"Cannot serve on {options.host}:{options.port}: {error}", file=sys.stderr
         )
