@@ -191,9 +191,10 @@ def test_dropping_from_a_large_queue_is_quick() -> None:
     """
     With megabytes of small appends waiting, making room still takes no 5 ms.
     """
-    with GA.talk(
-        audio_overflow="drop_oldest", max_send_queue_bytes=16 << 20
-    ) as (client, connection):
+    with GA.talk(audio_overflow="drop_oldest", max_send_queue_bytes=16 << 20) as (
+        client,
+        connection,
+    ):
         connection.stop_reading()
         chunk = bytes(480)  # 10 ms
         while client.stats.audio_dropped < 10:
@@ -339,9 +340,7 @@ def test_nothing_but_audio_is_left_out(place_name: str) -> None:
         prefix = "response." if place_name == "preview" else "response.output_"
         service.send({"type": "rate_limits.updated", "rate_limits": []})
         for number in range(30):
-            service.flood(
-                1, {"type": f"{prefix}audio.delta", "delta": "AAAA" * 1000}
-            )
+            service.flood(1, {"type": f"{prefix}audio.delta", "delta": "AAAA" * 1000})
             service.send({"type": f"{prefix}text.delta", "delta": str(number)})
         service.send({"type": "error", "error": {"message": "the last"}})
         with client.expect("error"):

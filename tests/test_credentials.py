@@ -184,9 +184,12 @@ def test_a_key_that_is_none_is_a_typed_error(bad: Any) -> None:
     Rotated to nonsense, it ends the reconnecting, and the text does not show it.
     """
     credential: Any = Locked() if bad == "raises" else KeyCredential(KEY)
-    with Simulator() as service, _client(
-        service.url, {"max_reconnect_attempts": 2}, credential=credential
-    ) as client:
+    with (
+        Simulator() as service,
+        _client(
+            service.url, {"max_reconnect_attempts": 2}, credential=credential
+        ) as client,
+    ):
         diary = Diary(client)
         if bad != "raises":
             credential.update(bad)

@@ -331,9 +331,9 @@ answer = client.clear_audio_buffer().result(5)
 """
     with Simulator(credentials=KEY) as service:
         namespace: dict[str, Any] = {"url": service.url, "key": KEY}
-        exec("from azure_realtime import *", namespace)  # noqa: S102
+        exec("from azure_realtime import *", namespace)
         for count in (1, 2, 3):
-            exec(compile(cell, f"<cell {count}>", "exec"), namespace)  # noqa: S102
+            exec(compile(cell, f"<cell {count}>", "exec"), namespace)
 
         def alive() -> int:
             return sum(not c._ended.is_set() for c in service.connections)
@@ -378,9 +378,8 @@ def test_it_leaves_a_running_event_loop_alone() -> None:
         assert tasks == asyncio.all_tasks()
         return str(kind)
 
-    with GA.service() as service:
-        with at_most(10):
-            assert "input_audio_buffer.cleared" == asyncio.run(main(service.url))
+    with GA.service() as service, at_most(10):
+        assert "input_audio_buffer.cleared" == asyncio.run(main(service.url))
     assert ticks > 5
 
 

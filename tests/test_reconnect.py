@@ -440,9 +440,7 @@ def test_a_veto_that_comes_late_still_counts() -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "drop the client", "leave the block"])
-def test_a_long_pause_keeps_nobody(
-    how: str, eventually: Callable[..., None]
-) -> None:
+def test_a_long_pause_keeps_nobody(how: str, eventually: Callable[..., None]) -> None:
     """
     In a pause of half a minute the client still closes at once.
     """

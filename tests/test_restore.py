@@ -279,9 +279,11 @@ def test_what_was_under_way_fails_at_once(
             thread.start()
         # all four have asked: two of them for a response, which is one of a kind
         eventually(
-            lambda: client._core.acks._outstanding
-            and len(client._core.waiters._boxes) >= 1
-            and not client.stats.send_queue
+            lambda: (
+                client._core.acks._outstanding
+                and len(client._core.waiters._boxes) >= 1
+                and not client.stats.send_queue
+            )
         )
         start = time.monotonic()
         connection.drop()

@@ -314,6 +314,9 @@ def test_a_forced_choice_does_not_call_for_ever(place: Place, where: str) -> Non
             client.create_conversation_item(USER_SAYS)
             client.create_response()
 
+        # the service might be patient with it; a model would call again
+        followed = plain[1].get("tool_choice")
+        assert (None if where == "response" else "auto") == followed
         assert 2 == len(plain)
         assert (3 if where == "response" else 4) == len(asked(wire))
     assert ["double"] == [call.name for call in turn.tool_calls]

@@ -1,0 +1,37 @@
+"""
+The soak of ``benchmarks/soak.py``, in a form that fits a test run.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import azure_realtime
+
+_ROOT = Path(azure_realtime.__file__).parents[1]
+_SOAK = Path(__file__).parents[1] / "benchmarks" / "soak.py"
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(not _SOAK.exists(), reason="the benchmarks are not here")
+def test_a_bad_network_loses_and_doubles_nothing() -> None:
+    """
+    Random faults at many sessions: each command is acknowledged once or has failed, in
+    order, and nothing is left behind. A minute of it with AZURE_REALTIME_SOAK=1.
+    """
+    long = os.environ.get("AZURE_REALTIME_SOAK")
+    minutes, clients = ("1", "50") if long else ("0.15", "12")
+    done = subprocess.run(
+        [sys.executable, str(_SOAK), "--minutes", minutes, "--clients", clients],
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=220,
+    )
+    assert 0 == done.returncode, done.stdout + done.stderr
+    assert "0 violations" in done.stdout
