@@ -68,6 +68,7 @@ class Core:
         busy: Tell whether something is going on that a new session would not know of.
         is_reader: Whether the caller is the reader thread.
         elsewhere: Whether this is another process than the one that connected.
+        closing: Whether the user has closed the client.
         generation: The number of the connection there is, or was last.
     """
 
@@ -86,6 +87,7 @@ class Core:
     counters: Counters = attrs.field(factory=Counters)
     is_reader: Callable[[], bool] = lambda: False
     elsewhere: Callable[[], bool] = lambda: False
+    closing: Callable[[], bool] = lambda: False
     generation: int = 0
     _ids: Any = attrs.field(factory=itertools.count, init=False)
     _prefix: str = attrs.field(
@@ -282,14 +284,14 @@ class Core:
         """
         refused = self.acks.observe(event)
         self.follow_up(self.gate.observe(event, spoken_for=refused is not None))
+        failed = [*self.gate.take_refused(), *([refused] if refused else [])]
         if isinstance(event, ErrorEvent) and not told:
-            self._complain(event, refused)
+            self._complain(event, any(future.heeded for future in failed))
 
-    def _complain(self, event: ErrorEvent, refused: CommandFuture[Any] | None) -> None:
+    def _complain(self, event: ErrorEvent, heeded: bool) -> None:
         """
         Log an error of the service that nobody would hear of.
         """
-        heeded = refused is not None and refused.heeded
         if heeded or event.error.code in BENIGN or self.dispatcher.hears(event):
             return
         logger.warning("The service reports an error: %s", refusal(event))

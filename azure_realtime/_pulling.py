@@ -76,7 +76,7 @@ class EventStream(Iterator[Any]):
         try:
             return self._box.get(Deadline(self._timeout))
         except ConnectionClosed as closed:
-            if closed.code == 1000:
+            if closed.code == 1000 or self._core.closing():
                 raise StopIteration from None
             raise
 

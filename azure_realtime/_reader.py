@@ -7,14 +7,12 @@ here only where the client was made with ``dispatch="reader"``.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
 import selectors
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -22,6 +20,7 @@ from typing import Any
 from ._connection import Connection, Control, Opening, Renewal
 from ._core import Core
 from ._deadline import Deadline
+from ._farewell import alive, farewell
 from ._futures import PatientFuture
 from ._patience import Interrupted, Patience
 from ._reconnect import Backoff, cause_of
@@ -30,7 +29,6 @@ from .enums import WebSocketState
 from .errors import ConnectionClosed, RealtimeError, ServerError, fresh
 from .events import (
     Closed,
-    Disconnected,
     Init,
     Reconnected,
     Reconnecting,
@@ -94,6 +92,7 @@ class Reader:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         core.is_reader = lambda: threading.current_thread() is self._thread
         core.elsewhere = lambda: os.getpid() != self._pid
+        core.closing = lambda: self._control.closing is not None
         core.dispatcher.attach(core.is_reader, core.outbox.wake)
         core.dispatcher.backlog.on_stuck = self._give_up
 
@@ -103,7 +102,7 @@ class Reader:
         """
         Start the thread. The thread that makes the client.
         """
-        _alive.add(self)
+        alive.add(self)
         self._thread.start()
 
     @property
@@ -305,7 +304,7 @@ class Reader:
             self._state = WebSocketState.CONNECTING if again else WebSocketState.CLOSED
         if isinstance(error, ConnectionClosed):
             error.unsent = self._core.outbox.waiting
-        self._core.lose(error, _farewell(error, cause, again, self._generation))
+        self._core.lose(error, farewell(error, cause, again, self._generation))
         logger.debug("disconnected: %s", error)
 
     def _may_reconnect(self, connection: Connection) -> bool:
@@ -403,12 +402,12 @@ class Reader:
         self.initialized = False
         if self._generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)
-            self._core.lose(error, _farewell(error, cause, False, 0))
+            self._core.lose(error, farewell(error, cause, False, 0))
         self._core.end(error, Closed(error=error, generation=self._generation))
         self._core.dispatcher.detach()
         if not closed:
             self._report(error, never)
-        _alive.discard(self)
+        alive.discard(self)
 
     def _report(self, error: RealtimeError, never: bool) -> None:
         """
@@ -421,35 +420,3 @@ class Reader:
         # of callbacks only would never know.
         elif not self._noticed.wait(_GRACE):
             logger.error("No connection. %s", error)
-
-
-def _farewell(
-    error: RealtimeError, cause: Any, again: bool, generation: int
-) -> Disconnected:
-    closed = error if isinstance(error, ConnectionClosed) else None
-    expected = cause == "client" and closed is not None and closed.code == 1000
-    return Disconnected(
-        error=None if expected else error,
-        cause=cause,
-        code=closed.code if closed else None,
-        reason=closed.reason if closed else str(error),
-        clean=bool(closed and (closed.clean or closed.code == 1000)),
-        reconnecting=again,
-        generation=generation,
-    )
-
-
-_alive: weakref.WeakSet[Reader] = weakref.WeakSet()
-
-
-@atexit.register
-def _flush_at_exit() -> None:
-    """
-    Give what is queued one second to leave. No thread is started, none is left.
-    """
-    deadline = Deadline(1.0)
-    readers = list(_alive)
-    for reader in readers:
-        reader.close(deadline, noticed=False)
-    for reader in readers:
-        reader.join(deadline)

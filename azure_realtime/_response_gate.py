@@ -25,12 +25,9 @@ from __future__ import annotations
 import threading
 from typing import Literal
 
-import attrs
-
 from ._acks import refusal
-from ._futures import CommandFuture
 from ._outcomes import failure_of
-from ._unset import Unset
+from ._response_request import MARK, Future, Request
 from .errors import RealtimeError, ServerError, fresh
 from .events import (
     ClientEvent,
@@ -44,11 +41,6 @@ from .events import (
 from .responses import Response, ResponseConfig, StatusDetails
 
 WhenBusy = Literal["wait", "cancel", "error"]
-Future = CommandFuture[Response]
-
-MARK = "client_event_id"
-"""The metadata key by which a response is known to be ours."""
-
 _ALREADY_ACTIVE = "conversation_already_has_active_response"
 BENIGN = {_ALREADY_ACTIVE, "response_cancel_not_active"}
 """Codes of lost races (rule 4)."""
@@ -58,38 +50,6 @@ _CANCELLED = Response(
     status="cancelled",
     status_details=StatusDetails(type="cancelled", reason="client_cancelled"),
 )
-
-
-@attrs.define(eq=False)
-class Request:
-    """
-    One ``response.create``: held back, queued, or left and running.
-    """
-
-    command: ResponseCreate
-    futures: list[Future]
-    held: bool = False
-    sent: bool = False
-    marked: bool = False
-    certain: bool = False
-    unwanted: bool = False
-    response_id: str | None = None
-
-    @property
-    def given_up(self) -> bool:
-        """
-        Whether nobody waits for it, and nobody knows whether the service will answer:
-        it keeps nobody else waiting, but is cancelled if it is answered after all.
-        """
-        return self.unwanted and self.sent and self.response_id is None
-
-    @property
-    def out_of_band(self) -> bool:
-        """
-        Whether the response is none of the conversation's.
-        """
-        config = self.command.response
-        return config is not None and config.conversation == "none"
 
 
 class ResponseGate:
@@ -109,6 +69,7 @@ class ResponseGate:
         self._requests: list[Request] = []
         self._active: str | None = None
         self._error: RealtimeError | None = None
+        self._refused: list[Future] = []
 
     def ask(
         self, command: ResponseCreate, future: Future, when_busy: WhenBusy
@@ -122,7 +83,7 @@ class ResponseGate:
             request = Request(command, [future])
             if request.out_of_band or not self._busy():
                 self._requests.append(request)
-                return [self._marked(request)]
+                return [request.said(self._mark)]
             if when_busy == "error":
                 future.fail(
                     ServerError("A response is active already.", code=_ALREADY_ACTIVE)
@@ -217,6 +178,14 @@ class ResponseGate:
             return self._on_error(event)
         return []
 
+    def take_refused(self) -> list[Future]:
+        """
+        Return the futures that an ``error`` has failed since the last time. Reader
+        thread.
+        """
+        refused, self._refused = self._refused, []
+        return refused
+
     def lose(self, error: RealtimeError, retry: bool) -> None:
         """
         Fail what was under way on a connection that is gone, or (*retry*) put it back
@@ -295,20 +264,6 @@ class ResponseGate:
             for request in self._requests
         )
 
-    def _marked(self, request: Request) -> ResponseCreate:
-        config = request.command.response or ResponseConfig()
-        metadata = config.metadata
-        if not self._mark or metadata is None:
-            return request.command
-        marked: dict[str, str] = {} if isinstance(metadata, Unset) else {**metadata}
-        if len(marked) >= 16:  # as many as the service takes
-            return request.command
-        request.marked = True
-        marked[MARK] = request.command.event_id or ""
-        return attrs.evolve(
-            request.command, response=attrs.evolve(config, metadata=marked)
-        )
-
     def _cancel(self) -> list[ClientEvent]:
         if self._active is not None:
             known = self._active != _UNKNOWN
@@ -326,7 +281,7 @@ class ResponseGate:
             for request in self._requests:
                 if request.held:
                     request.held = False
-                    return [self._marked(request)]
+                    return [request.said(self._mark)]
         return []
 
     # Reader thread.
@@ -381,6 +336,7 @@ class ResponseGate:
                 if not request.unwanted:
                     return []
             self._requests.remove(request)
+            self._refused += request.futures
             following = self._next()
         error: RealtimeError | None = refusal(event)
         if request.unwanted and event.error.code == _ALREADY_ACTIVE:

@@ -20,11 +20,12 @@ from ._codec import Codec
 from ._connect import Connector
 from ._core import Core
 from ._deadline import Deadline
-from ._dispatchers import Dispatch, ManualDispatcher, make_dispatcher
+from ._dispatchers import Dispatch, make_dispatcher
 from ._handshake import WebSocketImpl
 from ._input_audio import InputAudio
 from ._opening import Opener
 from ._outbox import Outbox
+from ._pumping import Pumping
 from ._reader import Reader
 from ._reconnect import Backoff
 from ._response_gate import ResponseGate
@@ -44,10 +45,9 @@ from .usage import UsageMeter, UsageTotals
 
 _numbers = itertools.count(1)
 _FAREWELL = 0.2  # seconds for listeners of "disconnected" after a long close
-_TURN = 0.5  # seconds between two looks at whether it is over
 
 
-class AzureRealTimeAudio(Asking):
+class AzureRealTimeAudio(Asking, Pumping):
     """
     A conversation with a realtime model.
 
@@ -327,53 +327,6 @@ class AzureRealTimeAudio(Asking):
         Say that the answer has been played to its end: SPEAKING becomes IDLE.
         """
         self._core.emit(self._core.status.speak_done())
-
-    # Dispatching by hand.
-
-    def pump(self, timeout: float = 0.0) -> int:
-        """
-        Run the listeners of what has come, here; return how many events there were.
-
-        For ``dispatch="manual"``: call it from a window's timer, or when `fileno` is
-        readable.
-
-        Args:
-            timeout: Seconds to wait for the first, if nothing has come.
-
-        Raises:
-            RuntimeError: The client dispatches otherwise.
-        """
-        return self._manual().pump(Deadline(timeout))
-
-    def run_forever(self) -> None:
-        """
-        Run listeners here until the connection has ended, or a listener closes it.
-
-        For ``dispatch="manual"``. Ctrl-C leaves it at once.
-
-        Raises:
-            RuntimeError: The client dispatches otherwise.
-        """
-        manual = self._manual()
-        while self.state is not WebSocketState.CLOSED:
-            manual.pump(Deadline(_TURN))
-        self._reader.join(Deadline(_TURN))  # what it has to say last is heard, too
-        manual.pump(Deadline(0))
-
-    def fileno(self) -> int:
-        """
-        Return a descriptor that is readable while `pump` has something to run.
-
-        Raises:
-            RuntimeError: The client does not dispatch by hand.
-        """
-        return self._manual().fileno()
-
-    def _manual(self) -> ManualDispatcher:
-        dispatcher = self._core.dispatcher
-        if not isinstance(dispatcher, ManualDispatcher):
-            raise RuntimeError("make the client with dispatch='manual' for this")
-        return dispatcher
 
 
 def _abandon(reader: Reader, dispatcher: Dispatcher, tools: ToolLoop) -> None:

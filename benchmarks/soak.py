@@ -330,8 +330,8 @@ def soak(url: str, tell: Any, clients: int, seconds: float) -> tuple[str, list[s
     line = (
         f"Python {platform.python_version()}: {clients} clients, {seconds / 60:g} min; "
         f"{sum(report['faults'].values())} faults, {totals[0]} commands: {totals[1]} "
-        f"acknowledged, {totals[2]} failed, {totals[3]} refused; {totals[4]} reconnects, "
-        f"{totals[5]} clients; lost by {dict(causes)}; threads, descriptors and MiB "
+        f"acknowledged, {totals[2]} failed, {totals[3]} refused; "
+        f"{totals[4]} reconnects, {totals[5]} clients; lost by {dict(causes)}; threads, descriptors and MiB "
         f"{before[0]}, {before[1]}, {before[2] >> 20} -> "
         f"{after[0]}, {after[1]}, {after[2] >> 20}; "
         f"{len(wrong)} violations"

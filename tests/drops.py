@@ -78,6 +78,9 @@ class Scripts:
         self._lock = threading.Lock()
 
     def __call__(self, talk: Talk) -> None:
+        """
+        Run the next one.
+        """
         with self._lock:
             script = self._scripts[0]
             if len(self._scripts) > 1:

@@ -24,8 +24,8 @@ from types import TracebackType
 from typing import Any
 
 from azure_realtime._deadline import Deadline
-from azure_realtime._patience import Patience
 from azure_realtime._outbox import Outbox
+from azure_realtime._patience import Patience
 from azure_realtime.errors import ConnectionClosed
 
 SCALE = float(os.environ.get("TEST_TIME_SCALE", "1"))

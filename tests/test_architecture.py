@@ -24,13 +24,14 @@ ROOT = Path(azure_realtime.__file__).parent
 LAYERS = """
     __init__
     client
-    _asking
+    _asking  _pumping
     _pulling  _question  _tooling
     _commands  _listening  _tool_loop  _reader  _opening
     _connection
     _core  _dispatchers  _connect
     _callbacks  _waiters  _codec  _turn_recorder  conversation
     _subscriptions  _response_gate  _dialects  _drafts  _input_audio  turn  _backlog
+    _response_request  _farewell
     _state  _acks  _names  _converter  _part_drafts  _session_follower  _tool_runner
     usage
     _tool_call  events.__init__

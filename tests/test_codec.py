@@ -356,7 +356,7 @@ def test_without_the_fast_reader_the_answers_are_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    orjson is an extra: with and without it, the same messages are understood.
+    Orjson is an extra: with and without it, the same messages are understood.
     """
     texts: list[str | bytes] = ['{"type":"x","n":1e999}', '{"n":NaN}', "{", b'{"a":1}']
     texts += ['{"type":"x","s":"\\ud800"}', f'{{"n":{2**63}}}', b"\xff"]

@@ -257,20 +257,20 @@ def test_a_certificate_is_checked_again_on_each_connection(
     """
     Somebody else at the same address after a drop gets no credential, and no retry.
     """
-    with Simulator(ssl_context=server_tls) as service:
-        with _client(service.url, {"ssl_context": client_tls}, api_key=KEY) as client:
-            diary = Diary(client)
-            trustme.CA().issue_cert("localhost").configure_cert(server_tls)
-            try:
-                service.wait_for_connection().drop()
-                error = diary.wait("closed").error
-            finally:
-                authority.issue_cert("localhost", "127.0.0.1").configure_cert(
-                    server_tls
-                )
-            assert isinstance(error, ConnectError)
-            assert "not trusted" in str(error)
-            assert 1 == len(service.connections)
+    with (
+        Simulator(ssl_context=server_tls) as service,
+        _client(service.url, {"ssl_context": client_tls}, api_key=KEY) as client,
+    ):
+        diary = Diary(client)
+        trustme.CA().issue_cert("localhost").configure_cert(server_tls)
+        try:
+            service.wait_for_connection().drop()
+            error = diary.wait("closed").error
+        finally:
+            authority.issue_cert("localhost", "127.0.0.1").configure_cert(server_tls)
+        assert isinstance(error, ConnectError)
+        assert "not trusted" in str(error)
+        assert 1 == len(service.connections)
 
 
 # Proxies.
@@ -331,22 +331,24 @@ def test_a_session_through_an_http_proxy(
     The proxy looks the name up and opens a tunnel, for the next connection as well.
     """
     seen: list[str] = []
-    with _named(authority) as (service, url):
-        with Peer(proxy(service.port, credential, seen)) as gate:
-            user = "user:p%40ss%20word@" if credential else ""
-            address = f"http://{user}127.0.0.1:{gate.port}"
-            numbers: dict[str, Any] = {"ssl_context": client_tls}
-            if how == "given":
-                numbers["proxy"] = address
-            else:
-                monkeypatch.setenv("HTTPS_PROXY", address)
-            with _client(url, numbers, api_key=KEY) as client:
-                diary = Diary(client)
-                service.wait_for_connection().drop()
-                diary.wait("reconnected")
-            assert 2 == len(seen)
-            assert all(head.startswith(f"CONNECT {NAME}:") for head in seen)
-            assert not any(KEY in head for head in seen)
+    with (
+        _named(authority) as (service, url),
+        Peer(proxy(service.port, credential, seen)) as gate,
+    ):
+        user = "user:p%40ss%20word@" if credential else ""
+        address = f"http://{user}127.0.0.1:{gate.port}"
+        numbers: dict[str, Any] = {"ssl_context": client_tls}
+        if how == "given":
+            numbers["proxy"] = address
+        else:
+            monkeypatch.setenv("HTTPS_PROXY", address)
+        with _client(url, numbers, api_key=KEY) as client:
+            diary = Diary(client)
+            service.wait_for_connection().drop()
+            diary.wait("reconnected")
+        assert 2 == len(seen)
+        assert all(head.startswith(f"CONNECT {NAME}:") for head in seen)
+        assert not any(KEY in head for head in seen)
 
 
 @pytest.mark.parametrize("how", ["given", "environment"])
@@ -363,20 +365,22 @@ def test_a_session_through_a_socks_proxy(
     """
     pytest.importorskip("python_socks", reason="the extra 'proxy' is not installed")
     seen: list[Any] = []
-    with _named(authority) as (service, url):
-        with Peer(socks(service.port, seen, credential)) as gate:
-            user = "user:p%40ss@" if credential else ""
-            address = f"socks5h://{user}127.0.0.1:{gate.port}"
-            numbers: dict[str, Any] = {"ssl_context": client_tls}
-            if how == "given":
-                numbers["proxy"] = address
-            else:
-                monkeypatch.setenv("ALL_PROXY", address)
-            with _client(url, numbers, api_key=KEY) as client:
-                diary = Diary(client)
-                service.wait_for_connection().drop()
-                diary.wait("reconnected")
-            assert [(1, 3, NAME.encode(), service.port)] * 2 == seen
+    with (
+        _named(authority) as (service, url),
+        Peer(socks(service.port, seen, credential)) as gate,
+    ):
+        user = "user:p%40ss@" if credential else ""
+        address = f"socks5h://{user}127.0.0.1:{gate.port}"
+        numbers: dict[str, Any] = {"ssl_context": client_tls}
+        if how == "given":
+            numbers["proxy"] = address
+        else:
+            monkeypatch.setenv("ALL_PROXY", address)
+        with _client(url, numbers, api_key=KEY) as client:
+            diary = Diary(client)
+            service.wait_for_connection().drop()
+            diary.wait("reconnected")
+        assert [(1, 3, NAME.encode(), service.port)] * 2 == seen
 
 
 def test_a_socks_proxy_that_refuses_is_told() -> None:
@@ -414,13 +418,15 @@ def test_no_proxy_is_honoured(
 
     monkeypatch.setattr(socket, "getaddrinfo", at_home)
     seen: list[str] = []
-    with _named(authority) as (service, url):
-        with Peer(proxy(service.port, None, seen)) as gate:
-            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{gate.port}")
-            monkeypatch.setenv("NO_PROXY", spared)
-            with _client(url, {"ssl_context": client_tls}, api_key=KEY):
-                service.wait_for_connection()
-            assert [] == seen
+    with (
+        _named(authority) as (service, url),
+        Peer(proxy(service.port, None, seen)) as gate,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{gate.port}")
+        monkeypatch.setenv("NO_PROXY", spared)
+        with _client(url, {"ssl_context": client_tls}, api_key=KEY):
+            service.wait_for_connection()
+        assert [] == seen
 
 
 def test_a_proxy_that_dies_is_the_network() -> None:
@@ -428,13 +434,15 @@ def test_a_proxy_that_dies_is_the_network() -> None:
     A tunnel that is cut is made again, through the proxy.
     """
     seen: list[str] = []
-    with Simulator(credentials=KEY) as service:
-        with Peer(proxy(service.port, None, seen)) as gate:
-            numbers = {"proxy": f"http://127.0.0.1:{gate.port}"}
-            with _client(f"ws://{NAME}", numbers, api_key=KEY) as client:
-                diary = Diary(client)
-                for talk in list(gate._socks):
-                    talk.sock.shutdown(2)
-                diary.wait("reconnected")
-                assert ["network"] == [e.cause for e in diary.of("disconnected")]
-            assert 2 == len(seen)
+    with (
+        Simulator(credentials=KEY) as service,
+        Peer(proxy(service.port, None, seen)) as gate,
+    ):
+        numbers = {"proxy": f"http://127.0.0.1:{gate.port}"}
+        with _client(f"ws://{NAME}", numbers, api_key=KEY) as client:
+            diary = Diary(client)
+            for talk in list(gate._socks):
+                talk.sock.shutdown(2)
+            diary.wait("reconnected")
+            assert ["network"] == [e.cause for e in diary.of("disconnected")]
+        assert 2 == len(seen)

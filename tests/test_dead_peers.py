@@ -165,17 +165,19 @@ def test_a_process_that_slept_does_not_blame_the_peer() -> None:
     print(client.clear_audio_buffer().result(5).type, flush=True)
     client.close()
     """
-    with Simulator(credentials=KEY) as service:
-        with start_script(source, service.url) as process:
-            assert process.stdout is not None
-            assert "ready\n" == process.stdout.readline()
-            for _ in range(3):
-                os.kill(process.pid, signal.SIGSTOP)
-                # this pause is the test: the peer is silent for a sleeping process
-                threading.Event().wait(0.5 * SCALE)
-                os.kill(process.pid, signal.SIGCONT)
-                threading.Event().wait(0.1 * SCALE)
-            out, err = process.communicate(timeout=20)
+    with (
+        Simulator(credentials=KEY) as service,
+        start_script(source, service.url) as process,
+    ):
+        assert process.stdout is not None
+        assert "ready\n" == process.stdout.readline()
+        for _ in range(3):
+            os.kill(process.pid, signal.SIGSTOP)
+            # this pause is the test: the peer is silent for a sleeping process
+            threading.Event().wait(0.5 * SCALE)
+            os.kill(process.pid, signal.SIGCONT)
+            threading.Event().wait(0.1 * SCALE)
+        out, err = process.communicate(timeout=20)
     assert ("input_audio_buffer.cleared\n", "") == (out, err)
 
 
@@ -246,8 +248,8 @@ class Net:
         """
         for name in (self.here, self.there):
             done = subprocess.run(
-                ["tc", "-n", name, "qdisc", "add", "dev", self.cable, "root", "netem"]
-                + list(how),
+                ["tc", "-n", name, "qdisc", "add", "dev", self.cable]
+                + ["root", "netem", *how],
                 capture_output=True,
                 text=True,
                 timeout=10,

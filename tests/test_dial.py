@@ -19,9 +19,9 @@ from peers import SCALE, Dialler, Peer, Talk, at_most, proxy, response
 
 from azure_realtime._connect import Connector
 from azure_realtime._dial import open_stream
+from azure_realtime._endpoint import Endpoint
 from azure_realtime._patience import Interrupted
 from azure_realtime._proxy import find_proxy
-from azure_realtime._endpoint import Endpoint
 from azure_realtime.errors import AuthenticationError, ConnectError, ConnectTimeout
 from azure_realtime.options import AzureRealTimeOptions, WebSocketOptions
 

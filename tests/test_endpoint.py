@@ -88,10 +88,7 @@ DATED = "2024-10-01-preview"
         ),
         (
             "my.openai.azure.com/openai/v1/realtime?call_id=rtc_1",
-            (
-                "wss://my.openai.azure.com/openai/v1/realtime"
-                "?call_id=rtc_1"
-            ),
+            ("wss://my.openai.azure.com/openai/v1/realtime?call_id=rtc_1"),
         ),
     ],
 )

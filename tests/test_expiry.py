@@ -80,10 +80,12 @@ def test_an_end_far_away_is_no_trouble(expires_at: int) -> None:
     """
     A time-out that no selector takes, or no float holds, does not end the reader.
     """
-    with Peer(_serve(expires_at)) as peer:
-        with GA.client(peer.url, ping_interval=None) as client:
-            client.clear_audio_buffer().result(timeout=5)
-            assert expires_at == client.session.expires_at
+    with (
+        Peer(_serve(expires_at)) as peer,
+        GA.client(peer.url, ping_interval=None) as client,
+    ):
+        client.clear_audio_buffer().result(timeout=5)
+        assert expires_at == client.session.expires_at
 
 
 @pytest.mark.parametrize("expires_at", [1, -(10**400), "soon"])
@@ -103,10 +105,12 @@ def test_a_session_shorter_than_the_warning_is_not_renewed_at_once() -> None:
     """
     Sessions of three seconds and a warning of sixty: no storm of connections.
     """
-    with GA.service(session_seconds=3) as service:
-        with GA.client(service.url, **IDLE) as client:
-            client.wait_for("reconnected", timeout=5)
-            assert 2 == len(service.connections)
+    with (
+        GA.service(session_seconds=3) as service,
+        GA.client(service.url, **IDLE) as client,
+    ):
+        client.wait_for("reconnected", timeout=5)
+        assert 2 == len(service.connections)
 
 
 # Moved out of the way.
@@ -155,30 +159,34 @@ def test_a_move_takes_the_conversation_along() -> None:
     """
     The new session is configured as the old one was last, and knows what was said.
     """
-    with GA.service(session_seconds=3) as service:
-        with GA.client(service.url, **IDLE) as client:
-            client.update_session(instructions="Be brief.")
-            client.create_conversation_item(USER_SAYS).result(timeout=5)
-            told = client.wait_for("reconnected", timeout=5)
-            assert "Be brief." == told.session.instructions
-            client.clear_audio_buffer().result(timeout=5)
-            again = service.connections[1]
-            kinds = [event["type"] for event in again.received]
-            assert ["session.update", "conversation.item.create"] == kinds[:2]
+    with (
+        GA.service(session_seconds=3) as service,
+        GA.client(service.url, **IDLE) as client,
+    ):
+        client.update_session(instructions="Be brief.")
+        client.create_conversation_item(USER_SAYS).result(timeout=5)
+        told = client.wait_for("reconnected", timeout=5)
+        assert "Be brief." == told.session.instructions
+        client.clear_audio_buffer().result(timeout=5)
+        again = service.connections[1]
+        kinds = [event["type"] for event in again.received]
+        assert ["session.update", "conversation.item.create"] == kinds[:2]
 
 
 def test_push_to_talk_is_not_interrupted() -> None:
     """
     Audio that waits to be committed is not left behind: the move comes after it.
     """
-    with GA.service(session_seconds=5, pace=0.0) as service:
-        with GA.client(service.url, **IDLE, session_config=MANUAL) as client:
-            client.append_audio(bytes(48 * 500))
-            with pytest.raises(TimeoutError):
-                client.wait_for("reconnected", timeout=2.8)
-            client.commit_audio()
-            client.create_response(modalities=["text"]).result(timeout=5)
-            client.wait_for("reconnected", timeout=1.5)
+    with (
+        GA.service(session_seconds=5, pace=0.0) as service,
+        GA.client(service.url, **IDLE, session_config=MANUAL) as client,
+    ):
+        client.append_audio(bytes(48 * 500))
+        with pytest.raises(TimeoutError):
+            client.wait_for("reconnected", timeout=2.8)
+        client.commit_audio()
+        client.create_response(modalities=["text"]).result(timeout=5)
+        client.wait_for("reconnected", timeout=1.5)
 
 
 def test_a_turn_is_not_interrupted() -> None:
@@ -240,26 +248,30 @@ def test_a_move_that_takes_too_long_kills_no_live_session(
     Time spent dialling is not taken for the peer's silence.
     """
     numbers = {**IDLE, "ping_interval": 0.3, "ping_timeout": 0.3}
-    with GA.service(session_seconds=4) as service:
-        with GA.client(service.url, **numbers, connect_timeout=1.0) as client:
-            diary = Diary(client)
-            service.mute_handshakes()
-            while not caplog.records:
-                client.clear_audio_buffer().result(timeout=5)
-                assert not diary.of("disconnected")
+    with (
+        GA.service(session_seconds=4) as service,
+        GA.client(service.url, **numbers, connect_timeout=1.0) as client,
+    ):
+        diary = Diary(client)
+        service.mute_handshakes()
+        while not caplog.records:
             client.clear_audio_buffer().result(timeout=5)
-            assert "could not be renewed" in caplog.text
             assert not diary.of("disconnected")
+        client.clear_audio_buffer().result(timeout=5)
+        assert "could not be renewed" in caplog.text
+        assert not diary.of("disconnected")
 
 
 def test_never_is_never() -> None:
     """
     Without renew="idle" the session is left to end by itself.
     """
-    with GA.service(session_seconds=4) as service:
-        with GA.client(service.url, **QUICK, expiry_warning=60) as client:
-            with pytest.raises(TimeoutError):
-                client.wait_for("reconnected", timeout=2.5)
+    with (
+        GA.service(session_seconds=4) as service,
+        GA.client(service.url, **QUICK, expiry_warning=60) as client,
+        pytest.raises(TimeoutError),
+    ):
+        client.wait_for("reconnected", timeout=2.5)
 
 
 # Met.

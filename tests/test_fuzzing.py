@@ -71,8 +71,7 @@ def test_any_frames_are_messages_or_a_typed_end(
             try:
                 messages = wire.read()
                 wire.write()
-            except ConnectionClosed as error:
-                assert 1000 <= error.code < 5000
+            except ConnectionClosed:
                 break
             assert all(len(message) <= LIMIT for message in messages)
             assert len(wire._frames.buffer) <= len(data)

@@ -184,8 +184,8 @@ def test_gunicorn_prefork(tmp_path: Path) -> None:
     )
     with Simulator(credentials=KEY) as service:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2"]
-            + ["--bind", "127.0.0.1:0", "--no-control-socket", "app:app"],
+            [sys.executable, *["-m", "gunicorn", "--preload", "--workers", "2"]]
+            + ["--bind", "127.0.0.1:0", "app:app"],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": _ROOT, "SERVICE": service.url},
             stdout=subprocess.DEVNULL,
@@ -303,9 +303,11 @@ def test_no_signal_handler_is_ever_installed() -> None:
     A session, a drop and a close leave the handlers as they were.
     """
     before = {number: signal.getsignal(number) for number in signal.valid_signals()}
-    with GA.talk(max_reconnect_attempts=1) as (client, connection):
-        with client.expect("reconnected"):
-            connection.drop()
+    with (
+        GA.talk(max_reconnect_attempts=1) as (client, connection),
+        client.expect("reconnected"),
+    ):
+        connection.drop()
     after = {number: signal.getsignal(number) for number in signal.valid_signals()}
     assert before == after
 
@@ -350,8 +352,8 @@ answer = client.clear_audio_buffer().result(5)
 
 def test_it_leaves_a_running_event_loop_alone() -> None:
     """
-    In the loop's own thread it blocks like anything that blocks; in an executor the loop
-    goes on; and the loop is neither asked for nor touched.
+    In the loop's own thread it blocks like anything that blocks; in an executor the
+    loop goes on; and the loop is neither asked for nor touched.
     """
     ticks = 0
 

@@ -188,7 +188,7 @@ def test_the_conversation_goes_on_as_text(place: Place) -> None:
 
 def test_what_was_queued_follows_what_is_restored(place: Place) -> None:
     """
-    Configuration, conversation, commands given in the pause, fresh audio: in this order.
+    Configuration, conversation, commands given in the pause, fresh audio: in order.
     """
     service = place.service()
     numbers = {**QUICK, "session_config": MANUAL}

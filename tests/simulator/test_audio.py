@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azure_realtime._resampler import Resampler
 from azure_realtime.simulator._audio import (
     Decoder,
     Encoder,
@@ -23,7 +24,6 @@ from azure_realtime.simulator._audio import (
     encode_audio,
     resample,
 )
-from azure_realtime._resampler import Resampler
 
 FORMATS = ["audio/pcm", "audio/pcmu", "audio/pcma"]
 G711 = ["audio/pcmu", "audio/pcma"]
