@@ -222,16 +222,25 @@ class Acknowledgements:
         while self._take(_an_update, event):
             pass
 
-    def refuse_updates(self, error: RealtimeError) -> bool:
+    def refuse_updates(self, error: RealtimeError) -> list[str]:
         """
-        Fail the changes of the session that the new connection began with, and that the
-        service refused; return whether there were any. Reader thread.
+        Fail the changes of the session that the new connection began with, queued ones
+        among them, and that the service refused. Reader thread.
+
+        Returns:
+            Their ids: what is queued of them shall not be sent.
         """
-        refused = False
-        while entry := self._take(_an_update):
+        with self._lock:
+            refused = [
+                entry
+                for entry in self._outstanding.values()
+                if entry.command.type == "session.update"
+            ]
+            for entry in refused:
+                del self._outstanding[entry.command.event_id]
+        for entry in refused:
             entry.future.fail(fresh(error))
-            refused = True
-        return refused
+        return [entry.command.event_id for entry in refused]
 
     @property
     def quiet(self) -> bool:

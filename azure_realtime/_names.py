@@ -24,7 +24,7 @@ RENAMED: Mapping[str, str] = {
     "transcription_session.updated": "session.updated",
 }
 
-_LOCAL = frozenset(
+LOCAL_EVENT_NAMES = frozenset(
     {
         "*",
         "closed",
@@ -44,7 +44,7 @@ _LOCAL = frozenset(
 #: What a listener can wait for without a warning: all names of both generations.
 KNOWN_EVENT_NAMES: frozenset[str] = (
     frozenset(SERVER_EVENTS)
-    | _LOCAL
+    | LOCAL_EVENT_NAMES
     | (frozenset(RENAMED) - {"transcription_session.update"})
 )
 

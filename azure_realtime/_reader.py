@@ -282,7 +282,9 @@ class Reader:
         if self._generation == 1:
             self.ready.set_exception(refusal)
             self._core.outbox.release()
-        elif self._core.acks.refuse_updates(refusal):
+        elif refused := self._core.acks.refuse_updates(refusal):
+            for event_id in refused:
+                self._core.outbox.withdraw(event_id)
             return self._opening(True)
         else:
             self._control.failure = refusal

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ._names import canonical
+from ._names import LOCAL_EVENT_NAMES, canonical
 from .events import Disconnected, Init, Reconnected, ServerEvent, UnknownEvent
 
 Listener = Callable[[Any], Any]
@@ -44,7 +44,7 @@ class Latest:
         """
         Remember *event* if it is a state, and forget what it puts an end to.
         """
-        if event.type in self.NAMES:
+        if event.type in self.NAMES and not isinstance(event, UnknownEvent):
             self._events[event.type] = event
         if isinstance(event, Disconnected) and not event.reconnecting:
             self._events.pop("session.created", None)
@@ -103,7 +103,9 @@ def keys_of(event: ServerEvent) -> tuple[str, ...]:
     Return the keys under which *event* is heard, but for "*".
     """
     if isinstance(event, UnknownEvent):
-        return event.type, _UNKNOWN
+        # a service that uses the name of one of our own events is not heard under it
+        named = () if event.type in LOCAL_EVENT_NAMES else (event.type,)
+        return (*named, _UNKNOWN)
     return (canonical(event.type),)
 
 

@@ -248,8 +248,10 @@ class Net:
         """
         for name in (self.here, self.there):
             done = subprocess.run(
-                ["tc", "-n", name, "qdisc", "add", "dev", self.cable]
-                + ["root", "netem", *how],
+                [
+                    *("tc", "-n", name, "qdisc", "add", "dev", self.cable),
+                    *("root", "netem", *how),
+                ],
                 capture_output=True,
                 text=True,
                 timeout=10,

@@ -18,7 +18,7 @@ from event_samples import ga_samples, preview_samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peers import CLOSE, CONT, PING, TEXT, frame
-from services import Place
+from services import Place, drained
 
 from azure_realtime._bounded import weight_of
 from azure_realtime._codec import Codec
@@ -259,3 +259,26 @@ def test_invalid_messages_keep_what_came() -> None:
     (event,) = Codec(None).decode("x" * 1000)
     assert isinstance(event, InvalidMessage)
     assert 1000 == len(event.data)
+
+
+def test_a_service_cannot_speak_in_our_name() -> None:
+    """
+    The names of our own events, sent by a service, call none of their listeners.
+    """
+    names = ["init", "disconnected", "reconnecting", "reconnected", "closed"]
+    names += ["expiring", "overflow", "listener_error", "tool_error", "status_changed"]
+    with Place("ga").talk() as (client, connection):
+        fooled: list[Any] = []
+        everything: list[Any] = []
+        for name in names[1:]:
+            client.on(name, fooled.append)
+        client.on("*", everything.append)
+        for name in [*names, "*"]:
+            connection.send({"type": name, "error": None})
+        with pytest.raises(TimeoutError):
+            client.wait_for("disconnected", timeout=0.2)
+        client.clear_audio_buffer().result(timeout=5)
+        drained(client)
+        assert [] == fooled
+        types = [event.type for event in everything]
+        assert [*names, "*"] == [name for name in types if name in (*names, "*")][1:]

@@ -184,10 +184,18 @@ def test_gunicorn_prefork(tmp_path: Path) -> None:
     )
     with Simulator(credentials=KEY) as service:
         process = subprocess.Popen(
-            [sys.executable, *["-m", "gunicorn", "--preload", "--workers", "2"]]
-            + ["--bind", "127.0.0.1:0", "app:app"],
+            [
+                *(sys.executable, "-m", "gunicorn", "--preload", "--workers", "2"),
+                *("--bind", "127.0.0.1:0", "app:app"),
+            ],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": _ROOT, "SERVICE": service.url},
+            # newer ones put a socket into the home folder
+            env={
+                **os.environ,
+                "PYTHONPATH": _ROOT,
+                "SERVICE": service.url,
+                "HOME": str(tmp_path),
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -172,7 +172,7 @@ def test_public_names() -> None:
 
 
 def test_needs_nothing_else_of_the_library() -> None:
-    """The simulator imports no other part of the library, nor websockets by itself."""
+    """The simulator imports nothing but arithmetic, nor websockets by itself."""
     code = """
 import sys, types
 base = types.ModuleType("azure_realtime")
@@ -192,7 +192,7 @@ print(*sys.modules)
     ).stdout
     ours = [name for name in output.split() if name.startswith("azure_realtime.")]
 
-    assert {"simulator"} == {name.split(".")[1] for name in ours}
+    assert {"simulator", "_resampler"} == {name.split(".")[1] for name in ours}
     assert "websockets" not in output.split()
 
 
