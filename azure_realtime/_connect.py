@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import platform
 import uuid
+import weakref
+from collections.abc import Callable
 from collections.abc import Callable
 
 from ._dial import open_stream
@@ -118,3 +120,19 @@ def _ask(provide: Callable[[], object], name: str, patience: Patience) -> str:
     if checked is None:
         raise AuthenticationError(f"{name} returned None instead of a secret.")
     return checked
+
+
+def weakly(connector: Connector) -> Callable[[Patience], Wire]:
+    """
+    Return a *connector* that does not keep itself: what it holds, a token provider or a
+    WebSocket of the user's, may refer to the client.
+    """
+    reference = weakref.ref(connector)
+
+    def connect(patience: Patience) -> Wire:
+        alive = reference()
+        if alive is None:  # nobody wants a connection any more
+            raise Interrupted
+        return alive(patience)
+
+    return connect

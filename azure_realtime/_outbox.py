@@ -149,16 +149,18 @@ class Outbox:
         bytes; return how many messages. Any thread.
         """
         with self._lock:
-            kept: deque[Entry] = deque()
+            kept: list[Entry] = []
             dropped = 0
-            for entry in self._entries:
-                enough = room is not None and self._bytes + room <= self._max_bytes
-                if entry.audio and not enough:
+            while self._entries and not (
+                room is not None and self._bytes + room <= self._max_bytes
+            ):
+                entry = self._entries.popleft()
+                if entry.audio:
                     self._bytes -= len(entry.text)
                     dropped += 1
                 else:
                     kept.append(entry)
-            self._entries = kept
+            self._entries.extendleft(reversed(kept))
             if dropped:
                 self._room.strike()
             return dropped

@@ -17,7 +17,7 @@ from ._asking import Asking
 from ._backlog import Backlog
 from ._callbacks import Dispatcher
 from ._codec import Codec
-from ._connect import Connector
+from ._connect import Connector, weakly
 from ._core import Core
 from ._deadline import Deadline
 from ._dispatchers import Dispatch, make_dispatcher
@@ -144,9 +144,10 @@ class AzureRealTimeAudio(Asking, Pumping):
             self._tools.lose,
             self._conversation.lose,
         ]
+        self._connector = Connector(options, numbers, websocket_impl)
         self._reader = Reader(
             core,
-            Connector(options, numbers, websocket_impl),
+            weakly(self._connector),
             Opener(core, config, self._follower, self._conversation, numbers.restore),
             numbers,
             Backoff(

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import gc
 import json
 import logging
@@ -144,7 +145,9 @@ class Session:
     def __init__(self, url: str, name: int) -> None:
         self._url = url
         self.name = name
-        self.commands: list[tuple[str, Any]] = []
+        self.commands: list[str] = []
+        self.waiting: dict[str, Any] = {}  # what is done is let go: memory is measured
+        self.outcomes: dict[str, str | None] = {}
         self.answers: Counter = Counter()
         self.heard: list[str] = []
         self.lost: list[tuple[int, str]] = []
@@ -206,14 +209,26 @@ class Session:
         except RealtimeError:
             self.refused += 1
             return
-        self.commands.append((item_id, future))
-        future.add_done_callback(lambda _: self.answers.update([item_id]))
+        self.commands.append(item_id)
+        self.waiting[item_id] = future
+        future.add_done_callback(lambda done: self.note(item_id, done))
+
+    def note(self, item_id: str, future: Any) -> None:
+        """
+        Keep what came of a command.
+        """
+        error = future.exception()
+        self.answers[item_id] += 1
+        self.outcomes[item_id] = None if error is None else type(error).__name__
+        if error is not None and not isinstance(error, RealtimeError):
+            self.wrong.append(f"{item_id}: {error!r}")
+        self.waiting.pop(item_id, None)
 
     def settle(self, deadline: float) -> None:
         """
         Wait until every command has its answer.
         """
-        for item_id, future in self.commands:
+        for item_id, future in list(self.waiting.items()):
             try:
                 future.exception(max(0.1, deadline - time.monotonic()))
             except TimeoutError:
@@ -233,17 +248,13 @@ class Session:
         Compare; return how many commands were acknowledged and how many failed.
         """
         acknowledged = failed = 0
-        for item_id, future in self.commands:
-            if not future.done():
-                continue  # told before
-            if future.exception() is None:
+        for item_id in self.commands:
+            if self.outcomes.get(item_id, "never") is None:
                 acknowledged += 1
                 if arrived[item_id] != 1:
                     self.wrong.append(f"{item_id} arrived {arrived[item_id]} times")
             else:
                 failed += 1
-                if not isinstance(future.exception(), RealtimeError):
-                    self.wrong.append(f"{item_id}: {future.exception()!r}")
                 if arrived[item_id] > 1:
                     self.wrong.append(f"{item_id} arrived {arrived[item_id]} times")
             if self.answers[item_id] != 1:
@@ -258,6 +269,8 @@ def measured() -> tuple[int, int, int]:
     Return threads, descriptors, and bytes of memory.
     """
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # what is free in a hundred threads' arenas
     folder = Path("/proc/self/fd")
     files = len(list(folder.iterdir())) if folder.is_dir() else 0
     memory = 0
@@ -319,8 +332,9 @@ def soak(url: str, tell: Any, clients: int, seconds: float) -> tuple[str, list[s
             strict=True,
         )
     ]
-    sessions.clear()
-    outcomes.clear()
+    faults = sum(report["faults"].values())
+    for kept in (sessions, outcomes, report, arrived):
+        kept.clear()
     each = None  # type: ignore[assignment]
     after = measured()
     if after[0] > before[0] or after[1] > before[1]:
@@ -329,7 +343,7 @@ def soak(url: str, tell: Any, clients: int, seconds: float) -> tuple[str, list[s
         wrong.append(f"grown by {(after[2] - before[2]) >> 20} MiB")
     line = (
         f"Python {platform.python_version()}: {clients} clients, {seconds / 60:g} min; "
-        f"{sum(report['faults'].values())} faults, {totals[0]} commands: {totals[1]} "
+        f"{faults} faults, {totals[0]} commands: {totals[1]} "
         f"acknowledged, {totals[2]} failed, {totals[3]} refused; "
         f"{totals[4]} reconnects, {totals[5]} clients; lost by {dict(causes)}; "
         "threads, descriptors and MiB "

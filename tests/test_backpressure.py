@@ -138,7 +138,7 @@ def test_the_oldest_audio_makes_room(
                 )
         assert client.stats.send_queue_bytes <= SMALL
         dropped = client.stats.audio_dropped
-        assert dropped > 20
+        assert dropped > 0
         connection.resume()
         for future in futures:
             future.result(timeout=10)

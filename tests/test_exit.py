@@ -444,3 +444,26 @@ def test_a_finalizer_may_run_on_any_thread() -> None:
         box[0].on("init", listener)
         assert over.wait(5)
         assert service.wait_for_connection().wait_closed()
+
+
+def test_a_tool_that_knows_the_client_does_not_keep_it(
+    eventually: Callable[..., None],
+) -> None:
+    """
+    A method given as a tool is the usual way; the client is collected all the same.
+    """
+    with GA.service() as service:
+        client = GA.client(service.url)
+        client.connect(5)
+
+        def whoami(client: AzureRealTimeAudio = client) -> str:
+            return repr(client)
+
+        client.tool(lambda: whoami(), name="whoami")
+        connection = service.wait_for_connection(5)
+        connection.wait_received("session.update", count=2, timeout=5)
+        known = weakref.ref(client)
+        del client, whoami
+        eventually(lambda: gc.collect() and known() is None)
+
+        connection.wait_closed(5)

@@ -301,7 +301,7 @@ def test_a_signal_handler_may_close_at_any_instruction() -> None:
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 signal.signal(signal.SIGALRM, before)
-            client.close()
+            client.close(1.0)
         assert 8 == len(closed)
         assert max(closed) < 1.5 * SCALE
 

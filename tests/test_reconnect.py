@@ -434,7 +434,7 @@ def test_a_veto_that_comes_late_still_counts() -> None:
             assert peer.accepted.acquire(timeout=5)
         told.veto()
         vetoed.set()
-        with at_most(1.0):
+        with at_most(2.0):
             diary.wait("closed")
         assert "reconnected" not in diary.fate
 
