@@ -8,7 +8,6 @@ import platform
 import uuid
 import weakref
 from collections.abc import Callable
-from collections.abc import Callable
 
 from ._dial import open_stream
 from ._handshake import WebSocketImpl, dial_with, upgrade

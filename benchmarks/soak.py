@@ -47,7 +47,8 @@ from azure_realtime import (
 )
 
 PAUSE = 0.2  # seconds between two commands of a client
-LEFT_OVER = 48 << 20  # bytes by which the process may have grown: arenas, caches
+LEFT_OVER = 20_000  # objects, of some millions, that may be left: caches
+FRAGMENTS = 256 << 20  # bytes of free memory that the allocator may keep to itself
 PATIENCE = 45.0  # seconds for the last answers, when the service behaves again
 
 NUMBERS: dict[str, Any] = {
@@ -264,9 +265,9 @@ class Session:
         return acknowledged, failed
 
 
-def measured() -> tuple[int, int, int]:
+def measured() -> tuple[int, int, int, int]:
     """
-    Return threads, descriptors, and bytes of memory.
+    Return threads, descriptors, bytes of memory, and objects in it.
     """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
@@ -277,7 +278,7 @@ def measured() -> tuple[int, int, int]:
     with contextlib.suppress(OSError):
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         memory = pages * os.sysconf("SC_PAGE_SIZE")
-    return threading.active_count(), files, memory
+    return threading.active_count(), files, memory, sys.getallocatedblocks()
 
 
 def together(sessions: list[Session], what: Any) -> None:
@@ -339,7 +340,9 @@ def soak(url: str, tell: Any, clients: int, seconds: float) -> tuple[str, list[s
     after = measured()
     if after[0] > before[0] or after[1] > before[1]:
         wrong.append(f"left behind: {before[:2]} threads and files, now {after[:2]}")
-    if after[2] > before[2] + LEFT_OVER:
+    if after[3] > before[3] + LEFT_OVER:
+        wrong.append(f"{after[3] - before[3]} objects left behind")
+    if after[2] > before[2] + FRAGMENTS:
         wrong.append(f"grown by {(after[2] - before[2]) >> 20} MiB")
     line = (
         f"Python {platform.python_version()}: {clients} clients, {seconds / 60:g} min; "

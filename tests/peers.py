@@ -28,7 +28,7 @@ from azure_realtime._outbox import Outbox
 from azure_realtime._patience import Patience
 from azure_realtime.errors import ConnectionClosed
 
-SCALE = float(os.environ.get("TEST_TIME_SCALE", "1"))
+SCALE = float(os.environ.get("TEST_TIME_SCALE", "2"))
 """Multiplies every time that a test insists on: raise it on a slow machine."""
 
 TEXT, BINARY, CLOSE, PING, PONG, CONT = 1, 2, 8, 9, 10, 0

@@ -446,6 +446,21 @@ def test_a_finalizer_may_run_on_any_thread() -> None:
         assert service.wait_for_connection().wait_closed()
 
 
+class Desk:
+    """
+    An application's object, with the client in it.
+    """
+
+    def __init__(self, client: AzureRealTimeAudio) -> None:
+        self.client = client
+
+    def whoami(self) -> str:
+        """
+        Tell who serves.
+        """
+        return repr(self.client)
+
+
 def test_a_tool_that_knows_the_client_does_not_keep_it(
     eventually: Callable[..., None],
 ) -> None:
@@ -456,14 +471,11 @@ def test_a_tool_that_knows_the_client_does_not_keep_it(
         client = GA.client(service.url)
         client.connect(5)
 
-        def whoami(client: AzureRealTimeAudio = client) -> str:
-            return repr(client)
-
-        client.tool(lambda: whoami(), name="whoami")
+        client.tool(Desk(client).whoami)
         connection = service.wait_for_connection(5)
         connection.wait_received("session.update", count=2, timeout=5)
         known = weakref.ref(client)
-        del client, whoami
+        del client
         eventually(lambda: gc.collect() and known() is None)
 
         connection.wait_closed(5)
