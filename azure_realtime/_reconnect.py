@@ -26,7 +26,6 @@ from .errors import (
     AuthenticationError,
     ConnectError,
     ConnectionClosed,
-    RateLimited,
     RealtimeError,
     SlowConsumer,
 )
@@ -117,7 +116,7 @@ class Backoff:
         # the exponent has its own bound: a float ends at 2.0**1024
         longest = min(self.MOST, self.interval * 2.0 ** min(self.attempts, 64))
         self.attempts += 1
-        least = error.retry_after if isinstance(error, RateLimited) else None
+        least = error.retry_after if isinstance(error, ConnectError) else None
         return max(least or 0.0, random.uniform(0.0, longest))
 
 

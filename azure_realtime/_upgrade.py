@@ -16,7 +16,9 @@ import math
 import selectors
 import socket
 import ssl
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -171,9 +173,8 @@ class Refusal:
             or self.headers.get("x-request-id")
             or self.headers.get("x-ms-request-id"),
             "hint": hint,
+            "retry_after": _retry_after(self.headers),
         }
-        if kind is RateLimited:
-            details["retry_after"] = _retry_after(self.headers)
         return kind(
             f"The service refused the connection: {self.status}{phrase}.", **details
         )
@@ -228,7 +229,11 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
             continue
         if math.isfinite(seconds):
             return max(0.0, seconds)
-    return None
+    try:  # it may also be a date (RFC 9110 10.2.3)
+        date = parsedate_to_datetime(headers["retry-after"])
+        return max(0.0, date.timestamp() - time.time())
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
 
 
 def _is_whole(answer: bytes) -> bool:

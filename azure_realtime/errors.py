@@ -3,9 +3,10 @@ Every exception this library raises on its own account, one class per remedy.
 
     RealtimeError
     +-- ConnectError              never opened        .status_code .request_id .hint
+    |   |                                                .retry_after
     |   +-- AuthenticationError   401/403: fix the credential
     |   +-- DeploymentNotFound    400/404: fix deployment, host or protocol
-    |   +-- RateLimited           429: later          .retry_after
+    |   +-- RateLimited           429: later
     |   +-- ConnectTimeout        also TimeoutError
     +-- ConnectionClosed          was open, is not    .code .reason .clean .unsent
     +-- ServerError               a command refused   .code .param .event
@@ -65,6 +66,7 @@ class ConnectError(RealtimeError):
         body: What the service said, shortened; "" when nothing.
         request_id: ``apim-request-id`` or ``x-request-id``: quote it to support.
         hint: One line that says what to try; "" when there is nothing to say.
+        retry_after: Seconds the service asks to wait; None when it did not say.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class ConnectError(RealtimeError):
         body: str = "",
         request_id: str | None = None,
         hint: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -82,6 +85,7 @@ class ConnectError(RealtimeError):
         self.body = body
         self.request_id = request_id
         self.hint = hint
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         parts = [self.message]
@@ -108,17 +112,8 @@ class DeploymentNotFound(ConnectError):
 
 class RateLimited(ConnectError):
     """
-    Too many connections or requests (HTTP 429).
-
-    Attributes:
-        retry_after: Seconds the service asks to wait; None when it did not say.
+    Too many connections or requests (HTTP 429); `retry_after` says when to come back.
     """
-
-    def __init__(
-        self, message: str, *, retry_after: float | None = None, **details: Any
-    ) -> None:
-        super().__init__(message, **details)
-        self.retry_after = retry_after
 
 
 class ConnectTimeout(ConnectError, TimeoutError):

@@ -189,7 +189,7 @@ def test_an_echoed_key_is_not_told(before: int) -> None:
         ({"retry-after-ms": "1500", "retry-after": "7"}, 1.5),
         ({"retry-after-ms": "soon", "retry-after": "7"}, 7.0),
         ({"retry-after": "-5"}, 0.0),
-        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan"}, None),
     ],
@@ -512,3 +512,25 @@ def test_an_implementation_that_breaks(impl: Any) -> None:
         connect("ws://127.0.0.1:1", impl=impl)
     assert isinstance(info.value, RealtimeError)
     assert KEY not in str(info.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "expected"),
+    [
+        (429, {"retry-after": "7"}, 7.0),
+        (503, {"retry-after": "7"}, 7.0),
+        (408, {"retry-after-ms": "250"}, 0.25),
+        (503, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        (503, {"retry-after": "soon"}, None),
+        (500, {}, None),
+    ],
+)
+def test_when_to_come_back_from_any_refusal(
+    status: int, header: dict[str, str], expected: float | None
+) -> None:
+    """
+    The service's wish is kept with whatever it refused for, in seconds or as a date.
+    """
+    error = Refusal(status, header, b"").error()
+
+    assert expected == error.retry_after
