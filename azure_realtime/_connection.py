@@ -31,6 +31,7 @@ from .options import WebSocketOptions
 logger = logging.getLogger("azure_realtime")
 
 _MESSAGES_PER_TURN = 64
+_LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
 _NAP = 3600.0  # seconds, at most: a selector takes no 40 days, and clocks are set
 _RENEW_AGAIN = 5.0  # seconds after a renewal that failed
 _LEAST_LIFE = 1.0  # seconds that a session has before it is renewed
@@ -204,6 +205,7 @@ class Connection:
             # it may have gone already; the first cause is the one to tell
             with contextlib.suppress(ConnectionClosed):
                 self._wire.write()
+                self._wire.linger(_LINGER)
         return error
 
     # The clock.

@@ -19,6 +19,7 @@ All of `Wire` belongs to the reader thread.
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import ssl
@@ -248,6 +249,23 @@ class Wire:
             return True
         pending = getattr(self._sock, "pending", None)
         return bool(pending and pending())
+
+    def linger(self, seconds: float) -> None:
+        """
+        Read and drop what still comes, until the peer hangs up or for so many seconds.
+
+        A socket that is closed with unread input is reset, and our close frame with it.
+        """
+        end = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector, contextlib.suppress(OSError):
+            selector.register(self._sock, selectors.EVENT_READ)
+            while (left := end - time.monotonic()) > 0:
+                if not self.unread and not selector.select(left):
+                    return
+                self._unread = False
+                with contextlib.suppress(*WOULD_BLOCK):
+                    if not self._sock.recv(65536):
+                        return
 
     def close(self) -> None:
         """
