@@ -90,8 +90,8 @@ class Reader:
         self._state = WebSocketState.CONNECTING
         self._worked = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        core.is_reader = lambda: threading.current_thread() is self._thread
-        core.elsewhere = lambda: os.getpid() != self._pid
+        core.is_reader = lambda: self.is_current
+        core.elsewhere = lambda: self.elsewhere
         core.closing = lambda: self._control.closing is not None
         core.dispatcher.attach(core.is_reader, core.outbox.wake)
         core.dispatcher.backlog.on_stuck = self._give_up
@@ -391,7 +391,6 @@ class Reader:
     def _end(self, error: RealtimeError) -> None:
         self.error = error
         closed = self._control.closing is not None
-        never = not self._worked
         self._state = WebSocketState.CLOSED
         if not self.ready.done():
             self.ready.set_exception(fresh(error))
@@ -408,14 +407,14 @@ class Reader:
         self._core.end(error, Closed(error=error, generation=self._generation))
         self._core.dispatcher.detach()
         if not closed:
-            self._report(error, never)
+            self._report(error)
         alive.discard(self)
 
-    def _report(self, error: RealtimeError, never: bool) -> None:
+    def _report(self, error: RealtimeError) -> None:
         """
         Log an end that nobody may hear of otherwise.
         """
-        if not never:
+        if self._worked:
             if not isinstance(error, ConnectionClosed) or error.code != 1000:
                 logger.warning("%s", error)
         # Whoever waits in connect(), or comes to wait now, gets the exception; a script

@@ -289,12 +289,12 @@ class ResponseGate:
     def _on_created(self, response: Response) -> list[ClientEvent]:
         with self._lock:
             request = self._request_of(response)
-            if request is None or not request.out_of_band:
-                beside = response.conversation_id is None and self._active is not None
-                if request is not None or not beside:
-                    self._active = response.id
             if request is None:
+                if not self._beside(response):
+                    self._active = response.id
                 return []
+            if not request.out_of_band:
+                self._active = response.id
             request.response_id = response.id
             for future in request.futures:
                 future.response_id = response.id
@@ -360,11 +360,17 @@ class ResponseGate:
                     waiting.append(request)
         if mark is not None:
             return None
-        beside = response.conversation_id is None and self._active is not None
+        beside = self._beside(response)
         for request in waiting:
             if request.out_of_band == beside or len(waiting) == 1:
                 return request
         return None
+
+    def _beside(self, response: Response) -> bool:
+        """
+        Whether *response* looks out of band: of no conversation, next to an active one.
+        """
+        return response.conversation_id is None and self._active is not None
 
     def _blamed(self, event: ErrorEvent) -> Request | None:
         left = [r for r in self._requests if r.sent]
