@@ -16,13 +16,17 @@ import contextlib
 import logging
 import selectors
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
-import attrs
-
+from ._control import Control
 from ._core import Core
 from ._deadline import Deadline
+from ._opening import Opening
+from ._pulse import Pulse
 from ._reconnect import is_fatal
+from ._renewal import Renewal
+from ._successor import Successor, Takeover
 from ._wire import Wire
 from .errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerError
 from .events import ErrorEvent, Expiring, ServerEvent, SessionUpdated
@@ -33,39 +37,27 @@ logger = logging.getLogger("azure_realtime")
 _MESSAGES_PER_TURN = 64
 _LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
 _NAP = 3600.0  # seconds, at most: a selector takes no 40 days, and clocks are set
-_RENEW_AGAIN = 5.0  # seconds after a renewal that failed
-_LEAST_LIFE = 1.0  # seconds that a session has before it is renewed
-_FAR = 1e11  # Unix time beyond which it does not matter when; also 10**400 may come
 
 
-class Renewal(Exception):
+class Owner(Protocol):
     """
-    The session is about to expire and nothing is going on: time for a new one.
+    Who serves one connection after the other: the reader.
     """
 
+    def configured(self, event: SessionUpdated) -> ServerEvent:
+        """
+        Note that the session is configured; return what to announce.
+        """
 
-@attrs.define
-class Control:
-    """
-    What others ask of the reader. They set it and ring the bell.
-    """
+    def refused(self, refusal: ServerError) -> Opening | None:
+        """
+        Note that its configuration was refused; return what to say instead.
+        """
 
-    closing: Deadline | None = None
-    failure: RealtimeError | None = None
-
-
-@attrs.frozen
-class Opening:
-    """
-    What is said first on a connection.
-
-    Attributes:
-        hello_id: The ``event_id`` of the first message, the session's configuration.
-        messages: All of it, encoded: the configuration, then what is restored.
-    """
-
-    hello_id: str
-    messages: Sequence[str]
+    def successor(self) -> Successor:
+        """
+        Begin to make another session.
+        """
 
 
 class Connection:
@@ -73,6 +65,7 @@ class Connection:
     One open connection.
 
     Args:
+        owner: Who serves it.
         core: The shared parts.
         wire: The open WebSocket.
         numbers: The options.
@@ -80,9 +73,6 @@ class Connection:
         generation: Number of the connection.
         opening: What to say first.
         ready_by: When the session must be configured.
-        on_ready: Called when the session is configured; returns what to announce.
-        on_refused: Called when the service refuses the configuration; returns what to
-            say instead.
 
     Attributes:
         ready: Whether the session is configured.
@@ -92,6 +82,7 @@ class Connection:
 
     def __init__(
         self,
+        owner: Owner,
         core: Core,
         wire: Wire,
         numbers: WebSocketOptions,
@@ -99,82 +90,79 @@ class Connection:
         generation: int,
         opening: Opening,
         ready_by: Deadline,
-        on_ready: Callable[[SessionUpdated], ServerEvent],
-        on_refused: Callable[[ServerError], Opening | None],
     ) -> None:
+        self._owner = owner
         self._core = core
         self._wire = wire
         self._numbers = numbers
         self._control = control
         self._generation = generation
         self._hello_id = opening.hello_id
-        self._on_ready = on_ready
-        self._on_refused = on_refused
         self._ready_by = ready_by
         self._goodbye: Deadline | None = None
-        self._pinged_at: float | None = None
-        self._counted = (0, 0)
         self._session_seen = False
         self._refused = False
         self._refusal: ErrorEvent | None = None
-        self._expires_at: float | None = None
-        self._told_of_expiry = False
-        self._renew_after = Deadline(0)
+        self._ready_at = 0.0
+        self._failed = False
+        self._pulse = Pulse(wire, numbers, core.counters)
+        self._renewal = Renewal(core, wire, numbers, control, owner.successor)
         self.ready = False
         self.expired = False
         self.fatal = False
         for message in opening.messages:
             wire.send(message)
 
-    def run(self) -> RealtimeError:
+    def run(self, takeover: Takeover | None = None) -> RealtimeError | Takeover:
         """
-        Turn until it is over; return why.
+        Turn until it is over; return why, or which session is to take its place.
 
-        Raises:
-            Renewal: See there. The connection is still open.
+        Args:
+            takeover: What it took over with, if it did.
         """
         wire = self._wire
         with selectors.DefaultSelector() as selector:
             selector.register(self._core.outbox, selectors.EVENT_READ)
-            interest = wire.interest
-            selector.register(wire, interest)
-            while True:
-                try:
+            watches = _Watch(selector), _Watch(selector)
+            try:
+                for events in takeover.heard if takeover else ():
+                    self._follow(events)
+                while True:
                     self._write()
-                    if (end := self._over()) is not None:
+                    end = self._over() or self._renew()
+                    if end is not None:
                         return end
-                    if wire.interest != interest:
-                        interest = wire.interest
-                        selector.modify(wire, interest)
-                    selector.select(0 if wire.unread else self._until_next_timer())
+                    coming = self._renewal.wire
+                    watches[0].keep(wire)
+                    watches[1].keep(coming)
+                    unread = wire.unread or (coming is not None and coming.unread)
+                    selector.select(0 if unread else self._until_next_timer())
                     self._core.outbox.hush()
                     self._core.dispatcher.turn()
                     for data in wire.read():
-                        self._receive(data)
+                        self._follow(self._core.codec.decode(data, self._generation))
                     self._core.counters.take_from(wire)
-                    self.count()
-                except ConnectionClosed as closed:
-                    return self._say_why(closed)
-                except UnicodeDecodeError:
-                    return self._say_why(
-                        ConnectionClosed(1007, "the peer sent text that is no UTF-8")
-                    )
+            except ConnectionClosed as closed:
+                return self._say_why(closed)
+            except UnicodeDecodeError:
+                return self._say_why(
+                    ConnectionClosed(1007, "the peer sent text that is no UTF-8")
+                )
+            finally:
+                self._renewal.abandon()
 
-    def count(self) -> None:
+    @property
+    def worked(self) -> bool:
         """
-        Add to the client's numbers what has passed since the last call.
+        Whether it was of use: one that the service fails as soon as it is configured,
+        for what is restored or for the account, was not.
         """
-        counters, wire = self._core.counters, self._wire
-        counters.bytes_sent += wire.bytes_sent - self._counted[0]
-        counters.bytes_received += wire.bytes_received - self._counted[1]
-        self._counted = wire.bytes_sent, wire.bytes_received
-
-    def postpone_renewal(self) -> None:
-        """
-        Try again later: no new session was to be had.
-        """
-        self._renew_after = Deadline(_RENEW_AGAIN)
-        self._pinged_at = None  # nothing was read meanwhile: no silence of the peer's
+        if not self.ready:
+            return False
+        lived = time.monotonic() - self._ready_at >= self._numbers.reconnect_interval
+        closed = self._wire.closed_by_peer
+        failed = self._failed or (closed is not None and closed.code in (1011, 1013))
+        return lived or not failed
 
     # Writing.
 
@@ -189,6 +177,8 @@ class Connection:
                 break
             self._core.sent(entry.event_id)
             wire.send(entry.text)
+            if entry.audio:
+                self._renewal.note_audio()
         closing = self._control.closing
         if closing is not None and wire.idle and not outbox.waiting:
             wire.send_close()
@@ -231,95 +221,28 @@ class Connection:
                 f"{self._numbers.connect_timeout:g} s.",
                 hint="Is this a realtime endpoint?",
             )
-        self._look_at_expiry()
-        return self._pulse()
-
-    def _pulse(self) -> RealtimeError | None:
-        interval, patience = self._numbers.ping_interval, self._numbers.ping_timeout
-        if interval is None:
-            return None
-        heard_at = self._wire.heard_at
-        silent = time.monotonic() - heard_at
-        if self._pinged_at is not None and heard_at > self._pinged_at:
-            self._core.counters.round_trip = heard_at - self._pinged_at
-            self._pinged_at = None
-        if silent >= interval and self._pinged_at is None:
-            self._pinged_at = time.monotonic()
-            self._wire.ping()
-            self._wire.write()
-        # counted from the ping, not from the last byte: this process may have slept
-        waited = 0.0 if self._pinged_at is None else time.monotonic() - self._pinged_at
-        if patience is not None and waited >= patience:
-            return ConnectionClosed(
-                1006, f"the peer is dead: nothing heard for {silent:.1f} s"
-            )
-        return None
-
-    def _look_at_expiry(self) -> None:
-        """
-        Announce that the session will expire, and renew it in a quiet moment.
-        """
-        left = self._seconds_to_expiry()
-        if left is None or left > self._numbers.expiry_warning:
-            return
-        if not self._told_of_expiry:
-            self._told_of_expiry = True
-            self._core.emit(Expiring(seconds_left=left, generation=self._generation))
-        if (
-            self._numbers.renew == "idle"
-            and self.ready
-            and self._control.closing is None
-            and self._renew_after.passed
-            and self._wire.idle  # what was given to it would be lost with it
-            and self._core.quiet()
-        ):
-            raise Renewal
-
-    def _note_expiry(self, at: float) -> None:
-        """
-        Keep when the session ends.
-
-        It is not renewed in the first half of its life: one shorter than the warning
-        would be renewed at once, and the next again. One that ends before it began
-        shows that a clock is wrong; then the service's end of it is waited for.
-        """
-        first, self._expires_at = self._expires_at is None, at
-        if first:
-            life = at - time.time()
-            self._renew_after = Deadline(
-                max(_LEAST_LIFE, life / 2) if life > 0 else None
-            )
-
-    def _seconds_to_expiry(self) -> float | None:
-        if self._expires_at is None:
-            return None
-        return max(0.0, self._expires_at - time.time())
+        return self._pulse.feel()
 
     def _until_next_timer(self) -> float:
         deadlines = [self._control.closing, self._goodbye]
         if not self.ready and not self._refused:
             deadlines.append(self._ready_by)
         timers = [_NAP, *(d.remaining() for d in deadlines if d is not None)]
-        left = self._seconds_to_expiry()
-        if left is not None:
-            if not self._told_of_expiry:
-                timers.append(max(0.0, left - self._numbers.expiry_warning))
-            elif self._numbers.renew == "idle":
-                timers.append(0.25)  # is it quiet now?
-        interval, patience = self._numbers.ping_interval, self._numbers.ping_timeout
-        if interval is not None:
-            silent = time.monotonic() - self._wire.heard_at
-            if self._pinged_at is None:
-                timers.append(max(0.0, interval - silent))
-            elif patience is not None:
-                waited = time.monotonic() - self._pinged_at
-                timers.append(max(0.0, patience - waited))
+        timers += [self._renewal.next_look(), self._pulse.next_look()]
         return min(timer for timer in timers if timer is not None)
+
+    def _renew(self) -> Takeover | None:
+        """
+        Announce the end of the session, and return another that takes over now.
+        """
+        left = self._renewal.expiry.announce()
+        if left is not None:
+            self._core.emit(Expiring(seconds_left=left, generation=self._generation))
+        return self._renewal.turn()
 
     # Reading.
 
-    def _receive(self, data: bytes) -> None:
-        events = self._core.codec.decode(data, self._generation)
+    def _follow(self, events: Sequence[ServerEvent]) -> None:
         happened: list[ServerEvent | None] = []
         for event in events:
             happened += [event, self._core.follow(event), self._configure(event)]
@@ -334,20 +257,22 @@ class Connection:
         self._session_seen |= event.type == "session.created"
         session = getattr(event, "session", None)
         if session is not None and session.expires_at:
-            self._note_expiry(min(max(session.expires_at, 0), _FAR))
+            self._renewal.expiry.note(session.expires_at)
         if isinstance(event, SessionUpdated) and not self.ready:
-            self.ready = True
-            return self._on_ready(event)
+            self.ready = self._renewal.ready = True
+            self._ready_at = time.monotonic()
+            return self._owner.configured(event)
         if isinstance(event, ErrorEvent):
             self.expired |= event.error.code == "session_expired"
             self.fatal |= is_fatal(event.error.code)
+            self._failed |= self.ready and not self.expired
             if not self.ready and not self._refused and self._is_refusal(event):
                 self._refuse(event)
         return None
 
     def _refuse(self, event: ErrorEvent) -> None:
         self._refusal = event
-        instead = self._on_refused(
+        instead = self._owner.refused(
             ServerError(
                 f"The service refused the session configuration: {event.error.message}",
                 code=event.error.code,
@@ -364,3 +289,30 @@ class Connection:
     def _is_refusal(self, event: ErrorEvent) -> bool:
         # the configuration was sent first; what is restored came after it
         return event.error.event_id in (None, "", self._hello_id)
+
+
+class _Watch:
+    """
+    Keeps a selector informed of what a wire waits for, one wire at a time.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._wire: Wire | None = None
+        self._interest = 0
+
+    def keep(self, wire: Wire | None) -> None:
+        """
+        Watch *wire*, and no other.
+        """
+        if wire is not self._wire:
+            if (
+                self._wire is not None
+            ):  # it may be closed: the selector knows its number
+                self._selector.unregister(self._wire)
+            self._wire, self._interest = wire, wire.interest if wire else 0
+            if wire is not None:
+                self._selector.register(wire, self._interest)
+        elif wire is not None and wire.interest != self._interest:
+            self._interest = wire.interest
+            self._selector.modify(wire, self._interest)

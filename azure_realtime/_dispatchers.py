@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
 from ._backlog import Backlog
+from ._bell import Bell
 from ._callbacks import CallbackThread, Dispatcher, Job
 from ._deadline import Deadline
 from ._gong import Gong
@@ -102,9 +102,7 @@ class ManualDispatcher(Dispatcher):
         super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
         self._news = Gong()
-        self._signal, self._alarm = socket.socketpair()
-        self._signal.setblocking(False)
-        self._alarm.setblocking(False)
+        self._bell = Bell()
         self._finished = False
 
     def submit(self, job: Job) -> None:
@@ -115,17 +113,14 @@ class ManualDispatcher(Dispatcher):
             return
         self._jobs.append(job)
         self._news.strike()
-        with contextlib.suppress(OSError):  # full: it is readable already
-            self._alarm.send(b"\0")
+        self._bell.wake()
 
     def pump(self, deadline: Deadline) -> int:
         """
         Run what has come; wait until *deadline* for the first. Return how many ran.
         """
         self._news.wait(lambda: bool(self._jobs) or self._finished, deadline)
-        with contextlib.suppress(OSError):  # before the jobs are taken: none is missed
-            while self._signal.recv(4096):
-                pass
+        self._bell.hush()  # before the jobs are taken: none is missed
         count = len(self._jobs)
         for done in range(count):
             try:
@@ -146,15 +141,14 @@ class ManualDispatcher(Dispatcher):
         """
         Return the descriptor that is readable while jobs wait.
         """
-        return self._signal.fileno()
+        return self._bell.fileno()
 
     def finish(self) -> None:
         """
         Take nothing more. What is kept can still be pumped.
         """
         self._finished = True
-        self._signal.close()
-        self._alarm.close()
+        self._bell.close()
         self._news.strike()
 
 

@@ -5,8 +5,10 @@ What is said first on a connection: the configuration, and what is restored.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
-from ._connection import Opening
+import attrs
+
 from ._core import Core
 from ._session_follower import SessionFollower
 from .conversation import Conversation
@@ -14,6 +16,22 @@ from .events import ClientEvent, SessionUpdate
 from .session import SessionConfig
 
 logger = logging.getLogger("azure_realtime")
+
+
+@attrs.frozen
+class Opening:
+    """
+    What is said first on a connection.
+
+    Attributes:
+        hello_id: The ``event_id`` of the first message, the session's configuration.
+        messages: All of it, encoded: the configuration, then what is restored.
+        config: The configuration.
+    """
+
+    hello_id: str
+    messages: Sequence[str]
+    config: SessionConfig
 
 
 class Opener:
@@ -65,4 +83,4 @@ class Opener:
                 messages.append(self._core.codec.encode(self._core.identified(item)))
             except ValueError as error:
                 logger.warning("An item cannot be restored: %s", error)
-        return Opening(hello.event_id or "", messages)
+        return Opening(hello.event_id or "", messages, config)

@@ -8,21 +8,18 @@ Rules:
    takes anything, so that one oversized message can always leave.
 3. It is held shut until the session is configured: commands given before that follow
    the first ``session.update``.
-4. Its one lock also covers the life of the waker. The reader closes the waker when it
-   ends; without the lock a caller could write into a descriptor that is somebody
-   else's by then. The lock is re-entrant because a finalizer may wake the reader from
-   within a garbage collection that a caller's `put` set off.
+4. Its one lock is the bell's as well. It is re-entrant because a finalizer may wake the
+   reader from within a garbage collection that a caller's `put` set off.
 """
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ._bell import Bell
 from ._deadline import Deadline
 from ._gong import Gong
 from .errors import QueueFull, RealtimeError, fresh
@@ -60,9 +57,7 @@ class Outbox:
         self._error: RealtimeError | None = None
         self._lock = threading.RLock()
         self._room = Gong()
-        self._waker, self._alarm = socket.socketpair()
-        self._waker.setblocking(False)
-        self._alarm.setblocking(False)
+        self._bell = Bell(self._lock)
 
     @property
     def held_here(self) -> bool:
@@ -105,7 +100,7 @@ class Outbox:
             self._entries.extend(entries)
             self._bytes += size
             self.peak_bytes = max(self.peak_bytes, self._bytes)
-            self._wake()
+            self._bell.wake()
             return True
 
     def _has_no_room(self, size: int) -> bool:
@@ -197,8 +192,7 @@ class Outbox:
             self._error = error
             self._entries.clear()
             self._bytes = 0
-            self._waker.close()
-            self._alarm.close()
+            self._bell.close()
             self._room.strike()
             return unsent
 
@@ -206,24 +200,16 @@ class Outbox:
         """
         Make the reader look around. Any thread, also from a finalizer.
         """
-        with self._lock:
-            self._wake()
-
-    def _wake(self) -> None:
-        # full: it is awake already; closed: it has ended
-        with contextlib.suppress(OSError):
-            self._alarm.send(b"\0")
+        self._bell.wake()
 
     def fileno(self) -> int:
         """
         Return the descriptor that is readable when somebody woke us. Reader thread.
         """
-        return self._waker.fileno()
+        return self._bell.fileno()
 
     def hush(self) -> None:
         """
         Swallow the wake-up bytes. Reader thread, before it looks for what is new.
         """
-        with contextlib.suppress(OSError):
-            while len(self._waker.recv(4096)) == 4096:
-                pass
+        self._bell.hush()

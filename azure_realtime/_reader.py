@@ -7,23 +7,25 @@ here only where the client was made with ``dispatch="reader"``.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import selectors
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from ._connection import Connection, Control, Opening, Renewal
+from ._connection import Connection
+from ._control import Control
 from ._core import Core
 from ._deadline import Deadline
 from ._farewell import alive, farewell
 from ._futures import PatientFuture
-from ._patience import Interrupted, Patience
+from ._opening import Opening
+from ._patience import Interrupted
 from ._reconnect import Backoff, cause_of
+from ._redial import Connect, Redial
+from ._successor import Successor, Takeover
 from ._wire import Wire
 from .enums import WebSocketState
 from .errors import ConnectionClosed, RealtimeError, ServerError, fresh
@@ -31,7 +33,6 @@ from .events import (
     Closed,
     Init,
     Reconnected,
-    Reconnecting,
     ServerEvent,
     SessionUpdated,
 )
@@ -41,9 +42,6 @@ logger = logging.getLogger("azure_realtime")
 
 _GOODBYE = 1.0  # seconds for the goodbye of a connection that nobody wants any more
 _GRACE = 0.3  # seconds in which somebody may ask why the connection never opened
-
-Connect = Callable[[Patience], Wire]
-"""Opens a connection; runs on the reader thread."""
 
 
 class Reader:
@@ -79,11 +77,10 @@ class Reader:
         self._backoff = backoff
         self._pid = os.getpid()
         self._control = Control()
+        self._redial = Redial(core, connect, self._control, numbers, backoff, self.veto)
         self._noticed = threading.Event()
         self._generation = 0
         self._lost_at: float | None = None
-        self._ready_by = Deadline(0)
-        self._vetoed = False
         self.ready: Future[Any] = PatientFuture()
         self.error: RealtimeError | None = None
         self.initialized = False
@@ -163,7 +160,7 @@ class Reader:
         """
         Do not connect again; where it has happened already, close. Any thread.
         """
-        self._vetoed = True
+        self._control.vetoed = True
         if self.state is WebSocketState.OPEN:
             self.close(Deadline(_GOODBYE))
         self._core.outbox.wake()
@@ -183,19 +180,24 @@ class Reader:
         error: RealtimeError = ConnectionClosed(1000)
         wire: Wire | None = None
         try:
-            wire = self._connect(self._patience())
+            wire = self._redial.dial()
+            takeover: Takeover | None = None
             while wire is not None:
-                connection = self._open(wire)
-                renewed, ended = self._serve(connection)
-                self._part(wire, connection)
-                wire = renewed
-                if ended is None:
+                connection = self._open(wire, takeover)
+                ended = connection.run(takeover)
+                wire.leave()
+                self._core.counters.take_from(wire)
+                if isinstance(ended, Takeover):
+                    wire, takeover = ended.wire, ended
                     continue
-                error = ended
-                self._lose(error, connection)
-                if not self._may_reconnect(connection):
+                takeover, error = None, ended
+                if connection.worked:
+                    self._backoff.worked()
+                again = self._worked and not connection.fatal
+                self._lose(error, connection, again)
+                if not again or self._control.unwanted:
                     break
-                wire, error = self._reconnect(error)
+                wire, error = self._redial.again(error)
         except Interrupted:
             error = ConnectionClosed(1000, "closed before it was open")
         except RealtimeError as failure:
@@ -208,49 +210,46 @@ class Reader:
             wire.close()
         self._end(error)
 
-    def _open(self, wire: Wire) -> Connection:
+    def _open(self, wire: Wire, takeover: Takeover | None) -> Connection:
         self._generation += 1
         self._core.generation = self._generation
         if self._control.closing is None:
             self._state = WebSocketState.OPEN
-            if self._vetoed:  # while it was dialled
+            if self._control.vetoed:  # while it was dialled
                 self.close(Deadline(_GOODBYE))
         logger.debug("connected, generation %d", self._generation)
+        again = self._generation > 1
         return Connection(
+            self,
             self._core,
             wire,
             self._numbers,
             self._control,
             self._generation,
-            self._opening(self._generation > 1),
-            self._ready_by,
-            self._on_ready,
-            self._on_refused,
+            self._opening(again) if takeover is None else takeover.opening,
+            self._redial.ready_by,
         )
 
-    def _patience(self) -> Patience:
-        self._ready_by = Deadline(self._numbers.connect_timeout)
-        return Patience(
-            self._ready_by,
-            self._core.outbox,
-            self._pointless,
-            lambda: self._control.closing,
-        )
+    # What a connection asks of its owner.
 
-    def _pointless(self) -> bool:
+    def successor(self) -> Successor:
         """
-        Whether to stop dialling: vetoed, or closed and nothing queued could leave.
+        Begin to make the next session.
         """
-        if self._vetoed:
-            return True
-        closing = self._control.closing
-        return closing is not None and (
-            closing.passed or not self._core.outbox.waiting or self._generation > 0
+        return Successor(
+            self._connect,
+            lambda: self._opening(True),
+            self._core.codec,
+            self._generation + 1,
+            self._numbers.connect_timeout,
+            self._core.outbox.wake,
         )
 
-    def _on_ready(self, event: SessionUpdated) -> ServerEvent:
+    def configured(self, event: SessionUpdated) -> ServerEvent:
+        """
+        Let what is queued flow: the session is configured; return what to announce.
+        """
         self.initialized = self._worked = True
-        self._backoff.worked()
         self._core.outbox.release()
         first = self._generation == 1
         if self.ready.done():
@@ -272,7 +271,7 @@ class Reader:
             generation=self._generation,
         )
 
-    def _on_refused(self, refusal: ServerError) -> Opening | None:
+    def refused(self, refusal: ServerError) -> Opening | None:
         """
         Settle that the configuration was refused; return what to say instead.
 
@@ -291,15 +290,16 @@ class Reader:
         logger.error("%s", refusal)
         return None
 
-    # Between two connections.
+    # Its end.
 
-    def _lose(self, error: RealtimeError, connection: Connection) -> None:
+    def _lose(self, error: RealtimeError, connection: Connection, again: bool) -> None:
         """
         Settle what ends with a connection, and tell of its end.
         """
         closing = self._control.closing is not None
         cause = cause_of(error, by_us=closing, expired=connection.expired)
-        again = self._may_reconnect(connection) and self._backoff.would_retry(error)
+        again = again and not self._control.unwanted
+        again = again and self._backoff.would_retry(error)
         self._lost_at = time.monotonic()
         self.initialized = False
         if not closing:
@@ -308,85 +308,6 @@ class Reader:
             error.unsent = self._core.outbox.waiting
         self._core.lose(error, farewell(error, cause, again, self._generation))
         logger.debug("disconnected: %s", error)
-
-    def _may_reconnect(self, connection: Connection) -> bool:
-        never = self._control.closing is not None or self._vetoed or connection.fatal
-        return self._worked and not never
-
-    def _reconnect(self, error: RealtimeError) -> tuple[Wire | None, RealtimeError]:
-        """
-        Pause and dial until it works or is pointless; return the wire, or why not.
-        """
-        while True:
-            delay = self._backoff.pause(error)
-            if delay is None:
-                return None, error
-            self._core.emit(
-                Reconnecting(
-                    attempt=self._backoff.attempts,
-                    delay=delay,
-                    cause=error,
-                    generation=self._generation,
-                    stop=self.veto,
-                )
-            )
-            if not self._rest(delay):
-                return None, error
-            try:
-                return self._connect(self._patience()), error
-            except Interrupted:
-                return None, error
-            except RealtimeError as failure:
-                error = failure
-
-    def _rest(self, seconds: float) -> bool:
-        """
-        Wait; return False if there is no point any more.
-        """
-        deadline = Deadline(seconds)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._core.outbox, selectors.EVENT_READ)
-            while not deadline.passed:
-                if self._control.closing is not None or self._vetoed:
-                    return False
-                if selector.select(deadline.remaining()):
-                    self._core.outbox.hush()
-                    self._core.dispatcher.turn()
-        return self._control.closing is None and not self._vetoed
-
-    def _serve(
-        self, connection: Connection
-    ) -> tuple[Wire | None, RealtimeError | None]:
-        """
-        Run a connection until it ends, or a new one takes its place.
-
-        What is appended while the new one is dialled waits in the outbox; the old one
-        is closed when the new one is open.
-        """
-        while True:
-            try:
-                return None, connection.run()
-            except Renewal:
-                try:
-                    renewed = self._connect(self._patience())
-                except Interrupted:
-                    connection.postpone_renewal()
-                except RealtimeError as error:
-                    logger.warning("The session could not be renewed: %s", error)
-                    connection.postpone_renewal()
-                else:
-                    self._core.outbox.hold()
-                    return renewed, None
-
-    def _part(self, wire: Wire, connection: Connection) -> None:
-        """
-        Close a wire; say goodbye first, as far as one write carries.
-        """
-        wire.send_close()
-        with contextlib.suppress(ConnectionClosed):
-            wire.write()
-        wire.close()
-        connection.count()
 
     def _end(self, error: RealtimeError) -> None:
         self.error = error

@@ -11,7 +11,8 @@ Rules:
 3. After an error the service calls fatal for the account, never.
 4. The pause is exponential with full jitter, so that many clients do not come back in
    one wave; the service's ``Retry-After`` is the least it can be.
-5. Attempts are counted from the last session that worked.
+5. Attempts are counted from the last session that worked: that was configured, and
+   was not failed by the service (an ``error``, 1011, 1013) as soon as it was.
 """
 
 from __future__ import annotations

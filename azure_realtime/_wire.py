@@ -267,9 +267,18 @@ class Wire:
                     if not self._sock.recv(65536):
                         return
 
+    def leave(self) -> None:
+        """
+        Say goodbye, as far as one write carries, and close the socket.
+        """
+        self.send_close()
+        with contextlib.suppress(ConnectionClosed):
+            self.write()
+        self.close()
+
     def close(self) -> None:
         """
-        Close the socket at once; say goodbye first with `send_close` and `write`.
+        Close the socket at once.
         """
         self._sock.close()
 

@@ -269,7 +269,8 @@ class WebSocketOptions:
             ends the connection with `SlowConsumer`.
         close_wait: How long a peer may take to answer our close.
         max_reconnect_attempts: How often in a row to connect again after the network or
-            the service has cut a session that worked; 0: never, None: for ever.
+            the service has cut a session that worked; 0: never, None: for ever. One
+            that the service fails as soon as it is configured did not work.
         reconnect_interval: The longest that the first pause can be; it doubles with
             each attempt, up to 30 s, and is drawn at random.
         restore: What the new session gets: the ``"session"`` as it was last
@@ -278,8 +279,9 @@ class WebSocketOptions:
         retry_response: Ask again for a response that was interrupted; otherwise its
             future fails.
         expiry_warning: How long before the session's end ``expiring`` is emitted.
-        renew: ``"idle"`` moves to a new session, restored like a lost one, in a quiet
-            moment after that warning; ``"never"`` lets it end.
+        renew: ``"idle"`` makes a new session ready after that warning while the old one
+            is served, and moves to it, restored like a lost one, in a quiet moment;
+            ``"never"`` lets it end.
     """
 
     connect_timeout: float = attrs.field(default=15.0, validator=_positive())

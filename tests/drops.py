@@ -5,12 +5,13 @@ and services that lose their clients.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from peers import Talk
+from peers import CLOSE, PING, PONG, Talk, frame
 from services import serve_session
 
 from azure_realtime import AzureRealTimeAudio
@@ -18,6 +19,9 @@ from azure_realtime.events import ServerEvent
 
 QUICK: dict[str, Any] = {"max_reconnect_attempts": 5, "reconnect_interval": 0.01}
 """Numbers of a client that comes back at once."""
+
+IDLE: dict[str, Any] = {**QUICK, "renew": "idle", "expiry_warning": 60.0}
+"""Of one that is out of a session before it ends."""
 
 LOCAL = ("disconnected", "reconnecting", "reconnected", "closed")
 """The events that tell of a connection's fate, in the order they come."""
@@ -106,3 +110,49 @@ def appended(connection: Any) -> list[str]:
         for event in connection.received
         if event["type"] == "input_audio_buffer.append"
     ]
+
+
+def answer(talk: Talk, session: str, heard: list[Any] | None = None) -> None:
+    """
+    Answer what a session is asked in these tests, until the client says goodbye.
+
+    Args:
+        talk: The connection.
+        session: What to report of the session, JSON.
+        heard: Where to put what came.
+    """
+    while True:
+        opcode, data = talk.read_frame()
+        if opcode == PING:
+            talk.send(frame(data, PONG))
+            continue
+        if opcode == CLOSE:
+            return
+        event = json.loads(data)
+        if heard is not None:
+            heard.append(event)
+        if event["type"] == "input_audio_buffer.clear":
+            talk.send(frame('{"type":"input_audio_buffer.cleared"}'))
+        elif event["type"] == "session.update":
+            talk.send(frame(f'{{"type":"session.updated",{session}}}'))
+
+
+def serve_until(
+    expires_at: int, heard: list[Any] | None = None
+) -> Callable[[Talk], None]:
+    """
+    Be a service whose session ends at a given Unix time, and answer pings.
+
+    Args:
+        expires_at: When.
+        heard: Where to put what came after the configuration.
+    """
+    session = f'"session":{{"id":"sess_1","expires_at":{expires_at}}}'
+
+    def script(talk: Talk) -> None:
+        talk.upgrade(frame(f'{{"type":"session.created",{session}}}'))
+        talk.read_frame()
+        talk.send(frame(f'{{"type":"session.updated",{session}}}'))
+        answer(talk, session, heard)
+
+    return script

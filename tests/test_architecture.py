@@ -26,8 +26,11 @@ LAYERS = """
     client
     _asking  _pumping
     _pulling  _question  _tooling
-    _commands  _listening  _tool_loop  _reader  _opening
+    _commands  _listening  _tool_loop  _reader
     _connection
+    _renewal  _redial
+    _successor
+    _opening
     _core  _dispatchers  _connect
     _callbacks  _waiters  _codec  _turn_recorder  conversation
     _subscriptions  _response_gate  _dialects  _drafts  _input_audio  turn  _backlog
@@ -35,7 +38,7 @@ LAYERS = """
     _state  _acks  _names  _converter  _part_drafts  _session_follower  _tool_runner
     usage
     _tool_call  events.__init__
-    tools  _outcomes  events.response
+    tools  _outcomes  _pulse  events.response
     options  responses  _tool_schema  _transcript  events.session  events.local
     events.conversation
     session  items  _tool_converter
@@ -48,8 +51,8 @@ LAYERS = """
     events.unknown  events.input_audio_buffer  events.output_audio_buffer
     events._base  events._checks  _model  _session_shape  _spelling  _hints  _docstrings
     _futures  _outbox  _turn_order
-    _gong
-    _pcm  _base64  _bounded  _worker_pool  _endpoint  enums  g711  wav  _stats  _resampler
+    _gong  _bell
+    _control  _expiry  _pcm  _base64  _bounded  _worker_pool  _endpoint  enums  g711  wav  _stats  _resampler
     errors  _deadline  _version
 """
 # These lines belong to the row above them.

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from drops import QUICK, Diary, Scripts
-from peers import Peer, Talk, at_most, frame
+from peers import Peer, Talk, at_most, close_frame, frame
 from services import GA, KEY, MANUAL, USER_SAYS, Place, serve_session
 
 from azure_realtime import (
@@ -373,6 +373,35 @@ def test_the_budget_does_not_refill_by_opening_alone() -> None:
             diary.wait("closed")
         assert 4 == peer.connections
         assert [1, 2, 3] == [e.attempt for e in diary.of("reconnecting")]
+
+
+@pytest.mark.parametrize(
+    "last_words",
+    [
+        frame('{"type":"error","error":{"type":"server_error","message":"Oh."}}'),
+        close_frame(1011, b"Oh."),
+        close_frame(1013, b"Full."),
+    ],
+    ids=["error", "1011", "1013"],
+)
+def test_a_session_that_fails_as_soon_as_it_is_configured_did_not_work(
+    last_words: bytes,
+) -> None:
+    """
+    What is restored breaks the service, or the account has no room: no endless loop.
+    """
+
+    def fail(talk: Talk) -> None:
+        serve_session(talk)
+        talk.send(last_words)
+        talk.fin()
+        talk.read_to_end()
+
+    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 0.2}
+    with Peer(fail) as peer:
+        with GA.client(peer.url, **numbers) as client:
+            Diary(client).wait("closed")
+        assert 4 == peer.connections
 
 
 def test_a_first_connection_that_fails_is_not_made_good() -> None:
