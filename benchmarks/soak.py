@@ -47,8 +47,9 @@ from azure_realtime import (
 )
 
 PAUSE = 0.2  # seconds between two commands of a client
-LEFT_OVER = 20_000  # objects, of some millions, that may be left: caches
-FRAGMENTS = 256 << 20  # bytes of free memory that the allocator may keep to itself
+LEFT_OVER = 1_000  # objects that may be left: caches
+GROWTH = 16 << 20  # bytes that may be left: what the allocator keeps to itself
+OPEN, DONE, FAILED = b"?+-"
 PATIENCE = 45.0  # seconds for the last answers, when the service behaves again
 
 NUMBERS: dict[str, Any] = {
@@ -128,11 +129,32 @@ def serve(pause: float, seed: int) -> None:
         ghost.join()
         print("behaving", flush=True)
         sys.stdin.readline()
-        arrived = [
-            [e["item"]["id"] for e in c.received if "item" in e]
-            for c in service.connections
-        ]
-    print(json.dumps({"arrived": arrived, "faults": done[0]}), flush=True)
+        report = tally(service)
+    print(json.dumps({**report, "faults": done[0]}), flush=True)
+
+
+def tally(service: Any) -> dict[str, Any]:
+    """
+    Return what has arrived: for each session a digit for each of its items, how often;
+    and what was out of order.
+    """
+    arrived: dict[str, bytearray] = {}
+    wrong = []
+    for connection in service.connections:
+        last = -1
+        for event in connection.received:
+            if "item" not in event:
+                continue
+            _, name, digits = event["item"]["id"].split("_")
+            number = int(digits)
+            if number <= last:
+                wrong.append(f"{number} of {name} after {last} on a connection")
+            last = number
+            counts = arrived.setdefault(name, bytearray())
+            counts.extend(b"0" * (number + 1 - len(counts)))
+            counts[number] += 1
+    told = {name: counts.decode() for name, counts in arrived.items()}
+    return {"arrived": told, "wrong": wrong}
 
 
 # The clients.
@@ -140,22 +162,21 @@ def serve(pause: float, seed: int) -> None:
 
 class Session:
     """
-    One user: a client, its numbered commands, and what was heard of them.
+    One user: a client, its numbered commands, and what became of them, a byte each:
+    memory is measured.
     """
 
     def __init__(self, url: str, name: int) -> None:
         self._url = url
         self.name = name
-        self.commands: list[str] = []
-        self.waiting: dict[str, Any] = {}  # what is done is let go: memory is measured
-        self.outcomes: dict[str, str | None] = {}
-        self.answers: Counter = Counter()
-        self.heard: list[str] = []
-        self.lost: list[tuple[int, str]] = []
+        self.outcomes = bytearray()
+        self.waiting: dict[int, Any] = {}
+        self.lost: Counter = Counter()
         self.wrong: list[str] = []
         self.reconnects = 0
         self.clients = 0
         self.refused = 0
+        self._last_heard = -1
         self._client: AzureRealTimeAudio | None = None
 
     def begin(self) -> AzureRealTimeAudio:
@@ -171,16 +192,16 @@ class Session:
             ),
             NUMBERS,
         )
-        life: list[int] = []
-        client.on("conversation.item.added", lambda e: self.heard.append(e.item.id))
+        life = [-1]
 
         def lost(event: Any) -> None:
-            life.append(event.generation)
-            self.lost.append((event.generation, event.cause))
-            if life != sorted(set(life)):
-                self.wrong.append(f"disconnected twice: {life}")
+            self.lost[event.cause] += 1
+            if event.generation <= life[0]:
+                self.wrong.append(f"disconnected twice: {event.generation}, {life}")
+            life[0] = event.generation
 
         client.on("disconnected", lost)
+        client.on("conversation.item.added", self.hear)
         client.on("listener_error", lambda e: self.wrong.append(repr(e.error)))
         self._client = client
         self.clients += 1
@@ -198,42 +219,53 @@ class Session:
             for _ in range(random.randint(1, 4)):
                 self.say(client)
 
+    def hear(self, event: Any) -> None:
+        """
+        Note an item that a listener was told of.
+        """
+        number = int(event.item.id[-7:])
+        if number <= self._last_heard:
+            self.wrong.append(f"{number} was heard after {self._last_heard}")
+        self._last_heard = number
+
     def say(self, client: AzureRealTimeAudio) -> None:
         """
         Create the next item.
         """
-        item_id = f"item_{self.name}_{len(self.commands):07d}"
+        number = len(self.outcomes)
         content = [{"type": "input_text", "text": "soak"}]
-        item = {"id": item_id, "type": "message", "role": "user", "content": content}
+        item = {"type": "message", "role": "user", "content": content}
+        item["id"] = f"item_{self.name}_{number:07d}"
         try:
             future = client.create_conversation_item(item)
         except RealtimeError:
             self.refused += 1
             return
-        self.commands.append(item_id)
-        self.waiting[item_id] = future
-        future.add_done_callback(lambda done: self.note(item_id, done))
+        self.outcomes.append(OPEN)
+        self.waiting[number] = future
+        future.add_done_callback(lambda done: self.note(number, done))
 
-    def note(self, item_id: str, future: Any) -> None:
+    def note(self, number: int, future: Any) -> None:
         """
         Keep what came of a command.
         """
         error = future.exception()
-        self.answers[item_id] += 1
-        self.outcomes[item_id] = None if error is None else type(error).__name__
+        if self.outcomes[number] != OPEN:
+            self.wrong.append(f"{number} ended twice")
+        self.outcomes[number] = DONE if error is None else FAILED
         if error is not None and not isinstance(error, RealtimeError):
-            self.wrong.append(f"{item_id}: {error!r}")
-        self.waiting.pop(item_id, None)
+            self.wrong.append(f"{number}: {error!r}")
+        self.waiting.pop(number, None)
 
     def settle(self, deadline: float) -> None:
         """
         Wait until every command has its answer.
         """
-        for item_id, future in list(self.waiting.items()):
+        for number, future in list(self.waiting.items()):
             try:
                 future.exception(max(0.1, deadline - time.monotonic()))
             except TimeoutError:
-                self.wrong.append(f"{item_id} was never answered")
+                self.wrong.append(f"{number} was never answered")
 
     def end(self) -> None:
         """
@@ -244,25 +276,18 @@ class Session:
             self._client.close()
             self._client = None
 
-    def judge(self, arrived: Counter) -> tuple[int, int]:
+    def judge(self, arrived: str) -> None:
         """
-        Compare; return how many commands were acknowledged and how many failed.
+        Compare what came of the commands with how often each has *arrived*.
         """
-        acknowledged = failed = 0
-        for item_id in self.commands:
-            if self.outcomes.get(item_id, "never") is None:
-                acknowledged += 1
-                if arrived[item_id] != 1:
-                    self.wrong.append(f"{item_id} arrived {arrived[item_id]} times")
-            else:
-                failed += 1
-                if arrived[item_id] > 1:
-                    self.wrong.append(f"{item_id} arrived {arrived[item_id]} times")
-            if self.answers[item_id] != 1:
-                self.wrong.append(f"{item_id} ended {self.answers[item_id]} times")
-        if self.heard != sorted(set(self.heard)):
-            self.wrong.append("items were heard twice or out of order")
-        return acknowledged, failed
+        arrived = arrived.ljust(len(self.outcomes), "0")
+        for number, (outcome, times) in enumerate(
+            zip(self.outcomes, arrived, strict=True)
+        ):
+            if outcome == OPEN:
+                self.wrong.append(f"{number} never ended")
+            elif times not in ("1" if outcome == DONE else "01"):
+                self.wrong.append(f"{number} arrived {times} times")
 
 
 def measured() -> tuple[int, int, int, int]:
@@ -278,7 +303,7 @@ def measured() -> tuple[int, int, int, int]:
     with contextlib.suppress(OSError):
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         memory = pages * os.sysconf("SC_PAGE_SIZE")
-    return threading.active_count(), files, memory, sys.getallocatedblocks()
+    return threading.active_count(), files, memory, len(gc.get_objects())
 
 
 def together(sessions: list[Session], what: Any) -> None:
@@ -313,45 +338,39 @@ def soak(url: str, tell: Any, clients: int, seconds: float) -> tuple[str, list[s
     together(sessions, lambda each: each.settle(deadline))
     together(sessions, Session.end)
     report = json.loads(tell("report", True))
-    arrived = Counter(item_id for ids in report["arrived"] for item_id in ids)
-    wrong = [
-        f"out of order on a connection: {ids[:5]} ..."
-        for ids in report["arrived"]
-        if ids != sorted(ids)
-    ]
-    outcomes = [each.judge(arrived) for each in sessions]
+    wrong = list(report["wrong"])
+    totals: Counter = Counter()
+    causes: Counter = Counter()
     for each in sessions:
-        wrong += each.wrong
-    causes = Counter(cause for each in sessions for _, cause in each.lost)
-    totals = [
-        sum(numbers)
-        for numbers in zip(
-            *(
-                (len(s.commands), yes, no, s.refused, s.reconnects, s.clients)
-                for s, (yes, no) in zip(sessions, outcomes, strict=True)
-            ),
-            strict=True,
-        )
-    ]
+        each.judge(report["arrived"].get(str(each.name), ""))
+        wrong += [f"session {each.name}: {text}" for text in each.wrong]
+        causes += each.lost
+        totals["commands"] += len(each.outcomes)
+        totals["acknowledged"] += each.outcomes.count(DONE)
+        totals["failed"] += each.outcomes.count(FAILED)
+        for name in ("refused", "reconnects", "clients"):
+            totals[name] += getattr(each, name)
     faults = sum(report["faults"].values())
-    for kept in (sessions, outcomes, report, arrived):
-        kept.clear()
+    sessions.clear()
+    report.clear()
     each = None  # type: ignore[assignment]
     after = measured()
     if after[0] > before[0] or after[1] > before[1]:
         wrong.append(f"left behind: {before[:2]} threads and files, now {after[:2]}")
     if after[3] > before[3] + LEFT_OVER:
         wrong.append(f"{after[3] - before[3]} objects left behind")
-    if after[2] > before[2] + FRAGMENTS:
+    if after[2] > before[2] + GROWTH:
         wrong.append(f"grown by {(after[2] - before[2]) >> 20} MiB")
     line = (
         f"Python {platform.python_version()}: {clients} clients, {seconds / 60:g} min; "
-        f"{faults} faults, {totals[0]} commands: {totals[1]} "
-        f"acknowledged, {totals[2]} failed, {totals[3]} refused; "
-        f"{totals[4]} reconnects, {totals[5]} clients; lost by {dict(causes)}; "
+        f"{faults} faults, {totals['commands']} commands: {totals['acknowledged']} "
+        f"acknowledged, {totals['failed']} failed, {totals['refused']} refused; "
+        f"{totals['reconnects']} reconnects, {totals['clients']} clients; "
+        f"lost by {dict(causes)}; "
         "threads, descriptors and MiB "
         f"{before[0]}, {before[1]}, {before[2] >> 20} -> "
         f"{after[0]}, {after[1]}, {after[2] >> 20}; "
+        f"objects {before[3]} -> {after[3]}; "
         f"{len(wrong)} violations"
     )
     return line, wrong
@@ -367,6 +386,13 @@ def main() -> int:
     if arguments.serve:
         serve(arguments.serve, arguments.seed)
         return 0
+    if os.environ.get("PYTHONMALLOC") != "malloc":
+        # Python's own allocator keeps what is free; then memory would tell of the peak
+        os.execve(
+            sys.executable,
+            [sys.executable, *sys.orig_argv[1:]],
+            {**os.environ, "PYTHONMALLOC": "malloc"},
+        )
     # losses are what this is about; the one line shall be seen
     logging.getLogger("azure_realtime").setLevel(logging.CRITICAL)
     pause = max(0.02, 3.0 / arguments.clients)  # each client every few seconds
