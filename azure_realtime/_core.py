@@ -22,7 +22,8 @@ from ._codec import Codec
 from ._deadline import Deadline
 from ._futures import CommandFuture
 from ._outbox import Entry, Outbox
-from ._response_gate import BENIGN, ResponseGate, WhenBusy
+from ._response_gate import ResponseGate, WhenBusy
+from ._response_line import BENIGN
 from ._state import ModelStatus
 from ._stats import Counters, Stats
 from ._waiters import Waiters

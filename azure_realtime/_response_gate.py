@@ -7,10 +7,7 @@ Rules:
    ``response.created`` to ``response.done``; the service starts some by itself (VAD).
 2. Who asks while one is active waits for its end, cancels it, or fails, as they choose.
    Those who wait for the same thing share one response.
-3. ``response.created`` does not say which command it answers. A mark in the metadata
-   does (protocol reference, trap "no-response-echo"); where a service does not hand it
-   back, the oldest request that has left is meant. One that has handed back a mark
-   once is taken at its word: a response without one it has begun by itself.
+3. ``response.created`` does not say which command it answers; `_response_line` tells.
 4. Losing a race is no failure. "Already has an active response" puts the request back
    in line; "no active response" to a cancel is what was wanted. Both are still
    delivered as events.
@@ -27,7 +24,8 @@ from typing import Literal
 
 from ._acks import refusal
 from ._outcomes import failure_of
-from ._response_request import MARK, Future, Request
+from ._response_line import ALREADY_ACTIVE, Line
+from ._response_request import Future, Request
 from .errors import RealtimeError, ServerError, fresh
 from .events import (
     ClientEvent,
@@ -38,12 +36,9 @@ from .events import (
     ResponseDone,
     ServerEvent,
 )
-from .responses import Response, ResponseConfig, StatusDetails
+from .responses import Response, StatusDetails
 
 WhenBusy = Literal["wait", "cancel", "error"]
-_ALREADY_ACTIVE = "conversation_already_has_active_response"
-BENIGN = {_ALREADY_ACTIVE, "response_cancel_not_active"}
-"""Codes of lost races (rule 4)."""
 
 _UNKNOWN = "(unknown)"
 _CANCELLED = Response(
@@ -64,10 +59,8 @@ class ResponseGate:
 
     def __init__(self, mark: bool = True, marks_come_back: bool = False) -> None:
         self._mark = mark
-        self._marks_come_back = marks_come_back
         self._lock = threading.RLock()
-        self._requests: list[Request] = []
-        self._active: str | None = None
+        self._line = Line(marks_come_back)
         self._error: RealtimeError | None = None
         self._refused: list[Future] = []
 
@@ -81,22 +74,20 @@ class ResponseGate:
             if self._error is not None:
                 raise fresh(self._error)
             request = Request(command, [future])
-            if request.out_of_band or not self._busy():
-                self._requests.append(request)
+            if request.out_of_band or not self._line.busy:
+                self._line.requests.append(request)
                 return [request.said(self._mark)]
             if when_busy == "error":
                 future.fail(
-                    ServerError("A response is active already.", code=_ALREADY_ACTIVE)
+                    ServerError("A response is active already.", code=ALREADY_ACTIVE)
                 )
                 return []
-            for other in self._requests:
-                if other.held and _same(other.command, command):
-                    other.futures.append(future)
-                    break
+            if (other := self._line.like(command)) is not None:
+                other.futures.append(future)
             else:
                 request.held = True
-                self._requests.append(request)
-            return self._cancel() if when_busy == "cancel" else []
+                self._line.requests.append(request)
+            return self._cancel()[1] if when_busy == "cancel" else []
 
     def cancel(self, response_id: str | None = None) -> tuple[bool, list[ClientEvent]]:
         """
@@ -107,12 +98,9 @@ class ResponseGate:
         """
         with self._lock:
             if response_id is None:
-                before = sum(request.unwanted for request in self._requests)
-                commands = self._cancel()
-                after = sum(request.unwanted for request in self._requests)
-                return bool(commands) or after > before, commands
-            running = {request.response_id for request in self._requests}
-            if response_id == self._active or response_id in running:
+                return self._cancel()
+            running = {request.response_id for request in self._line.requests}
+            if response_id == self._line.active or response_id in running:
                 return True, [ResponseCancel(response_id=response_id)]
             return False, []
 
@@ -124,7 +112,7 @@ class ResponseGate:
             What to queue, and the id of a command to take out of the queue.
         """
         with self._lock:
-            for request in self._requests:
+            for request in self._line.requests:
                 if future in request.futures:
                     break
             else:
@@ -134,7 +122,7 @@ class ResponseGate:
             if request.response_id is not None:
                 return [ResponseCancel(response_id=request.response_id)], None
             if request.held:
-                self._requests.remove(request)
+                self._line.requests.remove(request)
                 return [], None
             request.unwanted = True
             return [], request.command.event_id
@@ -144,8 +132,9 @@ class ResponseGate:
         Forget a request that never left; return who is next. Any thread.
         """
         with self._lock:
-            self._requests = [
-                r for r in self._requests if r.held or r.command.event_id != event_id
+            line = self._line
+            line.requests = [
+                r for r in line.requests if r.held or r.command.event_id != event_id
             ]
             return self._next()
 
@@ -153,10 +142,10 @@ class ResponseGate:
         """
         Note that a request has left. Reader thread.
         """
-        if not self._requests:
+        if not self._line.requests:
             return
         with self._lock:
-            for request in self._requests:
+            for request in self._line.requests:
                 if not request.held and request.command.event_id == event_id:
                     request.sent = True
 
@@ -192,14 +181,14 @@ class ResponseGate:
         in line. Reader thread.
         """
         with self._lock:
-            self._active = None
-            lost = [r for r in self._requests if r.sent]
+            self._line.active = None
+            lost = [r for r in self._line.requests if r.sent]
             if retry:
                 for request in lost:
                     request.held, request.sent = not request.unwanted, False
                     request.response_id = None
                 lost = [r for r in lost if r.unwanted]
-            self._requests = [r for r in self._requests if r not in lost]
+            self._line.requests = [r for r in self._line.requests if r not in lost]
         for request in lost:
             for future in request.futures:
                 future.fail(fresh(error))
@@ -216,17 +205,14 @@ class ResponseGate:
         """
         Whether no response is active or asked for. Any thread.
         """
-        return self._active is None and not self._requests
+        return self._line.active is None and not self._line.requests
 
     def request_for(self, response_id: str) -> Request | None:
         """
         Return the request that a response answers, until it is done. Reader thread.
         """
         with self._lock:
-            for request in self._requests:
-                if request.response_id == response_id:
-                    return request
-            return None
+            return self._line.named(response_id)
 
     def is_out_of_band(self, event: ServerEvent) -> bool:
         """
@@ -235,12 +221,12 @@ class ResponseGate:
         That a response has no ``conversation_id`` does not tell: compatible services
         leave it null in every response.
         """
-        if not self._requests:
+        if not self._line.requests:
             return False
         response = getattr(event, "response", None)
         with self._lock:
             if isinstance(response, Response):
-                request = self._request_of(response)
+                request = self._line.answered_by(response)
             else:
                 request = self.request_for(getattr(event, "response_id", None) or "")
             return request is not None and request.out_of_band
@@ -251,50 +237,47 @@ class ResponseGate:
         """
         with self._lock:
             self._error = error
-            requests, self._requests, self._active = self._requests, [], None
+            requests, self._line.requests, self._line.active = (
+                self._line.requests,
+                [],
+                None,
+            )
         for request in requests:
             for future in request.futures:
                 future.fail(fresh(error))
 
     # With the lock held.
 
-    def _busy(self) -> bool:
-        return self._active is not None or any(
-            not request.out_of_band and not request.given_up
-            for request in self._requests
-        )
-
-    def _cancel(self) -> list[ClientEvent]:
-        if self._active is not None:
-            known = self._active != _UNKNOWN
-            return [ResponseCancel(response_id=self._active if known else None)]
-        for request in self._requests:
-            if not request.held and not request.out_of_band:
-                request.unwanted = True  # as soon as it has a name
-        return []
+    def _cancel(self) -> tuple[bool, list[ClientEvent]]:
+        if self._line.active is not None:
+            known = self._line.active != _UNKNOWN
+            return True, [
+                ResponseCancel(response_id=self._line.active if known else None)
+            ]
+        asked = False
+        for request in self._line.requests:
+            if not request.held and not request.out_of_band and not request.unwanted:
+                asked = request.unwanted = True  # as soon as it has a name
+        return asked, []
 
     def _next(self) -> list[ClientEvent]:
-        under_way = any(
-            not r.held and not r.out_of_band and not r.given_up for r in self._requests
-        )
-        if self._active is None and not under_way:
-            for request in self._requests:
-                if request.held:
-                    request.held = False
-                    return [request.said(self._mark)]
-        return []
+        request = self._line.next
+        if request is None:
+            return []
+        request.held = False
+        return [request.said(self._mark)]
 
     # Reader thread.
 
     def _on_created(self, response: Response) -> list[ClientEvent]:
         with self._lock:
-            request = self._request_of(response)
+            request = self._line.answered_by(response)
             if request is None:
-                if not self._beside(response):
-                    self._active = response.id
+                if not self._line.beside(response):
+                    self._line.active = response.id
                 return []
             if not request.out_of_band:
-                self._active = response.id
+                self._line.active = response.id
             request.response_id = response.id
             for future in request.futures:
                 future.response_id = response.id
@@ -304,11 +287,11 @@ class ResponseGate:
 
     def _on_done(self, response: Response) -> list[ClientEvent]:
         with self._lock:
-            request = self._request_of(response)
+            request = self._line.answered_by(response)
             if request is not None:
-                self._requests.remove(request)
-            if self._active in (response.id, _UNKNOWN):
-                self._active = None
+                self._line.requests.remove(request)
+            if self._line.active in (response.id, _UNKNOWN):
+                self._line.active = None
             following = self._next()
         if request is not None:
             for future in request.futures:  # its beginning may not have been told
@@ -323,78 +306,25 @@ class ResponseGate:
 
     def _on_error(self, event: ErrorEvent) -> list[ClientEvent]:
         with self._lock:
-            request = self._blamed(event)
+            request = self._line.blamed_by(event)
             if request is None:
                 return []
-            if event.error.code == _ALREADY_ACTIVE and not request.out_of_band:
-                if self._active is None:
-                    self._active = _UNKNOWN
+            if event.error.code == ALREADY_ACTIVE and not request.out_of_band:
+                if self._line.active is None:
+                    self._line.active = _UNKNOWN
                 # what looked like its answer was the one that was there before
                 request.held, request.sent, request.response_id = True, False, None
                 for future in request.futures:
                     future.response_id = None
                 if not request.unwanted:
                     return []
-            self._requests.remove(request)
+            self._line.requests.remove(request)
             self._refused += request.futures
             following = self._next()
         error: RealtimeError | None = refusal(event)
-        if request.unwanted and event.error.code == _ALREADY_ACTIVE:
+        if request.unwanted and event.error.code == ALREADY_ACTIVE:
             error = failure_of(_CANCELLED)
         assert error is not None
         for future in request.futures:
             future.fail(fresh(error))
         return following
-
-    def _request_of(self, response: Response) -> Request | None:
-        mark = (response.metadata or {}).get(MARK)
-        waiting = []
-        for request in self._requests:
-            if request.response_id == response.id:
-                return request
-            if request.sent and request.response_id is None:
-                if mark is not None and mark == request.command.event_id:
-                    self._marks_come_back = request.certain = True
-                    return request
-                if not (request.marked and self._marks_come_back):
-                    waiting.append(request)
-        if mark is not None:
-            return None
-        beside = self._beside(response)
-        for request in waiting:
-            if request.out_of_band == beside or len(waiting) == 1:
-                return request
-        return None
-
-    def _beside(self, response: Response) -> bool:
-        """
-        Whether *response* looks out of band: of no conversation, next to an active one.
-        """
-        return response.conversation_id is None and self._active is not None
-
-    def _blamed(self, event: ErrorEvent) -> Request | None:
-        left = [r for r in self._requests if r.sent]
-        details = event.error
-        if details.event_id:
-            for request in left:
-                if request.command.event_id == details.event_id:
-                    return request
-            return None
-        param, code = details.param or "", details.code or ""
-        nameless = [r for r in left if r.response_id is None]
-        if code == _ALREADY_ACTIVE:
-            # one that seemed to have a response may have got somebody else's
-            line = [r for r in left if not r.certain and not r.out_of_band]
-            return next((r for r in line if r in nameless), line[0] if line else None)
-        if param.startswith("response"):
-            return nameless[0] if nameless else None
-        if code in BENIGN or param or self._active is not None:
-            return None
-        if details.type != "invalid_request_error":
-            return None
-        # what a model does not have is refused without a word on where it was asked for
-        return nameless[0] if len(nameless) == 1 else None
-
-
-def _same(one: ResponseCreate, other: ResponseCreate) -> bool:
-    return (one.response or ResponseConfig()) == (other.response or ResponseConfig())

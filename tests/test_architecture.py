@@ -34,7 +34,8 @@ LAYERS = """
     _core  _dispatchers  _connect
     _callbacks  _waiters  _codec  _turn_recorder  conversation
     _subscriptions  _response_gate  _dialects  _drafts  _input_audio  turn  _backlog
-    _response_request  _farewell
+    _response_line  _farewell
+    _response_request
     _state  _acks  _names  _converter  _part_drafts  _session_follower  _tool_runner
     usage
     _tool_call  events.__init__
