@@ -13,9 +13,10 @@ from ._dial import open_stream
 from ._handshake import WebSocketImpl, dial_with, upgrade
 from ._patience import Interrupted, Patience
 from ._proxy import find_proxy
+from ._secrets import harmless, remember, remember_headers
 from ._version import __version__
 from ._wire import Wire
-from .errors import AuthenticationError, RealtimeError, redacted
+from .errors import AuthenticationError, RealtimeError
 from .options import AzureRealTimeOptions, WebSocketOptions, checked_secret
 
 
@@ -49,6 +50,7 @@ class Connector:
         """
         endpoint, numbers = self._options.endpoint, self._numbers
         name, secret = self._credential(patience)
+        remember(self._options.api_key, self._options.token)
         headers = {
             "User-Agent": f"azure-realtime/{__version__} "
             f"Python/{platform.python_version()}",
@@ -60,7 +62,7 @@ class Connector:
         lines = [
             f"{name}: {value}" for name, value in (*kept, *numbers.headers.items())
         ]
-        secrets = (secret, (secret or "").removeprefix("Bearer "))
+        remember_headers(dict(numbers.headers))
         if self._impl is not None:
             return dial_with(
                 self._impl,
@@ -68,14 +70,13 @@ class Connector:
                 lines,
                 patience,
                 numbers.max_message_bytes,
-                secrets,
                 numbers.ssl_context,
                 find_proxy(endpoint, numbers.proxy),
             )
         sock = open_stream(endpoint, numbers.proxy, numbers.ssl_context, patience)
         try:
             return upgrade(
-                sock, endpoint.url, lines, patience, numbers.max_message_bytes, secrets
+                sock, endpoint.url, lines, patience, numbers.max_message_bytes
             )
         except BaseException:
             sock.close()
@@ -113,11 +114,12 @@ def _ask(provide: Callable[[], object], name: str, patience: Patience) -> str:
         raise
     except BaseException as error:  # also sys.exit(): it is not our thread's to end
         raise AuthenticationError(
-            f"{name} failed ({type(error).__name__}: {redacted(str(error))}).",
+            f"{name} failed ({type(error).__name__}: {error}).",
             hint="Sign in again, or check the identity's rights.",
-        ) from error
+        ) from harmless(error)
     if checked is None:
         raise AuthenticationError(f"{name} returned None instead of a secret.")
+    remember(checked)
     return checked
 
 

@@ -17,9 +17,10 @@ from websocket._handshake import CookieJar
 
 from ._patience import Interrupted, Patience
 from ._proxy import Proxy
+from ._secrets import harmless, redacted
 from ._upgrade import HandshakeStream, Refusal
 from ._wire import Wire
-from .errors import ConnectError, ConnectTimeout, redacted
+from .errors import ConnectError, ConnectTimeout
 
 WebSocketImpl = Callable[..., Any]
 """A `websocket.WebSocket` subclass, or a function that returns such an object."""
@@ -44,7 +45,6 @@ def upgrade(
     headers: list[str],
     patience: Patience,
     max_message_bytes: int,
-    secrets: tuple[str | None, ...],
 ) -> Wire:
     """
     Make a WebSocket of a connected stream. Reader thread.
@@ -61,11 +61,11 @@ def upgrade(
         stream.drain(1.0)
         refusal = Refusal.parse(bytes(stream.received))
         if refusal is not None and refusal.status != 101:
-            raise refusal.error(*secrets) from None
+            raise refusal.error() from None
         patience.check()  # websocket-client makes an error of its own of a time-out
         raise ConnectError(
             "The service did not answer as a WebSocket service does "
-            f"({redacted(str(error), *secrets)[:200]}).",
+            f"({redacted(str(error))[:200]}).",
             hint="Check host and port; a ws:// address may need to be wss://.",
         ) from None
     handle.sock = sock
@@ -78,7 +78,6 @@ def dial_with(
     headers: list[str],
     patience: Patience,
     max_message_bytes: int,
-    secrets: tuple[str | None, ...],
     context: ssl.SSLContext | None,
     via: Proxy | None,
 ) -> Wire:
@@ -117,7 +116,7 @@ def dial_with(
             error.status_code,
             {str(k).lower(): str(v) for k, v in (error.resp_headers or {}).items()},
             body if isinstance(body, bytes) else str(body or "").encode(),
-        ).error(*secrets) from None
+        ).error() from None
     except (Interrupted, ConnectTimeout):
         with deciding:
             abandoned = True
@@ -126,15 +125,15 @@ def dial_with(
     except BaseException as error:  # also sys.exit(): it is not our thread's to end
         patience.check()
         if (refusal := _refusal_of(handle)) is not None:
-            raise refusal.error(*secrets) from None
+            raise refusal.error() from None
         raise ConnectError(
             f"websocket_impl did not connect ({type(error).__name__}: "
-            f"{redacted(str(error), *secrets)[:200]}).",
+            f"{redacted(str(error))[:200]}).",
             hint="The error is its own; it is chained to this one.",
-        ) from error
+        ) from harmless(error)
     if (refusal := _refusal_of(handle)) is not None:
         handle.sock.close()
-        raise refusal.error(*secrets)
+        raise refusal.error()
     return Wire(handle, max_message_bytes)
 
 

@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 from ._endpoint import Endpoint
 from ._patience import MAX_HEAD_BYTES, Patience
-from .errors import ConnectError, ConnectTimeout, redacted
+from ._secrets import redacted
+from .errors import ConnectError, ConnectTimeout
 
 
 class Proxy:

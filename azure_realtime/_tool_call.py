@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from ._plain import as_json
-from .errors import redacted
+from ._secrets import redacted
 from .tools import Tool
 
 logger = logging.getLogger("azure_realtime")

@@ -26,13 +26,13 @@ import attrs
 
 from ._deadline import Deadline
 from ._patience import MAX_HEAD_BYTES, Patience
+from ._secrets import redacted
 from .errors import (
     AuthenticationError,
     ConnectError,
     ConnectTimeout,
     DeploymentNotFound,
     RateLimited,
-    redacted,
 )
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -149,13 +149,13 @@ class Refusal:
             body = _unchunked(body)
         return cls(int(words[1]), headers, body)
 
-    def error(self, *secrets: str | None) -> ConnectError:
+    def error(self) -> ConnectError:
         """
         Return the exception whose text says what happened and what to do.
         """
         kind, hint = _REMEDIES.get(self.status, (ConnectError, _NO_SERVICE))
         if 300 <= self.status < 400:
-            where = redacted(self.headers.get("location", "nowhere"), *secrets)
+            where = self.headers.get("location", "nowhere")
             hint = (
                 f"It points to {where}. Redirects are not followed, for they would "
                 "carry your credential along: correct host_name."
@@ -168,7 +168,7 @@ class Refusal:
             phrase = ""
         details: dict[str, Any] = {
             "status_code": self.status,
-            "body": redacted(_explanation(self.body), *secrets)[:500],
+            "body": redacted(_explanation(self.body))[:500],
             "request_id": self.headers.get("apim-request-id")
             or self.headers.get("x-request-id")
             or self.headers.get("x-ms-request-id"),

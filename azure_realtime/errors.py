@@ -19,17 +19,18 @@ Every exception this library raises on its own account, one class per remedy.
     +-- SlowConsumer              you take events more slowly than they come
 
 Waits raise the built-in ``TimeoutError``; bad arguments ``ValueError`` or
-``TypeError``. No message ever holds a credential: the text of a foreign error goes
-through `redacted` before it becomes part of one of ours.
+``TypeError``. No message ever holds a credential: whatever others said goes through
+`redacted` on its way into one of ours.
 """
 
 from __future__ import annotations
 
 import copy
-import re
 import sys
 import warnings
 from typing import Any
+
+from ._secrets import redacted
 
 
 class ProtocolWarning(UserWarning):
@@ -56,6 +57,9 @@ class RealtimeError(Exception):
     Base of every error of this library.
     """
 
+    def __init__(self, *words: Any) -> None:
+        super().__init__(*(redacted(w) if isinstance(w, str) else w for w in words))
+
 
 class ConnectError(RealtimeError):
     """
@@ -80,11 +84,11 @@ class ConnectError(RealtimeError):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = redacted(message)
         self.status_code = status_code
-        self.body = body
-        self.request_id = request_id
-        self.hint = hint
+        self.body = redacted(body)
+        self.request_id = redacted(request_id) if request_id else None
+        self.hint = redacted(hint)
         self.retry_after = retry_after
 
     def __str__(self) -> str:
@@ -141,6 +145,7 @@ class ConnectionClosed(RealtimeError):
         clean: bool = False,
         unsent: int = 0,
     ) -> None:
+        reason = redacted(reason)
         super().__init__(code, reason)
         self.code = code
         self.reason = reason
@@ -175,7 +180,7 @@ class ServerError(RealtimeError):
         event: Any = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = redacted(message)
         self.code = code
         self.param = param
         self.event = event
@@ -267,32 +272,6 @@ class SlowConsumer(RealtimeError):
     """
     Events wait for somebody who does not take them, beyond what is kept.
     """
-
-
-_HEADERS = (
-    "(?:api-key|ocp-apim-subscription-key|authorization|proxy-authorization|cookie)"
-)
-_SECRETS = re.compile(
-    rf"(?im)(^{_HEADERS}\s*:\s*)[^\r\n]+"  # a header, to the end of its line
-    rf"|({_HEADERS}['\"]?\s*[:=]\s*(?:(?:bearer|basic|negotiate)\s+)?)"
-    r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"&,;]+)"
-    r"|(bearer\s+)[\w.~+/=-]{8,}"
-    r"|((?:https?|wss?|socks5h?)://)[^/\s@]+@"
-    r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
-)
-
-
-def redacted(text: str, *secrets: str | None) -> str:
-    """
-    Return *text* with credentials blanked out: the *secrets* given, and whatever
-    looks like one (headers, query keys, user info in URLs, JSON web tokens).
-    """
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return _SECRETS.sub(
-        lambda match: next(filter(None, match.groups()), "") + "***", text
-    )
 
 
 def fresh(error: BaseException) -> BaseException:

@@ -53,8 +53,10 @@ LAYERS = """
     events._base  events._checks  _model  _session_shape  _spelling  _hints  _docstrings
     _futures  _outbox  _turn_order
     _gong  _bell
-    _control  _expiry  _pcm  _base64  _bounded  _worker_pool  _endpoint  enums  g711  wav  _stats  _resampler
+    _control  _expiry  _pcm  _base64  _worker_pool  _endpoint  enums  g711  wav  _stats  _resampler
     errors  _deadline  _version
+    _secrets
+    _bounded
 """
 # These lines belong to the row above them.
 JOINED = ("usage", "events.conversation", "events.unknown")

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from azure_realtime import errors
+from azure_realtime._secrets import redacted
 from azure_realtime.errors import (
     AuthenticationError,
     ConnectError,
@@ -28,7 +29,6 @@ from azure_realtime.errors import (
     ResponseIncomplete,
     ServerError,
     fresh,
-    redacted,
 )
 
 PARENTS = {

@@ -21,7 +21,7 @@ import attrs
 import pytest
 
 from azure_realtime import _tool_call
-from azure_realtime.errors import redacted
+from azure_realtime._secrets import redacted
 from azure_realtime.tool_specs import FunctionTool
 from azure_realtime.tools import Tool, Toolbox, make_tool
 

@@ -1,0 +1,85 @@
+"""
+Credentials never show: not in a message, a ``repr``, a log line or a traceback.
+
+Whatever others say (a service, a proxy, a foreign library) goes through `redacted`
+before it is shown. It blanks out what looks like a credential, and the very ones that
+were ever used here.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+
+from ._bounded import keep
+
+_MOST = 256  # secrets remembered: tokens are renewed every hour
+_LEAST = 6  # letters: a shorter one is a word that may stand anywhere
+
+_used: dict[str, None] = {}
+_lock = threading.Lock()
+
+_HEADERS = (
+    "(?:api-key|ocp-apim-subscription-key|authorization|proxy-authorization|cookie)"
+)
+_SECRETS = re.compile(
+    rf"(?im)(^{_HEADERS}\s*:\s*)[^\r\n]+"  # a header, to the end of its line
+    rf"|({_HEADERS}['\"]?\s*[:=]\s*(?:(?:bearer|basic|negotiate)\s+)?)"
+    r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"&,;]+)"
+    r"|(bearer\s+)[\w.~+/=-]{8,}"
+    r"|((?:https?|wss?|socks5h?)://)[^/\s@]+@"
+    r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+)
+_SCHEME = re.compile(r"(?:bearer|basic|negotiate)\s+", re.I)
+_TELLING = re.compile(r"key|token|auth|secret|pass|cookie|signature", re.I)
+
+
+def remember(*secrets: str | None) -> None:
+    """
+    Blank out these from now on, wherever they turn up. Any thread.
+    """
+    with _lock:
+        for secret in secrets:
+            if secret and len(secret) >= _LEAST:
+                keep(_used, secret, None, _MOST)
+
+
+def remember_headers(headers: dict[str, str]) -> None:
+    """
+    Blank out what headers carry whose names tell that it is a secret. Any thread.
+    """
+    for name, value in headers.items():
+        if _TELLING.search(name):
+            remember(value, _SCHEME.sub("", value, count=1))
+
+
+def redacted(text: str, *secrets: str | None) -> str:
+    """
+    Return *text* with credentials blanked out: the *secrets* given, all that were ever
+    used, and whatever looks like one (headers, query keys, user info in URLs, JSON web
+    tokens). Any thread.
+    """
+    with _lock:
+        used = list(_used)
+    for secret in (*secrets, *sorted(used, key=len, reverse=True)):
+        if secret:
+            text = text.replace(secret, "***")
+    return _SECRETS.sub(
+        lambda match: next(filter(None, match.groups()), "") + "***", text
+    )
+
+
+def harmless(error: BaseException) -> BaseException | None:
+    """
+    Return a foreign *error* to chain to one of ours, or None if it, or what led to it,
+    tells a secret: a traceback shows it as it is.
+    """
+    seen: BaseException | None = error
+    for _ in range(20):  # errors may be chained in a circle
+        if seen is None:
+            return error
+        text = f"{seen} {seen.args}"
+        if redacted(text) != text:
+            return None
+        seen = seen.__cause__ or seen.__context__
+    return None
