@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 import threading
 
-from ._bounded import keep
-
 _MOST = 256  # secrets remembered: tokens are renewed every hour
 _LEAST = 6  # letters: a shorter one is a word that may stand anywhere
 
@@ -41,7 +39,9 @@ def remember(*secrets: str | None) -> None:
     with _lock:
         for secret in secrets:
             if secret and len(secret) >= _LEAST:
-                keep(_used, secret, None, _MOST)
+                _used[secret] = None
+        while len(_used) > _MOST:
+            del _used[next(iter(_used))]
 
 
 def remember_headers(headers: dict[str, str]) -> None:
