@@ -24,8 +24,9 @@ from ._core import Core
 from ._deadline import Deadline
 from ._opening import Opening
 from ._pulse import Pulse
-from ._reconnect import is_fatal
+from ._reconnect import is_fatal, says_expired
 from ._renewal import Renewal
+from ._restoring import Restoring
 from ._successor import Successor, Takeover
 from ._wire import Wire
 from .errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerError
@@ -36,6 +37,7 @@ logger = logging.getLogger("azure_realtime")
 
 _MESSAGES_PER_TURN = 64
 _LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
+_FLASH = 0.05  # of the first pause: what is gone sooner never was
 _NAP = 3600.0  # seconds, at most: a selector takes no 40 days, and clocks are set
 
 
@@ -76,7 +78,8 @@ class Connection:
 
     Attributes:
         ready: Whether the session is configured.
-        expired: Whether the service said that the session has expired.
+        expired: Whether the session has come to its end, as the service has said then or
+            before.
         fatal: Whether it said that no other will do better.
     """
 
@@ -105,6 +108,7 @@ class Connection:
         self._refusal: ErrorEvent | None = None
         self._ready_at = 0.0
         self._failed = False
+        self._restoring = Restoring(opening.restored)
         self._pulse = Pulse(wire, numbers, core.counters)
         self._renewal = Renewal(core, wire, numbers, control, owner.successor)
         self.ready = False
@@ -149,20 +153,23 @@ class Connection:
                     ConnectionClosed(1007, "the peer sent text that is no UTF-8")
                 )
             finally:
+                self.expired |= self._renewal.expiry.over
                 self._renewal.abandon()
 
     @property
     def worked(self) -> bool:
         """
-        Whether it was of use: one that the service fails as soon as it is configured,
-        for what is restored or for the account, was not.
+        Whether it was of use, for longer than it takes to come by another one.
+
+        One that the service fails as soon as it is configured was not: it does not bear
+        what is restored, or there is no room for the account.
         """
-        if not self.ready:
-            return False
-        lived = time.monotonic() - self._ready_at >= self._numbers.reconnect_interval
         closed = self._wire.closed_by_peer
         failed = self._failed or (closed is not None and closed.code in (1011, 1013))
-        return lived or not failed
+        least = self._numbers.reconnect_interval
+        if self._restoring.done and not failed:
+            least *= _FLASH
+        return self.ready and time.monotonic() - self._ready_at >= least
 
     # Writing.
 
@@ -245,7 +252,8 @@ class Connection:
     def _follow(self, events: Sequence[ServerEvent]) -> None:
         happened: list[ServerEvent | None] = []
         for event in events:
-            happened += [event, self._core.follow(event), self._configure(event)]
+            heard = None if self._restoring.is_echo(event) else event
+            happened += [heard, self._core.follow(event), self._configure(event)]
         for event in events:
             self._core.settle(event, told=event is self._refusal)
         self._core.emit(*happened)
@@ -263,7 +271,7 @@ class Connection:
             self._ready_at = time.monotonic()
             return self._owner.configured(event)
         if isinstance(event, ErrorEvent):
-            self.expired |= event.error.code == "session_expired"
+            self.expired |= says_expired(event.error.code, event.error.message)
             self.fatal |= is_fatal(event.error.code)
             self._failed |= self.ready and not self.expired
             if not self.ready and not self._refused and self._is_refusal(event):

@@ -40,6 +40,7 @@ class Expiry:
         self._at: float | None = None
         self.announced = False
         self._renewable = Deadline(None)
+        self._credible = False
 
     def note(self, at: float) -> None:
         """
@@ -48,7 +49,8 @@ class Expiry:
         first, self._at = self._at is None, min(max(at, 0), _FAR)
         if first:
             life = self._at - time.time()
-            if life > 0:
+            self._credible = life > 0
+            if self._credible:
                 self._renewable = Deadline(max(_LEAST_LIFE, life / 2))
 
     @property
@@ -57,6 +59,13 @@ class Expiry:
         The seconds that are left; None where the service has not said.
         """
         return None if self._at is None else max(0.0, self._at - time.time())
+
+    @property
+    def over(self) -> bool:
+        """
+        Whether the session has come to its end.
+        """
+        return self._credible and self.left == 0.0
 
     @property
     def near(self) -> bool:

@@ -5,14 +5,15 @@ What is said first on a connection: the configuration, and what is restored.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 
 from ._core import Core
 from ._session_follower import SessionFollower
 from .conversation import Conversation
-from .events import ClientEvent, SessionUpdate
+from .events import SessionUpdate
 from .session import SessionConfig
 
 logger = logging.getLogger("azure_realtime")
@@ -27,11 +28,13 @@ class Opening:
         hello_id: The ``event_id`` of the first message, the session's configuration.
         messages: All of it, encoded: the configuration, then what is restored.
         config: The configuration.
+        restored: What is restored: by the id of the command, that of the item.
     """
 
     hello_id: str
     messages: Sequence[str]
     config: SessionConfig
+    restored: Mapping[str, str]
 
 
 class Opener:
@@ -68,19 +71,19 @@ class Opener:
         if not again:
             return self._first
         config = self._config if self._restore == "none" else self._session.asked
-        items = []
-        if self._restore == "conversation":
-            for mapping in self._conversation.to_list():
-                create = {"type": "conversation.item.create", "item": mapping}
-                items.append(self._core.codec.command(create))
+        items = self._conversation.to_list() if self._restore == "conversation" else []
         return self._compose(config, items)
 
-    def _compose(self, config: SessionConfig, items: list[ClientEvent]) -> Opening:
+    def _compose(self, config: SessionConfig, items: list[dict[str, Any]]) -> Opening:
         hello = self._core.identified(SessionUpdate(session=config))
-        messages = [self._core.codec.encode(hello)]
+        messages, restored = [self._core.codec.encode(hello)], {}
         for item in items:
+            create = {"type": "conversation.item.create", "item": item}
+            command = self._core.identified(self._core.codec.command(create))
             try:
-                messages.append(self._core.codec.encode(self._core.identified(item)))
+                messages.append(self._core.codec.encode(command))
             except ValueError as error:
                 logger.warning("An item cannot be restored: %s", error)
-        return Opening(hello.event_id or "", messages, config)
+                continue
+            restored[command.event_id or ""] = item["id"]
+        return Opening(hello.event_id or "", messages, config, restored)

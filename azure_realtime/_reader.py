@@ -194,7 +194,10 @@ class Reader:
                 if connection.worked:
                     self._backoff.worked()
                 again = self._worked and not connection.fatal
-                self._lose(error, connection, again)
+                if connection.ready or self._generation == 1:
+                    self._lose(error, connection, again)
+                elif self._control.closing is None:  # a way back that led nowhere
+                    self._state = WebSocketState.CONNECTING
                 if not again or self._control.unwanted:
                     break
                 wire, error = self._redial.again(error)
@@ -251,14 +254,11 @@ class Reader:
         """
         self.initialized = self._worked = True
         self._core.outbox.release()
-        first = self._generation == 1
-        if self.ready.done():
-            if self.ready.exception() is not None:  # refused at first, and mended
-                self.ready = PatientFuture()
-                self.ready.set_result(None)
-        else:
+        if self.ready.done() and self.ready.exception() is not None:
+            self.ready = PatientFuture()  # refused at first, and mended
+        if not self.ready.done():
             self.ready.set_result(None)
-        if first:
+        if self._generation == 1:
             return Init(session=event.session, raw=event.raw, generation=1)
         lost_at, self._lost_at = self._lost_at, None
         self._core.acks.restored(event)
@@ -304,6 +304,8 @@ class Reader:
         self.initialized = False
         if not closing:
             self._state = WebSocketState.CONNECTING if again else WebSocketState.CLOSED
+        if again and self.ready.done():
+            self.ready = PatientFuture()  # who comes now waits for the next session
         if isinstance(error, ConnectionClosed):
             error.unsent = self._core.outbox.waiting
         self._core.lose(error, farewell(error, cause, again, self._generation))

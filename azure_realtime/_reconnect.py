@@ -11,8 +11,9 @@ Rules:
 3. After an error the service calls fatal for the account, never.
 4. The pause is exponential with full jitter, so that many clients do not come back in
    one wave; the service's ``Retry-After`` is the least it can be.
-5. Attempts are counted from the last session that worked: that was configured, and
-   was not failed by the service (an ``error``, 1011, 1013) as soon as it was.
+5. Attempts are counted from the last session that worked: that was configured, took
+   what was restored, and was not gone, or failed by the service (an ``error``, 1011,
+   1013), as soon as it was.
 """
 
 from __future__ import annotations
@@ -53,6 +54,14 @@ def is_fatal(code: str | None) -> bool:
     return code in _FATAL
 
 
+def says_expired(code: str | None, words: str) -> bool:
+    """
+    Whether the service says that the session has come to its end. Azure does so in
+    words only (protocol reference, session_expired).
+    """
+    return code == "session_expired" or "maximum duration" in words
+
+
 def cause_of(error: RealtimeError, *, by_us: bool, expired: bool) -> Cause:
     """
     Return who or what ended a connection.
@@ -61,7 +70,7 @@ def cause_of(error: RealtimeError, *, by_us: bool, expired: bool) -> Cause:
         return "client"
     if not isinstance(error, ConnectionClosed):
         return "refused"
-    if expired or (error.code == 1001 and "maximum duration" in error.reason):
+    if expired or says_expired(None, error.reason):
         return "expired"
     if error.code == 1006:
         return "dead peer" if "dead" in error.reason else "network"

@@ -99,8 +99,7 @@ class ResponseGate:
         with self._lock:
             if response_id is None:
                 return self._cancel()
-            running = {request.response_id for request in self._line.requests}
-            if response_id == self._line.active or response_id in running:
+            if self._line.unwant(response_id) or response_id == self._line.active:
                 return True, [ResponseCancel(response_id=response_id)]
             return False, []
 
@@ -119,12 +118,12 @@ class ResponseGate:
                 return [], None
             if any(not other.cancelled() for other in request.futures):
                 return [], None
-            if request.response_id is not None:
-                return [ResponseCancel(response_id=request.response_id)], None
             if request.held:
                 self._line.requests.remove(request)
                 return [], None
             request.unwanted = True
+            if request.response_id is not None:
+                return [ResponseCancel(response_id=request.response_id)], None
             return [], request.command.event_id
 
     def withdrawn(self, event_id: str) -> list[ClientEvent]:
@@ -249,11 +248,11 @@ class ResponseGate:
     # With the lock held.
 
     def _cancel(self) -> tuple[bool, list[ClientEvent]]:
-        if self._line.active is not None:
-            known = self._line.active != _UNKNOWN
-            return True, [
-                ResponseCancel(response_id=self._line.active if known else None)
-            ]
+        active = self._line.active
+        if active is not None:
+            self._line.unwant(active)
+            known = None if active == _UNKNOWN else active
+            return True, [ResponseCancel(response_id=known)]
         asked = False
         for request in self._line.requests:
             if not request.held and not request.out_of_band and not request.unwanted:

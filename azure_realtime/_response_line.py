@@ -82,6 +82,15 @@ class Line:
                 return request
         return None
 
+    def unwant(self, response_id: str) -> bool:
+        """
+        Note that nobody wants a response any more; return whether it was asked for.
+        """
+        request = self.named(response_id)
+        if request is not None:
+            request.unwanted = True
+        return request is not None
+
     def answered_by(self, response: Response) -> Request | None:
         """
         Return the request that *response* answers, as far as can be told.

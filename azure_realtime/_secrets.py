@@ -14,7 +14,7 @@ import threading
 _MOST = 256  # secrets remembered: tokens are renewed every hour
 _LEAST = 6  # letters: a shorter one is a word that may stand anywhere
 
-_used: dict[str, None] = {}
+_used: tuple[str, ...] = ()  # replaced as a whole: reading it needs no lock
 _lock = threading.Lock()
 
 _HEADERS = (
@@ -25,7 +25,7 @@ _SECRETS = re.compile(
     rf"|({_HEADERS}['\"]?\s*[:=]\s*(?:(?:bearer|basic|negotiate)\s+)?)"
     r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"&,;]+)"
     r"|(bearer\s+)[\w.~+/=-]{8,}"
-    r"|((?:https?|wss?|socks5h?)://)[^/\s@]+@"
+    r"|((?:https?|wss?|socks\w{1,2})://)[^/\s]+@"
     r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
 )
 _SCHEME = re.compile(r"(?:bearer|basic|negotiate)\s+", re.I)
@@ -36,12 +36,11 @@ def remember(*secrets: str | None) -> None:
     """
     Blank out these from now on, wherever they turn up. Any thread.
     """
+    global _used
+    new = [secret for secret in secrets if secret and len(secret) >= _LEAST]
     with _lock:
-        for secret in secrets:
-            if secret and len(secret) >= _LEAST:
-                _used[secret] = None
-        while len(_used) > _MOST:
-            del _used[next(iter(_used))]
+        kept = [secret for secret in _used if secret not in new]
+        _used = (*kept, *new)[-_MOST:]
 
 
 def remember_headers(headers: dict[str, str]) -> None:
@@ -53,17 +52,13 @@ def remember_headers(headers: dict[str, str]) -> None:
             remember(value, _SCHEME.sub("", value, count=1))
 
 
-def redacted(text: str, *secrets: str | None) -> str:
+def redacted(text: str) -> str:
     """
-    Return *text* with credentials blanked out: the *secrets* given, all that were ever
-    used, and whatever looks like one (headers, query keys, user info in URLs, JSON web
-    tokens). Any thread.
+    Return *text* with credentials blanked out: all that were ever used, and whatever
+    looks like one (headers, query keys, user info in URLs, JSON web tokens). Any thread.
     """
-    with _lock:
-        used = list(_used)
-    for secret in (*secrets, *sorted(used, key=len, reverse=True)):
-        if secret:
-            text = text.replace(secret, "***")
+    for secret in sorted(_used, key=len, reverse=True):
+        text = text.replace(secret, "***")
     return _SECRETS.sub(
         lambda match: next(filter(None, match.groups()), "") + "***", text
     )
@@ -78,7 +73,7 @@ def harmless(error: BaseException) -> BaseException | None:
     for _ in range(20):  # errors may be chained in a circle
         if seen is None:
             return error
-        text = f"{seen} {seen.args}"
+        text = f"{seen} {seen.args} {getattr(seen, '__notes__', '')}"
         if redacted(text) != text:
             return None
         seen = seen.__cause__ or seen.__context__

@@ -20,6 +20,8 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+import attrs
+
 from ._bell import Bell
 from ._codec import Codec
 from ._deadline import Deadline
@@ -174,7 +176,7 @@ class Successor:
             return None
         hello_id = self._said.hello_id
         self._bell.close()
-        rest = Opening(hello_id, opening.messages[1:], opening.config)
+        rest = attrs.evolve(opening, hello_id=hello_id, messages=opening.messages[1:])
         return Takeover(self.wire, rest, self._heard)
 
     def abandon(self) -> None:

@@ -155,7 +155,7 @@ class Refusal:
         """
         kind, hint = _REMEDIES.get(self.status, (ConnectError, _NO_SERVICE))
         if 300 <= self.status < 400:
-            where = self.headers.get("location", "nowhere")
+            where = redacted(self.headers.get("location", "nowhere"))
             hint = (
                 f"It points to {where}. Redirects are not followed, for they would "
                 "carry your credential along: correct host_name."

@@ -144,6 +144,8 @@ class AzureRealTimeAudio(Asking, Pumping):
             self._tools.lose,
             self._conversation.lose,
         ]
+        # the reader knows better why it takes so long: it has a little more time to say
+        self._patience = numbers.connect_timeout + 5.0
         self._connector = Connector(options, numbers, websocket_impl)
         self._reader = Reader(
             core,
@@ -182,7 +184,8 @@ class AzureRealTimeAudio(Asking, Pumping):
 
         Args:
             timeout: Seconds to wait here; None leaves it to
-                ``WebSocketOptions(connect_timeout=...)``.
+                ``WebSocketOptions(connect_timeout=...)``. In a pause between two
+                connections it waits for the next session.
 
         Raises:
             ConnectError: It never opened; the subclass and the text say what to do.
@@ -193,11 +196,12 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         self._core.check_may_wait()
         self._reader.notice()
+        limit = self._patience if timeout is None else timeout
         try:
-            failure = self._reader.ready.exception(timeout)
+            failure = self._reader.ready.exception(limit)
         except TimeoutError as error:
             raise ConnectTimeout(
-                f"The session was not ready within {timeout} s."
+                f"The session was not ready within {limit:g} s."
             ) from error
         failure = failure or self._reader.error  # it may be over by now
         if failure is not None:

@@ -88,7 +88,7 @@ class ConnectError(RealtimeError):
         self.status_code = status_code
         self.body = redacted(body)
         self.request_id = redacted(request_id) if request_id else None
-        self.hint = redacted(hint)
+        self.hint = hint
         self.retry_after = retry_after
 
     def __str__(self) -> str:

@@ -17,6 +17,8 @@ import trustme
 from hypothesis import settings
 from services import Place
 
+from azure_realtime import _secrets
+
 settings.register_profile(
     "suite",
     deadline=None,
@@ -43,6 +45,14 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _descriptors() -> int:
     return sum(1 for _ in _DESCRIPTORS.iterdir()) if _DESCRIPTORS.is_dir() else 0
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Forget the credentials of other tests: what they are would be blanked out here.
+    """
+    monkeypatch.setattr(_secrets, "_used", ())
 
 
 @pytest.fixture(autouse=True)

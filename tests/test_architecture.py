@@ -37,7 +37,7 @@ LAYERS = """
     _response_line  _farewell
     _response_request
     _state  _acks  _names  _converter  _part_drafts  _session_follower  _tool_runner
-    usage
+    usage  _restoring
     _tool_call  events.__init__
     tools  _outcomes  _pulse  events.response
     options  responses  _tool_schema  _transcript  events.session  events.local

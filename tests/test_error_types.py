@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from azure_realtime import errors
-from azure_realtime._secrets import redacted
+from azure_realtime._secrets import redacted, remember
 from azure_realtime.errors import (
     AuthenticationError,
     ConnectError,
@@ -159,7 +159,8 @@ def test_a_known_key_never_appears(key: str, a: str, b: str) -> None:
     """
     A text that holds the key we know of does not hold it any more.
     """
-    assert key not in redacted(f"{a}{key}{b}{key}", key)
+    remember(key)
+    assert key not in redacted(f"{a}{key}{b}{key}")
 
 
 @given(
@@ -208,4 +209,5 @@ def test_innocent_text_stays(text: str) -> None:
     """
     Nothing is blanked that a reader needs to understand the error.
     """
-    assert redacted(text, None, "") == text
+    remember(None, "", "a")
+    assert redacted(text) == text

@@ -87,7 +87,7 @@ def test_every_status(status: HTTPStatus) -> None:
     """
     body = b'{"error": {"code": "Mine", "message": "Not like this."}}'
     refusal = Refusal(status, {"apim-request-id": "id-1"}, body)
-    error = refusal.error(KEY)
+    error = refusal.error()
     assert type(error) is KINDS.get(status, ConnectError)
     assert f"{status.value} {status.phrase}" in str(error)
     assert error.status_code == status
