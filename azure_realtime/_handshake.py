@@ -147,7 +147,7 @@ def _through(via: Proxy | None) -> dict[str, Any]:
         "http_proxy_host": via.host,
         "http_proxy_port": via.port,
         "http_proxy_auth": via.username and (via.username, via.password or ""),
-        "proxy_type": via.version if via.is_socks else "http",
+        "proxy_type": via.scheme,
     }
 
 

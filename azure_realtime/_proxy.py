@@ -5,6 +5,8 @@ Proxies: which to use, and how to get through.
 from __future__ import annotations
 
 import base64
+import contextlib
+import ipaddress
 import selectors
 import socket
 import urllib.request
@@ -12,13 +14,18 @@ from urllib.parse import unquote, urlsplit
 
 from ._endpoint import Endpoint
 from ._patience import MAX_HEAD_BYTES, Patience
-from ._secrets import redacted
+from ._secrets import redacted, remember, remember_headers
+from ._upgrade import Refusal
 from .errors import ConnectError, ConnectTimeout
+
+_PORTS = {"http": 80, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
 
 class Proxy:
     """
     A proxy that opens tunnels: HTTP (``CONNECT``) or SOCKS.
+
+    It looks the service's name up, but for ``socks4``, which cannot.
 
     Raises:
         ConnectError: It is no address, or of another kind.
@@ -27,9 +34,8 @@ class Proxy:
     def __init__(self, url: str) -> None:
         try:
             parts = urlsplit(url if "://" in url else f"http://{url}")
-            self.is_socks = parts.scheme.startswith("socks")
-            default = 1080 if self.is_socks else 80
-            self.host, self.port = parts.hostname or "", parts.port or default
+            port = parts.port or _PORTS.get(parts.scheme, 0)
+            self.host, self.port = parts.hostname or "", port
         except ValueError:
             parts, self.host = urlsplit("http:"), ""
         if not self.host:
@@ -37,14 +43,17 @@ class Proxy:
                 "The proxy setting is no address.",
                 hint="Write it as http://host:port.",
             )
-        if parts.scheme not in ("http", "socks4", "socks4a", "socks5", "socks5h"):
+        if parts.scheme not in _PORTS:
             raise ConnectError(
                 f"The proxy scheme {parts.scheme}:// is not supported.",
                 hint="Use http:// or socks5://, or websocket_impl for anything else.",
             )
-        self.version = parts.scheme[:6]
+        self.scheme = "socks5h" if parts.scheme == "socks5" else parts.scheme
+        self.is_socks = self.scheme != "http"
         self.username = unquote(parts.username) if parts.username else None
         self.password = unquote(parts.password) if parts.password else None
+        remember(self.password or self.username)
+        remember_headers({"Proxy-Authorization": self.authorization or ""})
 
     @property
     def authorization(self) -> str | None:
@@ -69,9 +78,26 @@ def find_proxy(endpoint: Endpoint, proxy: str | None) -> Proxy | None:
             return None
         known = urllib.request.getproxies()
         proxy = known.get("https" if endpoint.secure else "http") or known.get("all")
-        if proxy and urllib.request.proxy_bypass(host):
+        if proxy and _is_spared(host, endpoint.port, known.get("no", "")):
             return None
     return Proxy(proxy) if proxy else None
+
+
+def _is_spared(host: str, port: int, no_proxy: str) -> bool:
+    """
+    Whether no proxy is to be used for a host: by its name, with or without the port, or
+    as an address in a network (``192.0.2.0/24``), which the standard library lacks.
+    """
+    bypass = urllib.request.proxy_bypass
+    if bypass(host) or bypass(f"{host}:{port}"):
+        return True
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        for word in no_proxy.split(","):
+            with contextlib.suppress(ValueError):
+                if address in ipaddress.ip_network(word.strip(), strict=False):
+                    return True
+    return False
 
 
 def open_tunnel(
@@ -109,22 +135,24 @@ def open_tunnel(
             f"The proxy {proxy.host}:{proxy.port} hung up ({error.strerror}).",
             hint="Check the proxy setting.",
         ) from error
-    answer = head.split(b"\r\n", 1)[0].decode("latin-1")
-    status = answer.split(" ")[1:2]
-    if status != ["200"]:
+    answer = Refusal.parse(head)
+    status = answer.status if answer else None
+    if answer is None or status != 200:
+        line = head.split(b"\r\n", 1)[0].decode("latin-1")
         raise ConnectError(
             f"The proxy {proxy.host}:{proxy.port} refused to open a tunnel to "
-            f"{target} ({redacted(answer) or 'no answer'}).",
-            status_code=int(status[0]) if status and status[0].isdigit() else None,
+            f"{target} ({redacted(line)[:200] or 'no answer'}).",
+            status_code=status,
+            retry_after=answer.retry_after if answer else None,
             hint="It wants a user and password: http://user:password@host:port."
-            if status == ["407"]
+            if status in (401, 407)
             else "Ask its owner to allow the host, or set no_proxy.",
         )
 
 
 def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.socket:
     """
-    Have a SOCKS proxy connect to *endpoint*; it looks the name up. Reader thread.
+    Have a SOCKS proxy connect to *endpoint*. Reader thread.
 
     Needs python-socks (extra ``proxy``), which blocks: it has a thread of its own.
 
@@ -139,12 +167,13 @@ def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.s
             "SOCKS proxies need python-socks.",
             hint="Install it: pip install 'azure-realtime[proxy]'.",
         ) from error
-    kind = ProxyType.SOCKS4 if proxy.version == "socks4" else ProxyType.SOCKS5
+    kind = ProxyType.SOCKS5 if proxy.scheme == "socks5h" else ProxyType.SOCKS4
+    remote = proxy.scheme != "socks4"
     remaining = patience.deadline.remaining()
 
     def connect() -> socket.socket:
         socks = Socks(
-            kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True
+            kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=remote
         )
         return socks.connect(endpoint.host, endpoint.port, timeout=remaining)  # type: ignore[no-any-return,unused-ignore]
 
@@ -156,8 +185,14 @@ def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.s
     except (ProxyError, OSError) as error:
         raise ConnectError(
             f"The proxy {where} did not connect to {endpoint.host}:{endpoint.port} "
-            f"({redacted(str(error), proxy.password)}).",
+            f"({redacted(str(error))}).",
             hint="Check the proxy's address, user and password.",
+        ) from None
+    except ValueError:  # its text, or what it holds, may be the password
+        raise ConnectError(
+            f"The proxy {where} cannot be asked to connect to {endpoint.host}.",
+            hint="Names, user and password have at most 255 letters there, user and "
+            "password none outside ASCII.",
         ) from None
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

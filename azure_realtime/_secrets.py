@@ -55,7 +55,9 @@ def remember_headers(headers: dict[str, str]) -> None:
 def redacted(text: str) -> str:
     """
     Return *text* with credentials blanked out: all that were ever used, and whatever
-    looks like one (headers, query keys, user info in URLs, JSON web tokens). Any thread.
+    looks like one (headers, query keys, user info in URLs, JSON web tokens).
+
+    Any thread.
     """
     for secret in sorted(_used, key=len, reverse=True):
         text = text.replace(secret, "***")

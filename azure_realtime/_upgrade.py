@@ -149,6 +149,24 @@ class Refusal:
             body = _unchunked(body)
         return cls(int(words[1]), headers, body)
 
+    @property
+    def retry_after(self) -> float | None:
+        """
+        In how many seconds to come back; None where it does not say.
+        """
+        for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+            try:
+                seconds = float(self.headers[name]) / unit
+            except (KeyError, ValueError):
+                continue
+            if math.isfinite(seconds):
+                return max(0.0, seconds)
+        try:  # it may also be a date (RFC 9110 10.2.3)
+            date = parsedate_to_datetime(self.headers["retry-after"])
+            return max(0.0, date.timestamp() - time.time())
+        except (KeyError, ValueError, TypeError, OverflowError):
+            return None
+
     def error(self) -> ConnectError:
         """
         Return the exception whose text says what happened and what to do.
@@ -173,7 +191,7 @@ class Refusal:
             or self.headers.get("x-request-id")
             or self.headers.get("x-ms-request-id"),
             "hint": hint,
-            "retry_after": _retry_after(self.headers),
+            "retry_after": self.retry_after,
         }
         return kind(
             f"The service refused the connection: {self.status}{phrase}.", **details
@@ -219,21 +237,6 @@ def _explanation(body: bytes) -> str:
         return str(error["message"]) + (f" (code {code})" if code else "")
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return " ".join(text.split())
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) / unit
-        except (KeyError, ValueError):
-            continue
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
-    try:  # it may also be a date (RFC 9110 10.2.3)
-        date = parsedate_to_datetime(headers["retry-after"])
-        return max(0.0, date.timestamp() - time.time())
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
 
 
 def _is_whole(answer: bytes) -> bool:
