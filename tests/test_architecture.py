@@ -46,8 +46,9 @@ LAYERS = """
     session_parts  tool_specs  turn_detection  content  _json_schema
     _handshake
     _wire
-    _annotations  _fields  _item_order  _strict  _upgrade  _dial
+    _annotations  _fields  _item_order  _strict  _dial
     _proxy
+    _upgrade
     _unset  _plain  _formats  _patience  _frames  _reconnect  events.service  events.mcp
     events.unknown  events.input_audio_buffer  events.output_audio_buffer
     events._base  events._checks  _model  _session_shape  _spelling  _hints  _docstrings
