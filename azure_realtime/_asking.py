@@ -82,38 +82,37 @@ class TurnStream(Iterator[Delta]):
     """
 
     def __init__(
-        self, core: Core, session: SessionFollower, tools: ToolLoop, timeout: float
+        self,
+        core: Core,
+        session: SessionFollower,
+        tools: ToolLoop,
+        timeout: float,
+        deadline: Deadline,
+        place: Place,
     ) -> None:
         self._core = core
         self._session = session
         self._tools = tools
-        self._deadline = Deadline(timeout)
+        self._deadline = deadline
         self._timeout = timeout
+        self._place = place
         self._box = core.waiters.open(_WATCHED, lasting=core.retry_response)
         self._now = time.monotonic()
         # the times are those at which events came, however late they are looked at
         self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
         self._future: CommandFuture[Response] | None = None
         self._continuation: Continuation | None = None
-        self._place = Place()
         self._closed = False
         self._spoken: str | None = None
         self._events = self._run()
         self.turn: Turn | None = None
 
     def begin(
-        self,
-        commands: Commands,
-        question: dict[str, Any],
-        fields: dict[str, Any],
-        order: TurnOrder,
+        self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
     ) -> None:
         """
         Put the question and ask for the answer. The caller's thread.
         """
-        beside = fields.get("conversation") == "none"
-        if not beside and not self._tools.is_current:
-            self._place = order.enter(self._deadline)
         self._spoken = put_question(
             commands,
             self._session,
@@ -151,6 +150,8 @@ class TurnStream(Iterator[Delta]):
         """
         Stop the response if it still runs, and collect no more. Any thread.
         """
+        if self._core.home.elsewhere:
+            return
         self._closed = True
         self._core.waiters.close(self._box)
         self._box.end(ConnectionClosed(1000, "the stream was closed"))
@@ -339,10 +340,17 @@ class Asking(Pulling, Tooling):
         if text is None and audio is None and image is None:
             raise ValueError("nothing to ask: give text, audio or image")
         self._core.check_may_wait()
-        stream = TurnStream(self._core, self._follower, self._tools, timeout)
+        deadline, place = Deadline(timeout), Place()
+        beside = response.get("conversation") == "none"
+        if not beside and not self._tools.is_current:
+            # nothing of it is under way before: a drop meanwhile is none of its own
+            place = self._order.enter(deadline)
+        stream = TurnStream(
+            self._core, self._follower, self._tools, timeout, deadline, place
+        )
         question = {"text": text, "audio": audio, "image": image}
         try:
-            stream.begin(self, question, response, self._order)
+            stream.begin(self, question, response)
         except BaseException:
             stream.close()
             raise

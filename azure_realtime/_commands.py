@@ -135,6 +135,7 @@ class Commands:
             previous_item_id: Where: after this one; ``"root"`` is the very beginning;
                 None is the end.
         """
+        self._core.check_process()
         item = _named(as_item(item))
         if previous_item_id == "root":
             self._conversation.send_to_front(str(getattr(item, "id", "")))
@@ -238,6 +239,7 @@ class Commands:
         Raises:
             ValueError: A misspelled type or field.
         """
+        self._core.check_process()
         command = self._core.codec.command(event)
         if isinstance(command, ResponseCreate):
             return self._core.request(command, "wait")

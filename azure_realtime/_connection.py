@@ -154,7 +154,8 @@ class Connection:
                 )
             finally:
                 self.expired |= self._renewal.expiry.over
-                self._renewal.abandon()
+                if not self._core.home.elsewhere:  # what a listener has forked
+                    self._renewal.abandon()
 
     @property
     def worked(self) -> bool:

@@ -21,6 +21,7 @@ from ._callbacks import Dispatcher
 from ._codec import Codec
 from ._deadline import Deadline
 from ._futures import CommandFuture
+from ._home import Home
 from ._outbox import Entry, Outbox
 from ._response_gate import ResponseGate, WhenBusy
 from ._response_line import BENIGN
@@ -28,7 +29,7 @@ from ._state import ModelStatus
 from ._stats import Counters, Stats
 from ._waiters import Waiters
 from .enums import ModelStatusEnum
-from .errors import QueueFull, RealtimeError
+from .errors import RealtimeError
 from .events import (
     ClientEvent,
     ErrorEvent,
@@ -68,7 +69,7 @@ class Core:
         audio_overflow: What to do with audio where there is no room.
         busy: Tell whether something is going on that a new session would not know of.
         is_reader: Whether the caller is the reader thread.
-        elsewhere: Whether this is another process than the one that connected.
+        home: The process that connected.
         closing: Whether the user has closed the client.
         generation: The number of the connection there is, or was last.
     """
@@ -87,7 +88,7 @@ class Core:
     status: ModelStatus = attrs.field(factory=ModelStatus)
     counters: Counters = attrs.field(factory=Counters)
     is_reader: Callable[[], bool] = lambda: False
-    elsewhere: Callable[[], bool] = lambda: False
+    home: Home = attrs.field(factory=Home)
     closing: Callable[[], bool] = lambda: False
     generation: int = 0
     _ids: Any = attrs.field(factory=itertools.count, init=False)
@@ -107,7 +108,9 @@ class Core:
 
     def queue(self, *commands: ClientEvent, deadline: Deadline | None) -> None:
         """
-        Encode and queue commands, all of them or none. Any thread.
+        Encode and queue commands, all of them or none; tell of audio that made room.
+
+        Any thread.
 
         Args:
             commands: With their ``event_id``.
@@ -131,33 +134,20 @@ class Core:
         ]
         if deadline is not None and self.is_reader():
             deadline = Deadline(0)  # as `patience` says
-        self.outbox.put(*entries, deadline=deadline)
+        dropped = self.outbox.put(*entries, deadline=deadline)
+        if dropped:
+            self.emit(Overflow(dropped=dropped))
 
     def append(self, appends: Sequence[ClientEvent], deadline: Deadline) -> None:
         """
-        Queue audio, or make room for it as the user chose. Any thread.
+        Queue audio; wait for room only if the user chose so. Any thread.
 
         Raises:
             QueueFull: No room until the deadline, or at once.
         """
-        appends = [self.identified(append) for append in appends]
-        if self.audio_overflow == "block":
-            self.queue(*appends, deadline=deadline)
-            return
-        in_vain = False
-        while True:
-            try:
-                self.queue(*appends, deadline=Deadline(0))
-                return
-            except QueueFull as full:
-                if self.audio_overflow != "drop_oldest" or in_vain:
-                    raise
-                dropped = self.outbox.drop_audio(full.size)
-            # nothing to drop: what waited has just left, or only commands wait
-            in_vain = not dropped
-            if dropped:
-                self.counters.audio_dropped += dropped
-                self.emit(Overflow(dropped=dropped))
+        if self.audio_overflow != "block":
+            deadline = Deadline(0)
+        self.queue(*map(self.identified, appends), deadline=deadline)
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """
@@ -173,6 +163,7 @@ class Core:
         """
         Queue a command that the service acknowledges. Any thread; raises as `queue`.
         """
+        self.check_process()
         command = self.identified(command)
         event_id = command.event_id or ""
 
@@ -233,11 +224,7 @@ class Core:
         Raises:
             RuntimeError: This is another process than the one that connected.
         """
-        if self.elsewhere():
-            raise RuntimeError(
-                "this client belongs to the process that made it; after a fork, "
-                "make a new one in the child"
-            )
+        self.home.check()
 
     def check_may_wait(self) -> None:
         """
@@ -323,6 +310,7 @@ class Core:
             send_queue=self.outbox.waiting,
             send_queue_bytes=self.outbox.waiting_bytes,
             send_queue_peak_bytes=self.outbox.peak_bytes,
+            audio_dropped=self.outbox.audio_dropped,
             **attrs.asdict(self.dispatcher.backlog.load()),
             **attrs.asdict(self.counters),
         )
@@ -347,7 +335,7 @@ class Core:
         """
         change = self.status.lost()
         self.outbox.hold()
-        self.counters.audio_dropped += self.outbox.drop_audio()
+        self.outbox.drop_audio()
         for event_id in self.acks.lose(error):
             self.outbox.withdraw(event_id)
         self.gate.lose(error, self.retry_response)

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from ._deadline import Deadline
 from ._gong import Gong
+from ._home import Home
+from .errors import fresh
 
 T = TypeVar("T")
 
@@ -40,7 +42,10 @@ class PatientFuture(Future[T]):
         Raises:
             TimeoutError: Not in *timeout* seconds.
         """
-        self._await(timeout)
+        error = self.exception(timeout)
+        if error is not None:
+            # a copy: the one that is kept would keep these frames, which refer to us
+            raise fresh(error)
         return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -82,6 +87,7 @@ class CommandFuture(PatientFuture[T]):
         self._run = run
         self._withdraw = withdraw
         self._may_wait = may_wait
+        self._home = Home()
         self.response_id: str | None = None
         self.heeded = False
 
@@ -95,17 +101,16 @@ class CommandFuture(PatientFuture[T]):
             ConnectionClosed: The connection ended first.
             TimeoutError: Not in *timeout* seconds; the command is not taken back.
             CancelledError: `cancel` was called.
-            RuntimeError: On the reader thread, which would wait for itself.
+            RuntimeError: On the reader thread, which would wait for itself, or in
+                another process.
         """
-        self.heeded = True
-        if not self.done():
-            self._may_wait()
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """
         Wait for the answer and return why there is none, or None. Raises as `result`.
         """
+        self._home.check()
         self.heeded = True
         if not self.done():
             self._may_wait()
@@ -125,7 +130,11 @@ class CommandFuture(PatientFuture[T]):
         Returns:
             False if it was answered already. True otherwise: nobody waits any more,
             though what else has left cannot be undone.
+
+        Raises:
+            RuntimeError: In another process.
         """
+        self._home.check()
         if not super().cancel():
             return False
         withdraw, self._withdraw = self._withdraw, _nothing
@@ -137,7 +146,11 @@ class CommandFuture(PatientFuture[T]):
     def add_done_callback(self, fn: Callable[[Future[T]], Any]) -> None:
         """
         Call *fn* with this future when it is done, where listeners are called.
+
+        Raises:
+            RuntimeError: In another process.
         """
+        self._home.check()
         self.heeded = True
         super().add_done_callback(lambda _: self._run(lambda: fn(self)))
 

@@ -53,6 +53,10 @@ class Listening:
                 ``"*"`` for all.
             listener: Takes the event. What it raises is logged and emitted as
                 ``listener_error``; what it returns is ignored.
+
+        Raises:
+            TypeError: The listener cannot be called, or is async.
+            RuntimeError: In another process than the one that made the client.
         """
         return self._subscribe(event, listener, once=False)
 
@@ -80,15 +84,18 @@ class Listening:
         It counts from the moment it returns, also for events that are queued. To
         unregister what is not registered is no error.
         """
+        self._core.check_process()
         self._subscriptions.remove(key_for(event), listener)
 
     def off_all(self) -> None:
         """
         Unregister every listener.
         """
+        self._core.check_process()
         self._subscriptions.clear()
 
     def _subscribe(self, event: EventName, listener: Any, once: bool) -> Any:
+        self._core.check_process()
         if listener is None:
             return lambda function: self._subscribe(event, function, once)
         if not callable(listener):

@@ -48,6 +48,9 @@ class Expectation:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if kind is not None and self._core.home.elsewhere:
+            return  # the block was left in a child: nothing here is the child's to close
+        self._core.check_process()
         try:
             if kind is None:
                 self.event = self._box.get(Deadline(self._timeout), self._where)
@@ -84,6 +87,8 @@ class EventStream(Iterator[Any]):
         """
         Collect no more events. What has come can still be taken.
         """
+        if self._core.home.elsewhere:
+            return
         self._core.waiters.close(self._box)
         self._box.end(ConnectionClosed(1000, "the stream was closed"))
 
@@ -180,7 +185,9 @@ class Pulling(Listening):
             TimeoutError: From the iteration: none came in time. The stream goes on.
             ConnectionClosed: From the iteration: the connection was lost.
             SlowConsumer: From the iteration: too much was waiting to be taken.
+            RuntimeError: In another process than the one that made the client.
         """
+        self._core.check_process()
         return EventStream(self._core, self._keys(names or (ANY,)), timeout)
 
     def _keys(self, names: tuple[EventName, ...]) -> frozenset[str]:

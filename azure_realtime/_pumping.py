@@ -41,7 +41,7 @@ class Pumping:
             timeout: Seconds to wait for the first, if nothing has come.
 
         Raises:
-            RuntimeError: The client dispatches otherwise.
+            RuntimeError: The client dispatches otherwise, or is another process's.
         """
         return self._manual().pump(Deadline(timeout))
 
@@ -52,7 +52,7 @@ class Pumping:
         For ``dispatch="manual"``. Ctrl-C leaves it at once.
 
         Raises:
-            RuntimeError: The client dispatches otherwise.
+            RuntimeError: The client dispatches otherwise, or is another process's.
         """
         manual = self._manual()
         while self.state is not WebSocketState.CLOSED:
@@ -65,11 +65,12 @@ class Pumping:
         Return a descriptor that is readable while `pump` has something to run.
 
         Raises:
-            RuntimeError: The client does not dispatch by hand.
+            RuntimeError: The client dispatches otherwise, or is another process's.
         """
         return self._manual().fileno()
 
     def _manual(self) -> ManualDispatcher:
+        self._core.check_process()
         dispatcher = self._core.dispatcher
         if not isinstance(dispatcher, ManualDispatcher):
             raise RuntimeError("make the client with dispatch='manual' for this")

@@ -8,7 +8,6 @@ here only where the client was made with ``dispatch="reader"``.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from ._farewell import alive, farewell
 from ._futures import PatientFuture
 from ._opening import Opening
 from ._patience import Interrupted
+from ._patient_thread import PatientThread
 from ._reconnect import Backoff, cause_of
 from ._redial import Connect, Redial
 from ._successor import Successor, Takeover
@@ -75,7 +75,6 @@ class Reader:
         self._opening = opening
         self._numbers = numbers
         self._backoff = backoff
-        self._pid = os.getpid()
         self._control = Control()
         self._redial = Redial(core, connect, self._control, numbers, backoff, self.veto)
         self._noticed = threading.Event()
@@ -86,9 +85,8 @@ class Reader:
         self.initialized = False
         self._state = WebSocketState.CONNECTING
         self._worked = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = PatientThread(self._run, name)
         core.is_reader = lambda: self.is_current
-        core.elsewhere = lambda: self.elsewhere
         core.closing = lambda: self._control.closing is not None
         core.dispatcher.attach(core.is_reader, core.outbox.wake)
         core.dispatcher.backlog.on_stuck = self._give_up
@@ -106,7 +104,11 @@ class Reader:
     def state(self) -> WebSocketState:
         """
         The state of the connection. Only the thread changes it; closing is a wish.
+
+        In another process it is CLOSED.
         """
+        if self.elsewhere:
+            return WebSocketState.CLOSED
         if self._state is WebSocketState.OPEN and self._control.closing is not None:
             return WebSocketState.CLOSING
         return self._state
@@ -129,7 +131,7 @@ class Reader:
         """
         Whether this is another process than the one that opened the connection.
         """
-        return os.getpid() != self._pid
+        return self._core.home.elsewhere
 
     def close(self, deadline: Deadline, noticed: bool = True) -> None:
         """
@@ -171,8 +173,7 @@ class Reader:
         """
         if self.is_current or self.elsewhere:
             return False
-        self._thread.join(deadline.remaining())
-        return not self._thread.is_alive()
+        return self._thread.wait(deadline)
 
     # The thread. All of the rest belongs to it.
 
@@ -206,6 +207,8 @@ class Reader:
         except RealtimeError as failure:
             error = failure
         except BaseException as failure:
+            if self.elsewhere:  # a listener has forked, and here its child comes back
+                raise
             logger.exception("The reader thread failed; this is a bug")
             error = ConnectionClosed(1006, f"internal error: {failure!r}")
             error.__cause__ = failure
@@ -266,6 +269,7 @@ class Reader:
         self._core.counters.reconnects += 1
         return Reconnected(
             session=event.session,
+            raw=event.raw,
             restored=self._numbers.restore,
             seconds_lost=0.0 if lost_at is None else time.monotonic() - lost_at,
             generation=self._generation,

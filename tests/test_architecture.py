@@ -52,10 +52,10 @@ LAYERS = """
     _unset  _plain  _formats  _patience  _frames  _reconnect  events.service  events.mcp
     events.unknown  events.input_audio_buffer  events.output_audio_buffer
     events._base  events._checks  _model  _session_shape  _spelling  _hints  _docstrings
-    _futures  _outbox  _turn_order
+    _futures  _outbox  _turn_order  _patient_thread
     _gong  _bell
     _control  _expiry  _pcm  _base64  _bounded  _worker_pool  _endpoint  enums  g711  wav  _stats  _resampler
-    errors  _deadline  _version
+    errors  _deadline  _version  _home
     _secrets
 """
 # These lines belong to the row above them.
