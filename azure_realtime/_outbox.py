@@ -6,9 +6,11 @@ Rules:
 1. What goes in first leaves first; nothing overtakes.
 2. It is bounded in bytes. A caller waits for room until its deadline; an empty queue
    takes anything, so that one oversized message can always leave.
-3. It is held shut until the session is configured: commands given before that follow
+3. Where the user chose so, the oldest audio makes room; it is dropped only where that
+   helps. Commands are never dropped.
+4. It is held shut until the session is configured: commands given before that follow
    the first ``session.update``.
-4. Its one lock is the bell's as well. It is re-entrant because a finalizer may wake the
+5. Its one lock is the bell's as well. It is re-entrant because a finalizer may wake the
    reader from within a garbage collection that a caller's `put` set off.
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ._bell import Bell
@@ -43,16 +45,21 @@ class Outbox:
 
     Args:
         max_bytes: What may wait, in characters of JSON (ASCII: one byte each).
+        drop_oldest: Whether audio that waits gives way to what comes.
 
     Attributes:
         peak_bytes: The most that has waited.
+        audio_dropped: Messages of audio that were dropped.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, drop_oldest: bool = False) -> None:
         self._max_bytes = max_bytes
+        self._drop_oldest = drop_oldest
         self._entries: deque[Entry] = deque()
         self._bytes = 0
+        self._audio_bytes = 0  # of them
         self.peak_bytes = 0
+        self.audio_dropped = 0
         self._held = True
         self._error: RealtimeError | None = None
         self._lock = threading.RLock()
@@ -66,7 +73,7 @@ class Outbox:
         """
         return bool(self._lock._is_owned())  # type: ignore[attr-defined]
 
-    def put(self, *entries: Entry, deadline: Deadline | None) -> None:
+    def put(self, *entries: Entry, deadline: Deadline | None) -> int:
         """
         Queue messages, all of them or none. Any thread.
 
@@ -74,37 +81,50 @@ class Outbox:
             entries: The messages, in order; nothing comes between them.
             deadline: Until when to wait for room; None takes room that is not there.
 
+        Returns:
+            How many messages of audio were dropped to make room.
+
         Raises:
             QueueFull: There was no room until the deadline.
             RealtimeError: The connection has ended; this is why.
         """
         size = sum(len(entry.text) for entry in entries)
+        dropped: list[Entry] = []
         if deadline is None:
-            self._put(entries, size, even_if_full=True)
-        elif not self._room.wait(lambda: self._put(entries, size), deadline):
+            self._put(entries, size, dropped, even_if_full=True)
+        elif not self._room.wait(lambda: self._put(entries, size, dropped), deadline):
             raise QueueFull(
                 f"{self._bytes} bytes wait to be sent and the network does not take "
                 f"them; {size} more have no room "
                 f"(max_send_queue_bytes={self._max_bytes})",
                 size,
             )
+        return len(dropped)
 
     def _put(
-        self, entries: Sequence[Entry], size: int, even_if_full: bool = False
+        self,
+        entries: Sequence[Entry],
+        size: int,
+        dropped: list[Entry],
+        even_if_full: bool = False,
     ) -> bool:
         with self._lock:
             if self._error is not None:
                 raise fresh(self._error)
-            if not even_if_full and self._has_no_room(size):
-                return False
+            if not even_if_full and not self._is_room(size, beside=self._bytes):
+                commands = self._bytes - self._audio_bytes
+                if not self._drop_oldest or not self._is_room(size, beside=commands):
+                    return False
+                dropped += self._drop(lambda: self._is_room(size, beside=self._bytes))
             self._entries.extend(entries)
             self._bytes += size
+            self._audio_bytes += sum(len(e.text) for e in entries if e.audio)
             self.peak_bytes = max(self.peak_bytes, self._bytes)
             self._bell.wake()
             return True
 
-    def _has_no_room(self, size: int) -> bool:
-        return self._bytes > 0 and self._bytes + size > self._max_bytes
+    def _is_room(self, size: int, beside: int) -> bool:
+        return not beside or beside + size <= self._max_bytes
 
     def take(self) -> Entry | None:
         """
@@ -114,7 +134,7 @@ class Outbox:
             if self._held or not self._entries:
                 return None
             entry = self._entries.popleft()
-            self._bytes -= len(entry.text)
+            self._forget(entry)
             self._room.strike()
             return entry
 
@@ -126,7 +146,7 @@ class Outbox:
             for entry in self._entries:
                 if entry.event_id == event_id:
                     self._entries.remove(entry)
-                    self._bytes -= len(entry.text)
+                    self._forget(entry)
                     self._room.strike()
                     return True
             return False
@@ -138,27 +158,36 @@ class Outbox:
         with self._lock:
             self._held = True
 
-    def drop_audio(self, room: int | None = None) -> int:
+    def drop_audio(self) -> None:
         """
-        Drop audio, the oldest first, all of it or until there is *room* for so many
-        bytes; return how many messages. Any thread.
+        Drop all audio that waits. Reader thread.
         """
         with self._lock:
-            kept: list[Entry] = []
-            dropped = 0
-            while self._entries and not (
-                room is not None and self._bytes + room <= self._max_bytes
-            ):
-                entry = self._entries.popleft()
-                if entry.audio:
-                    self._bytes -= len(entry.text)
-                    dropped += 1
-                else:
-                    kept.append(entry)
-            self._entries.extendleft(reversed(kept))
-            if dropped:
-                self._room.strike()
-            return dropped
+            self._drop(lambda: False)
+
+    def _drop(self, enough: Callable[[], bool]) -> list[Entry]:
+        """
+        Drop audio, the oldest first, until it is *enough*; return it. Under the lock.
+        """
+        kept: list[Entry] = []
+        dropped: list[Entry] = []
+        while self._entries and not enough():
+            entry = self._entries.popleft()
+            if entry.audio:
+                self._forget(entry)
+                dropped.append(entry)
+            else:
+                kept.append(entry)
+        self._entries.extendleft(reversed(kept))
+        if dropped:
+            self.audio_dropped += len(dropped)
+            self._room.strike()
+        return dropped
+
+    def _forget(self, entry: Entry) -> None:
+        self._bytes -= len(entry.text)
+        if entry.audio:
+            self._audio_bytes -= len(entry.text)
 
     def release(self) -> None:
         """
@@ -191,7 +220,7 @@ class Outbox:
             unsent = len(self._entries)
             self._error = error
             self._entries.clear()
-            self._bytes = 0
+            self._bytes = self._audio_bytes = 0
             self._bell.close()
             self._room.strike()
             return unsent

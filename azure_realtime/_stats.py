@@ -17,7 +17,6 @@ class Counters:
 
     reconnects: int = 0
     round_trip: float | None = None
-    audio_dropped: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
 

@@ -119,7 +119,9 @@ class AzureRealTimeAudio(Asking, Pumping):
                     numbers.slow_consumer == "disconnect",
                 ),
             ),
-            outbox=Outbox(numbers.max_send_queue_bytes),
+            outbox=Outbox(
+                numbers.max_send_queue_bytes, numbers.audio_overflow == "drop_oldest"
+            ),
             # the first preview version has no metadata to mark
             gate=ResponseGate(
                 mark=version != "2024-10-01-preview",
@@ -130,7 +132,9 @@ class AzureRealTimeAudio(Asking, Pumping):
         )
         self._toolbox = Toolbox()
         self._order = TurnOrder()
-        self._tools = ToolLoop(core, self._toolbox, self._follower)
+        self._tools = ToolLoop(
+            core, self._toolbox, self._follower, numbers.restore == "conversation"
+        )
         core.observers = [
             self._follower,
             self._input,
@@ -150,7 +154,14 @@ class AzureRealTimeAudio(Asking, Pumping):
         self._reader = Reader(
             core,
             weakly(self._connector),
-            Opener(core, config, self._follower, self._conversation, numbers.restore),
+            Opener(
+                core,
+                config,
+                self._follower,
+                self._conversation,
+                self._tools.owed,
+                numbers.restore,
+            ),
             numbers,
             Backoff(
                 numbers.max_reconnect_attempts,

@@ -154,6 +154,23 @@ def test_the_oldest_audio_makes_room(
         assert [str(number) for number in range(50, 501, 50)] == texts
 
 
+def test_a_command_need_not_wait_behind_a_queue_of_audio() -> None:
+    """
+    With "drop_oldest" a full queue takes a command at once; the audio that made room
+    is counted and told.
+    """
+    with _stuck(GA, "drop_oldest") as (client, connection):
+        while not client.stats.audio_dropped:
+            client.append_audio(bytes(50_000))
+        dropped = client.stats.audio_dropped
+        with client.expect("overflow") as told, at_most(0.5):
+            item = {"type": "message", "role": "user", "content": []}
+            text = {"type": "input_text", "text": "x" * 50_000}
+            client.create_conversation_item({**item, "content": [text]})
+        assert client.stats.audio_dropped == dropped + told.event.dropped > dropped
+        connection.drop()
+
+
 @pytest.mark.parametrize("overflow", ["block", "drop_oldest", "error"])
 def test_a_device_callback_is_never_blocked(overflow: str) -> None:
     """

@@ -103,6 +103,65 @@ def test_an_empty_queue_takes_anything(outbox: Outbox) -> None:
     assert drain(outbox) == ["x" * 1000]
 
 
+@pytest.fixture
+def yielding() -> Iterator[Outbox]:
+    """
+    Give a small queue in which audio makes room.
+    """
+    box = Outbox(100, drop_oldest=True)
+    box.release()
+    yield box
+    box.close(ConnectionClosed())
+
+
+def put_audio(box: Outbox, text: str) -> int:
+    """
+    Queue audio without waiting; return how much made room for it.
+    """
+    return box.put(Entry(text, None, audio=True), deadline=NOW)
+
+
+def test_the_oldest_audio_makes_room_for_audio_and_commands(yielding: Outbox) -> None:
+    """
+    No more audio is dropped than must be, and a command is not kept waiting for it.
+    """
+    for letter in "ab":
+        assert 0 == put_audio(yielding, letter * 30)
+    put(yielding, "c" * 30)
+    assert 1 == put_audio(yielding, "d" * 30)
+    assert 1 == yielding.put(Entry("e" * 20, None), deadline=NOW)
+    assert 2 == yielding.audio_dropped
+    assert ["c" * 30, "d" * 30, "e" * 20] == drain(yielding)
+
+
+def test_audio_is_not_dropped_in_vain(yielding: Outbox) -> None:
+    """
+    Where commands alone leave no room, an append fails and what waits stays.
+    """
+    put(yielding, "c" * 40)
+    put_audio(yielding, "a" * 50)
+    with pytest.raises(QueueFull):
+        put_audio(yielding, "b" * 70)
+    assert 0 == yielding.audio_dropped
+    assert ["c" * 40, "a" * 50] == drain(yielding)
+
+
+def test_an_append_larger_than_the_queue_takes_the_place_of_all(
+    yielding: Outbox,
+) -> None:
+    """
+    Where only audio waits, it can all make room, and an empty queue takes anything.
+    """
+    for letter in "abc":
+        put_audio(yielding, letter * 30)
+    assert 3 == put_audio(yielding, "d" * 1000)
+    assert ["d" * 1000] == drain(yielding)
+    put_audio(yielding, "e" * 90)
+    yielding.drop_audio()
+    put(yielding, "f" * 100)  # nothing of what has left is counted
+    assert ["f" * 100] == drain(yielding)
+
+
 def test_who_must_not_wait_takes_room_that_is_not_there(outbox: Outbox) -> None:
     """
     The reader thread itself is never kept waiting for room that only it can make.
