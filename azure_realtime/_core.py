@@ -333,6 +333,8 @@ class Core:
 
         Audio from before is never sent to another session.
         """
+        # whoever is set free below, and asks anew, waits for what comes next
+        waiting = self.waiters.of_this_connection()
         change = self.status.lost()
         self.outbox.hold()
         self.outbox.drop_audio()
@@ -342,7 +344,8 @@ class Core:
         for lose in self.on_loss:
             lose(error)
         self.emit(change, farewell)
-        self.waiters.lose(error)
+        for box in waiting:
+            box.end(error)
 
     def end(self, error: RealtimeError, farewell: ServerEvent) -> None:
         """

@@ -5,15 +5,17 @@ What is said first on a connection: the configuration, and what is restored.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from ._core import Core
 from ._session_follower import SessionFollower
+from ._transcript import as_mappings
 from .conversation import Conversation
 from .events import SessionUpdate
+from .items import FunctionCallOutputItem
 from .session import SessionConfig
 
 logger = logging.getLogger("azure_realtime")
@@ -46,6 +48,8 @@ class Opener:
         config: What the client began with.
         session: Knows what has been asked for since.
         conversation: Knows what has been said.
+        owed: Returns the outputs of tools that were under way when the connection was
+            lost, and the calls whose outputs still wait to be sent.
         restore: How much of it a new session gets.
     """
 
@@ -55,12 +59,14 @@ class Opener:
         config: SessionConfig,
         session: SessionFollower,
         conversation: Conversation,
+        owed: Callable[[], tuple[list[FunctionCallOutputItem], set[str]]],
         restore: str,
     ) -> None:
         self._core = core
         self._config = config
         self._session = session
         self._conversation = conversation
+        self._owed = owed
         self._restore = restore
         self._first = self._compose(config, [])  # a mistake is told where it is made
 
@@ -70,9 +76,23 @@ class Opener:
         """
         if not again:
             return self._first
-        config = self._config if self._restore == "none" else self._session.asked
-        items = self._conversation.to_list() if self._restore == "conversation" else []
+        config = self._session.asked
+        if (
+            self._restore == "none"
+        ):  # but what the tools are is not the session's to say
+            config = attrs.evolve(self._config, tools=config.tools)
+        items = self._told() if self._restore == "conversation" else []
         return self._compose(config, items)
+
+    def _told(self) -> list[dict[str, Any]]:
+        """
+        Return what is said of the conversation, outputs that were under way at its end.
+        """
+        known = self._conversation.items
+        arrived = {i.call_id for i in known if isinstance(i, FunctionCallOutputItem)}
+        lost, waiting = self._owed()
+        late = [output for output in lost if output.call_id not in arrived]
+        return as_mappings([*known, *late], promised=waiting)
 
     def _compose(self, config: SessionConfig, items: list[dict[str, Any]]) -> Opening:
         hello = self._core.identified(SessionUpdate(session=config))

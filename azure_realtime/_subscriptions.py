@@ -51,6 +51,10 @@ class Latest:
             self._events.pop("init", None)
         elif isinstance(event, (Init, Reconnected)):
             self._events.pop("disconnected", None)
+        if isinstance(event, Reconnected):  # who comes now is told of this session
+            self._events["init"] = Init(
+                session=event.session, raw=event.raw, generation=event.generation
+            )
 
     def events(self) -> list[ServerEvent]:
         """

@@ -8,25 +8,30 @@ Rules:
 2. That request is like the one it continues, but for what would make it the same again:
    a forced tool choice, its own or the session's, would call the tool for ever.
 3. Who waits for the end of a turn waits for the last response of this chain.
+4. A session that did not make the calls is told of them together with the outputs.
+   Who waited has been told of the drop: then the model is told, and not asked.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 import uuid
 from collections import OrderedDict
 from concurrent.futures import Future
+from typing import Any
 
 import attrs
 
+from ._bounded import keep
 from ._core import Core
 from ._futures import CommandFuture, PatientFuture
 from ._session_follower import SessionFollower
-from ._tool_runner import ToolRunner
+from ._tool_runner import Results, ToolRunner
 from ._unset import UNSET
-from .errors import RealtimeError, fresh
+from .errors import ConnectionClosed, RealtimeError, fresh
 from .events import ConversationItemCreate, ResponseCreate, ResponseDone, ServerEvent
-from .items import FunctionCallOutputItem
+from .items import FunctionCallItem, FunctionCallOutputItem
 from .responses import Response, ResponseConfig
 from .tools import Toolbox
 
@@ -43,13 +48,17 @@ class ToolLoop:
         core: Where commands go; it gets `observe` among its observers.
         toolbox: What there is to call.
         session: What it is like.
+        outlive: Whether a new session is told the conversation.
     """
 
-    def __init__(self, core: Core, toolbox: Toolbox, session: SessionFollower) -> None:
+    def __init__(
+        self, core: Core, toolbox: Toolbox, session: SessionFollower, outlive: bool
+    ) -> None:
         self._core = core
         self._session = session
-        self._runner = ToolRunner(toolbox, self._send, core.emit)
+        self._runner = ToolRunner(toolbox, self._send, core.emit, outlive)
         self._lock = threading.RLock()
+        self._under_way: dict[str, tuple[FunctionCallOutputItem, Future[Any]]] = {}
         self._continuations: OrderedDict[str, Continuation] = OrderedDict()
         self._configs: dict[str, ResponseConfig] = {}
 
@@ -101,7 +110,9 @@ class ToolLoop:
         Drop what is under way: the response that asked is gone. Reader thread.
         """
         self._runner.connection_lost()
-        self._configs.clear()
+        for response_id in list(self._configs):
+            if not self._runner.will_continue(response_id):
+                self._configs.pop(response_id, None)
         with self._lock:
             waiting = [c for c in self._continuations.values() if not c.done()]
         for continuation in waiting:
@@ -142,18 +153,42 @@ class ToolLoop:
             tool_choice="none" if never else "auto" if forced else UNSET,
         )
 
-    def _send(self, outputs: list[FunctionCallOutputItem], response_id: str) -> None:
+    def owed(self) -> tuple[list[FunctionCallOutputItem], set[str]]:
+        """
+        Return the outputs that were under way when the connection was lost, and the ids
+        of the calls whose outputs still wait to be sent. Reader thread.
+        """
+        with self._lock:
+            under_way = list(self._under_way.values())
+        lost = [output for output, told in under_way if told.done()]
+        waiting = {output.call_id for output, told in under_way if not told.done()}
+        return lost, waiting
+
+    def _tell(self, item: FunctionCallItem | FunctionCallOutputItem) -> None:
+        # by its id the answer is known; without one it would stay outstanding
+        item = attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
+        told = self._core.command(ConversationItemCreate(item=item))
+        if isinstance(item, FunctionCallOutputItem):
+            with self._lock:
+                keep(self._under_way, item.call_id, (item, told), _REMEMBERED)
+            told.add_done_callback(functools.partial(self._arrived, item.call_id))
+
+    def _arrived(self, call_id: str, told: Future[Any]) -> None:
+        if told.cancelled() or not isinstance(told.exception(), ConnectionClosed):
+            with self._lock:
+                self._under_way.pop(call_id, None)
+
+    def _send(self, results: Results) -> None:
         """
         Send the outputs of one response and ask for the next. A worker thread.
         """
-        continuation = self._continuation(response_id)
-        config = self._following(self._configs.pop(response_id, None))
+        continuation = self._continuation(results.response_id)
+        config = self._following(self._configs.pop(results.response_id, None))
+        elsewhere = results.generation != self._core.generation
         try:
-            for output in outputs:
-                # by its id the answer is known; without one it would stay outstanding
-                item = attrs.evolve(output, id=f"item_{uuid.uuid4().hex[:20]}")
-                self._core.command(ConversationItemCreate(item=item))
-            if continuation.cancelled():
+            for item in [*(results.calls if elsewhere else ()), *results.outputs]:
+                self._tell(item)
+            if continuation.done():
                 return  # who asked does not want to hear any more
             following = self._core.request(ResponseCreate(response=config), "wait")
         except Exception as error:

@@ -4,9 +4,10 @@ Calls the tools that the model asks for, and hands back what they return.
 1. The calls of one response are a batch. They start as they come, in parallel.
 2. When the response is complete and each call has its outcome, the outputs are sent,
    in the order of the calls, once: so one answer follows, not one for each call.
-3. A response that does not complete takes its batch with it: somebody interrupted.
-   Calls that have not begun never do; what the others return is dropped. The same
-   goes for everything of a connection that is gone.
+3. A response that does not complete takes its batch with it: somebody interrupted, or
+   the connection is gone. Calls that have not begun never do; what the others return is
+   dropped. A batch whose response is complete outlives the connection where the new
+   session is told the conversation: what a function has done is done.
 4. A ``call_id`` is called once, however often it is announced.
 5. A response out of band (``conversation="none"``) is none of ours: there is nowhere
    to put the outputs. Its events must not be given to us.
@@ -21,7 +22,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -64,9 +65,31 @@ class _Batch:
     def complete(self) -> bool:
         return self.closed and all(c.output is not None for c in self.calls.values())
 
-    def outputs(self) -> list[FunctionCallOutputItem]:
+    def results(self) -> Results:
         calls = sorted(self.calls.values(), key=lambda call: call.output_index)
-        return [FunctionCallOutputItem(c.call_id, c.output or "") for c in calls]
+        return Results(
+            self.response_id,
+            self.generation,
+            [FunctionCallItem(c.name, c.arguments, c.call_id) for c in calls],
+            [FunctionCallOutputItem(c.call_id, c.output or "") for c in calls],
+        )
+
+
+class Results(NamedTuple):
+    """
+    What the functions returned that one response called.
+
+    Attributes:
+        response_id: The response.
+        generation: The connection that it came by.
+        calls: Its calls, in the order the model made them.
+        outputs: What each of them returned.
+    """
+
+    response_id: str
+    generation: int
+    calls: list[FunctionCallItem]
+    outputs: list[FunctionCallOutputItem]
 
 
 class ToolRunner:
@@ -76,24 +99,26 @@ class ToolRunner:
     Args:
         toolbox: The tools; while it is empty, function calls are left to the user. Only
             a weak reference is kept: a function may refer to the client.
-        send_outputs: Called once for each response that called tools, with the
-            outputs and the response's id, on a worker thread; queues the outputs and
-            asks for the answer to them.
+        send_results: Called once for each response that called tools, on a worker
+            thread; queues the outputs and asks for the answer to them.
         on_error: Called when a call comes to nothing; on a worker thread or the
             watcher's, so it must not block.
+        outlive: Whether rule 3 lets a complete batch outlive the connection.
         workers: How many tools run side by side.
     """
 
     def __init__(
         self,
         toolbox: Toolbox,
-        send_outputs: Callable[[list[FunctionCallOutputItem], str], None],
+        send_results: Callable[[Results], None],
         on_error: Callable[[ToolErrorEvent], None],
+        outlive: bool = False,
         workers: int = 8,
     ) -> None:
         self._registry = weakref.ref(toolbox)
-        self._send_outputs = send_outputs
+        self._send_results = send_results
         self._on_error = on_error
+        self._outlive = outlive
         self._pool = WorkerPool(workers, "azure-realtime-tool")
         self._lock = threading.RLock()
         self._batches: dict[str, _Batch] = {}
@@ -138,11 +163,12 @@ class ToolRunner:
 
     def connection_lost(self) -> None:
         """
-        Drop all batches: who asked is gone. Any thread; never blocks.
+        Drop what is incomplete: who asked is gone. Reader thread; never blocks.
         """
         with self._lock:
             for batch in list(self._batches.values()):
-                self._drop(batch)
+                if not (batch.closed and self._outlive):
+                    self._drop(batch)
 
     def close(self) -> None:
         """
@@ -152,7 +178,8 @@ class ToolRunner:
         """
         with self._lock:
             self._closed = True
-        self.connection_lost()
+            for batch in list(self._batches.values()):
+                self._drop(batch)
         self._pool.close()
 
     # -- Reader thread -----------------------------------------------------------
@@ -221,7 +248,7 @@ class ToolRunner:
 
     def _send(self, batch: _Batch) -> None:
         try:
-            self._send_outputs(batch.outputs(), batch.response_id)
+            self._send_results(batch.results())
         except Exception:
             with self._lock:
                 self._answered.pop(batch.response_id, None)

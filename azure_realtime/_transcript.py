@@ -4,7 +4,7 @@ A conversation on paper: to be read, and to be told again.
 Pure functions of items. Any thread.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from .content import InputAudio, InputImage, OutputAudio, Part, part_text
@@ -54,15 +54,21 @@ def _shown(part: Part) -> str:
     return part_text(part).strip()
 
 
-def as_mappings(items: Iterable[Item]) -> list[dict[str, Any]]:
+def as_mappings(
+    items: Iterable[Item], promised: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """
     Return *items* as mappings that a session can be told anew, as text.
+
+    Args:
+        items: In order. A call without its output is left out.
+        promised: The calls whose outputs are still to come.
     """
     items = tuple(items)
     calls = {item.call_id for item in items if isinstance(item, FunctionCallItem)}
     outputs = {
         item.call_id for item in items if isinstance(item, FunctionCallOutputItem)
-    }
+    } | set(promised)
     told = (_mapping(item, calls & outputs) for item in items)
     return [mapping for mapping in told if mapping is not None]
 

@@ -163,14 +163,12 @@ class Waiters:
         for box in boxes:
             box.put(event)
 
-    def lose(self, error: RealtimeError) -> None:
+    def of_this_connection(self) -> list[Mailbox]:
         """
-        End the waits for something of a connection that is gone. Reader thread.
+        Return the waits that end with the connection. Reader thread.
         """
         with self._lock:
-            boxes = [box for box in self._boxes if not box.lasting]
-        for box in boxes:
-            box.end(error)
+            return [box for box in self._boxes if not box.lasting]
 
     def end(self, error: RealtimeError) -> None:
         """

@@ -166,7 +166,7 @@ class AzureRealTimeAudio(Asking, Pumping):
             Backoff(
                 numbers.max_reconnect_attempts,
                 numbers.reconnect_interval,
-                fresh_tokens=options.provider is not None,
+                fresh_tokens=bool(options.token_provider or options.credential),
             ),
             f"azure-realtime-reader-{number}",
         )

@@ -17,7 +17,7 @@ import pytest
 from tool_threads import PATIENCE, join_all, pool_threads
 
 from azure_realtime import _tool_runner
-from azure_realtime._tool_runner import ToolRunner
+from azure_realtime._tool_runner import Results, ToolRunner
 from azure_realtime.events import (
     ResponseCreated,
     ResponseDone,
@@ -42,11 +42,11 @@ class Bench:
         self.errors: queue.Queue[ToolErrorEvent] = queue.Queue()
         self.runner = ToolRunner(self.toolbox, self.send, self.errors.put, **options)
 
-    def send(self, outputs: list[FunctionCallOutputItem], response_id: str) -> None:
+    def send(self, results: Results) -> None:
         """
         Keep what the client would send.
         """
-        self.sent.put((outputs, response_id))
+        self.sent.put((results.outputs, results.response_id))
 
     def call(
         self,
@@ -377,11 +377,11 @@ def test_a_connection_that_cannot_take_the_outputs(
     """
     refused = threading.Event()
 
-    def refuse(outputs: list[FunctionCallOutputItem], response_id: str) -> None:
-        if response_id == "resp_1":
+    def refuse(results: Results) -> None:
+        if results.response_id == "resp_1":
             refused.set()
             raise ConnectionError
-        bench.send(outputs, response_id)
+        bench.send(results)
 
     bench.runner.close()
     bench.runner = ToolRunner(bench.toolbox, refuse, bench.errors.put, workers=1)
@@ -455,7 +455,7 @@ def test_a_dropped_client_is_collected() -> None:
     bench.done()
     assert bench.outputs() == [("call_1", "done")]
     pool, gone = bench.runner._pool, threading.Event()
-    bench.runner._send_outputs = lambda *_: None  # no cycle through the test
+    bench.runner._send_results = lambda *_: None  # no cycle through the test
     weakref.finalize(bench.runner, gone.set)
 
     del bench
