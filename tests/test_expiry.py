@@ -4,12 +4,13 @@ The end that every session comes to: foretold, or met.
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 import pytest
 from drops import IDLE, QUICK, Diary, Scripts, serve_until
-from peers import Peer, Talk, frame
+from peers import Peer, Talk, close_frame, frame
 from services import GA, USER_SAYS, Place
 
 from azure_realtime import SessionConfig
@@ -91,18 +92,32 @@ def test_the_end_is_told_and_made_good(place: Place) -> None:
         assert ["session.update", "conversation.item.create"] == kinds[:2]
 
 
-def test_azure_says_it_in_other_words() -> None:
+_WORDS = "Your session hit the maximum duration of 30 minutes."
+
+
+@pytest.mark.parametrize("end", ["error and 1001", "error and fin", "reason", "time"])
+def test_azure_says_it_in_other_words(end: str) -> None:
     """
-    A server_error, and a close with 1001 that speaks of the maximum duration.
+    A server_error, or a close whose reason speaks of the maximum duration, or nothing at
+    all when the time is up.
     """
 
     def first(talk: Talk) -> None:
+        session = {"id": "s"}
+        if end == "time":
+            session["expires_at"] = int(time.time()) + 1  # type: ignore[assignment]
+        told = json.dumps({"type": "session.updated", "session": session})
         talk.upgrade(frame('{"type":"session.created","session":{"id":"s"}}'))
         talk.read_frame()
-        talk.send(frame('{"type":"session.updated","session":{"id":"s"}}'))
-        talk.send(frame('{"type":"error","error":{"type":"server_error"}}'))
-        reason = b"Your session hit the maximum duration of 30 minutes."
-        talk.send(frame(b"\x03\xe9" + reason, 8))
+        talk.send(frame(told))
+        if end == "time":
+            assert not talk.over.wait(1.1)  # the clock of the wire knows seconds only
+        if end.startswith("error"):
+            error = {"type": "server_error", "code": None, "message": _WORDS}
+            talk.send(frame(json.dumps({"type": "error", "error": error})))
+        if end in ("error and 1001", "reason"):
+            talk.send(close_frame(1001, _WORDS.encode() if end == "reason" else b""))
+        talk.fin()
         talk.read_to_end()
 
     later = serve_until(int(time.time()) + 3600)
