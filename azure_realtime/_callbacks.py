@@ -8,6 +8,7 @@ reference; while it waits it holds nothing that could keep a client alive.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
@@ -19,6 +20,9 @@ from queue import Empty, SimpleQueue
 
 from ._backlog import Backlog
 from ._deadline import Deadline
+from ._futures import PatientFuture
+from ._home import Home
+from ._patient_thread import PatientThread
 from ._subscriptions import Subscription, Subscriptions
 from .events import ListenerError, ServerEvent
 
@@ -40,6 +44,7 @@ class Dispatcher(ABC):
         self, subscriptions: Subscriptions, backlog: Backlog | None = None
     ) -> None:
         self._subscriptions = weakref.ref(subscriptions)
+        self._home = Home()
         self.backlog = backlog or Backlog(64 << 20, disconnect=False)
 
     def post(self, event: ServerEvent, only: Subscription | None = None) -> None:
@@ -54,7 +59,7 @@ class Dispatcher(ABC):
         self, event: ServerEvent, only: Subscription | None, since: float
     ) -> None:
         self.backlog.leave(event, since)
-        deliver(event, only, self._subscriptions, self.backlog)
+        deliver(event, only, self._subscriptions, self.backlog, self._home)
 
     def hears(self, event: ServerEvent) -> bool:
         """
@@ -67,7 +72,7 @@ class Dispatcher(ABC):
         """
         Have a user function run. Any thread; never blocks.
         """
-        self.submit(functools.partial(_guarded, function))
+        self.submit(functools.partial(_guarded, function, self._home))
 
     @abstractmethod
     def submit(self, job: Job) -> None:
@@ -84,9 +89,11 @@ class Dispatcher(ABC):
         self,
         is_reader: Callable[[], bool],
         wake: Callable[[], object],
+        closing: Callable[[], bool],
     ) -> None:
         """
-        Say how to know the reader thread, and how to wake it. Before it starts.
+        Say how to know the reader thread, how to wake it, and whether the client is
+        being closed. Before the thread starts.
         """
 
     def turn(self) -> None:  # noqa: B027
@@ -105,6 +112,14 @@ class Dispatcher(ABC):
         Whether the caller is a user function that this dispatcher runs.
         """
         return False
+
+    def drain(self, deadline: Deadline) -> None:  # noqa: B027
+        """
+        Wait until what is queued now has been run, or until *deadline*.
+
+        Any thread but the one that runs it. Where nobody is sure to run it, this does
+        not wait.
+        """
 
     def finish(self) -> None:  # noqa: B027
         """
@@ -135,7 +150,7 @@ class CallbackThread(Dispatcher):
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None: finish
         self._finishing = False
         self._dropped = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = PatientThread(self._run, name)
 
     def start(self) -> None:
         """
@@ -147,7 +162,7 @@ class CallbackThread(Dispatcher):
         """
         Queue *job*; where the thread has ended, run it here.
         """
-        if self._finishing and not self._thread.is_alive():
+        if self._finishing and self._thread.ended:
             job()
         else:
             self._jobs.put(job)
@@ -158,6 +173,17 @@ class CallbackThread(Dispatcher):
         Whether the caller is a callback.
         """
         return threading.current_thread() is self._thread
+
+    def drain(self, deadline: Deadline) -> None:
+        """
+        Wait until what is queued now has been run, or until *deadline*.
+
+        Any thread but the callback thread.
+        """
+        run: PatientFuture[None] = PatientFuture()
+        self.submit(lambda: run.set_result(None))
+        with contextlib.suppress(TimeoutError):
+            run.result(deadline.remaining())
 
     def finish(self) -> None:
         """
@@ -174,9 +200,9 @@ class CallbackThread(Dispatcher):
         """
         if self.is_current:
             return False
-        self._thread.join(deadline.remaining())
+        ended = self._thread.wait(deadline)
         self._dropped = True
-        return not self._thread.is_alive()
+        return ended
 
     def _run(self) -> None:
         while self._run_next():
@@ -200,9 +226,15 @@ def deliver(
     only: Subscription | None,
     registry: Callable[[], Subscriptions | None],
     backlog: Backlog,
+    home: Home,
 ) -> None:
     """
     Call the listeners of *event*; a failing one harms nobody else.
+
+    The child of one that forks does not go on here, however it comes back.
+
+    Raises:
+        RuntimeError: This is that child.
     """
     subscriptions = registry()
     if subscriptions is None:
@@ -214,7 +246,7 @@ def deliver(
         try:
             subscription.listener(event)
         except BaseException as error:  # sys.exit() in a listener must not end us
-            if _is_ctrl_c(error):
+            if home.elsewhere or _is_ctrl_c(error):
                 raise
             logger.exception(
                 "The listener %r of %r raised", subscription.listener, event.type
@@ -232,18 +264,21 @@ def deliver(
                     None,
                     registry,
                     backlog,
+                    home,
                 )
         finally:
             backlog.end()
+        home.check()
 
 
-def _guarded(function: Job) -> None:
+def _guarded(function: Job, home: Home) -> None:
     try:
         function()
     except BaseException as error:
-        if _is_ctrl_c(error):
+        if home.elsewhere or _is_ctrl_c(error):
             raise
         logger.exception("The function %r raised", function)
+    home.check()  # as for listeners
 
 
 def _is_ctrl_c(error: BaseException) -> bool:

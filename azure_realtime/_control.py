@@ -13,10 +13,11 @@ from .errors import RealtimeError
 @attrs.define
 class Control:
     """
-    They set it, each field once, and ring the bell; the thread looks at it.
+    They set it and ring the bell; the thread looks at it.
 
     Attributes:
-        closing: When everything shall be over; None while nobody wants that.
+        closing: When everything shall be over; None while nobody wants that. It may
+            be brought forward.
         failure: Why the connection shall end.
         vetoed: Whether there shall be no other connection.
     """

@@ -37,6 +37,12 @@ class Deadline:
             return None
         return min(_LONGEST, max(0.0, self.at - time.monotonic()))
 
+    def is_before(self, other: Deadline) -> bool:
+        """
+        Whether this is the sooner of the two.
+        """
+        return self.at is not None and (other.at is None or self.at < other.at)
+
     @property
     def passed(self) -> bool:
         """

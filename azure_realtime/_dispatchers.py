@@ -46,7 +46,12 @@ class ReaderDispatcher(Dispatcher):
         self._ended = False
         self._running = threading.Lock()  # held by who runs jobs; nobody waits for it
 
-    def attach(self, is_reader: Callable[[], bool], wake: Callable[[], object]) -> None:
+    def attach(
+        self,
+        is_reader: Callable[[], bool],
+        wake: Callable[[], object],
+        closing: Callable[[], bool],  # noqa: ARG002
+    ) -> None:
         """
         Say how to know the reader thread, and how to wake it.
         """
@@ -174,7 +179,20 @@ class ExecutorDispatcher(Dispatcher):
         self._lock = threading.RLock()
         self._idle = Gong()
         self._busy = False
+        self._refused = False
+        self._closing: Callable[[], bool] = lambda: False
         self._runner: threading.Thread | None = None
+
+    def attach(
+        self,
+        is_reader: Callable[[], bool],  # noqa: ARG002
+        wake: Callable[[], object],  # noqa: ARG002
+        closing: Callable[[], bool],
+    ) -> None:
+        """
+        Say how to know that the client is being closed.
+        """
+        self._closing = closing
 
     def submit(self, job: Job) -> None:
         """
@@ -187,8 +205,13 @@ class ExecutorDispatcher(Dispatcher):
             self._busy = True
         try:
             self._submit(self._drain)
-        except Exception:  # an executor that was shut down: nobody is left to run it
-            logger.exception("The executor takes no more; the event is dropped")
+            self._refused = False
+        except Exception as error:  # it was shut down: nobody is left to run anything
+            if not self._refused and not self._closing():
+                logger.error(
+                    "The executor takes no more; events are dropped: %s", error
+                )
+            self._refused = True
             with self._lock:
                 self._jobs.clear()
                 self._busy = False
@@ -212,6 +235,12 @@ class ExecutorDispatcher(Dispatcher):
         Whether the caller is a user function that runs here.
         """
         return threading.current_thread() is self._runner
+
+    def drain(self, deadline: Deadline) -> None:
+        """
+        Wait until nothing is left to run, or until *deadline*.
+        """
+        self._idle.wait(lambda: not self._busy, deadline)
 
     def join(self, deadline: Deadline) -> bool:
         """

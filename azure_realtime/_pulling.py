@@ -49,7 +49,7 @@ class Expectation:
         traceback: TracebackType | None,
     ) -> None:
         if kind is not None and self._core.home.elsewhere:
-            return  # the block was left in a child: nothing here is the child's to close
+            return  # left in a child, where nothing is to be closed
         self._core.check_process()
         try:
             if kind is None:

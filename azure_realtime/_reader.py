@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from ._callbacks import Dispatcher
 from ._connection import Connection
 from ._control import Control
 from ._core import Core
@@ -40,6 +41,8 @@ from .options import WebSocketOptions
 
 logger = logging.getLogger("azure_realtime")
 
+_CLOSED = "you closed it; make a new client to go on"
+_EXITED = "the program is ending"
 _GOODBYE = 1.0  # seconds for the goodbye of a connection that nobody wants any more
 _GRACE = 0.3  # seconds in which somebody may ask why the connection never opened
 
@@ -78,6 +81,7 @@ class Reader:
         self._control = Control()
         self._redial = Redial(core, connect, self._control, numbers, backoff, self.veto)
         self._noticed = threading.Event()
+        self._closed_why = _CLOSED
         self._generation = 0
         self._lost_at: float | None = None
         self.ready: Future[Any] = PatientFuture()
@@ -88,7 +92,7 @@ class Reader:
         self._thread = PatientThread(self._run, name)
         core.is_reader = lambda: self.is_current
         core.closing = lambda: self._control.closing is not None
-        core.dispatcher.attach(core.is_reader, core.outbox.wake)
+        core.dispatcher.attach(core.is_reader, core.outbox.wake, core.closing)
         core.dispatcher.backlog.on_stuck = self._give_up
 
     # What others may ask.
@@ -97,8 +101,8 @@ class Reader:
         """
         Start the thread. The thread that makes the client.
         """
-        alive.add(self)
         self._thread.start()
+        alive.add(self)
 
     @property
     def state(self) -> WebSocketState:
@@ -133,21 +137,31 @@ class Reader:
         """
         return self._core.home.elsewhere
 
-    def close(self, deadline: Deadline, noticed: bool = True) -> None:
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """
+        Where listeners run.
+        """
+        return self._core.dispatcher
+
+    def close(self, deadline: Deadline, at_exit: bool = False) -> None:
         """
         Flush what is queued, say goodbye and end, all by *deadline*.
 
         Any thread, also a finalizer or a signal handler; never blocks.
 
         Args:
-            deadline: When it shall be over.
-            noticed: Whether whoever closes would know of a failure.
+            deadline: When it shall be over, if nobody has asked for less time.
+            at_exit: Whether the program ends, and nobody would know of a failure.
         """
         if self.elsewhere:
             return
-        if self._control.closing is None:
+        before = self._control.closing
+        if before is None or deadline.is_before(before):
             self._control.closing = deadline
-        if noticed:
+        if before is None and at_exit:
+            self._closed_why = _EXITED
+        if not at_exit:
             self._noticed.set()
         self._core.outbox.wake()
 
@@ -325,7 +339,7 @@ class Reader:
         if isinstance(error, ConnectionClosed):
             error.unsent = max(error.unsent, unsent)
             if closed and not error.reason:
-                error.reason = "you closed it; make a new client to go on"
+                error.reason = self._closed_why
         self._core.outbox.close(error)
         self.initialized = False
         if self._generation == 0:
@@ -335,7 +349,6 @@ class Reader:
         self._core.dispatcher.detach()
         if not closed:
             self._report(error)
-        alive.discard(self)
 
     def _report(self, error: RealtimeError) -> None:
         """

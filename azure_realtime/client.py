@@ -56,7 +56,8 @@ class AzureRealTimeAudio(Asking, Pumping):
     session to be configured. As a context manager it waits until the session is ready,
     or raises why it is not, and closes at the end.
 
-    Every method may be called from any thread, also from a listener.
+    Every method may be called from any thread, also from a listener. After a fork, in
+    the child, each raises RuntimeError, but for those that close.
 
     Args:
         options: What to connect to, and as whom; a mapping of the same shape will do.
@@ -181,7 +182,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         options = self._options
         return (
             f"<AzureRealTimeAudio {options.endpoint.host} {options.deployment!r} "
-            f"{self.state.name} {self.status.name}>"
+            f"{self.state.name} {self._core.status.value.name}>"
         )
 
     # The connection.
@@ -228,12 +229,14 @@ class AzureRealTimeAudio(Asking, Pumping):
         Legal anywhere, also in a listener, in a signal handler (which may have to leave
         the end to the call it interrupted), twice, and while connecting. A listener
         that still runs after *timeout* seconds is left to finish; a listener that calls
-        this does not wait for itself.
+        this does not wait for itself. After a fork, in the child, it does nothing.
 
         Args:
             timeout: Seconds after which it is over, whatever has not been sent; None
                 waits for a slow network to take it all.
         """
+        if self._reader.elsewhere:
+            return
         deadline = Deadline(timeout)
         self._reader.close(deadline)
         if self._core.outbox.held_here:
@@ -271,7 +274,7 @@ class AzureRealTimeAudio(Asking, Pumping):
     @property
     def state(self) -> WebSocketState:
         """
-        CONNECTING, OPEN, CLOSING or CLOSED.
+        CONNECTING, OPEN, CLOSING or CLOSED; CLOSED in a forked child.
         """
         return self._reader.state
 
@@ -280,13 +283,14 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         Whether the service has confirmed the session's configuration.
         """
-        return self._reader.initialized
+        return self._reader.initialized and not self._reader.elsewhere
 
     @property
     def session(self) -> Session | None:
         """
         The session as the service last reported it; None before it did.
         """
+        self._core.check_process()
         return self._follower.session
 
     @property
@@ -294,6 +298,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         Numbers: queues, bytes, reconnects; a snapshot.
         """
+        self._core.check_process()
         return self._core.stats()
 
     @property
@@ -301,6 +306,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         What has been said so far, as far as events tell.
         """
+        self._core.check_process()
         return self._conversation
 
     @property
@@ -308,6 +314,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         What the responses of this client have cost, in tokens.
         """
+        self._core.check_process()
         return self._meter.totals
 
     @property
@@ -315,6 +322,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         The quotas as the service last told them, by name; Azure tells none.
         """
+        self._core.check_process()
         return self._meter.rate_limits
 
     # The model.
@@ -327,10 +335,12 @@ class AzureRealTimeAudio(Asking, Pumping):
         It may be ahead of the events your listeners see. Setting it emits
         ``status_changed`` if it is another.
         """
+        self._core.check_process()
         return self._core.status.value
 
     @status.setter
     def status(self, status: ModelStatusEnum | str) -> None:
+        self._core.check_process()
         try:
             wanted = ModelStatusEnum(status)
         except ValueError:
@@ -342,6 +352,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         Say that the answer has been played to its end: SPEAKING becomes IDLE.
         """
+        self._core.check_process()
         self._core.emit(self._core.status.speak_done())
 
 
@@ -349,6 +360,8 @@ def _abandon(reader: Reader, dispatcher: Dispatcher, tools: ToolLoop) -> None:
     """
     End what a client that was dropped has left running. Never blocks.
     """
+    if reader.elsewhere:  # not in this process: a fork has no threads
+        return
     reader.close(Deadline(1.0))
     dispatcher.finish()
     tools.close()
