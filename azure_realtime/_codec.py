@@ -175,11 +175,16 @@ def _fast_loads() -> Callable[[str | bytes], Any]:
     """
     Return orjson's reader where it is installed (extra ``speed``), else json's.
 
-    The one difference: orjson reads integers beyond 64 bits as floats.
+    The one difference: orjson reads integers beyond 64 bits as floats. Old versions
+    crash the process when a message is nested deeply.
     """
     try:
         import orjson
-    except ImportError:
+
+        major, minor, *_ = orjson.__version__.split(".")
+        if (int(major), int(minor)) < (3, 10):
+            return _standard_loads
+    except (ImportError, AttributeError, ValueError):
         return _standard_loads
     return orjson.loads  # type: ignore[no-any-return,unused-ignore]
 

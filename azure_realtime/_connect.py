@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from ._dial import open_stream
 from ._handshake import WebSocketImpl, dial_with, upgrade
-from ._patience import Interrupted, Patience
+from ._patience import Call, Interrupted, Patience
 from ._proxy import find_proxy
 from ._secrets import harmless, remember, remember_headers
 from ._version import __version__
@@ -39,6 +39,7 @@ class Connector:
         self._options = options
         self._numbers = numbers
         self._impl = websocket_impl
+        self._call: Call[object] | None = None
 
     def __call__(self, patience: Patience) -> Wire:
         """
@@ -91,36 +92,41 @@ class Connector:
             return None, None
         provider = options.provider
         if provider is not None:
-            token = _ask(provider, "token_provider", patience)
+            own = options.token_provider is not None
+            name = "token_provider" if own else "credential.get_token"
+            token = self._ask(provider, name, patience)
             return "Authorization", f"Bearer {token}"
         if options.credential is not None:  # one with a key, which may be rotated
             credential = options.credential
-            return "api-key", _ask(lambda: credential.key, "credential.key", patience)
+            key = self._ask(lambda: credential.key, "credential.key", patience)
+            return "api-key", key
         if options.token is not None:
             return "Authorization", f"Bearer {options.token}"
         if options.endpoint.host == "api.openai.com":
             return "Authorization", f"Bearer {options.api_key}"
         return "api-key", options.api_key
 
-
-def _ask(provide: Callable[[], object], name: str, patience: Patience) -> str:
-    """
-    Return the secret that the user's *provide* gives, or raise what says why not.
-    """
-    try:
-        secret = patience.call(provide, f"waiting for {name}")
-        checked = checked_secret(f"{name}'s result", secret)
-    except (RealtimeError, Interrupted):
-        raise
-    except BaseException as error:  # also sys.exit(): it is not our thread's to end
-        raise AuthenticationError(
-            f"{name} failed ({type(error).__name__}: {error}).",
-            hint="Sign in again, or check the identity's rights.",
-        ) from harmless(error)
-    if checked is None:
-        raise AuthenticationError(f"{name} returned None instead of a secret.")
-    remember(checked)
-    return checked
+    def _ask(self, provide: Callable[[], object], name: str, patience: Patience) -> str:
+        """
+        Return the secret that the user's *provide* gives, or raise what says why not.
+        """
+        call = self._call
+        if call is None or call.outcome is not None:  # else it hangs: one is enough
+            call = self._call = Call(provide)
+        try:
+            secret = patience.wait_for(call, f"waiting for {name}")
+            checked = checked_secret(f"{name}'s result", secret)
+        except (RealtimeError, Interrupted):
+            raise
+        except BaseException as error:  # also sys.exit(): it is not our thread's to end
+            raise AuthenticationError(
+                f"{name} failed ({type(error).__name__}: {error}).",
+                hint="Sign in again, or check the identity's rights.",
+            ) from harmless(error)
+        if checked is None:
+            raise AuthenticationError(f"{name} returned None instead of a secret.")
+        remember(checked)
+        return checked
 
 
 def weakly(connector: Connector) -> Callable[[Patience], Wire]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import selectors
 import socket
 import ssl
@@ -62,7 +63,7 @@ def _tcp(
         )
     except ConnectTimeout:  # which is an OSError, too, here and below
         raise
-    except (OSError, UnicodeError) as error:  # the latter: it cannot even be asked for
+    except (OSError, ValueError) as error:  # the latter: it cannot even be asked for
         reason = getattr(error, "strerror", None) or error
         raise ConnectError(
             f"The {what} {host} cannot be found ({reason}).",
@@ -134,14 +135,32 @@ def _tls(
         raise ConnectError(
             f"The TLS handshake with {endpoint.host}:{endpoint.port} failed "
             f"({reason or error.strerror or 'the connection was cut'}).",
-            hint="This port does not speak TLS: use ws:// for a local service."
-            if reason in _NOT_TLS
-            else "Does this port speak TLS? A local service may need ws://; a firewall "
+            hint=tls_hint(error)
+            or "Does this port speak TLS? A local service may need ws://; a firewall "
             "may also have cut it off.",
         ) from error
 
 
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
+_NO_CERTIFICATE = re.compile("CERTIFICATE|UNKNOWN_CA|ALERT_HANDSHAKE_FAILURE")
+
+
+def tls_hint(error: BaseException) -> str:
+    """
+    Return what an error of TLS means; "" if it is none, or may mean anything.
+
+    A service that misses our certificate says so in the handshake, or (TLS 1.3) in what
+    is read first.
+    """
+    reason = getattr(error, "reason", None) or ""
+    if reason in _NOT_TLS:
+        return "This port does not speak TLS: use ws:// for a local service."
+    if _NO_CERTIFICATE.search(reason):
+        return (
+            "The service may want a client certificate that it trusts: pass "
+            "WebSocketOptions(ssl_context=...) with one in it (load_cert_chain)."
+        )
+    return ""
 
 
 def _handshake(

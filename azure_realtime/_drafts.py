@@ -12,7 +12,8 @@ Rules:
    the service reports is never kept.
 5. What is left of a truncated part's transcript is an estimate: as large a share of the
    words as is left of the audio. It ends in "…", because nobody can know.
-6. Nothing grows without bounds (`MAX_PARTS`, `MAX_TEXT`).
+6. Nothing grows without bounds (`MAX_PARTS`, `MAX_TEXT`), and `Draft.weight` tells its
+   owner what all of them take together.
 
 Nothing here raises or is locked: the owner of a draft holds a lock.
 """
@@ -22,6 +23,7 @@ from typing import Any
 
 import attrs
 
+from ._bounded import weight_of
 from ._part_drafts import PART_EVENTS, SAID, WRITTEN, PartDraft, Text
 from .content import Part
 from .events import (
@@ -50,6 +52,9 @@ from .items import (
 
 #: Of one item.
 MAX_PARTS = 64
+#: Characters of an id: what the service takes of ours. What is longer is none.
+MAX_ID = 512
+_OVERHEAD = 1000  # bytes that an item or a part takes beside what was said, about
 
 _PARTS: dict[str, Part] = {
     "text": WRITTEN,
@@ -83,6 +88,7 @@ class Draft:
     _parts: dict[int, PartDraft] = attrs.field(factory=dict)
     _arguments: Text = attrs.field(factory=Text)
     _view: Item | None = None
+    _weight: int | None = None
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -93,10 +99,10 @@ class Draft:
             model, take_part = PART_EVENTS[kind]
             index = event.content_index  # type: ignore[attr-defined]
             take_part(self._part(index, model), event)
-            self._view = None
+            self._view = self._weight = None
         elif kind in _ITEM_EVENTS:
             _ITEM_EVENTS[kind](self, event)
-            self._view = None
+            self._view = self._weight = None
 
     def report(self, item: Item, *, final: bool) -> None:
         """
@@ -117,7 +123,7 @@ class Draft:
         elif isinstance(item, (FunctionCallItem, McpCallItem)):
             self._arguments.report(item.arguments, final=final)
         self._item = item
-        self._view = None
+        self._view = self._weight = None
 
     def end(self, status: str) -> None:
         """
@@ -134,6 +140,20 @@ class Draft:
         if self._view is None:
             self._view = self._made()
         return self._view
+
+    @property
+    def weight(self) -> int:
+        """
+        About how many bytes it takes, without the audio that was asked to be kept.
+        """
+        if self._weight is None:
+            parts = self._parts.values()
+            # mostly these are the same objects
+            raw = weight_of(self._item.raw) if self._item is not None else 0
+            raws = sum(weight_of(part.model.raw) for part in parts)
+            texts = sum(_OVERHEAD + part.text.weight for part in parts)
+            self._weight = _OVERHEAD + max(raw, raws) + texts + self._arguments.weight
+        return self._weight
 
     @property
     def audio_ms(self) -> int:
@@ -244,8 +264,14 @@ def item_id_of(event: Any) -> str:
     Return the id of the item that *event* is about; "" if it does not say.
     """
     item = getattr(event, "item", None)
-    found = getattr(event, "item_id", None) if item is None else item.id
-    return found or ""
+    return as_id(getattr(event, "item_id", None) if item is None else item.id)
+
+
+def as_id(found: str | None) -> str:
+    """
+    Return what was found as an id; "" if it is none.
+    """
+    return found if found and len(found) <= MAX_ID else ""
 
 
 def _without_audio(item: MessageItem) -> MessageItem:

@@ -41,20 +41,9 @@ _OTHER_SOCKETS = re.compile(r"realtime/|live\b", re.I)
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1")
 _PORTALS = {"portal.azure.com", "oai.azure.com", "ai.azure.com", "ml.azure.com"}
 _PROJECT_PATH = re.compile(r"/api/projects(/.*)?$", re.I)
-_SECRET_KEYS = {
-    "access_token",
-    "api-key",
-    "api_key",
-    "apikey",
-    "authorization",
-    "code",
-    "key",
-    "ocp-apim-subscription-key",
-    "secret",
-    "sig",
-    "subscription-key",
-    "token",
-}
+_SECRET_KEY = re.compile(
+    "auth|authorization|code|sig|.*(key|password|secret|signature|token)"
+)
 _NEVER_PLAIN = re.compile(
     r"(^|\.)((azure|microsoft)\.(com|us|cn)|azure-api\.net|openai\.com)$"
 )
@@ -160,8 +149,10 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
     bare = _SCHEME.match(text) is None
     try:
         parts = urlsplit("wss://" + text.lstrip("/") if bare else text)
-    except ValueError as error:
-        raise ValueError(f"host_name is no address: {error}") from None
+    except ValueError:  # its text may show what stands there, a password, say
+        raise ValueError(
+            "host_name is no address: write it as https://<resource>.openai.azure.com"
+        ) from None
     if parts.scheme.lower() not in _SCHEMES:
         raise ValueError(
             f"host_name has the scheme {parts.scheme!r}: use https://, wss://, "
@@ -172,14 +163,16 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
     secure = _SCHEMES[parts.scheme.lower()] == "wss"
     try:
         host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise ValueError(f"host_name has a bad port: {error}") from None
+    except ValueError:
+        raise ValueError(
+            "host_name has a bad port: it is a number up to 65535"
+        ) from None
     if bare and _LOOPBACK.fullmatch(host):
         secure = False  # nobody has a certificate for this very machine
     _check_host(host, bare=bare, secure=secure)
     query: dict[str, str] = {}
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
-        if key.lower() in _SECRET_KEYS:
+        if _SECRET_KEY.fullmatch(re.sub("[-_]", "", key.lower())):
             raise ValueError(
                 f"host_name carries a credential ({key}=...): URLs end up in logs; "
                 "take it out and pass api_key=... (it travels in a header)"
@@ -232,16 +225,23 @@ def _version(api_version: str | None, query: dict[str, str]) -> str | None:
         return None
     if version and pasted and version != pasted:
         raise ValueError(
-            f"api_version={version!r}, but host_name says api-version={pasted!r}: "
-            "give one of the two, or none for the GA protocol"
+            f"api_version={_shown(version)}, but host_name says api-version="
+            f"{_shown(pasted)}: give one of the two, or none for the GA protocol"
         )
     version = version or pasted
     if version and not _DATED.fullmatch(version):
         raise ValueError(
-            f"api_version {version!r} is neither 'v1' (or None: the GA protocol) nor "
-            "a date such as '2024-10-01-preview' (the retired preview protocol)"
+            f"api_version {_shown(version)} is neither 'v1' (or None: the GA protocol) "
+            "nor a date such as '2024-10-01-preview' (the retired preview protocol)"
         )
     return version
+
+
+def _shown(version: str) -> str:
+    """
+    Return a version to show, unless it is so long that it may be a misplaced key.
+    """
+    return repr(version) if len(version) <= 20 else "(it is not shown)"
 
 
 def _path(path: str, version: str | None) -> tuple[str, str | None]:

@@ -15,6 +15,7 @@ from typing import Any
 import websocket
 from websocket._handshake import CookieJar
 
+from ._dial import tls_hint
 from ._patience import Interrupted, Patience
 from ._proxy import Proxy
 from ._secrets import harmless, redacted
@@ -66,7 +67,8 @@ def upgrade(
         raise ConnectError(
             "The service did not answer as a WebSocket service does "
             f"({redacted(str(error))[:200]}).",
-            hint="Check host and port; a ws:// address may need to be wss://.",
+            hint=tls_hint(error)
+            or "Check host and port; a ws:// address may need to be wss://.",
         ) from None
     handle.sock = sock
     return Wire(handle, max_message_bytes, stream.rest())

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from ._base64 import decode
+from ._bounded import weight_of
 from .content import InputAudio, InputText, OutputAudio, OutputText, Part, part_text
 from .events import (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -25,6 +26,7 @@ from .events import (
 
 #: Characters of one text: what the service takes in one message.
 MAX_TEXT = 1_048_576
+_PIECE = 64  # bytes that a piece takes beside its text
 
 WRITTEN = OutputText("")
 SAID = OutputAudio()
@@ -78,6 +80,13 @@ class Text:
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0]
+
+    @property
+    def weight(self) -> int:
+        """
+        About how many bytes it takes.
+        """
+        return sum(_PIECE + weight_of(piece) for piece in self._pieces)
 
 
 @attrs.define(eq=False)

@@ -13,7 +13,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from ._deadline import Deadline
 from .errors import ConnectTimeout
@@ -40,6 +40,44 @@ class Bell(Protocol):
     def hush(self) -> None: ...
 
     def wake(self) -> None: ...
+
+
+class Call(Generic[T]):
+    """
+    What can only block, on a thread of its own.
+
+    Given up, it is left to end by itself: nothing can be done about it but to wait for
+    the same one again, instead of starting another.
+
+    Args:
+        function: What is called, at once.
+
+    Attributes:
+        outcome: What it returned, or raised; None as long as it runs.
+        bells: Ring when it is over. Who waits adds his own before he looks.
+    """
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self.outcome: tuple[T | None, BaseException | None] | None = None
+        self.bells: set[Bell] = set()
+        self._function = function
+        thread = threading.Thread(
+            target=self._run, name="azure-realtime-dial", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter is ending and starts no threads any more (3.12); what is
+            # queued shall leave all the same. Nobody waits for this thread for long.
+            self._run()
+
+    def _run(self) -> None:
+        try:
+            self.outcome = (self._function(), None)
+        except BaseException as error:
+            self.outcome = (None, error)
+        for bell in tuple(self.bells):
+            bell.wake()
 
 
 class Patience:
@@ -108,29 +146,18 @@ class Patience:
     def call(self, function: Callable[[], T], stage: str) -> T:
         """
         Run what can only block on a thread of its own, and wait for it.
+        """
+        return self.wait_for(Call(function), stage)
 
-        Given up, the thread is left to end by itself; it holds nothing of ours.
+    def wait_for(self, call: Call[T], stage: str) -> T:
+        """
+        Wait for a call that runs already.
         """
         self.stage = stage
-        outcome: list[tuple[Any, BaseException | None]] = []
-
-        def run() -> None:
-            try:
-                outcome.append((function(), None))
-            except BaseException as error:
-                outcome.append((None, error))
-            self._bell.wake()
-
-        thread = threading.Thread(target=run, name="azure-realtime-dial", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            # The interpreter is ending and starts no threads any more (3.12); what is
-            # queued shall leave all the same. Nobody waits for this thread for long.
-            run()
-        while not outcome:
+        call.bells.add(self._bell)
+        while call.outcome is None:
             self.until(None, selectors.EVENT_READ)
-        result, error = outcome[0]
+        result, error = call.outcome
         if error is not None:
             raise error
-        return result  # type: ignore[no-any-return]
+        return result  # type: ignore[return-value]

@@ -66,6 +66,13 @@ def redacted(text: str) -> str:
     )
 
 
+def shown(value: object) -> str:
+    """
+    Return the ``repr`` of what a service said, redacted: for a field of a model.
+    """
+    return redacted(repr(value))
+
+
 def harmless(error: BaseException) -> BaseException | None:
     """
     Return a foreign *error* to chain to one of ours, or None if it, or what led to it,

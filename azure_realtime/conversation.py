@@ -17,8 +17,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from ._bounded import keep
-from ._drafts import DRAFT_EVENTS, Draft, item_id_of
+from ._bounded import keep, weight_of
+from ._drafts import DRAFT_EVENTS, Draft, as_id, item_id_of
 from ._formats import bytes_per_ms
 from ._item_order import ItemOrder
 from ._transcript import as_mappings, as_text
@@ -32,6 +32,7 @@ from .events import (
     ConversationItemTruncated,
     ResponseCreated,
     ResponseDone,
+    ResponseOutputAudioDelta,
     ServerEvent,
     SessionCreated,
     SessionUpdated,
@@ -42,6 +43,8 @@ T = TypeVar("T")
 
 #: Items kept; the oldest are forgotten.
 MAX_ITEMS = 10_000
+#: Bytes that they take, about, without the audio that was asked to be kept; likewise.
+MAX_BYTES = 64 << 20
 #: Items set aside (rule 2), and responses running; the oldest are forgotten.
 MAX_STAGED = 64
 #: Ids of deleted items, so that a late event does not bring one back.
@@ -58,6 +61,8 @@ class Conversation:
     What you are given is a snapshot, and does not change. Any thread may call any
     method but `observe` and `connection_lost`, which are the reader thread's.
 
+    An endless one forgets its oldest items: it holds 10,000 of them, and about 64 MiB.
+
     Args:
         keep_audio: Keep what the model says, for `audio`: 2.9 MB a minute.
     """
@@ -71,6 +76,7 @@ class Conversation:
         self._deleted: dict[str, None] = {}
         self._bytes_per_ms = 48
         self._bytes_per_ms_of: dict[str, int] = {}  # by response
+        self._heard = 0  # bytes, about, since all was weighed
 
     def __repr__(self) -> str:
         return f"<Conversation {len(self)} items>"
@@ -158,6 +164,10 @@ class Conversation:
         if follow is not None:
             with self._lock:
                 follow(self, event)
+                if not isinstance(event, ResponseOutputAudioDelta):
+                    self._heard += weight_of(event.raw)
+                if self._heard > MAX_BYTES // 16:
+                    self._weigh()
 
     def send_to_front(self, item_id: str) -> None:
         """
@@ -195,7 +205,7 @@ class Conversation:
         return item
 
     def _on_added(self, event: ConversationItemAdded | ConversationItemCreated) -> None:
-        item_id = event.item.id
+        item_id = item_id_of(event)
         if not item_id:
             return
         self._deleted.pop(item_id, None)
@@ -205,7 +215,7 @@ class Conversation:
         draft.observe(event)
 
     def _on_done(self, event: ConversationItemDone | ConversationItemRetrieved) -> None:
-        item_id = event.item.id
+        item_id = item_id_of(event)
         if not item_id or item_id in self._deleted:
             return
         draft = self._drafts.get(item_id) or self._staged.get(item_id)
@@ -218,7 +228,7 @@ class Conversation:
         if not item_id or item_id in self._deleted:
             return
         draft = self._drafts.get(item_id) or self._stage(item_id, event.generation)
-        response_id = getattr(event, "response_id", None)
+        response_id = as_id(getattr(event, "response_id", None))
         if response_id and draft.response_id is None:
             draft.response_id = response_id
             sizes = self._bytes_per_ms_of
@@ -230,11 +240,10 @@ class Conversation:
             self._drafts[event.item_id].observe(event)
 
     def _on_deleted(self, event: ConversationItemDeleted) -> None:
-        item_id = event.item_id
-        self._drafts.pop(item_id, None)
-        self._order.remove(item_id)
-        self._staged.pop(item_id, None)
-        keep(self._deleted, item_id, None, MAX_DELETED)
+        item_id = item_id_of(event)
+        self._forget(item_id)
+        if item_id:
+            keep(self._deleted, item_id, None, MAX_DELETED)
 
     def _on_session(self, event: SessionCreated | SessionUpdated) -> None:
         if event.session.output_audio_format is not None:
@@ -242,7 +251,7 @@ class Conversation:
 
     def _on_response_created(self, event: ResponseCreated) -> None:
         response = event.response
-        if response.output_audio_format is not None:
+        if response.output_audio_format is not None and as_id(response.id):
             size = bytes_per_ms(response.output_audio_format)
             keep(self._bytes_per_ms_of, response.id, size, MAX_STAGED)
 
@@ -279,10 +288,27 @@ class Conversation:
         self._drafts[item_id] = draft
         self._order.add(item_id, _previous(event), event.generation)
         if len(self._order) > MAX_ITEMS:
-            oldest = next(iter(self._order))
-            self._order.remove(oldest)
-            del self._drafts[oldest]
+            self._forget(next(iter(self._order)))
         return draft
+
+    def _forget(self, item_id: str) -> None:
+        self._drafts.pop(item_id, None)
+        self._order.remove(item_id)
+        self._staged.pop(item_id, None)
+
+    def _weigh(self) -> None:
+        """
+        Forget the oldest items of more than is kept.
+        """
+        self._heard = 0
+        drafts = {item_id: self._drafts[item_id] for item_id in self._order}
+        drafts |= self._staged
+        weight = sum(draft.weight for draft in drafts.values())
+        for item_id, draft in drafts.items():
+            if weight <= MAX_BYTES:
+                break
+            weight -= draft.weight
+            self._forget(item_id)
 
 
 def _previous(event: Any) -> str | Unset | None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import attrs
 
 from ._model import Model
+from ._secrets import shown
 from ._strict import as_list, as_model, as_part_of
 from .content import Part, as_content, part_text
 from .enums import ItemStatus, Phase, Role
@@ -139,7 +140,7 @@ class McpError(Model):
     """
 
     type: str
-    message: str
+    message: str = attrs.field(repr=shown)
     code: int | None = None
 
 

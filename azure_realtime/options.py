@@ -5,6 +5,7 @@ the connection. Facts only; nothing here opens anything.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import ssl
@@ -112,6 +113,12 @@ class AzureRealTimeOptions:
             hasattr(self.credential, "get_token") or hasattr(self.credential, "key")
         ):
             raise TypeError("credential must have get_token(scope) or a key")
+        ask = self.token_provider or getattr(self.credential, "get_token", None)
+        if inspect.iscoroutinefunction(ask):
+            raise TypeError(
+                "the credential is an asynchronous one: use the synchronous one of the "
+                "same name (azure.identity, not azure.identity.aio)"
+            )
         self.endpoint  # noqa: B018 - a bad address fails here, not on the reader
 
     @property
@@ -135,7 +142,7 @@ class AzureRealTimeOptions:
         """
         credential, scope = self.credential, self.token_scope
         if credential is not None and hasattr(credential, "get_token"):
-            return lambda: str(credential.get_token(scope).token)
+            return lambda: credential.get_token(scope).token
         return self.token_provider
 
     def check_credential(self, numbers: WebSocketOptions) -> None:
@@ -200,7 +207,8 @@ def _headers(value: Mapping[str, str] | None) -> dict[str, str]:
     headers = dict(value or {})
     for name, content in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not the name of an HTTP header")
+            shown = repr(name) if len(str(name)) <= 20 else "something in headers"
+            raise ValueError(f"{shown} is not the name of an HTTP header")
         if not isinstance(content, str) or not re.fullmatch(
             r"[\t\x20-\x7e\x80-\xff]*", content
         ):
@@ -230,6 +238,13 @@ def _count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         raise TypeError(f"{field.name} must be a whole number or None, not {value!r}")
     if value < 0:
         raise ValueError(f"{field.name} must not be negative; None means for ever")
+
+
+def _text(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(
+            f"{field.name} must be text or None, not {type(value).__name__}"
+        )
 
 
 def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
@@ -287,7 +302,7 @@ class WebSocketOptions:
     connect_timeout: float = attrs.field(default=15.0, validator=_positive())
     ping_interval: float | None = attrs.field(default=20.0, validator=_positive(True))
     ping_timeout: float | None = attrs.field(default=20.0, validator=_positive(True))
-    proxy: str | None = attrs.field(default=None, repr=False)
+    proxy: str | None = attrs.field(default=None, repr=False, validator=_text)
     ssl_context: ssl.SSLContext | None = None
     headers: Mapping[str, str] = attrs.field(
         factory=dict, converter=_headers, repr=lambda value: repr(sorted(value))

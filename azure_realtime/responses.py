@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from ._model import LENIENT, Model, brief
+from ._secrets import shown
 from ._session_shape import RESPONSE_PATHS, flat_format, flatten, leaves
 from ._spelling import refuse_unknown
 from ._strict import (
@@ -127,7 +128,7 @@ class StatusError(Model):
 
     type: str | None = None
     code: str | None = None
-    message: str | None = None
+    message: str | None = attrs.field(default=None, repr=shown)
 
 
 @attrs.frozen

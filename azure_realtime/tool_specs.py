@@ -2,6 +2,7 @@
 What the model is told about tools, and which of them it is to use.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -33,6 +34,14 @@ def _as_names(value: Any) -> tuple[str, ...] | Mapping[str, Any] | None:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _address(url: object) -> str:
+    """
+    Return the ``repr`` of a URL without what may be a credential: user info and query.
+    """
+    bare = re.sub(r"^([^/?#]*//)?[^/?#]*@", r"\1", str(url))
+    return repr(url and re.split("[?#]", bare)[0])
+
+
 @attrs.frozen
 class McpTool(Model):
     """
@@ -50,7 +59,7 @@ class McpTool(Model):
     type: ClassVar[str] = "mcp"
 
     server_label: str
-    server_url: str | None = None
+    server_url: str | None = attrs.field(default=None, repr=_address)
     connector_id: str | None = attrs.field(default=None, kw_only=True)
     tunnel_id: str | None = attrs.field(default=None, kw_only=True)
     authorization: str | None = attrs.field(default=None, kw_only=True, repr=False)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import attrs
 
 from .._model import LENIENT, Model
+from .._secrets import shown
 from ..items import Item, UnknownItem, as_item
 from ._base import ClientEvent, ServerEvent
 from ._checks import maybe_text, text, whole
@@ -211,7 +212,7 @@ class TranscriptionError(Model):
 
     type: str | None = None
     code: str | None = None
-    message: str | None = None
+    message: str | None = attrs.field(default=None, repr=shown)
     param: str | None = None
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import attrs
 
 from .._model import Model
+from .._secrets import shown
 from ._base import ServerEvent
 
 
@@ -23,7 +24,7 @@ class ErrorDetails(Model):
     """
 
     type: str = ""
-    message: str = ""
+    message: str = attrs.field(default="", repr=shown)
     code: str | None = None
     param: str | None = None
     event_id: str | None = None
