@@ -5,6 +5,8 @@ One wire text <-> one event.
 import builtins
 import json
 import math
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -350,6 +352,26 @@ def test_both_generations_of_wires_give_the_same_event() -> None:
     assert isinstance(preview, ResponseOutputAudioDelta)
     assert b"\x00\x00\x01\x00" == preview.audio
     assert old == preview.raw
+
+
+@pytest.mark.parametrize("version", ["3.9.10", "3.9.15", "2.0", "", None])
+def test_an_old_fast_reader_is_not_used(
+    version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A deeply nested message crashes the process in old versions of orjson: where one is
+    installed, for whatever else, the standard reader is used.
+    """
+    old = types.ModuleType("orjson")
+    if version is not None:
+        old.__version__ = version  # type: ignore[attr-defined]
+    old.loads = lambda text: pytest.fail("it was used")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "orjson", old)
+    monkeypatch.setattr(_codec, "_fast_loads", _codec._fast_loads.__wrapped__)
+
+    (event,) = Codec(None).decode("[" * 200_000)
+
+    assert isinstance(event, InvalidMessage)
 
 
 def test_without_the_fast_reader_the_answers_are_the_same(

@@ -4,8 +4,11 @@ The conversation that events add up to, whichever way they come.
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
@@ -1023,6 +1026,73 @@ def test_the_oldest_items_are_forgotten_first() -> None:
         made = told([user(f"item_{n}", str(n), f"item_{n - 1}") for n in range(5)])
 
     assert ids(made) == ["item_2", "item_3", "item_4"]
+
+
+def _texts(number: int) -> Json:
+    return user(f"item_{number}", "x" * 20_000)
+
+
+def _foreign_texts(number: int) -> Json:
+    return user(f"item_{number}", "\u6f22\U0001f600" * 5_000)
+
+
+def _reports(number: int) -> Json:
+    item = _texts(number)["item"]
+    item["content"] *= 1 + number % 5
+    item["id"] = "item_1"
+    return {"type": "conversation.item.done", "item": item}
+
+
+def _pieces(number: int) -> Json:
+    return {
+        "type": "response.output_text.delta",
+        "item_id": f"item_{number // 50}",
+        "response_id": "resp_1",
+        "content_index": number % 50,
+        "delta": "\u6f22" * 7_000,
+    }
+
+
+def _unknown(number: int) -> Json:
+    return added({"type": "new", "id": f"item_{number}", "what": [{}] * 100}, None)
+
+
+def _deleted(number: int) -> Json:
+    item_id = "x" * 20_000 + str(number)
+    return {"type": "conversation.item.deleted", "item_id": item_id}
+
+
+@pytest.mark.parametrize(
+    "message", [_texts, _foreign_texts, _reports, _pieces, _unknown, _deleted]
+)
+def test_memory_is_bounded_by_what_is_said(message: Callable[[int], Json]) -> None:
+    """
+    A flood of long texts, pieces, unknown items or ids does not fill the memory.
+    """
+    made = Conversation()
+    with patch.object(conversation, "MAX_BYTES", 1 << 20):
+        gc.collect()
+        tracemalloc.start()
+        for number in range(1_000):  # of 10 to 40 KB
+            for event in events([message(number)]):
+                made.observe(event)
+            del event
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert kept < 3 << 20
+
+
+def test_the_oldest_long_items_are_forgotten_first() -> None:
+    """
+    What was said last stays, in order, and goes on.
+    """
+    with patch.object(conversation, "MAX_BYTES", 1 << 20):
+        made = told([_texts(number) for number in range(100)])
+
+    assert 10 < len(made) < 60
+    assert ids(made) == [f"item_{n}" for n in range(100 - len(made), 100)]
 
 
 def test_finished_responses_beside_the_conversation_leave_nothing_behind() -> None:
