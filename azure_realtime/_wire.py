@@ -37,6 +37,7 @@ from .errors import ConnectionClosed
 
 _RECORD = 16384  # bytes: one TLS record; nothing larger is offered to the socket
 _READS_PER_TURN = 8  # of 64 KiB: then somebody else has a turn
+_FRAMES_PER_TURN = 100  # likewise; and all of them may be pings
 
 
 class Wire:
@@ -49,7 +50,8 @@ class Wire:
         first: Bytes that came with the handshake's answer.
 
     Attributes:
-        heard_at: Monotonic time of the last inbound byte.
+        heard_at: Monotonic time of the last inbound byte; where it had to wait for us,
+            of when we came to it.
         bytes_sent: Since somebody last took note of it.
         bytes_received: Likewise.
         closed_by_peer: The peer's close frame, once it came.
@@ -71,6 +73,7 @@ class Wire:
         self._read_wants_write = False
         self._write_wants_read = False
         self._unread = bool(first)
+        self._behind = False  # whole frames may be left from the last turn
         self._close_sent = False
         self._failure: ConnectionClosed | None = None
         self.heard_at = time.monotonic()
@@ -140,7 +143,11 @@ class Wire:
             except WOULD_BLOCK:
                 return
             except (OSError, ValueError) as error:
-                raise _lost(error) from error
+                lost = _lost(error)
+                if not self._behind:
+                    raise lost from error
+                self._failure = self._failure or lost  # what came before comes first
+                return
             self.bytes_sent += sent
             self._sending = self._sending[sent:] or None
 
@@ -148,33 +155,45 @@ class Wire:
 
     def read(self) -> list[bytes]:
         """
-        Return the messages that have come, whole ones; answer pings.
+        Return messages that have come, whole ones; answer pings.
 
-        After the peer's close frame nothing more is returned, and `closed_by_peer` is
-        set.
+        Not all of them, if there are many: `unread` tells. After the peer's close frame
+        nothing more is returned, and `closed_by_peer` is set.
 
         Raises:
             ConnectionClosed: The connection is gone, or the peer broke the protocol.
         """
-        if self._failure is not None:
+        if self._behind:
+            self.heard_at = time.monotonic()
+        elif self._failure is not None:
             raise self._failure
-        failure = self._fill()
+        else:
+            self._failure = self._fill()
         messages: list[bytes] = []
+        self._behind = False
         try:
-            while self.closed_by_peer is None:
-                self._accept(self._websocket.recv_frame(), messages)
+            self._behind = self._parse(messages)
         except WOULD_BLOCK:
             pass
         except ConnectionClosed as error:
-            failure = error
+            self._failure = error
         except (websocket.WebSocketException, ValueError, TypeError) as error:
-            failure = ConnectionClosed(1002, str(error))
-        if failure is not None and self.closed_by_peer is None:
-            if not messages:
-                raise failure
-            self._failure = failure  # what came before it comes first
-            self._unread = True
+            self._failure = ConnectionClosed(1002, str(error))
+        if self._failure is not None and self.closed_by_peer is None:
+            if not messages and not self._behind:
+                raise self._failure
+            self._unread = True  # what came before it comes first
         return messages
+
+    def _parse(self, messages: list[bytes]) -> bool:
+        """
+        Take frames from the buffer; return whether that was a turn's fill of them.
+        """
+        for _ in range(_FRAMES_PER_TURN):
+            if self.closed_by_peer is not None:
+                return False
+            self._accept(self._websocket.recv_frame(), messages)
+        return True
 
     def _fill(self) -> ConnectionClosed | None:
         self._read_wants_write = self._unread = False
@@ -201,7 +220,7 @@ class Wire:
     def _accept(self, frame: ABNF, messages: list[bytes]) -> None:
         data = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
         if frame.opcode == ABNF.OPCODE_PING:
-            if len(self._control) < 100 and not self._close_sent:
+            if len(self._control) < _FRAMES_PER_TURN and not self._close_sent:
                 pong = ABNF.create_frame(data, ABNF.OPCODE_PONG)
                 self._control.append(pong.format())
         elif frame.opcode == ABNF.OPCODE_CLOSE:
@@ -245,7 +264,7 @@ class Wire:
         Whether `read` has work that no selector can see: bytes that TLS has decrypted
         already, or a turn that stopped early.
         """
-        if self._unread:
+        if self._unread or self._behind:
             return True
         pending = getattr(self._sock, "pending", None)
         return bool(pending and pending())
@@ -262,7 +281,7 @@ class Wire:
             while (left := end - time.monotonic()) > 0:
                 if not self.unread and not selector.select(left):
                     return
-                self._unread = False
+                self._unread = self._behind = False
                 with contextlib.suppress(*WOULD_BLOCK):
                     if not self._sock.recv(65536):
                         return

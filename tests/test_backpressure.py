@@ -160,12 +160,12 @@ def test_a_command_need_not_wait_behind_a_queue_of_audio() -> None:
     is counted and told.
     """
     with _stuck(GA, "drop_oldest") as (client, connection):
-        while not client.stats.audio_dropped:
+        while client.stats.send_queue_bytes < SMALL * 0.6:
             client.append_audio(bytes(50_000))
         dropped = client.stats.audio_dropped
         with client.expect("overflow") as told, at_most(0.5):
             item = {"type": "message", "role": "user", "content": []}
-            text = {"type": "input_text", "text": "x" * 50_000}
+            text = {"type": "input_text", "text": "x" * 100_000}
             client.create_conversation_item({**item, "content": [text]})
         assert client.stats.audio_dropped == dropped + told.event.dropped > dropped
         connection.drop()

@@ -263,6 +263,47 @@ def test_a_flood_leaves_a_turn_to_others() -> None:
             bench.wire.read()
 
 
+def test_a_turn_of_small_frames_is_short() -> None:
+    """
+    However many frames have come, a pong goes out after a few of them; nothing is lost,
+    and what is left is remembered.
+    """
+    stream = frame(b"now", PING) + b"".join(frame(str(n)) for n in range(5000))
+    with opened(first=stream) as bench:
+        messages = bench.wire.read()
+        assert 0 < len(messages) < 500
+        assert bench.wire.unread
+        assert (Opcode.PONG, b"now") in bench.written()
+        bench.theirs.sendall(frame("last"))
+        while bench.wire.unread or messages[-1] != b"last":
+            messages += bench.wire.read()
+        assert [*(str(n).encode() for n in range(5000)), b"last"] == messages
+
+
+def test_who_is_behind_does_not_take_the_peer_for_dead() -> None:
+    """
+    As long as there is something left to look at, the peer has not fallen silent.
+    """
+    with opened(first=frame("x") * 1000) as bench:
+        bench.wire.read()
+        bench.wire.heard_at = 0.0
+        bench.wire.read()
+        assert time.monotonic() - bench.wire.heard_at < 5.0
+
+
+def test_every_ping_of_many_is_answered() -> None:
+    """
+    A peer that reads gets a pong for each ping, in order, however many came at once.
+    """
+    pings = [str(number).encode() for number in range(1000)]
+    with opened(first=b"".join(frame(data, PING) for data in pings)) as bench:
+        written: list[tuple[Opcode, bytes]] = []
+        while bench.wire.unread:
+            assert [] == bench.wire.read()
+            written += bench.written()
+        assert [(Opcode.PONG, data) for data in pings] == written
+
+
 # Size.
 
 
@@ -395,6 +436,25 @@ def test_what_came_before_the_end_comes_first(bench: Bench) -> None:
     assert bench.wire.read() == [b"last"]
     assert bench.wire.unread
     assert bench.end().code == 1006
+
+
+@pytest.mark.parametrize(
+    "end", [b"", frame("x", 3), close_frame(1001), frame("", CONT)]
+)
+def test_many_messages_before_the_end_come_first(end: bytes) -> None:
+    """
+    Also more of them than one turn takes, and when there is nobody to write to.
+    """
+    with opened() as bench:
+        bench.theirs.sendall(frame("x") * 1000 + end)
+        messages = bench.wire.read()
+        bench.theirs.close()
+        bench.wire.ping()
+        with contextlib.suppress(ConnectionClosed):
+            while bench.wire.closed_by_peer is None:
+                bench.wire.write()
+                messages += bench.wire.read()
+        assert 1000 == len(messages)
 
 
 def test_a_reset() -> None:
@@ -615,6 +675,8 @@ def test_a_flood_of_pings_is_bounded(bench: Bench) -> None:
     A peer that pings and does not read fills neither memory nor the queue.
     """
     bench.come(frame(b"x" * 100, PING) * 1000)
+    while bench.wire.unread:
+        bench.wire.read()
     assert len(bench.written()) <= 100
 
 
