@@ -5,14 +5,17 @@ Who we are, asked afresh for each connection, and the ways through other people'
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 import trustme
+import websocket
 from drops import QUICK, Diary
 from peers import Peer, Talk, at_most, proxy
 from services import KEY, Place
@@ -71,10 +74,10 @@ class KeyCredential:
 
 
 def _client(
-    url: str, numbers: dict[str, Any] | None = None, **who: Any
+    url: str, numbers: dict[str, Any] | None = None, impl: Any = None, **who: Any
 ) -> AzureRealTimeAudio:
     options = AzureRealTimeOptions(url, "gpt-realtime", **who)
-    return AzureRealTimeAudio(options, {**QUICK, **(numbers or {})})
+    return AzureRealTimeAudio(options, {**QUICK, **(numbers or {})}, impl)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +162,30 @@ def test_a_key_is_rotated_in_place(eventually: Callable[..., None]) -> None:
         assert "new-key" == service.wait_for_connection().headers["api-key"]
 
 
+def test_a_key_that_was_rotated_too_late_is_read_again() -> None:
+    """
+    A 401 on the way back is answered with the key as it is by then, once.
+    """
+    valid = {"old-key"}
+    credential = KeyCredential("old-key")
+    with (
+        Simulator(credentials=lambda key: key in valid) as service,
+        _client(service.url, credential=credential) as client,
+    ):
+        diary = Diary(client)
+
+        @client.on("reconnecting")
+        def _(event: Any) -> None:
+            if isinstance(event.cause, AuthenticationError):
+                credential.update("new-key")
+
+        valid.clear()
+        valid.add("new-key")
+        service.wait_for_connection().drop()
+        diary.wait("reconnected")
+        assert "new-key" == service.wait_for_connection().headers["api-key"]
+
+
 class Locked:
     """
     A credential whose vault is closed, the second time.
@@ -226,12 +253,16 @@ def test_a_credential_that_hangs_keeps_nobody() -> None:
 # Certificates.
 
 
-def test_a_client_certificate_opens_the_door(authority: trustme.CA) -> None:
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_a_client_certificate_opens_the_door(
+    version: str, authority: trustme.CA
+) -> None:
     """
     Where the service wants one, it is shown, also on the next connection; without one
-    there is a typed error.
+    there is a typed error that says where to pass it.
     """
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.maximum_version = ssl.TLSVersion[version]
     authority.issue_cert("localhost", "127.0.0.1").configure_cert(server)
     authority.configure_trust(server)
     server.verify_mode = ssl.CERT_REQUIRED
@@ -246,9 +277,12 @@ def test_a_client_certificate_opens_the_door(authority: trustme.CA) -> None:
             service.wait_for_connection().drop()
             diary.wait("reconnected")
         client = _client(service.url, {"ssl_context": stranger}, api_key=KEY)
-        with pytest.raises(ConnectError):
+        with pytest.raises(ConnectError) as caught:
             client.connect()
         client.close()
+        # where the connection is cut before the alert is read, nobody can know
+        if "ALERT" in str(caught.value):
+            assert "load_cert_chain" in caught.value.hint
 
 
 def test_a_certificate_is_checked_again_on_each_connection(
@@ -274,6 +308,18 @@ def test_a_certificate_is_checked_again_on_each_connection(
 
 
 # Proxies.
+
+
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Have this very machine answer to the name.
+    """
+    lookup = socket.getaddrinfo
+
+    def answer(host: Any, *arguments: Any, **options: Any) -> Any:
+        return lookup("127.0.0.1" if host == NAME else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
 
 
 def socks(port: int, seen: list[Any], credential: str | None = None) -> Any:
@@ -318,69 +364,121 @@ def _named(authority: trustme.CA) -> Any:
         yield service, f"wss://{NAME}:{service.port}"
 
 
+def _gate(kind: str, port: int, seen: list[Any], credential: str | None) -> Any:
+    """
+    Return the script of a proxy of that kind.
+    """
+    if kind == "http":
+        return proxy(port, credential, seen)
+    pytest.importorskip("python_socks", reason="the extra 'proxy' is not installed")
+    return socks(port, seen, credential)
+
+
+@pytest.mark.parametrize("impl", [None, websocket.WebSocket], ids=["ours", "own"])
 @pytest.mark.parametrize("how", ["given", "environment"])
 @pytest.mark.parametrize("credential", [None, "user:p@ss word"])
-def test_a_session_through_an_http_proxy(
-    how: str,
+@pytest.mark.parametrize("scheme", ["http", "socks5", "socks5h"])
+def test_a_session_through_a_proxy(
+    scheme: str,
     credential: str | None,
+    how: str,
+    impl: Any,
     authority: trustme.CA,
     client_tls: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    The proxy looks the name up and opens a tunnel, for the next connection as well.
+    The proxy looks the name up and opens a tunnel, for the next connection as well; it
+    sees no key.
     """
-    seen: list[str] = []
-    with (
-        _named(authority) as (service, url),
-        Peer(proxy(service.port, credential, seen)) as gate,
-    ):
-        user = "user:p%40ss%20word@" if credential else ""
-        address = f"http://{user}127.0.0.1:{gate.port}"
-        numbers: dict[str, Any] = {"ssl_context": client_tls}
-        if how == "given":
-            numbers["proxy"] = address
-        else:
-            monkeypatch.setenv("HTTPS_PROXY", address)
-        with _client(url, numbers, api_key=KEY) as client:
-            diary = Diary(client)
-            service.wait_for_connection().drop()
-            diary.wait("reconnected")
-        assert 2 == len(seen)
-        assert all(head.startswith(f"CONNECT {NAME}:") for head in seen)
-        assert not any(KEY in head for head in seen)
-
-
-@pytest.mark.parametrize("how", ["given", "environment"])
-@pytest.mark.parametrize("credential", [None, "user:p@ss"])
-def test_a_session_through_a_socks_proxy(
-    how: str,
-    credential: str | None,
-    authority: trustme.CA,
-    client_tls: ssl.SSLContext,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """
-    It too looks the name up; the session inside is the usual one.
-    """
-    pytest.importorskip("python_socks", reason="the extra 'proxy' is not installed")
+    kind = scheme[:5].rstrip("5h")
     seen: list[Any] = []
     with (
         _named(authority) as (service, url),
-        Peer(socks(service.port, seen, credential)) as gate,
+        Peer(_gate(kind, service.port, seen, credential)) as gate,
     ):
-        user = "user:p%40ss@" if credential else ""
-        address = f"socks5h://{user}127.0.0.1:{gate.port}"
+        user = "user:p%40ss%20word@" if credential else ""
+        address = f"{scheme}://{user}127.0.0.1:{gate.port}"
         numbers: dict[str, Any] = {"ssl_context": client_tls}
         if how == "given":
             numbers["proxy"] = address
         else:
-            monkeypatch.setenv("ALL_PROXY", address)
-        with _client(url, numbers, api_key=KEY) as client:
+            name = "HTTPS_PROXY" if kind == "http" else "ALL_PROXY"
+            monkeypatch.setenv(name, address)
+        with _client(url, numbers, impl, api_key=KEY) as client:
             diary = Diary(client)
             service.wait_for_connection().drop()
             diary.wait("reconnected")
-        assert [(1, 3, NAME.encode(), service.port)] * 2 == seen
+        if kind == "http":
+            assert [f"CONNECT {NAME}:{service.port}"] * 2 == [
+                head.split(" HTTP")[0] for head in seen
+            ]
+        else:
+            assert [(1, 3, NAME.encode(), service.port)] * 2 == seen
+        assert KEY not in str(seen)
+
+
+@pytest.mark.parametrize("impl", [None, websocket.WebSocket], ids=["ours", "own"])
+@pytest.mark.parametrize(
+    ("scheme", "asked"),
+    [("socks4", b"\x7f\x00\x00\x01me\x00"), ("socks4a", b"\x00\x00\x00\x01me\x00")],
+)
+def test_an_old_socks_proxy(
+    scheme: str,
+    asked: bytes,
+    impl: Any,
+    authority: trustme.CA,
+    client_tls: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    SOCKS4 knows no names: it is asked for an address; its extension 4a for the name.
+    """
+    pytest.importorskip("python_socks", reason="the extra 'proxy' is not installed")
+    at_home(monkeypatch)
+    seen: list[bytes] = []
+
+    def script(talk: Talk) -> None:
+        version, command, *_ = talk._exactly(4)
+        assert (4, 1) == (version, command)
+        request = talk._exactly(4)
+        for _ in range(2 if scheme == "socks4a" else 1):
+            while not request.endswith(b"\0") or len(request) == 4:
+                request += talk._exactly(1)
+            seen.append(request)
+            request = b"...."
+        talk.send(b"\x00\x5a" + bytes(6))
+        talk.tunnel(service.port)
+
+    with _named(authority) as (service, url), Peer(script) as gate:
+        numbers = {
+            "ssl_context": client_tls,
+            "proxy": f"{scheme}://me@127.0.0.1:{gate.port}",
+        }
+        with _client(url, numbers, impl, api_key=KEY) as client:
+            client.clear_audio_buffer().result(5)
+    assert asked == seen[0]
+    assert [f"....{NAME}\0".encode()] * (scheme == "socks4a") == seen[1:]
+
+
+@pytest.mark.parametrize("impl", [None, websocket.WebSocket], ids=["ours", "own"])
+@pytest.mark.parametrize("secret", ["p\u00e4ssw\u00f6rd-1", "x" * 300])
+def test_a_password_that_socks_cannot_carry_is_not_shown(
+    secret: str, impl: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    It is a ConnectError, without the password in it or in what led to it.
+    """
+    pytest.importorskip("python_socks", reason="the extra 'proxy' is not installed")
+    with Peer(socks(1, [], "user:right")) as gate:
+        address = f"socks5://user:{secret}@127.0.0.1:{gate.port}"
+        client = _client(f"wss://{NAME}", {"proxy": address}, impl, api_key=KEY)
+        with pytest.raises(ConnectError) as caught:
+            client.connect()
+        client.close()
+    shown = "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert secret not in shown
+    assert "internal" not in shown
 
 
 def test_a_socks_proxy_that_refuses_is_told() -> None:
@@ -409,14 +507,7 @@ def test_no_proxy_is_honoured(
     """
     What NO_PROXY names is dialled directly; the proxy of the environment sees nothing.
     """
-    import socket
-
-    lookup = socket.getaddrinfo
-
-    def at_home(host: Any, *arguments: Any, **options: Any) -> Any:
-        return lookup("127.0.0.1" if host == NAME else host, *arguments, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", at_home)
+    at_home(monkeypatch)
     seen: list[str] = []
     with (
         _named(authority) as (service, url),

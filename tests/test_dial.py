@@ -364,17 +364,40 @@ def test_through_a_proxy(
     ]
 
 
-def test_a_proxy_that_wants_a_password() -> None:
+def refusing(answer: bytes) -> Callable[[Talk], None]:
     """
-    407 is told with where to put user and password.
+    Return the script of a proxy that answers so.
+    """
+
+    def refuse(talk: Talk) -> None:
+        talk.read_head()
+        talk.send(answer)
+
+    return refuse
+
+
+@pytest.mark.parametrize("status", [401, 407])
+def test_a_proxy_that_wants_a_password(status: int) -> None:
+    """
+    407, and the 401 that some send instead, is told with where to put user and password.
     """
     with (
-        Peer(proxy(1, "me:secret")) as between,
-        pytest.raises(ConnectError, match="407 Proxy Auth") as info,
+        Peer(refusing(response(f"{status} Who are you"))) as between,
+        pytest.raises(ConnectError, match=f"{status} Who are you") as info,
     ):
         dial(endpoint(443, "my.example", secure=True), f"127.0.0.1:{between.port}")
-    assert info.value.status_code == 407
+    assert info.value.status_code == status
     assert "http://user:password@host:port" in info.value.hint
+
+
+def test_a_proxy_that_is_busy() -> None:
+    """
+    When to come back is told, as it is when the service itself is busy.
+    """
+    answer = response("503 Busy", {"Retry-After": "7"})
+    with Peer(refusing(answer)) as between, pytest.raises(ConnectError) as info:
+        dial(endpoint(443, "my.example"), f"127.0.0.1:{between.port}")
+    assert (info.value.status_code, info.value.retry_after) == (503, 7.0)
 
 
 @pytest.mark.parametrize(
@@ -393,12 +416,7 @@ def test_a_proxy_that_refuses(answer: bytes, status: int | None) -> None:
     """
     Whatever a proxy says instead of yes, the text names the proxy and the target.
     """
-
-    def refuse(talk: Talk) -> None:
-        talk.read_head()
-        talk.send(answer)
-
-    with Peer(refuse) as between:
+    with Peer(refusing(answer)) as between:
         via = f"http://me:{KEY}@127.0.0.1:{between.port}"
         with pytest.raises(ConnectError) as info:
             dial(endpoint(443, "my.example", secure=True), via)
@@ -473,6 +491,10 @@ def test_a_dripping_proxy() -> None:
         f"http://me:{KEY}@127.0.0.1:99999",
         "http://",
         "http://[::1",
+        "http://a..b",
+        f"http://{'a' * 70}.example",
+        "http://a\0b",
+        f"socks5://me:{KEY}@a..b",
     ],
 )
 def test_a_proxy_setting_that_makes_no_sense(via: str) -> None:
@@ -501,6 +523,20 @@ def test_a_proxy_setting_that_makes_no_sense(via: str) -> None:
             None,
         ),
         ({"https_proxy": "http://p:1", "no_proxy": "*"}, "my.example", True, None),
+        *(
+            ({"https_proxy": "http://p:1", "no_proxy": spared}, host, True, expected)
+            for spared, host, expected in [
+                ("my.example:443", "my.example", None),
+                ("my.example:8443", "my.example", ("p", 1)),
+                ("192.0.2.0/24", "192.0.2.7", None),
+                ("192.0.2.0/24", "192.0.3.7", ("p", 1)),
+                ("192.0.2.7:443", "192.0.2.7", None),
+                ("other.example, 192.0.2.9/24 ,x", "192.0.2.7", None),
+                ("fd00::/8,192.0.2.0/33", "fd12::1", None),
+                ("fd00::/8", "fe80::1", ("p", 1)),
+                ("192.0.2.0/24", "192.0.2.example", ("p", 1)),
+            ]
+        ),
         ({"https_proxy": "http://p:1"}, "localhost", True, None),
         ({"https_proxy": "http://p:1"}, "127.0.0.5", True, None),
         ({"https_proxy": "http://p:1"}, "::1", True, None),
@@ -758,6 +794,7 @@ def _fails() -> str:
         (lambda: "", "result is empty"),
         (lambda: f"{KEY}\nX-Evil: 1", "no HTTP header can carry"),
         (lambda: KEY.encode(), "must be text, not bytes"),
+        (lambda: object(), "must be text, not object"),
     ],
 )
 def test_a_token_provider_that_fails(provider: Callable[[], Any], words: str) -> None:
@@ -786,3 +823,37 @@ def test_a_token_provider_that_takes_too_long() -> None:
     ):
         connector("my.example", token_provider=provider)(dialler.patience)
     answer.set()
+
+
+def test_a_token_provider_that_hangs_is_not_asked_again_and_again() -> None:
+    """
+    Each attempt to connect waits for the call that hangs, on one thread; when it ends at
+    last, whoever waits then has the token, and the next connection a fresh one.
+    """
+    answer = threading.Event()
+    seen: list[str | None] = []
+    asked: list[int] = []
+
+    def provider() -> str:
+        asked.append(len(asked))
+        answer.wait(10.0)
+        return f"token-{len(asked)}"
+
+    def accept(talk: Talk) -> None:
+        talk.read_head()
+        seen.append(talk.headers.get("authorization"))
+        talk.send(talk.upgrade_answer())
+
+    with Peer(accept) as peer:
+        connect = connector(peer.url, token_provider=provider)
+        threads = threading.active_count()
+        for _ in range(5):
+            with Dialler(0.05) as dialler, pytest.raises(ConnectTimeout):
+                connect(dialler.patience)
+        assert asked == [0]
+        assert threading.active_count() == threads + 1
+        with Dialler() as dialler:
+            threading.Timer(0.1, answer.set).start()
+            connect(dialler.patience).close()
+            connect(dialler.patience).close()
+    assert seen == ["Bearer token-1", "Bearer token-2"]

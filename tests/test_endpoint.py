@@ -170,14 +170,41 @@ def test_a_transcription_session_names_its_intent() -> None:
         ({"host_name": "https://[::1"}, "host_name is no address"),
         ({"host_name": "https://my.example:99999"}, "host_name has a bad port"),
         ({"host_name": "my.example:http"}, "host_name has a bad port"),
+        ({"host_name": "https://my.example:secret/"}, "host_name has a bad port"),
+        (
+            {"host_name": "https://me:secret\u2100@my.example"},
+            "host_name is no address",
+        ),
         ({"host_name": "https://me:secret@my.example"}, "a user or password"),
         ({"host_name": "me:secret@my.example"}, "a user or password"),
         ({"host_name": "my.example?api-key=secret"}, "carries a credential (api-key"),
         ({"host_name": "my.example?API-KEY=secret"}, "carries a credential"),
         ({"host_name": "my.example?Authorization=secret"}, "carries a credential"),
+        *(
+            ({"host_name": f"my.example?{name}=secret"}, "carries a credential")
+            for name in (
+                "ocp-apim-subscription-key",
+                "Access-Token",
+                "subscription_key",
+                "x-api-key",
+                "Client_Secret",
+                "X-Amz-Signature",
+                "PassWord",
+                "sig",
+                "code",
+            )
+        ),
+        ({"api_version": "secret" * 4}, "is neither"),
         (
-            {"host_name": "my.example?ocp-apim-subscription-key=secret"},
-            "carries a credential",
+            {
+                "host_name": f"my.example?api-version={DATED}",
+                "api_version": "secret" * 4,
+            },
+            "give one of the two",
+        ),
+        (
+            {"host_name": f"my.example?api-version={'secret' * 4}"},
+            "is neither",
         ),
         (
             {"host_name": "https://eastus.api.cognitive.microsoft.com"},

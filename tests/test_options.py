@@ -5,6 +5,7 @@ The options: what is refused before dialling, and what is never shown.
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 import attrs
 import pytest
@@ -186,6 +187,44 @@ def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
     """
     with pytest.raises(ValueError, match="header"):
         WebSocketOptions(headers=headers)
+
+
+def test_a_key_in_the_name_of_a_header_is_not_shown() -> None:
+    """
+    A header written as one text, its content included, is refused unseen.
+    """
+    with pytest.raises(ValueError, match="not the name of an HTTP header") as info:
+        WebSocketOptions(headers={f"api-key: {KEY}": ""})
+    assert KEY not in str(info.value)
+
+
+@pytest.mark.parametrize("proxy", [7, True, f"http://u:{KEY}@p:1".encode()])
+def test_a_proxy_is_text(proxy: Any) -> None:
+    """
+    Anything else is refused where it is given, and not shown.
+    """
+    with pytest.raises(TypeError, match="proxy must be text or None, not") as info:
+        WebSocketOptions(proxy=proxy)
+    assert KEY not in str(info.value)
+
+
+async def _later(*_: str) -> str:
+    return KEY
+
+
+class _Asynchronous:
+    get_token = staticmethod(_later)
+
+
+@pytest.mark.parametrize(
+    "who", [{"token_provider": _later}, {"credential": _Asynchronous()}]
+)
+def test_an_asynchronous_credential_is_refused(who: dict[str, Any]) -> None:
+    """
+    One of azure.identity.aio is refused where it is given, with the one to use.
+    """
+    with pytest.raises(TypeError, match="use the synchronous one"):
+        options(**who)
 
 
 def test_headers_and_proxy_are_not_shown() -> None:

@@ -5,6 +5,7 @@ A connection that never opens says why, and what to do; and never tells a secret
 from __future__ import annotations
 
 import io
+import json
 import logging
 import socket
 import ssl
@@ -15,8 +16,9 @@ from typing import Any
 import pytest
 import trustme
 import websocket
-from peers import Peer, proxy, response
-from services import GA, KEY, Place, run_script
+from drops import Diary
+from peers import Peer, Talk, close_frame, frame, proxy, response
+from services import GA, KEY, Place, run_script, serve_session
 
 from azure_realtime import (
     AuthenticationError,
@@ -26,6 +28,7 @@ from azure_realtime import (
     ConnectTimeout,
     DeploymentNotFound,
     RateLimited,
+    ServerError,
     WebSocketState,
 )
 
@@ -256,6 +259,86 @@ def test_a_working_session_of_an_own_websocket_logs_no_secret(place: Place) -> N
         client.clear_audio_buffer().result(5)
 
 
+def test_what_a_service_says_later_tells_no_secret(place: Place, ears: Ears) -> None:
+    """
+    Not its errors, their ids, or its reason to close; our errors, logs and the repr of
+    events leave a credential out, the event itself is what came.
+    """
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        command = json.loads(talk.read_frame()[1])
+        error = {
+            "type": "invalid_request_error",
+            "message": f"{KEY} may not do this",
+            "event_id": command["event_id"],
+        }
+        talk.send(frame(json.dumps({"type": "error", "error": error})))
+        del error["event_id"]
+        talk.send(frame(json.dumps({"type": "error", "error": error})))
+        talk.send(close_frame(1008, f"no more of {KEY}".encode()))
+        talk.read_to_end()
+
+    with Peer(script) as peer, GA.client(peer.url) as client:
+        diary = Diary(client)
+        with pytest.raises(ServerError) as refused:
+            client.clear_audio_buffer().result(5)
+        closed = diary.wait("closed")
+        ears.hear(refused.value)
+        ears.hear(closed.error)
+        event = diary.wait("error", 2)
+
+    assert "*** may not do this" in str(refused.value)
+    assert "no more of ***" in str(closed.error)
+    assert KEY in event.error.message
+    assert KEY not in repr(event)
+
+
+def test_a_request_id_tells_no_secret(ears: Ears) -> None:
+    """
+    Some gateways make the id of a request of what they were sent.
+    """
+    with Peer(
+        lambda talk: (
+            talk.read_head(),
+            talk.send(response("401 No", {"x-request-id": f"id-{KEY}"})),
+        )
+    ) as peer:
+        error = refused(GA.client(peer.url), ears)
+
+    assert error.request_id == "id-***"
+
+
+def test_headers_of_ones_own_are_in_no_trace(ears: Ears) -> None:
+    """
+    A gateway's token is blanked out wherever it turns up.
+    """
+    seen: list[bytes] = []
+    headers = {"X-Gateway-Token": TOKEN, "X-Echo": KEY, "X-Also": TOKEN}
+    with Peer(lambda talk: (seen.append(talk.read_head()), talk.fin())) as peer:
+        refused(GA.client(peer.url, headers=headers), ears)
+
+    assert seen[0].count(TOKEN.encode()) == 2
+    assert "X-Also: ***" in ears.everything
+
+
+def test_what_is_no_answer_tells_no_secret(ears: Ears) -> None:
+    """
+    Something else that listens there may repeat what it was sent, in words of its own;
+    the error of a library that shows it is not chained to ours.
+    """
+    for impl in (None, websocket.WebSocket):
+        with Peer(
+            lambda talk: (
+                talk.read_head(),
+                talk.send(f"SMTP {KEY}\r\n\r\n".encode()),
+            )
+        ) as peer:
+            error = refused(GA.client(peer.url, impl), ears)
+
+        assert error.__cause__ is None
+
+
 def test_a_name_that_does_not_exist(
     monkeypatch: pytest.MonkeyPatch, ears: Ears
 ) -> None:
@@ -474,6 +557,26 @@ def test_a_mute_server_is_a_timeout_that_names_the_stage(
         assert ("TLS" if scheme == "wss" else "WebSocket handshake") in str(error)
 
 
+def test_a_token_provider_that_tells_its_token(ears: Ears) -> None:
+    """
+    What it raises is named, and shown as far as it holds no credential.
+    """
+
+    def provider() -> str:
+        try:
+            raise OSError(f"sent Authorization: Bearer {TOKEN}")
+        except OSError as error:
+            raise RuntimeError("no login") from error
+
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions("ws://127.0.0.1:9", "d", token_provider=provider)
+    )
+    error = refused(client, ears)
+
+    assert "RuntimeError: no login" in str(error)
+    assert error.__cause__ is None
+
+
 @pytest.mark.parametrize("failure", [OSError("no login"), KeyError("x"), SystemExit(2)])
 def test_a_token_provider_that_fails(failure: BaseException, ears: Ears) -> None:
     """
@@ -490,6 +593,7 @@ def test_a_token_provider_that_fails(failure: BaseException, ears: Ears) -> None
 
     assert type(error) is AuthenticationError
     assert type(failure).__name__ in str(error)
+    assert type(error.__cause__) is type(failure)
 
 
 @pytest.mark.parametrize("result", [None, "", 5, "two\nlines", TOKEN + "ü"])

@@ -241,12 +241,18 @@ def test_the_repr_shows_what_is_set() -> None:
     config = SessionConfig(
         voice="alloy",
         turn_detection=None,
-        tools=[McpTool("d", authorization="t0ken", headers={"x": "t0ken"})],
+        tools=[
+            McpTool("d", authorization="t0ken", headers={"x": "t0ken"}),
+            McpTool("e", "https://me:t0ken@mcp.example/sse?key=t0ken#t0ken"),
+            McpTool("f", "me:t0ken@mcp.example?t0ken"),
+        ],
         client_secret={"value": "t0ken"},
     )
 
     assert repr(config).startswith("SessionConfig(voice='alloy', turn_detection=None,")
     assert "t0ken" not in repr(config)
+    assert "server_url='https://mcp.example/sse'" in repr(config)
+    assert "server_url=None" in repr(McpTool("d", connector_id="c"))
     assert "UNSET" not in repr(config)
 
 
