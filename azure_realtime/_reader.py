@@ -26,6 +26,7 @@ from ._patience import Interrupted
 from ._patient_thread import PatientThread
 from ._reconnect import Backoff, cause_of
 from ._redial import Connect, Redial
+from ._secrets import harmless
 from ._successor import Successor, Takeover
 from ._wire import Wire
 from .enums import WebSocketState
@@ -223,9 +224,10 @@ class Reader:
         except BaseException as failure:
             if self.elsewhere:  # a listener has forked, and here its child comes back
                 raise
-            logger.exception("The reader thread failed; this is a bug")
+            cause = harmless(failure)
+            logger.error("The reader thread failed; this is a bug", exc_info=cause)
             error = ConnectionClosed(1006, f"internal error: {failure!r}")
-            error.__cause__ = failure
+            error.__cause__ = cause
         if wire is not None:
             wire.close()
         self._end(error)

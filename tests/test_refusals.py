@@ -25,11 +25,13 @@ from azure_realtime import (
     AzureRealTimeAudio,
     AzureRealTimeOptions,
     ConnectError,
+    ConnectionClosed,
     ConnectTimeout,
     DeploymentNotFound,
     RateLimited,
     ServerError,
     WebSocketState,
+    _connect,
 )
 
 TOKEN = "tOkEn9876543210.veryLONGandSECRET-part_of.it"
@@ -337,6 +339,28 @@ def test_what_is_no_answer_tells_no_secret(ears: Ears) -> None:
             error = refused(GA.client(peer.url, impl), ears)
 
         assert error.__cause__ is None
+
+
+@pytest.mark.parametrize("words", ["api-key: {}", "nothing {}", "nothing"])
+def test_a_bug_of_ours_tells_no_secret(
+    words: str, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What nobody thought of is logged with its traceback, unless that holds a credential.
+    """
+
+    def breaks(*_: Any) -> None:
+        raise LookupError(words.format(KEY))
+
+    monkeypatch.setattr(_connect, "open_stream", breaks)
+    client = GA.client("wss://nosuch.openai.azure.com")
+    with pytest.raises(ConnectionClosed, match="internal error: LookupError") as caught:
+        client.connect()
+    client.close()
+
+    ears.hear(caught.value)
+    assert "this is a bug" in ears.everything
+    assert ("in breaks" in ears.everything) == ("{}" not in words)
 
 
 def test_a_name_that_does_not_exist(
