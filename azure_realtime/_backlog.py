@@ -4,8 +4,9 @@ How far listeners are behind, and what to do about it.
 Rules:
 
 1. Reading never stops: pongs, waits and futures do not depend on listeners.
-2. Past the soft mark there is one warning, naming the listener that keeps the others
-   waiting and for how long; the next comes only after they have caught up.
+2. A second past the soft mark there is one warning, naming the listener that has kept
+   the others waiting longest and for how long; the next comes only after they have
+   caught up. Who catches up sooner is not warned, unless something was left out.
 3. Past the hard mark audio deltas are left out and counted, or the connection ends with
    `SlowConsumer`, as the user chose. Nothing else is ever left out.
 4. What cannot be left out is bounded as well: at several times the hard mark the
@@ -17,6 +18,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +33,7 @@ logger = logging.getLogger("azure_realtime")
 _OVERHEAD = 2000  # bytes of an event beside its text, about
 _SOFT = 0.25  # of the hard mark
 _UTMOST = 4  # times the hard mark
+_PATIENCE = 1.0  # seconds past the soft mark before it is worth a warning
 
 
 @attrs.frozen
@@ -41,6 +44,8 @@ class Load:
 
     callback_queue: int
     callback_queue_peak: int
+    callback_queue_bytes: int
+    callback_queue_peak_bytes: int
     dispatch_lag: float
     events_dropped: int
 
@@ -55,21 +60,27 @@ class Backlog:
 
     Attributes:
         on_stuck: Ends the connection; set by the reader.
+        manual: Whether listeners only run when the user says so; set by who runs them.
     """
 
     def __init__(self, max_bytes: int, disconnect: bool) -> None:
         self._max_bytes = max_bytes
         self._disconnect = disconnect
         self._lock = threading.RLock()
-        self._waiting = 0
+        self._waiting: deque[tuple[float, int]] = deque()  # since when, bytes
         self._bytes = 0
         self._peak = 0
+        self._peak_bytes = 0
         self._lag = 0.0
         self._dropped = 0
+        self._behind_since: float | None = None  # past the soft mark
+        self._untold = False  # that something was left out
         self._warned = False
         self._stuck = False
         self._running: tuple[Any, float] | None = None
+        self._slowest: tuple[Any, float] | None = None  # since they last had caught up
         self.on_stuck: Callable[[SlowConsumer], object] = lambda _: None
+        self.manual = False
 
     def enter(self, event: ServerEvent) -> bool:
         """
@@ -77,6 +88,7 @@ class Backlog:
         """
         size = size_of(event)
         with self._lock:
+            now = time.monotonic()
             after = self._bytes + size
             audio = isinstance(event, ResponseOutputAudioDelta)
             over = after > self._max_bytes
@@ -86,49 +98,109 @@ class Backlog:
             self._stuck |= stuck
             keep = not (over and audio)
             if keep:
-                self._waiting += 1
+                self._waiting.append((now, size))
                 self._bytes = after
-                self._peak = max(self._peak, self._waiting)
+                self._peak = max(self._peak, len(self._waiting))
+                self._peak_bytes = max(self._peak_bytes, after)
             else:
                 self._dropped += 1
-            warn = not self._warned and after > _SOFT * self._max_bytes
-            self._warned |= warn
-            running, waiting = self._running, self._waiting
-        if warn:
-            logger.warning("%s", _complaint(waiting, running))
+                self._untold = not self._warned
+            if self._behind_since is None and after > _SOFT * self._max_bytes:
+                self._behind_since = now
+            complaint = self._complaint() if stuck else ""
         if stuck:
-            self.on_stuck(SlowConsumer(_complaint(waiting, running)))
+            self.on_stuck(SlowConsumer(complaint))
+        self.next_look()
         return keep
 
-    def leave(self, event: ServerEvent, since: float) -> None:
+    def leave(self) -> None:
         """
-        Count an event out that waited *since* then. The thread that dispatches.
+        Count out the event that came first. The thread that dispatches.
         """
+        complaint = ""
         with self._lock:
-            self._waiting -= 1
-            self._bytes -= size_of(event)
+            since, size = self._waiting.popleft()
+            self._bytes -= size
             self._lag = time.monotonic() - since
+            if not self.behind:
+                self._behind_since = None
             if not self._waiting:
-                self._warned = False
+                complaint = self._complaint() if self._untold else ""
+                self._untold = self._warned = False
+                self._slowest = None
+        if complaint:
+            logger.warning("%s", complaint)
 
-    def begin(self, listener: Any) -> None:
+    def begin(self, function: Any) -> None:
         """
-        Note that *listener* is called. The thread that dispatches.
+        Note that *function* is called. The thread that dispatches.
         """
-        self._running = (listener, time.monotonic())
+        self._running = (function, time.monotonic())
 
     def end(self) -> None:
         """
         Note that it has returned. The thread that dispatches.
         """
+        if self._running is not None:
+            function, since = self._running
+            took = time.monotonic() - since
+            if self._slowest is None or took > self._slowest[1]:
+                self._slowest = (function, took)
         self._running = None
+
+    def next_look(self) -> float | None:
+        """
+        Warn if it is time to; return in how many seconds to look again. Any thread.
+        """
+        with self._lock:
+            if self._warned or self._behind_since is None:
+                return None
+            left = self._behind_since + _PATIENCE - time.monotonic()
+            if left > 0:
+                return left
+            self._warned, self._untold = True, False
+            complaint = self._complaint()
+        logger.warning("%s", complaint)
+        return None
+
+    @property
+    def behind(self) -> bool:
+        """
+        Whether so much waits that listeners will not have caught up soon. Any thread.
+        """
+        return self._bytes > _SOFT * self._max_bytes
 
     def load(self) -> Load:
         """
         Return a snapshot. Any thread.
         """
         with self._lock:
-            return Load(self._waiting, self._peak, self._lag, self._dropped)
+            oldest = time.monotonic() - self._waiting[0][0] if self._waiting else 0.0
+            return Load(
+                callback_queue=len(self._waiting),
+                callback_queue_peak=self._peak,
+                callback_queue_bytes=self._bytes,
+                callback_queue_peak_bytes=self._peak_bytes,
+                dispatch_lag=max(self._lag, oldest),
+                events_dropped=self._dropped,
+            )
+
+    def _complaint(self) -> str:
+        """
+        Say who keeps the others waiting. Under the lock.
+        """
+        text = f"{len(self._waiting)} events wait for listeners"
+        if self._dropped:
+            text += f", {self._dropped} were left out"
+        running, slowest = self._running, self._slowest
+        if running is None and self.manual and self._waiting:
+            return f"{text}, and nobody runs them (is pump() called?)"
+        took = 0.0 if running is None else time.monotonic() - running[1]
+        if running is not None and (slowest is None or took >= slowest[1]):
+            return f"{text}: {running[0]!r} has been running for {took:.1f} s"
+        if slowest is not None:
+            return f"{text}: the slowest, {slowest[0]!r}, took {slowest[1]:.2f} s"
+        return f"{text}, and nobody runs them"
 
 
 def size_of(event: ServerEvent) -> int:
@@ -139,11 +211,3 @@ def size_of(event: ServerEvent) -> int:
     if isinstance(event, InvalidMessage):
         weight += weight_of(event.data)
     return _OVERHEAD + weight
-
-
-def _complaint(waiting: int, running: tuple[Any, float] | None) -> str:
-    text = f"{waiting} events wait for listeners"
-    if running is None:
-        return f"{text}, and nobody runs them (is pump() called?)"
-    listener, since = running
-    return f"{text}: {listener!r} has been running for {time.monotonic() - since:.1f} s"

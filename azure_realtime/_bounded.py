@@ -2,6 +2,7 @@
 What keeps memory within bounds: dictionaries that forget, and a pair of scales.
 """
 
+import sys
 from typing import Any, TypeVar
 
 K = TypeVar("K")
@@ -23,21 +24,16 @@ def weight_of(value: Any) -> int:
     """
     Return about how many bytes a value takes that was read from JSON.
 
-    Strings count their characters, all else what an object takes. It does not recurse,
-    for a peer chooses how deep things are nested.
+    A letter may take four of them. It does not recurse, for a peer chooses how deep
+    things are nested.
     """
     weight, heap = 0, [value]
     while heap:
         part = heap.pop()
-        if isinstance(part, (str, bytes)):
-            weight += len(part)
-        elif isinstance(part, dict):
-            weight += 64 + 100 * len(part)
+        weight += sys.getsizeof(part)
+        if isinstance(part, dict):
             heap += part.keys()
             heap += part.values()
         elif isinstance(part, list):
-            weight += 56 + 8 * len(part)
             heap += part
-        else:
-            weight += 32
     return weight

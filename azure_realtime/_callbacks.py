@@ -12,10 +12,9 @@ import contextlib
 import functools
 import logging
 import threading
-import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 
 from ._backlog import Backlog
@@ -52,13 +51,13 @@ class Dispatcher(ABC):
         Have an event delivered, to everybody or to one. Any thread; never blocks.
         """
         if self.backlog.enter(event):
-            now = time.monotonic()
-            self.submit(functools.partial(self._deliver, event, only, now))
+            self.submit(functools.partial(self._deliver, event, only))
 
-    def _deliver(
-        self, event: ServerEvent, only: Subscription | None, since: float
-    ) -> None:
-        self.backlog.leave(event, since)
+    def _deliver(self, event: ServerEvent, only: Subscription | None) -> None:
+        # the child of a done-callback may come here: `concurrent.futures` goes on,
+        # whatever one raises
+        self._home.check()
+        self.backlog.leave()
         deliver(event, only, self._subscriptions, self.backlog, self._home)
 
     def hears(self, event: ServerEvent) -> bool:
@@ -68,11 +67,23 @@ class Dispatcher(ABC):
         subscriptions = self._subscriptions()
         return subscriptions is not None and subscriptions.hears(event)
 
-    def call(self, function: Job) -> None:
+    def call(self, function: Callable[..., object], *args: object) -> None:
         """
         Have a user function run. Any thread; never blocks.
         """
-        self.submit(functools.partial(_guarded, function, self._home))
+        self.submit(functools.partial(self._guarded, function, args))
+
+    def _guarded(self, function: Callable[..., object], args: Iterable[object]) -> None:
+        self.backlog.begin(function)
+        try:
+            function(*args)
+        except BaseException as error:
+            if self._home.elsewhere or _is_ctrl_c(error):
+                raise
+            logger.exception("The function %r raised", function)
+        finally:
+            self.backlog.end()
+        self._home.check()  # as for listeners
 
     @abstractmethod
     def submit(self, job: Job) -> None:
@@ -269,16 +280,6 @@ def deliver(
         finally:
             backlog.end()
         home.check()
-
-
-def _guarded(function: Job, home: Home) -> None:
-    try:
-        function()
-    except BaseException as error:
-        if home.elsewhere or _is_ctrl_c(error):
-            raise
-        logger.exception("The function %r raised", function)
-    home.check()  # as for listeners
 
 
 def _is_ctrl_c(error: BaseException) -> bool:

@@ -237,6 +237,7 @@ class Connection:
             deadlines.append(self._ready_by)
         timers = [_NAP, *(d.remaining() for d in deadlines if d is not None)]
         timers += [self._renewal.next_look(), self._pulse.next_look()]
+        timers.append(self._core.dispatcher.backlog.next_look())
         return min(timer for timer in timers if timer is not None)
 
     def _renew(self) -> Takeover | None:

@@ -109,6 +109,7 @@ class ManualDispatcher(Dispatcher):
         self._news = Gong()
         self._bell = Bell()
         self._finished = False
+        self.backlog.manual = True
 
     def submit(self, job: Job) -> None:
         """

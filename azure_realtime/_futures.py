@@ -17,8 +17,8 @@ from .errors import fresh
 
 T = TypeVar("T")
 
-Run = Callable[[Callable[[], None]], None]
-"""Runs a function where user functions run."""
+Run = Callable[[Callable[[Any], Any], Any], None]
+"""Runs a function with an argument where user functions run."""
 
 
 def _nothing() -> None:
@@ -152,7 +152,7 @@ class CommandFuture(PatientFuture[T]):
         """
         self._home.check()
         self.heeded = True
-        super().add_done_callback(lambda _: self._run(lambda: fn(self)))
+        super().add_done_callback(lambda _: self._run(fn, self))
 
     def settle(self, result: T) -> None:
         """

@@ -40,7 +40,10 @@ class Stats:
         send_queue_peak_bytes: The most there was.
         callback_queue: Events that wait for listeners.
         callback_queue_peak: The most there were.
-        dispatch_lag: Seconds that the event delivered last had waited.
+        callback_queue_bytes: Their size, about.
+        callback_queue_peak_bytes: The most there was.
+        dispatch_lag: Seconds that the event delivered last had waited, or that the
+            oldest has been waiting by now, whichever is more.
         events_dropped: Audio deltas that were not delivered, for listeners were slow.
         audio_dropped: Messages of audio that were never sent.
         bytes_sent: Over all connections, frames included.
@@ -55,6 +58,8 @@ class Stats:
     send_queue_peak_bytes: int
     callback_queue: int
     callback_queue_peak: int
+    callback_queue_bytes: int
+    callback_queue_peak_bytes: int
     dispatch_lag: float
     events_dropped: int
     audio_dropped: int

@@ -44,7 +44,7 @@ class Mailbox:
     def __init__(self, keys: frozenset[str], lasting: bool = False) -> None:
         self._keys = keys
         self.lasting = lasting
-        self._events: deque[tuple[float, ServerEvent]] = deque()
+        self._events: deque[tuple[float, int, ServerEvent]] = deque()
         self.came_at = 0.0
         self._bytes = 0
         self._error: RealtimeError | None = None
@@ -69,7 +69,7 @@ class Mailbox:
                     f"{len(self._events)} events wait and nobody takes them"
                 )
             else:
-                self._events.append((time.monotonic(), event))
+                self._events.append((time.monotonic(), size, event))
                 self._bytes += size
         self._news.strike()
 
@@ -106,8 +106,8 @@ class Mailbox:
     def _take(self, into: list[ServerEvent]) -> bool:
         with self._lock:
             if self._events:
-                self.came_at, event = self._events.popleft()
-                self._bytes -= _size(event)
+                self.came_at, size, event = self._events.popleft()
+                self._bytes -= size
                 into.append(event)
             elif self._error is not None:
                 raise fresh(self._error)

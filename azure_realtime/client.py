@@ -45,6 +45,7 @@ from .usage import UsageMeter, UsageTotals
 
 _numbers = itertools.count(1)
 _FAREWELL = 0.2  # seconds for listeners of "disconnected" after a long close
+_LAST_WORDS = 1.0  # seconds for those that are too far behind to catch up
 
 
 class AzureRealTimeAudio(Asking, Pumping):
@@ -228,8 +229,9 @@ class AzureRealTimeAudio(Asking, Pumping):
 
         Legal anywhere, also in a listener, in a signal handler (which may have to leave
         the end to the call it interrupted), twice, and while connecting. A listener
-        that still runs after *timeout* seconds is left to finish; a listener that calls
-        this does not wait for itself. After a fork, in the child, it does nothing.
+        that still runs after *timeout* seconds is left to finish, and after one second
+        where listeners are far behind; a listener that calls this does not wait for
+        itself. After a fork, in the child, it does nothing.
 
         Args:
             timeout: Seconds after which it is over, whatever has not been sent; None
@@ -250,6 +252,8 @@ class AzureRealTimeAudio(Asking, Pumping):
         self._tools.close()
         self._core.dispatcher.finish()
         left = deadline.remaining()
+        if self._core.dispatcher.backlog.behind:
+            left = min(_LAST_WORDS, _LAST_WORDS if left is None else left)
         # what the end itself has set off is heard, even when the time is up
         self._core.dispatcher.join(
             Deadline(None if left is None else max(_FAREWELL, left))

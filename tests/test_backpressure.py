@@ -9,6 +9,8 @@ import contextlib
 import json
 import logging
 import os
+import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +23,9 @@ from peers import CLOSE, PING, PONG, SCALE, Peer, Talk, at_most, frame
 from services import GA, MANUAL, Place, serve_session
 
 from azure_realtime import AzureRealTimeAudio, QueueFull, SlowConsumer
+from azure_realtime._backlog import Backlog
+from azure_realtime._bounded import weight_of
+from azure_realtime.events import ResponseOutputAudioDelta, ServerEvent
 from azure_realtime.simulator import Connection
 
 SMALL = 200_000
@@ -298,7 +303,7 @@ def _resident() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
 def test_a_flood_into_a_stuck_listener_is_bounded(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
     """
     100,000 deltas behind a listener that never returns: memory stays in the budget,
@@ -329,12 +334,148 @@ def test_a_flood_into_a_stuck_listener_is_bounded(
         assert stats.callback_queue <= stats.callback_queue_peak < 5000
         assert len(pongs) >= count // 2000 - 1
         assert max(pongs) < 1.0 * SCALE
+        eventually(lambda: _warnings(caplog))
         warnings = [r for r in caplog.records if r.levelno == logging.WARNING]
         assert 1 == len(warnings)
         assert "stuck" in warnings[0].getMessage()
         assert "has been running for" in warnings[0].getMessage()
+        assert _seconds_in(warnings[0].getMessage()) >= 1.0
         with at_most(1.5):
             client.close(0.5)
+        go.set()
+        client.close()
+
+
+_DELTA = {"type": "response.output_audio.delta", "delta": "A" * 40_000}
+_FAR_BEHIND = {"max_callback_queue_bytes": 1 << 20}
+
+
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+
+
+def _seconds_in(warning: str) -> float:
+    found = re.search(r"(?:running for|took) ([0-9.]+) s", warning)
+    assert found, warning
+    return float(found[1])
+
+
+@pytest.mark.parametrize("who", ["a listener", "a future's callback"])
+def test_the_warning_names_who_is_slow_and_how_long_it_has_run(
+    who: str, caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
+) -> None:
+    """
+    It waits until there is something to tell, and comes without any further event.
+    """
+    go, begun = threading.Event(), threading.Event()
+
+    def very_slow(_: Any) -> None:
+        begun.set()
+        go.wait(20)
+
+    with GA.talk(**_FAR_BEHIND) as (client, connection):
+        if who == "a listener":
+            client.on("rate_limits.updated", very_slow)
+            connection.send({"type": "rate_limits.updated"})
+        else:
+            client.clear_audio_buffer().add_done_callback(very_slow)
+        assert begun.wait(5)
+        connection.flood(10, _DELTA)
+        eventually(lambda: _warnings(caplog))
+        go.set()
+        client.close()
+    (warning,) = _warnings(caplog)
+    assert "very_slow" in warning
+    assert _seconds_in(warning) >= 1.0
+
+
+def test_who_pumps_too_seldom_is_told_so(
+    caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
+) -> None:
+    """
+    Where listeners run by hand, and nobody runs them, the warning asks about pump().
+    """
+    with Place("ga").talk(dispatch="manual", **_FAR_BEHIND) as (client, connection):
+        connection.flood(10, _DELTA)
+        eventually(lambda: _warnings(caplog))
+        client.close()
+    (warning,) = _warnings(caplog)
+    assert "is pump() called?" in warning
+
+
+def _audio() -> ServerEvent:
+    return ResponseOutputAudioDelta(raw=_DELTA)
+
+
+def test_of_many_the_slowest_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Where no listener is stuck but all together take too long, the slowest one is named.
+    """
+    monkeypatch.setattr("azure_realtime._backlog._PATIENCE", 0.0)
+    backlog = Backlog(200_000, disconnect=False)
+    backlog.enter(_audio())
+    for name, seconds in [("quick", 0.0), ("slowest", 0.05), ("slow", 0.01)]:
+        backlog.begin(name)
+        threading.Event().wait(seconds)
+        backlog.end()
+    backlog.begin("the one that runs")
+    backlog.enter(_audio())
+    (warning,) = _warnings(caplog)
+    assert "'slowest'" in warning
+    assert _seconds_in(warning) >= 0.05
+
+
+def test_a_burst_is_worth_a_warning_only_if_something_was_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    Listeners that have caught up in no time are not complained of; lost audio is told.
+    """
+    backlog = Backlog(200_000, disconnect=False)
+    for count, told in [(4, 0), (10, 1), (4, 1)]:
+        kept = [backlog.enter(_audio()) for _ in range(count)]
+        for number in range(sum(kept)):
+            backlog.leave()
+            backlog.begin(number)
+            backlog.end()
+        assert told == len(_warnings(caplog))
+    assert "6 were left out" in _warnings(caplog)[0]
+    assert (0, 0) == (
+        backlog.load().callback_queue,
+        backlog.load().callback_queue_bytes,
+    )
+
+
+@pytest.mark.parametrize("letter", ["a", "\xe4", "\u4e2d", "\U0001f600"])
+def test_every_letter_counts_with_what_it_takes(letter: str) -> None:
+    """
+    Text in any script fills the budget by its bytes in memory, not by its letters.
+    """
+    text = letter * 100_000
+    weight = weight_of({"text": text})
+    assert sys.getsizeof(text) <= weight < sys.getsizeof(text) + 1000
+
+
+def test_close_does_not_wait_for_who_is_far_behind() -> None:
+    """
+    close() as it is gives a listener time to finish, but not if it is stuck in a flood.
+    """
+    go, begun = threading.Event(), threading.Event()
+
+    def stuck(_: Any) -> None:
+        begun.set()
+        go.wait(20)
+
+    with GA.talk(**_FAR_BEHIND) as (client, connection):
+        client.on("response.audio.delta", stuck)
+        connection.flood(10, _DELTA)
+        assert begun.wait(5)
+        with client.expect("input_audio_buffer.cleared"):
+            client.clear_audio_buffer()
+        with at_most(2.5):
+            client.close()
         go.set()
         client.close()
 
@@ -475,6 +616,11 @@ def test_the_numbers_are_told() -> None:
             threading.Event().wait(0.01)
         stats = client.stats
         assert stats.callback_queue >= 9
+        assert stats.callback_queue_bytes > 9 * len('{"type": "rate_limits.updated"}')
+        assert stats.callback_queue_peak_bytes >= stats.callback_queue_bytes
+        # who watches sees it grow while a listener is stuck
+        assert stats.dispatch_lag > 0.0
+        assert client.stats.dispatch_lag > stats.dispatch_lag
         assert stats.callback_queue_peak >= stats.callback_queue
         assert stats.round_trip is not None
         assert 0.0 <= stats.round_trip < 2.0
