@@ -78,8 +78,8 @@ class Connection:
 
     Attributes:
         ready: Whether the session is configured.
-        expired: Whether the session has come to its end, as the service has said then or
-            before.
+        expired: Whether the session has come to its end, as the service has said then
+            or before.
         fatal: Whether it said that no other will do better.
     """
 

@@ -265,7 +265,8 @@ class WebSocketOptions:
             the session being ready.
         ping_interval: Nothing heard for so long: send a ping. None: never.
         ping_timeout: Nothing at all heard for so long after that: the peer is dead.
-            Any byte is a sign of life. None: never.
+            Any byte is a sign of life, but those of a frame that drips on and on, with
+            fewer than 30 a second. None: never.
         proxy: ``"http://user:password@host:port"``; None takes it from the
             environment (``https_proxy``, ``no_proxy``); ``""`` uses none.
         ssl_context: For a private certificate authority or a client certificate; the
@@ -277,9 +278,11 @@ class WebSocketOptions:
         max_send_queue_bytes: Waiting output beyond this makes callers wait.
         audio_overflow: What `append_audio` does where the send queue has no room:
             ``"block"`` until its timeout, ``"drop_oldest"`` audio that waits (counted,
-            and told by an ``overflow`` event), or fail with an ``"error"``.
+            and told by an ``overflow`` event; it makes room for commands, too), or fail
+            with an ``"error"``.
         max_callback_queue_bytes: Events that wait for listeners beyond this lose their
-            audio deltas, see *slow_consumer*. A warning comes at a quarter of it.
+            audio deltas, see *slow_consumer*. A warning comes after a second past a
+            quarter of it.
         slow_consumer: ``"drop_audio"`` leaves audio deltas out there; ``"disconnect"``
             ends the connection with `SlowConsumer`.
         close_wait: How long a peer may take to answer our close.
