@@ -350,6 +350,26 @@ def test_close_flushes_what_is_queued(tls: bool, request: Any) -> None:
         assert received[-1] == b"\x03\xe8"
 
 
+def test_a_shorter_close_counts(eventually: Callable[..., None]) -> None:
+    """
+    While one close() takes its time, another one keeps its own.
+    """
+    with GA.talk(max_send_queue_bytes=300_000) as (client, connection):
+        connection.stop_reading()
+        with pytest.raises(QueueFull):
+            fill(client, 0.1)
+        thread, _ = background(lambda: client.close(30.0))
+        eventually(lambda: client.state is WebSocketState.CLOSING)
+
+        with at_most(0.8):
+            client.close(timeout=0.3)
+
+        assert client.state is WebSocketState.CLOSED
+        thread.join(1.0)
+        assert not thread.is_alive()
+        connection.resume()
+
+
 def test_close_does_not_wait_for_a_listener_for_ever() -> None:
     """
     A listener that is stuck is left to finish; close() returns in time.

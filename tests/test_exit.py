@@ -145,6 +145,84 @@ def test_a_mute_server_keeps_no_script_alive() -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("seconds", [0, 0.2], ids=["quick", "slow"])
+def test_a_listener_that_is_at_it_when_the_script_ends(seconds: float) -> None:
+    """
+    It finishes what it does about the last event, and what it says still leaves.
+    """
+    with GA.service(replies=["Hi."]) as service:
+        for _ in range(3):
+            done = run_script(
+                f"""
+                client = client_of(sys.argv[1])
+                @client.on("response.done")
+                def save(event):
+                    threading.Event().wait({seconds})
+                    client.append_audio(bytes(960))
+                    print("saved")
+                client.create_response(modalities=["text"]).result(5)
+                """,
+                service.url,
+                timeout=8,
+            )
+            connection = service.wait_for_connection()
+            assert connection.wait_closed()
+            said = [event["type"] for event in connection.received]
+
+            assert (done.stdout, done.stderr) == ("saved\n", "")
+            assert said[-1] == "input_audio_buffer.append"
+            assert connection.close_code == 1000
+
+
+def test_after_the_end_of_the_program_a_call_names_it() -> None:
+    """
+    A handler of the exit that comes too late is told why, and not that it closed.
+    """
+    with GA.service(credentials=None) as service:
+        done = run_script(
+            """
+            import atexit, sys
+            def late():
+                try:
+                    client.append_audio(bytes(960))
+                except Exception as error:
+                    print(error)
+            atexit.register(late)
+            from azure_realtime import *
+            client = AzureRealTimeAudio(AzureRealTimeOptions(sys.argv[1], "d", "key"))
+            client.connect(5)
+            """,
+            service.url,
+            timeout=8,
+            head="",
+        )
+
+    assert done.stderr == ""
+    assert done.stdout == "The connection is closed: 1000 (the program is ending).\n"
+
+
+def test_an_executor_that_ended_before_the_client_makes_no_noise() -> None:
+    """
+    The interpreter shuts executors down first; what comes after that is not logged.
+    """
+    with GA.service() as service:
+        done = run_script(
+            """
+            from concurrent.futures import ThreadPoolExecutor
+            client = AzureRealTimeAudio(
+                AzureRealTimeOptions(sys.argv[1], "d", KEY),
+                dispatch=ThreadPoolExecutor(1),
+            )
+            client.on("*", lambda event: None)
+            client.connect(5)
+            """,
+            service.url,
+            timeout=8,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # Ctrl-C.
 
 
@@ -237,6 +315,51 @@ def test_ctrl_c_in_with_closes_the_session() -> None:
     assert process.returncode == -signal.SIGINT
     assert "KeyboardInterrupt" in err
     assert connection.close_code == 1000
+
+
+@pytest.mark.parametrize("then", ["client.close(); print(client.state.name)", ""])
+def test_ctrl_c_in_close_leaves_the_closing_to_the_next(then: str) -> None:
+    """
+    Another close(), or the end of the program, still sends what is queued, and waits.
+    """
+    source = f"""
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    go = threading.Event()
+    def token():
+        go.wait(10)
+        return KEY
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions(sys.argv[1], "d", token_provider=token)
+    )
+    client.append_audio(bytes(4800))
+    print("closing", flush=True)
+    try:
+        client.close()
+    except KeyboardInterrupt:
+        print("interrupted", client.state.name, flush=True)
+    go.set()
+    {then}
+    """
+    received: list[bytes] = []
+    with (
+        Peer(lambda talk: collect_until_close(talk, received)) as peer,
+        start_script(source, peer.url) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "closing\n"
+            wait_until_it_waits(process)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=8)
+        except BaseException:
+            process.kill()
+            raise
+
+    closed = "CLOSED\n" if then else ""
+    assert (out, err) == (f"interrupted CONNECTING\n{closed}", "")
+    assert len(received) == 2
+    assert received[-1] == b"\x03\xe8"
 
 
 # A client that is dropped.
@@ -347,10 +470,11 @@ def test_a_session_needs_no_asyncio_and_no_extra() -> None:
 @pytest.mark.parametrize("ending", ["os._exit(0)", "del client; sys.exit(0)"])
 def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> None:
     """
-    In the child each call says so at once; the parent's session goes on.
+    In the child each call says so at once, whatever locks were held in the parent; the
+    parent's session goes on.
     """
     source = f"""
-    import os, ssl, warnings
+    import contextlib, os, ssl, warnings
     warnings.simplefilter("ignore")
     context = ssl._create_unverified_context()
     version = None if sys.argv[2] == "ga" else "2024-10-01-preview"
@@ -359,8 +483,33 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> N
     )
     client.on("*", lambda event: None)
     client.connect(5)
+    pending = client.create_response(modalities=["text"])
+    done = client.clear_audio_buffer()
+    done.result(5)
+    stream = client.events("response.done")
+    expected = client.expect("response.done")
+    core = client._core
+    owners = [
+        *(core.outbox, core.waiters, core.acks, core.gate, core.status),
+        *(core.dispatcher.backlog, client._subscriptions, client._conversation),
+        *(client._follower, client._input, client._tools, client._tools._runner),
+    ]
+    locks = [owner._lock for owner in owners if hasattr(owner, "_lock")]
+    assert len(locks) > 8
+    held, over = threading.Event(), threading.Event()
+    def hold():
+        with contextlib.ExitStack() as stack:
+            for lock in locks:
+                stack.enter_context(lock)
+            held.set()
+            over.wait(10)
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
     child = os.fork()
     if child == 0:
+        def think():
+            client.status = "thinking"
         item = {USER_SAYS!r}
         calls = [
             lambda: client.connect(1),
@@ -378,8 +527,34 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> N
             lambda: client.send({{"type": "input_audio_buffer.append", "audio": ""}}),
             lambda: client.wait_for("response.done"),
             lambda: client.expect("response.done"),
-            lambda: next(client.events()),
+            lambda: client.events(),
             lambda: client.ask("Hello?"),
+            lambda: client.stream("Hello?"),
+            lambda: client.tool(print),
+            client.pump,
+            client.run_forever,
+            client.fileno,
+            lambda: client.on("init", print),
+            lambda: client.on("response.done"),
+            lambda: client.once("init", print),
+            lambda: client.off("response.done"),
+            client.off_all,
+            client.set_model_speak_done,
+            think,
+            lambda: client.status,
+            lambda: client.session,
+            lambda: client.stats,
+            lambda: client.conversation,
+            lambda: client.usage,
+            lambda: client.rate_limits,
+            client.__enter__,
+            lambda: next(stream),
+            lambda: expected.__exit__(None, None, None),
+            lambda: done.result(1),
+            lambda: pending.result(1),
+            lambda: pending.exception(1),
+            lambda: pending.add_done_callback(print),
+            pending.cancel,
         ]
         for number, call in enumerate(calls):
             try:
@@ -389,11 +564,14 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> N
             else:
                 print("no error from", number, flush=True)
         client.close(1)
-        client.off_all()
-        client.on("init", print)
+        client.__exit__(None, None, None)
+        stream.close()
+        print(client.state.name, client.is_initialized, "CLOSED" in repr(client))
         print(len(calls), flush=True)
         {ending}
     os.waitpid(child, 0)
+    over.set()
+    holder.join()
     print(client.clear_audio_buffer().result(5).type)
     client.close()
     """
@@ -402,7 +580,8 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> N
         connection = service.wait_for_connection()
         assert connection.wait_closed()
 
-    assert (done.stdout, done.stderr) == ("17\ninput_audio_buffer.cleared\n", "")
+    said = "CLOSED False True\n43\ninput_audio_buffer.cleared\n"
+    assert (done.stdout, done.stderr) == (said, "")
     assert connection.close_code == 1000
 
 

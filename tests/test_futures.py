@@ -5,6 +5,8 @@ Every command that is acknowledged has a future, and no future outlives its answ
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -404,6 +406,43 @@ def test_the_end_of_the_connection_fails_every_future(how: str) -> None:
 
     assert 10 == len(times)
     assert max(times) - time_of_end[0] < 0.2 * SCALE
+
+
+def test_a_failure_keeps_no_client() -> None:
+    """
+    A client whose command was refused is gone when it is dropped, collector or not.
+    """
+
+    def use(url: str) -> None:
+        client = GA.client(url)
+        client.connect(5)
+        client.delete_item("nothing").result(5)
+
+    with GA.service() as service:
+        gc.disable()
+        try:
+            for _ in range(3):
+                with contextlib.suppress(ServerError):
+                    use(service.url)
+                assert service.wait_for_connection().wait_closed(5)
+        finally:
+            gc.enable()
+
+
+def test_a_failure_is_the_same_however_often_it_is_asked_for() -> None:
+    """
+    Each time it is raised with what it knows, and without the frames of the last time.
+    """
+    with GA.talk() as (client, _):
+        future = client.delete_item("nothing")
+        depths = []
+        for _ in range(3):
+            with pytest.raises(ServerError, match="nothing") as caught:
+                future.result(5)
+            assert "item_delete_invalid_item_id" == caught.value.code
+            depths.append(len(caught.traceback))
+
+    assert 1 == len(set(depths))
 
 
 def test_a_timeout_is_the_built_in_one_and_keeps_the_command() -> None:

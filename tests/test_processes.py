@@ -230,6 +230,83 @@ def test_gunicorn_prefork(tmp_path: Path) -> None:
         assert "input_audio_buffer.clear" not in kinds
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_what_waits_for_a_pump_is_the_parents() -> None:
+    """
+    dispatch="manual": a child runs no listener, and takes away no byte that rings.
+    """
+    source = """
+    import os, select, warnings
+    warnings.simplefilter("ignore")
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions(sys.argv[1], "d", KEY), dispatch="manual"
+    )
+    client.on("input_audio_buffer.cleared", lambda event: print(event.type))
+    client.connect(10)
+    client.clear_audio_buffer().result(10)
+    child = os.fork()
+    if child == 0:
+        for call in (client.pump, client.run_forever, client.fileno):
+            try:
+                call()
+            except RuntimeError as error:
+                print("fork" in str(error), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(bool(select.select([client.fileno()], [], [], 10)[0]))
+    client.pump()
+    client.close()
+    """
+    with Simulator(credentials=KEY) as service:
+        done = run_script(source, service.url, timeout=30)
+    said = "True\n" * 4 + "input_audio_buffer.cleared\n"
+    assert (said, "") == (done.stdout, done.stderr)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("dispatch", ["reader", "thread"])
+@pytest.mark.parametrize("what", ["listener", "callback"])
+def test_the_child_of_a_listener_that_forks_goes_no_further(
+    what: str, dispatch: str
+) -> None:
+    """
+    Where it comes back it ends, and says why: it reads nothing of its parent's session,
+    and calls no other listener.
+    """
+    source = """
+    import os, warnings
+    warnings.simplefilter("ignore")
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions(sys.argv[1], "d", KEY), dispatch=sys.argv[2]
+    )
+    client.connect(10)
+    parent, children, forked = os.getpid(), [], threading.Event()
+    def fork(_):
+        child = os.fork()
+        if child:
+            children.append(child)
+            forked.set()
+    if sys.argv[3] == "listener":
+        client.once("input_audio_buffer.cleared", fork)
+    client.on("*", lambda event: os.getpid() == parent or print("child", event.type))
+    future = client.clear_audio_buffer()
+    if sys.argv[3] == "callback":
+        future.add_done_callback(fork)
+    assert forked.wait(10)
+    _, status = os.waitpid(children[0], 0)
+    for _ in range(5):
+        answer = client.clear_audio_buffer().result(10)
+    print(status, answer.type, client.stats.reconnects)
+    client.close()
+    """
+    with Simulator(credentials=KEY) as service:
+        done = run_script(source, service.url, dispatch, what, timeout=30)
+        assert 1 == len(service.connections)
+        assert 1000 == service.connections[0].close_code
+    assert "0 input_audio_buffer.cleared 0\n" == done.stdout
+    assert "make a new one in the child" in done.stderr
+
+
 # Signals.
 
 
