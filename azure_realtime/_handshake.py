@@ -128,11 +128,13 @@ def dial_with(
         patience.check()
         if (refusal := _refusal_of(handle)) is not None:
             raise refusal.error() from None
+        cause = harmless(error)
         raise ConnectError(
             f"websocket_impl did not connect ({type(error).__name__}: "
             f"{redacted(str(error))[:200]}).",
-            hint="The error is its own; it is chained to this one.",
-        ) from harmless(error)
+            hint="The error is its own; "
+            + ("it is chained to this one." if cause else "it holds a credential."),
+        ) from cause
     if (refusal := _refusal_of(handle)) is not None:
         handle.sock.close()
         raise refusal.error()
