@@ -1,6 +1,12 @@
 """
-Whether the peer is alive. Inbound bytes are the sign of life, whatever they say; a ping
-is sent only when none come.
+Whether the peer is alive.
+
+Rules:
+
+1. Inbound bytes are the sign of life, whatever they say; a ping is sent only when none
+   come.
+2. But a frame that never ends is none: it keeps every answer behind it. One that has
+   come in drips, for as long as silence would have been borne, is given up.
 
 All of it belongs to the reader thread.
 """
@@ -13,6 +19,8 @@ from ._stats import Counters
 from ._wire import Wire
 from .errors import ConnectionClosed
 from .options import WebSocketOptions
+
+_DRIP = 30.0  # bytes a second: a tenth of a second of audio would take minutes
 
 
 class Pulse:
@@ -53,7 +61,26 @@ class Pulse:
             return ConnectionClosed(
                 1006, f"the peer is dead: nothing heard for {silent:.1f} s"
             )
+        return self._look_at_frame(self._wire)
+
+    def _look_at_frame(self, wire: Wire) -> ConnectionClosed | None:
+        if wire.unfinished_at is None or self._left_to_frame() != 0.0:
+            return None
+        took = time.monotonic() - wire.unfinished_at
+        if wire.unfinished_bytes < _DRIP * took:
+            return ConnectionClosed(
+                1006,
+                "the peer is as good as dead: of one frame "
+                f"{wire.unfinished_bytes} bytes have come in {took:.1f} s",
+            )
+        wire.unfinished_at, wire.unfinished_bytes = time.monotonic(), 0
         return None
+
+    def _left_to_frame(self) -> float | None:
+        since = self._wire.unfinished_at
+        if since is None or self._interval is None or self._patience is None:
+            return None
+        return max(0.0, since + self._interval + self._patience - time.monotonic())
 
     @property
     def _waited(self) -> float:
@@ -66,9 +93,10 @@ class Pulse:
         """
         if self._interval is None:
             return None
+        looks = [self._left_to_frame()]
         if self._pinged_at is None:
             silent = time.monotonic() - self._wire.heard_at
-            return max(0.0, self._interval - silent)
-        if self._patience is None:
-            return None
-        return max(0.0, self._patience - self._waited)
+            looks.append(max(0.0, self._interval - silent))
+        elif self._patience is not None:
+            looks.append(max(0.0, self._patience - self._waited))
+        return min((look for look in looks if look is not None), default=None)

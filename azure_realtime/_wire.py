@@ -37,6 +37,7 @@ from .errors import ConnectionClosed
 
 _RECORD = 16384  # bytes: one TLS record; nothing larger is offered to the socket
 _READS_PER_TURN = 8  # of 64 KiB: then somebody else has a turn
+_A_DROP = 32  # bytes at a time, or fewer
 _FRAMES_PER_TURN = 100  # likewise; and all of them may be pings
 
 
@@ -52,6 +53,9 @@ class Wire:
     Attributes:
         heard_at: Monotonic time of the last inbound byte; where it had to wait for us,
             of when we came to it.
+        unfinished_at: Since when, on the monotonic clock, of a frame that is not whole
+            yet no more than drops have come; None if there is none.
+        unfinished_bytes: How much that was.
         bytes_sent: Since somebody last took note of it.
         bytes_received: Likewise.
         closed_by_peer: The peer's close frame, once it came.
@@ -77,6 +81,8 @@ class Wire:
         self._close_sent = False
         self._failure: ConnectionClosed | None = None
         self.heard_at = time.monotonic()
+        self.unfinished_at: float | None = None
+        self.unfinished_bytes = 0
         self.bytes_sent = 0
         self.bytes_received = len(first)
         self.closed_by_peer: ConnectionClosed | None = None
@@ -212,12 +218,16 @@ class Wire:
             if not data:
                 return ConnectionClosed(1006, "the peer hung up without saying goodbye")
             self.heard_at = time.monotonic()
+            if self.unfinished_at is None or len(data) > _A_DROP:
+                self.unfinished_at, self.unfinished_bytes = self.heard_at, 0
+            self.unfinished_bytes += len(data)
             self.bytes_received += len(data)
             self._frames.buffer += data
         self._unread = True
         return None
 
     def _accept(self, frame: ABNF, messages: list[bytes]) -> None:
+        self.unfinished_at, self.unfinished_bytes = None, 0
         data = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
         if frame.opcode == ABNF.OPCODE_PING:
             if len(self._control) < _FRAMES_PER_TURN and not self._close_sent:

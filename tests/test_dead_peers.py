@@ -60,6 +60,37 @@ def test_silence_is_noticed_in_time(
         assert LIMIT - 0.1 <= took <= LIMIT + GRACE
 
 
+@pytest.mark.parametrize("kind", ["ws", "wss"])
+def test_a_frame_that_drips_for_ever_is_noticed_in_time(
+    kind: str, server_tls: Any, client_tls: Any
+) -> None:
+    """
+    A byte of one frame every now and then keeps every answer behind it, pongs as well.
+    """
+    place = GA if kind == "ws" else Place("ga", server_tls, client_tls)
+    with place.talk(**PULSE) as (client, connection):
+        diary = Diary(client)
+        client.clear_audio_buffer().result(timeout=5)
+        start = time.monotonic()
+        connection.send_bytes_raw(frame("x" * 60_000)[:100])
+        over = threading.Event()
+
+        def drip() -> None:
+            with contextlib.suppress(OSError):
+                while not over.wait(0.1):
+                    connection.send_bytes_raw(b"x")
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        lost = diary.wait("disconnected")
+        took = time.monotonic() - start
+        over.set()
+        dripping.join()
+        assert ("dead peer", 1006) == (lost.cause, lost.code)
+        assert "100 bytes" not in lost.reason
+        assert LIMIT - 0.1 <= took <= LIMIT + GRACE
+
+
 def test_silence_is_noticed_though_our_sends_are_stuck() -> None:
     """
     With a full socket not even a ping can leave; the peer is dead all the same.
@@ -128,16 +159,16 @@ def test_a_new_session_that_never_comes_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["ga", "preview"])
-def test_drips_are_life(protocol: str) -> None:
+def test_a_slow_message_is_life(protocol: str) -> None:
     """
-    A byte now and then, far slower than any message, keeps the connection.
+    A hundred bytes a second, far slower than any audio, keep the connection.
 
     Over TLS it takes a whole record: who is not yet known to be the service is no sign
     of its life.
     """
     with Place(protocol).talk(**PULSE) as (client, connection):
         diary = Diary(client)
-        connection.drip(0.02)
+        connection.drip(0.01)
         connection.send({"type": "rate_limits.updated", "rate_limits": []})
         diary.wait("rate_limits.updated")
         assert [] == diary.of("disconnected")

@@ -354,13 +354,13 @@ def test_a_peer_that_talks_but_never_pongs_is_alive() -> None:
 
 def test_a_drip_is_a_sign_of_life() -> None:
     """
-    A byte now and then of one long message keeps the connection.
+    A long message that comes slowly, far slower than any audio, keeps the connection.
     """
-    whole = frame(json.dumps({"type": LIMITS, "x": "y" * 15}))
+    whole = frame(json.dumps({"type": LIMITS, "x": "y" * 100}))
 
     def script(talk: Any) -> None:
         serve_session(talk)
-        talk.drip(whole, 0.02)
+        talk.drip(whole, 0.01)
         talk.read_to_end()
 
     with (
