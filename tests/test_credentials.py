@@ -227,6 +227,20 @@ def test_a_key_that_is_none_is_a_typed_error(bad: Any) -> None:
         assert "break" not in str(error).replace("a line break", "")
 
 
+@pytest.mark.parametrize("token", [None, 5, KEY.encode()])
+def test_a_token_that_is_no_text_is_not_sent(token: Any) -> None:
+    """
+    A credential that returns something else is named, and what it returned is not shown.
+    """
+    credential = TokenCredential()
+    credential.get_token = lambda *_: Token(token, 0)  # type: ignore[method-assign]
+    client = _client("ws://127.0.0.1:9", credential=credential)
+    with pytest.raises(AuthenticationError, match=r"credential\.get_token") as caught:
+        client.connect()
+    client.close()
+    assert KEY not in str(caught.value)
+
+
 def test_a_credential_that_hangs_keeps_nobody() -> None:
     """
     close() returns though the credential of the next connection never does.
