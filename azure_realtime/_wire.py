@@ -220,7 +220,8 @@ class Wire:
             self.heard_at = time.monotonic()
             if self.unfinished_at is None or len(data) > _A_DROP:
                 self.unfinished_at, self.unfinished_bytes = self.heard_at, 0
-            self.unfinished_bytes += len(data)
+            else:
+                self.unfinished_bytes += len(data)
             self.bytes_received += len(data)
             self._frames.buffer += data
         self._unread = True
