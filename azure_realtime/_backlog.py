@@ -193,8 +193,8 @@ class Backlog:
         if self._dropped:
             text += f", {self._dropped} were left out"
         running, slowest = self._running, self._slowest
-        if running is None and self.manual and self._waiting:
-            return f"{text}, and nobody runs them (is pump() called?)"
+        if running is None and self.manual:
+            return f"{text}: is pump() called, and often enough?"
         took = 0.0 if running is None else time.monotonic() - running[1]
         if running is not None and (slowest is None or took >= slowest[1]):
             return f"{text}: {running[0]!r} has been running for {took:.1f} s"

@@ -174,8 +174,9 @@ class Pulling(Listening):
         """
         Iterate over events, from this call on, until the client is closed.
 
-        Nothing is lost while you are busy between two events: up to 100,000 events or
-        64 MiB of audio are kept. Their ``type`` is the GA name, whichever you gave.
+        Nothing is lost while you are busy between two events: up to 100,000 events are
+        kept, or 64 MiB with all they hold. Their ``type`` is the GA name, whichever you
+        gave.
 
         Args:
             names: Which; all of them where none is named.

@@ -8,7 +8,7 @@ Rules:
 2. The same holds for what was heard: `listen` says in which items the question is.
 3. Items are made as the conversation makes them, by `_drafts`; here their audio is
    kept.
-4. Nothing grows without bounds but the turn itself.
+4. Nothing grows without bounds; a turn that would (`MAX_BYTES`) fails.
 """
 
 import json
@@ -19,10 +19,11 @@ from typing import Any
 
 import attrs
 
-from ._bounded import keep
+from ._bounded import keep, weight_of
 from ._drafts import Draft, item_id_of
 from ._formats import format_name
 from .content import OutputAudio, OutputText
+from .errors import ResponseError
 from .events import (
     ConversationItemAdded,
     ConversationItemCreated,
@@ -40,6 +41,8 @@ from .responses import Response
 from .turn import Latency, ToolCall, Turn
 from .usage import UsageTotals
 
+#: Of all the events that a turn is collected from: two hours of speech.
+MAX_BYTES = 512 << 20
 #: Responses collected that may or may not belong to the turn.
 MAX_OTHERS = 32
 #: Items of which is known what was heard.
@@ -117,6 +120,7 @@ class TurnRecorder:
         self._listening: dict[str, None] = {}
         self._heard: dict[str, str | None] = {}
         self._outputs: dict[str, FunctionCallOutputItem] = {}
+        self._bytes = 0
 
     def asked(self) -> None:
         """
@@ -168,9 +172,18 @@ class TurnRecorder:
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Collect what *event* tells. Never raises, never blocks.
+        Collect what *event* tells. Never blocks.
+
+        Raises:
+            ResponseError: The turn has become too large to be one.
         """
         with self._lock:
+            self._bytes += weight_of(event.raw)
+            if self._bytes > MAX_BYTES:
+                raise ResponseError(
+                    f"The turn is too large: more than {MAX_BYTES >> 20} MiB of events.",
+                    response=self._last(),
+                )
             if isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
                 if isinstance(event.item, FunctionCallOutputItem):
                     keep(self._outputs, event.item.call_id, event.item, MAX_OUTPUTS)
@@ -199,7 +212,7 @@ class TurnRecorder:
                 outputs = {call.call_id: self._output_of(call) for call in asked}
                 items += [*made, *filter(None, outputs.values())]
                 calls += [_call(call, outputs[call.call_id]) for call in asked]
-            last = answers[-1].response if answers else Response()
+            last = self._last()
             return Turn(
                 text=_written(items) or _said(items),
                 transcript=_said(items),
@@ -217,6 +230,10 @@ class TurnRecorder:
                 response=last,
                 items=tuple(items),
             )
+
+    def _last(self) -> Response:
+        answers = list(self._answers.values())
+        return answers[-1].response if answers else Response()
 
     def _answer(self, response_id: str) -> _Answer:
         answer = self._answers.get(response_id) or self._others.get(response_id)

@@ -23,7 +23,7 @@ from .errors import RealtimeError, SlowConsumer, fresh
 from .events import ServerEvent
 
 MAX_EVENTS = 100_000
-MAX_BYTES = 64 << 20  # of what they hold: base64 audio, mostly
+MAX_BYTES = 64 << 20  # of what they hold: base64 audio, mostly, and JSON around it
 
 _AFTER_THE_END = frozenset({"closed", "reconnected", "reconnecting"})
 

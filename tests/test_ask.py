@@ -24,6 +24,7 @@ from services import GA, LONG, MANUAL, SENTENCE, SILENCE, Place, drained
 from azure_realtime import (
     AzureRealTimeAudio,
     ConnectionClosed,
+    ResponseError,
     SemanticVad,
     ServerError,
     ServerVad,
@@ -409,6 +410,21 @@ def test_a_timeout_cancels_the_response(place: Place) -> None:
         with pytest.raises(TimeoutError, match="cancelled"), at_most(1):
             client.ask("Hello", timeout=0.2)
         turn = client.ask("Still there?", timeout=10)
+        cancels = [e for e in wire.received if e["type"] == "response.cancel"]
+
+    assert "Yes." == turn.text
+    assert 1 == len(cancels)
+
+
+def test_an_endless_answer_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A turn that grows beyond all measure fails and is cancelled; the next is answered.
+    """
+    monkeypatch.setattr("azure_realtime._turn_recorder.MAX_BYTES", 50_000)
+    with place.talk(service={"replies": [LONG, "Yes."]}) as (client, wire):
+        with pytest.raises(ResponseError, match="too large"):
+            client.ask("Talk!", timeout=10)
+        turn = client.ask("Still there?", timeout=10, modalities=["text"])
         cancels = [e for e in wire.received if e["type"] == "response.cancel"]
 
     assert "Yes." == turn.text

@@ -400,7 +400,7 @@ def test_who_pumps_too_seldom_is_told_so(
         eventually(lambda: _warnings(caplog))
         client.close()
     (warning,) = _warnings(caplog)
-    assert "is pump() called?" in warning
+    assert "is pump() called" in warning
 
 
 def _audio() -> ServerEvent:
