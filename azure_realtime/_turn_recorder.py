@@ -181,7 +181,7 @@ class TurnRecorder:
             self._bytes += weight_of(event.raw)
             if self._bytes > MAX_BYTES:
                 raise ResponseError(
-                    f"The turn is too large: more than {MAX_BYTES >> 20} MiB of events.",
+                    f"The turn is too large: more than {MAX_BYTES >> 20} MiB came.",
                     response=self._last(),
                 )
             if isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
