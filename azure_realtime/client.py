@@ -253,7 +253,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         self._core.dispatcher.finish()
         left = deadline.remaining()
         if self._core.dispatcher.backlog.behind:
-            left = min(_LAST_WORDS, _LAST_WORDS if left is None else left)
+            left = _LAST_WORDS if left is None else min(left, _LAST_WORDS)
         # what the end itself has set off is heard, even when the time is up
         self._core.dispatcher.join(
             Deadline(None if left is None else max(_FAREWELL, left))
