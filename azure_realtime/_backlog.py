@@ -144,7 +144,9 @@ class Backlog:
         if self._running is not None:
             function, since = self._running
             took = time.monotonic() - since
-            if self._slowest is None or took > self._slowest[1]:
+            # kept only while something waits: it may refer to the client
+            slower = self._slowest is None or took > self._slowest[1]
+            if self._waiting and slower:
                 self._slowest = (function, took)
         self._running = None
 
