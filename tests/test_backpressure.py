@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import socket
 import sys
 import threading
 import time
@@ -164,16 +165,18 @@ def test_a_command_need_not_wait_behind_a_queue_of_audio() -> None:
     With "drop_oldest" a full queue takes a command at once; the audio that made room
     is counted and told.
     """
-    with _stuck(GA, "drop_oldest") as (client, connection):
-        while client.stats.send_queue_bytes < SMALL * 0.6:
-            client.append_audio(bytes(50_000))
+    numbers = {"audio_overflow": "drop_oldest", "max_send_queue_bytes": SMALL}
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # so nothing leaves
+        client = GA.client(f"ws://127.0.0.1:{mute.getsockname()[1]}", **numbers)
+        while not client.stats.audio_dropped:
+            client.append_audio(CHUNK)
         dropped = client.stats.audio_dropped
         with client.expect("overflow") as told, at_most(0.5):
             item = {"type": "message", "role": "user", "content": []}
-            text = {"type": "input_text", "text": "x" * 100_000}
+            text = {"type": "input_text", "text": "x" * 50_000}
             client.create_conversation_item({**item, "content": [text]})
         assert client.stats.audio_dropped == dropped + told.event.dropped > dropped
-        connection.drop()
+        client.close(0.5)
 
 
 @pytest.mark.parametrize("overflow", ["block", "drop_oldest", "error"])
