@@ -183,8 +183,10 @@ def test_a_select_loop_sees_when_to_pump(place: Place) -> None:
             client.pump(1)
         for number in range(20):
             send(wire, range(number, number + 1))
-            assert [client] == select.select([client], [], [], 5)[0]
-            client.pump()
+            # once more than needed, if a ring came after what it rang for was taken
+            while len(ears.heard) <= number:
+                assert [client] == select.select([client], [], [], 5)[0]
+                client.pump()
             assert [] == select.select([client], [], [], 0)[0]
 
     assert list(range(20)) == ears.heard
