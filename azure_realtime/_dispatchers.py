@@ -107,7 +107,8 @@ class ManualDispatcher(Dispatcher):
         super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
         self._news = Gong()
-        self._bell = Bell()
+        self._lock = threading.RLock()  # a job and its ring come, and go, together
+        self._bell = Bell(self._lock)
         self._finished = False
         self.backlog.manual = True
 
@@ -117,17 +118,19 @@ class ManualDispatcher(Dispatcher):
         """
         if self._finished:
             return
-        self._jobs.append(job)
+        with self._lock:
+            self._jobs.append(job)
+            self._bell.wake()
         self._news.strike()
-        self._bell.wake()
 
     def pump(self, deadline: Deadline) -> int:
         """
         Run what has come; wait until *deadline* for the first. Return how many ran.
         """
         self._news.wait(lambda: bool(self._jobs) or self._finished, deadline)
-        self._bell.hush()  # before the jobs are taken: none is missed
-        count = len(self._jobs)
+        with self._lock:
+            self._bell.hush()
+            count = len(self._jobs)
         for done in range(count):
             try:
                 job = self._jobs.popleft()
