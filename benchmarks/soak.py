@@ -1,7 +1,7 @@
 """
 Many sessions on a service and a network that misbehave, for a while.
 
-    python benchmarks/soak.py --minutes 10 --clients 50
+    python benchmarks/soak.py --minutes 10 --clients 50 [--preview] [--tls]
 
 Each client creates numbered items. Every moment something happens to one of the
 connections: it is reset, ended, cut in the middle of a frame, stalled, closed with 1011
@@ -30,17 +30,22 @@ import logging
 import os
 import platform
 import random
+import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from azure_realtime import (
     AzureRealTimeAudio,
     AzureRealTimeOptions,
+    ProtocolWarning,
     RealtimeError,
     SessionConfig,
     WebSocketState,
@@ -109,14 +114,27 @@ def misbehave(service: Any, over: threading.Event, pause: float, seed: int) -> C
     return done
 
 
-def serve(pause: float, seed: int) -> None:
+def serve(pause: float, seed: int, authority: str | None) -> None:
     """
     Serve and misbehave until a line comes, then behave until the next, then report.
+
+    Args:
+        pause: Seconds between two faults.
+        seed: Of the dice.
+        authority: Where to put the certificate that clients are to trust; None: no TLS.
     """
     from azure_realtime.simulator import Simulator
 
+    context = None
+    if authority is not None:
+        import trustme
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca = trustme.CA()
+        ca.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+        ca.cert_pem.write_to_path(authority)
     over = threading.Event()
-    with Simulator(pace=0.0) as service:
+    with Simulator(pace=0.0, ssl_context=context) as service:
         print(service.url, flush=True)
         done: list[Counter] = []
         ghost = threading.Thread(
@@ -159,6 +177,23 @@ def tally(service: Any) -> dict[str, Any]:
 
 # The clients.
 
+Make = Callable[[], AzureRealTimeAudio]
+
+
+def client_for(url: str, preview: bool, authority: str | None) -> AzureRealTimeAudio:
+    """
+    Make a client of the service at *url*.
+    """
+    options = AzureRealTimeOptions(
+        url,
+        "soak",
+        "key",
+        api_version="2024-10-01-preview" if preview else None,
+        session_config=SessionConfig(turn_detection=None),
+    )
+    context = ssl.create_default_context(cafile=authority) if authority else None
+    return AzureRealTimeAudio(options, {**NUMBERS, "ssl_context": context})
+
 
 class Session:
     """
@@ -166,8 +201,8 @@ class Session:
     memory is measured.
     """
 
-    def __init__(self, url: str, name: int) -> None:
-        self._url = url
+    def __init__(self, make: Make, name: int) -> None:
+        self._make = make
         self.name = name
         self.outcomes = bytearray()
         self.waiting: dict[int, Any] = {}
@@ -183,15 +218,7 @@ class Session:
         """
         Make a client; a fault may have ended the last one for good.
         """
-        client = AzureRealTimeAudio(
-            AzureRealTimeOptions(
-                self._url,
-                "soak",
-                "key",
-                session_config=SessionConfig(turn_detection=None),
-            ),
-            NUMBERS,
-        )
+        client = self._make()
         life = [-1]
 
         def lost(event: Any) -> None:
@@ -317,16 +344,16 @@ def together(sessions: list[Session], what: Any) -> None:
         thread.join()
 
 
-def soak(url: str, tell: Any, clients: int, seconds: float) -> tuple[str, list[str]]:
+def soak(make: Make, tell: Any, clients: int, seconds: float) -> tuple[str, list[str]]:
     """
     Run it all; return the line to print, and what did not hold.
     """
-    warm = [Session(url, number) for number in range(clients)]
+    warm = [Session(make, number) for number in range(clients)]
     together(warm, lambda each: each.begin().connect(30))
     together(warm, Session.end)
     del warm
     before = measured()
-    sessions = [Session(url, 1000 + number) for number in range(clients)]
+    sessions = [Session(make, 1000 + number) for number in range(clients)]
     over = threading.Event()
     timer = threading.Timer(seconds, over.set)
     tell("begin")
@@ -376,15 +403,50 @@ def soak(url: str, tell: Any, clients: int, seconds: float) -> tuple[str, list[s
     return line, wrong
 
 
+def run(arguments: Any, authority: str | None) -> tuple[str, list[str]]:
+    """
+    Start the service, and soak.
+    """
+    pause = max(0.02, 3.0 / arguments.clients)  # each client every few seconds
+    command = [sys.executable, __file__, "--serve", str(pause)]
+    command += ["--seed", str(arguments.seed)]
+    command += ["--authority", authority] if authority else []
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+
+        def make() -> AzureRealTimeAudio:
+            return client_for(url, arguments.preview, authority)
+
+        def tell(word: str, answer: bool = False) -> str:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(word + "\n")
+            process.stdin.flush()
+            return process.stdout.readline() if answer else ""
+
+        try:
+            return soak(make, tell, arguments.clients, arguments.minutes * 60)
+        finally:
+            process.stdin.close()
+            process.terminate()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--preview", action="store_true", help="the preview protocol")
+    parser.add_argument("--tls", action="store_true", help="needs trustme")
     parser.add_argument("--serve", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--authority", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve(arguments.serve, arguments.seed)
+        serve(arguments.serve, arguments.seed, arguments.authority)
         return 0
     if os.environ.get("PYTHONMALLOC") != "malloc":
         # Python's own allocator keeps what is free; then memory would tell of the peak
@@ -395,28 +457,10 @@ def main() -> int:
         )
     # losses are what this is about; the one line shall be seen
     logging.getLogger("azure_realtime").setLevel(logging.CRITICAL)
-    pause = max(0.02, 3.0 / arguments.clients)  # each client every few seconds
-    command = [sys.executable, __file__, "--serve", str(pause)]
-    command += ["--seed", str(arguments.seed)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-
-        def tell(word: str, answer: bool = False) -> str:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(word + "\n")
-            process.stdin.flush()
-            return process.stdout.readline() if answer else ""
-
-        try:
-            line, wrong = soak(url, tell, arguments.clients, arguments.minutes * 60)
-        finally:
-            process.stdin.close()
-            process.terminate()
+    warnings.simplefilter("ignore", ProtocolWarning)
+    with tempfile.TemporaryDirectory() as folder:
+        authority = str(Path(folder, "authority.pem")) if arguments.tls else None
+        line, wrong = run(arguments, authority)
     print(f"{line} (seed {arguments.seed})")
     for text in wrong[:20]:
         print(text, file=sys.stderr)

@@ -508,9 +508,12 @@ def test_what_is_queued_in_a_pause_is_told_when_it_closes() -> None:
 # Again and again.
 
 
-def test_two_hundred_reconnects_leave_nothing(eventually: Callable[..., None]) -> None:
+def test_two_hundred_reconnects_leave_nothing(
+    place: Place, eventually: Callable[..., None]
+) -> None:
     """
-    Each drop is one disconnected event; threads, descriptors and listeners stay.
+    Each drop is one disconnected event; threads, descriptors and listeners stay. Who
+    waits for something of the connection is free at once.
     """
     times = 200
 
@@ -519,8 +522,8 @@ def test_two_hundred_reconnects_leave_nothing(eventually: Callable[..., None]) -
 
     numbers = {**QUICK, "reconnect_interval": 1e-6}
     with (
-        GA.service(record=False) as service,
-        GA.client(service.url, **numbers, session_config=MANUAL) as client,
+        place.service(record=False) as service,
+        place.client(service.url, **numbers, session_config=MANUAL) as client,
     ):
         diary = Diary(client)
         heard: list[int] = []
