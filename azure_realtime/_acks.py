@@ -132,9 +132,13 @@ class _Outstanding:
 class Acknowledgements:
     """
     The commands whose answers have not come.
+
+    Args:
+        asks_again: Whether a new connection asks for the changes of the session again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asks_again: bool = True) -> None:
+        self._asks_again = asks_again
         self._lock = threading.RLock()
         self._outstanding: dict[str, _Outstanding] = {}
         self._error: RealtimeError | None = None
@@ -194,8 +198,8 @@ class Acknowledgements:
         """
         Fail what was under way on a connection that is gone. Reader thread.
 
-        A change of the session is asked for again by the next connection. What is still
-        queued will be sent there, but for what speaks of audio that is gone.
+        What is still queued will be sent on the next one, but for what speaks of audio
+        that is gone.
 
         Returns:
             The ids of queued commands that shall not be sent.
@@ -204,7 +208,7 @@ class Acknowledgements:
             lost = [
                 entry
                 for entry in self._outstanding.values()
-                if (entry.sent and entry.command.type != "session.update")
+                if (entry.sent and not self._is_asked_again(entry))
                 or (not entry.sent and entry.command.type in _OF_THE_BUFFER)
             ]
             for entry in lost:
@@ -212,6 +216,9 @@ class Acknowledgements:
         for entry in lost:
             entry.future.fail(fresh(error))
         return [entry.command.event_id for entry in lost if not entry.sent]
+
+    def _is_asked_again(self, entry: _Outstanding) -> bool:
+        return self._asks_again and entry.command.type == "session.update"
 
     def restored(self, event: ServerEvent) -> None:
         """

@@ -24,7 +24,7 @@ from ._core import Core
 from ._deadline import Deadline
 from ._opening import Opening
 from ._pulse import Pulse
-from ._reconnect import is_fatal, says_expired
+from ._reconnect import is_fatal, is_passing, says_expired
 from ._renewal import Renewal
 from ._restoring import Restoring
 from ._successor import Successor, Takeover
@@ -51,9 +51,10 @@ class Owner(Protocol):
         Note that the session is configured; return what to announce.
         """
 
-    def refused(self, refusal: ServerError) -> Opening | None:
+    def refused(self, refusal: ServerError) -> Opening | RealtimeError | None:
         """
-        Note that its configuration was refused; return what to say instead.
+        Note that its configuration was refused; return what to say instead, or to end
+        with, or None to stay as it is.
         """
 
     def successor(self) -> Successor:
@@ -106,6 +107,7 @@ class Connection:
         self._session_seen = False
         self._refused = False
         self._refusal: ErrorEvent | None = None
+        self._failure: RealtimeError | None = None
         self._ready_at = 0.0
         self._failed = False
         self._restoring = Restoring(opening.restored)
@@ -212,6 +214,8 @@ class Connection:
         """
         Return why it is over, or None while it is not.
         """
+        if self._failure is not None:
+            return self._failure
         if self._wire.closed_by_peer is not None:
             self._wire.write()  # our answer, if the socket takes it
             return self._wire.closed_by_peer
@@ -277,7 +281,11 @@ class Connection:
             self.fatal |= is_fatal(event.error.code)
             self._failed |= self.ready and not self.expired
             if not self.ready and not self._refused and self._is_refusal(event):
-                self._refuse(event)
+                details = event.error
+                if self._generation > 1 and is_passing(details.type, details.code):
+                    self._failure = ConnectionClosed(1011, details.message)
+                else:
+                    self._refuse(event)
         return None
 
     def _refuse(self, event: ErrorEvent) -> None:
@@ -290,11 +298,11 @@ class Connection:
                 event=event,
             )
         )
-        if instead is None:
-            self._refused = True
-            return
-        self._hello_id = instead.hello_id
-        self._wire.send(instead.messages[0])  # the rest was said before
+        if isinstance(instead, Opening):
+            self._hello_id = instead.hello_id
+            self._wire.send(instead.messages[0])  # the rest was said before
+        else:
+            self._refused, self._failure = True, instead
 
     def _is_refusal(self, event: ErrorEvent) -> bool:
         # the configuration was sent first; what is restored came after it

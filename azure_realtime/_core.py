@@ -72,6 +72,7 @@ class Core:
         home: The process that connected.
         closing: Whether the user has closed the client.
         generation: The number of the connection there is, or was last.
+        over: Whether there will be no other.
     """
 
     codec: Codec
@@ -91,6 +92,7 @@ class Core:
     home: Home = attrs.field(factory=Home)
     closing: Callable[[], bool] = lambda: False
     generation: int = 0
+    over: bool = False
     _ids: Any = attrs.field(factory=itertools.count, init=False)
     _prefix: str = attrs.field(
         factory=lambda: f"event_{uuid.uuid4().hex[:12]}_", init=False
@@ -319,11 +321,8 @@ class Core:
         """
         Whether nothing is going on that a change of the session would interrupt.
         """
-        turn = self.status.value in (
-            ModelStatusEnum.LISTENING,
-            ModelStatusEnum.THINKING,
-        )
-        if turn or not self.gate.quiet or not self.acks.quiet:
+        listening = self.status.value is ModelStatusEnum.LISTENING
+        if listening or not self.gate.quiet or not self.acks.quiet:
             return False
         return not any(busy() for busy in self.busy)
 
@@ -351,6 +350,7 @@ class Core:
         """
         Tell everybody that it is over. Reader thread.
         """
+        self.over = True
         self.acks.end(error)
         self.gate.end(error)
         for lose in self.on_loss:

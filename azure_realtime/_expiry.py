@@ -47,6 +47,7 @@ class Expiry:
         Keep when the session ends, in Unix seconds.
         """
         first, self._at = self._at is None, min(max(at, 0), _FAR)
+        self.announced = self.announced and self.near  # it may have moved away
         if first:
             life = self._at - time.time()
             self._credible = life > 0
@@ -102,6 +103,8 @@ class Expiry:
         """
         if self.left is None:
             return None
+        near = max(0.0, self.left - self._warning)
         if not self.announced:
-            return max(0.0, self.left - self._warning)
-        return self._renewable.remaining()
+            return near
+        renewable = self._renewable.remaining()
+        return None if renewable is None else max(near, renewable)

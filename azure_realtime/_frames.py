@@ -64,6 +64,13 @@ class Frames(frame_buffer):
         self.clear()
         return ABNF(fin, 0, 0, 0, opcode, 0, payload)
 
+    @property
+    def empty(self) -> bool:
+        """
+        Whether no part of a frame is here.
+        """
+        return self.needs_header() and len(self.buffer) == self._position
+
     def check(self, size: int) -> None:
         """
         Raise ConnectionClosed 1009 if a message may not be so large.

@@ -49,7 +49,7 @@ class Opener:
         session: Knows what has been asked for since.
         conversation: Knows what has been said.
         owed: Returns the outputs of tools that were under way when the connection was
-            lost, and the calls whose outputs still wait to be sent.
+            lost, and the calls whose outputs are still to be sent.
         restore: How much of it a new session gets.
     """
 

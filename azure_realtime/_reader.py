@@ -203,12 +203,12 @@ class Reader:
                 ended = connection.run(takeover)
                 wire.leave()
                 self._core.counters.take_from(wire)
+                if connection.worked:
+                    self._backoff.worked()
                 if isinstance(ended, Takeover):
                     wire, takeover = ended.wire, ended
                     continue
                 takeover, error = None, ended
-                if connection.worked:
-                    self._backoff.worked()
                 again = self._worked and not connection.fatal
                 if connection.ready or self._generation == 1:
                     self._lose(error, connection, again)
@@ -291,9 +291,10 @@ class Reader:
             generation=self._generation,
         )
 
-    def refused(self, refusal: ServerError) -> Opening | None:
+    def refused(self, refusal: ServerError) -> Opening | RealtimeError | None:
         """
-        Settle that the configuration was refused; return what to say instead.
+        Settle that the configuration was refused; return what to say instead, or to end
+        with.
 
         On a later connection it may be for a change that the last one had not answered.
         If it is not, there is no session like the one that was lost, and it is over.
@@ -305,10 +306,8 @@ class Reader:
             for event_id in refused:
                 self._core.outbox.withdraw(event_id)
             return self._opening(True)
-        else:
-            self._control.failure = refusal
         logger.error("%s", refusal)
-        return None
+        return None if self._generation == 1 else refusal
 
     # Its end.
 

@@ -54,6 +54,13 @@ def is_fatal(code: str | None) -> bool:
     return code in _FATAL
 
 
+def is_passing(family: str, code: str | None) -> bool:
+    """
+    Whether an ``error`` event is the service's own trouble, and may not come again.
+    """
+    return family == "server_error" or code == "rate_limit_exceeded"
+
+
 def says_expired(code: str | None, words: str) -> bool:
     """
     Whether the service says that the session has come to its end. Azure does so in

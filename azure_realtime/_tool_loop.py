@@ -9,7 +9,8 @@ Rules:
    a forced tool choice, its own or the session's, would call the tool for ever.
 3. Who waits for the end of a turn waits for the last response of this chain.
 4. A session that did not make the calls is told of them together with the outputs.
-   Who waited has been told of the drop: then the model is told, and not asked.
+   Who waited has been told of the drop, unless they ask again (``retry_response``):
+   then the model is told, and not asked.
 """
 
 from __future__ import annotations
@@ -92,6 +93,12 @@ class ToolLoop:
                 return None
             return self._continuation(response_id)
 
+    def answers(self, response_id: str) -> bool:
+        """
+        Whether the calls of a response are answered here. Any thread.
+        """
+        return self._runner.will_continue(response_id)
+
     def busy(self) -> bool:
         """
         Whether the model waits for a tool. Any thread.
@@ -114,7 +121,11 @@ class ToolLoop:
             if not self._runner.will_continue(response_id):
                 self._configs.pop(response_id, None)
         with self._lock:
-            waiting = [c for c in self._continuations.values() if not c.done()]
+            waiting = [
+                continuation
+                for response_id, continuation in self._continuations.items()
+                if not continuation.done() and not self._goes_on(response_id)
+            ]
         for continuation in waiting:
             if continuation.set_running_or_notify_cancel():
                 continuation.set_exception(fresh(error))
@@ -128,6 +139,10 @@ class ToolLoop:
             waiting = list(self._continuations.values())
         for continuation in waiting:
             continuation.cancel()
+
+    def _goes_on(self, response_id: str) -> bool:
+        asks_again = self._core.retry_response and not self._core.over
+        return asks_again and self._runner.will_continue(response_id)
 
     def _continuation(self, response_id: str) -> Continuation:
         with self._lock:

@@ -37,7 +37,6 @@ from .errors import ConnectionClosed
 
 _RECORD = 16384  # bytes: one TLS record; nothing larger is offered to the socket
 _READS_PER_TURN = 8  # of 64 KiB: then somebody else has a turn
-_A_DROP = 32  # bytes at a time, or fewer
 _FRAMES_PER_TURN = 100  # likewise; and all of them may be pings
 
 
@@ -53,9 +52,9 @@ class Wire:
     Attributes:
         heard_at: Monotonic time of the last inbound byte; where it had to wait for us,
             of when we came to it.
-        unfinished_at: Since when, on the monotonic clock, of a frame that is not whole
-            yet no more than drops have come; None if there is none.
-        unfinished_bytes: How much that was.
+        unfinished_at: When, on the monotonic clock, the first bytes came of a frame
+            that is not whole yet; None if there is none.
+        unfinished_bytes: How many have come since.
         bytes_sent: Since somebody last took note of it.
         bytes_received: Likewise.
         closed_by_peer: The peer's close frame, once it came.
@@ -180,7 +179,8 @@ class Wire:
         try:
             self._behind = self._parse(messages)
         except WOULD_BLOCK:
-            pass
+            if self.unfinished_at is None and not self._frames.empty:
+                self.unfinished_at = self.heard_at
         except ConnectionClosed as error:
             self._failure = error
         except (websocket.WebSocketException, ValueError, TypeError) as error:
@@ -218,8 +218,8 @@ class Wire:
             if not data:
                 return ConnectionClosed(1006, "the peer hung up without saying goodbye")
             self.heard_at = time.monotonic()
-            if self.unfinished_at is None or len(data) > _A_DROP:
-                self.unfinished_at, self.unfinished_bytes = self.heard_at, 0
+            if self.unfinished_at is None:
+                self.unfinished_at = self.heard_at
             else:
                 self.unfinished_bytes += len(data)
             self.bytes_received += len(data)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any
 
+from ._acks import Acknowledgements
 from ._asking import Asking
 from ._backlog import Backlog
 from ._callbacks import Dispatcher
@@ -23,6 +25,7 @@ from ._deadline import Deadline
 from ._dispatchers import Dispatch, make_dispatcher
 from ._handshake import WebSocketImpl
 from ._input_audio import InputAudio
+from ._loose_ends import LooseEnds
 from ._opening import Opener
 from ._outbox import Outbox
 from ._pumping import Pumping
@@ -38,6 +41,7 @@ from .conversation import Conversation
 from .enums import ModelStatusEnum, WebSocketState
 from .errors import ConnectTimeout, fresh, warn
 from .events import RateLimit, SessionUpdate
+from .items import FunctionCallOutputItem
 from .options import AzureRealTimeOptions, WebSocketOptions, options_from
 from .session import DEFAULT_SESSION_CONFIG, Session, as_session_config
 from .tools import Toolbox
@@ -129,6 +133,7 @@ class AzureRealTimeAudio(Asking, Pumping):
                 mark=version != "2024-10-01-preview",
                 marks_come_back=options.endpoint.is_azure,
             ),
+            acks=Acknowledgements(asks_again=numbers.restore != "none"),
             retry_response=numbers.retry_response,
             audio_overflow=numbers.audio_overflow,
         )
@@ -143,11 +148,13 @@ class AzureRealTimeAudio(Asking, Pumping):
             self._conversation,
             self._meter,
             self._tools,
+            ends := LooseEnds(self._follower, self._tools.answers),
         ]
-        core.busy = [self._input.pending, self._tools.busy]
+        core.busy = [self._input.pending, self._tools.busy, ends.busy]
         core.on_loss = [
             self._input.lose,
             self._tools.lose,
+            ends.lose,
             self._conversation.lose,
         ]
         # the reader knows better why it takes so long: it has a little more time to say
@@ -161,7 +168,7 @@ class AzureRealTimeAudio(Asking, Pumping):
                 config,
                 self._follower,
                 self._conversation,
-                self._tools.owed,
+                partial(_owed, self._tools, ends),
                 numbers.restore,
             ),
             numbers,
@@ -358,6 +365,16 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         self._core.check_process()
         self._core.emit(self._core.status.speak_done())
+
+
+def _owed(
+    tools: ToolLoop, ends: LooseEnds
+) -> tuple[list[FunctionCallOutputItem], set[str]]:
+    """
+    Return the outputs that nobody has taken yet, and the calls that will have some.
+    """
+    lost, waiting = tools.owed()
+    return lost, waiting | ends.calls
 
 
 def _abandon(reader: Reader, dispatcher: Dispatcher, tools: ToolLoop) -> None:

@@ -33,7 +33,7 @@ LAYERS = """
     _opening
     _core  _dispatchers  _connect
     _callbacks  _waiters  _codec  _turn_recorder  conversation
-    _subscriptions  _response_gate  _dialects  _drafts  _input_audio  turn  _backlog
+    _subscriptions  _response_gate  _dialects  _drafts  _input_audio  _loose_ends  turn  _backlog
     _response_line  _farewell
     _response_request
     _state  _acks  _names  _converter  _part_drafts  _session_follower  _tool_runner
