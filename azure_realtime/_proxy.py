@@ -52,7 +52,7 @@ class Proxy:
         self.is_socks = self.scheme != "http"
         self.username = unquote(parts.username) if parts.username else None
         self.password = unquote(parts.password) if parts.password else None
-        remember(self.password or self.username)
+        remember(self.password)
         remember_headers({"Proxy-Authorization": self.authorization or ""})
 
     @property

@@ -13,6 +13,8 @@ import threading
 
 _MOST = 256  # secrets remembered: tokens are renewed every hour
 _LEAST = 6  # letters: a shorter one is a word that may stand anywhere
+_LONGEST = 64 << 10  # letters of a text that are shown
+_CUT = 512  # of those, at its end: the cut may go through a secret
 
 _used: tuple[str, ...] = ()  # replaced as a whole: reading it needs no lock
 _lock = threading.Lock()
@@ -26,10 +28,14 @@ _SECRETS = re.compile(
     r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"&,;]+)"
     r"|(bearer\s+)[\w.~+/=-]{8,}"
     r"|((?:https?|wss?|socks\w{1,2})://)[^/\s]+@"
-    r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+    # one start for each run of letters, or a long text takes for ever
+    r"|(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
 )
 _SCHEME = re.compile(r"(?:bearer|basic|negotiate)\s+", re.I)
-_TELLING = re.compile(r"key|token|auth|secret|pass|cookie|signature", re.I)
+_TELLING = re.compile(
+    r"(?:key|token|auth|authorization|secret|pass|password|cookie|signature)(?![a-z])",
+    re.I,
+)
 
 
 def remember(*secrets: str | None) -> None:
@@ -55,12 +61,18 @@ def remember_headers(headers: dict[str, str]) -> None:
 def redacted(text: str) -> str:
     """
     Return *text* with credentials blanked out: all that were ever used, and whatever
-    looks like one (headers, query keys, user info in URLs, JSON web tokens).
+    looks like one (headers, query keys, user info in URLs, JSON web tokens). A very
+    long text is shortened.
 
     Any thread.
     """
+    if len(text) > _LONGEST:
+        return redacted(text[:_LONGEST])[:-_CUT] + "..."
     for secret in sorted(_used, key=len, reverse=True):
-        text = text.replace(secret, "***")
+        if secret.isalpha():  # a word: part of another it is none
+            text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", "***", text)
+        else:
+            text = text.replace(secret, "***")
     return _SECRETS.sub(
         lambda match: next(filter(None, match.groups()), "") + "***", text
     )

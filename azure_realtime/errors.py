@@ -191,7 +191,9 @@ class ServerError(RealtimeError):
             for name, value in (("code", self.code), ("param", self.param))
             if value
         ]
-        return f"{self.message} ({', '.join(details)})" if details else self.message
+        if not details:
+            return self.message
+        return f"{self.message} ({redacted(', '.join(details))})"
 
 
 class ResponseError(RealtimeError):

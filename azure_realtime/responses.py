@@ -126,8 +126,8 @@ class StatusError(Model):
     Why a response failed, such as ``rate_limit_exceeded``.
     """
 
-    type: str | None = None
-    code: str | None = None
+    type: str | None = attrs.field(default=None, repr=shown)
+    code: str | None = attrs.field(default=None, repr=shown)
     message: str | None = attrs.field(default=None, repr=shown)
 
 

@@ -11,9 +11,10 @@ import string
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from peers import SCALE, at_most
 
 from azure_realtime import errors
-from azure_realtime._secrets import redacted, remember
+from azure_realtime._secrets import redacted, remember, remember_headers
 from azure_realtime.errors import (
     AuthenticationError,
     ConnectError,
@@ -30,6 +31,7 @@ from azure_realtime.errors import (
     ServerError,
     fresh,
 )
+from azure_realtime.events.service import ErrorDetails
 
 PARENTS = {
     ConnectError: RealtimeError,
@@ -154,13 +156,69 @@ _ANY_KEYS = st.text(string.ascii_letters + string.digits + string.punctuation + 
 _AROUND = st.text(st.characters(codec="utf-8", exclude_characters="*"), max_size=20)
 
 
-@given(key=_ANY_KEYS.filter(lambda k: len(k.strip("* ")) >= 8), a=_AROUND, b=_AROUND)
+@given(
+    key=_ANY_KEYS.filter(lambda k: len(k.strip("* ")) >= 8 and not k.isalpha()),
+    a=_AROUND,
+    b=_AROUND,
+)
 def test_a_known_key_never_appears(key: str, a: str, b: str) -> None:
     """
     A text that holds the key we know of does not hold it any more.
     """
     remember(key)
     assert key not in redacted(f"{a}{key}{b}{key}")
+
+
+def test_a_key_that_is_a_word_is_no_part_of_another() -> None:
+    """
+    A gateway's key is "connection": what is told of connections can still be read.
+    """
+    remember("connection")
+    told = redacted("key=connection, connection: 3 connections, reconnection_1")
+    assert "key=***, ***: 3 connections, reconnection_1" == told
+
+
+@pytest.mark.parametrize(
+    "part", ["-eyJaaaaaaaa", "api-key:", "bearer ", "https://x", "cookie: '"]
+)
+def test_a_long_text_is_searched_in_no_time(part: str) -> None:
+    """
+    A service that repeats what looks like the beginning of a credential stops nobody.
+    """
+    with at_most(1.0 * SCALE):
+        told = redacted(part * (4_000_000 // len(part)))
+    assert len(told) < 100_000
+
+
+def test_an_error_says_no_secret_in_any_of_its_words() -> None:
+    """
+    Nor in the code or the name of the field that the service gives.
+    """
+    remember("sk-0123456789abcdef")
+    error = ServerError(
+        "no", code="bad sk-0123456789abcdef", param="sk-0123456789abcdef"
+    )
+    assert "0123" not in str(error)
+    details = ErrorDetails(code="sk-0123456789abcdef", param="sk-0123456789abcdef")
+    assert "0123" not in repr(details)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Ocp-Apim-Subscription-Key", True),
+        ("X-AuthToken", True),
+        ("Authorization", True),
+        ("X-Author", False),
+        ("X-Passthrough", False),
+    ],
+)
+def test_headers_tell_by_their_names(name: str, told: bool) -> None:
+    """
+    What a header carries is a secret if its name says so.
+    """
+    remember_headers({name: "value-0123456789"})
+    assert told is ("0123" not in redacted("it is value-0123456789"))
 
 
 @given(

@@ -23,11 +23,11 @@ class ErrorDetails(Model):
         event_id: The command at fault; the service does not always say.
     """
 
-    type: str = ""
+    type: str = attrs.field(default="", repr=shown)
     message: str = attrs.field(default="", repr=shown)
-    code: str | None = None
-    param: str | None = None
-    event_id: str | None = None
+    code: str | None = attrs.field(default=None, repr=shown)
+    param: str | None = attrs.field(default=None, repr=shown)
+    event_id: str | None = attrs.field(default=None, repr=shown)
 
 
 @attrs.frozen(kw_only=True)
