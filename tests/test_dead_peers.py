@@ -60,9 +60,10 @@ def test_silence_is_noticed_in_time(
         assert LIMIT - 0.1 <= took <= LIMIT + GRACE
 
 
+@pytest.mark.parametrize(("size", "pause"), [(1, 0.1), (17 * SCALE, 0.575 * SCALE)])
 @pytest.mark.parametrize("kind", ["ws", "wss"])
 def test_a_frame_that_drips_for_ever_is_noticed_in_time(
-    kind: str, server_tls: Any, client_tls: Any
+    kind: str, size: float, pause: float, server_tls: Any, client_tls: Any
 ) -> None:
     """
     A byte of one frame every now and then keeps every answer behind it, pongs as well.
@@ -77,8 +78,8 @@ def test_a_frame_that_drips_for_ever_is_noticed_in_time(
 
         def drip() -> None:
             with contextlib.suppress(OSError):
-                while not over.wait(0.1):
-                    connection.send_bytes_raw(b"x")
+                while not over.wait(pause):
+                    connection.send_bytes_raw(b"x" * int(size))
 
         dripping = threading.Thread(target=drip)
         dripping.start()

@@ -14,6 +14,8 @@ from peers import Peer, Talk, close_frame, frame
 from services import GA, USER_SAYS, Place
 
 from azure_realtime import SessionConfig
+from azure_realtime._deadline import Deadline
+from azure_realtime._expiry import Expiry
 from azure_realtime.simulator import Reply, ToolCall
 
 # Foretold.
@@ -32,6 +34,30 @@ def test_the_end_is_foretold_once(place: Place) -> None:
         client.clear_audio_buffer().result(timeout=5)
         assert 1 == len(diary.of("expiring"))
         client.close()
+
+
+def test_an_end_that_moves_away_is_foretold_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The service grants more time, or somebody sets the clock back: nobody is kept busy
+    by looking, and the new end is foretold in its time.
+    """
+    expiry = Expiry(warning=60.0)
+    expiry.note(time.time() + 30)
+    assert expiry.announce() is not None
+    expiry.note(time.time() + 1800)
+    assert expiry.announce() is None
+    assert expiry.next_look() == pytest.approx(1740, abs=5)
+
+    expiry = Expiry(warning=60.0)
+    expiry.note(time.time() + 3)
+    assert expiry.announce() is not None
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    monkeypatch.setattr(expiry, "_renewable", Deadline(0))
+    assert not expiry.renewable
+    assert expiry.next_look() == pytest.approx(3543, abs=5)
 
 
 @pytest.mark.parametrize("expires_at", [10**400, 10**15, 4102444800])

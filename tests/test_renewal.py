@@ -112,6 +112,39 @@ def test_push_to_talk_is_not_interrupted() -> None:
         assert [] == diary.of("disconnected")
 
 
+def test_what_is_committed_without_a_question_is_no_turn() -> None:
+    """
+    For transcripts only, nobody asks for an answer: the session is renewed all the same.
+    """
+    with (
+        GA.service(session_seconds=6, pace=0.0) as service,
+        GA.client(service.url, **IDLE, session_config=MANUAL) as client,
+    ):
+        diary = Diary(client)
+        client.append_audio(bytes(48 * 500))
+        client.commit_audio().result(timeout=5)
+        diary.wait("reconnected")
+        assert [] == diary.of("disconnected")
+
+
+def test_a_session_that_worked_until_it_was_renewed_refills_the_budget() -> None:
+    """
+    One attempt is allowed; there was a good session since it was used.
+    """
+    numbers = {**IDLE, "max_reconnect_attempts": 1}
+    with (
+        GA.service(session_seconds=3) as service,
+        GA.client(service.url, **numbers) as client,
+    ):
+        diary = Diary(client)
+        service.connections[-1].drop()
+        assert 2 == diary.wait("reconnected").generation
+        assert 3 == diary.wait("reconnected", 2).generation
+        service.connections[-1].drop()
+        diary.wait("disconnected", 2)
+        assert 4 <= diary.wait("reconnected", 3).generation
+
+
 def test_a_turn_is_not_interrupted() -> None:
     """
     While the model answers, or a tool runs for it, the session stays.

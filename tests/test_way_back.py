@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 from drops import QUICK, Diary, Scripts, serve_and_hang_up
 from peers import CLOSE, Peer, Talk, close_frame, frame
@@ -77,6 +78,33 @@ def test_a_way_back_that_leads_nowhere_is_no_second_drop(last_words: bytes) -> N
         assert 0 < told.seconds_lost <= elapsed + 0.5
     kinds = [json.loads(data)["type"] for data in received if data[:1] == b"{"]
     assert ["input_audio_buffer.append", "conversation.item.create"] == kinds
+
+
+@pytest.mark.parametrize("goodbye", [close_frame(1011), b""])
+def test_a_passing_failure_on_the_way_back_is_no_refusal(goodbye: bytes) -> None:
+    """
+    The service has trouble of its own before the session is configured: one more
+    attempt, and the next session is not blamed for it.
+    """
+    error = {
+        "type": "server_error",
+        "code": None,
+        "message": "The server had an error.",
+    }
+    words = frame(json.dumps({"type": "error", "error": error}))
+    received: list[bytes] = []
+    scripts = Scripts(
+        serve_and_hang_up,
+        _lead_nowhere(words + goodbye),
+        lambda talk: collect_until_close(talk, received),
+    )
+    with Peer(scripts) as peer, GA.client(peer.url, **QUICK) as client:
+        diary = Diary(client)
+        client.clear_audio_buffer()
+        diary.wait("reconnected")
+        assert 1 == len(diary.of("disconnected"))
+        assert client.is_initialized
+        assert [] == diary.of("closed")
 
 
 def test_a_last_way_back_that_leads_nowhere_is_the_end() -> None:
@@ -236,6 +264,81 @@ def test_what_a_tool_did_during_a_drop_is_told_to_the_model() -> None:
         told = _types(service.connections[1])
         assert ["message", "function_call", "function_call_output"] == told
         assert [] == diary.of("error")
+
+
+def test_who_asks_again_gets_the_answer_to_what_a_tool_did() -> None:
+    """
+    With retry_response the question survives a drop while its tool runs.
+    """
+    go, called = threading.Event(), threading.Event()
+    replies = [Reply(calls=[ToolCall("book")]), "Booked."]
+    numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
+    with GA.service(replies=replies) as service, GA.client(service.url, **numbers) as c:
+        diary = Diary(c)
+
+        @c.tool
+        def book() -> str:
+            """Book a table."""
+            called.set()
+            assert go.wait(10)
+            return "table 7"
+
+        texts: list[str] = []
+        ask = threading.Thread(
+            target=lambda: texts.append(c.ask("A table, please", timeout=15).text)
+        )
+        with c.expect("response.done", timeout=10):
+            ask.start()
+        assert called.wait(5)
+        service.connections[-1].drop()
+        diary.wait("reconnected")
+        go.set()
+        ask.join(15)
+        assert ["Booked."] == texts
+
+
+def test_a_call_that_i_answer_by_hand_survives_a_drop() -> None:
+    """
+    The new session knows the call, so that it takes the output.
+    """
+    config = attrs.evolve(TEXT, tools=[{"type": "function", "name": "look"}])
+    replies = [Reply(calls=[ToolCall("look")])]
+    with (
+        GA.service(replies=replies) as service,
+        GA.client(service.url, **QUICK, session_config=config) as client,
+    ):
+        diary = Diary(client)
+        client.create_conversation_item(USER_SAYS).result(timeout=5)
+        call = client.create_response().result(timeout=5).output[0]
+        service.connections[-1].drop()
+        diary.wait("reconnected")
+        output = {
+            "type": "function_call_output",
+            "call_id": call.call_id,
+            "output": "42",
+        }
+        client.create_conversation_item(output).result(timeout=5)
+        told = _types(service.connections[1])
+        assert ["message", "function_call", "function_call_output"] == told
+
+
+def test_with_nothing_restored_a_change_under_way_has_failed() -> None:
+    """
+    Its future does not say that the new session is as I asked, for it is not.
+    """
+    received: list[bytes] = []
+    scripts = Scripts(
+        serve_and_hang_up, lambda talk: collect_until_close(talk, received)
+    )
+    with (
+        Peer(scripts) as peer,
+        GA.client(peer.url, **QUICK, restore="none") as client,
+    ):
+        diary = Diary(client)
+        future = client.update_session(instructions="Be brief.")
+        diary.wait("reconnected")
+        assert isinstance(future.exception(5), ConnectionClosed)
+        assert "Be brief." not in str(received)
 
 
 def test_what_a_tool_returned_is_told_again_if_nobody_took_it() -> None:

@@ -1,0 +1,116 @@
+"""
+What a turn still owes when nothing seems to go on, and how long it is waited for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import azure_realtime._loose_ends as loose_ends_module
+from azure_realtime import SessionConfig
+from azure_realtime._loose_ends import LooseEnds
+from azure_realtime._session_follower import SessionFollower
+from azure_realtime.events import (
+    ConversationItemAdded,
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionFailed,
+    InputAudioBufferCommitted,
+    ResponseCreated,
+    ResponseDone,
+)
+from azure_realtime.items import FunctionCallItem, FunctionCallOutputItem
+from azure_realtime.responses import Response
+
+
+def _ends(answered: bool = False, **config: Any) -> LooseEnds:
+    session = SessionFollower(SessionConfig(**config))
+    return LooseEnds(session, lambda _: answered)
+
+
+@pytest.fixture
+def no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Nobody waits for an answer of the model.
+    """
+    monkeypatch.setattr(loose_ends_module, "_ANSWER", 0.0)
+
+
+def test_an_answer_is_waited_for() -> None:
+    """
+    After what the user said the model may begin to answer at any moment.
+    """
+    ends = _ends()
+    assert not ends.busy()
+    ends.observe(InputAudioBufferCommitted(item_id="u1"))
+    assert ends.busy()
+    ends.observe(ResponseCreated(response=Response(id="r1")))
+    assert not ends.busy()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ConversationItemInputAudioTranscriptionCompleted(item_id="u1", transcript="Hi"),
+        ConversationItemInputAudioTranscriptionFailed(item_id="u1"),
+    ],
+)
+def test_a_transcript_is_waited_for(told: Any, no_answer: None) -> None:
+    """
+    What the user said may be written down after the answer; it may fail, too.
+    """
+    ends = _ends(input_audio_transcription={"model": "whisper-1"})
+    ends.observe(InputAudioBufferCommitted(item_id="u1"))
+    assert ends.busy()
+    ends.observe(told)
+    assert not ends.busy()
+
+
+def test_no_transcript_is_waited_for_where_none_is_made(no_answer: None) -> None:
+    """
+    Without transcription a committed turn owes nothing.
+    """
+    ends = _ends()
+    ends.observe(InputAudioBufferCommitted(item_id="u1"))
+    assert not ends.busy()
+
+
+def test_a_call_is_open_until_it_is_answered() -> None:
+    """
+    A call that no function answers is the user's, until the output is there.
+    """
+    call = FunctionCallItem("look", "{}", "call_1")
+    done = ResponseDone(response=Response(id="r1", status="completed", output=[call]))
+    ends = _ends()
+    ends.observe(done)
+    assert ends.busy()
+    assert {"call_1"} == ends.calls
+    ends.lose(None)
+    assert {"call_1"} == ends.calls
+    ends.observe(ConversationItemAdded(item=FunctionCallOutputItem("call_1", "42")))
+    assert not ends.busy()
+    ends = _ends(answered=True)
+    ends.observe(done)
+    assert not ends.busy()
+
+
+@pytest.mark.parametrize("what", ["_ANSWER", "_TRANSCRIPT", "_CALL"])
+def test_nothing_is_waited_for_without_end(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What never comes does not keep a session from being renewed.
+    """
+    for name in ("_ANSWER", "_TRANSCRIPT", "_CALL"):
+        monkeypatch.setattr(loose_ends_module, name, 0.0)
+    ends = _ends(input_audio_transcription={"model": "whisper-1"})
+    call = FunctionCallItem("look", "{}", "call_1")
+    response = Response(id="r1", status="completed", output=[call])
+    ends.observe(InputAudioBufferCommitted(item_id="u1"))
+    ends.observe(ResponseDone(response=response))
+    assert not ends.busy()
+    monkeypatch.setattr(loose_ends_module, what, 60.0)
+    ends.observe(InputAudioBufferCommitted(item_id="u2"))
+    ends.observe(ResponseDone(response=response))
+    assert ends.busy()
