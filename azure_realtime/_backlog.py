@@ -15,11 +15,13 @@ Rules:
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import attrs
@@ -199,10 +201,28 @@ class Backlog:
             return f"{text}: is pump() called, and often enough?"
         took = 0.0 if running is None else time.monotonic() - running[1]
         if running is not None and (slowest is None or took >= slowest[1]):
-            return f"{text}: {running[0]!r} has been running for {took:.1f} s"
+            return f"{text}: {name_of(running[0])} has been running for {took:.1f} s"
         if slowest is not None:
-            return f"{text}: the slowest, {slowest[0]!r}, took {slowest[1]:.2f} s"
+            return (
+                f"{text}: the slowest, {name_of(slowest[0])}, took {slowest[1]:.2f} s"
+            )
         return f"{text}, and nobody runs them"
+
+
+def name_of(function: Any) -> str:
+    """
+    Return what a user function is called in the source.
+
+    Nothing of the user's runs for it: a ``__repr__`` may raise, or wait for a lock.
+    """
+    kind = type(function)
+    if kind is functools.partial:
+        return f"a partial of {name_of(function.func)}"
+    if kind is MethodType:
+        return name_of(function.__func__)
+    if kind in (FunctionType, BuiltinFunctionType, type):
+        return f"{function.__module__}.{function.__qualname__}"
+    return f"an object of {kind.__module__}.{kind.__qualname__}"
 
 
 def size_of(event: ServerEvent) -> int:

@@ -30,6 +30,12 @@ logger = logging.getLogger("azure_realtime")
 Job = Callable[[], object]
 
 
+class Delivery(functools.partial[None]):
+    """
+    The job to deliver an event, which is counted until it runs.
+    """
+
+
 class Dispatcher(ABC):
     """
     Where user functions run. Jobs run one at a time, in the order they were given.
@@ -51,7 +57,7 @@ class Dispatcher(ABC):
         Have an event delivered, to everybody or to one. Any thread; never blocks.
         """
         if self.backlog.enter(event):
-            self.submit(functools.partial(self._deliver, event, only))
+            self.submit(Delivery(self._deliver, event, only))
 
     def _deliver(self, event: ServerEvent, only: Subscription | None) -> None:
         # the child of a done-callback may come here: `concurrent.futures` goes on,
@@ -59,6 +65,14 @@ class Dispatcher(ABC):
         self._home.check()
         self.backlog.leave()
         deliver(event, only, self._subscriptions, self.backlog, self._home)
+
+    def _discard(self, jobs: Iterable[Job]) -> None:
+        """
+        Count out what will never be run. Any thread.
+        """
+        for job in jobs:
+            if isinstance(job, Delivery):
+                self.backlog.leave()
 
     def hears(self, event: ServerEvent) -> bool:
         """
@@ -227,7 +241,9 @@ class CallbackThread(Dispatcher):
             return False
         if job is None:
             self._finishing = True  # what a listener posts now is still run
-        elif not self._dropped:
+        elif self._dropped:
+            self._discard([job])
+        else:
             job()
         return True
 

@@ -117,6 +117,7 @@ class ManualDispatcher(Dispatcher):
         Keep *job*, and make `fileno` readable.
         """
         if self._finished:
+            self._discard([job])
             return
         with self._lock:
             self._jobs.append(job)
@@ -128,16 +129,21 @@ class ManualDispatcher(Dispatcher):
         Run what has come; wait until *deadline* for the first. Return how many ran.
         """
         self._news.wait(lambda: bool(self._jobs) or self._finished, deadline)
-        with self._lock:
-            self._bell.hush()
-            count = len(self._jobs)
-        for done in range(count):
-            try:
-                job = self._jobs.popleft()
-            except IndexError:  # a listener has pumped
-                return done
-            job()
-        return count
+        try:
+            with self._lock:
+                self._bell.hush()
+                count = len(self._jobs)
+            for done in range(count):
+                try:
+                    job = self._jobs.popleft()
+                except IndexError:  # a listener has pumped
+                    return done
+                job()
+            return count
+        finally:
+            with self._lock:
+                if self._jobs:  # Ctrl-C in a listener: the rest still waits
+                    self._bell.wake()
 
     @property
     def finished(self) -> bool:
@@ -207,6 +213,9 @@ class ExecutorDispatcher(Dispatcher):
             if self._busy:
                 return
             self._busy = True
+        self._ask()
+
+    def _ask(self) -> None:
         try:
             self._submit(self._drain)
             self._refused = False
@@ -217,21 +226,45 @@ class ExecutorDispatcher(Dispatcher):
                 )
             self._refused = True
             with self._lock:
-                self._jobs.clear()
+                refused, self._jobs = self._jobs, deque()
                 self._busy = False
                 self._idle.strike()
+            self._discard(refused)
 
     def _drain(self) -> None:
-        self._runner = threading.current_thread()
-        while True:
-            with self._lock:
-                if not self._jobs:
-                    self._busy = False
-                    self._runner = None
-                    self._idle.strike()
-                    return
-                job = self._jobs.popleft()
-            job()
+        try:
+            self._runner = threading.current_thread()
+            while self._run_next():
+                pass
+        except BaseException:  # Ctrl-C, where the main thread runs what is submitted
+            if not self._home.elsewhere and self._stopped_short():
+                self._ask()
+            raise
+
+    def _run_next(self) -> bool:
+        with self._lock:
+            if not self._jobs:
+                self._rest()
+                return False
+            job = self._jobs.popleft()
+        job()
+        return True
+
+    def _stopped_short(self) -> bool:
+        """
+        Note that this run is over; return whether there is need for another.
+        """
+        with self._lock:
+            if not self.is_current:
+                return False
+            self._rest()
+            self._busy = bool(self._jobs)
+            return self._busy
+
+    def _rest(self) -> None:
+        self._busy = False
+        self._runner = None
+        self._idle.strike()
 
     @property
     def is_current(self) -> bool:
@@ -254,8 +287,10 @@ class ExecutorDispatcher(Dispatcher):
             return False
         self._idle.wait(lambda: not self._busy, deadline)
         with self._lock:
-            self._jobs.clear()
-            return not self._busy
+            left, self._jobs = self._jobs, deque()
+            ended = not self._busy
+        self._discard(left)
+        return ended
 
 
 def make_dispatcher(

@@ -12,13 +12,16 @@ Rules:
    the first ``session.update``.
 5. Its one lock is the bell's as well. It is re-entrant because a finalizer may wake the
    reader from within a garbage collection that a caller's `put` set off.
+6. Ctrl-C may come between any two lines of a caller's. So a command never leaves the
+   queue for a moment, and what was being counted is counted anew.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ._bell import Bell
@@ -111,17 +114,39 @@ class Outbox:
         with self._lock:
             if self._error is not None:
                 raise fresh(self._error)
-            if not even_if_full and not self._is_room(size, beside=self._bytes):
+            full = not even_if_full and not self._is_room(size, beside=self._bytes)
+            if full:
                 commands = self._bytes - self._audio_bytes
                 if not self._drop_oldest or not self._is_room(size, beside=commands):
                     return False
-                dropped += self._drop(lambda: self._is_room(size, beside=self._bytes))
-            self._entries.extend(entries)
-            self._bytes += size
-            self._audio_bytes += sum(len(e.text) for e in entries if e.audio)
-            self.peak_bytes = max(self.peak_bytes, self._bytes)
-            self._bell.wake()
+            try:
+                if full:
+                    self._make_room(size, dropped)
+                self._entries.extend(entries)
+                self._bytes += size
+                self._audio_bytes += sum(len(e.text) for e in entries if e.audio)
+                self.peak_bytes = max(self.peak_bytes, self._bytes)
+                self._bell.wake()
+            except BaseException:
+                self._count_anew()
+                self._bell.wake()
+                raise
             return True
+
+    def _make_room(self, size: int, dropped: list[Entry]) -> None:
+        """
+        Drop audio, the oldest first, until there is room. Under the lock.
+        """
+        for entry in tuple(self._entries):
+            if self._is_room(size, beside=self._bytes):
+                break
+            if entry.audio:
+                with contextlib.suppress(ValueError):  # a signal handler's put came
+                    self._entries.remove(entry)
+                    self._forget(entry)
+                    self.audio_dropped += 1
+                    dropped.append(entry)
+        self._room.strike()
 
     def _is_room(self, size: int, beside: int) -> bool:
         return not beside or beside + size <= self._max_bytes
@@ -143,10 +168,14 @@ class Outbox:
         Take a message back; False when it has left already. Any thread.
         """
         with self._lock:
-            for entry in self._entries:
+            for entry in tuple(self._entries):
                 if entry.event_id == event_id:
-                    self._entries.remove(entry)
-                    self._forget(entry)
+                    try:
+                        self._entries.remove(entry)
+                        self._forget(entry)
+                    except BaseException:
+                        self._count_anew()
+                        raise
                     self._room.strike()
                     return True
             return False
@@ -163,31 +192,20 @@ class Outbox:
         Drop all audio that waits. Reader thread.
         """
         with self._lock:
-            self._drop(lambda: False)
-
-    def _drop(self, enough: Callable[[], bool]) -> list[Entry]:
-        """
-        Drop audio, the oldest first, until it is *enough*; return it. Under the lock.
-        """
-        kept: list[Entry] = []
-        dropped: list[Entry] = []
-        while self._entries and not enough():
-            entry = self._entries.popleft()
-            if entry.audio:
-                self._forget(entry)
-                dropped.append(entry)
-            else:
-                kept.append(entry)
-        self._entries.extendleft(reversed(kept))
-        if dropped:
-            self.audio_dropped += len(dropped)
+            waiting = len(self._entries)
+            self._entries = deque(entry for entry in self._entries if not entry.audio)
+            self.audio_dropped += waiting - len(self._entries)
+            self._count_anew()
             self._room.strike()
-        return dropped
 
     def _forget(self, entry: Entry) -> None:
         self._bytes -= len(entry.text)
         if entry.audio:
             self._audio_bytes -= len(entry.text)
+
+    def _count_anew(self) -> None:
+        self._bytes = sum(len(entry.text) for entry in self._entries)
+        self._audio_bytes = sum(len(e.text) for e in self._entries if e.audio)
 
     def release(self) -> None:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -23,7 +24,12 @@ from drops import QUICK, Diary, appended
 from peers import CLOSE, PING, PONG, SCALE, Peer, Talk, at_most, frame
 from services import GA, MANUAL, Place, serve_session
 
-from azure_realtime import AzureRealTimeAudio, QueueFull, SlowConsumer
+from azure_realtime import (
+    AzureRealTimeAudio,
+    QueueFull,
+    SlowConsumer,
+    WebSocketState,
+)
 from azure_realtime._backlog import Backlog
 from azure_realtime._bounded import weight_of
 from azure_realtime.events import ResponseOutputAudioDelta, ServerEvent
@@ -419,15 +425,69 @@ def test_of_many_the_slowest_is_named(
     monkeypatch.setattr("azure_realtime._backlog._PATIENCE", 0.0)
     backlog = Backlog(200_000, disconnect=False)
     backlog.enter(_audio())
-    for name, seconds in [("quick", 0.0), ("slowest", 0.05), ("slow", 0.01)]:
-        backlog.begin(name)
+    for function, seconds in [(len, 0.0), (Diary, 0.05), (print, 0.01)]:
+        backlog.begin(function)
         threading.Event().wait(seconds)
         backlog.end()
-    backlog.begin("the one that runs")
+    backlog.begin(repr)
     backlog.enter(_audio())
     (warning,) = _warnings(caplog)
-    assert "'slowest'" in warning
+    assert "drops.Diary" in warning
     assert _seconds_in(warning) >= 0.05
+
+
+class _Unspeakable:
+    """
+    A listener that cannot be printed.
+    """
+
+    def __init__(self) -> None:
+        self.go, self.begun = threading.Event(), threading.Event()
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not set up yet")
+
+    def __call__(self, _: Any) -> None:
+        """
+        Be very slow.
+        """
+        self.begun.set()
+        self.go.wait(20)
+
+    hear = __call__
+
+
+@pytest.mark.parametrize(
+    ("as_listener", "name"),
+    [
+        (lambda slow: slow, "an object of test_backpressure._Unspeakable"),
+        (lambda slow: slow.hear, "test_backpressure._Unspeakable.__call__"),
+        (lambda slow: functools.partial(slow), "a partial of an object of test_"),
+        (lambda slow: lambda event: slow(event), "test_backpressure.<lambda>."),
+    ],
+    ids=["object", "method", "partial", "lambda"],
+)
+def test_a_slow_listener_is_named_though_it_cannot_be_printed(
+    as_listener: Callable[[_Unspeakable], Callable[[Any], None]],
+    name: str,
+    caplog: pytest.LogCaptureFixture,
+    eventually: Callable[..., None],
+) -> None:
+    """
+    Its ``__repr__`` is none of our business; the connection lives.
+    """
+    slow = _Unspeakable()
+    with GA.talk(**_FAR_BEHIND) as (client, connection):
+        client.on("rate_limits.updated", as_listener(slow))
+        connection.send({"type": "rate_limits.updated"})
+        assert slow.begun.wait(5)
+        connection.flood(10, _DELTA)
+        eventually(lambda: _warnings(caplog))
+        client.clear_audio_buffer()
+        slow.go.set()
+        assert WebSocketState.OPEN is client.state
+    (warning,) = _warnings(caplog)
+    assert name in warning
 
 
 def test_a_burst_is_worth_a_warning_only_if_something_was_left_out(

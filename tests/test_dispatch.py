@@ -4,6 +4,7 @@ Where listeners run: the reader, whoever pumps, an executor, a function like sub
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import select
 import signal
@@ -111,6 +112,60 @@ def test_an_executor_that_was_shut_down_harms_nobody(
             client.close()
 
     assert "takes no more" in caplog.text
+
+
+def test_what_an_executor_refused_waits_no_more() -> None:
+    """
+    The events are dropped, and not taken for ones that listeners are behind with.
+    """
+    refuse = True
+
+    def submit(job: Callable[[], object]) -> None:
+        if refuse:
+            raise queue.Full("busy")
+        threading.Thread(target=job).start()
+
+    with GA.talk(dispatch=submit) as (client, wire):
+        ears = Ears(client)
+        send(wire, range(5))
+        client.clear_audio_buffer().result(5)
+        load = client.stats
+        assert (0, 0) == (load.callback_queue, load.callback_queue_bytes)
+        refuse = False
+        send(wire, range(5, 10))
+        client.clear_audio_buffer()
+        assert ears.done.wait(5)
+
+    assert [5, 6, 7, 8, 9] == ears.heard
+
+
+def test_after_ctrl_c_in_a_listener_an_executor_goes_on() -> None:
+    """
+    Where the main thread runs what is submitted: the events behind it are heard.
+    """
+    jobs: queue.Queue[Callable[[], object]] = queue.Queue()
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with GA.talk(dispatch=jobs.put) as (client, wire):
+        client.once(NAME, interrupt)
+        ears = Ears(client)
+        send(wire, range(3))
+        client.clear_audio_buffer().result(5)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                jobs.get(timeout=5)()
+        while not ears.done.is_set():
+            jobs.get(timeout=5)()
+        ears.done.clear()
+        send(wire, range(3, 5))
+        client.clear_audio_buffer()
+        while not ears.done.is_set():
+            jobs.get(timeout=5)()
+        client.close(0.1)
+
+    assert [1, 2, 3, 4] == ears.heard
 
 
 def test_what_cannot_dispatch_is_refused() -> None:
@@ -260,6 +315,30 @@ def test_ctrl_c_leaves_a_listener_that_is_pumped() -> None:
     )
 
     assert ("left\n", 0) == (ended.stdout, ended.returncode), ended.stderr
+
+
+def test_after_ctrl_c_a_select_loop_sees_what_still_waits() -> None:
+    """
+    The descriptor rings for the events behind the one whose listener was left.
+    """
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with GA.talk(dispatch="manual") as (client, wire):
+        client.once(NAME, interrupt)
+        ears = Ears(client)
+        send(wire, range(3))
+        client.clear_audio_buffer().result(5)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                client.pump(1)
+        assert [client] == select.select([client], [], [], 0)[0]
+        while not ears.done.is_set():
+            client.pump(1)
+        assert [] == select.select([client], [], [], 0)[0]
+
+    assert [1, 2] == ears.heard
 
 
 def test_run_forever_serves_a_client_of_tools() -> None:

@@ -5,16 +5,21 @@ The queue between the callers and the reader thread.
 from __future__ import annotations
 
 import gc
+import linecache
 import select
+import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from peers import at_most
 
+from azure_realtime import _outbox
 from azure_realtime._deadline import Deadline
 from azure_realtime._outbox import Entry, Outbox
 from azure_realtime.errors import ConnectionClosed, QueueFull
@@ -160,6 +165,71 @@ def test_an_append_larger_than_the_queue_takes_the_place_of_all(
     yielding.drop_audio()
     put(yielding, "f" * 100)  # nothing of what has left is counted
     assert ["f" * 100] == drain(yielding)
+
+
+def interrupted(call: Callable[[], object], line: int) -> bool:
+    """
+    Have Ctrl-C fall before the queue's so-manieth *line*; False if there are fewer.
+    """
+    left = line
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != _outbox.__file__:
+            return None
+        source = linecache.getline(_outbox.__file__, frame.f_lineno).strip()
+        # a signal falls neither before a bare "try", which does nothing, nor
+        # between the end of a block and its unlocking
+        left -= event == "line" and source not in ("try:", "with self._lock:")
+        if left < 0:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("what", ["an append", "a command", "a withdrawal"])
+def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
+    """
+    What waits stays in its order, and is counted; another thread can go on.
+    """
+    line, again = 0, True
+    while again:
+        box = Outbox(100, drop_oldest=True)
+        box.release()
+        for letter in "cd":
+            put(box, letter * 10)
+        for letter in "ab":
+            put_audio(box, letter * 30)
+        put(box, "e" * 10, "mine")
+        calls: dict[str, Callable[[], object]] = {
+            "an append": lambda box=box: put_audio(box, "f" * 40),  # type: ignore[misc]
+            "a command": lambda box=box: put(box, "f" * 40),  # type: ignore[misc]
+            "a withdrawal": lambda box=box: box.withdraw("mine"),  # type: ignore[misc]
+        }
+        again = interrupted(calls[what], line)
+        with at_most(1):
+            background = threading.Thread(target=put, args=(box, "g"))
+            background.start()
+            background.join()
+        counted = box.waiting_bytes
+        texts = drain(box)
+        commands = [text[0] for text in texts if text[0] in "cde"]
+        assert commands in (["c", "d", "e"], ["c", "d"][: 2 * (what[2] == "w")])
+        assert "g" == texts[-1]
+        assert sum(map(len, texts)) == counted
+        assert 0 == box.waiting_bytes
+        box.close(ConnectionClosed())
+        line += 1
+    assert line > 10
 
 
 def test_who_must_not_wait_takes_room_that_is_not_there(outbox: Outbox) -> None:
