@@ -69,13 +69,6 @@ class Outbox:
         self._room = Gong()
         self._bell = Bell(self._lock)
 
-    @property
-    def held_here(self) -> bool:
-        """
-        Whether the caller holds the lock: it is a signal handler that came in between.
-        """
-        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
-
     def put(self, *entries: Entry, deadline: Deadline | None) -> int:
         """
         Queue messages, all of them or none. Any thread.

@@ -24,6 +24,7 @@ from ._core import Core
 from ._deadline import Deadline
 from ._dispatchers import Dispatch, make_dispatcher
 from ._handshake import WebSocketImpl
+from ._held import held_here
 from ._input_audio import InputAudio
 from ._loose_ends import LooseEnds
 from ._opening import Opener
@@ -248,9 +249,8 @@ class AzureRealTimeAudio(Asking, Pumping):
             return
         deadline = Deadline(timeout)
         self._reader.close(deadline)
-        if self._core.outbox.held_here:
-            # In a signal handler that has interrupted a call of ours: the reader waits
-            # for that call, so nobody can wait for the reader before it goes on.
+        if self._interrupted_us():
+            # the reader waits for that call, so nobody can wait for the reader
             self._tools.close()
             self._core.dispatcher.finish()
             return
@@ -264,6 +264,28 @@ class AzureRealTimeAudio(Asking, Pumping):
         # what the end itself has set off is heard, even when the time is up
         self._core.dispatcher.join(
             Deadline(None if left is None else max(_FAREWELL, left))
+        )
+
+    def _interrupted_us(self) -> bool:
+        """
+        Whether this is a signal handler, and what it interrupted was a call of ours.
+        """
+        core = self._core
+        return held_here(
+            core.outbox,
+            core.dispatcher,
+            core.dispatcher.backlog,
+            core.gate,
+            core.acks,
+            core.waiters,
+            core.status,
+            self._subscriptions,
+            self._follower,
+            self._input,
+            self._conversation,
+            self._meter,
+            self._toolbox,
+            self._tools,
         )
 
     def __enter__(self) -> AzureRealTimeAudio:

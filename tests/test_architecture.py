@@ -55,7 +55,7 @@ LAYERS = """
     _futures  _outbox  _turn_order  _patient_thread
     _gong  _bell
     _control  _expiry  _pcm  _base64  _bounded  _worker_pool  _endpoint  enums  g711  wav  _stats  _resampler
-    errors  _deadline  _version  _home
+    errors  _deadline  _version  _home  _held
     _secrets
 """
 # These lines belong to the row above them.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import operator
 import selectors
 import socket
 import threading
@@ -458,6 +459,39 @@ def test_close_in_the_middle_of_a_message_from_the_peer() -> None:
         client.wait_for("session.created", timeout=5)
         with at_most(0.8):
             client.close(timeout=0.4)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "_conversation",
+        "_core.acks",
+        "_core.dispatcher.backlog",
+        "_core.gate",
+        "_core.outbox",
+        "_core.status",
+        "_core.waiters",
+        "_follower",
+        "_input",
+        "_meter",
+        "_subscriptions",
+        "_toolbox",
+        "_tools",
+    ],
+)
+def test_a_signal_handler_may_close_in_the_middle_of_any_call(part: str) -> None:
+    """
+    The reader waits for what the call holds; so the handler does not wait for the reader.
+    """
+    with GA.talk() as (client, connection):
+        client.clear_audio_buffer().result(5)
+        # what a handler finds that has interrupted this thread there
+        with operator.attrgetter(part)(client)._lock, at_most(1):
+            client.close(None)
+        with at_most(2):
+            client.close()
+        assert connection.wait_closed()
+        assert 1000 == connection.close_code
 
 
 def test_closing_again_and_again_costs_nothing() -> None:
