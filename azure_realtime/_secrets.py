@@ -17,7 +17,7 @@ _LONGEST = 64 << 10  # letters of a text that are shown
 _CUT = 512  # of those, at its end: the cut may go through a secret
 
 _used: tuple[str, ...] = ()  # replaced as a whole: reading it needs no lock
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal handler may come in between
 
 _HEADERS = (
     "(?:api-key|ocp-apim-subscription-key|authorization|proxy-authorization|cookie)"
