@@ -27,6 +27,7 @@ from ._codec import Codec
 from ._deadline import Deadline
 from ._opening import Opening
 from ._patience import Interrupted, Patience
+from ._secrets import harmless
 from ._wire import Wire
 from .errors import ConnectError, ConnectionClosed, ConnectTimeout, RealtimeError
 from .events import ErrorEvent, ServerEvent, SessionUpdated
@@ -109,7 +110,7 @@ class Successor:
             self._outcome = error
         except BaseException as error:
             self._outcome = ConnectError(f"It could not be dialled: {error!r}.")
-            self._outcome.__cause__ = error
+            self._outcome.__cause__ = harmless(error)
         self._wake()
 
     def turn(self) -> None:
