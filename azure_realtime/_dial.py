@@ -167,6 +167,7 @@ def _handshake(
     sock: socket.socket, host: str, context: ssl.SSLContext | None, patience: Patience
 ) -> ssl.SSLSocket:
     context = context or ssl.create_default_context()
+    sock.getpeername()  # of a peer that has gone, wrap_socket() loses the descriptor
     # wrap_socket() takes the descriptor over: from here on, this is what to close
     secure = context.wrap_socket(
         sock, server_hostname=host, do_handshake_on_connect=False

@@ -28,6 +28,7 @@ from azure_realtime import (
     RealtimeError,
     WebSocketState,
 )
+from azure_realtime.simulator._faults import HandshakeFaults
 
 CHUNK = bytes(96_000)
 
@@ -135,13 +136,23 @@ def test_close_while_tls_or_the_upgrade_is_mute(
 
 
 @IMPLS
-def test_close_while_the_upgrade_over_tls_is_mute(impl: Any, place: Place) -> None:
+def test_close_while_the_upgrade_is_mute(
+    impl: Any, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
-    The real local service, reading the request and answering nothing.
+    The real local service, which has read the request and answers nothing.
     """
+    meet, was_read = HandshakeFaults.meet, threading.Event()
+
+    def told(faults: HandshakeFaults, transport: Any) -> Any:
+        was_read.set()
+        return meet(faults, transport)
+
+    monkeypatch.setattr(HandshakeFaults, "meet", told)
     with place.service() as service:
         service.mute_handshakes()
-        client = place.client(service.url, impl, connect_timeout=2.0)
+        client = place.client(service.url, impl, connect_timeout=5.0)
+        assert was_read.wait(5)
         with at_most(0.8):
             client.close(timeout=0.4)
 

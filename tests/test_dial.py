@@ -9,6 +9,7 @@ import os
 import selectors
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import pytest
 from peers import SCALE, Dialler, Peer, Talk, at_most, proxy, response
 
 from azure_realtime._connect import Connector
-from azure_realtime._dial import open_stream
+from azure_realtime._dial import _handshake, open_stream
 from azure_realtime._endpoint import Endpoint
 from azure_realtime._patience import Interrupted
 from azure_realtime._proxy import find_proxy
@@ -321,6 +322,21 @@ def test_cut_off_in_the_tls_handshake(
         dial(endpoint(peer.port, "localhost", secure=True), context=client_tls)
     assert "firewall" in info.value.hint
     assert not isinstance(info.value, ConnectTimeout)
+
+
+def test_gone_before_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
+    """
+    A service that went as soon as it was reached leaves no socket behind.
+
+    `ssl.SSLContext.wrap_socket` would: it loses the descriptor it has taken over.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+    with ours, Dialler(5.0) as dialler, pytest.raises(OSError, match="not connected"):
+        _handshake(ours, "localhost", client_tls, dialler.patience)
 
 
 def test_mute_in_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
