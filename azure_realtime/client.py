@@ -17,14 +17,12 @@ from typing import Any
 from ._acks import Acknowledgements
 from ._asking import Asking
 from ._backlog import Backlog
-from ._callbacks import Dispatcher
 from ._codec import Codec
 from ._connect import Connector, weakly
 from ._core import Core
-from ._deadline import Deadline
 from ._dispatchers import Dispatch, make_dispatcher
+from ._ending import Ending, abandon
 from ._handshake import WebSocketImpl
-from ._held import held_here
 from ._input_audio import InputAudio
 from ._loose_ends import LooseEnds
 from ._opening import Opener
@@ -49,8 +47,6 @@ from .tools import Toolbox
 from .usage import UsageMeter, UsageTotals
 
 _numbers = itertools.count(1)
-_FAREWELL = 0.2  # seconds for listeners of "disconnected" after a long close
-_LAST_WORDS = 1.0  # seconds for those that are too far behind to catch up
 
 
 class AzureRealTimeAudio(Asking, Pumping):
@@ -180,8 +176,21 @@ class AzureRealTimeAudio(Asking, Pumping):
             ),
             f"azure-realtime-reader-{number}",
         )
+        self._ending = Ending(
+            core,
+            self._reader,
+            self._tools,
+            (
+                self._subscriptions,
+                self._follower,
+                self._input,
+                self._conversation,
+                self._meter,
+                self._toolbox,
+            ),
+        )
         self._finalizer = weakref.finalize(
-            self, _abandon, self._reader, core.dispatcher, self._tools
+            self, abandon, self._reader, core.dispatcher, self._tools
         )
         self._finalizer.atexit = False  # the reader has its own way to flush at exit
         core.dispatcher.start()
@@ -245,48 +254,7 @@ class AzureRealTimeAudio(Asking, Pumping):
             timeout: Seconds after which it is over, whatever has not been sent; None
                 waits for a slow network to take it all.
         """
-        if self._reader.elsewhere:
-            return
-        deadline = Deadline(timeout)
-        self._reader.close(deadline)
-        if self._interrupted_us():
-            # the reader waits for that call, so nobody can wait for the reader
-            self._tools.close()
-            self._core.dispatcher.finish()
-            return
-        # the reader enforces the same deadline; after it, it has one last turn to take
-        self._reader.join(Deadline(None if timeout is None else timeout + 1.0))
-        self._tools.close()
-        self._core.dispatcher.finish()
-        left = deadline.remaining()
-        if self._core.dispatcher.backlog.behind:
-            left = _LAST_WORDS if left is None else min(left, _LAST_WORDS)
-        # what the end itself has set off is heard, even when the time is up
-        self._core.dispatcher.join(
-            Deadline(None if left is None else max(_FAREWELL, left))
-        )
-
-    def _interrupted_us(self) -> bool:
-        """
-        Whether this is a signal handler, and what it interrupted was a call of ours.
-        """
-        core = self._core
-        return held_here(
-            core.outbox,
-            core.dispatcher,
-            core.dispatcher.backlog,
-            core.gate,
-            core.acks,
-            core.waiters,
-            core.status,
-            self._subscriptions,
-            self._follower,
-            self._input,
-            self._conversation,
-            self._meter,
-            self._toolbox,
-            self._tools,
-        )
+        self._ending.close(timeout)
 
     def __enter__(self) -> AzureRealTimeAudio:
         try:
@@ -397,14 +365,3 @@ def _owed(
     """
     lost, waiting = tools.owed()
     return lost, waiting | ends.calls
-
-
-def _abandon(reader: Reader, dispatcher: Dispatcher, tools: ToolLoop) -> None:
-    """
-    End what a client that was dropped has left running. Never blocks.
-    """
-    if reader.elsewhere:  # not in this process: a fork has no threads
-        return
-    reader.close(Deadline(1.0))
-    dispatcher.finish()
-    tools.close()

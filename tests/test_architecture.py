@@ -25,7 +25,7 @@ LAYERS = """
     __init__
     client
     _asking  _pumping
-    _pulling  _question  _tooling
+    _pulling  _question  _tooling  _ending
     _commands  _listening  _tool_loop  _reader
     _connection
     _renewal  _redial
