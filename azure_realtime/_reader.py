@@ -326,21 +326,23 @@ class Reader:
         if again and self.ready.done():
             self.ready = PatientFuture()  # who comes now waits for the next session
         if isinstance(error, ConnectionClosed):
-            error.unsent = self._core.outbox.waiting
+            error.reconnecting = again  # what waits then goes to the next session
+            error.unsent = 0 if again else self._core.outbox.waiting
         self._core.lose(error, farewell(error, cause, again, self._generation))
         logger.debug("disconnected: %s", error)
 
     def _end(self, error: RealtimeError) -> None:
-        self.error = error
         closed = self._control.closing is not None
+        if isinstance(error, ConnectionClosed):
+            error = fresh(error)  # who was told of it before may go on
+            error.reconnecting = False
+            error.unsent = max(error.unsent, self._core.outbox.waiting)
+            if closed and not error.reason:
+                error.reason = self._closed_why
+        self.error = error
         self._state = WebSocketState.CLOSED
         if not self.ready.done():
             self.ready.set_exception(fresh(error))
-        unsent = self._core.outbox.waiting
-        if isinstance(error, ConnectionClosed):
-            error.unsent = max(error.unsent, unsent)
-            if closed and not error.reason:
-                error.reason = self._closed_why
         self._core.outbox.close(error)
         self.initialized = False
         if self._generation == 0:

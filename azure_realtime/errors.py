@@ -9,6 +9,7 @@ Every exception this library raises on its own account, one class per remedy.
     |   +-- RateLimited           429: later
     |   +-- ConnectTimeout        also TimeoutError
     +-- ConnectionClosed          was open, is not    .code .reason .clean .unsent
+    |                                                .reconnecting
     +-- ServerError               a command refused   .code .param .event
     +-- ResponseError             did not complete    .response
     |   +-- ResponseFailed        .code .retryable
@@ -28,9 +29,11 @@ from __future__ import annotations
 import copy
 import sys
 import warnings
-from typing import Any
+from typing import Any, TypeVar
 
 from ._secrets import redacted
+
+_E = TypeVar("_E", bound=BaseException)
 
 
 class ProtocolWarning(UserWarning):
@@ -135,6 +138,7 @@ class ConnectionClosed(RealtimeError):
         reason: What the peer gave as its reason, or ours; may be "".
         clean: Whether both sides said goodbye.
         unsent: Commands that were accepted and never left; they have no effect.
+        reconnecting: Whether the client was about to connect again by itself then.
     """
 
     def __init__(
@@ -144,6 +148,7 @@ class ConnectionClosed(RealtimeError):
         *,
         clean: bool = False,
         unsent: int = 0,
+        reconnecting: bool = False,
     ) -> None:
         reason = redacted(reason)
         super().__init__(code, reason)
@@ -151,6 +156,7 @@ class ConnectionClosed(RealtimeError):
         self.reason = reason
         self.clean = clean
         self.unsent = unsent
+        self.reconnecting = reconnecting
 
     def __str__(self) -> str:
         text = f"The connection is closed: {self.code}"
@@ -158,6 +164,11 @@ class ConnectionClosed(RealtimeError):
             text += f" ({self.reason})"
         if self.unsent:
             text += f"; {self.unsent} queued commands were not sent"
+        if self.reconnecting:
+            text += (
+                ". The client is connecting again: what you ask now goes to the next "
+                "session"
+            )
         return text + "."
 
 
@@ -276,7 +287,7 @@ class SlowConsumer(RealtimeError):
     """
 
 
-def fresh(error: BaseException) -> BaseException:
+def fresh(error: _E) -> _E:
     """
     Return a copy of *error* to raise: an exception that is kept and raised again and
     again collects the frames, and so the variables, of everybody it was raised to.

@@ -54,7 +54,7 @@ ONE_OF_EACH = [
     DeploymentNotFound("no", status_code=404),
     RateLimited("no", retry_after=2.5, status_code=429, hint="wait"),
     ConnectTimeout("late", hint="h"),
-    ConnectionClosed(1011, "keepalive", clean=True, unsent=3),
+    ConnectionClosed(1011, "keepalive", clean=True, unsent=3, reconnecting=True),
     ServerError("bad", code="unknown_parameter", param="session.x", event={"a": 1}),
     ResponseError("no", response=1),
     ResponseFailed("no", response=1, code="c", retryable=True),
@@ -139,6 +139,10 @@ def test_what_a_closed_connection_says() -> None:
     assert str(ConnectionClosed()) == "The connection is closed: 1006."
     assert str(ConnectionClosed(1001, "bye", unsent=2)) == (
         "The connection is closed: 1001 (bye); 2 queued commands were not sent."
+    )
+    assert str(ConnectionClosed(1001, "bye", reconnecting=True)) == (
+        "The connection is closed: 1001 (bye). The client is connecting again: what "
+        "you ask now goes to the next session."
     )
 
 

@@ -71,6 +71,41 @@ def test_what_the_network_or_housekeeping_did_is_made_good(
         assert 1 == client.stats.reconnects
 
 
+def test_what_was_under_way_is_told_that_it_may_be_asked_again() -> None:
+    """
+    Its error says so, and counts nothing as lost that the next session will get.
+    """
+    with GA.talk(**QUICK) as (client, connection):
+        diary = Diary(client)
+        connection.stall()
+        asked = client.create_response()
+        connection.drop()
+        error = asked.exception(timeout=5)
+        assert isinstance(error, ConnectionClosed)
+        assert (True, 0) == (error.reconnecting, error.unsent)
+        diary.wait("reconnected")
+        assert diary.of("disconnected")[0].error.reconnecting
+
+
+def test_the_last_error_of_all_promises_nothing() -> None:
+    """
+    Who closes in the pause has lost the connection for good.
+    """
+    with GA.talk(max_reconnect_attempts=5, reconnect_interval=30.0) as talk:
+        client, connection = talk
+        diary = Diary(client)
+        asked = client.create_response()
+        connection.drop()
+        diary.wait("reconnecting")
+        client.close()
+        last = diary.wait("closed").error
+        assert isinstance(last, ConnectionClosed)
+        assert not last.reconnecting
+        first = asked.exception(0)
+        assert isinstance(first, ConnectionClosed)
+        assert first.reconnecting
+
+
 @pytest.mark.parametrize(
     "code", [1000, 1002, 1003, 1007, 1008, 1009, 1010, 1014, 3000, 4000, 4999]
 )
