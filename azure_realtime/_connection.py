@@ -51,6 +51,11 @@ class Owner(Protocol):
         Note that the session is configured; return what to announce.
         """
 
+    def admit(self) -> None:
+        """
+        Free who waits for the session.
+        """
+
     def refused(self, refusal: ServerError) -> Opening | RealtimeError | None:
         """
         Note that its configuration was refused; return what to say instead, or to end
@@ -257,12 +262,15 @@ class Connection:
 
     def _follow(self, events: Sequence[ServerEvent]) -> None:
         happened: list[ServerEvent | None] = []
+        was_ready = self.ready
         for event in events:
             heard = None if self._restoring.is_echo(event) else event
             happened += [heard, self._core.follow(event), self._configure(event)]
         for event in events:
             self._core.settle(event, told=event is self._refusal)
         self._core.emit(*happened)
+        if self.ready and not was_ready:
+            self._owner.admit()  # last, so that nobody takes its beginning for news
 
     def _configure(self, event: ServerEvent) -> ServerEvent | None:
         """

@@ -273,10 +273,6 @@ class Reader:
         """
         self.initialized = self._worked = True
         self._core.outbox.release()
-        if self.ready.done() and self.ready.exception() is not None:
-            self.ready = PatientFuture()  # refused at first, and mended
-        if not self.ready.done():
-            self.ready.set_result(None)
         if self._generation == 1:
             return Init(session=event.session, raw=event.raw, generation=1)
         lost_at, self._lost_at = self._lost_at, None
@@ -290,6 +286,15 @@ class Reader:
             seconds_lost=0.0 if lost_at is None else time.monotonic() - lost_at,
             generation=self._generation,
         )
+
+    def admit(self) -> None:
+        """
+        Free who waits for the session: all that it began with has been told.
+        """
+        if self.ready.done() and self.ready.exception() is not None:
+            self.ready = PatientFuture()  # refused at first, and mended
+        if not self.ready.done():
+            self.ready.set_result(None)
 
     def refused(self, refusal: ServerError) -> Opening | RealtimeError | None:
         """

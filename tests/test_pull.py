@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -14,8 +15,13 @@ from peers import SCALE, at_most
 from scripted import Service, scripted
 from services import GA, MANUAL, SENTENCE, SILENCE, Place, drained
 
-from azure_realtime import ConnectionClosed, SlowConsumer, _waiters
-from azure_realtime.events import InputAudioBufferCleared, ResponseOutputAudioDelta
+from azure_realtime import ConnectionClosed, ConnectTimeout, SlowConsumer, _waiters
+from azure_realtime._core import Core
+from azure_realtime.events import (
+    InputAudioBufferCleared,
+    ResponseOutputAudioDelta,
+    SessionUpdated,
+)
 
 CLEARED = "input_audio_buffer.cleared"
 
@@ -230,6 +236,32 @@ def test_closing_the_client_ends_the_loop(place: Place) -> None:
         assert [CLEARED] == list({event.type for event in unread})
 
     assert ended[0] - closing < 0.2 * SCALE + 0.3  # the goodbye, and then 0.2 s
+
+
+def test_after_connect_the_beginning_is_no_news(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Whoever asks for events when connect() has returned gets none of the session's own.
+    """
+    emit, told, go = Core.emit, threading.Event(), threading.Event()
+
+    def slowly(core: Core, *events: Any) -> None:
+        if any(isinstance(event, SessionUpdated) for event in events):
+            told.set()
+            go.wait(5)
+        emit(core, *events)
+
+    monkeypatch.setattr(Core, "emit", slowly)
+    with GA.service() as service, closing(GA.client(service.url)) as client:
+        assert told.wait(5)
+        with pytest.raises(ConnectTimeout):
+            client.connect(0.05)
+        go.set()
+        client.connect(5)
+        client.clear_audio_buffer()
+        first = next(e for e in client.events("*", timeout=5) if e.event_id)
+        assert isinstance(first, InputAudioBufferCleared)
 
 
 def test_losing_the_connection_raises(place: Place) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from drops import QUICK, Diary, Scripts
-from peers import Peer, Talk, at_most, close_frame, frame
-from services import GA, KEY, MANUAL, USER_SAYS, Place, serve_session
+from peers import SCALE, Peer, Talk, at_most, close_frame, frame
+from services import GA, KEY, LONG, MANUAL, USER_SAYS, Place, serve_session
 
 from azure_realtime import (
     AuthenticationError,
@@ -75,10 +75,10 @@ def test_what_was_under_way_is_told_that_it_may_be_asked_again() -> None:
     """
     Its error says so, and counts nothing as lost that the next session will get.
     """
-    with GA.talk(**QUICK) as (client, connection):
+    with GA.talk(service={"replies": [LONG]}, **QUICK) as (client, connection):
         diary = Diary(client)
-        connection.stall()
-        asked = client.create_response()
+        with client.expect("response.created", timeout=5):
+            asked = client.create_response()
         connection.drop()
         error = asked.exception(timeout=5)
         assert isinstance(error, ConnectionClosed)
@@ -91,10 +91,11 @@ def test_the_last_error_of_all_promises_nothing() -> None:
     """
     Who closes in the pause has lost the connection for good.
     """
-    with GA.talk(max_reconnect_attempts=5, reconnect_interval=30.0) as talk:
-        client, connection = talk
+    numbers = {"max_reconnect_attempts": 5, "reconnect_interval": 30.0}
+    with GA.talk(service={"replies": [LONG]}, **numbers) as (client, connection):
         diary = Diary(client)
-        asked = client.create_response()
+        with client.expect("response.created", timeout=5):
+            asked = client.create_response()
         connection.drop()
         diary.wait("reconnecting")
         client.close()
@@ -285,13 +286,13 @@ def test_the_service_says_when_to_come_again(
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
         diary = Diary(client)
         service.refuse(429, headers, times=1)
+        start = time.monotonic()
         service.wait_for_connection().drop()
         told = diary.wait("reconnecting", 2)
-        start = time.monotonic()
         diary.wait("reconnected")
         assert isinstance(told.cause, RateLimited)
         assert least <= told.delay < least + 0.1
-        assert least - 0.1 <= time.monotonic() - start < least + 1.0
+        assert least <= time.monotonic() - start < least + 1.0 * SCALE
 
 
 @pytest.mark.parametrize("seconds", ["3000000", "1e300", "-5", "nan", "soon"])
@@ -375,10 +376,11 @@ def test_the_budget_refills_after_a_session_that_worked() -> None:
     """
     Two refusals before each of three reconnects, with three attempts: all succeed.
     """
-    numbers = {**QUICK, "max_reconnect_attempts": 3}
+    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 0.002}
     with GA.service() as service, GA.client(service.url, **numbers) as client:
         diary = Diary(client)
         for count in (1, 2, 3):
+            client.clear_audio_buffer().result(5)  # it works, and for a moment
             service.refuse(503, times=2)
             service.wait_for_connection().drop()
             diary.wait("reconnected", count)
@@ -420,7 +422,7 @@ def test_the_budget_does_not_refill_by_opening_alone() -> None:
     ids=["error", "1011", "1013"],
 )
 def test_a_session_that_fails_as_soon_as_it_is_configured_did_not_work(
-    last_words: bytes,
+    last_words: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     What is restored breaks the service, or the account has no room: no endless loop.
@@ -432,7 +434,9 @@ def test_a_session_that_fails_as_soon_as_it_is_configured_did_not_work(
         talk.fin()
         talk.read_to_end()
 
-    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 0.2}
+    # what is as soon as that goes by the interval, however slow the service; no pauses
+    monkeypatch.setattr(random, "uniform", lambda least, _: least)
+    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 20.0}
     with Peer(fail) as peer:
         with GA.client(peer.url, **numbers) as client:
             Diary(client).wait("closed")
