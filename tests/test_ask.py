@@ -245,8 +245,8 @@ def test_a_question_that_is_refused_is_an_error() -> None:
 
     with (
         scripted(script) as (client, _),
-        pytest.raises(ServerError, match="invalid_value"),
         at_most(2),
+        pytest.raises(ServerError, match="invalid_value"),
     ):
         client.ask("Hello", timeout=10)
 
@@ -322,8 +322,9 @@ def test_a_turn_that_runs_out_of_time_in_a_tool_is_over(place: Place) -> None:
             hold.wait(10)
             return "late"
 
-        with pytest.raises(TimeoutError, match=r"0\.3 s"), at_most(1):
-            client.ask("Wait", timeout=0.3)
+        # long enough for the call to come, on a busy machine as well
+        with at_most(1.5), pytest.raises(TimeoutError, match="within 1 s"):
+            client.ask("Wait", timeout=1.0)
         hold.set()
         wire.wait_received("conversation.item.create", 2)
         drained(client)
@@ -407,8 +408,9 @@ def test_a_timeout_cancels_the_response(place: Place) -> None:
     """
     replies = [Reply("Late.", delay=30), "Yes."]
     with place.talk(service={"replies": replies}) as (client, wire):
-        with pytest.raises(TimeoutError, match="cancelled"), at_most(1):
-            client.ask("Hello", timeout=0.2)
+        # long enough for the question to leave: one that has not is not asked at all
+        with at_most(1), pytest.raises(TimeoutError, match="cancelled"):
+            client.ask("Hello", timeout=0.5)
         turn = client.ask("Still there?", timeout=10)
         cancels = [e for e in wire.received if e["type"] == "response.cancel"]
 
@@ -580,7 +582,9 @@ def test_detection_is_restored_as_it_was(place: Place) -> None:
     assert "Two." == done.event.response.transcript
 
 
-def test_a_dropped_client_does_not_stay_for_its_turns() -> None:
+def test_a_dropped_client_does_not_stay_for_its_turns(
+    eventually: Callable[..., None],
+) -> None:
     """
     After a turn nothing of ours refers to it any more.
     """
@@ -590,6 +594,10 @@ def test_a_dropped_client_does_not_stay_for_its_turns() -> None:
 
     with GA.talk(service={"replies": ["Yes."]}) as (client, _):
         turn = talk(client)
-        gc.collect()
 
-        assert turn() is None
+        def gone() -> bool:
+            gc.collect()
+            return turn() is None
+
+        # the reader may still be at what came last, and hold it as long
+        eventually(gone)

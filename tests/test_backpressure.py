@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -232,13 +233,16 @@ def test_dropping_from_a_large_queue_is_quick() -> None:
         chunk = bytes(480)  # 10 ms
         while client.stats.audio_dropped < 10:
             client.append_audio(chunk)
-        took = []
+        took, worked = [], []
         for _ in range(300):
-            start = time.perf_counter()
+            start, begun = time.perf_counter(), time.thread_time()
             client.append_audio(chunk, block=False)
+            worked.append(time.thread_time() - begun)
             took.append(time.perf_counter() - start)
         assert client.stats.send_queue > 10_000
-        assert sorted(took)[-6] < 0.005 * SCALE
+        # what the scheduler takes away from this thread is no work of ours
+        assert sorted(worked)[-6] < 0.005 * SCALE
+        assert sorted(took)[len(took) // 2] < 0.005 * SCALE
         connection.drop()
 
 
@@ -265,6 +269,9 @@ def test_a_full_queue_makes_commands_wait_but_drops_none() -> None:
 def _flood(count: int, payload: int, pongs: list[float], done: threading.Event) -> Any:
     """
     Return the script of a service that sends so many deltas, with pings in between.
+
+    It is never more than two pings ahead of the client: a pong that is late is so for
+    what the client does, and not for all that the kernel keeps for it.
     """
     delta = json.dumps(
         {
@@ -280,6 +287,7 @@ def _flood(count: int, payload: int, pongs: list[float], done: threading.Event) 
     def script(talk: Talk) -> None:
         serve_session(talk)
         asked: dict[bytes, float] = {}
+        ahead = threading.Semaphore(2)
 
         def listen() -> None:
             with contextlib.suppress(OSError, EOFError):
@@ -287,13 +295,15 @@ def _flood(count: int, payload: int, pongs: list[float], done: threading.Event) 
                     opcode, data = talk.read_frame()
                     if opcode == PONG:
                         pongs.append(time.monotonic() - asked[data])
+                        ahead.release()
                     elif opcode == CLOSE:
                         talk.send(frame(data, CLOSE))
 
         ear = threading.Thread(target=listen)
         ear.start()
         for number in range(count // 100):
-            if number % 20 == 0:
+            if number % 5 == 0:
+                assert ahead.acquire(timeout=20)
                 name = str(number).encode()
                 asked[name] = time.monotonic()
                 talk.send(frame(name, PING))
@@ -326,8 +336,13 @@ def test_a_flood_into_a_stuck_listener_is_bounded(
         begun.set()
         go.wait(60)
 
-    with Peer(_flood(count, 960, pongs, done)) as peer:
+    with (
+        Peer(_flood(count, 960, pongs, done)) as peer,
+        contextlib.ExitStack() as stack,
+    ):
         client = GA.client(peer.url, max_callback_queue_bytes=budget)
+        stack.callback(client.close)
+        stack.callback(go.set)
         client.on("response.audio.delta", stuck)
         client.connect()
         assert begun.wait(10)
@@ -339,7 +354,7 @@ def test_a_flood_into_a_stuck_listener_is_bounded(
         assert stats.events_dropped > count * 0.9
         assert stats.callback_queue + stats.events_dropped >= count - 10
         assert stats.callback_queue <= stats.callback_queue_peak < 5000
-        assert len(pongs) >= count // 2000 - 1
+        assert len(pongs) >= count // 500 - 2  # which may be under way
         assert max(pongs) < 1.0 * SCALE
         eventually(lambda: _warnings(caplog))
         warnings = [r for r in caplog.records if r.levelno == logging.WARNING]
@@ -349,8 +364,6 @@ def test_a_flood_into_a_stuck_listener_is_bounded(
         assert _seconds_in(warnings[0].getMessage()) >= 1.0
         with at_most(1.5):
             client.close(0.5)
-        go.set()
-        client.close()
 
 
 _DELTA = {"type": "response.output_audio.delta", "delta": "A" * 40_000}
@@ -420,18 +433,22 @@ def test_of_many_the_slowest_is_named(
     """
     Where no listener is stuck but all together take too long, the slowest one is named.
     """
+    now = 100.0
+    # a clock of its own: on a busy machine any of them may be the slowest
+    clock = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr("azure_realtime._backlog.time", clock)
     monkeypatch.setattr("azure_realtime._backlog._PATIENCE", 0.0)
     backlog = Backlog(200_000, disconnect=False)
     backlog.enter(_audio())
     for function, seconds in [(len, 0.0), (Diary, 0.05), (print, 0.01)]:
         backlog.begin(function)
-        threading.Event().wait(seconds)
+        now += seconds
         backlog.end()
     backlog.begin(repr)
     backlog.enter(_audio())
     (warning,) = _warnings(caplog)
     assert "drops.Diary" in warning
-    assert _seconds_in(warning) >= 0.05
+    assert 0.05 == _seconds_in(warning)
 
 
 class _Unspeakable:
@@ -563,9 +580,8 @@ def test_nothing_but_audio_is_left_out(place_name: str) -> None:
         for number in range(30):
             service.flood(1, {"type": f"{prefix}audio.delta", "delta": "AAAA" * 1000})
             service.send({"type": f"{prefix}text.delta", "delta": str(number)})
-        service.send({"type": "error", "error": {"message": "the last"}})
         with client.expect("error"):
-            pass
+            service.send({"type": "error", "error": {"message": "the last"}})
         go.set()
         heard = threading.Event()
         client.once("input_audio_buffer.cleared", lambda event: heard.set())

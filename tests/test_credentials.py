@@ -25,6 +25,7 @@ from azure_realtime import (
     AzureRealTimeAudio,
     AzureRealTimeOptions,
     ConnectError,
+    ConnectionClosed,
 )
 from azure_realtime.simulator import Simulator
 
@@ -166,24 +167,27 @@ def test_a_key_that_was_rotated_too_late_is_read_again() -> None:
     """
     A 401 on the way back is answered with the key as it is by then, once.
     """
-    valid = {"old-key"}
     credential = KeyCredential("old-key")
+    valid, asked = ["old-key"], []
+
+    def is_valid(key: str) -> bool:
+        asked.append(key)
+        if key not in valid:  # rotated while the 401 is on its way
+            credential.update("new-key")
+        return key in valid
+
     with (
-        Simulator(credentials=lambda key: key in valid) as service,
+        Simulator(credentials=is_valid) as service,
         _client(service.url, credential=credential) as client,
     ):
         diary = Diary(client)
-
-        @client.on("reconnecting")
-        def _(event: Any) -> None:
-            if isinstance(event.cause, AuthenticationError):
-                credential.update("new-key")
-
-        valid.clear()
-        valid.add("new-key")
+        valid[:] = ["new-key"]
         service.wait_for_connection().drop()
         diary.wait("reconnected")
         assert "new-key" == service.wait_for_connection().headers["api-key"]
+        assert ["old-key", "old-key", "new-key"] == asked
+        causes = [type(event.cause) for event in diary.of("reconnecting")]
+        assert [ConnectionClosed, AuthenticationError] == causes
 
 
 class Locked:

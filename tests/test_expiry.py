@@ -5,6 +5,7 @@ The end that every session comes to: foretold, or met.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import Any
 
@@ -127,6 +128,7 @@ def test_azure_says_it_in_other_words(end: str) -> None:
     A server_error, or a close whose reason speaks of the maximum duration, or nothing at
     all when the time is up.
     """
+    listening = threading.Event()
 
     def first(talk: Talk) -> None:
         session = {"id": "s"}
@@ -136,6 +138,7 @@ def test_azure_says_it_in_other_words(end: str) -> None:
         talk.upgrade(frame('{"type":"session.created","session":{"id":"s"}}'))
         talk.read_frame()
         talk.send(frame(told))
+        assert listening.wait(5)
         if end == "time":
             assert not talk.over.wait(1.1)  # the clock of the wire knows seconds only
         if end.startswith("error"):
@@ -149,6 +152,7 @@ def test_azure_says_it_in_other_words(end: str) -> None:
     later = serve_until(int(time.time()) + 3600)
     with Peer(Scripts(first, later)) as peer, GA.client(peer.url, **QUICK) as client:
         diary = Diary(client)
+        listening.set()
         diary.wait("reconnected")
         assert ["expired"] == [event.cause for event in diary.of("disconnected")]
 

@@ -370,9 +370,11 @@ def test_the_end_of_the_connection_fails_every_future(how: str) -> None:
     def script(service: Service) -> None:
         service.read("response.create")
         if how == "rst":
+            assert everybody_waits.wait(5)
             time_of_end.append(time.monotonic())
             service.hang_up()
 
+    everybody_waits = threading.Event()
     time_of_end: list[float] = []
     times: list[float] = []
     with scripted(script) as (client, _):
@@ -398,6 +400,7 @@ def test_the_end_of_the_connection_fails_every_future(how: str) -> None:
         threads = [threading.Thread(target=wait, args=(f,)) for f in futures]
         for thread in threads:
             thread.start()
+        everybody_waits.set()
         if how != "rst":
             time_of_end.append(time.monotonic())
             client.close(2.0 if how == "close" else 0.05)

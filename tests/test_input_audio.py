@@ -20,11 +20,13 @@ from azure_realtime.simulator import Connection
 MULAW = SessionConfig(input_audio_format="g711_ulaw", turn_detection=None)
 
 
-def arrived(client: AzureRealTimeAudio, wire: Connection) -> list[bytes]:
+def arrived(
+    client: AzureRealTimeAudio, wire: Connection, timeout: float = 5.0
+) -> list[bytes]:
     """
     Return what has been appended so far, append by append.
     """
-    client.clear_audio_buffer().result(5)
+    client.clear_audio_buffer().result(timeout)
     return [
         base64.b64decode(event["audio"], validate=True)
         for event in wire.received
@@ -98,7 +100,7 @@ def test_a_lot_is_split(place: Place) -> None:
         wire,
     ):
         client.append_audio(data, timeout=30)
-        got = arrived(client, wire)
+        got = arrived(client, wire, timeout=60)
 
     assert data[:-1] == b"".join(got)
     assert CHUNK == max(map(len, got)) == len(got[0])

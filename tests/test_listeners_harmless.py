@@ -113,11 +113,12 @@ def test_pongs_leave_while_a_listener_is_stuck() -> None:
     """
     A listener that never returns keeps no pong, no read, no send and no wait.
     """
-    release = threading.Event()
+    release, stuck = threading.Event(), threading.Event()
     took: list[float] = []
 
     def script(talk: Any) -> None:
         serve_session(talk)
+        assert stuck.wait(5)
         for index in range(20):
             start = time.monotonic()
             talk.send(frame(b"%d" % index, PING))
@@ -131,8 +132,9 @@ def test_pongs_leave_while_a_listener_is_stuck() -> None:
         inside = threading.Event()
         client.on("init", lambda event: (inside.set(), release.wait(20)))
         assert inside.wait(5)
-        client.append_audio(bytes(960))
-        client.wait_for("input_audio_buffer.cleared", timeout=5)
+        with client.expect("input_audio_buffer.cleared", timeout=5):
+            client.append_audio(bytes(960))
+            stuck.set()
         release.set()
 
     assert len(took) == 20
@@ -167,8 +169,9 @@ def test_a_listener_may_wait_for_what_is_behind_it() -> None:
     with GA.talk(service={"replies": ["One.", "Two."]}) as (client, connection):
 
         def listener(event: Any) -> None:
-            connection.send({"type": "rate_limits.updated"})
-            answers.append(client.wait_for("rate_limits.updated", timeout=5).type)
+            with client.expect("rate_limits.updated", timeout=5) as told:
+                connection.send({"type": "rate_limits.updated"})
+            answers.append(told.event.type)
             answers.append(client.create_response(modalities=["text"]).result(5).text)
             done.set()
 

@@ -173,7 +173,7 @@ def test_duplicate_item(client: Client) -> None:
 
 def test_active_response(serve: Serve, join: Join, protocol: str) -> None:
     """A second response in the conversation is refused while one is active."""
-    client = join(serve(), protocol)
+    client = join(serve(pace=4), protocol)
     client.say("Tell me a long story")
     client.send("response.create")
     client.until("response.output_audio.delta")

@@ -70,7 +70,7 @@ def test_stop_with_a_fault(join: Join, fault: str, tls: bool) -> None:
 
 def test_stop_while_speaking(join: Join) -> None:
     """A service stops while it is answering, and the client sees 1001."""
-    service = Simulator().start()
+    service = Simulator(pace=4).start()
     client = join(service)
     client.say("Please tell me a long story")
     client.send("response.create")

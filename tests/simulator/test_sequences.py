@@ -144,7 +144,7 @@ def test_interruption_by_speech(
     serve: Serve, join: Join, protocol: str, speech: bytes
 ) -> None:
     """Speech cancels the answer: its parts are closed, and the new turn answered."""
-    client = join(serve(), protocol)
+    client = join(serve(pace=4), protocol)
     client.ask("hello", **modality(protocol, "text"))
     client.say("Tell me a long story")
     client.send("response.create")
@@ -172,7 +172,7 @@ def test_interruption_by_speech(
 
 def test_cancel_and_truncate(serve: Serve, join: Join, protocol: str) -> None:
     """A client that cancels gets the open parts closed, and may then truncate."""
-    client = join(serve(), protocol)
+    client = join(serve(pace=4), protocol)
     client.say("Tell me a long story")
     client.send("response.create")
     item_id = client.until("response.output_audio.delta", 3)["item_id"]

@@ -19,7 +19,7 @@ Serve = Callable[..., Simulator]
 
 def test_out_of_band(serve: Serve, join: Join, protocol: str) -> None:
     """A response beside the conversation leaves no item, and runs beside another."""
-    client = join(serve(), protocol)
+    client = join(serve(pace=4), protocol)
     client.say("Tell me a long story")
     client.send("response.create")
     client.until("response.output_audio.delta")
@@ -51,7 +51,7 @@ def test_item_created_during_a_response(
     serve: Serve, join: Join, protocol: str
 ) -> None:
     """An item given while a response runs is acknowledged after response.done."""
-    client = join(serve(), protocol)
+    client = join(serve(pace=4), protocol)
     client.say("Tell me a long story")
     client.send("response.create")
     client.until("response.output_audio.delta")
