@@ -174,6 +174,7 @@ class CallbackThread(Dispatcher):
         super().__init__(subscriptions, backlog)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None: finish
         self._finishing = False
+        self._over = False
         self._dropped = False
         self._thread = PatientThread(self._run, name)
 
@@ -187,10 +188,9 @@ class CallbackThread(Dispatcher):
         """
         Queue *job*; where the thread has ended, run it here.
         """
-        if self._finishing and self._thread.ended:
-            job()
-        else:
-            self._jobs.put(job)
+        self._jobs.put(job)
+        if self._over:  # asked afterwards: what it has not seen, we see
+            self._run_rest()
 
     @property
     def is_current(self) -> bool:
@@ -232,6 +232,20 @@ class CallbackThread(Dispatcher):
     def _run(self) -> None:
         while self._run_next():
             pass
+        self._over = True
+        self._run_rest()  # what came since it has looked
+
+    def _run_rest(self) -> None:
+        """
+        Run what has come after the last look. Any thread.
+        """
+        while True:
+            try:
+                job = self._jobs.get(block=False)
+            except Empty:
+                return
+            if job is not None:
+                job()
 
     def _run_next(self) -> bool:
         # a function of its own: between two jobs nothing here refers to the last one

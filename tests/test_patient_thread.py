@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from peers import at_most
 
+from azure_realtime._callbacks import CallbackThread
 from azure_realtime._deadline import Deadline
 from azure_realtime._patient_thread import PatientThread
+from azure_realtime._subscriptions import Subscriptions
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
@@ -24,14 +26,18 @@ def test_an_exception_in_the_wait_does_not_end_the_thread() -> None:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
+    def wait_for_ctrl_c() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        thread.wait(Deadline(10.0))
+
     go = threading.Event()
     thread = PatientThread(go.wait, "patient")
     thread.start()
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        # it is set in here: where nobody catches it, it would end the whole test run
         with pytest.raises(KeyboardInterrupt):
-            thread.wait(Deadline(10.0))
+            wait_for_ctrl_c()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -42,6 +48,29 @@ def test_an_exception_in_the_wait_does_not_end_the_thread() -> None:
     with at_most(1.0):
         assert thread.wait(Deadline(10.0))
     assert not thread.is_alive()
+
+
+def test_what_comes_as_the_callback_thread_ends_is_still_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Somebody has a function called just when the thread has found nothing left to do.
+    """
+    ran = threading.Event()
+    dispatcher = CallbackThread(Subscriptions(), "callbacks")
+    run_next = dispatcher._run_next
+
+    def run_next_or_end() -> bool:
+        goes_on = run_next()
+        if not goes_on:
+            dispatcher.submit(ran.set)
+        return goes_on
+
+    monkeypatch.setattr(dispatcher, "_run_next", run_next_or_end)
+    dispatcher.start()
+    dispatcher.finish()
+    assert dispatcher.join(Deadline(10.0))
+    assert ran.is_set()
 
 
 def test_a_thread_that_fails_has_ended() -> None:
