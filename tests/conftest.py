@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 from hypothesis import settings
+from peers import SCALE
 from services import Place
 
 from azure_realtime import _secrets
@@ -62,7 +63,7 @@ def _nothing_left(_no_proxy: None) -> Iterator[None]:
     """
     threads, descriptors = set(threading.enumerate()), _descriptors()
     yield
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 5.0 * SCALE
     while time.monotonic() < deadline:
         new = [thread for thread in threading.enumerate() if thread not in threads]
         if not new and _descriptors() <= descriptors:
@@ -123,7 +124,7 @@ def eventually() -> Callable[..., None]:
     """
 
     def wait(condition: Callable[[], object], timeout: float = 5.0) -> None:
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * SCALE
         while not condition():
             assert time.monotonic() < deadline, "it never happened"
             threading.Event().wait(0.002)

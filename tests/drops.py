@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from peers import CLOSE, PING, PONG, Talk, frame
+from peers import CLOSE, PING, PONG, SCALE, Talk, frame
 from services import serve_session
 
 from azure_realtime import AzureRealTimeAudio
@@ -60,7 +60,7 @@ class Diary:
         """
         Wait until *count* events of a type were heard; return the last of them.
         """
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * SCALE
         with self._changed:
             while True:
                 found = [event for event in self._events if event.type == kind]

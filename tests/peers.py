@@ -151,14 +151,15 @@ class Talk:
         """
         self.sock.sendall(data)
 
-    def drip(self, data: bytes, seconds: float) -> None:
+    def drip(self, data: bytes, seconds: float, size: int = 1) -> None:
         """
-        Send a byte every so many seconds, until the client or the test has enough.
+        Send a byte, or *size* of them, every so many seconds, until the client or the
+        test has enough.
         """
-        for byte in data:
+        for start in range(0, len(data), size):
             if self.over.wait(seconds):
                 return
-            self.send(bytes([byte]))
+            self.send(data[start : start + size])
 
     def read_frame(self) -> tuple[int, bytes]:
         """

@@ -19,7 +19,7 @@ from typing import Any
 
 import attrs
 import pytest
-from peers import CLOSE, Talk, frame
+from peers import CLOSE, SCALE, Talk, frame
 
 import azure_realtime
 from azure_realtime import (
@@ -189,7 +189,7 @@ def wait_until_it_waits(process: subprocess.Popen[str], timeout: float = 10.0) -
     stat = Path(f"/proc/{process.pid}/task/{process.pid}/stat")
     if not stat.exists():
         pytest.skip("only Linux tells whether a thread sleeps")
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * SCALE
     looks = 0
     while looks < 10:
         assert time.monotonic() < deadline, "it never came to rest"
@@ -206,7 +206,7 @@ def run_script(
     """
     with start_script(source, *arguments, head=head) as process:
         try:
-            out, err = process.communicate(timeout=timeout)
+            out, err = process.communicate(timeout=timeout * SCALE)
         except BaseException:
             process.kill()
             raise
@@ -242,4 +242,24 @@ def drained(client: AzureRealTimeAudio) -> None:
     heard = threading.Event()
     client.once("input_audio_buffer.cleared", lambda event: heard.set())
     client.clear_audio_buffer()
-    assert heard.wait(5)
+    assert heard.wait(5.0 * SCALE)
+
+
+def once_it_waits(
+    client: AzureRealTimeAudio, act: Callable[[], object]
+) -> threading.Thread:
+    """
+    Call *act*, on a thread of its own, as soon as somebody waits for an event.
+
+    `wait_for` gets what comes after it is called, and nothing announces that it is.
+    """
+
+    def run() -> None:
+        deadline = time.monotonic() + 5.0 * SCALE
+        while not len(client._core.waiters._boxes) and time.monotonic() < deadline:
+            threading.Event().wait(0.002)
+        act()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread

@@ -7,15 +7,30 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
 from peers import SCALE, at_most
 from scripted import Service, scripted
-from services import GA, MANUAL, SENTENCE, SILENCE, Place, drained
+from services import (
+    GA,
+    MANUAL,
+    SENTENCE,
+    SILENCE,
+    Place,
+    drained,
+    once_it_waits,
+)
 
-from azure_realtime import ConnectionClosed, ConnectTimeout, SlowConsumer, _waiters
+from azure_realtime import (
+    AzureRealTimeAudio,
+    ConnectionClosed,
+    ConnectTimeout,
+    SlowConsumer,
+    _waiters,
+)
 from azure_realtime._core import Core
 from azure_realtime.events import (
     InputAudioBufferCleared,
@@ -40,10 +55,12 @@ def test_wait_for_returns_the_next(place: Place) -> None:
     """
     By either name or by class, what comes after the call.
     """
-    with place.talk(service={"replies": ["Yes."]}) as (client, _):
-        client.append_audio(SENTENCE + SILENCE)
+    with place.talk(service={"replies": ["Yes."] * 2}) as (client, _):
+        once_it_waits(client, lambda: client.append_audio(SENTENCE))
         started = client.wait_for("input_audio_buffer.speech_started", timeout=10)
+        once_it_waits(client, lambda: client.append_audio(SILENCE))
         audio = client.wait_for("response.audio.delta", timeout=10)
+        once_it_waits(client, client.create_response)
         done = client.wait_for("response.done", timeout=10)
 
     assert started.audio_start_ms >= 0
@@ -128,9 +145,13 @@ def test_waits_work_inside_a_listener(place: Place) -> None:
             with client.expect("response.done", timeout=10) as expected:
                 client.create_response()
             got.append(expected.event.response.transcript)
-            future = client.create_response()
+            futures: list[Any] = []
+            asking = once_it_waits(
+                client, lambda: futures.append(client.create_response())
+            )
             got.append(client.wait_for("response.done", timeout=10).response.status)
-            got.append(future.result(5).transcript)
+            asking.join(5)
+            got.append(futures[0].result(5).transcript)
             stream = client.events(CLEARED, timeout=5)
             client.clear_audio_buffer()
             got.append(next(stream).type)
@@ -259,12 +280,15 @@ def test_after_connect_the_beginning_is_no_news(
             client.connect(0.05)
         go.set()
         client.connect(5)
+        events = client.events("*", timeout=5)
         client.clear_audio_buffer()
-        first = next(e for e in client.events("*", timeout=5) if e.event_id)
+        first = next(event for event in events if event.event_id)
         assert isinstance(first, InputAudioBufferCleared)
 
 
-def test_losing_the_connection_raises(place: Place) -> None:
+def test_losing_the_connection_raises(
+    place: Place, eventually: Callable[..., None]
+) -> None:
     """
     Every kind of wait, within 0.2 s, with the reason; what came before comes first.
     """
@@ -288,6 +312,7 @@ def test_losing_the_connection_raises(place: Place) -> None:
         threads = [threading.Thread(target=wait, args=(call,)) for call in waits]
         for thread in threads:
             thread.start()
+        eventually(lambda: 4 == len(client._core.waiters._boxes))
         with client.expect("disconnected"):
             lost = time.monotonic()
             wire.drop("rst")
@@ -339,13 +364,18 @@ def test_a_dropped_iterator_leaves_nothing(place: Place) -> None:
     """
     with place.talk() as (client, _):
         for _ in range(100):
-            client.clear_audio_buffer()
-            for _ in client.events(CLEARED, timeout=5):
-                break
+            _break_out(client)
             client.expect(CLEARED)
         gc.collect()
 
         assert 0 == len(client._core.waiters._boxes)
+
+
+def _break_out(client: AzureRealTimeAudio) -> None:
+    events = client.events(CLEARED, timeout=5)
+    client.clear_audio_buffer()
+    for _ in events:
+        break
 
 
 def test_a_closed_stream_gives_what_it_has_and_ends() -> None:

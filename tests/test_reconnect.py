@@ -87,10 +87,13 @@ def test_what_was_under_way_is_told_that_it_may_be_asked_again() -> None:
         assert diary.of("disconnected")[0].error.reconnecting
 
 
-def test_the_last_error_of_all_promises_nothing() -> None:
+def test_the_last_error_of_all_promises_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """
     Who closes in the pause has lost the connection for good.
     """
+    monkeypatch.setattr(random, "uniform", lambda _, most: most)
     numbers = {"max_reconnect_attempts": 5, "reconnect_interval": 30.0}
     with GA.talk(service={"replies": [LONG]}, **numbers) as (client, connection):
         diary = Diary(client)

@@ -9,6 +9,7 @@ import json
 import logging
 import socket
 import ssl
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 import trustme
 import websocket
 from drops import Diary
-from peers import Peer, Talk, close_frame, frame, proxy, response
+from peers import SCALE, Peer, Talk, close_frame, frame, proxy, response
 from services import GA, KEY, Place, run_script, serve_session
 
 from azure_realtime import (
@@ -573,7 +574,7 @@ def test_a_mute_server_is_a_timeout_that_names_the_stage(
     """
     with Peer(lambda talk: talk.mute()) as peer:
         url = f"{scheme}://localhost:{peer.port}"
-        error = refused(GA.client(url, impl, connect_timeout=0.4), ears)
+        error = refused(GA.client(url, impl, connect_timeout=0.3 * SCALE), ears)
 
     assert isinstance(error, ConnectTimeout)
     assert isinstance(error, TimeoutError)
@@ -651,13 +652,19 @@ def test_futures_and_listeners_hear_of_a_refusal(ears: Ears) -> None:
     What was asked for before fails with the same typed error; so do listeners hear it.
     """
     heard: list[Any] = []
-    with GA.service() as service:
-        service.refuse(401)
-        client = GA.client(service.url)
+    asked = threading.Event()
+
+    def refuse(talk: Talk) -> None:
+        talk.read_head()
+        assert asked.wait(5)
+        talk.send(response("401 Unauthorized"))
+
+    with Peer(refuse) as peer:
+        client = GA.client(peer.url)
         client.on("disconnected", heard.append)
-        future = client.clear_audio_buffer()
-        response = client.create_response()
-        errors = [future.exception(5), response.exception(5)]
+        futures = [client.clear_audio_buffer(), client.create_response()]
+        asked.set()
+        errors = [future.exception(5) for future in futures]
         with pytest.raises(AuthenticationError):
             client.wait_for("init", timeout=5)
         client.close()

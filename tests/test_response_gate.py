@@ -363,8 +363,8 @@ def test_speech_sets_off_a_response_while_we_ask(place: Place) -> None:
     replies = ["By speech.", "By speech too.", "Asked for."]
     with place.talk(service={"replies": replies}) as (client, wire):
         with client.events("response.done", timeout=10) as done:
-            client.append_audio(SENTENCE + SILENCE)
-            client.wait_for("input_audio_buffer.speech_stopped", timeout=10)
+            with client.expect("input_audio_buffer.speech_stopped", timeout=10):
+                client.append_audio(SENTENCE + SILENCE)
             ours = client.create_response().result(10)
             while next(done).response.id != ours.id:
                 pass

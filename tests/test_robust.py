@@ -15,6 +15,7 @@ from peers import (
     CONT,
     PING,
     PONG,
+    SCALE,
     TEXT,
     Peer,
     at_most,
@@ -149,13 +150,18 @@ def test_a_ping_inside_a_fragmented_message_is_answered() -> None:
 
     def script(talk: Any) -> None:
         serve_session(talk)
+        talk.read_frame()  # now it is listened for
         talk.send(frame('{"type":', fin=False) + frame(b"now", PING))
         pong.append(talk.read_frame())
         talk.send(frame(f'"{LIMITS}"', CONT, fin=False) + frame("}", CONT))
         talk.read_to_end()
 
-    with Peer(script) as peer, GA.client(peer.url, close_wait=0.1) as client:
-        client.wait_for(LIMITS, timeout=5)
+    with (
+        Peer(script) as peer,
+        GA.client(peer.url, close_wait=0.1) as client,
+        client.expect(LIMITS, timeout=5),
+    ):
+        client.clear_audio_buffer()
 
     assert pong == [(PONG, b"now")]
 
@@ -165,10 +171,10 @@ def test_a_storm_of_pings_starves_nobody(place: Place) -> None:
     Five thousand pings: events and commands still get through.
     """
     with place.talk() as (client, connection):
-        for n in range(5000):
-            connection.ping(b"%d" % n)
-        connection.send({"type": LIMITS})
-        client.wait_for(LIMITS, timeout=10)
+        with client.expect(LIMITS, timeout=10):
+            for n in range(5000):
+                connection.ping(b"%d" % n)
+            connection.send({"type": LIMITS})
 
         assert client.clear_audio_buffer().result(10)
 
@@ -180,12 +186,17 @@ def test_empty_and_binary_messages_are_no_crash() -> None:
 
     def script(talk: Any) -> None:
         serve_session(talk)
+        talk.read_frame()  # now it is listened for
         talk.send(frame(b"", BINARY) + frame(b"", PONG) + frame(b"x", PONG))
         talk.send(frame(f'{{"type":"{LIMITS}"}}', BINARY))
         talk.read_to_end()
 
-    with Peer(script) as peer, GA.client(peer.url, close_wait=0.1) as client:
-        client.wait_for(LIMITS, timeout=5)
+    with (
+        Peer(script) as peer,
+        GA.client(peer.url, close_wait=0.1) as client,
+        client.expect(LIMITS, timeout=5),
+    ):
+        client.clear_audio_buffer()
 
 
 # What ends the connection, with a reason.
@@ -196,9 +207,11 @@ def ended_by(script: Any, **numbers: Any) -> tuple[list[Disconnected], Any, byte
     Let a peer misbehave; return what listeners heard, what a wait got, what was said.
     """
     said: list[bytes] = []
+    inside = threading.Event()
 
     def whole(talk: Any) -> None:
         serve_session(talk)
+        assert inside.wait(5)  # who is cut off before that has never had a session
         script(talk)
         said.append(talk.read_to_end())
 
@@ -207,6 +220,7 @@ def ended_by(script: Any, **numbers: Any) -> tuple[list[Disconnected], Any, byte
     with Peer(whole) as peer, GA.client(peer.url, **numbers) as client:
         client.on("disconnected", heard.append)
         future = client.clear_audio_buffer()
+        inside.set()
         with at_most(3.0), pytest.raises(ConnectionClosed) as caught:
             client.wait_for("response.done", timeout=20)
         assert isinstance(future.exception(1), ConnectionClosed)
@@ -336,7 +350,7 @@ def test_a_peer_that_talks_but_never_pongs_is_alive() -> None:
 
     def script(talk: Any) -> None:
         serve_session(talk)
-        for _ in range(20):
+        for _ in range(round(20 * SCALE)):
             if talk.over.wait(0.05):
                 return
             talk.send(frame(f'{{"type":"{LIMITS}"}}'))
@@ -346,30 +360,36 @@ def test_a_peer_that_talks_but_never_pongs_is_alive() -> None:
     with (
         Peer(script) as peer,
         GA.client(
-            peer.url, ping_interval=0.15, ping_timeout=0.3, close_wait=0.1
+            peer.url,
+            ping_interval=0.15 * SCALE,
+            ping_timeout=0.3 * SCALE,
+            close_wait=0.1,
         ) as client,
+        client.expect("response.done", timeout=10 * SCALE),
     ):
-        client.wait_for("response.done", timeout=5)
+        pass
 
 
 def test_a_drip_is_a_sign_of_life() -> None:
     """
     A long message that comes slowly, far slower than any audio, keeps the connection.
     """
-    whole = frame(json.dumps({"type": LIMITS, "x": "y" * 100}))
+    whole = frame(json.dumps({"type": LIMITS, "x": "y" * 1000}))
 
     def script(talk: Any) -> None:
         serve_session(talk)
-        talk.drip(whole, 0.01)
+        # far more than is borne, so that a busy machine's pauses do not make it less
+        talk.drip(whole, 0.02, size=10)
         talk.read_to_end()
 
     with (
         Peer(script) as peer,
         GA.client(
-            peer.url, ping_interval=0.2, ping_timeout=0.3, close_wait=0.1
+            peer.url, ping_interval=0.2, ping_timeout=0.3 * SCALE, close_wait=0.1
         ) as client,
+        client.expect(LIMITS, timeout=10 * SCALE),
     ):
-        client.wait_for(LIMITS, timeout=10)
+        pass
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999])
@@ -442,7 +462,7 @@ def test_a_service_that_configures_nothing_is_a_timeout() -> None:
     An upgrade and then silence: the error names what did not come.
     """
     with Peer(lambda talk: (talk.upgrade(), talk.mute())) as peer:
-        client = GA.client(peer.url, connect_timeout=0.3, close_wait=0.1)
+        client = GA.client(peer.url, connect_timeout=0.3 * SCALE, close_wait=0.1)
         with pytest.raises(ConnectTimeout, match=r"session\.created"), client:
             pytest.fail("there is no session")
 

@@ -299,11 +299,12 @@ def test_a_function_that_takes_too_long(bench: Bench) -> None:
     """
     bench.runner.close()
     bench = Bench(workers=1)
-    go_on, ended = threading.Event(), threading.Event()
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
     threads: list[threading.Thread] = []
 
     def slow() -> str:
         threads.append(threading.current_thread())
+        begun.set()
         go_on.wait(PATIENCE)
         ended.set()
         return "too late"
@@ -321,6 +322,7 @@ def test_a_function_that_takes_too_long(bench: Bench) -> None:
     ]
     error = bench.errors.get(timeout=PATIENCE)
     assert isinstance(error.error, TimeoutError)
+    assert begun.wait(PATIENCE)  # its time runs from a moment before
     assert not ended.is_set()
     go_on.set()
     threads[0].join(PATIENCE)  # let go: it ends with its function

@@ -16,7 +16,7 @@ import pytest
 import websocket
 from hypothesis import given
 from hypothesis import strategies as st
-from peers import Dialler, Peer, Talk, at_most, chunked, frame, response
+from peers import SCALE, Dialler, Peer, Talk, at_most, chunked, frame, response
 
 from azure_realtime._connect import Connector
 from azure_realtime._secrets import remember
@@ -41,6 +41,8 @@ KINDS = {
     429: RateLimited,
 }
 STATUSES = [status for status in HTTPStatus if status != 101]
+SHORT = 0.3 * SCALE
+"""A deadline that comes soon, and not before the service has been reached."""
 
 
 def connect(url: str, seconds: float = 5.0, impl: Any = None, **numbers: Any) -> Wire:
@@ -143,7 +145,7 @@ def test_a_refusal_without_an_end() -> None:
         error = refused(response("401 No", {}, b"Access denied."))
     assert error.body == "Access denied."
     with at_most(0.8):
-        error = refused(response("401 No", {}, b"Access denied."), seconds=0.3)
+        error = refused(response("401 No", {}, b"Access denied."), seconds=SHORT)
     assert isinstance(error, AuthenticationError)
 
 
@@ -329,7 +331,7 @@ def test_a_dripping_or_mute_service(speed: float) -> None:
     """
     head = b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 1000
     with at_most(0.8):
-        error = refused(lambda talk: talk.drip(head, speed), seconds=0.3)
+        error = refused(lambda talk: talk.drip(head, speed), seconds=SHORT)
     assert isinstance(error, ConnectTimeout)
     assert "waiting for the service to answer the WebSocket handshake" in str(error)
 
@@ -344,7 +346,7 @@ def test_a_dripping_refusal() -> None:
         talk.drip(b"x" * 1000, 0.02)
 
     with at_most(0.8):
-        error = refused(drip, seconds=0.3)
+        error = refused(drip, seconds=SHORT)
     assert isinstance(error, AuthenticationError)
 
 

@@ -5,6 +5,7 @@ The way back from a drop: what goes wrong on it, and who is told what.
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -59,23 +60,22 @@ def test_a_way_back_that_leads_nowhere_is_no_second_drop(last_words: bytes) -> N
         GA.client(peer.url, **QUICK, session_config=MANUAL) as client,
     ):
         diary = Diary(client)
-        dropped_at: list[float] = []
 
         def go_on(_: ServerEvent) -> None:
-            dropped_at.append(time.monotonic())
             client.append_audio(AUDIO)
             client.create_conversation_item(USER_SAYS)
 
         client.once("reconnecting", go_on)
-        client.clear_audio_buffer()
+        begun = time.monotonic()
+        client.clear_audio_buffer()  # at this the service hangs up
         told = diary.wait("reconnected")
-        elapsed = time.monotonic() - dropped_at[0]
+        elapsed = time.monotonic() - begun
         assert 1 == len(diary.of("disconnected"))
         assert (
             3 == len(diary.of("reconnecting")) == diary.of("reconnecting")[-1].attempt
         )
         assert 0 == client.stats.audio_dropped
-        assert 0 < told.seconds_lost <= elapsed + 0.5
+        assert 0 < told.seconds_lost <= elapsed
     kinds = [json.loads(data)["type"] for data in received if data[:1] == b"{"]
     assert ["input_audio_buffer.append", "conversation.item.create"] == kinds
 
@@ -125,7 +125,9 @@ def test_a_last_way_back_that_leads_nowhere_is_the_end() -> None:
         assert 3 == peer.connections
 
 
-def test_a_service_that_does_not_bear_what_is_restored_is_left() -> None:
+def test_a_service_that_does_not_bear_what_is_restored_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """
     It is configured, and dies of the conversation each time: so often, and no more.
     """
@@ -145,7 +147,9 @@ def test_a_service_that_does_not_bear_what_is_restored_is_left() -> None:
         talk.read_frame()
         talk.rst()
 
-    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 0.1}
+    # each time goes by the interval, however slow the service; no pauses
+    monkeypatch.setattr(random, "uniform", lambda least, _: least)
+    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 20.0}
     with (
         Peer(Scripts(first, die_of_it)) as peer,
         GA.client(peer.url, **numbers) as client,
