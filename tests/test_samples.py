@@ -22,17 +22,23 @@ EXPECTED = {
     "custom_configuration.py": ["Voice: shimmer", "Calls: get_weather {'city':"],
     "ask.py": ["France", "reply.wav"],
     "tools.py": ["current_time(", "17"],
-    "order_desk.py": ["A-18", "2 calls of 1 s each, all in all 1."],
+    "order_desk.py": ["A-18", "2 calls of 1 s each, all in all "],
     "pull_loop.py": ["28, 29, 30.", "Received input_audio_buffer.cleared"],
     "voice_turn.py": ["seconds of speech", "(completed)", "End of speech to done:"],
 }
 
 
 def run(
-    sample: str, *arguments: str, folder: Path, version: str = "", screen: str = ""
+    sample: str,
+    *arguments: str,
+    folder: Path,
+    version: str = "",
+    screen: str = "",
+    by: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
     """
-    Start a sample in *folder*, without any Azure in its environment.
+    Start a sample in *folder*, without any Azure in its environment; *by* is what
+    starts it, if that is not Python alone.
     """
     environment = {
         name: value
@@ -44,7 +50,8 @@ def run(
         environment["AZURE_OPENAI_API_VERSION"] = version
     else:
         environment["PYTHONWARNINGS"] = "error"
-    command = [*screen.split(), sys.executable, str(SAMPLES / sample), *arguments]
+    python = [*screen.split(), sys.executable, *by]
+    command = [*python, str(SAMPLES / sample), *arguments]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=50
     )
@@ -74,6 +81,26 @@ def assert_audible(path: Path) -> None:
         samples = array("h", file.readframes(file.getnframes()))
     assert len(samples) > 24_000
     assert max(samples) > 3000
+
+
+TOGETHER = """
+# Where it would take a second it waits for the other one, which must have begun, too.
+import runpy, sys, threading, time
+both, sleep = threading.Barrier(2, timeout=20), time.sleep
+time.sleep = lambda seconds: both.wait() if seconds == 1.0 else sleep(seconds)
+sys.path.insert(0, sys.argv[1].rpartition("order_desk")[0])
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_the_order_desk_looks_up_both_at_the_same_time(tmp_path: Path) -> None:
+    """
+    However long all of it takes on a busy machine: neither waits for the other's end.
+    """
+    ended = run("order_desk.py", folder=tmp_path, by=("-c", TOGETHER))
+    assert 0 == ended.returncode, ended.stderr
+    for words in ("-> on its way", '-> {"lamp": 4}', "2 calls of 1 s each"):
+        assert words in ended.stdout
 
 
 def test_a_window_answers_and_closes(tmp_path: Path) -> None:
