@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import queue
 import subprocess
 import sys
 import textwrap
@@ -225,6 +226,45 @@ def test_finish_delivers_what_is_queued(bench: Bench) -> None:
     go.set()
     bench.finish()
     assert len(seen) == 50
+
+
+class LastMoment(queue.SimpleQueue[Any]):
+    """
+    Jobs of a thread, to which something happens when it has found no more of them.
+    """
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._happens = [happens]
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """
+        Return the next job.
+        """
+        try:
+            return super().get(block, timeout)
+        except queue.Empty:
+            if self._happens:
+                self._happens.pop()()
+            raise
+
+
+def test_what_comes_as_the_thread_ends_is_delivered() -> None:
+    """
+    Between its last look and its end nothing is lost: who listens as another thread
+    closes hears what he would have heard afterwards.
+    """
+    seen: list[str] = []
+    registry = Subscriptions()
+    registry.add(Subscription("late", lambda e: seen.append(e.type), False))
+    thread = CallbackThread(registry, "callbacks-under-test")
+    thread._jobs = LastMoment(lambda: thread.post(UnknownEvent(type="late")))
+    thread.start()
+    thread.finish()
+    assert thread.join(Deadline(5.0))
+    assert seen == ["late"]
+    thread.post(UnknownEvent(type="late"))
+    assert seen == ["late"] * 2
 
 
 def test_join_returns_in_time_though_a_listener_still_runs(bench: Bench) -> None:
