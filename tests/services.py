@@ -249,14 +249,16 @@ def once_it_waits(
     client: AzureRealTimeAudio, act: Callable[[], object]
 ) -> threading.Thread:
     """
-    Call *act*, on a thread of its own, as soon as somebody waits for an event.
+    Call *act*, on a thread of its own, as soon as one more waits for an event.
 
     `wait_for` gets what comes after it is called, and nothing announces that it is.
     """
+    boxes = client._core.waiters._boxes
+    before = len(boxes)
 
     def run() -> None:
-        deadline = time.monotonic() + 5.0 * SCALE
-        while not len(client._core.waiters._boxes) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 4.0 * SCALE
+        while len(boxes) <= before and time.monotonic() < deadline:
             threading.Event().wait(0.002)
         act()
 

@@ -55,11 +55,15 @@ def test_wait_for_returns_the_next(place: Place) -> None:
     """
     By either name or by class, what comes after the call.
     """
-    with place.talk(service={"replies": ["Yes."] * 2}) as (client, _):
+    with (
+        place.talk(service={"replies": ["Yes."] * 2}) as (client, _),
+        client.events("response.done", timeout=10) as ends,
+    ):
         once_it_waits(client, lambda: client.append_audio(SENTENCE))
         started = client.wait_for("input_audio_buffer.speech_started", timeout=10)
         once_it_waits(client, lambda: client.append_audio(SILENCE))
         audio = client.wait_for("response.audio.delta", timeout=10)
+        next(ends)
         once_it_waits(client, client.create_response)
         done = client.wait_for("response.done", timeout=10)
 
