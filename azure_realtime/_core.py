@@ -161,9 +161,17 @@ class Core:
             except RealtimeError:
                 return  # the connection has ended; whoever waits is told by its end
 
-    def command(self, command: ClientEvent) -> CommandFuture[Any]:
+    def command(
+        self,
+        command: ClientEvent,
+        expect: Callable[[CommandFuture[Any]], object] = lambda _: None,
+    ) -> CommandFuture[Any]:
         """
         Queue a command that the service acknowledges. Any thread; raises as `queue`.
+
+        Args:
+            command: What to send.
+            expect: Called with its future before it can leave, or be lost.
         """
         self.check_process()
         command = self.identified(command)
@@ -176,6 +184,7 @@ class Core:
                 self.acks.forget(event_id)
 
         future: CommandFuture[Any] = self._future(withdraw)
+        expect(future)
         self.acks.expect(command, future)
         try:
             self.queue(command, deadline=Deadline(ROOM))

@@ -182,16 +182,33 @@ class ToolLoop:
     def _tell(self, item: FunctionCallItem | FunctionCallOutputItem) -> None:
         # by its id the answer is known; without one it would stay outstanding
         item = attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
-        told = self._core.command(ConversationItemCreate(item=item))
-        if isinstance(item, FunctionCallOutputItem):
-            with self._lock:
-                keep(self._under_way, item.call_id, (item, told), _REMEMBERED)
-            told.add_done_callback(functools.partial(self._arrived, item.call_id))
+        if not isinstance(item, FunctionCallOutputItem):
+            self._core.command(ConversationItemCreate(item=item))
+            return
+        try:
+            self._core.command(
+                ConversationItemCreate(item=item),
+                functools.partial(self._expect, item),
+            )
+        except BaseException:
+            self._forget(item.call_id)
+            raise
+
+    def _expect(self, item: FunctionCallOutputItem, told: CommandFuture[Any]) -> None:
+        """
+        Note that an output is under way: from before it can leave, and be lost.
+        """
+        with self._lock:
+            keep(self._under_way, item.call_id, (item, told), _REMEMBERED)
+        told.add_done_callback(functools.partial(self._arrived, item.call_id))
 
     def _arrived(self, call_id: str, told: Future[Any]) -> None:
         if told.cancelled() or not isinstance(told.exception(), ConnectionClosed):
-            with self._lock:
-                self._under_way.pop(call_id, None)
+            self._forget(call_id)
+
+    def _forget(self, call_id: str) -> None:
+        with self._lock:
+            self._under_way.pop(call_id, None)
 
     def _send(self, results: Results) -> None:
         """

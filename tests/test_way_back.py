@@ -18,6 +18,7 @@ from peers import CLOSE, Peer, Talk, close_frame, frame
 from services import GA, MANUAL, USER_SAYS, Place, collect_until_close, serve_session
 
 from azure_realtime import ConnectionClosed, SessionConfig
+from azure_realtime._core import Core
 from azure_realtime.events import ServerEvent
 from azure_realtime.simulator import Reply, ToolCall
 
@@ -345,10 +346,23 @@ def test_with_nothing_restored_a_change_under_way_has_failed() -> None:
         assert "Be brief." not in str(received)
 
 
-def test_what_a_tool_returned_is_told_again_if_nobody_took_it() -> None:
+@pytest.mark.parametrize("slow", [False, True])
+def test_what_a_tool_returned_is_told_again_if_nobody_took_it(
+    slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
-    The connection is cut with the output under way: it is restored with its call.
+    The connection is cut with the output under way: it is restored with its call, also
+    where the thread that has sent it comes to nothing else before all that is over.
     """
+    over = threading.Event()
+    queue = Core.queue
+
+    def queue_slowly(core: Core, *commands: Any, deadline: Any) -> None:
+        queue(core, *commands, deadline=deadline)
+        if slow and "table 7" in repr(commands):
+            assert over.wait(10)
+
+    monkeypatch.setattr(Core, "queue", queue_slowly)
     received: list[bytes] = []
     call = {
         "type": "function_call",
@@ -405,6 +419,7 @@ def test_what_a_tool_returned_is_told_again_if_nobody_took_it() -> None:
                 return "table 7"
 
             diary.wait("reconnected")
+            over.set()
     items = [json.loads(data)["item"] for data in received if b'"item"' in data]
     assert ["function_call", "function_call_output"] == [i["type"] for i in items]
     assert "table 7" in items[1]["output"]
