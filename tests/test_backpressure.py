@@ -204,16 +204,19 @@ def test_a_device_callback_is_never_blocked(overflow: str) -> None:
         if overflow == "block":
             thread.start()
             assert waiting.wait(5)
-        took, full = [], 0
+        took, worked, full = [], [], 0
         for _ in range(300):
-            start = time.perf_counter()
+            start, begun = time.perf_counter(), time.thread_time()
             try:
                 client.append_audio(CHUNK, block=False)
             except QueueFull:
                 full += 1
+            worked.append(time.thread_time() - begun)
             took.append(time.perf_counter() - start)
-        # the odd one is the scheduler's: two cores, and the service's own threads
-        assert sorted(took)[int(len(took) * 0.98)] < 0.005 * SCALE
+        # what the scheduler takes away from this thread is no work of ours; but who
+        # waits for room does so in every call, for the queue is full
+        assert sorted(worked)[int(len(worked) * 0.98)] < 0.005 * SCALE
+        assert sorted(took)[int(len(took) * 0.8)] < 0.005 * SCALE
         assert (full > 0) == (overflow != "drop_oldest")
         connection.resume()
         client.close()

@@ -645,7 +645,9 @@ def test_interrupted_while_connecting(deaf_port: int) -> None:
 
 
 @pytest.mark.parametrize("stage", ["waiting for the TLS", "waiting for the proxy"])
-def test_interrupted_while_a_peer_is_mute(stage: str) -> None:
+def test_interrupted_while_a_peer_is_mute(
+    stage: str, client_tls: ssl.SSLContext
+) -> None:
     """
     Closing waits neither for a TLS handshake nor for a proxy.
     """
@@ -654,7 +656,8 @@ def test_interrupted_while_a_peer_is_mute(stage: str) -> None:
         via = f"127.0.0.1:{peer.port}" if "proxy" in stage else None
         interrupted_at(
             stage,
-            lambda d: open_stream(to, via, None, d.patience),
+            # a context of its own would be made at this stage, which takes its time
+            lambda d: open_stream(to, via, client_tls, d.patience),
             lambda: peer.connections,
         )
 
