@@ -10,9 +10,11 @@ Rules:
    believed before any order.
 4. An ``error`` without our ``event_id`` (the service leaves it out for some codes) goes
    to the oldest command of the kind that its code, its ``param`` or its message speak
-   of; a plain refusal that speaks of nothing, to the oldest ``session.update`` (the
-   settings a model does not have, protocol reference), else to the oldest command.
-5. What cannot be told belongs to nobody: a wrong answer is worse than a time-out.
+   of; an ``invalid_request_error`` that speaks of nothing, to the oldest
+   ``session.update`` (the settings a model does not have, protocol reference), else to
+   the oldest command.
+5. What cannot be told belongs to nobody, also where one command waits alone: a wrong
+   answer is worse than a time-out, and the right one may still come.
 
 Responses need more than one answer; see `_response_gate`.
 """
@@ -305,7 +307,7 @@ class Acknowledgements:
             if (name := _item_of(entry.command)) and f"'{name}'" in details.message:
                 return entry
         if kind is None:
-            if details.type != "invalid_request_error" and len(line) > 1:
+            if details.type != "invalid_request_error":
                 return None
             if not details.param:
                 updates = [e for e in line if e.command.type == "session.update"]

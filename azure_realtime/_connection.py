@@ -56,10 +56,12 @@ class Owner(Protocol):
         Free who waits for the session.
         """
 
-    def refused(self, refusal: ServerError) -> Opening | RealtimeError | None:
+    def refused(
+        self, refusal: ServerError, sure: bool
+    ) -> Opening | RealtimeError | None:
         """
-        Note that its configuration was refused; return what to say instead, or to end
-        with, or None to stay as it is.
+        Note that its configuration was refused, if that is *sure*; return what to say
+        instead, or to end with, or None to stay as it is.
         """
 
     def successor(self) -> Successor:
@@ -160,7 +162,10 @@ class Connection:
                     ConnectionClosed(1007, "the peer sent text that is no UTF-8")
                 )
             finally:
-                self.expired |= self._renewal.expiry.over
+                end = wire.closed_by_peer
+                self.expired |= self._renewal.expiry.over or (
+                    end is not None and says_expired(None, end.reason)
+                )
                 if not self._core.home.elsewhere:  # what a listener has forked
                     self._renewal.abandon()
 
@@ -282,11 +287,12 @@ class Connection:
             self._renewal.expiry.note(session.expires_at)
         if isinstance(event, SessionUpdated) and not self.ready:
             self.ready = self._renewal.ready = True
+            self._failure = None  # what looked like a refusal was none
             self._ready_at = time.monotonic()
             return self._owner.configured(event)
         if isinstance(event, ErrorEvent):
             self.expired |= says_expired(event.error.code, event.error.message)
-            self.fatal |= is_fatal(event.error.code)
+            self.fatal |= is_fatal(event.error.code) and not event.error.event_id
             self._failed |= self.ready and not self.expired
             if not self.ready and not self._refused and self._is_refusal(event):
                 details = event.error
@@ -297,14 +303,15 @@ class Connection:
         return None
 
     def _refuse(self, event: ErrorEvent) -> None:
-        self._refusal = event
+        self._refusal, details = event, event.error
         instead = self._owner.refused(
             ServerError(
-                f"The service refused the session configuration: {event.error.message}",
-                code=event.error.code,
-                param=event.error.param,
+                f"The service refused the session configuration: {details.message}",
+                code=details.code,
+                param=details.param,
                 event=event,
-            )
+            ),
+            sure=bool(details.event_id or details.code or details.param),
         )
         if isinstance(instead, Opening):
             self._hello_id = instead.hello_id

@@ -216,7 +216,7 @@ class Reader:
                     self._state = WebSocketState.CONNECTING
                 if not again or self._control.unwanted:
                     break
-                wire, error = self._redial.again(error)
+                wire, error = self._redial.again(error, connection.expired)
         except Interrupted:
             error = ConnectionClosed(1000, "closed before it was open")
         except RealtimeError as failure:
@@ -296,13 +296,17 @@ class Reader:
         if not self.ready.done():
             self.ready.set_result(None)
 
-    def refused(self, refusal: ServerError) -> Opening | RealtimeError | None:
+    def refused(
+        self, refusal: ServerError, sure: bool
+    ) -> Opening | RealtimeError | None:
         """
         Settle that the configuration was refused; return what to say instead, or to end
         with.
 
         On a later connection it may be for a change that the last one had not answered.
-        If it is not, there is no session like the one that was lost, and it is over.
+        If it is not, there is no session like the one that was lost, and it is over:
+        where the error says what is wrong. One that says nothing may be about
+        something else; another attempt will tell.
         """
         if self._generation == 1:
             self.ready.set_exception(refusal)
@@ -311,6 +315,8 @@ class Reader:
             for event_id in refused:
                 self._core.outbox.withdraw(event_id)
             return self._opening(True)
+        elif not sure:
+            return ConnectionClosed(1011, refusal.message)
         logger.error("%s", refusal)
         return None if self._generation == 1 else refusal
 
@@ -323,7 +329,7 @@ class Reader:
         closing = self._control.closing is not None
         cause = cause_of(error, by_us=closing, expired=connection.expired)
         again = again and not self._control.unwanted
-        again = again and self._backoff.would_retry(error)
+        again = again and self._backoff.would_retry(error, connection.expired)
         self._lost_at = time.monotonic()
         self.initialized = False
         if not closing:

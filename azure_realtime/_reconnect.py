@@ -6,9 +6,11 @@ Rules:
 1. Again after what the network or the service's housekeeping did: the close codes 1001,
    1005, 1006, 1011, 1012 and 1013, network errors, and the handshake answers 408, 429
    and 5xx. Never after a clean 1000, a policy or protocol code, or another 4xx: they
-   would only come again.
+   would only come again. A session that has expired is replaced, with whatever code
+   the service ended it.
 2. A 401 is tried once more where there is a fresh token to be had.
-3. After an error the service calls fatal for the account, never.
+3. After an error the service calls fatal for the account, never; but one that names a
+   command of ours is about that command.
 4. The pause is exponential with full jitter, so that many clients do not come back in
    one wave; the service's ``Retry-After`` is the least it can be.
 5. Attempts are counted from the last session that worked: that was configured, took
@@ -36,6 +38,7 @@ Cause = Literal["client", "expired", "network", "dead peer", "server", "refused"
 """Who or what ended a connection."""
 
 _AGAIN = {1001, 1005, 1006, 1011, 1012, 1013}
+_OUR_VERDICTS = {1002, 1007, 1009}  # the peer broke the protocol, and would again
 _FATAL = {
     "account_deactivated",
     "beta_api_shape_disabled",
@@ -77,7 +80,7 @@ def cause_of(error: RealtimeError, *, by_us: bool, expired: bool) -> Cause:
         return "client"
     if not isinstance(error, ConnectionClosed):
         return "refused"
-    if expired or says_expired(None, error.reason):
+    if expired:
         return "expired"
     if error.code == 1006:
         return "dead peer" if "dead" in error.reason else "network"
@@ -111,16 +114,20 @@ class Backoff:
         """
         self.attempts, self._refused = 0, False
 
-    def would_retry(self, error: RealtimeError) -> bool:
+    def would_retry(self, error: RealtimeError, expired: bool = False) -> bool:
         """
         Whether `pause` would name a time now.
         """
         left = self.max_attempts is None or self.attempts < self.max_attempts
-        return left and _worth_it(error)
+        return left and _worth_it(error, expired)
 
-    def pause(self, error: RealtimeError) -> float | None:
+    def pause(self, error: RealtimeError, expired: bool = False) -> float | None:
         """
         Count one more attempt after *error*; return the seconds to wait, or None.
+
+        Args:
+            error: Why there is no connection.
+            expired: Whether it was the end of a session that had expired.
         """
         if self.max_attempts is not None and self.attempts >= self.max_attempts:
             return None
@@ -128,7 +135,7 @@ class Backoff:
             if self._refused or not self.fresh_tokens:
                 return None
             self._refused = True
-        elif not _worth_it(error):
+        elif not _worth_it(error, expired):
             return None
         # the exponent has its own bound: a float ends at 2.0**1024
         longest = min(self.MOST, self.interval * 2.0 ** min(self.attempts, 64))
@@ -137,8 +144,10 @@ class Backoff:
         return max(least or 0.0, random.uniform(0.0, longest))
 
 
-def _worth_it(error: RealtimeError) -> bool:
+def _worth_it(error: RealtimeError, expired: bool) -> bool:
     if isinstance(error, ConnectionClosed):
+        if expired and error.code not in _OUR_VERDICTS:
+            return True
         return error.code in _AGAIN
     if isinstance(error, ConnectError):
         status = error.status_code

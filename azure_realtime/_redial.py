@@ -72,12 +72,18 @@ class Redial:
         )
         return self._connect(patience)
 
-    def again(self, error: RealtimeError) -> tuple[Wire | None, RealtimeError]:
+    def again(
+        self, error: RealtimeError, expired: bool
+    ) -> tuple[Wire | None, RealtimeError]:
         """
         Pause and dial until it works or is pointless; return the wire, or why not.
+
+        Args:
+            error: Why the connection ended.
+            expired: Whether its session had expired.
         """
         while True:
-            delay = self._backoff.pause(error)
+            delay = self._backoff.pause(error, expired)
             if delay is None:
                 return None, error
             self._core.emit(
@@ -96,7 +102,7 @@ class Redial:
             except Interrupted:
                 return None, error
             except RealtimeError as failure:
-                error = failure
+                error, expired = failure, False
 
     def _pointless(self) -> bool:
         """

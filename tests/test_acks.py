@@ -298,13 +298,22 @@ def test_a_plain_refusal_goes_to_the_oldest() -> None:
     An error that speaks of nothing belongs to the first that waits, if one does.
     """
     line = abc("conversation.item.retrieve")
-    line.acks.observe(error("invalid_value"))
-    line.acks.observe(error(type="server_error"))
-    line.acks.observe(error("invalid_value"))
-    line.acks.observe(error(type="server_error"))
-    line.acks.observe(error(type="server_error"))
+    for _ in "abcd":
+        line.acks.observe(error("invalid_value"))
 
     assert ["1", "2", "3"] == line.refused
+
+
+def test_the_services_own_trouble_is_no_answer() -> None:
+    """
+    It names no command: not even one that waits alone fails, and its answer still comes.
+    """
+    line = Line()
+    line.leave(("conversation.item.retrieve", "1", "b"))
+    line.acks.observe(error(type="server_error"))
+    assert [] == line.refused
+    line.acks.observe(event(**ANSWERS["conversation.item.retrieve"]))
+    assert ["1"] == line.answered
 
 
 def test_the_end_of_an_item_is_no_second_answer() -> None:

@@ -167,6 +167,29 @@ def test_an_error_that_is_fatal_for_the_account_is_final(code: str) -> None:
         assert ["disconnected", "closed"] == diary.fate
 
 
+@pytest.mark.parametrize("code", ["insufficient_quota", "model_not_found"])
+def test_an_error_about_one_command_is_not_about_the_account(code: str) -> None:
+    """
+    A session that went on after it is made good when the network takes it.
+    """
+    with GA.talk(**QUICK) as (client, connection):
+        diary = Diary(client)
+        with client.expect("error", timeout=5):
+            connection.send(
+                {
+                    "type": "error",
+                    "error": {
+                        "type": "invalid_request_error",
+                        "code": code,
+                        "message": "No such model.",
+                        "event_id": "event_mine",
+                    },
+                }
+            )
+        connection.drop()
+        diary.wait("reconnected")
+
+
 # What refuses the next one.
 
 

@@ -108,6 +108,36 @@ def test_a_passing_failure_on_the_way_back_is_no_refusal(goodbye: bytes) -> None
         assert [] == diary.of("closed")
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_error_about_nothing_on_the_way_back_is_no_refusal(taken: bool) -> None:
+    """
+    It names neither our configuration nor anything else. If the session is configured
+    all the same, it serves; if not, the next attempt does.
+    """
+    error = {"type": "invalid_request_error", "code": None, "message": "Something."}
+    stray = frame(json.dumps({"type": "error", "error": error}))
+
+    def configure_in_spite(talk: Talk) -> None:
+        talk.upgrade(frame('{"type":"session.created","session":{"id":"s"}}'))
+        talk.read_frame()
+        talk.send(stray + frame('{"type":"session.updated","session":{"id":"s"}}'))
+        collect_until_close(talk, [])
+
+    received: list[bytes] = []
+    second = configure_in_spite if taken else _lead_nowhere(stray)
+    scripts = Scripts(
+        serve_and_hang_up, second, lambda talk: collect_until_close(talk, received)
+    )
+    with Peer(scripts) as peer, GA.client(peer.url, **QUICK) as client:
+        diary = Diary(client)
+        client.clear_audio_buffer()
+        diary.wait("reconnected")
+        assert 1 == len(diary.of("disconnected"))
+        assert client.is_initialized
+        assert [] == diary.of("closed")
+        assert (2 if taken else 3) == peer.connections
+
+
 def test_a_last_way_back_that_leads_nowhere_is_the_end() -> None:
     """
     When the attempts are used up I am told once more, and for good.
