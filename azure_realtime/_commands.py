@@ -7,6 +7,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import attrs
@@ -72,9 +73,7 @@ class Commands:
         merged = as_session_config(config or {})
         if fields:
             merged = overlaid(merged, as_session_config(fields))
-        answer = self._core.command(SessionUpdate(session=merged))
-        self._follower.ask(merged, answer)
-        return answer
+        return self._command(SessionUpdate(session=merged))
 
     def append_audio(
         self, audio: Any, timeout: float | None = 10.0, *, block: bool = True
@@ -109,17 +108,13 @@ class Commands:
         """
         self._core.check_process()
         self._input.check()
-        committed = self._core.command(InputAudioBufferCommit())
-        self._input.clear()
-        return committed
+        return self._command(InputAudioBufferCommit())
 
     def clear_audio_buffer(self) -> Future[InputAudioBufferCleared]:
         """
         Forget the buffered audio.
         """
-        cleared = self._core.command(InputAudioBufferClear())
-        self._input.clear()
-        return cleared
+        return self._command(InputAudioBufferClear())
 
     def create_conversation_item(
         self, item: Item | Mapping[str, Any], previous_item_id: str | None = None
@@ -248,14 +243,27 @@ class Commands:
         if isinstance(command, InputAudioBufferAppend):
             self._input.count(command.audio)
         if command.type in ANSWERS:
-            answer = self._core.command(command)
-            if isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
-                self._input.clear()
-            elif isinstance(command, SessionUpdate):
-                self._follower.ask(command.session, answer)
-            return answer
+            return self._command(command)
         self._core.queue(self._core.identified(command), deadline=Deadline(ROOM))
         return None
+
+    def _command(self, command: ClientEvent) -> Future[Any]:
+        """
+        Queue a command that is acknowledged, and note first what it changes.
+        """
+        if isinstance(command, SessionUpdate):
+            return self._core.command(
+                command, partial(self._follower.ask, command.session)
+            )
+        if not isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
+            return self._core.command(command)
+        self._core.check_process()
+        counted = self._input.clear()
+        try:
+            return self._core.command(command)
+        except BaseException:
+            self._input.put_back(counted)
+            raise
 
 
 def _named(item: Any) -> Any:

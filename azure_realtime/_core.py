@@ -190,6 +190,7 @@ class Core:
             self.queue(command, deadline=Deadline(ROOM))
         except BaseException:
             self.acks.forget(event_id)
+            future.cancel()
             raise
         return future
 

@@ -109,11 +109,22 @@ class InputAudio:
                 f"{MIN_COMMIT_MS} ms are needed.{advice}"
             )
 
-    def clear(self) -> None:
+    def clear(self) -> int:
         """
-        Begin anew. Any thread.
+        Begin anew; return the bytes that counted, for `put_back`. Any thread.
+
+        Before the command that does so is queued: what another thread appends behind
+        it counts already.
         """
-        self._half, self._bytes = b"", 0
+        counted, self._half, self._bytes = self._bytes, b"", 0
+        return counted
+
+    def put_back(self, counted: int) -> None:
+        """
+        Count again what was cleared for nothing. Any thread.
+        """
+        with self._lock:
+            self._bytes += counted
 
     def lose(self, _: object) -> None:
         """

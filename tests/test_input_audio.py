@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from services import GA, MANUAL, Place, drained
 
-from azure_realtime import AzureRealTimeAudio, ServerError, SessionConfig
+from azure_realtime import AzureRealTimeAudio, QueueFull, ServerError, SessionConfig
 from azure_realtime._input_audio import CHUNK
+from azure_realtime._outbox import Entry, Outbox
+from azure_realtime._unset import UNSET
 from azure_realtime.events import InputAudioBufferAppend
 from azure_realtime.simulator import Connection
 
@@ -201,6 +203,54 @@ def test_a_commit_of_too_little_fails_at_once(place: Place, vad: bool) -> None:
         commits = [e for e in wire.received if e["type"] == "input_audio_buffer.commit"]
 
     assert 1 == len(commits)
+
+
+@pytest.mark.parametrize("kind", ["commit", "clear"])
+def test_what_is_appended_behind_a_commit_counts_for_the_next(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A microphone's thread goes on while another one commits: the service has it all.
+    """
+    queue = Outbox.put
+
+    def put_and_append(outbox: Outbox, *entries: Entry, **how: Any) -> int:
+        dropped = queue(outbox, *entries, **how)
+        if f"input_audio_buffer.{kind}" in entries[0].text and not behind:
+            behind.append(noise(9600))
+            client.append_audio(behind[0])
+        return dropped
+
+    behind: list[bytes] = []
+    with GA.talk(session_config=MANUAL) as (client, wire):
+        client.append_audio(noise(4800))
+        monkeypatch.setattr(Outbox, "put", put_and_append)
+        done = (
+            client.commit_audio() if kind == "commit" else client.clear_audio_buffer()
+        )
+        done.result(5)
+        assert client.commit_audio().result(5).item_id
+        assert behind == arrived(client, wire)[1:]
+
+
+def test_a_commit_that_could_not_be_queued_has_taken_nothing() -> None:
+    """
+    There was no room for it: the audio is still to be committed.
+    """
+    with GA.talk(session_config=MANUAL) as (client, _):
+        client.append_audio(noise(4800))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Outbox, "put", _full)
+            with pytest.raises(QueueFull):
+                client.commit_audio()
+            with pytest.raises(QueueFull):
+                client.update_session(instructions="Be brief.")
+        assert UNSET is client._follower.asked.instructions
+        assert client.commit_audio().result(5).item_id
+
+
+def _full(*_: Any, **__: Any) -> int:
+    raise QueueFull("full", 1)
 
 
 def test_what_send_appends_and_commits_counts() -> None:
