@@ -9,7 +9,7 @@ import weakref
 from typing import Any, Protocol
 
 from ._deadline import Deadline
-from .errors import ConnectionClosed, RealtimeError
+from .errors import ConnectError, ConnectionClosed, RealtimeError
 from .events import Disconnected
 
 _SAID = 1.0  # seconds for what is queued to leave when the program ends
@@ -63,6 +63,33 @@ class Closing(Protocol):
         """
         Wait for the end.
         """
+
+
+def last_words(error: RealtimeError, why: str | None, unsent: int) -> RealtimeError:
+    """
+    Return what everybody is told from now on, where *error* ended it all.
+
+    Who was told of *error* itself may have been told of a way back.
+
+    Args:
+        error: What ended it.
+        why: Why we have closed it, if we have.
+        unsent: Commands that never left.
+    """
+    if isinstance(error, ConnectError) and why:
+        # in a pause: what the last attempt met is no more than the occasion
+        last = ConnectionClosed(1006, why, unsent=unsent)
+        last.__cause__ = error
+        return last
+    if not isinstance(error, ConnectionClosed):
+        return error
+    reason = error.reason
+    if why and (error.code == 1006 or not reason):
+        reason = why
+    unsent = max(unsent, error.unsent)
+    last = ConnectionClosed(error.code, reason, clean=error.clean, unsent=unsent)
+    last.__cause__ = error.__cause__
+    return last
 
 
 def farewell(

@@ -19,7 +19,7 @@ from ._connection import Connection
 from ._control import Control
 from ._core import Core
 from ._deadline import Deadline
-from ._farewell import alive, farewell
+from ._farewell import alive, farewell, last_words
 from ._futures import PatientFuture
 from ._opening import Opening
 from ._patience import Interrupted
@@ -344,12 +344,9 @@ class Reader:
 
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None
-        if isinstance(error, ConnectionClosed):
-            error = fresh(error)  # who was told of it before may go on
-            error.reconnecting = False
-            error.unsent = max(error.unsent, self._core.outbox.waiting)
-            if closed and not error.reason:
-                error.reason = self._closed_why
+        if (closed and self._worked) or isinstance(error, ConnectionClosed):
+            why = self._closed_why if closed else None
+            error = last_words(error, why, self._core.outbox.waiting)
         self.error = error
         self._state = WebSocketState.CLOSED
         if not self.ready.done():
