@@ -57,7 +57,9 @@ class Frames(frame_buffer):
             self.recv_length()
             assert self.length is not None
             if opcode >= 8 and (self.length > 125 or not fin):
-                raise ConnectionClosed(1002, "the peer sent an oversized control frame")
+                raise ConnectionClosed(
+                    1002, "the peer sent an oversized or fragmented control frame"
+                )
             self.check(self.length)
         assert self.length is not None
         payload = self.recv_strict(self.length)

@@ -166,6 +166,10 @@ def _refusal_of(handle: Any) -> Refusal | None:
 
 
 def _handshake(handle: Any, url: str, headers: list[str], **how: Any) -> None:
+    names = [line.partition(":")[0].lower() for line in headers]
+    if "host" in names:  # websocket-client would say its own, too
+        headers = list(headers)
+        how["host"] = headers.pop(names.index("host")).partition(":")[2].strip()
     with _without_cookies():
         handle.connect(
             url, header=headers, redirect_limit=0, suppress_origin=True, **how

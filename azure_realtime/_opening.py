@@ -88,6 +88,8 @@ class Opener:
         """
         Return what is said of the conversation, outputs that were under way at its end.
         """
+        for response_id in self._core.gate.cut_off():
+            self._conversation.forget_cut_off(response_id)
         known = self._conversation.items
         arrived = {i.call_id for i in known if isinstance(i, FunctionCallOutputItem)}
         lost, waiting = self._owed()

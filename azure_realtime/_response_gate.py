@@ -185,6 +185,7 @@ class ResponseGate:
             if retry:
                 for request in lost:
                     request.held, request.sent = not request.unwanted, False
+                    request.cut_off = request.response_id or request.cut_off
                     request.response_id = None
                 lost = [r for r in lost if r.unwanted]
             self._line.requests = [r for r in self._line.requests if r not in lost]
@@ -198,6 +199,13 @@ class ResponseGate:
         """
         with self._lock:
             return self._next()
+
+    def cut_off(self) -> list[str]:
+        """
+        Return the responses that are asked for again. Any thread.
+        """
+        with self._lock:
+            return [r.cut_off for r in self._line.requests if r.cut_off]
 
     @property
     def quiet(self) -> bool:

@@ -23,6 +23,9 @@ _MOST_METADATA = 16  # pairs that the service takes
 class Request:
     """
     One ``response.create``: held back, queued, or left and running.
+
+    Attributes:
+        cut_off: The response to it that a lost connection has cut off.
     """
 
     command: ResponseCreate
@@ -33,6 +36,7 @@ class Request:
     certain: bool = False
     unwanted: bool = False
     response_id: str | None = None
+    cut_off: str | None = None
 
     @property
     def given_up(self) -> bool:

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ._bounded import weight_of
@@ -37,16 +37,27 @@ class Mailbox:
     It is bounded; what does not fit is not dropped in silence: after what came before,
     `get` raises.
 
+    Args:
+        keys: What is wanted.
+        lasting: Whether it goes on after a reconnect.
+        known: What is in it from the beginning.
+
     Attributes:
         came_at: When the event that was taken last came, on the monotonic clock.
     """
 
-    def __init__(self, keys: frozenset[str], lasting: bool = False) -> None:
+    def __init__(
+        self,
+        keys: frozenset[str],
+        lasting: bool = False,
+        known: Iterable[ServerEvent] = (),
+    ) -> None:
         self._keys = keys
         self.lasting = lasting
-        self._events: deque[tuple[float, int, ServerEvent]] = deque()
+        now = time.monotonic()
+        self._events = deque([(now, _size(event), event) for event in known])
         self.came_at = 0.0
-        self._bytes = 0
+        self._bytes = sum(size for _, size, _ in self._events)
         self._error: RealtimeError | None = None
         self._lock = threading.RLock()
         self._news = Gong()
@@ -134,14 +145,14 @@ class Waiters:
 
         What is a state as much as a moment (`Latest`) is in it already.
         """
-        box = Mailbox(keys, lasting or keys <= _AFTER_THE_END)
+        lasting = lasting or keys <= _AFTER_THE_END
         with self._lock:
+            # all at once: what comes a moment later is behind it
             known = [e for e in self._latest.events() if keys & set(keys_of(e))]
+            box = Mailbox(keys, lasting, known)
             error = self._error
             if error is None:
                 self._boxes.add(box)
-        for event in known:
-            box.put(event)
         if error is not None:
             box.end(error)
         return box

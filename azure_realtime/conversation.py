@@ -197,6 +197,21 @@ class Conversation:
             self._deleted.clear()
             self._bytes_per_ms_of.clear()
 
+    def forget_cut_off(self, response_id: str) -> None:
+        """
+        Forget the items that a lost connection has cut off: the response is asked for
+        again, and its answer is not to follow half of itself. Reader thread.
+        """
+        with self._lock:
+            cut = [
+                item_id
+                for item_id, draft in self._drafts.items()
+                if draft.response_id == response_id
+                and getattr(draft.view(), "status", None) == "incomplete"
+            ]
+            for item_id in cut:
+                self._forget(item_id)
+
     # -- All below is called with the lock held ----------------------------------
 
     def _item(self, item_id: str) -> Item:

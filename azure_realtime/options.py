@@ -194,6 +194,10 @@ class AzureRealTimeOptions:
 
 
 _PROVING = {"authorization", "api-key", "ocp-apim-subscription-key"}
+_OF_THE_HANDSHAKE = {
+    *("connection", "upgrade", "content-length", "transfer-encoding"),
+    *("sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"),
+}
 _CREDENTIALS = {"api_key", "token", "token_provider", "credential"}
 _ENVIRONMENT = {
     "host_name": "AZURE_OPENAI_ENDPOINT",
@@ -209,6 +213,8 @@ def _headers(value: Mapping[str, str] | None) -> dict[str, str]:
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             shown = repr(name) if len(str(name)) <= 20 else "something in headers"
             raise ValueError(f"{shown} is not the name of an HTTP header")
+        if name.lower() in _OF_THE_HANDSHAKE:
+            raise ValueError(f"the header {name} is the WebSocket handshake's to say")
         if not isinstance(content, str) or not re.fullmatch(
             r"[\t\x20-\x7e\x80-\xff]*", content
         ):
@@ -272,7 +278,7 @@ class WebSocketOptions:
         ssl_context: For a private certificate authority or a client certificate; the
             default verifies certificate and host name, TLS 1.2 or newer.
         headers: More headers for the handshake. An ``Authorization`` here replaces
-            the credential of the options.
+            the credential of the options; a ``Host`` is said instead of the address's.
         max_message_bytes: A larger message from the service ends the connection with
             code 1009.
         max_send_queue_bytes: Waiting output beyond this makes callers wait.

@@ -179,6 +179,9 @@ def test_from_env_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None
         {"X-A": "\u0142"},
         {"X-A": 1},
         {1: "b"},
+        {"Connection": "close"},
+        {"sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA=="},
+        {"Content-Length": "7"},
     ],
 )
 def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:

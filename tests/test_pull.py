@@ -32,9 +32,12 @@ from azure_realtime import (
     _waiters,
 )
 from azure_realtime._core import Core
+from azure_realtime._deadline import Deadline
 from azure_realtime.events import (
     InputAudioBufferCleared,
     ResponseOutputAudioDelta,
+    ServerEvent,
+    SessionCreated,
     SessionUpdated,
 )
 
@@ -261,6 +264,27 @@ def test_closing_the_client_ends_the_loop(place: Place) -> None:
         assert [CLEARED] == list({event.type for event in unread})
 
     assert ended[0] - closing < 0.2 * SCALE + 0.3  # the goodbye, and then 0.2 s
+
+
+def test_what_is_known_comes_before_what_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    I begin to wait in the moment the next event comes: the session's creation is first.
+    """
+    waiters, put = _waiters.Waiters(), _waiters.Mailbox.put
+    known, new = SessionCreated(), SessionUpdated()
+
+    def overtaken(box: _waiters.Mailbox, event: ServerEvent) -> None:
+        if event is known:
+            put(box, new)
+        put(box, event)
+
+    waiters.offer(known)
+    monkeypatch.setattr(_waiters.Mailbox, "put", overtaken)
+    box = waiters.open(frozenset({"session.created", "session.updated"}))
+    waiters.offer(new)
+    assert [known, new] == [box.get(Deadline(1)) for _ in "12"]
 
 
 def test_after_connect_the_beginning_is_no_news(

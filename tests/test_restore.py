@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from drops import QUICK, Diary, Scripts, appended, serve_and_hang_up
 from peers import CLOSE, SCALE, Peer, Talk, at_most, frame
-from services import GA, MANUAL, USER_SAYS, Place, serve_session
+from services import GA, LONG, MANUAL, USER_SAYS, Place, serve_session
 
 from azure_realtime import ConnectionClosed, ServerError, SessionConfig
 from azure_realtime.simulator import Reply, ToolCall
@@ -332,6 +332,24 @@ def test_an_interrupted_response_may_be_asked_for_again(place: Place) -> None:
         assert "In time" == future.result(timeout=5).text
         kinds = _kinds(service.wait_for_connection())
         assert ["conversation.item.create", "response.create"] == kinds[1:]
+
+
+def test_what_is_asked_again_does_not_follow_half_of_itself(place: Place) -> None:
+    """
+    The model would go on after its own torso; the new session never hears of it.
+    """
+    service = place.service(replies=[LONG, "In time"])
+    numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
+    with service, place.client(service.url, **numbers) as client:
+        client.create_conversation_item(USER_SAYS).result(timeout=5)
+        with client.expect("response.output_text.delta", timeout=5):
+            future = client.create_response()
+        service.wait_for_connection().drop()
+        assert "In time" == future.result(timeout=5).text
+        kinds = _kinds(service.wait_for_connection())
+        assert ["conversation.item.create", "response.create"] == kinds[1:]
+        said = [item.text for item in client.conversation.items]
+        assert ["Good morning", "In time"] == said
 
 
 def test_those_who_waited_their_turn_still_get_it() -> None:

@@ -475,6 +475,24 @@ def test_an_implementation_of_ones_own(impl: Any) -> None:
     assert seen == [KEY]
 
 
+@pytest.mark.parametrize("impl", [None, Own])
+def test_a_host_of_ones_own_is_the_only_one(impl: Any) -> None:
+    """
+    A gateway that goes by the name it is called gets that one, and no second.
+    """
+    heads: list[str] = []
+
+    def script(talk: Talk) -> None:
+        talk.upgrade()
+        heads.append(talk.head.decode())
+        talk.mute()
+
+    with Peer(script) as peer:
+        connect(peer.url, impl=impl, headers={"Host": "gateway.example"}).close()
+    said = [line for line in heads[0].splitlines() if line.lower().startswith("host:")]
+    assert ["Host: gateway.example"] == said
+
+
 def test_an_implementation_that_is_refused() -> None:
     """
     A refusal through one's own class is the same typed error.
