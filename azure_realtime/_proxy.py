@@ -123,8 +123,11 @@ def open_tunnel(
             request = request[sock.send(request) :]
         # byte by byte: what follows the head belongs to the tunnel
         while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
-            patience.until(sock, selectors.EVENT_READ)
-            byte = sock.recv(1)
+            try:
+                byte = sock.recv(1)
+            except BlockingIOError:
+                patience.until(sock, selectors.EVENT_READ)
+                continue
             if not byte:
                 break
             head += byte
