@@ -132,7 +132,8 @@ class Reconnected(ServerEvent):
 
     Attributes:
         session: The new one.
-        restored: ``session``, ``conversation`` or ``none``.
+        restored: What it is told of the old one: ``session``, also the
+            ``conversation``, or ``none``. What it refuses of that comes as ``error``.
         seconds_lost: Between the end of the old connection and now.
     """
 
