@@ -13,8 +13,9 @@ Rules:
    of; an ``invalid_request_error`` that speaks of nothing, to the oldest
    ``session.update`` (the settings a model does not have, protocol reference), else to
    the oldest command.
-5. What cannot be told belongs to nobody, also where one command waits alone: a wrong
-   answer is worse than a time-out, and the right one may still come.
+5. The service's own trouble, which speaks of nothing, belongs to a command that waits
+   alone while no response is made.
+6. What cannot be told belongs to nobody: a wrong answer is worse than a time-out.
 
 Responses need more than one answer; see `_response_gate`.
 """
@@ -176,9 +177,15 @@ class Acknowledgements:
                     entry.sent = True
                     self._outstanding[event_id] = entry
 
-    def observe(self, event: ServerEvent) -> CommandFuture[Any] | None:
+    def observe(
+        self, event: ServerEvent, alone: bool = True
+    ) -> CommandFuture[Any] | None:
         """
         Complete or fail the command that *event* answers. Reader thread.
+
+        Args:
+            event: What came.
+            alone: Whether no response is being made that it may be about.
 
         Returns:
             The future of a command that was refused.
@@ -190,7 +197,7 @@ class Acknowledgements:
         if event.type in _ANSWERING:
             self._take(lambda sent: self._answered(sent, event), event)
         elif isinstance(event, ErrorEvent):
-            entry = self._take(lambda sent: self._blamed(sent, event))
+            entry = self._take(lambda sent: self._blamed(sent, event, alone))
             if entry is not None:
                 entry.future.fail(refusal(event))
                 return entry.future
@@ -294,7 +301,9 @@ class Acknowledgements:
         return None
 
     @staticmethod
-    def _blamed(sent: list[_Outstanding], event: ErrorEvent) -> _Outstanding | None:
+    def _blamed(
+        sent: list[_Outstanding], event: ErrorEvent, alone: bool
+    ) -> _Outstanding | None:
         details = event.error
         if details.event_id:
             for entry in sent:
@@ -307,7 +316,9 @@ class Acknowledgements:
             if (name := _item_of(entry.command)) and f"'{name}'" in details.message:
                 return entry
         if kind is None:
-            if details.type != "invalid_request_error":
+            if details.type != "invalid_request_error" and not (
+                alone and len(line) == 1
+            ):
                 return None
             if not details.param:
                 updates = [e for e in line if e.command.type == "session.update"]

@@ -175,6 +175,7 @@ class CallbackThread(Dispatcher):
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None: finish
         self._finishing = False
         self._over = False
+        self._one_at_a_time = threading.Lock()  # never waited for
         self._dropped = False
         self._thread = PatientThread(self._run, name)
 
@@ -239,13 +240,15 @@ class CallbackThread(Dispatcher):
         """
         Run what has come after the last look. Any thread.
         """
-        while True:
+        # whoever runs them already comes to ours as well
+        while not self._jobs.empty() and self._one_at_a_time.acquire(blocking=False):
             try:
-                job = self._jobs.get(block=False)
-            except Empty:
-                return
-            if job is not None:
-                job()
+                with contextlib.suppress(Empty):
+                    while True:
+                        if (job := self._jobs.get(block=False)) is not None:
+                            job()
+            finally:
+                self._one_at_a_time.release()
 
     def _run_next(self) -> bool:
         # a function of its own: between two jobs nothing here refers to the last one

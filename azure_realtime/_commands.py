@@ -257,12 +257,15 @@ class Commands:
             )
         if not isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
             return self._core.command(command)
-        self._core.check_process()
-        counted = self._input.clear()
+        begun: list[tuple[Future[Any], tuple[int, bytes]]] = []
         try:
-            return self._core.command(command)
+            return self._core.command(
+                command, lambda future: begun.append((future, self._input.clear()))
+            )
         except BaseException:
-            self._input.put_back(counted)
+            for future, counted in begun:
+                if future.cancelled():  # else its audio is lost, with the session
+                    self._input.put_back(*counted)
             raise
 
 

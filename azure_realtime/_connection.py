@@ -291,8 +291,9 @@ class Connection:
             self._ready_at = time.monotonic()
             return self._owner.configured(event)
         if isinstance(event, ErrorEvent):
-            self.expired |= says_expired(event.error.code, event.error.message)
-            self.fatal |= is_fatal(event.error.code) and not event.error.event_id
+            if not event.error.event_id:  # else it is about that command
+                self.expired |= says_expired(event.error.code, event.error.message)
+                self.fatal |= is_fatal(event.error.code)
             self._failed |= self.ready and not self.expired
             if not self.ready and not self._refused and self._is_refusal(event):
                 details = event.error

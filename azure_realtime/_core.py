@@ -126,14 +126,13 @@ class Core:
             ValueError: The protocol cannot say it.
         """
         self.check_process()
-        entries = [
-            Entry(
-                self.codec.encode(command),
-                command.event_id,
-                isinstance(command, InputAudioBufferAppend),
-            )
-            for command in commands
-        ]
+        self._put([self._entry(command) for command in commands], deadline)
+
+    def _entry(self, command: ClientEvent) -> Entry:
+        audio = isinstance(command, InputAudioBufferAppend)
+        return Entry(self.codec.encode(command), command.event_id, audio)
+
+    def _put(self, entries: Sequence[Entry], deadline: Deadline | None) -> None:
         if deadline is not None and self.is_reader():
             deadline = Deadline(0)  # as `patience` says
         dropped = self.outbox.put(*entries, deadline=deadline)
@@ -176,6 +175,7 @@ class Core:
         self.check_process()
         command = self.identified(command)
         event_id = command.event_id or ""
+        entry = self._entry(command)  # a mistake is told before anybody reckons with it
 
         def withdraw() -> None:
             # what has left keeps its place in line: the answer is still to come, and
@@ -184,14 +184,16 @@ class Core:
                 self.acks.forget(event_id)
 
         future: CommandFuture[Any] = self._future(withdraw)
-        expect(future)
         self.acks.expect(command, future)
         try:
-            self.queue(command, deadline=Deadline(ROOM))
+            expect(future)
+            self._put([entry], Deadline(ROOM))
         except BaseException:
             self.acks.forget(event_id)
             future.cancel()
             raise
+        if future.failed:  # lost while it waited for room: not for the next session
+            self.outbox.withdraw(event_id)
         return future
 
     def request(
@@ -282,7 +284,8 @@ class Core:
             event: What came.
             told: Whether the log has it already, if it is an error.
         """
-        refused = self.acks.observe(event)
+        # where a response is being made, what names nothing may be about that
+        refused = self.acks.observe(event, alone=self.gate.quiet)
         self.follow_up(self.gate.observe(event, spoken_for=refused is not None))
         failed = [*self.gate.take_refused(), *([refused] if refused else [])]
         if isinstance(event, ErrorEvent) and not told:

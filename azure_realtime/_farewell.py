@@ -9,14 +9,14 @@ import weakref
 from typing import Any, Protocol
 
 from ._deadline import Deadline
-from .errors import ConnectError, ConnectionClosed, RealtimeError
+from .errors import ConnectionClosed, RealtimeError
 from .events import Disconnected
 
 _SAID = 1.0  # seconds for what is queued to leave when the program ends
 _HEARD = 0.5  # of them, for listeners: what they say shall leave, too
 
 
-class Ending(Protocol):
+class Hearing(Protocol):
     """
     What runs listeners: a dispatcher.
     """
@@ -49,7 +49,7 @@ class Closing(Protocol):
         """
 
     @property
-    def dispatcher(self) -> Ending:
+    def dispatcher(self) -> Hearing:
         """
         Where its listeners run.
         """
@@ -76,11 +76,6 @@ def last_words(error: RealtimeError, why: str | None, unsent: int) -> RealtimeEr
         why: Why we have closed it, if we have.
         unsent: Commands that never left.
     """
-    if isinstance(error, ConnectError) and why:
-        # in a pause: what the last attempt met is no more than the occasion
-        last = ConnectionClosed(1006, why, unsent=unsent)
-        last.__cause__ = error
-        return last
     if not isinstance(error, ConnectionClosed):
         return error
     reason = error.reason

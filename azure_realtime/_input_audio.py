@@ -109,28 +109,30 @@ class InputAudio:
                 f"{MIN_COMMIT_MS} ms are needed.{advice}"
             )
 
-    def clear(self) -> int:
+    def clear(self) -> tuple[int, bytes]:
         """
-        Begin anew; return the bytes that counted, for `put_back`. Any thread.
+        Begin anew; return what counted, for `put_back`. Any thread.
 
         Before the command that does so is queued: what another thread appends behind
         it counts already.
         """
-        counted, self._half, self._bytes = self._bytes, b"", 0
-        return counted
+        with self._lock:
+            counted = self._bytes, self._half
+            self._bytes, self._half = 0, b""
+            return counted
 
-    def put_back(self, counted: int) -> None:
+    def put_back(self, counted: int, half: bytes) -> None:
         """
         Count again what was cleared for nothing. Any thread.
         """
         with self._lock:
             self._bytes += counted
+            self._half = self._half or half
 
     def lose(self, _: object) -> None:
         """
         Begin anew with a new session. Reader thread.
         """
-        # without the lock: who waits for room holds it, and waits for the reader
         self.clear()
 
     def observe(self, event: ServerEvent) -> None:
@@ -138,4 +140,5 @@ class InputAudio:
         Begin anew where the service has committed by itself. Reader thread.
         """
         if event.type == "input_audio_buffer.committed" and self._session.vad:
-            self._bytes = 0
+            with self._lock:
+                self._bytes = 0

@@ -84,13 +84,25 @@ class Opener:
         items = self._told() if self._restore == "conversation" else []
         return self._compose(config, items)
 
+    def taken(self) -> None:
+        """
+        Note that a new session has begun so.
+        """
+        self._conversation.forget(self._cut_off())
+
+    def _cut_off(self) -> set[str]:
+        """
+        Return the items that are half of an answer which is asked for again: it would
+        not begin anew behind them, but go on.
+        """
+        return self._conversation.messages_of(self._core.gate.cut_off())
+
     def _told(self) -> list[dict[str, Any]]:
         """
         Return what is said of the conversation, outputs that were under way at its end.
         """
-        for response_id in self._core.gate.cut_off():
-            self._conversation.forget_cut_off(response_id)
-        known = self._conversation.items
+        cut_off = self._cut_off()
+        known = [i for i in self._conversation.items if i.id not in cut_off]
         arrived = {i.call_id for i in known if isinstance(i, FunctionCallOutputItem)}
         lost, waiting = self._owed()
         late = [output for output in lost if output.call_id not in arrived]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -21,7 +20,7 @@ from ._core import Core
 from ._deadline import Deadline
 from ._farewell import alive, farewell, last_words
 from ._futures import PatientFuture
-from ._opening import Opening
+from ._opening import Opener, Opening
 from ._patience import Interrupted
 from ._patient_thread import PatientThread
 from ._reconnect import Backoff, cause_of
@@ -55,7 +54,7 @@ class Reader:
     Args:
         core: The shared parts.
         connect: Opens a connection.
-        opening: Returns what is said first: on the first connection, and on others.
+        opener: Composes what is said first: on the first connection, and on others.
         numbers: The options.
         backoff: Decides whether to connect again.
         name: Of the thread.
@@ -69,14 +68,14 @@ class Reader:
         self,
         core: Core,
         connect: Connect,
-        opening: Callable[[bool], Opening],
+        opener: Opener,
         numbers: WebSocketOptions,
         backoff: Backoff,
         name: str,
     ) -> None:
         self._core = core
         self._connect = connect
-        self._opening = opening
+        self._opener = opener
         self._numbers = numbers
         self._backoff = backoff
         self._control = Control()
@@ -217,6 +216,10 @@ class Reader:
                 if not again or self._control.unwanted:
                     break
                 wire, error = self._redial.again(error, connection.expired)
+                if wire is None and self._control.closing is not None:
+                    # what was met last is no more than the occasion
+                    met, error = error, ConnectionClosed(1006, self._closed_why)
+                    error.__cause__ = met
         except Interrupted:
             error = ConnectionClosed(1000, "closed before it was open")
         except RealtimeError as failure:
@@ -248,7 +251,7 @@ class Reader:
             self._numbers,
             self._control,
             self._generation,
-            self._opening(again) if takeover is None else takeover.opening,
+            self._opener(again) if takeover is None else takeover.opening,
             self._redial.ready_by,
         )
 
@@ -260,7 +263,7 @@ class Reader:
         """
         return Successor(
             self._connect,
-            lambda: self._opening(True),
+            lambda: self._opener(True),
             self._core.codec,
             self._generation + 1,
             self._numbers.connect_timeout,
@@ -276,6 +279,7 @@ class Reader:
         if self._generation == 1:
             return Init(session=event.session, raw=event.raw, generation=1)
         lost_at, self._lost_at = self._lost_at, None
+        self._opener.taken()
         self._core.acks.restored(event)
         self._core.follow_up(self._core.gate.restored())
         self._core.counters.reconnects += 1
@@ -314,8 +318,9 @@ class Reader:
         elif refused := self._core.acks.refuse_updates(refusal):
             for event_id in refused:
                 self._core.outbox.withdraw(event_id)
-            return self._opening(True)
+            return self._opener(True)
         elif not sure:
+            logger.warning("%s", refusal)
             return ConnectionClosed(1011, refusal.message)
         logger.error("%s", refusal)
         return None if self._generation == 1 else refusal
@@ -344,9 +349,8 @@ class Reader:
 
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None
-        if (closed and self._worked) or isinstance(error, ConnectionClosed):
-            why = self._closed_why if closed else None
-            error = last_words(error, why, self._core.outbox.waiting)
+        why = self._closed_why if closed else None
+        error = last_words(error, why, self._core.outbox.waiting)
         self.error = error
         self._state = WebSocketState.CLOSED
         if not self.ready.done():

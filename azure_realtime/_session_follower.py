@@ -11,7 +11,7 @@ import attrs
 
 from ._futures import CommandFuture
 from ._session_shape import SESSION_PATHS, flatten
-from ._unset import overlaid
+from ._unset import UNSET, overlaid
 from .events import ServerEvent, SessionCreated, SessionUpdated
 from .session import Session, SessionConfig
 from .tool_specs import Tool
@@ -37,6 +37,7 @@ class SessionFollower:
         self._lock = threading.RLock()
         self._granted = config
         self._pending: list[tuple[SessionConfig, CommandFuture[Any]]] = []
+        self._refused: SessionConfig | None = None
         self._reported: dict[str, Any] = {}
         self.session: Session | None = None
 
@@ -53,15 +54,37 @@ class SessionFollower:
         All that was asked for and not refused: what a new session is to be like.
         """
         with self._lock:
-            while self._pending and self._pending[0][1].done():
-                config, answer = self._pending.pop(0)
-                if not answer.failed:
-                    self._granted = overlaid(self._granted, config)
+            self._settle()
             config = self._granted
             for change, answer in self._pending:
                 if not answer.failed:
                     config = overlaid(config, change)
             return config
+
+    def _settle(self) -> None:
+        """
+        Take over what was answered. Under the lock.
+        """
+        while self._pending and self._pending[0][1].done():
+            config, answer = self._pending.pop(0)
+            if answer.failed:
+                self._refused = config
+            else:
+                self._granted = overlaid(self._granted, config)
+
+    def _grant(self, told: dict[str, Any]) -> None:
+        """
+        Believe the service's report more than an error that seemed to be a refusal.
+        """
+        with self._lock:
+            self._settle()
+            refused = self._refused
+            if refused is None or refused.extra:  # what is extra is not reported
+                return
+            wanted = attrs.asdict(refused, recurse=False)
+            given = {n: v for n, v in wanted.items() if v is not UNSET and n != "extra"}
+            if given and given.items() <= told.items():
+                self._granted, self._refused = overlaid(self._granted, refused), None
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -78,6 +101,7 @@ class SessionFollower:
             self.session, self._reported = event.session, {}
             return
         self._reported |= told
+        self._grant(told)
         if self.session is None:
             self.session = event.session
         else:

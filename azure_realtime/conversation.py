@@ -14,7 +14,7 @@ Rules:
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 from ._bounded import keep, weight_of
@@ -37,7 +37,7 @@ from .events import (
     SessionCreated,
     SessionUpdated,
 )
-from .items import Item
+from .items import Item, MessageItem
 
 T = TypeVar("T")
 
@@ -197,19 +197,24 @@ class Conversation:
             self._deleted.clear()
             self._bytes_per_ms_of.clear()
 
-    def forget_cut_off(self, response_id: str) -> None:
+    def messages_of(self, response_ids: Collection[str]) -> set[str]:
         """
-        Forget the items that a lost connection has cut off: the response is asked for
-        again, and its answer is not to follow half of itself. Reader thread.
+        Return the ids of what the model has said in these responses. Any thread.
         """
         with self._lock:
-            cut = [
+            return {
                 item_id
                 for item_id, draft in self._drafts.items()
-                if draft.response_id == response_id
-                and getattr(draft.view(), "status", None) == "incomplete"
-            ]
-            for item_id in cut:
+                if draft.response_id in response_ids
+                and isinstance(draft.view(), MessageItem)
+            }
+
+    def forget(self, item_ids: Iterable[str]) -> None:
+        """
+        Forget items that the service does not have. Reader thread.
+        """
+        with self._lock:
+            for item_id in item_ids:
                 self._forget(item_id)
 
     # -- All below is called with the lock held ----------------------------------

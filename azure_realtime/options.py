@@ -209,6 +209,8 @@ _ENVIRONMENT = {
 
 def _headers(value: Mapping[str, str] | None) -> dict[str, str]:
     headers = dict(value or {})
+    if len({str(name).lower() for name in headers}) < len(headers):
+        raise ValueError("a header is given twice, in two spellings")
     for name, content in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             shown = repr(name) if len(str(name)) <= 20 else "something in headers"
@@ -300,8 +302,8 @@ class WebSocketOptions:
         restore: What the new session gets: the ``"session"`` as it was last
             configured, the ``"conversation"`` as well, as text, or ``"none"`` of it:
             only what the client began with.
-        retry_response: Ask again for a response that was interrupted; otherwise its
-            future fails.
+        retry_response: Ask again for a response that was interrupted, as if it had not
+            begun (`stream` yields it from the beginning); otherwise its future fails.
         expiry_warning: How long before the session's end ``expiring`` is emitted.
         renew: ``"idle"`` makes a new session ready after that warning while the old one
             is served, and moves to it, restored like a lost one, in a quiet moment;

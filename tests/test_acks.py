@@ -306,14 +306,18 @@ def test_a_plain_refusal_goes_to_the_oldest() -> None:
 
 def test_the_services_own_trouble_is_no_answer() -> None:
     """
-    It names no command: not even one that waits alone fails, and its answer still comes.
+    It names no command: one that waits alone takes it for its own, but not while a
+    response is made, which it may be about; then the answer still comes.
     """
     line = Line()
     line.leave(("conversation.item.retrieve", "1", "b"))
-    line.acks.observe(error(type="server_error"))
+    line.acks.observe(error(type="server_error"), alone=False)
     assert [] == line.refused
     line.acks.observe(event(**ANSWERS["conversation.item.retrieve"]))
     assert ["1"] == line.answered
+    line.leave(("conversation.item.retrieve", "2", "b"))
+    line.acks.observe(error(type="server_error"))
+    assert ["2"] == line.refused
 
 
 def test_the_end_of_an_item_is_no_second_answer() -> None:

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 from services import GA, MANUAL, Place, drained
 
-from azure_realtime import AzureRealTimeAudio, QueueFull, ServerError, SessionConfig
+from azure_realtime import (
+    AzureRealTimeAudio,
+    ConnectionClosed,
+    QueueFull,
+    ServerError,
+    SessionConfig,
+)
 from azure_realtime._input_audio import CHUNK
 from azure_realtime._outbox import Entry, Outbox
 from azure_realtime._unset import UNSET
@@ -247,6 +253,91 @@ def test_a_commit_that_could_not_be_queued_has_taken_nothing() -> None:
                 client.update_session(instructions="Be brief.")
         assert UNSET is client._follower.asked.instructions
         assert client.commit_audio().result(5).item_id
+
+
+def test_half_a_sample_survives_a_commit_that_could_not_be_queued() -> None:
+    """
+    What follows is not shifted by a byte.
+    """
+    data = noise(9_001 + 1_001)
+    with GA.talk(session_config=MANUAL) as (client, wire):
+        client.append_audio(data[:9_001])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Outbox, "put", _full)
+            with pytest.raises(QueueFull):
+                client.commit_audio()
+        client.append_audio(data[9_001:])
+        assert data == b"".join(arrived(client, wire))
+
+
+def test_audio_that_went_with_its_session_does_not_come_back() -> None:
+    """
+    The connection is lost while a commit waits for room that never comes.
+    """
+    with GA.talk(session_config=MANUAL) as (client, _):
+        client.append_audio(noise(9_600))
+
+        def lost_meanwhile(*_: Any, **__: Any) -> int:
+            client._core.acks.lose(ConnectionClosed(1006))
+            client._input.lose(None)
+            raise QueueFull("full", 1)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Outbox, "put", lost_meanwhile)
+            with pytest.raises(QueueFull):
+                client.commit_audio()
+        assert not client._input.pending()
+
+
+def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
+    """
+    Its future has failed; the next session would commit something else, or nothing.
+    """
+    with GA.talk(session_config=MANUAL) as (client, wire):
+        client.append_audio(noise(9_600))
+        put = Outbox.put
+
+        def lost_meanwhile(outbox: Outbox, *entries: Entry, **how: Any) -> int:
+            client._core.acks.lose(ConnectionClosed(1006))
+            outbox.hold()
+            return put(outbox, *entries, **how)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Outbox, "put", lost_meanwhile)
+            future = client.commit_audio()
+        assert isinstance(future.exception(0), ConnectionClosed)
+        client._core.outbox.release()
+        client.clear_audio_buffer().result(5)
+        kinds = {event["type"] for event in wire.received}
+        assert "input_audio_buffer.commit" not in kinds
+
+
+def test_a_session_is_not_left_while_a_commit_is_on_its_way() -> None:
+    """
+    The audio would be in the old one, and the commit in the new one.
+    """
+    with GA.talk(session_config=MANUAL) as (client, _):
+        client.append_audio(noise(9_600))
+        put, quiet = Outbox.put, []
+
+        def look(outbox: Outbox, *entries: Entry, **how: Any) -> int:
+            quiet.append(client._core.quiet())
+            return put(outbox, *entries, **how)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Outbox, "put", look)
+            patch.setattr(client._input, "clear", lambda: look_and(client._input.clear))
+
+            def look_and(clear: Any) -> Any:
+                quiet.append(client._core.quiet())
+                patch.undo()
+                counted = clear()
+                quiet.append(client._core.quiet())
+                return counted
+
+            client.commit_audio().result(5)
+        assert [False] * len(quiet) == quiet
+        assert len(quiet) >= 2
 
 
 def _full(*_: Any, **__: Any) -> int:

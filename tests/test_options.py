@@ -182,6 +182,7 @@ def test_from_env_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None
         {"Connection": "close"},
         {"sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA=="},
         {"Content-Length": "7"},
+        {"Host": "a", "host": "b"},
     ],
 )
 def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:

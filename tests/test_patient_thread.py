@@ -73,6 +73,42 @@ def test_what_comes_as_the_callback_thread_ends_is_still_run(
     assert ran.is_set()
 
 
+def test_what_comes_as_the_callback_thread_ends_is_run_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The thread has looked its last; what comes then runs in order, never two at once.
+    """
+    looked, run_next = threading.Event(), CallbackThread._run_next
+    go, inside, log = threading.Event(), threading.Event(), list[str]()
+
+    def look(dispatcher: CallbackThread) -> bool:
+        more = run_next(dispatcher)
+        if not more:
+            looked.set()
+            assert go.wait(5)
+        return more
+
+    def first() -> None:
+        inside.set()
+        second.start()
+        second.join(5)  # it does not wait for us, and runs nothing beside us
+        log.append("first")
+
+    monkeypatch.setattr(CallbackThread, "_run_next", look)
+    dispatcher = CallbackThread(Subscriptions(), "callbacks")
+    second = threading.Thread(target=lambda: dispatcher.call(log.append, "second"))
+    dispatcher.start()
+    dispatcher.finish()
+    assert looked.wait(5)
+    dispatcher.call(first)
+    go.set()
+    assert inside.wait(5)
+    assert dispatcher.join(Deadline(5.0))
+    second.join(5)
+    assert ["first", "second"] == log
+
+
 def test_a_thread_that_fails_has_ended() -> None:
     """
     Who waits for it is not left waiting.

@@ -87,6 +87,30 @@ def test_what_was_under_way_is_told_that_it_may_be_asked_again() -> None:
         assert diary.of("disconnected")[0].error.reconnecting
 
 
+@pytest.mark.parametrize("end", ["1001", "1012", "rst", "429"])
+def test_who_closes_in_the_pause_is_told_so(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whatever the service had said when it went, or when it was asked again.
+    """
+    pause = 0.01 if end == "429" else 30.0
+    monkeypatch.setattr(random, "uniform", lambda *_: pause)
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        diary = Diary(client)
+        if end == "429":
+            service.refuse(429, {"Retry-After": "60"})
+        _AGAIN["rst" if end == "429" else end][0](service.wait_for_connection())
+        diary.wait("reconnecting", 2 if end == "429" else 1)
+        queued = client.create_conversation_item(USER_SAYS)
+        client.close()
+        for error in (queued.exception(5), diary.wait("closed").error):
+            assert isinstance(error, ConnectionClosed)
+            assert "you closed it" in error.reason
+            met = error.__cause__
+            assert isinstance(met, RateLimited if end == "429" else ConnectionClosed)
+
+
 def test_the_last_error_of_all_promises_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -163,6 +187,26 @@ def test_an_error_that_is_fatal_for_the_account_is_final(code: str) -> None:
         connection.send({"type": "error", "error": error})
         diary.wait("error")
         connection.drop("fin")
+        diary.wait("closed")
+        assert ["disconnected", "closed"] == diary.fate
+
+
+def test_an_error_about_one_command_is_not_about_the_session() -> None:
+    """
+    A maximum duration that was exceeded may be that of something else: a clean end
+    after it is meant.
+    """
+    error = {
+        "type": "invalid_request_error",
+        "code": "invalid_value",
+        "message": "The audio exceeds the maximum duration of 15 s.",
+        "event_id": "event_mine",
+    }
+    with GA.talk(**QUICK) as (client, connection):
+        diary = Diary(client)
+        with client.expect("error", timeout=5):
+            connection.send({"type": "error", "error": error})
+        connection.close(1000, "because")
         diary.wait("closed")
         assert ["disconnected", "closed"] == diary.fate
 

@@ -5,6 +5,7 @@ What a new connection begins with, and what becomes of what was under way on the
 from __future__ import annotations
 
 import base64
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -350,6 +351,74 @@ def test_what_is_asked_again_does_not_follow_half_of_itself(place: Place) -> Non
         assert ["conversation.item.create", "response.create"] == kinds[1:]
         said = [item.text for item in client.conversation.items]
         assert ["Good morning", "In time"] == said
+
+
+def test_what_was_heard_stays_where_nobody_answers_again() -> None:
+    """
+    The way back leads nowhere: the half answer is all there is, and is kept.
+    """
+    service = GA.service(replies=[LONG])
+    numbers = {**QUICK, "max_reconnect_attempts": 1, "retry_response": True}
+    with service, GA.client(service.url, **numbers, session_config=TEXT) as client:
+        diary = Diary(client)
+        client.create_conversation_item(USER_SAYS).result(timeout=5)
+        with client.expect("response.output_text.delta", timeout=5):
+            future = client.create_response()
+        service.refuse(503)
+        service.wait_for_connection().drop()
+        diary.wait("closed")
+        assert future.exception(5) is not None
+        assert LONG.startswith(client.conversation.items[-1].text)
+        assert 2 == len(client.conversation.items)
+
+
+def test_what_the_service_says_of_the_session_counts_more_than_a_stray_error() -> None:
+    """
+    A change seemed to be refused, and then the service reported it: the next session
+    has it, too.
+    """
+    stray = {"type": "server_error", "code": None, "message": "Trouble."}
+    said: list[bytes] = []
+
+    def first(talk: Talk) -> None:
+        serve_session(talk)
+        talk.read_frame()
+        talk.send(frame(json.dumps({"type": "error", "error": stray})))
+        session = {"id": "s", "instructions": "Be brief."}
+        talk.send(frame(json.dumps({"type": "session.updated", "session": session})))
+        talk.read_frame()
+        talk.rst()
+
+    def second(talk: Talk) -> None:
+        talk.upgrade(frame('{"type":"session.created","session":{"id":"s2"}}'))
+        said.append(talk.read_frame()[1])
+        talk.send(frame('{"type":"session.updated","session":{"id":"s2"}}'))
+        talk.read_to_end()
+
+    with (
+        Peer(Scripts(first, second)) as peer,
+        GA.client(peer.url, **QUICK, close_wait=0.1) as client,
+    ):
+        diary = Diary(client)
+        with client.expect("session.updated", timeout=5):
+            refused = client.update_session(instructions="Be brief.")
+        assert isinstance(refused.exception(5), ServerError)
+        client.clear_audio_buffer()  # at this it drops
+        diary.wait("reconnected")
+        assert "Be brief." == json.loads(said[0])["session"]["instructions"]
+
+
+def test_a_change_that_cannot_be_said_is_nobodys() -> None:
+    """
+    It raises where the mistake is, and the next session does not choke on it.
+    """
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        diary = Diary(client)
+        with pytest.raises(ValueError, match="JSON"):
+            client.update_session(extra={"x": float("nan")})
+        assert not client._follower._pending
+        service.wait_for_connection().drop()
+        diary.wait("reconnected")
 
 
 def test_those_who_waited_their_turn_still_get_it() -> None:
