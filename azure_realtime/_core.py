@@ -65,6 +65,7 @@ class Core:
     Attributes:
         observers: Follow every event of the service, before anybody hears of it.
         on_loss: Are told, on the reader thread, when a connection is gone.
+        on_end: Likewise, when there will be no other.
         retry_response: Whether to ask again for a response that was interrupted.
         audio_overflow: What to do with audio where there is no room.
         busy: Tell whether something is going on that a new session would not know of.
@@ -81,6 +82,7 @@ class Core:
     gate: ResponseGate
     observers: Sequence[Observer] = ()
     on_loss: Sequence[Callable[[RealtimeError], None]] = ()
+    on_end: Sequence[Callable[[RealtimeError], None]] = ()
     retry_response: bool = False
     audio_overflow: str = "block"
     busy: Sequence[Callable[[], bool]] = ()
@@ -366,7 +368,7 @@ class Core:
         self.over = True
         self.acks.end(error)
         self.gate.end(error)
-        for lose in self.on_loss:
-            lose(error)
+        for tell in (*self.on_loss, *self.on_end):
+            tell(error)
         self.emit(farewell)
         self.waiters.end(error)

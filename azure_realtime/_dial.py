@@ -127,8 +127,11 @@ def _tls(
         raise ConnectError(
             f"The certificate of {endpoint.host} is not trusted "
             f"({error.verify_message}).",
-            hint="If a company proxy re-signs traffic, pass its authority in "
-            "WebSocketOptions(ssl_context=ssl.create_default_context(cafile=...)).",
+            hint=_WRONG_CERTIFICATE.get(
+                error.verify_code,
+                "If a company proxy re-signs traffic, pass its authority in "
+                "WebSocketOptions(ssl_context=ssl.create_default_context(cafile=...)).",
+            ),
         ) from error
     except OSError as error:
         reason = getattr(error, "reason", None)
@@ -141,6 +144,14 @@ def _tls(
         ) from error
 
 
+_ANOTHER_NAME = "It is for another name: check host_name."
+_ANOTHER_TIME = "Check this machine's clock; if it is right, it must be renewed there."
+# OpenSSL's X509_V_ERR numbers: not yet valid, expired, host name, address
+_WRONG_CERTIFICATE = {
+    **dict.fromkeys((9, 10), _ANOTHER_TIME),
+    **dict.fromkeys((62, 64), _ANOTHER_NAME),
+}
+_NO_COMMON_VERSION = re.compile("UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS")
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
 _NO_CERTIFICATE = re.compile("CERTIFICATE|UNKNOWN_CA|ALERT_HANDSHAKE_FAILURE")
 
@@ -155,6 +166,8 @@ def tls_hint(error: BaseException) -> str:
     reason = getattr(error, "reason", None) or ""
     if reason in _NOT_TLS:
         return "This port does not speak TLS: use ws:// for a local service."
+    if _NO_COMMON_VERSION.search(reason):
+        return "It speaks no version of TLS that we do: 1.2 or newer is needed."
     if _NO_CERTIFICATE.search(reason):
         return (
             "The service may want a client certificate that it trusts: pass "

@@ -1,7 +1,8 @@
 """
 The preview protocol, and what either protocol cannot say: nowhere else.
 
-1. Everything above this file speaks the GA shapes; GA is the identity.
+1. Everything above this file speaks the GA shapes; GA is the identity, but that a
+   gateway may say an old name.
 2. All translations are pure functions on plain dicts, and never change their
    argument.
 3. Going out, what the protocol lacks is one table. Where the meaning survives
@@ -167,7 +168,14 @@ def _ga_to_wire(message: Mapping[str, Any]) -> Message:
     return _without(message, _GA_LACKS, "GA")
 
 
+#: Some gateways on the GA path still say these; what is in them is the same.
+_OLD_NAMES = {old: new for old, new in RENAMED.items() if old.startswith("response.")}
+
+
 def _ga_from_wire(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    kind = message.get("type")
+    if isinstance(kind, str) and kind in _OLD_NAMES:
+        return ({**message, "type": _OLD_NAMES[kind]},)
     return (message,)
 
 

@@ -36,12 +36,16 @@ class Proxy:
             parts = urlsplit(url if "://" in url else f"http://{url}")
             port = parts.port or _PORTS.get(parts.scheme, 0)
             self.host, self.port = parts.hostname or "", port
+            split = "@" in parts.path + parts.query + parts.fragment
+            if split or parts.netloc.count("@") > 1:  # a password would be looked up
+                self.host = ""
         except ValueError:
             parts, self.host = urlsplit("http:"), ""
         if not self.host:
             raise ConnectError(
                 "The proxy setting is no address.",
-                hint="Write it as http://host:port.",
+                hint="Write it as http://host:port or http://user:password@host:port, "
+                "with %40 for @, %2F for / and %3A for : in user and password.",
             )
         if parts.scheme not in _PORTS:
             raise ConnectError(
@@ -91,11 +95,14 @@ def _is_spared(host: str, port: int, no_proxy: str) -> bool:
     bypass = urllib.request.proxy_bypass
     if bypass(host) or bypass(f"{host}:{port}"):
         return True
+    words = [word.strip() for word in no_proxy.split(",")]
+    if any(word.startswith("*.") and host.endswith(word[1:].lower()) for word in words):
+        return True
     with contextlib.suppress(ValueError):
         address = ipaddress.ip_address(host)
-        for word in no_proxy.split(","):
+        for word in words:
             with contextlib.suppress(ValueError):
-                if address in ipaddress.ip_network(word.strip(), strict=False):
+                if address in ipaddress.ip_network(word.strip("[]"), strict=False):
                     return True
     return False
 
@@ -172,13 +179,14 @@ def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.s
         ) from error
     kind = ProxyType.SOCKS5 if proxy.scheme == "socks5h" else ProxyType.SOCKS4
     remote = proxy.scheme != "socks4"
-    remaining = patience.deadline.remaining()
+    left = patience.deadline.remaining()
+    limit = None if left is None else left + 1.0  # ours is first, and says why
 
     def connect() -> socket.socket:
         socks = Socks(
             kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=remote
         )
-        return socks.connect(endpoint.host, endpoint.port, timeout=remaining)  # type: ignore[no-any-return,unused-ignore]
+        return socks.connect(endpoint.host, endpoint.port, timeout=limit)  # type: ignore[no-any-return,unused-ignore]
 
     where = f"{proxy.host}:{proxy.port}"
     try:

@@ -23,6 +23,7 @@ from .items import MessageItem
 from .turn_detection import ServerVad
 from .wav import read_wav
 
+_LONGEST_PATH = 4096
 _RATE = 24000  # Hz, of pcm16
 
 _IMAGES = (
@@ -104,6 +105,11 @@ def image_url(image: Any) -> str:
 
 
 def _samples(audio: Any, input_format: str) -> bytes:
+    if isinstance(audio, str) and len(audio) > _LONGEST_PATH:
+        raise ValueError(
+            "text is the path of a recording here: give samples as bytes "
+            "(base64.b64decode)"
+        )
     if isinstance(audio, (str, Path)) or (
         isinstance(audio, (bytes, bytearray)) and audio[:4] == b"RIFF"
     ):

@@ -20,6 +20,7 @@ import weakref
 
 from ._deadline import Deadline
 from ._gong import Gong
+from .errors import fresh
 
 
 class Place:
@@ -48,6 +49,7 @@ class TurnOrder:
         self._lock = threading.RLock()
         self._gong = Gong()
         self._owner: weakref.ref[Place] | None = None
+        self._error: BaseException | None = None
 
     def enter(self, deadline: Deadline) -> Place:
         """
@@ -55,11 +57,14 @@ class TurnOrder:
 
         Raises:
             TimeoutError: The turns before did not end until *deadline*.
+            RealtimeError: The connection has ended; this is why.
         """
         place = Place(self)
 
         def free() -> bool:
             with self._lock:
+                if self._error is not None:
+                    raise fresh(self._error)
                 if self._owner is not None and self._owner() is not None:
                     return False
                 self._owner = weakref.ref(place, lambda _: self._gong.strike())
@@ -68,6 +73,14 @@ class TurnOrder:
         if not self._gong.wait(free, deadline):
             raise TimeoutError("the turn before did not end in time")
         return place
+
+    def end(self, error: BaseException) -> None:
+        """
+        Fail who waits, and who comes to wait. Reader thread.
+        """
+        with self._lock:
+            self._error = error
+        self._gong.strike()
 
     def left(self, place: Place) -> None:
         """

@@ -154,6 +154,7 @@ class AzureRealTimeAudio(Asking, Pumping):
             ends.lose,
             self._conversation.lose,
         ]
+        core.on_end = [self._order.end]
         # the reader knows better why it takes so long: it has a little more time to say
         self._patience = numbers.connect_timeout + 5.0
         self._connector = Connector(options, numbers, websocket_impl)

@@ -255,6 +255,14 @@ def _text(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         )
 
 
+def _tls(_: Any, __: Any, value: Any) -> None:
+    if value is not None and not isinstance(value, ssl.SSLContext):
+        raise TypeError(
+            "ssl_context must be an ssl.SSLContext, such as "
+            "ssl.create_default_context(cafile=...)"
+        )
+
+
 def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
     def check(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         if value not in words:
@@ -314,7 +322,7 @@ class WebSocketOptions:
     ping_interval: float | None = attrs.field(default=20.0, validator=_positive(True))
     ping_timeout: float | None = attrs.field(default=20.0, validator=_positive(True))
     proxy: str | None = attrs.field(default=None, repr=False, validator=_text)
-    ssl_context: ssl.SSLContext | None = None
+    ssl_context: ssl.SSLContext | None = attrs.field(default=None, validator=_tls)
     headers: Mapping[str, str] = attrs.field(
         factory=dict, converter=_headers, repr=lambda value: repr(sorted(value))
     )

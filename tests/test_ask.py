@@ -13,6 +13,7 @@ import wave
 import weakref
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from azure_realtime import (
     ServerVad,
     SessionConfig,
 )
+from azure_realtime._deadline import Deadline
+from azure_realtime._turn_order import TurnOrder
 from azure_realtime.simulator import Reply, Request, ToolCall
 from azure_realtime.wav import write_wav
 
@@ -205,6 +208,7 @@ def test_the_preview_protocol_shows_no_pictures(place: Place) -> None:
     ("question", "config", "sentence"),
     [
         ({}, MANUAL, "nothing to ask"),
+        ({"audio": "AAAA" * 5000}, MANUAL, "base64.b64decode"),
         ({"image": b"BM123456"}, MANUAL, "neither PNG, JPEG, GIF nor WebP"),
         ({"image": b"RIFF1234WAVE"}, MANUAL, "neither PNG"),
         ({"audio": b"RIFF1234WAVEfmt "}, MANUAL, "WAV|samples"),
@@ -387,6 +391,21 @@ def test_closing_a_stream_frees_who_waits_for_it() -> None:
         with at_most(2):
             assert [] == list(stream)
         closer.join()
+
+
+def test_nobody_waits_for_a_turn_of_a_client_that_is_over() -> None:
+    """
+    Whoever holds the turn: who waits for it, or comes to, hears of the end at once.
+    """
+    order = TurnOrder()
+    held = order.enter(Deadline(5.0))
+    with ThreadPoolExecutor() as pool, at_most(5.0):
+        waits = pool.submit(order.enter, Deadline(60.0))
+        order.end(ConnectionClosed(1008, "policy"))
+        assert isinstance(waits.exception(), ConnectionClosed)
+    with pytest.raises(ConnectionClosed, match="policy"):
+        order.enter(Deadline(60.0))
+    held.leave()
 
 
 def test_a_stream_that_is_forgotten_keeps_nobody_waiting() -> None:

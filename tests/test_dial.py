@@ -283,8 +283,9 @@ def test_another_hosts_certificate(
     """
     with Peer(echo, tls=server_tls) as peer:
         nameserver(lambda *_, **__: [address(peer.port)])
-        with pytest.raises(ConnectError, match=r"is not trusted.*my.example"):
+        with pytest.raises(ConnectError, match=r"is not trusted.*my.example") as info:
             dial(endpoint(443, "my.example", secure=True), context=client_tls)
+    assert "host_name" in info.value.hint
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"hello\r\n"])
@@ -517,6 +518,9 @@ def test_a_dripping_proxy() -> None:
         f"http://{'a' * 70}.example",
         "http://a\0b",
         f"socks5://me:{KEY}@a..b",
+        f"socks5://me:p@{KEY}/word@127.0.0.1:1",
+        f"http://me:p@{KEY}@127.0.0.1:1",
+        f"http://me:p?@{KEY}@127.0.0.1:1",
     ],
 )
 def test_a_proxy_setting_that_makes_no_sense(via: str) -> None:
@@ -557,6 +561,9 @@ def test_a_proxy_setting_that_makes_no_sense(via: str) -> None:
                 ("fd00::/8,192.0.2.0/33", "fd12::1", None),
                 ("fd00::/8", "fe80::1", ("p", 1)),
                 ("192.0.2.0/24", "192.0.2.example", ("p", 1)),
+                ("other.example, *.example", "my.example", None),
+                ("*.example", "myexample", ("p", 1)),
+                ("[fd00::1]", "fd00::1", None),
             ]
         ),
         ({"https_proxy": "http://p:1"}, "localhost", True, None),

@@ -16,6 +16,7 @@ from golden_commands import COMMANDS
 
 import azure_realtime
 from azure_realtime import _dialects
+from azure_realtime._codec import Codec
 from azure_realtime._converter import converter
 from azure_realtime._dialects import (
     GA,
@@ -111,6 +112,19 @@ def test_ga_is_the_identity() -> None:
 
 def _types(message: dict[str, Any]) -> list[str]:
     return [event["type"] for event in PREVIEW.from_wire(message)]
+
+
+@pytest.mark.parametrize(
+    "old", [name for name in RENAMED if name.startswith("response.")]
+)
+def test_a_gateway_on_the_ga_path_may_say_old_names(old: str) -> None:
+    """
+    Listeners hear it under either name; what came is kept as it came.
+    """
+    message = {"type": old, "event_id": "event_1", "item_id": "item_1", "delta": "AAAA"}
+    (event,) = Codec(None).decode(json.dumps(message))
+    assert RENAMED[old] == event.type
+    assert message == event.raw
 
 
 @pytest.mark.parametrize(("old", "new"), sorted(RENAMED.items()))

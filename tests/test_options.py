@@ -193,6 +193,15 @@ def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
         WebSocketOptions(headers=headers)
 
 
+@pytest.mark.parametrize("wrong", ["ca.pem", True, False, {"cert_reqs": 0}])
+def test_what_is_no_ssl_context_is_refused(wrong: Any) -> None:
+    """
+    Where it is given, and with a word of what would do.
+    """
+    with pytest.raises(TypeError, match="create_default_context"):
+        WebSocketOptions(ssl_context=wrong)
+
+
 def test_a_key_in_the_name_of_a_header_is_not_shown() -> None:
     """
     A header written as one text, its content included, is refused unseen.

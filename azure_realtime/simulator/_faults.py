@@ -82,7 +82,8 @@ class ConnectionFaults:
         after the first tenth of a frame.
         """
         if how == "mid_frame":
-            self.transport.write(encode_frame(TEXT, b'{"type":"' + b"x" * 991)[:100])
+            torn = encode_frame(TEXT, b'{"type":"' + b"x" * 991)[:100]
+            self.transport.write(torn, last=True)  # an answer may be under way
             self.transport.flush(1.0)
         self.transport.kill("rst" if how == "rst" else "fin")
 

@@ -190,9 +190,11 @@ class Transport:
 
     # ------------------------------------------------ what the simulator calls
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, last: bool = False) -> None:
         """
         Queue raw bytes. Never blocks; dropped after the end. Any thread.
+
+        Nothing is queued after the *last*.
 
         Data frames that come after a close frame are dropped, as RFC 6455 (5.5.1)
         demands of a healthy server.
@@ -200,7 +202,7 @@ class Transport:
         with self._change:
             if self._killed or self._closing or self._close_sent:
                 return
-            if data and data[0] == _CLOSE_FRAME:
+            if last or (data and data[0] == _CLOSE_FRAME):
                 self._close_sent = True
             self._queue.append(data)
             self._queued += len(data)

@@ -69,6 +69,30 @@ def ended(client: Client) -> ConnectionClosedError:
 Pair = Callable[..., tuple[Any, Connection]]
 
 
+def test_nothing_follows_half_a_frame(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    An answer is under way on another thread: it does not mend the frame with garbage.
+    """
+    service = serve()
+    with _raw_client(service) as client:
+        connection = service.wait_for_connection()
+        flush = connection.transport.flush
+
+        def talk_on(timeout: float) -> bool:
+            connection.send({"type": "response.created"})
+            return flush(timeout)
+
+        monkeypatch.setattr(connection.transport, "flush", talk_on)
+        connection.drop("mid_frame")
+        received = b""
+        while data := client.recv(4096):
+            received += data
+    assert b"response.created" not in received
+    assert received.endswith(b"x" * 80)
+
+
 @pytest.mark.parametrize("how", ["rst", "fin", "mid_frame"])
 def test_drop(pair: Pair, how: Any) -> None:
     """A dropped connection ends without a close frame, on both sides."""
