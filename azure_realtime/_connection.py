@@ -291,12 +291,13 @@ class Connection:
             self._ready_at = time.monotonic()
             return self._owner.configured(event)
         if isinstance(event, ErrorEvent):
-            if not event.error.event_id:  # else it is about that command
-                self.expired |= says_expired(event.error.code, event.error.message)
-                self.fatal |= is_fatal(event.error.code)
+            details = event.error
+            # the words of one that names a command are about that command
+            words = "" if details.event_id else details.message
+            self.expired |= says_expired(details.code, words)
+            self.fatal |= is_fatal(details.code) and not details.event_id
             self._failed |= self.ready and not self.expired
             if not self.ready and not self._refused and self._is_refusal(event):
-                details = event.error
                 if self._generation > 1 and is_passing(details.type, details.code):
                     self._failure = ConnectionClosed(1011, details.message)
                 else:
