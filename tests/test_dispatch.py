@@ -32,6 +32,23 @@ def send(wire: Connection, numbers: range) -> None:
         wire.send({"type": NAME, "audio_start_ms": number})
 
 
+def three_of_which_the_first_is_interrupted(
+    client: AzureRealTimeAudio, wire: Connection
+) -> Ears:
+    """
+    Have three events come, and Ctrl-C in the first listener of the first.
+    """
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    client.once(NAME, interrupt)
+    ears = Ears(client)
+    send(wire, range(3))
+    client.clear_audio_buffer().result(5)
+    return ears
+
+
 class Ears:
     """
     A listener that notes what it hears, and where.
@@ -150,14 +167,8 @@ def test_after_ctrl_c_in_a_listener_an_executor_goes_on() -> None:
     """
     jobs: queue.Queue[Callable[[], object]] = queue.Queue()
 
-    def interrupt(_: Any) -> None:
-        raise KeyboardInterrupt
-
     with GA.talk(dispatch=jobs.put) as (client, wire):
-        client.once(NAME, interrupt)
-        ears = Ears(client)
-        send(wire, range(3))
-        client.clear_audio_buffer().result(5)
+        ears = three_of_which_the_first_is_interrupted(client, wire)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 jobs.get(timeout=5)()
@@ -325,15 +336,8 @@ def test_after_ctrl_c_a_select_loop_sees_what_still_waits() -> None:
     """
     The descriptor rings for the events behind the one whose listener was left.
     """
-
-    def interrupt(_: Any) -> None:
-        raise KeyboardInterrupt
-
     with GA.talk(dispatch="manual") as (client, wire):
-        client.once(NAME, interrupt)
-        ears = Ears(client)
-        send(wire, range(3))
-        client.clear_audio_buffer().result(5)
+        ears = three_of_which_the_first_is_interrupted(client, wire)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 client.pump(1)

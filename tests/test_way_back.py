@@ -17,7 +17,7 @@ from drops import QUICK, Diary, Scripts, serve_and_hang_up
 from peers import CLOSE, Peer, Talk, close_frame, frame
 from services import GA, MANUAL, USER_SAYS, Place, collect_until_close, serve_session
 
-from azure_realtime import ConnectionClosed, SessionConfig
+from azure_realtime import AzureRealTimeAudio, ConnectionClosed, SessionConfig
 from azure_realtime._core import Core
 from azure_realtime.events import ServerEvent
 from azure_realtime.simulator import Reply, ToolCall
@@ -268,26 +268,37 @@ def _types(connection: Any) -> list[str]:
     ]
 
 
+def give_slow_tool(
+    client: AzureRealTimeAudio,
+) -> tuple[threading.Event, threading.Event]:
+    """
+    Give a client a tool that takes its time; return what lets it go on, and what is set
+    when it is called.
+    """
+    go, called = threading.Event(), threading.Event()
+
+    @client.tool
+    def book() -> str:
+        """Book a table."""
+        called.set()
+        assert go.wait(10)
+        return "table 7"
+
+    return go, called
+
+
 def test_what_a_tool_did_during_a_drop_is_told_to_the_model() -> None:
     """
     A function books a table while the network fails: the new session learns of the
     call and of what came of it, and answers.
     """
-    go, called = threading.Event(), threading.Event()
     replies = [Reply(calls=[ToolCall("book")]), "Booked."]
     with (
         GA.service(replies=replies) as service,
         GA.client(service.url, **QUICK, session_config=TEXT) as client,
     ):
         diary = Diary(client)
-
-        @client.tool
-        def book() -> str:
-            """Book a table."""
-            called.set()
-            assert go.wait(10)
-            return "table 7"
-
+        go, called = give_slow_tool(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         client.create_response().result(timeout=5)
         assert called.wait(5)
@@ -305,19 +316,11 @@ def test_who_asks_again_gets_the_answer_to_what_a_tool_did() -> None:
     """
     With retry_response the question survives a drop while its tool runs.
     """
-    go, called = threading.Event(), threading.Event()
     replies = [Reply(calls=[ToolCall("book")]), "Booked."]
     numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
     with GA.service(replies=replies) as service, GA.client(service.url, **numbers) as c:
         diary = Diary(c)
-
-        @c.tool
-        def book() -> str:
-            """Book a table."""
-            called.set()
-            assert go.wait(10)
-            return "table 7"
-
+        go, called = give_slow_tool(c)
         texts: list[str] = []
         ask = threading.Thread(
             target=lambda: texts.append(c.ask("A table, please", timeout=15).text)
