@@ -11,13 +11,11 @@ listeners, and every method may be called from anywhere. Event classes are in
 """
 
 from . import events
-from ._stats import Stats
-from ._unset import UNSET, Unset
+from ._state.conversation import Conversation
+from ._state.usage_meter import UsageTotals
+from ._tools.tool import Tool
 from ._version import __version__
-from .client import AzureRealTimeAudio
-from .content import InputAudio, InputImage, InputText, OutputAudio, OutputText
-from .conversation import Conversation
-from .enums import ModelStatusEnum, WebSocketState
+from .client.client import AzureRealTimeAudio
 from .errors import (
     AuthenticationError,
     ConnectError,
@@ -35,7 +33,10 @@ from .errors import (
     ServerError,
     SlowConsumer,
 )
-from .items import (
+from .models._unset import UNSET, Unset
+from .models.content import InputAudio, InputImage, InputText, OutputAudio, OutputText
+from .models.enums import ModelStatusEnum, WebSocketState
+from .models.items import (
     FunctionCallItem,
     FunctionCallOutputItem,
     Item,
@@ -43,10 +44,9 @@ from .items import (
     McpApprovalResponseItem,
     MessageItem,
 )
-from .options import AzureRealTimeOptions, WebSocketOptions
-from .responses import Response, ResponseConfig, Usage
-from .session import DEFAULT_SESSION_CONFIG, Session, SessionConfig
-from .session_parts import (
+from .models.responses import Response, ResponseConfig, Usage
+from .models.session import DEFAULT_SESSION_CONFIG, Session, SessionConfig
+from .models.session_parts import (
     NoiseReduction,
     Prompt,
     Reasoning,
@@ -54,11 +54,11 @@ from .session_parts import (
     Tracing,
     Transcription,
 )
-from .tool_specs import FunctionTool, McpTool, ToolChoiceFunction, ToolChoiceMcp
-from .tools import Tool
-from .turn import Latency, ToolCall, Turn
-from .turn_detection import SemanticVad, ServerVad
-from .usage import UsageTotals
+from .models.stats import Stats
+from .models.tools import FunctionTool, McpTool, ToolChoiceFunction, ToolChoiceMcp
+from .models.turn import Latency, ToolCall, Turn
+from .models.turn_detection import SemanticVad, ServerVad
+from .options import AzureRealTimeOptions, WebSocketOptions
 
 __all__ = [
     "DEFAULT_SESSION_CONFIG",

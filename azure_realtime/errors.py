@@ -31,7 +31,7 @@ import sys
 import warnings
 from typing import Any, TypeVar
 
-from ._secrets import redacted
+from ._redaction import redacted
 
 _E = TypeVar("_E", bound=BaseException)
 

@@ -16,7 +16,7 @@ import attrs
 
 from ._endpoint import Endpoint, resolve_endpoint
 from ._spelling import refuse_unknown
-from .session import SessionConfig, as_session_config
+from .models.session import SessionConfig, as_session_config
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 

@@ -18,7 +18,7 @@ from hypothesis import settings
 from peers import SCALE
 from services import Place
 
-from azure_realtime import _secrets
+from azure_realtime import _redaction as _secrets
 
 settings.register_profile(
     "suite",

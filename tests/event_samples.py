@@ -4,8 +4,8 @@ One plausible message for every received event, on both protocols.
 
 from typing import Any
 
-from azure_realtime._names import RENAMED
 from azure_realtime.events import SERVER_EVENTS
+from azure_realtime.events._names import RENAMED
 
 _ITEMS: list[dict[str, Any]] = [
     {

@@ -8,7 +8,6 @@ cannot be said there.
 
 from typing import Any
 
-from azure_realtime.content import InputAudio, InputText
 from azure_realtime.events import (
     ClientEvent,
     ConversationItemCreate,
@@ -23,16 +22,17 @@ from azure_realtime.events import (
     ResponseCreate,
     SessionUpdate,
 )
-from azure_realtime.items import (
+from azure_realtime.models.content import InputAudio, InputText
+from azure_realtime.models.items import (
     FunctionCallItem,
     FunctionCallOutputItem,
     ItemReference,
     McpApprovalResponseItem,
     MessageItem,
 )
-from azure_realtime.responses import ResponseConfig
-from azure_realtime.session import SessionConfig
-from azure_realtime.session_parts import (
+from azure_realtime.models.responses import ResponseConfig
+from azure_realtime.models.session import SessionConfig
+from azure_realtime.models.session_parts import (
     NoiseReduction,
     Prompt,
     Reasoning,
@@ -40,13 +40,13 @@ from azure_realtime.session_parts import (
     Tracing,
     Transcription,
 )
-from azure_realtime.tool_specs import (
+from azure_realtime.models.tools import (
     FunctionTool,
     McpTool,
     ToolChoiceFunction,
     ToolChoiceMcp,
 )
-from azure_realtime.turn_detection import SemanticVad, ServerVad
+from azure_realtime.models.turn_detection import SemanticVad, ServerVad
 
 
 def _item(item: Any, **fields: Any) -> ConversationItemCreate:

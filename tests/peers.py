@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
-from azure_realtime._deadline import Deadline
-from azure_realtime._outbox import Outbox
-from azure_realtime._patience import Patience
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._requests.send_queue import Outbox
+from azure_realtime._transport.attempt import Patience
 from azure_realtime.errors import ConnectionClosed
 
 SCALE = float(os.environ.get("TEST_TIME_SCALE", "2"))

@@ -29,7 +29,7 @@ from azure_realtime import (
     SessionConfig,
 )
 from azure_realtime.simulator import Connection, Simulator
-from azure_realtime.simulator._voice import speak
+from azure_realtime.simulator._speech.voice import speak
 
 KEY = "kEy0123456789SECRETabcdefghijklm"
 """A credential whose every appearance outside a header is a fault."""

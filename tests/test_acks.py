@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from azure_realtime import ConnectionClosed, ServerError
-from azure_realtime._acks import Acknowledgements
-from azure_realtime._codec import Codec
-from azure_realtime._futures import CommandFuture
+from azure_realtime._protocol.codec import Codec
+from azure_realtime._requests.acknowledgements import Acknowledgements
+from azure_realtime._requests.future import CommandFuture
 from azure_realtime.events import ClientEvent, ServerEvent
 
 CODEC = Codec(None)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import azure_realtime
-from azure_realtime._names import RENAMED
 from azure_realtime.events import SERVER_EVENTS
+from azure_realtime.events._names import RENAMED
 
 ROOT = Path(azure_realtime.__file__).parent
 

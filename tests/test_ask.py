@@ -31,10 +31,10 @@ from azure_realtime import (
     ServerVad,
     SessionConfig,
 )
-from azure_realtime._deadline import Deadline
-from azure_realtime._turn_order import TurnOrder
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime.audio.wav import write_wav
+from azure_realtime.client.turn_order import TurnOrder
 from azure_realtime.simulator import Reply, Request, ToolCall
-from azure_realtime.wav import write_wav
 
 LENGTHS = range(200, 800, 100)
 HEARING = SessionConfig(
@@ -441,7 +441,9 @@ def test_an_endless_answer_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -
     """
     A turn that grows beyond all measure fails and is cancelled; the next is answered.
     """
-    monkeypatch.setattr("azure_realtime._turn_recorder.MAX_BYTES", 50_000)
+    monkeypatch.setattr(
+        "azure_realtime._state.model_status.turn_recorder.MAX_BYTES", 50_000
+    )
     with place.talk(service={"replies": [LONG, "Yes."]}) as (client, wire):
         with pytest.raises(ResponseError, match="too large"):
             client.ask("Talk!", timeout=10)

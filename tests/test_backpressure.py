@@ -25,14 +25,9 @@ from drops import QUICK, Diary, appended
 from peers import CLOSE, PING, PONG, SCALE, Peer, Talk, at_most, frame
 from services import GA, MANUAL, Place, serve_session
 
-from azure_realtime import (
-    AzureRealTimeAudio,
-    QueueFull,
-    SlowConsumer,
-    WebSocketState,
-)
-from azure_realtime._backlog import Backlog
-from azure_realtime._bounded import weight_of
+from azure_realtime import AzureRealTimeAudio, QueueFull, SlowConsumer, WebSocketState
+from azure_realtime._dispatch.backlog import Backlog
+from azure_realtime._memory import weight_of
 from azure_realtime.events import ResponseOutputAudioDelta, ServerEvent
 from azure_realtime.simulator import Connection
 
@@ -439,8 +434,8 @@ def test_of_many_the_slowest_is_named(
     now = 100.0
     # a clock of its own: on a busy machine any of them may be the slowest
     clock = SimpleNamespace(monotonic=lambda: now)
-    monkeypatch.setattr("azure_realtime._backlog.time", clock)
-    monkeypatch.setattr("azure_realtime._backlog._PATIENCE", 0.0)
+    monkeypatch.setattr("azure_realtime._dispatch.backlog.time", clock)
+    monkeypatch.setattr("azure_realtime._dispatch.backlog._PATIENCE", 0.0)
     backlog = Backlog(200_000, disconnect=False)
     backlog.enter(_audio())
     for function, seconds in [(len, 0.0), (Diary, 0.05), (print, 0.01)]:
@@ -667,7 +662,7 @@ def test_an_event_stream_that_nobody_reads_ends_and_says_so(
     """
     It holds so much and no more; what it holds can be read, then it raises.
     """
-    import azure_realtime._waiters as waiters
+    import azure_realtime._dispatch.mailbox as waiters
 
     monkeypatch.setattr(waiters, "MAX_BYTES", 1 << 20)
     big = {"type": "rate_limits.updated", "rate_limits": [], "junk": "x" * 100_000}

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from peers import at_most
 
-from azure_realtime._callbacks import CallbackThread
-from azure_realtime._deadline import Deadline
-from azure_realtime._subscriptions import Subscription, Subscriptions, key_for
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._dispatch.dispatcher import CallbackThread
+from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions, key_for
 from azure_realtime.events import Init, ListenerError, UnknownEvent
 
 

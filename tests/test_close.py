@@ -28,7 +28,7 @@ from azure_realtime import (
     RealtimeError,
     WebSocketState,
 )
-from azure_realtime.simulator._faults import HandshakeFaults
+from azure_realtime.simulator._network.faults import HandshakeFaults
 
 CHUNK = bytes(96_000)
 
@@ -96,7 +96,7 @@ def last_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
     ``close()`` ends as soon as it has; how long it takes is measured all the same.
     """
-    monkeypatch.setattr("azure_realtime._ending._FAREWELL", 5.0)
+    monkeypatch.setattr("azure_realtime._engine.shutdown._FAREWELL", 5.0)
 
 
 def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None:

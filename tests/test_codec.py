@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from golden_commands import COMMANDS
 
-from azure_realtime import _codec, _dialects
-from azure_realtime._codec import Codec
-from azure_realtime._unset import UNSET
+from azure_realtime._protocol import codec as _codec
+from azure_realtime._protocol import dialects as _dialects
+from azure_realtime._protocol.codec import Codec
 from azure_realtime.errors import ProtocolWarning
 from azure_realtime.events import (
     CLIENT_EVENTS,
@@ -31,7 +31,8 @@ from azure_realtime.events import (
     SessionUpdated,
     UnknownEvent,
 )
-from azure_realtime.session import Session, SessionConfig
+from azure_realtime.models._unset import UNSET
+from azure_realtime.models.session import Session, SessionConfig
 
 GOLDEN = Path(__file__).parent / "golden"
 VERSIONS = {"ga": None, "preview": "2025-04-01-preview"}

@@ -36,10 +36,11 @@ from turns import (
     user,
 )
 
-from azure_realtime import _drafts, _part_drafts, conversation
-from azure_realtime._codec import Codec
-from azure_realtime.content import InputAudio, InputText, OutputAudio, OutputText
-from azure_realtime.conversation import Conversation
+from azure_realtime._protocol.codec import Codec
+from azure_realtime._state import conversation
+from azure_realtime._state import item_builder as _drafts
+from azure_realtime._state import part_builder as _part_drafts
+from azure_realtime._state.conversation import Conversation
 from azure_realtime.events import (
     ConversationItemAdded,
     ConversationItemDeleted,
@@ -49,7 +50,8 @@ from azure_realtime.events import (
     ServerEvent,
     UnknownEvent,
 )
-from azure_realtime.items import FunctionCallItem, MessageItem, as_item
+from azure_realtime.models.content import InputAudio, InputText, OutputAudio, OutputText
+from azure_realtime.models.items import FunctionCallItem, MessageItem, as_item
 
 CALL = call_item("item_f", "get_weather", "call_1", '{"city": "Paris"}')
 

@@ -9,13 +9,13 @@ from typing import Any
 import attrs
 import pytest
 
-from azure_realtime._converter import make_converter
-from azure_realtime._fields import Partial
-from azure_realtime._model import LENIENT, Model
-from azure_realtime._unset import UNSET, Unset
-from azure_realtime.content import Part, UnknownPart
-from azure_realtime.items import Item, UnknownItem
-from azure_realtime.turn_detection import ServerVad
+from azure_realtime._protocol.converter import make_converter
+from azure_realtime._protocol.fields import Partial
+from azure_realtime.models._base import LENIENT, Model
+from azure_realtime.models._unset import UNSET, Unset
+from azure_realtime.models.content import Part, UnknownPart
+from azure_realtime.models.items import Item, UnknownItem
+from azure_realtime.models.turn_detection import ServerVad
 
 
 @attrs.frozen

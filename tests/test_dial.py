@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 from peers import SCALE, Dialler, Peer, Talk, at_most, proxy, response
 
-from azure_realtime._connect import Connector
-from azure_realtime._dial import _handshake, open_stream
 from azure_realtime._endpoint import Endpoint
-from azure_realtime._patience import Interrupted
-from azure_realtime._proxy import find_proxy
+from azure_realtime._transport.attempt import Interrupted
+from azure_realtime._transport.connector import Connector
+from azure_realtime._transport.dial import _handshake, open_stream
+from azure_realtime._transport.proxy import find_proxy
 from azure_realtime.errors import AuthenticationError, ConnectError, ConnectTimeout
 from azure_realtime.options import AzureRealTimeOptions, WebSocketOptions
 

@@ -15,17 +15,17 @@ from event_samples import ga_samples, preview_samples
 from golden_commands import COMMANDS
 
 import azure_realtime
-from azure_realtime import _dialects
-from azure_realtime._codec import Codec
-from azure_realtime._converter import converter
-from azure_realtime._dialects import (
+from azure_realtime._protocol import dialects as _dialects
+from azure_realtime._protocol.codec import Codec
+from azure_realtime._protocol.converter import converter
+from azure_realtime._protocol.dialects import (
     GA,
     PREVIEW,
     PREVIEW_2024_10_01,
     dialect_for,
 )
-from azure_realtime._names import RENAMED
 from azure_realtime.errors import ProtocolWarning
+from azure_realtime.events._names import RENAMED
 
 PACKAGE = Path(azure_realtime.__file__).parent
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_realtime._docstrings import Docstring, parse_docstring
+from azure_realtime._tools.schema.docstrings import Docstring, parse_docstring
 
 GOOGLE = """
 Tell the weather.

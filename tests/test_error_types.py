@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from peers import SCALE, at_most
 
 from azure_realtime import errors
-from azure_realtime._secrets import redacted, remember, remember_headers
+from azure_realtime._redaction import redacted, remember, remember_headers
 from azure_realtime.errors import (
     AuthenticationError,
     ConnectError,

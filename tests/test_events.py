@@ -12,9 +12,7 @@ import attrs
 import pytest
 
 from azure_realtime import events
-from azure_realtime._codec import Codec
-from azure_realtime._names import KNOWN_EVENT_NAMES, RENAMED, canonical, did_you_mean
-from azure_realtime.enums import ModelStatusEnum, WebSocketState
+from azure_realtime._protocol.codec import Codec
 from azure_realtime.events import (
     CLIENT_EVENTS,
     SERVER_EVENTS,
@@ -26,6 +24,13 @@ from azure_realtime.events import (
     SessionUpdate,
     StatusChanged,
 )
+from azure_realtime.events._names import (
+    KNOWN_EVENT_NAMES,
+    RENAMED,
+    canonical,
+    did_you_mean,
+)
+from azure_realtime.models.enums import ModelStatusEnum, WebSocketState
 
 
 def test_importing_events_loads_nothing_heavy() -> None:

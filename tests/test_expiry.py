@@ -15,8 +15,8 @@ from peers import Peer, Talk, close_frame, frame
 from services import GA, USER_SAYS, Place
 
 from azure_realtime import SessionConfig
-from azure_realtime._deadline import Deadline
-from azure_realtime._expiry import Expiry
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._engine.renewal.expiry import Expiry
 from azure_realtime.simulator import Reply, ToolCall
 
 # Foretold.

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from peers import CLOSE, CONT, PING, TEXT, frame
 from services import Place, drained
 
-from azure_realtime._bounded import weight_of
-from azure_realtime._codec import Codec
-from azure_realtime._wire import Wire
+from azure_realtime._memory import weight_of
+from azure_realtime._protocol.codec import Codec
+from azure_realtime._transport.websocket import Wire
 from azure_realtime.errors import ConnectionClosed
 from azure_realtime.events import InvalidMessage, ServerEvent
 

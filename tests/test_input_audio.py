@@ -19,10 +19,10 @@ from azure_realtime import (
     ServerError,
     SessionConfig,
 )
-from azure_realtime._input_audio import CHUNK
-from azure_realtime._outbox import Entry, Outbox
-from azure_realtime._unset import UNSET
+from azure_realtime._requests.send_queue import Entry, Outbox
+from azure_realtime._state.input_buffer import CHUNK
 from azure_realtime.events import InputAudioBufferAppend
+from azure_realtime.models._unset import UNSET
 from azure_realtime.simulator import Connection
 
 MULAW = SessionConfig(input_audio_format="g711_ulaw", turn_detection=None)

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from azure_realtime._converter import converter
-from azure_realtime.content import (
+from azure_realtime._protocol.converter import converter
+from azure_realtime.models.content import (
     InputAudio,
     InputText,
     OutputAudio,
     OutputText,
     UnknownPart,
 )
-from azure_realtime.items import (
+from azure_realtime.models.items import (
     FunctionCallItem,
     FunctionCallOutputItem,
     Item,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-import azure_realtime._loose_ends as loose_ends_module
+import azure_realtime._engine.renewal.pending_work as loose_ends_module
 from azure_realtime import SessionConfig
-from azure_realtime._loose_ends import LooseEnds
-from azure_realtime._session_follower import SessionFollower
+from azure_realtime._engine.renewal.pending_work import LooseEnds
+from azure_realtime._state.session import SessionFollower
 from azure_realtime.events import (
     ConversationItemAdded,
     ConversationItemInputAudioTranscriptionCompleted,
@@ -20,8 +20,8 @@ from azure_realtime.events import (
     ResponseCreated,
     ResponseDone,
 )
-from azure_realtime.items import FunctionCallItem, FunctionCallOutputItem
-from azure_realtime.responses import Response
+from azure_realtime.models.items import FunctionCallItem, FunctionCallOutputItem
+from azure_realtime.models.responses import Response
 
 
 def _ends(answered: bool = False, **config: Any) -> LooseEnds:

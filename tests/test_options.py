@@ -11,11 +11,7 @@ import attrs
 import pytest
 
 from azure_realtime import SessionConfig
-from azure_realtime.options import (
-    AzureRealTimeOptions,
-    WebSocketOptions,
-    options_from,
-)
+from azure_realtime.options import AzureRealTimeOptions, WebSocketOptions, options_from
 
 HOST = "my.openai.azure.com"
 KEY = "0123456789abcdef"

@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from peers import at_most
 
-from azure_realtime import _outbox
-from azure_realtime._deadline import Deadline
-from azure_realtime._outbox import Entry, Outbox
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._requests import send_queue as _outbox
+from azure_realtime._requests.send_queue import Entry, Outbox
 from azure_realtime.errors import ConnectionClosed, QueueFull
 
 NOW = Deadline(0)

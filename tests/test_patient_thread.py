@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from peers import at_most
 
-from azure_realtime._callbacks import CallbackThread
-from azure_realtime._deadline import Deadline
-from azure_realtime._patient_thread import PatientThread
-from azure_realtime._subscriptions import Subscriptions
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._concurrency.thread import PatientThread
+from azure_realtime._dispatch.dispatcher import CallbackThread
+from azure_realtime._dispatch.subscriptions import Subscriptions
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_realtime._pcm import audio_bytes
+from azure_realtime.audio.pcm import audio_bytes
 
 
 @given(data=st.binary(max_size=200))

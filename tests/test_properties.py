@@ -13,10 +13,10 @@ from event_samples import ga_samples, preview_samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azure_realtime._codec import Codec
-from azure_realtime._model import Model
-from azure_realtime._names import canonical
+from azure_realtime._protocol.codec import Codec
 from azure_realtime.events import ServerEvent, UnknownEvent
+from azure_realtime.events._names import canonical
+from azure_realtime.models._base import Model
 
 SAMPLES = {None: ga_samples(), "2025-04-01-preview": preview_samples()}
 JSON = st.recursive(

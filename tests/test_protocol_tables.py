@@ -9,16 +9,7 @@ from typing import Any, get_args
 import attrs
 import pytest
 
-from azure_realtime import enums
-from azure_realtime._dialects import PREVIEW
-from azure_realtime._names import KNOWN_EVENT_NAMES, RENAMED, canonical
-from azure_realtime._session_shape import (
-    RESPONSE_PATHS,
-    SESSION_PATHS,
-    flat_format,
-    nested_format,
-)
-from azure_realtime.content import InputAudio, InputImage, InputText
+from azure_realtime._protocol.dialects import PREVIEW
 from azure_realtime.events import (
     CLIENT_EVENTS,
     SERVER_EVENTS,
@@ -28,7 +19,16 @@ from azure_realtime.events import (
     TranscriptionError,
     TranscriptionUsage,
 )
-from azure_realtime.items import (
+from azure_realtime.events._names import KNOWN_EVENT_NAMES, RENAMED, canonical
+from azure_realtime.models import enums
+from azure_realtime.models._shape import (
+    RESPONSE_PATHS,
+    SESSION_PATHS,
+    flat_format,
+    nested_format,
+)
+from azure_realtime.models.content import InputAudio, InputImage, InputText
+from azure_realtime.models.items import (
     _ITEMS,
     FunctionCallItem,
     FunctionCallOutputItem,
@@ -40,7 +40,7 @@ from azure_realtime.items import (
     McpListToolsItem,
     MessageItem,
 )
-from azure_realtime.responses import (
+from azure_realtime.models.responses import (
     CachedTokensDetails,
     InputTokenDetails,
     OutputTokenDetails,
@@ -50,8 +50,8 @@ from azure_realtime.responses import (
     StatusError,
     Usage,
 )
-from azure_realtime.session import Session, SessionConfig
-from azure_realtime.session_parts import (
+from azure_realtime.models.session import Session, SessionConfig
+from azure_realtime.models.session_parts import (
     NoiseReduction,
     Prompt,
     Reasoning,
@@ -59,13 +59,13 @@ from azure_realtime.session_parts import (
     Tracing,
     Transcription,
 )
-from azure_realtime.tool_specs import (
+from azure_realtime.models.tools import (
     FunctionTool,
     McpTool,
     ToolChoiceFunction,
     ToolChoiceMcp,
 )
-from azure_realtime.turn_detection import SemanticVad, ServerVad
+from azure_realtime.models.turn_detection import SemanticVad, ServerVad
 
 TABLES = Path(__file__).parents[2] / "shared" / "protocol"
 

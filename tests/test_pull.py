@@ -29,10 +29,10 @@ from azure_realtime import (
     ConnectionClosed,
     ConnectTimeout,
     SlowConsumer,
-    _waiters,
 )
-from azure_realtime._core import Core
-from azure_realtime._deadline import Deadline
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._dispatch import mailbox as _waiters
+from azure_realtime._engine.engine import Core
 from azure_realtime.events import (
     InputAudioBufferCleared,
     ResponseOutputAudioDelta,

@@ -26,9 +26,9 @@ from azure_realtime import (
     RateLimited,
     WebSocketState,
 )
-from azure_realtime._reconnect import Backoff
+from azure_realtime._engine.reconnect import Backoff
 from azure_realtime.simulator import Connection
-from azure_realtime.simulator._faults import CLOSE
+from azure_realtime.simulator._network.faults import CLOSE
 
 # What ends a connection.
 

@@ -32,8 +32,8 @@ from azure_realtime import (
     RateLimited,
     ServerError,
     WebSocketState,
-    _connect,
 )
+from azure_realtime._transport import connector as _connect
 
 TOKEN = "tOkEn9876543210.veryLONGandSECRET-part_of.it"
 PASSWORD = "pr0xyPASSW0RD"

@@ -17,8 +17,8 @@ from drops import IDLE, QUICK, Diary, Scripts, answer, appended, serve_until
 from peers import SCALE, Peer, Talk, at_most, frame
 from services import GA, MANUAL, USER_SAYS, Place
 
-import azure_realtime._expiry as expiry_module
-import azure_realtime._renewal as renewal_module
+import azure_realtime._engine.renewal.expiry as expiry_module
+import azure_realtime._engine.renewal.renewal as renewal_module
 from azure_realtime import SessionConfig
 from azure_realtime.simulator import Reply, ToolCall
 

@@ -24,12 +24,7 @@ from peers import (
 )
 from services import GA, Place, serve_session
 
-from azure_realtime import (
-    ConnectionClosed,
-    ConnectTimeout,
-    ServerError,
-    WebSocketState,
-)
+from azure_realtime import ConnectionClosed, ConnectTimeout, ServerError, WebSocketState
 from azure_realtime.events import Disconnected, ServerEvent, UnknownEvent
 
 LIMITS = "rate_limits.updated"

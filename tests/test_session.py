@@ -9,32 +9,36 @@ from typing import Any
 
 import pytest
 
-from azure_realtime._codec import Codec
-from azure_realtime._session_shape import (
+from azure_realtime._protocol.codec import Codec
+from azure_realtime.events import ResponseDone, SessionUpdated
+from azure_realtime.models._shape import (
     RESPONSE_PATHS,
     SESSION_PATHS,
     flatten,
     merge,
     nest,
 )
-from azure_realtime._unset import UNSET, Unset
-from azure_realtime.events import ResponseDone, SessionUpdated
-from azure_realtime.items import MessageItem
-from azure_realtime.responses import ResponseConfig, StatusDetails, as_response_config
-from azure_realtime.session import (
+from azure_realtime.models._unset import UNSET, Unset
+from azure_realtime.models.items import MessageItem
+from azure_realtime.models.responses import (
+    ResponseConfig,
+    StatusDetails,
+    as_response_config,
+)
+from azure_realtime.models.session import (
     DEFAULT_SESSION_CONFIG,
     Session,
     SessionConfig,
     as_session_config,
 )
-from azure_realtime.session_parts import Reasoning, Tracing, Transcription
-from azure_realtime.tool_specs import (
+from azure_realtime.models.session_parts import Reasoning, Tracing, Transcription
+from azure_realtime.models.tools import (
     FunctionTool,
     McpTool,
     ToolChoiceFunction,
     UnknownTool,
 )
-from azure_realtime.turn_detection import (
+from azure_realtime.models.turn_detection import (
     SemanticVad,
     ServerVad,
     UnknownTurnDetection,

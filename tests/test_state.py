@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from azure_realtime._state import TRANSITIONS, ModelStatus
-from azure_realtime.enums import ModelStatusEnum
+from azure_realtime._state.model_status import TRANSITIONS, ModelStatus
 from azure_realtime.events import (
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
@@ -21,7 +20,8 @@ from azure_realtime.events import (
     StatusChanged,
     UnknownEvent,
 )
-from azure_realtime.responses import Response
+from azure_realtime.models.enums import ModelStatusEnum
+from azure_realtime.models.responses import Response
 
 IDLE, LISTENING, THINKING, SPEAKING = ModelStatusEnum
 STATUSES = list(ModelStatusEnum)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from azure_realtime._subscriptions import Subscription, Subscriptions, key_for
+from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions, key_for
 from azure_realtime.events import (
     Disconnected,
     Init,

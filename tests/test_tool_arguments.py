@@ -27,9 +27,9 @@ from tool_types import (
     schema_of,
 )
 
-from azure_realtime._plain import plain
-from azure_realtime._tool_converter import Mismatch
-from azure_realtime._tool_schema import describe
+from azure_realtime._tools.schema.arguments import Mismatch
+from azure_realtime._tools.schema.describe import describe
+from azure_realtime._tools.schema.to_json import plain
 
 
 def weather(

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from tool_threads import PATIENCE, join_all, pool_threads
 
-from azure_realtime import _tool_runner
-from azure_realtime._tool_runner import Results, ToolRunner
+from azure_realtime._tools import runner as _tool_runner
+from azure_realtime._tools.runner import Results, ToolRunner
+from azure_realtime._tools.tool import Toolbox
 from azure_realtime.events import (
     ResponseCreated,
     ResponseDone,
@@ -26,9 +27,12 @@ from azure_realtime.events import (
     ServerEvent,
     ToolErrorEvent,
 )
-from azure_realtime.items import FunctionCallItem, FunctionCallOutputItem, MessageItem
-from azure_realtime.responses import Response
-from azure_realtime.tools import Toolbox
+from azure_realtime.models.items import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    MessageItem,
+)
+from azure_realtime.models.responses import Response
 
 
 class Bench:

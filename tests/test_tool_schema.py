@@ -23,7 +23,7 @@ from tool_types import (
     schema_of,
 )
 
-from azure_realtime._tool_schema import describe
+from azure_realtime._tools.schema.describe import describe
 
 
 @pytest.mark.parametrize(("hint", "schema"), GOLDEN, ids=[str(h) for h, _ in GOLDEN])

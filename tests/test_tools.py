@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import attrs
 import pytest
 
-from azure_realtime import _tool_call
-from azure_realtime._secrets import redacted
-from azure_realtime.tool_specs import FunctionTool
-from azure_realtime.tools import Tool, Toolbox, make_tool
+from azure_realtime._redaction import redacted
+from azure_realtime._tools import call as _tool_call
+from azure_realtime._tools.tool import Tool, Toolbox, make_tool
+from azure_realtime.models.tools import FunctionTool
 
 
 def add(a: int, b: int = 1) -> int:

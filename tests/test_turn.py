@@ -34,14 +34,18 @@ from turns import (
     speech,
 )
 
-from azure_realtime import _turn_recorder
-from azure_realtime._codec import Codec
-from azure_realtime._turn_recorder import TurnRecorder
-from azure_realtime.items import FunctionCallItem, FunctionCallOutputItem, MessageItem
-from azure_realtime.responses import Response
-from azure_realtime.turn import Latency, ToolCall, Turn
-from azure_realtime.usage import UsageTotals
-from azure_realtime.wav import WavAudio, read_wav
+from azure_realtime._protocol.codec import Codec
+from azure_realtime._state import turn_recorder as _turn_recorder
+from azure_realtime._state.turn_recorder import TurnRecorder
+from azure_realtime._state.usage_meter import UsageTotals
+from azure_realtime.audio.wav import WavAudio, read_wav
+from azure_realtime.models.items import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    MessageItem,
+)
+from azure_realtime.models.responses import Response
+from azure_realtime.models.turn import Latency, ToolCall, Turn
 
 USAGE = {"total_tokens": 10, "input_tokens": 4, "output_tokens": 6}
 CALLS = [

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from peers import SCALE, Dialler, Peer, Talk, at_most, chunked, frame, response
 
-from azure_realtime._connect import Connector
-from azure_realtime._secrets import remember
-from azure_realtime._upgrade import Refusal
-from azure_realtime._wire import Wire
+from azure_realtime._redaction import remember
+from azure_realtime._transport.connector import Connector
+from azure_realtime._transport.http import Refusal
+from azure_realtime._transport.websocket import Wire
 from azure_realtime.errors import (
     AuthenticationError,
     ConnectError,

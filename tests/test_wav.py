@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_realtime.g711 import decode_alaw, decode_ulaw
-from azure_realtime.simulator._audio import encode_audio
-from azure_realtime.wav import WavAudio, read_wav, wav_bytes, write_wav
+from azure_realtime.audio.g711 import decode_alaw, decode_ulaw
+from azure_realtime.audio.wav import WavAudio, read_wav, wav_bytes, write_wav
+from azure_realtime.simulator._speech.audio import encode_audio
 
 SAMPLES = [0, 1, -1, 257, -32768, 32767, 12345, -12345]
 SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")

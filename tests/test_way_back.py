@@ -18,7 +18,7 @@ from peers import CLOSE, Peer, Talk, close_frame, frame
 from services import GA, MANUAL, USER_SAYS, Place, collect_until_close, serve_session
 
 from azure_realtime import AzureRealTimeAudio, ConnectionClosed, SessionConfig
-from azure_realtime._core import Core
+from azure_realtime._engine.engine import Core
 from azure_realtime.events import ServerEvent
 from azure_realtime.simulator import Reply, ToolCall
 

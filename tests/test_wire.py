@@ -25,7 +25,7 @@ from peers import BINARY, CLOSE, CONT, PING, PONG, TEXT, close_frame, frame
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from azure_realtime._wire import Wire
+from azure_realtime._transport.websocket import Wire
 from azure_realtime.errors import ConnectionClosed
 
 LIMIT = 1 << 20

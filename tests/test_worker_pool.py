@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from tool_threads import PATIENCE, join_all, pool_threads
 
-from azure_realtime._worker_pool import Job, WorkerPool
+from azure_realtime._concurrency.worker_pool import Job, WorkerPool
 
 
 @pytest.fixture(autouse=True)

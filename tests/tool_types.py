@@ -23,8 +23,8 @@ from typing import (
 
 import attrs
 
-from azure_realtime._json_schema import SchemaMaker
-from azure_realtime._tool_converter import ArgumentReader
+from azure_realtime._tools.schema.arguments import ArgumentReader
+from azure_realtime._tools.schema.json_schema import SchemaMaker
 
 if sys.version_info >= (3, 11):
     from typing import NotRequired, Required

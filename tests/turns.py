@@ -15,9 +15,9 @@ from typing import Any
 import attrs
 from hypothesis import strategies as st
 
-from azure_realtime._codec import Codec
-from azure_realtime._names import RENAMED
+from azure_realtime._protocol.codec import Codec
 from azure_realtime.events import ServerEvent
+from azure_realtime.events._names import RENAMED
 
 GA = None
 PREVIEW = "2025-04-01-preview"

@@ -8,11 +8,7 @@ directions in it. Names are those of the GA protocol, whichever is spoken.
 
 from typing import TypeVar
 
-from ._base import (
-    ClientEvent,
-    Event,
-    ServerEvent,
-)
+from ._base import ClientEvent, Event, ServerEvent
 from .conversation import (
     Conversation,
     ConversationCreated,
@@ -93,22 +89,9 @@ from .response import (
     ResponseOutputTextDelta,
     ResponseOutputTextDone,
 )
-from .service import (
-    ErrorDetails,
-    ErrorEvent,
-    RateLimit,
-    RateLimitsUpdated,
-)
-from .session import (
-    SessionCreated,
-    SessionUpdate,
-    SessionUpdated,
-)
-from .unknown import (
-    InvalidMessage,
-    RawCommand,
-    UnknownEvent,
-)
+from .service import ErrorDetails, ErrorEvent, RateLimit, RateLimitsUpdated
+from .session import SessionCreated, SessionUpdate, SessionUpdated
+from .unknown import InvalidMessage, RawCommand, UnknownEvent
 
 __all__ = [
     "CLIENT_EVENTS",

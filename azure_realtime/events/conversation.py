@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import attrs
 
-from .._model import LENIENT, Model
-from .._secrets import shown
-from ..items import Item, UnknownItem, as_item
+from .._redaction import shown
+from ..models._base import LENIENT, Model
+from ..models.items import Item, UnknownItem, as_item
 from ._base import ClientEvent, ServerEvent
 from ._checks import maybe_text, text, whole
 

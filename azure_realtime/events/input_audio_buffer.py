@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 
-from .._base64 import as_base64
+from ..audio.encoding import as_base64
 from ._base import ClientEvent, ServerEvent
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from ..enums import ModelStatusEnum
-from ..session import Session
+from ..models.enums import ModelStatusEnum
+from ..models.session import Session
 from ._base import Event, ServerEvent
 
 

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import attrs
 
-from .._base64 import decode
-from .._model import LENIENT, Model
-from ..items import Item, UnknownItem
-from ..responses import Response, ResponseConfig, as_response_config
+from ..audio.encoding import decode
+from ..models._base import LENIENT, Model
+from ..models.items import Item, UnknownItem
+from ..models.responses import Response, ResponseConfig, as_response_config
 from ._base import ClientEvent, ServerEvent
 from ._checks import maybe_text
 

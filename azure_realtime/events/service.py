@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import attrs
 
-from .._model import Model
-from .._secrets import shown
+from .._redaction import shown
+from ..models._base import Model
 from ._base import ServerEvent
 
 

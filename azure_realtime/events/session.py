@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 
-from ..session import Session, SessionConfig, as_session_config
+from ..models.session import Session, SessionConfig, as_session_config
 from ._base import ClientEvent, ServerEvent
 
 

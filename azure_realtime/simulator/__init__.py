@@ -9,8 +9,8 @@ nothing else of this library. ``README.md`` beside this file says what it can do
 what it cannot.
 """
 
-from ._connection import Connection
-from ._script import Reply, Request, ToolCall
 from ._server import Simulator
+from ._service.connection import Connection
+from ._service.script import Reply, Request, ToolCall
 
 __all__ = ["Connection", "Reply", "Request", "Simulator", "ToolCall"]

@@ -13,18 +13,18 @@ import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from ._connection import Connection
-from ._faults import HandshakeFaults, Refusal
-from ._handshake import (
+from ._network.faults import HandshakeFaults, Refusal
+from ._network.handshake import (
     Route,
     http_response,
     request_headers,
     route,
     select_subprotocol,
 )
-from ._listener import Listener, release
-from ._script import Replies, Reply, Script
-from ._transport import Transport
+from ._network.listener import Listener, release
+from ._network.transport import Transport
+from ._service.connection import Connection
+from ._service.script import Replies, Reply, Script
 
 if TYPE_CHECKING:
     from types import TracebackType

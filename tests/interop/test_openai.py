@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from azure_realtime.simulator import Reply, Simulator, ToolCall
-from azure_realtime.simulator._voice import speak
+from azure_realtime.simulator._speech.voice import speak
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -13,7 +13,7 @@ import pytest
 from websockets.sync.client import connect
 
 from azure_realtime.simulator import Reply, Simulator, ToolCall
-from azure_realtime.simulator._voice import speak
+from azure_realtime.simulator._speech.voice import speak
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

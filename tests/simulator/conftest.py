@@ -15,7 +15,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from azure_realtime.simulator import Simulator
-from azure_realtime.simulator._voice import speak
+from azure_realtime.simulator._speech.voice import speak
 
 Json = dict[str, Any]
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_realtime._resampler import Resampler
-from azure_realtime.simulator._audio import (
+from azure_realtime.audio.resample import Resampler
+from azure_realtime.simulator._speech.audio import (
     Decoder,
     Encoder,
     _from_g711,

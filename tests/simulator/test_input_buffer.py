@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from azure_realtime.simulator import Reply, Request, Simulator
-from azure_realtime.simulator._audio import bytes_per_ms, encode_audio
+from azure_realtime.simulator._speech.audio import bytes_per_ms, encode_audio
 
 Client = Any
 Join = Callable[..., Any]

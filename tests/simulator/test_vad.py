@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_realtime.simulator._audio import decode_audio, encode_audio
-from azure_realtime.simulator._vad import Detector, SpeechStarted, SpeechStopped
-from azure_realtime.simulator._voice import speak, synthesize
+from azure_realtime.simulator._speech.audio import decode_audio, encode_audio
+from azure_realtime.simulator._speech.vad import Detector, SpeechStarted, SpeechStopped
+from azure_realtime.simulator._speech.voice import speak, synthesize
 
 QUESTION = "What is the capital of France and what should I see there?"
 SAMPLE = Path(__file__).parents[2] / "samples" / "question.wav"

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_realtime.simulator import _voice
-from azure_realtime.simulator._voice import phrases, speak, synthesize
+from azure_realtime.simulator._speech import voice as _voice
+from azure_realtime.simulator._speech.voice import phrases, speak, synthesize
 
 needs_espeak = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="espeak-ng is not installed"

@@ -1,0 +1,353 @@
+"""
+One connection, from the moment it is open to its end.
+
+Its turn: write what the socket takes, wait (socket, bell, next timer), read what has
+come, look at the clock. No step blocks and no lock is held across a call. What an event
+means is settled in this order: the state follows, then what is waited for is completed,
+then user functions are queued; so whoever is woken sees the new state, and a listener
+can wait for an event that is queued behind it.
+
+All of it belongs to the reader thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from .._concurrency.deadline import Deadline
+from .._transport.websocket import Wire
+from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerError
+from ..events import ErrorEvent, Expiring, ServerEvent, SessionUpdated
+from ..options import WebSocketOptions
+from ._restoring import Restoring
+from .control import Control
+from .engine import Core
+from .keepalive import Pulse
+from .reconnect import is_fatal, is_passing, says_expired
+from .renewal.renewal import Renewal
+from .renewal.replacement import Successor, Takeover
+from .restore import Opening
+
+logger = logging.getLogger("azure_realtime")
+
+_MESSAGES_PER_TURN = 64
+_LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
+_FLASH = 0.05  # of the first pause: what is gone sooner never was
+_NAP = 3600.0  # seconds, at most: a selector takes no 40 days, and clocks are set
+
+
+class Owner(Protocol):
+    """
+    Who serves one connection after the other: the reader.
+    """
+
+    def configured(self, event: SessionUpdated) -> ServerEvent:
+        """
+        Note that the session is configured; return what to announce.
+        """
+
+    def admit(self) -> None:
+        """
+        Free who waits for the session.
+        """
+
+    def refused(
+        self, refusal: ServerError, sure: bool
+    ) -> Opening | RealtimeError | None:
+        """
+        Note that its configuration was refused, if that is *sure*; return what to say
+        instead, or to end with, or None to stay as it is.
+        """
+
+    def successor(self) -> Successor:
+        """
+        Begin to make another session.
+        """
+
+
+class Connection:
+    """
+    One open connection.
+
+    Args:
+        owner: Who serves it.
+        core: The shared parts.
+        wire: The open WebSocket.
+        numbers: The options.
+        control: What others ask.
+        generation: Number of the connection.
+        opening: What to say first.
+        ready_by: When the session must be configured.
+
+    Attributes:
+        ready: Whether the session is configured.
+        expired: Whether the session has come to its end, as the service has said then
+            or before.
+        fatal: Whether it said that no other will do better.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        core: Core,
+        wire: Wire,
+        numbers: WebSocketOptions,
+        control: Control,
+        generation: int,
+        opening: Opening,
+        ready_by: Deadline,
+    ) -> None:
+        self._owner = owner
+        self._core = core
+        self._wire = wire
+        self._numbers = numbers
+        self._control = control
+        self._generation = generation
+        self._hello_id = opening.hello_id
+        self._ready_by = ready_by
+        self._goodbye: Deadline | None = None
+        self._session_seen = False
+        self._refused = False
+        self._refusal: ErrorEvent | None = None
+        self._failure: RealtimeError | None = None
+        self._ready_at = 0.0
+        self._failed = False
+        self._restoring = Restoring(opening.restored)
+        self._pulse = Pulse(wire, numbers, core.counters)
+        self._renewal = Renewal(core, wire, numbers, control, owner.successor)
+        self.ready = False
+        self.expired = False
+        self.fatal = False
+        for message in opening.messages:
+            wire.send(message)
+
+    def run(self, takeover: Takeover | None = None) -> RealtimeError | Takeover:
+        """
+        Turn until it is over; return why, or which session is to take its place.
+
+        Args:
+            takeover: What it took over with, if it did.
+        """
+        wire = self._wire
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._core.outbox, selectors.EVENT_READ)
+            watches = _Watch(selector), _Watch(selector)
+            try:
+                for events in takeover.heard if takeover else ():
+                    self._follow(events)
+                while True:
+                    self._write()
+                    end = self._over() or self._renew()
+                    if end is not None:
+                        return end
+                    coming = self._renewal.wire
+                    watches[0].keep(wire)
+                    watches[1].keep(coming)
+                    unread = wire.unread or (coming is not None and coming.unread)
+                    selector.select(0 if unread else self._until_next_timer())
+                    self._core.outbox.hush()
+                    self._core.dispatcher.turn()
+                    for data in wire.read():
+                        self._follow(self._core.codec.decode(data, self._generation))
+                    self._core.counters.take_from(wire)
+            except ConnectionClosed as closed:
+                return self._say_why(closed)
+            except UnicodeDecodeError:
+                return self._say_why(
+                    ConnectionClosed(1007, "the peer sent text that is no UTF-8")
+                )
+            finally:
+                end = wire.closed_by_peer
+                self.expired |= self._renewal.expiry.over or (
+                    end is not None and says_expired(None, end.reason)
+                )
+                if not self._core.home.elsewhere:  # what a listener has forked
+                    self._renewal.abandon()
+
+    @property
+    def worked(self) -> bool:
+        """
+        Whether it was of use, for longer than it takes to come by another one.
+
+        One that the service fails as soon as it is configured was not: it does not bear
+        what is restored, or there is no room for the account.
+        """
+        closed = self._wire.closed_by_peer
+        failed = self._failed or (closed is not None and closed.code in (1011, 1013))
+        least = self._numbers.reconnect_interval
+        if self._restoring.done and not failed:
+            least *= _FLASH
+        return self.ready and time.monotonic() - self._ready_at >= least
+
+    # Writing.
+
+    def _write(self) -> None:
+        wire, outbox = self._wire, self._core.outbox
+        for _ in range(_MESSAGES_PER_TURN):
+            wire.write()
+            if not wire.idle or self._goodbye is not None:
+                return
+            entry = outbox.take()
+            if entry is None:
+                break
+            self._core.sent(entry.event_id)
+            wire.send(entry.text)
+            if entry.audio:
+                self._renewal.note_audio()
+        closing = self._control.closing
+        if closing is not None and wire.idle and not outbox.waiting:
+            wire.send_close()
+            wire.write()
+            left, wait = closing.remaining(), self._numbers.close_wait
+            self._goodbye = Deadline(wait if left is None else min(wait, left))
+
+    def _say_why(self, error: ConnectionClosed) -> RealtimeError:
+        """
+        Tell a peer that broke the protocol, as far as one write carries.
+        """
+        if error.code in (1002, 1007, 1009):
+            self._wire.send_close(error.code, error.reason)
+            # it may have gone already; the first cause is the one to tell
+            with contextlib.suppress(ConnectionClosed):
+                self._wire.write()
+                self._wire.linger(_LINGER)
+        return error
+
+    # The clock.
+
+    def _over(self) -> RealtimeError | None:
+        """
+        Return why it is over, or None while it is not.
+        """
+        if self._failure is not None:
+            return self._failure
+        if self._wire.closed_by_peer is not None:
+            self._wire.write()  # our answer, if the socket takes it
+            return self._wire.closed_by_peer
+        if self._goodbye is not None and self._goodbye.passed:
+            return ConnectionClosed(1006, "the peer did not answer our close")
+        if self._control.failure is not None:
+            return self._control.failure
+        closing = self._control.closing
+        if closing is not None and closing.passed:
+            return ConnectionClosed(1006, "closed by us, out of time")
+        if not self.ready and not self._refused and self._ready_by.passed:
+            missing = "session.updated" if self._session_seen else "session.created"
+            return ConnectTimeout(
+                f"The service accepted the connection but sent no {missing} within "
+                f"{self._numbers.connect_timeout:g} s.",
+                hint="Is this a realtime endpoint?",
+            )
+        return self._pulse.feel()
+
+    def _until_next_timer(self) -> float:
+        deadlines = [self._control.closing, self._goodbye]
+        if not self.ready and not self._refused:
+            deadlines.append(self._ready_by)
+        timers = [_NAP, *(d.remaining() for d in deadlines if d is not None)]
+        timers += [self._renewal.next_look(), self._pulse.next_look()]
+        timers.append(self._core.dispatcher.backlog.next_look())
+        return min(timer for timer in timers if timer is not None)
+
+    def _renew(self) -> Takeover | None:
+        """
+        Announce the end of the session, and return another that takes over now.
+        """
+        left = self._renewal.expiry.announce()
+        if left is not None:
+            self._core.emit(Expiring(seconds_left=left, generation=self._generation))
+        return self._renewal.turn()
+
+    # Reading.
+
+    def _follow(self, events: Sequence[ServerEvent]) -> None:
+        happened: list[ServerEvent | None] = []
+        was_ready = self.ready
+        for event in events:
+            heard = None if self._restoring.is_echo(event) else event
+            happened += [heard, self._core.follow(event), self._configure(event)]
+        for event in events:
+            self._core.settle(event, told=event is self._refusal)
+        self._core.emit(*happened)
+        if self.ready and not was_ready:
+            self._owner.admit()  # last, so that nobody takes its beginning for news
+
+    def _configure(self, event: ServerEvent) -> ServerEvent | None:
+        """
+        Follow the session's beginning and end; return what is to be announced.
+        """
+        self._session_seen |= event.type == "session.created"
+        session = getattr(event, "session", None)
+        if session is not None and session.expires_at:
+            self._renewal.expiry.note(session.expires_at)
+        if isinstance(event, SessionUpdated) and not self.ready:
+            self.ready = self._renewal.ready = True
+            self._failure = None  # what looked like a refusal was none
+            self._ready_at = time.monotonic()
+            return self._owner.configured(event)
+        if isinstance(event, ErrorEvent):
+            details = event.error
+            # the words of one that names a command are about that command
+            words = "" if details.event_id else details.message
+            self.expired |= says_expired(details.code, words)
+            self.fatal |= is_fatal(details.code) and not details.event_id
+            self._failed |= self.ready and not self.expired
+            if not self.ready and not self._refused and self._is_refusal(event):
+                if self._generation > 1 and is_passing(details.type, details.code):
+                    self._failure = ConnectionClosed(1011, details.message)
+                else:
+                    self._refuse(event)
+        return None
+
+    def _refuse(self, event: ErrorEvent) -> None:
+        self._refusal, details = event, event.error
+        instead = self._owner.refused(
+            ServerError(
+                f"The service refused the session configuration: {details.message}",
+                code=details.code,
+                param=details.param,
+                event=event,
+            ),
+            sure=bool(details.event_id or details.code or details.param),
+        )
+        if isinstance(instead, Opening):
+            self._hello_id = instead.hello_id
+            self._wire.send(instead.messages[0])  # the rest was said before
+        else:
+            self._refused, self._failure = True, instead
+
+    def _is_refusal(self, event: ErrorEvent) -> bool:
+        # the configuration was sent first; what is restored came after it
+        return event.error.event_id in (None, "", self._hello_id)
+
+
+class _Watch:
+    """
+    Keeps a selector informed of what a wire waits for, one wire at a time.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._wire: Wire | None = None
+        self._interest = 0
+
+    def keep(self, wire: Wire | None) -> None:
+        """
+        Watch *wire*, and no other.
+        """
+        if wire is not self._wire:
+            if (
+                self._wire is not None
+            ):  # it may be closed: the selector knows its number
+                self._selector.unregister(self._wire)
+            self._wire, self._interest = wire, wire.interest if wire else 0
+            if wire is not None:
+                self._selector.register(wire, self._interest)
+        elif wire is not None and wire.interest != self._interest:
+            self._interest = wire.interest
+            self._selector.modify(wire, self._interest)

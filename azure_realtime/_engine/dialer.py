@@ -1,0 +1,129 @@
+"""
+How the reader thread comes by a connection, and by another one: pause and dial, as long
+as there is a point in it.
+"""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Callable
+
+from .._concurrency.deadline import Deadline
+from .._transport.attempt import Interrupted, Patience
+from .._transport.websocket import Wire
+from ..errors import RealtimeError
+from ..events import Reconnecting
+from ..options import WebSocketOptions
+from .control import Control
+from .engine import Core
+from .reconnect import Backoff
+
+Connect = Callable[[Patience], Wire]
+"""Opens a connection, as patiently as it is told."""
+
+
+class Redial:
+    """
+    Dials. All of it belongs to the reader thread.
+
+    Args:
+        core: The shared parts.
+        connect: Opens a connection.
+        control: What others ask.
+        numbers: The options.
+        backoff: Decides whether to dial again, and when.
+        veto: What a listener can call to have no other connection.
+
+    Attributes:
+        ready_by: When the connection that was dialled last must be of use.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        connect: Connect,
+        control: Control,
+        numbers: WebSocketOptions,
+        backoff: Backoff,
+        veto: Callable[[], None],
+    ) -> None:
+        self._core = core
+        self._connect = connect
+        self._control = control
+        self._seconds = numbers.connect_timeout
+        self._backoff = backoff
+        self._veto = veto
+        self.ready_by = Deadline(0)
+
+    def dial(self) -> Wire:
+        """
+        Dial once.
+
+        Raises:
+            RealtimeError: Why there is no connection.
+            Interrupted: There is no point any more.
+        """
+        self.ready_by = Deadline(self._seconds)
+        patience = Patience(
+            self.ready_by,
+            self._core.outbox,
+            self._pointless,
+            lambda: self._control.closing,
+        )
+        return self._connect(patience)
+
+    def again(
+        self, error: RealtimeError, expired: bool
+    ) -> tuple[Wire | None, RealtimeError]:
+        """
+        Pause and dial until it works or is pointless; return the wire, or why not.
+
+        Args:
+            error: Why the connection ended.
+            expired: Whether its session had expired.
+        """
+        while True:
+            delay = self._backoff.pause(error, expired)
+            if delay is None:
+                return None, error
+            self._core.emit(
+                Reconnecting(
+                    attempt=self._backoff.attempts,
+                    delay=delay,
+                    cause=error,
+                    generation=self._core.generation,
+                    stop=self._veto,
+                )
+            )
+            if not self._rest(delay):
+                return None, error
+            try:
+                return self.dial(), error
+            except Interrupted:
+                return None, error
+            except RealtimeError as failure:
+                error, expired = failure, False
+
+    def _pointless(self) -> bool:
+        """
+        Whether to stop dialling: vetoed, or closed and nothing queued could leave.
+        """
+        if self._control.vetoed:
+            return True
+        closing = self._control.closing
+        return closing is not None and (
+            closing.passed or not self._core.outbox.waiting or self._core.generation > 0
+        )
+
+    def _rest(self, seconds: float) -> bool:
+        """
+        Wait; return False if there is no point any more.
+        """
+        deadline = Deadline(seconds)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._core.outbox, selectors.EVENT_READ)
+            while not deadline.passed and not self._control.unwanted:
+                if selector.select(deadline.remaining()):
+                    self._core.outbox.hush()
+                    self._core.dispatcher.turn()
+        return not self._control.unwanted

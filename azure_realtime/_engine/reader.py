@@ -1,0 +1,372 @@
+"""
+The reader thread: one connection after the other, for the life of the client.
+
+It opens, reads, writes and closes them; nobody else touches a socket. User code runs
+here only where the client was made with ``dispatch="reader"``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from typing import Any
+
+from .._concurrency.deadline import Deadline
+from .._concurrency.thread import PatientThread
+from .._dispatch.dispatcher import Dispatcher
+from .._redaction import harmless
+from .._requests.future import PatientFuture
+from .._transport.attempt import Interrupted
+from .._transport.websocket import Wire
+from ..errors import ConnectionClosed, RealtimeError, ServerError, fresh
+from ..events import Closed, Init, Reconnected, ServerEvent, SessionUpdated
+from ..models.enums import WebSocketState
+from ..options import WebSocketOptions
+from .connection import Connection
+from .control import Control
+from .dialer import Connect, Redial
+from .disconnect import alive, farewell, last_words
+from .engine import Core
+from .reconnect import Backoff, cause_of
+from .renewal.replacement import Successor, Takeover
+from .restore import Opener, Opening
+
+logger = logging.getLogger("azure_realtime")
+
+_CLOSED = "you closed it; make a new client to go on"
+_EXITED = "the program is ending"
+_GOODBYE = 1.0  # seconds for the goodbye of a connection that nobody wants any more
+_GRACE = 0.3  # seconds in which somebody may ask why the connection never opened
+
+
+class Reader:
+    """
+    The thread, and what others may ask of it.
+
+    Args:
+        core: The shared parts.
+        connect: Opens a connection.
+        opener: Composes what is said first: on the first connection, and on others.
+        numbers: The options.
+        backoff: Decides whether to connect again.
+        name: Of the thread.
+
+    Attributes:
+        ready: Completes when the session is configured; fails when it cannot be.
+        error: Why it is over; None while it is not.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        connect: Connect,
+        opener: Opener,
+        numbers: WebSocketOptions,
+        backoff: Backoff,
+        name: str,
+    ) -> None:
+        self._core = core
+        self._connect = connect
+        self._opener = opener
+        self._numbers = numbers
+        self._backoff = backoff
+        self._control = Control()
+        self._redial = Redial(core, connect, self._control, numbers, backoff, self.veto)
+        self._noticed = threading.Event()
+        self._closed_why = _CLOSED
+        self._generation = 0
+        self._lost_at: float | None = None
+        self.ready: Future[Any] = PatientFuture()
+        self.error: RealtimeError | None = None
+        self.initialized = False
+        self._state = WebSocketState.CONNECTING
+        self._worked = False
+        self._thread = PatientThread(self._run, name)
+        core.is_reader = lambda: self.is_current
+        core.closing = lambda: self._control.closing is not None
+        core.dispatcher.attach(core.is_reader, core.outbox.wake, core.closing)
+        core.dispatcher.backlog.on_stuck = self._give_up
+
+    # What others may ask.
+
+    def start(self) -> None:
+        """
+        Start the thread. The thread that makes the client.
+        """
+        self._thread.start()
+        alive.add(self)
+
+    @property
+    def state(self) -> WebSocketState:
+        """
+        The state of the connection. Only the thread changes it; closing is a wish.
+
+        In another process it is CLOSED.
+        """
+        if self.elsewhere:
+            return WebSocketState.CLOSED
+        if self._state is WebSocketState.OPEN and self._control.closing is not None:
+            return WebSocketState.CLOSING
+        return self._state
+
+    def notice(self) -> None:
+        """
+        Say that somebody hears of a failure, so that it need not be logged. Any thread.
+        """
+        self._noticed.set()
+
+    @property
+    def is_current(self) -> bool:
+        """
+        Whether the caller is the reader thread.
+        """
+        return threading.current_thread() is self._thread
+
+    @property
+    def elsewhere(self) -> bool:
+        """
+        Whether this is another process than the one that opened the connection.
+        """
+        return self._core.home.elsewhere
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """
+        Where listeners run.
+        """
+        return self._core.dispatcher
+
+    def close(self, deadline: Deadline, at_exit: bool = False) -> None:
+        """
+        Flush what is queued, say goodbye and end, all by *deadline*.
+
+        Any thread, also a finalizer or a signal handler; never blocks.
+
+        Args:
+            deadline: When it shall be over, if nobody has asked for less time.
+            at_exit: Whether the program ends, and nobody would know of a failure.
+        """
+        if self.elsewhere:
+            return
+        before = self._control.closing
+        if before is None or deadline.is_before(before):
+            self._control.closing = deadline
+        if before is None and at_exit:
+            self._closed_why = _EXITED
+        if not at_exit:
+            self._noticed.set()
+        self._core.outbox.wake()
+
+    def _give_up(self, error: RealtimeError) -> None:
+        """
+        End the connection because of *error*. Any thread.
+        """
+        self._control.failure = error
+        self._core.outbox.wake()
+
+    def veto(self) -> None:
+        """
+        Do not connect again; where it has happened already, close. Any thread.
+        """
+        self._control.vetoed = True
+        if self.state is WebSocketState.OPEN:
+            self.close(Deadline(_GOODBYE))
+        self._core.outbox.wake()
+
+    def join(self, deadline: Deadline) -> bool:
+        """
+        Wait for the thread to end. Any thread; False at once on the thread itself.
+        """
+        if self.is_current or self.elsewhere:
+            return False
+        return self._thread.wait(deadline)
+
+    # The thread. All of the rest belongs to it.
+
+    def _run(self) -> None:
+        error: RealtimeError = ConnectionClosed(1000)
+        wire: Wire | None = None
+        try:
+            wire = self._redial.dial()
+            takeover: Takeover | None = None
+            while wire is not None:
+                connection = self._open(wire, takeover)
+                ended = connection.run(takeover)
+                wire.leave()
+                self._core.counters.take_from(wire)
+                if connection.worked:
+                    self._backoff.worked()
+                if isinstance(ended, Takeover):
+                    wire, takeover = ended.wire, ended
+                    continue
+                takeover, error = None, ended
+                again = self._worked and not connection.fatal
+                if connection.ready or self._generation == 1:
+                    self._lose(error, connection, again)
+                elif self._control.closing is None:  # a way back that led nowhere
+                    self._state = WebSocketState.CONNECTING
+                if not again or self._control.unwanted:
+                    break
+                wire, error = self._redial.again(error, connection.expired)
+                if wire is None and self._control.closing is not None:
+                    # what was met last is no more than the occasion
+                    met, error = error, ConnectionClosed(1006, self._closed_why)
+                    error.__cause__ = met
+        except Interrupted:
+            error = ConnectionClosed(1000, "closed before it was open")
+        except RealtimeError as failure:
+            error = failure
+        except BaseException as failure:
+            if self.elsewhere:  # a listener has forked, and here its child comes back
+                raise
+            cause = harmless(failure)
+            logger.error("The reader thread failed; this is a bug", exc_info=cause)
+            error = ConnectionClosed(1006, f"internal error: {failure!r}")
+            error.__cause__ = cause
+        if wire is not None:
+            wire.close()
+        self._end(error)
+
+    def _open(self, wire: Wire, takeover: Takeover | None) -> Connection:
+        self._generation += 1
+        self._core.generation = self._generation
+        if self._control.closing is None:
+            self._state = WebSocketState.OPEN
+            if self._control.vetoed:  # while it was dialled
+                self.close(Deadline(_GOODBYE))
+        logger.debug("connected, generation %d", self._generation)
+        again = self._generation > 1
+        return Connection(
+            self,
+            self._core,
+            wire,
+            self._numbers,
+            self._control,
+            self._generation,
+            self._opener(again) if takeover is None else takeover.opening,
+            self._redial.ready_by,
+        )
+
+    # What a connection asks of its owner.
+
+    def successor(self) -> Successor:
+        """
+        Begin to make the next session.
+        """
+        return Successor(
+            self._connect,
+            lambda: self._opener(True),
+            self._core.codec,
+            self._generation + 1,
+            self._numbers.connect_timeout,
+            self._core.outbox.wake,
+        )
+
+    def configured(self, event: SessionUpdated) -> ServerEvent:
+        """
+        Let what is queued flow: the session is configured; return what to announce.
+        """
+        self.initialized = self._worked = True
+        self._core.outbox.release()
+        if self._generation == 1:
+            return Init(session=event.session, raw=event.raw, generation=1)
+        lost_at, self._lost_at = self._lost_at, None
+        self._opener.taken()
+        self._core.acks.restored(event)
+        self._core.follow_up(self._core.gate.restored())
+        self._core.counters.reconnects += 1
+        return Reconnected(
+            session=event.session,
+            raw=event.raw,
+            restored=self._numbers.restore,
+            seconds_lost=0.0 if lost_at is None else time.monotonic() - lost_at,
+            generation=self._generation,
+        )
+
+    def admit(self) -> None:
+        """
+        Free who waits for the session: all that it began with has been told.
+        """
+        if self.ready.done() and self.ready.exception() is not None:
+            self.ready = PatientFuture()  # refused at first, and mended
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    def refused(
+        self, refusal: ServerError, sure: bool
+    ) -> Opening | RealtimeError | None:
+        """
+        Settle that the configuration was refused; return what to say instead, or to end
+        with.
+
+        On a later connection it may be for a change that the last one had not answered.
+        If it is not, there is no session like the one that was lost, and it is over:
+        where the error says what is wrong. One that says nothing may be about
+        something else; another attempt will tell.
+        """
+        if self._generation == 1:
+            self.ready.set_exception(refusal)
+            self._core.outbox.release()
+        elif refused := self._core.acks.refuse_updates(refusal):
+            for event_id in refused:
+                self._core.outbox.withdraw(event_id)
+            return self._opener(True)
+        elif not sure:
+            logger.warning("%s", refusal)
+            return ConnectionClosed(1011, refusal.message)
+        logger.error("%s", refusal)
+        return None if self._generation == 1 else refusal
+
+    # Its end.
+
+    def _lose(self, error: RealtimeError, connection: Connection, again: bool) -> None:
+        """
+        Settle what ends with a connection, and tell of its end.
+        """
+        closing = self._control.closing is not None
+        cause = cause_of(error, by_us=closing, expired=connection.expired)
+        again = again and not self._control.unwanted
+        again = again and self._backoff.would_retry(error, connection.expired)
+        self._lost_at = time.monotonic()
+        self.initialized = False
+        if not closing:
+            self._state = WebSocketState.CONNECTING if again else WebSocketState.CLOSED
+        if again and self.ready.done():
+            self.ready = PatientFuture()  # who comes now waits for the next session
+        if isinstance(error, ConnectionClosed):
+            error.reconnecting = again  # what waits then goes to the next session
+            error.unsent = 0 if again else self._core.outbox.waiting
+        self._core.lose(error, farewell(error, cause, again, self._generation))
+        logger.debug("disconnected: %s", error)
+
+    def _end(self, error: RealtimeError) -> None:
+        closed = self._control.closing is not None
+        why = self._closed_why if closed else None
+        error = last_words(error, why, self._core.outbox.waiting)
+        self.error = error
+        self._state = WebSocketState.CLOSED
+        if not self.ready.done():
+            self.ready.set_exception(fresh(error))
+        self._core.outbox.close(error)
+        self.initialized = False
+        if self._generation == 0:
+            cause = cause_of(error, by_us=closed, expired=False)
+            self._core.lose(error, farewell(error, cause, False, 0))
+        self._core.end(error, Closed(error=error, generation=self._generation))
+        self._core.dispatcher.detach()
+        if not closed:
+            self._report(error)
+
+    def _report(self, error: RealtimeError) -> None:
+        """
+        Log an end that nobody may hear of otherwise.
+        """
+        if self._worked:
+            if not isinstance(error, ConnectionClosed) or error.code != 1000:
+                logger.warning("%s", error)
+        # Whoever waits in connect(), or comes to wait now, gets the exception; a script
+        # of callbacks only would never know.
+        elif not self._noticed.wait(_GRACE):
+            logger.error("No connection. %s", error)

@@ -1,0 +1,157 @@
+"""
+Whether to connect again, and when. Pure decisions; nothing here waits or dials.
+
+Rules:
+
+1. Again after what the network or the service's housekeeping did: the close codes 1001,
+   1005, 1006, 1011, 1012 and 1013, network errors, and the handshake answers 408, 429
+   and 5xx. Never after a clean 1000, a policy or protocol code, or another 4xx: they
+   would only come again. A session that has expired is replaced, with whatever code
+   the service ended it.
+2. A 401 is tried once more where there is a fresh token to be had.
+3. After an error the service calls fatal for the account, never; but one that names a
+   command of ours is about that command.
+4. The pause is exponential with full jitter, so that many clients do not come back in
+   one wave; the service's ``Retry-After`` is the least it can be.
+5. Attempts are counted from the last session that worked: that was configured, took
+   what was restored, and was not gone, or failed by the service (an ``error``, 1011,
+   1013), as soon as it was.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+from typing import Literal
+
+import attrs
+
+from ..errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectionClosed,
+    RealtimeError,
+    SlowConsumer,
+)
+
+Cause = Literal["client", "expired", "network", "dead peer", "server", "refused"]
+"""Who or what ended a connection."""
+
+_AGAIN = {1001, 1005, 1006, 1011, 1012, 1013}
+_OUR_VERDICTS = {1002, 1007, 1009}  # the peer broke the protocol, and would again
+_FATAL = {
+    "account_deactivated",
+    "beta_api_shape_disabled",
+    "billing_hard_limit_reached",
+    "insufficient_quota",
+    "invalid_api_key",
+    "model_not_found",
+}
+"""Codes of ``error`` events after which no session of this account works."""
+
+
+def is_fatal(code: str | None) -> bool:
+    """
+    Whether an ``error`` event says that connecting again is pointless.
+    """
+    return code in _FATAL
+
+
+def is_passing(family: str, code: str | None) -> bool:
+    """
+    Whether an ``error`` event is the service's own trouble, and may not come again.
+    """
+    return family == "server_error" or code == "rate_limit_exceeded"
+
+
+def says_expired(code: str | None, words: str) -> bool:
+    """
+    Whether the service says that the session has come to its end. Azure does so in
+    words only (protocol reference, session_expired).
+    """
+    return code == "session_expired" or "maximum duration" in words
+
+
+def cause_of(error: RealtimeError, *, by_us: bool, expired: bool) -> Cause:
+    """
+    Return who or what ended a connection.
+    """
+    if by_us or isinstance(error, SlowConsumer):
+        return "client"
+    if not isinstance(error, ConnectionClosed):
+        return "refused"
+    if expired:
+        return "expired"
+    if error.code == 1006:
+        return "dead peer" if "dead" in error.reason else "network"
+    return "server"
+
+
+@attrs.define
+class Backoff:
+    """
+    The attempts since the last session that worked.
+
+    Attributes:
+        max_attempts: How many in a row; None is without end.
+        interval: Seconds that the first pause can last; it doubles.
+        fresh_tokens: Whether another token can be had after a 401.
+        attempts: How many there were.
+    """
+
+    max_attempts: int | None
+    interval: float
+    fresh_tokens: bool = False
+    attempts: int = 0
+    _refused: bool = False
+
+    MOST = 30.0
+    """Seconds that no pause of our own exceeds."""
+
+    def worked(self) -> None:
+        """
+        Note a session that worked.
+        """
+        self.attempts, self._refused = 0, False
+
+    def would_retry(self, error: RealtimeError, expired: bool = False) -> bool:
+        """
+        Whether `pause` would name a time now.
+        """
+        left = self.max_attempts is None or self.attempts < self.max_attempts
+        return left and _worth_it(error, expired)
+
+    def pause(self, error: RealtimeError, expired: bool = False) -> float | None:
+        """
+        Count one more attempt after *error*; return the seconds to wait, or None.
+
+        Args:
+            error: Why there is no connection.
+            expired: Whether it was the end of a session that had expired.
+        """
+        if self.max_attempts is not None and self.attempts >= self.max_attempts:
+            return None
+        if isinstance(error, AuthenticationError) and error.status_code == 401:
+            if self._refused or not self.fresh_tokens:
+                return None
+            self._refused = True
+        elif not _worth_it(error, expired):
+            return None
+        # the exponent has its own bound: a float ends at 2.0**1024
+        longest = min(self.MOST, self.interval * 2.0 ** min(self.attempts, 64))
+        self.attempts += 1
+        least = error.retry_after if isinstance(error, ConnectError) else None
+        return max(least or 0.0, random.uniform(0.0, longest))
+
+
+def _worth_it(error: RealtimeError, expired: bool) -> bool:
+    if isinstance(error, ConnectionClosed):
+        if expired and error.code not in _OUR_VERDICTS:
+            return True
+        return error.code in _AGAIN
+    if isinstance(error, ConnectError):
+        status = error.status_code
+        if status is None:
+            return not isinstance(error.__cause__, ssl.SSLCertVerificationError)
+        return status in (408, 429) or status >= 500
+    return False

@@ -1,0 +1,148 @@
+"""
+Out of a session before it ends: a `Successor` is made ready while it is served, and
+takes over in a quiet moment.
+
+A word that the user has just begun to say would be cut in two. So audio is held back
+for a moment first; if the service still hears speech in what it has, the rest goes to
+where the beginning went.
+
+All of it belongs to the reader thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from ..._concurrency.deadline import Deadline
+from ..._transport.websocket import Wire
+from ...options import WebSocketOptions
+from ..control import Control
+from ..engine import Core
+from .expiry import Expiry
+from .replacement import Successor, Takeover
+
+logger = logging.getLogger("azure_realtime")
+
+_LISTEN = 0.5  # seconds in which the service may still hear speech
+_LOOK_AGAIN = 0.25  # seconds between two looks whether it is quiet now
+
+
+class Renewal:
+    """
+    The renewal of one session.
+
+    Args:
+        core: The shared parts.
+        wire: The connection that is served.
+        numbers: The options.
+        control: What others ask.
+        begin: Begins to make another session.
+
+    Attributes:
+        expiry: When the session ends.
+        ready: Whether it is configured; before that nothing is renewed.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        wire: Wire,
+        numbers: WebSocketOptions,
+        control: Control,
+        begin: Callable[[], Successor],
+    ) -> None:
+        self._core = core
+        self._wire = wire
+        self._wanted = numbers.renew == "idle"
+        self._control = control
+        self._begin = begin
+        self._successor: Successor | None = None
+        self._listening: Deadline | None = None
+        self._audio_at: float | None = None
+        self.expiry = Expiry(numbers.expiry_warning)
+        self.ready = False
+
+    @property
+    def wire(self) -> Wire | None:
+        """
+        The connection of the session in the making.
+        """
+        return self._successor.wire if self._successor else None
+
+    def note_audio(self) -> None:
+        """
+        Note that audio leaves.
+        """
+        self._audio_at = time.monotonic()
+
+    def turn(self) -> Takeover | None:
+        """
+        Go on as far as that goes without waiting; return what takes over now.
+        """
+        if self._successor is None:
+            if self._possible and self.expiry.renewable:
+                self._successor = self._begin()
+            return None
+        self._successor.turn()
+        if self._successor.failure is not None:
+            logger.warning(
+                "The session could not be renewed: %s", self._successor.failure
+            )
+            self.expiry.postpone()
+            self.abandon()
+        elif self._is_calm(self._successor):
+            takeover = self._successor.take()
+            if takeover is not None:
+                self._successor = None
+            return takeover
+        return None
+
+    def next_look(self) -> float | None:
+        """
+        Return in how many seconds to `turn` again.
+        """
+        if self._successor is None:
+            if self._possible or not self.expiry.announced:
+                return self.expiry.next_look()
+            return None
+        left = self._listening.remaining() if self._listening else None
+        return _LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN)
+
+    def abandon(self) -> None:
+        """
+        Do without what is in the making.
+        """
+        if self._successor is not None:
+            self._successor.abandon()
+            self._successor = None
+            self._stay()
+
+    @property
+    def _possible(self) -> bool:
+        return self._wanted and self.ready and not self._control.unwanted
+
+    def _is_calm(self, successor: Successor) -> bool:
+        """
+        Whether nothing is lost by leaving now.
+        """
+        if not (
+            successor.ready
+            and self._control.closing is None
+            and self._wire.idle  # what was given to it would be lost with it
+            and self._core.quiet()
+        ):
+            self._stay()
+            return False
+        if self._listening is None:
+            self._core.outbox.hold()
+            since = time.monotonic() - (self._audio_at or 0.0)
+            self._listening = Deadline(_LISTEN - since)
+        return self._listening.passed
+
+    def _stay(self) -> None:
+        if self._listening is not None:
+            self._listening = None
+            self._core.outbox.release()
+            self._core.outbox.wake()

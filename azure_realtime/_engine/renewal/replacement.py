@@ -1,0 +1,193 @@
+"""
+The session that takes over from one that is about to expire.
+
+Rules:
+
+1. The old session is served while the new one is made ready: it is dialled on a thread
+   of its own, for a dial waits. From the moment it is open it belongs to the reader
+   thread, like every connection.
+2. It is ready when the service has configured it. What it has said until then is kept,
+   to be told when it has taken over.
+3. What the conversation holds is told to it at that moment, and not before: the old
+   session may still add to it. Has the configuration changed meanwhile, it is
+   configured once more.
+4. Whatever goes wrong with it is no harm to the old session.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+import attrs
+
+from ..._concurrency.deadline import Deadline
+from ..._concurrency.waker import Bell
+from ..._protocol.codec import Codec
+from ..._redaction import harmless
+from ..._transport.attempt import Interrupted, Patience
+from ..._transport.websocket import Wire
+from ...errors import ConnectError, ConnectionClosed, ConnectTimeout, RealtimeError
+from ...events import ErrorEvent, ServerEvent, SessionUpdated
+from ..restore import Opening
+
+_MOST_HEARD = 8 << 20  # bytes that a session can say before it has taken over
+_OVERHEAD = 2000  # bytes of an event beside its text, about
+_MOMENT = 1.0  # seconds, at most, in which an interrupted dial ends
+
+
+class Takeover(NamedTuple):
+    """
+    A session that is ready: what is still to be said, and what has been heard.
+    """
+
+    wire: Wire
+    opening: Opening
+    heard: list[tuple[ServerEvent, ...]]
+
+
+class Successor:
+    """
+    A new session in the making. Reader thread, but for the dial.
+
+    Args:
+        connect: Opens a connection, as patiently as it is told.
+        compose: Returns what is to be said first.
+        codec: Reads what comes.
+        generation: The number it will have.
+        seconds: How long it may take to be configured.
+        wake: Makes the reader look around.
+
+    Attributes:
+        wire: The connection, once it is open.
+        failure: Why there will be none.
+        ready: Whether it can take over.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[Patience], Wire],
+        compose: Callable[[], Opening],
+        codec: Codec,
+        generation: int,
+        seconds: float,
+        wake: Callable[[], None],
+    ) -> None:
+        self._connect = connect
+        self._compose = compose
+        self._codec = codec
+        self._generation = generation
+        self._seconds = seconds
+        self._ready_by = Deadline(seconds)
+        self._wake = wake
+        self._bell = Bell()
+        self._unwanted = False
+        self._outcome: Wire | RealtimeError | None = None
+        self._said: Opening | None = None
+        self._heard: list[tuple[ServerEvent, ...]] = []
+        self._heard_bytes = 0
+        self.wire: Wire | None = None
+        self.failure: RealtimeError | None = None
+        self.ready = False
+        self._thread = threading.Thread(
+            target=self._dial, name="azure-realtime-renewal", daemon=True
+        )
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # no more threads, or the interpreter is ending
+            self.failure = ConnectError(f"It cannot be dialled: {error}.")
+
+    def _dial(self) -> None:
+        patience = Patience(self._ready_by, self._bell, lambda: self._unwanted)
+        try:
+            self._outcome = wire = self._connect(patience)
+            if self._unwanted:  # and nobody waited for it any more
+                wire.close()
+        except Interrupted:
+            return
+        except RealtimeError as error:
+            self._outcome = error
+        except BaseException as error:
+            self._outcome = ConnectError(f"It could not be dialled: {error!r}.")
+            self._outcome.__cause__ = harmless(error)
+        self._wake()
+
+    def turn(self) -> None:
+        """
+        Go on as far as that goes without waiting.
+        """
+        try:
+            if self.wire is None:
+                self._pick_up()
+            if self.wire is not None:
+                self._talk(self.wire)
+        except RealtimeError as error:
+            self.failure = error
+        except UnicodeDecodeError:
+            self.failure = ConnectionClosed(1007, "the peer sent text that is no UTF-8")
+
+    def _pick_up(self) -> None:
+        if isinstance(self._outcome, RealtimeError):
+            raise self._outcome
+        if self._outcome is not None:
+            self.wire = self._outcome
+            self._configure(self._compose())
+
+    def _configure(self, opening: Opening) -> None:
+        assert self.wire is not None
+        self._said, self.ready = opening, False
+        self._ready_by = Deadline(self._seconds)
+        self.wire.send(opening.messages[0])  # the rest when it takes over
+
+    def _talk(self, wire: Wire) -> None:
+        wire.write()
+        for data in wire.read():
+            self._heard_bytes += len(data) + _OVERHEAD
+            if self._heard_bytes > _MOST_HEARD:
+                raise ConnectionClosed(1009, "more was said than a session begins with")
+            self._hear(self._codec.decode(data, self._generation))
+        wire.write()
+        if wire.closed_by_peer is not None:
+            raise wire.closed_by_peer
+        if not self.ready and self._ready_by.passed:
+            raise ConnectTimeout(f"No session.updated within {self._seconds:g} s.")
+
+    def _hear(self, events: tuple[ServerEvent, ...]) -> None:
+        self._heard.append(events)
+        for event in events:
+            if isinstance(event, ErrorEvent):
+                raise ConnectError(f"The service reports: {event.error.message}")
+            self.ready = self.ready or isinstance(event, SessionUpdated)
+
+    def take(self) -> Takeover | None:
+        """
+        Hand over what is ready; None if it has to be configured anew first.
+        """
+        assert self.wire is not None
+        assert self._said is not None
+        opening = self._compose()
+        if opening.config != self._said.config:
+            self._heard = [
+                events
+                for events in self._heard
+                if not any(isinstance(event, SessionUpdated) for event in events)
+            ]
+            self._configure(opening)
+            return None
+        hello_id = self._said.hello_id
+        self._bell.close()
+        rest = attrs.evolve(opening, hello_id=hello_id, messages=opening.messages[1:])
+        return Takeover(self.wire, rest, self._heard)
+
+    def abandon(self) -> None:
+        """
+        Do without it, and leave nothing of it.
+        """
+        self._unwanted = True
+        self._bell.wake()
+        if self._thread.ident is not None:
+            self._thread.join(_MOMENT)
+        self._bell.close()
+        if isinstance(self._outcome, Wire):
+            self._outcome.leave()

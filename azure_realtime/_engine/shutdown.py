@@ -1,0 +1,96 @@
+"""
+How a client ends: asked to, or forgotten.
+
+What ends a forgotten one must not know what the user's functions hang on: a function
+that knows the client would keep it alive.
+"""
+
+from __future__ import annotations
+
+from .._concurrency.deadline import Deadline
+from .._dispatch.dispatcher import Dispatcher
+from .._tools.loop import ToolLoop
+from ._held import held_here
+from .engine import Core
+from .reader import Reader
+
+_FAREWELL = 0.2  # seconds for listeners of "disconnected" after a long close
+_LAST_WORDS = 1.0  # seconds for those that are too far behind to catch up
+_FORGOTTEN = 1.0  # seconds for the goodbye of a client that nobody refers to
+
+
+class Ending:
+    """
+    The end of one client. Any thread.
+
+    Args:
+        core: The shared parts.
+        reader: The thread that reads.
+        tools: The threads of tools.
+        others: What else a call of the user's may hold the lock of.
+    """
+
+    def __init__(
+        self, core: Core, reader: Reader, tools: ToolLoop, others: tuple[object, ...]
+    ) -> None:
+        self._core = core
+        self._reader = reader
+        self._tools = tools
+        self._others = others
+
+    def close(self, timeout: float | None) -> None:
+        """
+        Send what is queued, say goodbye, and end the threads within *timeout*.
+
+        Any thread, also in a signal handler.
+        """
+        if self._reader.elsewhere:
+            return
+        deadline = Deadline(timeout)
+        self._reader.close(deadline)
+        if self._has_interrupted_us():
+            # the reader waits for that call, so nobody can wait for the reader
+            _finish(self._tools, self._core.dispatcher)
+            return
+        # the reader enforces the same deadline; after it, it has one last turn to take
+        self._reader.join(Deadline(None if timeout is None else timeout + 1.0))
+        _finish(self._tools, self._core.dispatcher)
+        left = deadline.remaining()
+        if self._core.dispatcher.backlog.behind:
+            left = _LAST_WORDS if left is None else min(left, _LAST_WORDS)
+        # what the end itself has set off is heard, even when the time is up
+        self._core.dispatcher.join(
+            Deadline(None if left is None else max(_FAREWELL, left))
+        )
+
+    def _has_interrupted_us(self) -> bool:
+        """
+        Whether this is a signal handler, and what it interrupted was a call of ours.
+        """
+        core = self._core
+        return held_here(
+            core.outbox,
+            core.dispatcher,
+            core.dispatcher.backlog,
+            core.gate,
+            core.acks,
+            core.waiters,
+            core.status,
+            self._tools,
+            *self._others,
+        )
+
+
+def abandon(reader: Reader, dispatcher: Dispatcher, tools: ToolLoop) -> None:
+    """
+    End what a client that was dropped has left running. Any thread; never blocks.
+    """
+    if reader.elsewhere:  # not in this process: a fork has no threads
+        return
+    reader.close(Deadline(_FORGOTTEN))
+    _finish(tools, dispatcher)
+
+
+def _finish(tools: ToolLoop, dispatcher: Dispatcher) -> None:
+    tools.close()
+    dispatcher.finish()

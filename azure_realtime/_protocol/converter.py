@@ -1,0 +1,335 @@
+"""
+Models and plain JSON values, in both directions: the one user of cattrs.
+
+Receiving (structuring):
+
+1. A model can be made of any value whatever. What is missing or ill-typed becomes
+   the field's honest empty value, and is told in ``problems``.
+2. Below a model, hooks are strict and raise: ``"5"`` is no int, ``0`` no bool. The
+   model's own hook turns that into rule 1.
+3. Unions are open: a ``type`` nobody knows makes the ``Unknown...`` member.
+
+Sending (unstructuring):
+
+4. A field whose value is its default of None or UNSET is left out; any other None
+   is null. ``type`` goes first.
+
+Hooks are made at first use, by cattrs, and are safe to make from many threads.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_args, get_origin
+
+import attrs
+import cattrs
+
+from ..events import ClientEvent, ServerEvent
+from ..models._base import Model
+from ..models._shape import (
+    RESPONSE_PATHS,
+    SESSION_PATHS,
+    flat_tool_choice,
+    flatten,
+    misshapen,
+    nest,
+)
+from ..models._unset import UNSET
+from ..models.content import UnknownPart
+from ..models.items import UnknownItem
+from ..models.responses import Response, ResponseConfig, StatusDetails
+from ..models.session import Session, SessionConfig
+from ..models.tools import UnknownTool, UnknownToolChoice
+from ..models.turn_detection import UnknownTurnDetection
+from .fields import (
+    SCALARS,
+    Field,
+    Hook,
+    Partial,
+    Values,
+    expected,
+    members,
+    plan,
+    read_fields,
+    read_mapping,
+)
+
+E = TypeVar("E", bound=ServerEvent)
+_OPEN = (
+    UnknownItem,
+    UnknownPart,
+    UnknownTool,
+    UnknownToolChoice,
+    UnknownTurnDetection,
+)
+
+
+def make_converter() -> cattrs.Converter:
+    """
+    Return the converter, with all its hooks.
+    """
+    converter = cattrs.Converter(detailed_validation=False)
+    for configure in (
+        configure_primitives,
+        configure_containers,
+        configure_unions,
+        configure_models,
+        configure_shapes,
+        configure_sending,
+    ):
+        configure(converter)
+    return converter
+
+
+# -- Receiving -------------------------------------------------------------------
+
+
+def configure_primitives(converter: cattrs.Converter) -> None:
+    """
+    Strict scalars: cattrs would make ``'None'`` of None and True of ``"false"``.
+    """
+    for scalar, read in SCALARS.items():
+        converter.register_structure_hook(scalar, read)
+
+
+def configure_containers(converter: cattrs.Converter) -> None:
+    """
+    Mappings are kept as they are; a list keeps those of its elements that fit.
+    """
+
+    def is_sequence(tp: Any) -> bool:
+        return get_origin(tp) is tuple
+
+    def sequence(tp: Any) -> Hook:
+        element = get_args(tp)[0]
+        read = converter.get_structure_hook(element)
+
+        def stand_in() -> list[Any]:
+            # An empty model keeps the indices of its neighbours right.
+            try:
+                return [read({}, element)]
+            except (TypeError, ValueError):
+                return []
+
+        def read_sequence(value: Any, _: Any) -> tuple[Any, ...]:
+            if not isinstance(value, (list, tuple)):
+                raise expected("list", value)
+            elements: list[Any] = []
+            problems: list[str] = []
+            for index, item in enumerate(value):
+                try:
+                    elements.append(read(item, element))
+                except (TypeError, ValueError) as exc:
+                    problems.append(f"[{index}]: {exc}")
+                    elements += stand_in()
+            if problems:
+                raise Partial(tuple(elements), problems)
+            return tuple(elements)
+
+        return read_sequence
+
+    mappings = (dict, Mapping)
+
+    def is_mapping(tp: Any) -> bool:
+        return tp in mappings or get_origin(tp) in mappings
+
+    converter.register_structure_hook_factory(is_sequence, sequence)
+    converter.register_structure_hook_func(is_mapping, read_mapping)
+
+
+def _tags(cls: type) -> tuple[str, ...]:
+    """
+    Return the values of ``type`` that stand for model class *cls*.
+    """
+    tag = getattr(cls, "type", None)
+    if not isinstance(tag, str):
+        return ()
+    return (tag, *getattr(cls, "aliases", ()))
+
+
+def configure_unions(converter: cattrs.Converter) -> None:
+    """
+    Open unions: models by their ``type``, beside at most a few plain types.
+    """
+
+    def is_union(tp: Any) -> bool:
+        return len(members(tp)) > 1
+
+    def union(tp: Any) -> Hook:
+        kinds = members(tp)
+        models = [cls for cls in kinds if isinstance(cls, type) and attrs.has(cls)]
+        plain = [cls for cls in kinds if cls not in models]
+        by_tag = {tag: cls for cls in models for tag in _tags(cls)}
+        unknown = next((cls for cls in models if cls in _OPEN), None)
+        single = models[0] if len(models) == 1 and not by_tag else None
+        names = " or ".join(
+            [tp.__name__ if isinstance(tp, type) else "object" for tp in plain]
+            + ["object"] * bool(models)
+        )
+
+        def read_union(value: Any, _: Any) -> Any:
+            if models and isinstance(value, Mapping):
+                tag = value.get("type")
+                cls = by_tag.get(tag) if isinstance(tag, str) else None
+                cls = cls or unknown or single
+                if cls is not None:
+                    return converter.get_structure_hook(cls)(value, cls)
+            for cls in plain:
+                try:
+                    return converter.get_structure_hook(cls)(value, cls)
+                except (TypeError, ValueError):
+                    continue
+            raise expected(names, value)
+
+        return read_union
+
+    converter.register_structure_hook_factory(is_union, union)
+
+
+def configure_models(converter: cattrs.Converter) -> None:
+    """
+    Models are read field by field and keep what they were made of.
+    """
+
+    def is_model(tp: Any) -> bool:
+        return isinstance(tp, type) and issubclass(tp, Model)
+
+    converter.register_structure_hook_factory(
+        is_model, lambda cls: _model_hook(converter, cls, read_mapping)
+    )
+
+
+def _model_hook(converter: cattrs.Converter, cls: type[Model], fields_of: Hook) -> Hook:
+    """
+    Return the hook for *cls*; *fields_of* finds the fields in what came.
+    """
+    fields = plan(converter.get_structure_hook, cls)
+
+    def read_model(value: Any, _: Any) -> Model:
+        found = fields_of(value, cls)
+        values, problems = read_fields(fields, found)
+        if found is not value and isinstance(value, Mapping):
+            problems += [f"{path}: expected object" for path in misshapen(value)]
+        raw = value if isinstance(value, Mapping) else {}
+        return cls(raw=raw, problems=tuple(problems), **values)
+
+    return read_model
+
+
+def configure_shapes(converter: cattrs.Converter) -> None:
+    """
+    Models whose fields are not where their names say.
+    """
+
+    def session(value: Any, _: Any) -> Mapping[str, Any]:
+        flat = flatten(read_mapping(value), SESSION_PATHS)
+        flat["tool_choice"] = flat_tool_choice(flat.get("tool_choice"))
+        return flat
+
+    def response(value: Any, _: Any) -> Mapping[str, Any]:
+        return flatten(read_mapping(value), RESPONSE_PATHS)
+
+    def status_details(value: Any, _: Any) -> Mapping[str, Any]:
+        # Some builds send the bare type where an object was announced.
+        return {"type": value} if isinstance(value, str) else read_mapping(value)
+
+    shapes: dict[type[Model], Hook] = {
+        Session: session,
+        Response: response,
+        StatusDetails: status_details,
+    }
+    converter.register_structure_hook_factory(
+        lambda tp: tp in shapes,
+        lambda cls: _model_hook(converter, cls, shapes[cls]),
+    )
+
+
+@functools.cache
+def converter() -> cattrs.Converter:
+    """
+    Return the one converter of this library. Any thread may call it.
+    """
+    return make_converter()
+
+
+_event_fields: dict[type[ServerEvent], list[Field]] = {}
+
+
+def read_event(
+    cls: type[E], message: Mapping[str, Any], raw: Mapping[str, Any], generation: int
+) -> E:
+    """
+    Make an event. Never raises. Any thread may call it.
+
+    Args:
+        cls: Its class.
+        message: The event in the GA shape.
+        raw: The event as it came.
+        generation: Number of the connection it came by.
+    """
+    fields = _event_fields.get(cls)
+    if fields is None:  # made twice by two threads at once, they are the same
+        fields = _event_fields[cls] = plan(converter().get_structure_hook, cls)
+    values, problems = read_fields(fields, message)
+    return cls(raw=raw, problems=tuple(problems), generation=generation, **values)
+
+
+# -- Sending ---------------------------------------------------------------------
+
+
+def configure_sending(converter: cattrs.Converter) -> None:
+    """
+    Models, configurations and commands as plain JSON values in the GA shape.
+    """
+
+    def is_sent(tp: Any) -> bool:
+        return isinstance(tp, type) and issubclass(tp, (Model, ClientEvent, *_CONFIGS))
+
+    def writer(cls: type) -> Callable[[Any], Values]:
+        hidden = {"raw", "problems", "extra"}
+        fields = [
+            (attribute.name, attribute.default)
+            for attribute in attrs.fields(cls)
+            if attribute.name not in hidden
+        ]
+        tag = getattr(cls, "type", None)
+        head = {"type": tag} if isinstance(tag, str) else {}
+
+        def write(model: Any) -> Values:
+            message: Values = dict(head)
+            for name, default in fields:
+                value = getattr(model, name)
+                if value is UNSET or (value is None and default is None):
+                    continue
+                message[name] = converter.unstructure(value)
+            return message
+
+        return write
+
+    def write_list(values: tuple[Any, ...]) -> list[Any]:
+        return [converter.unstructure(value) for value in values]
+
+    def write_unknown(model: Any) -> Values:
+        return {"type": model.type, **model.raw}
+
+    converter.register_unstructure_hook_factory(is_sent, writer)
+    converter.register_unstructure_hook(tuple, write_list)
+    for unknown in _OPEN:
+        converter.register_unstructure_hook(unknown, write_unknown)
+
+    write_session = writer(SessionConfig)
+    write_response = writer(ResponseConfig)
+    converter.register_unstructure_hook(
+        SessionConfig,
+        # GA refuses a session without its type.
+        lambda config: {
+            "type": "realtime",
+            **nest(write_session(config), SESSION_PATHS),
+        },
+    )
+    converter.register_unstructure_hook(
+        ResponseConfig, lambda config: nest(write_response(config), RESPONSE_PATHS)
+    )
+
+
+_CONFIGS = (SessionConfig, ResponseConfig)

@@ -1,0 +1,201 @@
+"""
+Reading a model field by field: the part of receiving that never fails.
+
+1. A field that is missing, null or ill-typed becomes its honest empty value.
+2. If the service promised it, that is a problem, and is told; if it was ill-typed,
+   always.
+3. Problems found deeper are lifted, with their path, to the model above.
+"""
+
+import contextlib
+import functools
+import operator
+import types
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Union, cast, get_args, get_origin
+
+import attrs
+
+from ..models._base import Model
+from ..models._unset import Unset
+
+Hook = Callable[[Any, Any], Any]
+HookFor = Callable[[Any], Hook]
+Values = dict[str, Any]
+
+_MISSING: Any = object()
+
+
+def expected(what: str, value: Any) -> TypeError:
+    """
+    Return the error that *value* is not *what*.
+    """
+    return TypeError(f"expected {what}, got {type(value).__name__}")
+
+
+def read_mapping(value: Any, _: Any = None) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise expected("object", value)
+
+
+def read_str(value: Any, _: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise expected("str", value)
+
+
+def read_bool(value: Any, _: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise expected("bool", value)
+
+
+def read_int(value: Any, _: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise expected("int", value)
+
+
+def read_float(value: Any, _: Any) -> float:
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            return float(value)
+    raise expected("float", value)
+
+
+SCALARS: Mapping[type, Hook] = {
+    str: read_str,
+    bool: read_bool,
+    int: read_int,
+    float: read_float,
+}
+
+
+class Partial(Exception):  # a result, not a failure
+    """
+    A sequence was read in part.
+
+    Attributes:
+        value: What could be read of it.
+        problems: What could not.
+    """
+
+    def __init__(self, value: Any, problems: list[str]) -> None:
+        super().__init__(problems)
+        self.value = value
+        self.problems = problems
+
+
+def members(tp: Any) -> tuple[Any, ...]:
+    """
+    Return the members of a union; a plain type is its own only member.
+
+    Literals are for the eyes of editors: beside them there is always `str`.
+    """
+    if get_origin(tp) in (Union, types.UnionType):
+        return tuple(arg for arg in get_args(tp) if get_origin(arg) is not Literal)
+    return (tp,)
+
+
+@attrs.frozen
+class Field:
+    """
+    How one field is read.
+    """
+
+    name: str
+    type: Any
+    read: Hook
+    nullable: bool
+    promised: bool
+    empty: Callable[[], Any]
+
+
+def plan(hook_for: HookFor, cls: type) -> list[Field]:
+    """
+    Return how the fields of *cls* are read, in order.
+    """
+    return [
+        field_of(hook_for, attribute)
+        for attribute in attrs.fields(cls)
+        if attribute.name not in ("raw", "problems", "generation")
+    ]
+
+
+def field_of(hook_for: HookFor, attribute: "attrs.Attribute[Any]") -> Field:
+    kinds = members(attribute.type)
+    solid = [tp for tp in kinds if tp is not type(None) and tp is not Unset]
+    tp = functools.reduce(operator.or_, solid)
+    read = hook_for(tp)
+    return Field(
+        name=attribute.name,
+        type=tp,
+        read=read,
+        nullable=type(None) in kinds,
+        promised=len(solid) == len(kinds) and not attribute.metadata.get("lenient"),
+        empty=_empty(attribute, tp, read),
+    )
+
+
+def _empty(attribute: "attrs.Attribute[Any]", tp: Any, read: Hook) -> Any:
+    """
+    Return the maker of a field's honest empty value.
+    """
+    default = attribute.default
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        return cast(Any, default).factory
+    if default is not attrs.NOTHING:
+        return lambda: default
+    if tp in (str, int, float, bool):
+        return tp
+    if get_origin(tp) is tuple:
+        return tuple
+    return lambda: read({}, tp)
+
+
+def read_fields(
+    fields: list[Field], message: Mapping[str, Any]
+) -> tuple[Values, list[str]]:
+    """
+    Read *message* field by field. Never raises.
+    """
+    values: Values = {}
+    problems: list[str] = []
+    for field in fields:
+        name = field.name
+        value = message.get(name, _MISSING)
+        if value is None and field.nullable:
+            values[name] = None
+            continue
+        if value is None or value is _MISSING:
+            values[name] = field.empty()
+            if field.promised:
+                problems.append(f"{name}: {'missing' if value is _MISSING else 'null'}")
+            continue
+        try:
+            value = field.read(value, field.type)
+        except Partial as exc:
+            value = exc.value
+            problems += [f"{name}{problem}" for problem in exc.problems]
+        except (TypeError, ValueError) as exc:
+            problems.append(f"{name}: {exc}")
+            value = field.empty()
+        values[name] = value
+        _lift(name, value, problems)
+    return values, problems
+
+
+def _lift(name: str, value: Any, problems: list[str]) -> None:
+    """
+    Add the problems inside *value* to those of the model it is part of.
+    """
+    if isinstance(value, Model):
+        problems += [f"{name}.{problem}" for problem in value.problems]
+    elif isinstance(value, tuple):
+        for index, element in enumerate(value):
+            _lift(f"{name}[{index}]", element, problems)

@@ -1,0 +1,169 @@
+"""
+The future of a command: a `concurrent.futures.Future` that keeps user code off the
+reader thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from typing import Any, TypeVar
+
+from .._concurrency.condition import Gong
+from .._concurrency.deadline import Deadline
+from .._concurrency.process import Home
+from ..errors import fresh
+
+T = TypeVar("T")
+
+Run = Callable[[Callable[[Any], Any], Any], None]
+"""Runs a function with an argument where user functions run."""
+
+
+def _nothing() -> None:
+    pass
+
+
+class PatientFuture(Future[T]):
+    """
+    A future that Ctrl-C cannot break; see `_gong`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gong = Gong()
+        Future.add_done_callback(self, lambda _: self._gong.strike())
+
+    def result(self, timeout: float | None = None) -> T:
+        """
+        Wait for the result and return it, or raise what it failed with.
+
+        Raises:
+            TimeoutError: Not in *timeout* seconds.
+        """
+        error = self.exception(timeout)
+        if error is not None:
+            # a copy: the one that is kept would keep these frames, which refer to us
+            raise fresh(error)
+        return super().result(0)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """
+        Wait for the end; return what it failed with, or None.
+
+        Raises:
+            TimeoutError: Not in *timeout* seconds.
+        """
+        self._await(timeout)
+        return super().exception(0)
+
+    def _await(self, timeout: float | None) -> None:
+        if not self._gong.wait(self.done, Deadline(timeout)):
+            raise TimeoutError(f"no answer within {timeout} s")
+
+
+class CommandFuture(PatientFuture[T]):
+    """
+    Completed on the reader thread; its done-callbacks run where listeners run.
+
+    Args:
+        run: Runs done-callbacks.
+        withdraw: Called once, by whoever cancels: takes the command back, or undoes it.
+        may_wait: Raises where waiting would keep what is waited for.
+
+    Attributes:
+        response_id: Of a response that has been created.
+        heeded: Whether anybody has asked for the outcome.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        withdraw: Callable[[], None],
+        may_wait: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._run = run
+        self._withdraw = withdraw
+        self._may_wait = may_wait
+        self._home = Home()
+        self.response_id: str | None = None
+        self.heeded = False
+
+    def result(self, timeout: float | None = None) -> T:
+        """
+        Wait for the answer and return it.
+
+        Raises:
+            ServerError: The service refused the command.
+            ResponseError: A response did not complete.
+            ConnectionClosed: The connection ended first.
+            TimeoutError: Not in *timeout* seconds; the command is not taken back.
+            CancelledError: `cancel` was called.
+            RuntimeError: On the reader thread, which would wait for itself, or in
+                another process.
+        """
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """
+        Wait for the answer and return why there is none, or None. Raises as `result`.
+        """
+        self._home.check()
+        self.heeded = True
+        if not self.done():
+            self._may_wait()
+        return super().exception(timeout)
+
+    @property
+    def failed(self) -> bool:
+        """
+        Whether it has failed or was cancelled; to ask this heeds nothing.
+        """
+        return self.done() and (self.cancelled() or Future.exception(self) is not None)
+
+    def cancel(self) -> bool:
+        """
+        Take the command back if it has not left; stop a response that is being made.
+
+        Returns:
+            False if it was answered already. True otherwise: nobody waits any more,
+            though what else has left cannot be undone.
+
+        Raises:
+            RuntimeError: In another process.
+        """
+        self._home.check()
+        if not super().cancel():
+            return False
+        withdraw, self._withdraw = self._withdraw, _nothing
+        if withdraw is not _nothing:
+            self.set_running_or_notify_cancel()  # or `concurrent.futures.wait` waits on
+            withdraw()
+        return True
+
+    def add_done_callback(self, fn: Callable[[Future[T]], Any]) -> None:
+        """
+        Call *fn* with this future when it is done, where listeners are called.
+
+        Raises:
+            RuntimeError: In another process.
+        """
+        self._home.check()
+        self.heeded = True
+        super().add_done_callback(lambda _: self._run(fn, self))
+
+    def settle(self, result: T) -> None:
+        """
+        Complete it, unless it was cancelled meanwhile. Reader thread.
+        """
+        with contextlib.suppress(InvalidStateError):
+            self.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        """
+        Fail it, unless it was cancelled meanwhile. Reader thread.
+        """
+        with contextlib.suppress(InvalidStateError):
+            self.set_exception(error)

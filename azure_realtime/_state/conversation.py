@@ -1,0 +1,355 @@
+"""
+The conversation as this side has followed it: what was said, in order.
+
+Rules:
+
+1. An item belongs to it from ``conversation.item.added`` until
+   ``conversation.item.deleted``. What out-of-band responses make never does.
+2. What is told of an item before that is set aside; the order in which such events
+   come makes no difference.
+3. Its place is settled when it comes: see `_item_order`.
+4. After a reconnect, an item that is added anew, under its old id, is what the new
+   session has of it.
+5. Nothing grows without bounds: see the limits below, and those of `_drafts`.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, TypeVar
+
+from .._memory import keep, weight_of
+from ..audio.formats import bytes_per_ms
+from ..events import (
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemDeleted,
+    ConversationItemDone,
+    ConversationItemRetrieved,
+    ConversationItemTruncated,
+    ResponseCreated,
+    ResponseDone,
+    ResponseOutputAudioDelta,
+    ServerEvent,
+    SessionCreated,
+    SessionUpdated,
+)
+from ..models._unset import UNSET, Unset
+from ..models.items import Item, MessageItem
+from .item_builder import DRAFT_EVENTS, Draft, as_id, item_id_of
+from .item_order import ItemOrder
+from .transcript import as_mappings, as_text
+
+T = TypeVar("T")
+
+#: Items kept; the oldest are forgotten.
+MAX_ITEMS = 10_000
+#: Bytes that they take, about, without the audio that was asked to be kept; likewise.
+MAX_BYTES = 64 << 20
+#: Items set aside (rule 2), and responses running; the oldest are forgotten.
+MAX_STAGED = 64
+#: Ids of deleted items, so that a late event does not bring one back.
+MAX_DELETED = 1_000
+
+
+class Conversation:
+    """
+    The items of the conversation, with transcripts as they arrive.
+
+        print(client.conversation)
+        client.conversation["item_123"].text
+
+    What you are given is a snapshot, and does not change. Any thread may call any
+    method but `observe` and `connection_lost`, which are the reader thread's.
+
+    An endless one forgets its oldest items: it holds 10,000 of them, and about 64 MiB.
+
+    Args:
+        keep_audio: Keep what the model says, for `audio`: 2.9 MB a minute.
+    """
+
+    def __init__(self, keep_audio: bool = False) -> None:
+        self._keep_audio = keep_audio
+        self._lock = threading.RLock()
+        self._drafts: dict[str, Draft] = {}
+        self._order = ItemOrder()
+        self._staged: dict[str, Draft] = {}
+        self._deleted: dict[str, None] = {}
+        self._bytes_per_ms = 48
+        self._bytes_per_ms_of: dict[str, int] = {}  # by response
+        self._heard = 0  # bytes, about, since all was weighed
+
+    def __repr__(self) -> str:
+        return f"<Conversation {len(self)} items>"
+
+    def __str__(self) -> str:
+        """
+        Return a readable transcript, tool calls included.
+        """
+        with self._lock:
+            told = [(self._item(i), self._drafts[i].remark) for i in self._order]
+        return as_text(told)
+
+    def __len__(self) -> int:
+        return len(self._drafts)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    def __contains__(self, item_id: object) -> bool:
+        return item_id in self._drafts
+
+    def __getitem__(self, item_id: str) -> Item:
+        with self._lock:
+            return self._item(item_id)
+
+    def get(self, item_id: str, default: T | None = None) -> Item | T | None:
+        """
+        Return an item, or *default* if it is not in the conversation.
+        """
+        with self._lock:
+            return self._item(item_id) if item_id in self._drafts else default
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """
+        All items as they are now, in order.
+        """
+        with self._lock:
+            return tuple(self._item(item_id) for item_id in self._order)
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """
+        Return what `create_conversation_item` needs to tell it all again.
+
+        As text: what was said is written down, audio nobody transcribed is left out,
+        as are tool calls without their output and what the service itself did (MCP).
+        Items keep their ids, so that a new session knows them by the same name.
+        """
+        return as_mappings(self.items)
+
+    def audio_ms(self, item_id: str) -> int:
+        """
+        Return how long what was received of an answer plays, in milliseconds.
+
+        After truncation: what is left of it. An unknown item has 0.
+        """
+        with self._lock:
+            draft = self._drafts.get(item_id)
+            return draft.audio_ms if draft else 0
+
+    def audio(self, item_id: str) -> bytes:
+        """
+        Return what an item says, in the session's format; ``b""`` if not kept.
+        """
+        with self._lock:
+            draft = self._drafts.get(item_id)
+            return draft.audio if draft else b""
+
+    def truncated(self, item_id: str) -> bool:
+        """
+        Tell whether some of an item's audio was cut away.
+
+        Its transcript is an estimate then, and ends in "…": the service does not say
+        which of the words were heard.
+        """
+        with self._lock:
+            draft = self._drafts.get(item_id)
+            return draft is not None and draft.truncated
+
+    def observe(self, event: ServerEvent) -> None:
+        """
+        Follow *event*. Never raises, never blocks. Reader thread.
+        """
+        follow = _RULES.get(type(event))
+        if follow is not None:
+            with self._lock:
+                follow(self, event)
+                if not isinstance(event, ResponseOutputAudioDelta):
+                    self._heard += weight_of(event.raw)
+                if self._heard > MAX_BYTES // 16:
+                    self._weigh()
+
+    def send_to_front(self, item_id: str) -> None:
+        """
+        Note that an item is being created at the front (``previous_item_id="root"``).
+
+        Any thread.
+        """
+        with self._lock:
+            self._order.send_to_front(item_id)
+
+    def lose(self, _: object) -> None:
+        """
+        Note that the session is over, for whatever reason. Reader thread.
+        """
+        self.connection_lost()
+
+    def connection_lost(self) -> None:
+        """
+        Note that the session is over: what was in progress stays incomplete.
+
+        Reader thread.
+        """
+        with self._lock:
+            for draft in self._drafts.values():
+                draft.end("incomplete")
+            self._staged.clear()
+            self._deleted.clear()
+            self._bytes_per_ms_of.clear()
+
+    def messages_of(self, response_ids: Collection[str]) -> set[str]:
+        """
+        Return the ids of what the model has said in these responses. Any thread.
+        """
+        with self._lock:
+            return {
+                item_id
+                for item_id, draft in self._drafts.items()
+                if draft.response_id in response_ids
+                and isinstance(draft.view(), MessageItem)
+            }
+
+    def forget(self, item_ids: Iterable[str]) -> None:
+        """
+        Forget items that the service does not have. Reader thread.
+        """
+        with self._lock:
+            for item_id in item_ids:
+                self._forget(item_id)
+
+    # -- All below is called with the lock held ----------------------------------
+
+    def _item(self, item_id: str) -> Item:
+        item = self._drafts[item_id].view()
+        assert item is not None, "what has no item yet is set aside"
+        return item
+
+    def _on_added(self, event: ConversationItemAdded | ConversationItemCreated) -> None:
+        item_id = item_id_of(event)
+        if not item_id:
+            return
+        self._deleted.pop(item_id, None)
+        draft = self._drafts.get(item_id)
+        if draft is None or draft.generation != event.generation:
+            draft = self._place(event, item_id)
+        draft.observe(event)
+
+    def _on_done(self, event: ConversationItemDone | ConversationItemRetrieved) -> None:
+        item_id = item_id_of(event)
+        if not item_id or item_id in self._deleted:
+            return
+        draft = self._drafts.get(item_id) or self._staged.get(item_id)
+        if draft is None or (item_id in self._staged and draft.response_id is None):
+            draft = self._place(event, item_id)
+        draft.observe(event)
+
+    def _on_content(self, event: Any) -> None:
+        item_id = item_id_of(event)
+        if not item_id or item_id in self._deleted:
+            return
+        draft = self._drafts.get(item_id) or self._stage(item_id, event.generation)
+        response_id = as_id(getattr(event, "response_id", None))
+        if response_id and draft.response_id is None:
+            draft.response_id = response_id
+            sizes = self._bytes_per_ms_of
+            draft.bytes_per_ms = sizes.get(response_id, self._bytes_per_ms)
+        draft.observe(event)
+
+    def _on_truncated(self, event: ConversationItemTruncated) -> None:
+        if event.item_id in self._drafts:
+            self._drafts[event.item_id].observe(event)
+
+    def _on_deleted(self, event: ConversationItemDeleted) -> None:
+        item_id = item_id_of(event)
+        self._forget(item_id)
+        if item_id:
+            keep(self._deleted, item_id, None, MAX_DELETED)
+
+    def _on_session(self, event: SessionCreated | SessionUpdated) -> None:
+        if event.session.output_audio_format is not None:
+            self._bytes_per_ms = bytes_per_ms(event.session.output_audio_format)
+
+    def _on_response_created(self, event: ResponseCreated) -> None:
+        response = event.response
+        if response.output_audio_format is not None and as_id(response.id):
+            size = bytes_per_ms(response.output_audio_format)
+            keep(self._bytes_per_ms_of, response.id, size, MAX_STAGED)
+
+    def _on_response_done(self, event: ResponseDone) -> None:
+        response = event.response
+        self._bytes_per_ms_of.pop(response.id, None)
+        for item in response.output:
+            draft = self._drafts.get(item.id or "")
+            if draft is not None:
+                draft.report(item, final=True)
+        status = "completed" if response.status == "completed" else "incomplete"
+        for draft in self._drafts.values():
+            if draft.response_id == response.id:
+                draft.end(status)
+        self._staged = {
+            item_id: draft
+            for item_id, draft in self._staged.items()
+            if draft.response_id != response.id
+        }
+
+    def _stage(self, item_id: str, generation: int) -> Draft:
+        draft = self._staged.get(item_id)
+        if draft is None or draft.generation != generation:
+            draft = Draft(keep_audio=self._keep_audio, generation=generation)
+            keep(self._staged, item_id, draft, MAX_STAGED)
+        return draft
+
+    def _place(self, event: Any, item_id: str) -> Draft:
+        """
+        Take an item in, with all that was set aside of it.
+        """
+        draft = self._stage(item_id, event.generation)
+        del self._staged[item_id]
+        self._drafts[item_id] = draft
+        self._order.add(item_id, _previous(event), event.generation)
+        if len(self._order) > MAX_ITEMS:
+            self._forget(next(iter(self._order)))
+        return draft
+
+    def _forget(self, item_id: str) -> None:
+        self._drafts.pop(item_id, None)
+        self._order.remove(item_id)
+        self._staged.pop(item_id, None)
+
+    def _weigh(self) -> None:
+        """
+        Forget the oldest items of more than is kept.
+        """
+        self._heard = 0
+        drafts = {item_id: self._drafts[item_id] for item_id in self._order}
+        drafts |= self._staged
+        weight = sum(draft.weight for draft in drafts.values())
+        for item_id, draft in drafts.items():
+            if weight <= MAX_BYTES:
+                break
+            weight -= draft.weight
+            self._forget(item_id)
+
+
+def _previous(event: Any) -> str | Unset | None:
+    """
+    Return the id before; UNSET if the service did not say, which null is not.
+    """
+    previous: str | None = getattr(event, "previous_item_id", None)
+    said = previous is not None or "previous_item_id" in event.raw
+    return previous if said else UNSET
+
+
+_RULES: dict[type[ServerEvent], Callable[[Conversation, Any], None]] = {
+    **dict.fromkeys(DRAFT_EVENTS, Conversation._on_content),
+    ConversationItemAdded: Conversation._on_added,
+    ConversationItemCreated: Conversation._on_added,
+    ConversationItemDone: Conversation._on_done,
+    ConversationItemRetrieved: Conversation._on_done,
+    ConversationItemTruncated: Conversation._on_truncated,
+    ConversationItemDeleted: Conversation._on_deleted,
+    SessionCreated: Conversation._on_session,
+    SessionUpdated: Conversation._on_session,
+    ResponseCreated: Conversation._on_response_created,
+    ResponseDone: Conversation._on_response_done,
+}

@@ -1,0 +1,144 @@
+"""
+The user's audio on its way out: whole samples, in pieces, and how much of it.
+
+Rules:
+
+1. Nothing is corrupted: half a sample waits for its other half.
+2. One append is small enough that a pong never waits long behind it.
+3. A commit of less than 100 ms is refused by the service; it is refused here, where
+   the mistake is (``input_audio_buffer_commit_empty``, protocol reference).
+"""
+
+from __future__ import annotations
+
+import threading
+
+from ..events import ServerEvent
+from .session import SessionFollower
+
+CHUNK = 192 << 10
+"""Bytes of audio in one append; a whole number of samples in every format."""
+
+MIN_COMMIT_MS = 100
+
+BYTES_PER_MS = {"pcm16": 48, "g711_ulaw": 8, "g711_alaw": 8}
+
+
+class InputAudio:
+    """
+    What was appended since the last commit or clear.
+
+    The lock guards the count. Samples cut in half come from one thread, or from nobody.
+
+    Args:
+        session: Knows the format, and whether the service finds turns by itself.
+    """
+
+    def __init__(self, session: SessionFollower) -> None:
+        self._lock = threading.RLock()
+        self._session = session
+        self._half = b""
+        self._bytes = 0
+
+    def cut(self, data: bytes) -> tuple[list[bytes], bytes]:
+        """
+        Return what to append now, in pieces of whole samples, and what is left of the
+        last one. Any thread; `note` it when it is queued.
+
+        Raises:
+            ValueError: It is a file, not samples.
+        """
+        if data[:4] == b"RIFF":
+            raise ValueError(
+                "this is a WAV file, not samples: use client.ask(audio=...), or take "
+                "the samples out with wave.open(...).readframes(...)"
+            )
+        half = b""
+        if self._session.input_format == "pcm16":
+            data = self._half + data
+            whole = len(data) & ~1
+            data, half = data[:whole], data[whole:]
+        pieces = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
+        return pieces, half
+
+    def note(self, pieces: list[bytes], half: bytes) -> None:
+        """
+        Count what has been queued. Any thread.
+        """
+        with self._lock:
+            self._half = half
+            self._bytes += sum(map(len, pieces))
+
+    def count(self, text: str) -> None:
+        """
+        Note that base64 *text* is appended without our help. Any thread.
+        """
+        with self._lock:
+            self._bytes += len(text) * 3 // 4
+
+    def pending(self) -> bool:
+        """
+        Whether audio waits to be committed by the user, as in push-to-talk. Any thread.
+        """
+        return self._bytes > 0 and not self._session.vad
+
+    @property
+    def milliseconds(self) -> float:
+        """
+        How much was appended since the last commit or clear.
+        """
+        return self._bytes / BYTES_PER_MS.get(self._session.input_format, 48)
+
+    def check(self) -> None:
+        """
+        Refuse a commit of too little. Any thread.
+
+        Raises:
+            ValueError: There is not enough to commit.
+        """
+        if self.milliseconds < MIN_COMMIT_MS:
+            advice = (
+                " With turn detection on the service commits by itself: leave "
+                "commit_audio() out, or set turn_detection=None."
+                if self._session.vad
+                else ""
+            )
+            raise ValueError(
+                f"nothing to commit: {self.milliseconds:.0f} ms of audio were "
+                "appended since the last commit or clear; "
+                f"{MIN_COMMIT_MS} ms are needed.{advice}"
+            )
+
+    def clear(self) -> tuple[int, bytes]:
+        """
+        Begin anew; return what counted, for `put_back`. Any thread.
+
+        Before the command that does so is queued: what another thread appends behind
+        it counts already.
+        """
+        with self._lock:
+            counted = self._bytes, self._half
+            self._bytes, self._half = 0, b""
+            return counted
+
+    def put_back(self, counted: int, half: bytes) -> None:
+        """
+        Count again what was cleared for nothing. Any thread.
+        """
+        with self._lock:
+            self._bytes += counted
+            self._half = self._half or half
+
+    def lose(self, _: object) -> None:
+        """
+        Begin anew with a new session. Reader thread.
+        """
+        self.clear()
+
+    def observe(self, event: ServerEvent) -> None:
+        """
+        Begin anew where the service has committed by itself. Reader thread.
+        """
+        if event.type == "input_audio_buffer.committed" and self._session.vad:
+            with self._lock:
+                self._bytes = 0

@@ -1,0 +1,154 @@
+"""
+What the model is doing, told from events alone.
+
+Rules:
+
+1. LISTENING from ``speech_started``; THINKING from ``speech_stopped``, ``committed``
+   and ``response.created``; SPEAKING from a response's first audio or text delta.
+2. A response that ends without audio makes it IDLE at once. One with audio leaves it
+   SPEAKING, for it still plays here: `speak_done` (``set_model_speak_done()``, or a
+   speaker that has run dry) makes it IDLE. If more of its audio comes after that, it
+   is SPEAKING again.
+3. While the user speaks, what a response still delivers changes nothing: it has been
+   interrupted, or is about to be.
+4. Only one response at a time belongs to the conversation. One that was asked for out
+   of band, or is created while another runs, changes nothing.
+5. A change is announced once, with the value before. Nothing is announced when nothing
+   changes.
+6. A lost connection is IDLE.
+
+The table says what an event does to a status; what it leaves out changes nothing. Which
+events count (rules 3 and 4) is decided before the table is asked.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from ..events import Event, StatusChanged
+from ..models.enums import ModelStatusEnum
+
+IDLE = ModelStatusEnum.IDLE
+LISTENING = ModelStatusEnum.LISTENING
+THINKING = ModelStatusEnum.THINKING
+SPEAKING = ModelStatusEnum.SPEAKING
+
+TRANSITIONS: dict[str, dict[ModelStatusEnum, ModelStatusEnum]] = {
+    "speech_started": dict.fromkeys(ModelStatusEnum, LISTENING),
+    "speech_stopped": dict.fromkeys(ModelStatusEnum, THINKING),
+    "committed": dict.fromkeys((IDLE, LISTENING, SPEAKING), THINKING),
+    "created": dict.fromkeys((IDLE, LISTENING, SPEAKING), THINKING),
+    "first_delta": dict.fromkeys((IDLE, THINKING), SPEAKING),
+    "done_silent": dict.fromkeys((THINKING, SPEAKING), IDLE),
+    "done_audible": {},
+    "speak_done": dict.fromkeys((SPEAKING,), IDLE),
+    "lost": dict.fromkeys(ModelStatusEnum, IDLE),
+}
+"""Cause -> status before -> status after."""
+
+_CAUSES = {
+    "input_audio_buffer.speech_started": "speech_started",
+    "input_audio_buffer.speech_stopped": "speech_stopped",
+    "input_audio_buffer.committed": "committed",
+}
+_AUDIO = "response.output_audio.delta"
+_DELTAS = {
+    _AUDIO,
+    "response.output_audio_transcript.delta",
+    "response.output_text.delta",
+}
+
+
+class ModelStatus:
+    """
+    The status, its table applied to events. Every method returns the announcement to
+    make, or None.
+
+    The lock guards the decision only. Two threads that change the status at the same
+    moment may announce in either order; each announcement is true of its own change.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._status = IDLE
+        self._response_id: str | None = None
+        self._begun = False
+        self._audible = False
+
+    @property
+    def value(self) -> ModelStatusEnum:
+        """
+        The status now. Any thread.
+        """
+        return self._status
+
+    def set(self, status: ModelStatusEnum) -> StatusChanged | None:
+        """
+        Overrule the table. Any thread.
+        """
+        with self._lock:
+            previous, self._status = self._status, status
+        if previous is status:
+            return None
+        return StatusChanged(status=status, previous=previous)
+
+    def speak_done(self) -> StatusChanged | None:
+        """
+        Note that what was to be heard has been heard. Any thread.
+        """
+        return self._apply("speak_done")
+
+    def lost(self) -> StatusChanged | None:
+        """
+        Note that the connection is gone. Reader thread.
+        """
+        self._response_id = None
+        return self._apply("lost")
+
+    def observe(self, event: Event, out_of_band: bool = False) -> StatusChanged | None:
+        """
+        Let an event of the service have its effect. Reader thread.
+
+        Args:
+            event: Any.
+            out_of_band: Whether it is of a response that was asked for out of band.
+        """
+        if out_of_band:
+            return None
+        name = event.type
+        if name in _DELTAS:
+            return self._on_delta(name, event.response_id)  # type: ignore[attr-defined]
+        if name in _CAUSES:
+            return self._apply(_CAUSES[name])
+        if name == "response.created":
+            return self._on_created(event.response.id)  # type: ignore[attr-defined]
+        if name == "response.done":
+            return self._on_done(event.response.id)  # type: ignore[attr-defined]
+        return None
+
+    def _on_created(self, response_id: str) -> StatusChanged | None:
+        if self._response_id is not None:
+            return None
+        self._response_id = response_id
+        self._begun = self._audible = False
+        return self._apply("created")
+
+    def _on_delta(self, name: str, response_id: str) -> StatusChanged | None:
+        if response_id != self._response_id:
+            return None
+        self._audible = self._audible or name == _AUDIO
+        again = name == _AUDIO and self._status is IDLE
+        if self._begun and not again:
+            return None
+        self._begun = True
+        return self._apply("first_delta")
+
+    def _on_done(self, response_id: str) -> StatusChanged | None:
+        if response_id != self._response_id:
+            return None
+        self._response_id = None
+        return self._apply("done_audible" if self._audible else "done_silent")
+
+    def _apply(self, cause: str) -> StatusChanged | None:
+        with self._lock:
+            return self.set(TRANSITIONS[cause].get(self._status, self._status))

@@ -1,0 +1,156 @@
+"""
+What the session is like now: what was asked for, and what the service made of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import attrs
+
+from .._requests.future import CommandFuture
+from ..events import ServerEvent, SessionCreated, SessionUpdated
+from ..models._shape import SESSION_PATHS, flatten
+from ..models._unset import UNSET, overlaid
+from ..models.session import Session, SessionConfig
+from ..models.tools import Tool
+
+_FIELDS = {field.name for field in attrs.fields(Session)} - {"raw", "problems"}
+
+
+class SessionFollower:
+    """
+    Follows the session. Any thread may ask.
+
+    What the service reports counts; what it leaves out of its report (not every
+    compatible service reports all) is taken from what was asked for.
+
+    Args:
+        config: What is asked for first.
+
+    Attributes:
+        session: As the service last reported it; None before it did.
+    """
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._lock = threading.RLock()
+        self._granted = config
+        self._pending: list[tuple[SessionConfig, CommandFuture[Any]]] = []
+        self._refused: SessionConfig | None = None
+        self._reported: dict[str, Any] = {}
+        self.session: Session | None = None
+
+    def ask(self, config: SessionConfig, answer: CommandFuture[Any]) -> None:
+        """
+        Note what else is asked for, and where the service's answer will be. Any thread.
+        """
+        with self._lock:
+            self._pending.append((config, answer))
+
+    @property
+    def asked(self) -> SessionConfig:
+        """
+        All that was asked for and not refused: what a new session is to be like.
+        """
+        with self._lock:
+            self._settle()
+            config = self._granted
+            for change, answer in self._pending:
+                if not answer.failed:
+                    config = overlaid(config, change)
+            return config
+
+    def _settle(self) -> None:
+        """
+        Take over what was answered. Under the lock.
+        """
+        while self._pending and self._pending[0][1].done():
+            config, answer = self._pending.pop(0)
+            if answer.failed:
+                self._refused = config
+            else:
+                self._granted = overlaid(self._granted, config)
+
+    def _grant(self, told: dict[str, Any]) -> None:
+        """
+        Believe the service's report more than an error that seemed to be a refusal.
+        """
+        with self._lock:
+            self._settle()
+            refused = self._refused
+            if refused is None or refused.extra:  # what is extra is not reported
+                return
+            wanted = attrs.asdict(refused, recurse=False)
+            given = {n: v for n, v in wanted.items() if v is not UNSET and n != "extra"}
+            if given and given.items() <= told.items():
+                self._granted, self._refused = overlaid(self._granted, refused), None
+
+    def observe(self, event: ServerEvent) -> None:
+        """
+        Take note of what the service reports. Reader thread.
+        """
+        if not isinstance(event, (SessionCreated, SessionUpdated)):
+            return
+        told: dict[str, Any] = {
+            name: getattr(event.session, name)
+            for name in flatten(event.session.raw, SESSION_PATHS)
+            if name in _FIELDS
+        }
+        if isinstance(event, SessionCreated):
+            self.session, self._reported = event.session, {}
+            return
+        self._reported |= told
+        self._grant(told)
+        if self.session is None:
+            self.session = event.session
+        else:
+            told |= {"raw": event.session.raw, "problems": event.session.problems}
+            self.session = attrs.evolve(self.session, **told)
+
+    def field(self, name: str) -> Any:
+        """
+        Return a field of `SessionConfig` as it is now; UNSET if nobody said.
+        """
+        reported = self._reported
+        return reported[name] if name in reported else getattr(self.asked, name)
+
+    @property
+    def asked_tools(self) -> tuple[Tool, ...]:
+        """
+        The tools that were asked for last.
+        """
+        tools = self.asked.tools
+        return tools if isinstance(tools, tuple) else ()
+
+    @property
+    def input_format(self) -> str:
+        """
+        The short name of the format of the user's audio.
+        """
+        return _name(self.field("input_audio_format"))
+
+    @property
+    def output_format(self) -> str:
+        """
+        The short name of the format of the model's audio.
+        """
+        return _name(self.field("output_audio_format"))
+
+    @property
+    def vad(self) -> bool:
+        """
+        Whether the service finds the user's turns; it does unless told not to.
+        """
+        return self.field("turn_detection") is not None
+
+    @property
+    def transcribes(self) -> bool:
+        """
+        Whether the service writes down what the user says.
+        """
+        return bool(self.field("input_audio_transcription"))
+
+
+def _name(audio_format: object) -> str:
+    return audio_format if isinstance(audio_format, str) else "pcm16"

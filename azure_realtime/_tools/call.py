@@ -1,0 +1,112 @@
+"""
+One call of a tool: from the JSON that the model wrote to the text that it gets back.
+
+Strictly private.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from .._redaction import redacted
+from .schema.to_json import as_json
+from .tool import Tool
+
+logger = logging.getLogger("azure_realtime")
+
+
+@attrs.frozen
+class Outcome:
+    """
+    What the model gets to read.
+
+    Attributes:
+        output: The result, or JSON that tells the error.
+        error: Why there is no result; None if there is one.
+    """
+
+    output: str
+    error: BaseException | None = None
+
+    @classmethod
+    def failure(cls, error: BaseException, text: str) -> Outcome:
+        """
+        Return the outcome of a call that came to nothing.
+        """
+        return cls(as_json({"error": redacted(text)}), error)
+
+
+def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
+    """
+    Call *tool*. Worker thread; never raises.
+    """
+    try:
+        values = tool.structure(_parse(arguments))
+    except Exception as exc:
+        return Outcome.failure(exc, str(exc))
+    try:
+        result = tool.function(**values)
+    except BaseException as exc:  # sys.exit() in a tool must not end us
+        logger.exception("The tool %r raised", tool.name)
+        return Outcome.failure(exc, _in_short(exc))
+    try:
+        return Outcome(_as_output(result))
+    except Exception as exc:
+        what = type(result).__name__
+        msg = f"The function '{tool.name}' returned {what} that is no JSON: {exc}"
+        logger.exception(msg)
+        return Outcome.failure(exc, msg)
+
+
+def timed_out(name: str, seconds: float) -> Outcome:
+    """
+    Return the outcome of a call that takes too long. Any thread.
+    """
+    msg = f"the function '{name}' gave no result within {seconds:g} s"
+    return Outcome.failure(TimeoutError(msg), msg)
+
+
+def unknown_tool(name: str, known: Iterable[str]) -> Outcome:
+    """
+    Return the outcome of a call to a function that does not exist. Any thread.
+    """
+    msg = f"there is no function '{name}'; the functions are: {', '.join(known)}"
+    return Outcome.failure(LookupError(msg), msg)
+
+
+def _parse(arguments: str) -> Any:
+    """
+    Return the JSON value; "" is what some models write when there are no arguments.
+    """
+    if not arguments.strip():
+        return {}
+    try:
+        return json.loads(arguments, parse_constant=_refuse)
+    except (ValueError, RecursionError) as exc:
+        msg = f"the arguments are not valid JSON: {exc}"
+        raise ValueError(msg) from exc
+
+
+def _refuse(constant: str) -> Any:
+    msg = f"{constant} is no number"
+    raise ValueError(msg)
+
+
+def _as_output(result: Any) -> str:
+    if result is None:
+        return "done"  # to a model, "null" looks like a failure
+    return result if isinstance(result, str) else as_json(result)
+
+
+def _in_short(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # it is not ours
+        text = ""
+    return f"{name}: {text}" if text else name

@@ -1,0 +1,233 @@
+"""
+From a tool's result back to the model.
+
+Rules:
+
+1. All outputs of one response are sent, in the order the model called, then exactly one
+   request for a response follows (protocol reference, trap "tool-continue").
+2. That request is like the one it continues, but for what would make it the same again:
+   a forced tool choice, its own or the session's, would call the tool for ever.
+3. Who waits for the end of a turn waits for the last response of this chain.
+4. A session that did not make the calls is told of them together with the outputs.
+   Who waited has been told of the drop, unless they ask again (``retry_response``):
+   then the model is told, and not asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import uuid
+from collections import OrderedDict
+from concurrent.futures import Future
+from typing import Any
+
+import attrs
+
+from .._engine.engine import Core
+from .._memory import keep
+from .._requests.future import CommandFuture, PatientFuture
+from .._state.session import SessionFollower
+from ..errors import ConnectionClosed, RealtimeError, fresh
+from ..events import ConversationItemCreate, ResponseCreate, ResponseDone, ServerEvent
+from ..models._unset import UNSET
+from ..models.items import FunctionCallItem, FunctionCallOutputItem
+from ..models.responses import Response, ResponseConfig
+from .runner import Results, ToolRunner
+from .tool import Toolbox
+
+_REMEMBERED = 64  # turns whose continuation somebody may still ask for
+
+Continuation = Future[CommandFuture[Response]]
+
+
+class ToolLoop:
+    """
+    Runs the tools that responses call, and has the model go on with the outputs.
+
+    Args:
+        core: Where commands go; it gets `observe` among its observers.
+        toolbox: What there is to call.
+        session: What it is like.
+        outlive: Whether a new session is told the conversation.
+    """
+
+    def __init__(
+        self, core: Core, toolbox: Toolbox, session: SessionFollower, outlive: bool
+    ) -> None:
+        self._core = core
+        self._session = session
+        self._runner = ToolRunner(toolbox, self._send, core.emit, outlive)
+        self._lock = threading.RLock()
+        self._under_way: dict[str, tuple[FunctionCallOutputItem, Future[Any]]] = {}
+        self._continuations: OrderedDict[str, Continuation] = OrderedDict()
+        self._configs: dict[str, ResponseConfig] = {}
+
+    def observe(self, event: ServerEvent) -> None:
+        """
+        Take note of calls, but for those of responses out of band. Reader thread.
+        """
+        if self._core.gate.is_out_of_band(event):
+            return
+        response_id = event.response.id if isinstance(event, ResponseDone) else None
+        if response_id is not None:
+            # before the runner sees it: the outputs may be sent at once
+            request = self._core.gate.request_for(response_id)
+            config = request.command.response if request is not None else None
+            if config is not None:
+                self._configs[response_id] = config
+        self._runner.observe(event)
+        if response_id is not None and not self._runner.will_continue(response_id):
+            self._configs.pop(response_id, None)
+
+    def continuation(self, response_id: str) -> Continuation | None:
+        """
+        Return what will hold the future of the response that follows, if one does.
+
+        Any thread, once the response is done.
+        """
+        with self._lock:
+            if response_id in self._continuations:
+                return self._continuations[response_id]
+            if not self._runner.will_continue(response_id):
+                return None
+            return self._continuation(response_id)
+
+    def answers(self, response_id: str) -> bool:
+        """
+        Whether the calls of a response are answered here. Any thread.
+        """
+        return self._runner.will_continue(response_id)
+
+    def busy(self) -> bool:
+        """
+        Whether the model waits for a tool. Any thread.
+        """
+        return self._runner.busy
+
+    @property
+    def is_current(self) -> bool:
+        """
+        Whether the caller is a tool.
+        """
+        return self._runner.is_current
+
+    def lose(self, error: RealtimeError) -> None:
+        """
+        Drop what is under way: the response that asked is gone. Reader thread.
+        """
+        self._runner.connection_lost()
+        for response_id in list(self._configs):
+            if not self._runner.will_continue(response_id):
+                self._configs.pop(response_id, None)
+        with self._lock:
+            waiting = [
+                continuation
+                for response_id, continuation in self._continuations.items()
+                if not continuation.done() and not self._goes_on(response_id)
+            ]
+        for continuation in waiting:
+            if continuation.set_running_or_notify_cancel():
+                continuation.set_exception(fresh(error))
+
+    def close(self) -> None:
+        """
+        Start nothing more, and send nothing more. Any thread; never blocks.
+        """
+        self._runner.close()
+        with self._lock:
+            waiting = list(self._continuations.values())
+        for continuation in waiting:
+            continuation.cancel()
+
+    def _goes_on(self, response_id: str) -> bool:
+        asks_again = self._core.retry_response and not self._core.over
+        return asks_again and self._runner.will_continue(response_id)
+
+    def _continuation(self, response_id: str) -> Continuation:
+        with self._lock:
+            if response_id not in self._continuations:
+                self._continuations[response_id] = PatientFuture()
+                if len(self._continuations) > _REMEMBERED:
+                    self._continuations.popitem(last=False)
+            return self._continuations[response_id]
+
+    def _following(self, config: ResponseConfig | None) -> ResponseConfig | None:
+        """
+        Return the request that follows one that was made with *config*.
+        """
+        unforced = (UNSET, None, "auto", "none")
+        forced = self._session.field("tool_choice") not in unforced
+        if config is None:
+            return ResponseConfig(tool_choice="auto") if forced else None
+        never = config.tool_choice == "none"
+        return attrs.evolve(
+            config,
+            input=UNSET,
+            metadata=UNSET,
+            tool_choice="none" if never else "auto" if forced else UNSET,
+        )
+
+    def owed(self) -> tuple[list[FunctionCallOutputItem], set[str]]:
+        """
+        Return the outputs that were under way when the connection was lost, and the ids
+        of the calls whose outputs still wait to be sent. Reader thread.
+        """
+        with self._lock:
+            under_way = list(self._under_way.values())
+        lost = [output for output, told in under_way if told.done()]
+        waiting = {output.call_id for output, told in under_way if not told.done()}
+        return lost, waiting
+
+    def _tell(self, item: FunctionCallItem | FunctionCallOutputItem) -> None:
+        # by its id the answer is known; without one it would stay outstanding
+        item = attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
+        if not isinstance(item, FunctionCallOutputItem):
+            self._core.command(ConversationItemCreate(item=item))
+            return
+        try:
+            self._core.command(
+                ConversationItemCreate(item=item),
+                functools.partial(self._expect, item),
+            )
+        except BaseException:
+            self._forget(item.call_id)
+            raise
+
+    def _expect(self, item: FunctionCallOutputItem, told: CommandFuture[Any]) -> None:
+        """
+        Note that an output is under way: from before it can leave, and be lost.
+        """
+        with self._lock:
+            keep(self._under_way, item.call_id, (item, told), _REMEMBERED)
+        told.add_done_callback(functools.partial(self._arrived, item.call_id))
+
+    def _arrived(self, call_id: str, told: Future[Any]) -> None:
+        if told.cancelled() or not isinstance(told.exception(), ConnectionClosed):
+            self._forget(call_id)
+
+    def _forget(self, call_id: str) -> None:
+        with self._lock:
+            self._under_way.pop(call_id, None)
+
+    def _send(self, results: Results) -> None:
+        """
+        Send the outputs of one response and ask for the next. A worker thread.
+        """
+        continuation = self._continuation(results.response_id)
+        config = self._following(self._configs.pop(results.response_id, None))
+        elsewhere = results.generation != self._core.generation
+        try:
+            for item in [*(results.calls if elsewhere else ()), *results.outputs]:
+                self._tell(item)
+            if continuation.done():
+                return  # who asked does not want to hear any more
+            following = self._core.request(ResponseCreate(response=config), "wait")
+        except Exception as error:
+            if continuation.set_running_or_notify_cancel():
+                continuation.set_exception(error)
+            if not isinstance(error, RealtimeError):
+                raise
+            return
+        if continuation.set_running_or_notify_cancel():
+            continuation.set_result(following)

@@ -1,0 +1,312 @@
+"""
+Calls the tools that the model asks for, and hands back what they return.
+
+1. The calls of one response are a batch. They start as they come, in parallel.
+2. When the response is complete and each call has its outcome, the outputs are sent,
+   in the order of the calls, once: so one answer follows, not one for each call.
+3. A response that does not complete takes its batch with it: somebody interrupted, or
+   the connection is gone. Calls that have not begun never do; what the others return is
+   dropped. A batch whose response is complete outlives the connection where the new
+   session is told the conversation: what a function has done is done.
+4. A ``call_id`` is called once, however often it is announced.
+5. A response out of band (``conversation="none"``) is none of ours: there is nowhere
+   to put the outputs. Its events must not be given to us.
+
+Strictly private.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import attrs
+
+from .._concurrency.worker_pool import Job, WorkerPool
+from .._memory import keep
+from ..events import ResponseDone, ResponseOutputItemDone, ServerEvent, ToolErrorEvent
+from ..models.items import FunctionCallItem, FunctionCallOutputItem, Item
+from ..models.responses import Response
+from .call import Outcome, call_tool, timed_out, unknown_tool
+from .tool import DEFAULT_TIMEOUT, Tool, Toolbox
+
+logger = logging.getLogger("azure_realtime")
+
+_REMEMBERED = 1000  # ids
+
+
+@attrs.define(eq=False)
+class _Call:
+    call_id: str
+    name: str
+    arguments: str
+    output_index: int
+    settled: bool = False
+    output: str | None = None
+
+
+@attrs.define(eq=False)
+class _Batch:
+    response_id: str
+    generation: int
+    calls: dict[str, _Call] = attrs.field(factory=dict)
+    closed: bool = False
+
+    @property
+    def complete(self) -> bool:
+        return self.closed and all(c.output is not None for c in self.calls.values())
+
+    def results(self) -> Results:
+        calls = sorted(self.calls.values(), key=lambda call: call.output_index)
+        return Results(
+            self.response_id,
+            self.generation,
+            [FunctionCallItem(c.name, c.arguments, c.call_id) for c in calls],
+            [FunctionCallOutputItem(c.call_id, c.output or "") for c in calls],
+        )
+
+
+class Results(NamedTuple):
+    """
+    What the functions returned that one response called.
+
+    Attributes:
+        response_id: The response.
+        generation: The connection that it came by.
+        calls: Its calls, in the order the model made them.
+        outputs: What each of them returned.
+    """
+
+    response_id: str
+    generation: int
+    calls: list[FunctionCallItem]
+    outputs: list[FunctionCallOutputItem]
+
+
+class ToolRunner:
+    """
+    Runs tools for one client.
+
+    Args:
+        toolbox: The tools; while it is empty, function calls are left to the user. Only
+            a weak reference is kept: a function may refer to the client.
+        send_results: Called once for each response that called tools, on a worker
+            thread; queues the outputs and asks for the answer to them.
+        on_error: Called when a call comes to nothing; on a worker thread or the
+            watcher's, so it must not block.
+        outlive: Whether rule 3 lets a complete batch outlive the connection.
+        workers: How many tools run side by side.
+    """
+
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        send_results: Callable[[Results], None],
+        on_error: Callable[[ToolErrorEvent], None],
+        outlive: bool = False,
+        workers: int = 8,
+    ) -> None:
+        self._registry = weakref.ref(toolbox)
+        self._send_results = send_results
+        self._on_error = on_error
+        self._outlive = outlive
+        self._pool = WorkerPool(workers, "azure-realtime-tool")
+        self._lock = threading.RLock()
+        self._batches: dict[str, _Batch] = {}
+        self._called: dict[str, None] = {}
+        self._answered: dict[str, None] = {}
+        self._generation = 0
+        self._closed = False
+        self._here = threading.local()
+
+    @property
+    def is_current(self) -> bool:
+        """
+        Whether the caller is a tool.
+        """
+        return getattr(self._here, "tool", False)
+
+    def observe(self, event: ServerEvent) -> None:
+        """
+        Start the calls in *event*, end a batch. Reader thread; never blocks or raises.
+        """
+        if event.generation > self._generation:
+            self.connection_lost()
+            self._generation = event.generation
+        if isinstance(event, ResponseOutputItemDone):
+            self._start(event, event.response_id, {event.output_index: event.item})
+        elif isinstance(event, ResponseDone):
+            self._finish(event, event.response)
+
+    def will_continue(self, response_id: str) -> bool:
+        """
+        Whether outputs of tools follow, or have followed, this response. Any thread.
+        """
+        with self._lock:
+            return response_id in self._batches or response_id in self._answered
+
+    @property
+    def busy(self) -> bool:
+        """
+        Whether outputs are still to come. Any thread.
+        """
+        return bool(self._batches)
+
+    def connection_lost(self) -> None:
+        """
+        Drop what is incomplete: who asked is gone. Reader thread; never blocks.
+        """
+        with self._lock:
+            for batch in list(self._batches.values()):
+                if not (batch.closed and self._outlive):
+                    self._drop(batch)
+
+    def close(self) -> None:
+        """
+        Stop. Functions that run are left to finish; what they return is dropped.
+
+        Any thread, also a finalizer; never blocks.
+        """
+        with self._lock:
+            self._closed = True
+            for batch in list(self._batches.values()):
+                self._drop(batch)
+        self._pool.close()
+
+    # -- Reader thread -----------------------------------------------------------
+
+    def _start(
+        self, event: ServerEvent, response_id: str, items: Mapping[int, Item]
+    ) -> None:
+        toolbox = self._registry()
+        if not toolbox:
+            return
+        with self._lock:
+            batch = self._batches.get(response_id)
+            batch = batch or _Batch(response_id, event.generation)
+            calls = {
+                item.call_id: _Call(item.call_id, item.name, item.arguments, index)
+                for index, item in items.items()
+                if isinstance(item, FunctionCallItem)
+                and item.call_id
+                and item.status != "incomplete"  # cut off: half its arguments
+                and not self._is_known(item.call_id)
+            }
+            if self._closed or batch.closed or not calls:
+                return
+            self._batches[response_id] = batch
+            batch.calls.update(calls)
+        for call in calls.values():
+            tool = toolbox.get(call.name)
+            timeout = tool.timeout if tool else DEFAULT_TIMEOUT
+            job = Job(
+                functools.partial(self._run, batch, call, tool),
+                timeout,
+                functools.partial(self._give_up, batch, call, timeout),
+            )
+            self._pool.submit(job)
+
+    def _finish(self, event: ServerEvent, response: Response) -> None:
+        if response.status == "completed":
+            # for services that leave out the items' own events
+            self._start(event, response.id, dict(enumerate(response.output)))
+        with self._lock:
+            batch = self._batches.get(response.id)
+            if batch is None:
+                return
+            if response.status != "completed":
+                self._drop(batch)
+                return
+            batch.closed = True
+            ready = self._take(batch)
+        if ready:
+            self._send_soon(batch)
+
+    # -- Worker threads ----------------------------------------------------------
+
+    def _run(self, batch: _Batch, call: _Call, tool: Tool[..., Any] | None) -> None:
+        if not self._is_wanted(batch):
+            return
+        self._here.tool = True
+        if tool is None:
+            toolbox = self._registry()
+            names = toolbox.names() if toolbox is not None else ()
+            outcome = unknown_tool(call.name, names)
+        else:
+            outcome = call_tool(tool, call.arguments)
+        if self._settle(batch, call, outcome):
+            self._send(batch)
+
+    def _send(self, batch: _Batch) -> None:
+        try:
+            self._send_results(batch.results())
+        except Exception:
+            with self._lock:
+                self._answered.pop(batch.response_id, None)
+            logger.exception("The results of tools could not be sent")
+
+    # -- Watcher thread ----------------------------------------------------------
+
+    def _give_up(self, batch: _Batch, call: _Call, timeout: float) -> None:
+        if self._settle(batch, call, timed_out(call.name, timeout)):
+            self._send_soon(batch)
+
+    # -- Any of them -------------------------------------------------------------
+
+    def _send_soon(self, batch: _Batch) -> None:
+        self._pool.submit(Job(functools.partial(self._send, batch)), first=True)
+
+    def _settle(self, batch: _Batch, call: _Call, outcome: Outcome) -> bool:
+        """
+        Note what came of a call; return whether it is the last that was waited for.
+        """
+        with self._lock:
+            if self._closed or call.settled:  # the model has been told of a timeout
+                return False
+            call.settled = True
+        if outcome.error is not None:  # told before the outputs can be sent
+            self._report(batch, call, outcome.error)
+        with self._lock:
+            call.output = outcome.output
+            return self._take(batch)
+
+    def _report(self, batch: _Batch, call: _Call, error: BaseException) -> None:
+        event = ToolErrorEvent(
+            tool=call.name,
+            call_id=call.call_id,
+            arguments=call.arguments,
+            error=error,
+            generation=batch.generation,
+        )
+        try:
+            self._on_error(event)
+        except Exception:
+            logger.exception("The error of a tool could not be told")
+
+    def _is_wanted(self, batch: _Batch) -> bool:
+        with self._lock:
+            return self._batches.get(batch.response_id) is batch
+
+    def _take(self, batch: _Batch) -> bool:
+        # under the lock; whoever gets True, once, sends the outputs
+        if not batch.complete or self._batches.get(batch.response_id) is not batch:
+            return False
+        self._drop(batch)
+        keep(self._answered, batch.response_id, None, _REMEMBERED)
+        return True
+
+    def _drop(self, batch: _Batch) -> None:
+        # under the lock; the calls stay known, for services that say things twice
+        self._batches.pop(batch.response_id, None)
+        for call_id in batch.calls:
+            keep(self._called, call_id, None, _REMEMBERED)
+
+    def _is_known(self, call_id: str) -> bool:
+        # under the lock
+        return call_id in self._called or any(
+            call_id in batch.calls for batch in self._batches.values()
+        )

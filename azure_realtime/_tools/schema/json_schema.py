@@ -1,0 +1,256 @@
+"""
+JSON Schema for type hints, and a schema in words.
+
+The schemas keep to what every reader of them understands: nothing is referred to by
+``$ref``, lists always have ``items``, and fixed-length lists are told in the old way
+as well as in the new one.
+
+Strictly private.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import uuid
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from ...models._unset import UNSET
+from .annotations import Field, Names, class_docstring, fields_of
+from .hints import (
+    ARRAYS,
+    choices_of,
+    is_array,
+    is_enum,
+    is_literal,
+    is_mapping,
+    is_record,
+    is_union,
+    items_of,
+    origin_of,
+    peel,
+)
+from .to_json import brief_json, plain
+
+Schema = dict[str, Any]
+
+SCALARS: Mapping[Any, Schema] = {
+    Any: {},
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    None: {"type": "null"},
+    type(None): {"type": "null"},
+    datetime.datetime: {"type": "string", "format": "date-time"},
+    datetime.date: {"type": "string", "format": "date"},
+    datetime.time: {"type": "string", "format": "time"},
+    uuid.UUID: {"type": "string", "format": "uuid"},
+}
+
+_TYPE_NAMES: Mapping[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+}
+
+
+class SchemaMaker:
+    """
+    Makes the schemas for the hints of one function.
+
+    Args:
+        names: Names for annotations, beside those of the classes' own modules.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._open: list[type] = []
+
+    def schema(self, hint: Any) -> Schema:
+        """
+        Return the schema of the JSON values that become a value of type *hint*.
+
+        Raises:
+            TypeError: A hint with no JSON form, or a class that contains itself.
+        """
+        hint, text = peel(hint)
+        schema = self._schema(hint)
+        return described(schema, text)
+
+    def _schema(self, hint: Any) -> Schema:
+        if is_union(hint):
+            return self._union(hint)
+        if is_literal(hint) or is_enum(hint):
+            return _choices(hint)
+        if is_array(hint):
+            return self._array(hint)
+        if is_mapping(hint):
+            return self._mapping(hint)
+        if is_record(hint):
+            return self._record(hint)
+        try:
+            return dict(SCALARS[hint])
+        except (KeyError, TypeError):
+            pass
+        msg = (
+            f"{_name(hint)} has no JSON form; use str, int, float, bool, list, dict, "
+            "set, tuple, Optional, Union, Literal, Enum, date, datetime, time, UUID, "
+            "a dataclass, an attrs class or a TypedDict, or hide the argument from the "
+            "model with functools.partial"
+        )
+        raise TypeError(msg)
+
+    def _union(self, hint: Any) -> Schema:
+        members: list[Schema] = []
+        for member in get_args(hint):
+            schema = self.schema(member)
+            if not schema:
+                return {}
+            if schema not in members:
+                members.append(schema)
+        if len(members) == 1:
+            return members[0]
+        solid = [schema for schema in members if schema != {"type": "null"}]
+        if len(solid) == 1 and "enum" not in solid[0]:
+            return described({"anyOf": members}, solid[0].pop("description", None))
+        return {"anyOf": members}
+
+    def _array(self, hint: Any) -> Schema:
+        first, others = items_of(hint)
+        if others is not None:
+            schema: Schema = {"type": "array", "items": self.schema(others)}
+        else:
+            each = [self.schema(item) for item in first]
+            same = all(schema == each[0] for schema in each)
+            schema = {
+                "type": "array",
+                "prefixItems": each,
+                # never reached by those who know prefixItems; the others need it
+                "items": each[0] if same else {"anyOf": each},
+                "minItems": len(each),
+                "maxItems": len(each),
+            }
+            if same:
+                del schema["prefixItems"]
+        kind = ARRAYS[origin_of(hint)]
+        return {**schema, "uniqueItems": True} if kind in (set, frozenset) else schema
+
+    def _mapping(self, hint: Any) -> Schema:
+        key, value = get_args(hint) or (str, Any)
+        keys = self.schema(key)
+        schema: Schema = {"type": "object"}
+        if keys.get("type", "string") != "string" or "anyOf" in keys:
+            msg = f"{_name(hint)} has no JSON form: names in a JSON object are text"
+            raise TypeError(msg)
+        if keys not in ({}, {"type": "string"}):
+            schema["propertyNames"] = keys
+        schema["additionalProperties"] = self.schema(value) or True
+        return schema
+
+    def _record(self, cls: type) -> Schema:
+        if cls in self._open:
+            msg = f"{cls.__name__} contains itself; a tool's schema must have an end"
+            raise TypeError(msg)
+        self._open.append(cls)
+        try:
+            schema = self.record(fields_of(cls, self.names))
+        finally:
+            self._open.pop()
+        return described(schema, class_docstring(cls).description)
+
+    def record(self, fields: tuple[Field, ...], others: Any = None) -> Schema:
+        """
+        Return the schema of an object.
+
+        Args:
+            fields: Of the object.
+            others: The hint of fields that are not named; None if there are none.
+
+        Raises:
+            TypeError: A hint with no JSON form.
+        """
+        properties = {field.name: self._property(field) for field in fields}
+        schema: Schema = {"type": "object", "properties": properties}
+        if required := [field.name for field in fields if field.required]:
+            schema["required"] = required
+        schema["additionalProperties"] = (
+            False if others is None else self.schema(others) or True
+        )
+        return schema
+
+    def _property(self, field: Field) -> Schema:
+        try:
+            schema = described(self.schema(field.hint), field.description)
+        except TypeError as exc:
+            msg = f"{field.name}: {exc}"
+            raise TypeError(msg) from exc
+        if field.default is not UNSET:
+            # without a JSON form, the model need not know it
+            with contextlib.suppress(TypeError, ValueError):
+                schema["default"] = plain(field.default)
+        return schema
+
+
+def described(schema: Schema, text: str | None) -> Schema:
+    """
+    Return *schema* with a description, which goes before the one that it has.
+    """
+    if not text:
+        return schema
+    if "enum" in schema and "description" in schema:  # what the choices mean
+        text = f"{text} ({schema['description']})"
+    return {**schema, "description": text}
+
+
+def in_words(schema: Schema) -> str:
+    """
+    Return what a schema asks for, in words for the model.
+    """
+    if "enum" in schema:
+        choices = ", ".join(brief_json(choice) for choice in schema["enum"])
+        return choices if len(schema["enum"]) == 1 else f"one of {choices}"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(in_words(part) for part in schema["anyOf"]))
+    if "format" in schema:
+        return _FORMATS[schema["format"]]
+    return _TYPES.get(schema.get("type", ""), "anything")
+
+
+_TYPES = {
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "null": "null",
+    "array": "a list",
+    "object": "an object",
+}
+_FORMATS = {
+    "date-time": "a date and time as in 2030-12-31T23:59:00Z",
+    "date": "a date as in 2030-12-31",
+    "time": "a time as in 23:59:00",
+    "uuid": "a UUID",
+}
+
+
+def _choices(hint: Any) -> Schema:
+    pairs = choices_of(hint)
+    words = [word for word, _ in pairs]
+    schema: Schema = {"enum": words}
+    types = {type(word) for word in words}
+    if len(types) == 1:
+        schema = {"type": _TYPE_NAMES[type(words[0])], **schema}
+    if is_enum(hint) and types != {str}:
+        meant = ", ".join(f"{word} is {member.name}" for word, member in pairs)
+        schema["description"] = meant
+    return schema
+
+
+def _name(hint: Any) -> str:
+    # to Python 3.10, dict[int, str] is a type
+    is_class = isinstance(hint, type) and not get_args(hint)
+    return hint.__qualname__ if is_class else str(hint)

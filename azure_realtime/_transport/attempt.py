@@ -1,0 +1,163 @@
+"""
+How the reader thread waits while it dials: attentively.
+
+Under one deadline, and interrupted at every step: a socket time-out alone bounds one
+call, not the sum (a peer that drips a byte now and then outlives it). What can only
+block, a name server or a user's token provider, runs on a thread of its own for that
+long.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from .._concurrency.deadline import Deadline
+from ..errors import ConnectTimeout
+
+T = TypeVar("T")
+
+MAX_HEAD_BYTES = 64 << 10
+"""What a proxy or a service may say before the connection is up."""
+
+
+class Interrupted(Exception):
+    """
+    Somebody called ``close()`` while we were dialling.
+    """
+
+
+class Bell(Protocol):
+    """
+    What rings when the reader should look around: the outbox.
+    """
+
+    def fileno(self) -> int: ...
+
+    def hush(self) -> None: ...
+
+    def wake(self) -> None: ...
+
+
+class Call(Generic[T]):
+    """
+    What can only block, on a thread of its own.
+
+    Given up, it is left to end by itself: nothing can be done about it but to wait for
+    the same one again, instead of starting another.
+
+    Args:
+        function: What is called, at once.
+
+    Attributes:
+        outcome: What it returned, or raised; None as long as it runs.
+        bells: Ring when it is over. Who waits adds his own before he looks.
+    """
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self.outcome: tuple[T | None, BaseException | None] | None = None
+        self.bells: set[Bell] = set()
+        self._function = function
+        thread = threading.Thread(
+            target=self._run, name="azure-realtime-dial", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            # The interpreter is ending and starts no threads any more (3.12); what is
+            # queued shall leave all the same. Nobody waits for this thread for long.
+            self._run()
+
+    def _run(self) -> None:
+        try:
+            self.outcome = (self._function(), None)
+        except BaseException as error:
+            self.outcome = (None, error)
+        for bell in tuple(self.bells):
+            bell.wake()
+
+
+class Patience:
+    """
+    How long, and how attentively, the reader waits while it dials.
+
+    Args:
+        deadline: When to give up.
+        bell: Rings when *interrupted* should be asked.
+        interrupted: Whether to give up now.
+        ask_again: When *interrupted* should be asked, bell or not.
+    """
+
+    def __init__(
+        self,
+        deadline: Deadline,
+        bell: Bell,
+        interrupted: Callable[[], bool],
+        ask_again: Callable[[], Deadline | None] = lambda: None,
+    ) -> None:
+        self.deadline = deadline
+        self.stage = "dialling"
+        self._bell = bell
+        self._interrupted = interrupted
+        self._ask_again = ask_again
+
+    def until(
+        self, sock: socket.socket | None, event: int, deadline: Deadline | None = None
+    ) -> None:
+        """
+        Wait for *sock* to be ready, or (None) for the bell.
+
+        Raises:
+            Interrupted: It is pointless now.
+            ConnectTimeout: It took too long; the message names the stage.
+        """
+        deadline = deadline or self.deadline
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._bell, selectors.EVENT_READ)
+            if sock is not None:
+                selector.register(sock, event)
+            while True:
+                self.check(deadline)
+                ready = [
+                    key.fileobj for key, _ in selector.select(self._patience(deadline))
+                ]
+                if self._bell in ready:
+                    self._bell.hush()
+                if sock is None or sock in ready:
+                    return
+
+    def _patience(self, deadline: Deadline) -> float | None:
+        again = self._ask_again() or deadline
+        left = [deadline.remaining(), again.remaining()]
+        return min((seconds for seconds in left if seconds is not None), default=None)
+
+    def check(self, deadline: Deadline | None = None) -> None:
+        """
+        Raise what `until` raises, without waiting for anything.
+        """
+        if self._interrupted():
+            raise Interrupted
+        if (deadline or self.deadline).passed:
+            raise ConnectTimeout(f"No connection in time: {self.stage}.")
+
+    def call(self, function: Callable[[], T], stage: str) -> T:
+        """
+        Run what can only block on a thread of its own, and wait for it.
+        """
+        return self.wait_for(Call(function), stage)
+
+    def wait_for(self, call: Call[T], stage: str) -> T:
+        """
+        Wait for a call that runs already.
+        """
+        self.stage = stage
+        call.bells.add(self._bell)
+        while call.outcome is None:
+            self.until(None, selectors.EVENT_READ)
+        result, error = call.outcome
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]

@@ -1,0 +1,145 @@
+"""
+One attempt to connect: a fresh credential, a stream, an upgrade.
+"""
+
+from __future__ import annotations
+
+import platform
+import uuid
+import weakref
+from collections.abc import Callable
+
+from .._redaction import harmless, remember, remember_headers
+from .._version import __version__
+from ..errors import AuthenticationError, RealtimeError
+from ..options import AzureRealTimeOptions, WebSocketOptions, checked_secret
+from .attempt import Call, Interrupted, Patience
+from .dial import open_stream
+from .handshake import WebSocketImpl, dial_with, upgrade
+from .proxy import find_proxy
+from .websocket import Wire
+
+
+class Connector:
+    """
+    What it takes to connect, again and again. Called on the reader thread.
+
+    Args:
+        options: Where to, and as whom.
+        numbers: The options of the connection.
+        websocket_impl: The user's own WebSocket; None for ours.
+    """
+
+    def __init__(
+        self,
+        options: AzureRealTimeOptions,
+        numbers: WebSocketOptions,
+        websocket_impl: WebSocketImpl | None,
+    ) -> None:
+        self._options = options
+        self._numbers = numbers
+        self._impl = websocket_impl
+        self._call: Call[object] | None = None
+
+    def __call__(self, patience: Patience) -> Wire:
+        """
+        Connect, or raise what says why not.
+
+        Raises:
+            ConnectError: See `azure_realtime.errors`.
+            Interrupted: ``close()`` was called meanwhile.
+        """
+        endpoint, numbers = self._options.endpoint, self._numbers
+        name, secret = self._credential(patience)
+        remember(self._options.api_key, self._options.token)
+        headers = {
+            "User-Agent": f"azure-realtime/{__version__} "
+            f"Python/{platform.python_version()}",
+            "x-ms-client-request-id": str(uuid.uuid4()),
+            **({name: secret} if name and secret else {}),
+        }
+        given = {name.lower() for name in numbers.headers}
+        kept = [pair for pair in headers.items() if pair[0].lower() not in given]
+        lines = [
+            f"{name}: {value}" for name, value in (*kept, *numbers.headers.items())
+        ]
+        remember_headers(dict(numbers.headers))
+        if self._impl is not None:
+            return dial_with(
+                self._impl,
+                endpoint.url,
+                lines,
+                patience,
+                numbers.max_message_bytes,
+                numbers.ssl_context,
+                find_proxy(endpoint, numbers.proxy),
+            )
+        sock = open_stream(endpoint, numbers.proxy, numbers.ssl_context, patience)
+        try:
+            return upgrade(
+                sock, endpoint.url, lines, patience, numbers.max_message_bytes
+            )
+        except BaseException:
+            sock.close()
+            raise
+
+    def _credential(self, patience: Patience) -> tuple[str | None, str | None]:
+        """
+        Return the one header that proves who we are; the key never goes elsewhere.
+        """
+        options = self._options
+        if any(name.lower() == "authorization" for name in self._numbers.headers):
+            return None, None
+        provider = options.provider
+        if provider is not None:
+            own = options.token_provider is not None
+            name = "token_provider" if own else "credential.get_token"
+            token = self._ask(provider, name, patience)
+            return "Authorization", f"Bearer {token}"
+        if options.credential is not None:  # one with a key, which may be rotated
+            credential = options.credential
+            key = self._ask(lambda: credential.key, "credential.key", patience)
+            return "api-key", key
+        if options.token is not None:
+            return "Authorization", f"Bearer {options.token}"
+        if options.endpoint.host == "api.openai.com":
+            return "Authorization", f"Bearer {options.api_key}"
+        return "api-key", options.api_key
+
+    def _ask(self, provide: Callable[[], object], name: str, patience: Patience) -> str:
+        """
+        Return the secret that the user's *provide* gives, or raise what says why not.
+        """
+        call = self._call
+        if call is None or call.outcome is not None:  # else it hangs: one is enough
+            call = self._call = Call(provide)
+        try:
+            secret = patience.wait_for(call, f"waiting for {name}")
+            checked = checked_secret(f"{name}'s result", secret)
+        except (RealtimeError, Interrupted):
+            raise
+        except BaseException as error:  # also sys.exit(): it is not our thread's to end
+            raise AuthenticationError(
+                f"{name} failed ({type(error).__name__}: {error}).",
+                hint="Sign in again, or check the identity's rights.",
+            ) from harmless(error)
+        if checked is None:
+            raise AuthenticationError(f"{name} returned None instead of a secret.")
+        remember(checked)
+        return checked
+
+
+def weakly(connector: Connector) -> Callable[[Patience], Wire]:
+    """
+    Return a *connector* that does not keep itself: what it holds, a token provider or a
+    WebSocket of the user's, may refer to the client.
+    """
+    reference = weakref.ref(connector)
+
+    def connect(patience: Patience) -> Wire:
+        alive = reference()
+        if alive is None:  # nobody wants a connection any more
+            raise Interrupted
+        return alive(patience)
+
+    return connect

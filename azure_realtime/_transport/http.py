@@ -1,0 +1,270 @@
+"""
+The HTTP side of the connection: ask for the upgrade, and explain a refusal.
+
+websocket-client writes the request and checks the answer. It reads through a
+`HandshakeStream`, which waits attentively (deadline, ``close()``), keeps the answer's
+bytes (a refusal's body is dropped by websocket-client when it is chunked) and bounds
+them. Redirects are not followed: they would carry the credential to another host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email.parser
+import json
+import math
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+
+from .._concurrency.deadline import Deadline
+from .._redaction import redacted
+from ..errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectTimeout,
+    DeploymentNotFound,
+    RateLimited,
+)
+from .attempt import MAX_HEAD_BYTES, Patience
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class HandshakeStream:
+    """
+    A connected socket, as websocket-client wants to see it during the handshake.
+    """
+
+    def __init__(self, sock: socket.socket, patience: Patience) -> None:
+        self.sock = sock
+        self.received = bytearray()
+        self._given = 0
+        self._patience = patience
+
+    def gettimeout(self) -> float:
+        """
+        Say "non-blocking": it makes websocket-client call `recv` and `send` directly.
+        """
+        return 0.0
+
+    def send(self, data: bytes) -> int:
+        """
+        Send all of *data*.
+        """
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self.sock.send(view) :]
+            except ssl.SSLWantReadError:
+                self._patience.until(self.sock, selectors.EVENT_READ)
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                self._patience.until(self.sock, selectors.EVENT_WRITE)
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        """
+        Return some bytes of the answer; b"" when there are no more.
+        """
+        if self._given == len(self.received) and not self._fill(
+            self._patience.deadline
+        ):
+            return b""
+        chunk = bytes(self.received[self._given : self._given + size])
+        self._given += len(chunk)
+        return chunk
+
+    def rest(self) -> bytes:
+        """
+        Return what was read beyond the handshake: the first frames.
+        """
+        return bytes(self.received[self._given :])
+
+    def drain(self, seconds: float) -> None:
+        """
+        Read the rest of a refusal, as far as it comes in time.
+        """
+        left = self._patience.deadline.remaining()
+        deadline = Deadline(seconds if left is None else min(seconds, left))
+        with contextlib.suppress(ConnectTimeout, OSError):
+            while not _is_whole(bytes(self.received)) and self._fill(deadline):
+                pass
+
+    def close(self) -> None:
+        """
+        Do nothing: who opened the socket closes it, after a look at `received`.
+        """
+
+    def _fill(self, deadline: Deadline) -> bool:
+        if len(self.received) >= MAX_HEAD_BYTES:
+            return False
+        while True:
+            try:
+                data = self.sock.recv(16384)
+                self.received += data
+                return bool(data)
+            except ssl.SSLWantWriteError:
+                self._patience.until(self.sock, selectors.EVENT_WRITE, deadline)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                self._patience.until(self.sock, selectors.EVENT_READ, deadline)
+
+
+@attrs.frozen
+class Refusal:
+    """
+    An HTTP answer that is not the upgrade we asked for.
+
+    Attributes:
+        status: HTTP status.
+        headers: Lower-case names.
+        body: As it came, at most 64 KiB.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @classmethod
+    def parse(cls, answer: bytes) -> Refusal | None:
+        """
+        Read an HTTP answer; None when it is none.
+        """
+        head, _, body = answer.partition(b"\r\n\r\n")
+        first, _, fields = head.partition(b"\r\n")
+        words = first.split(b" ", 2)
+        if not first.startswith(b"HTTP/") or len(words) < 2:
+            return None
+        if len(words[1]) != 3 or not words[1].isdigit():
+            return None
+        parsed = email.parser.BytesHeaderParser().parsebytes(fields)
+        headers = {name.lower(): str(value) for name, value in parsed.items()}
+        if "chunked" in headers.get("transfer-encoding", ""):
+            body = _unchunked(body)
+        return cls(int(words[1]), headers, body)
+
+    @property
+    def retry_after(self) -> float | None:
+        """
+        In how many seconds to come back; None where it does not say.
+        """
+        for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+            try:
+                seconds = float(self.headers[name]) / unit
+            except (KeyError, ValueError):
+                continue
+            if math.isfinite(seconds):
+                return max(0.0, seconds)
+        try:  # it may also be a date (RFC 9110 10.2.3)
+            date = parsedate_to_datetime(self.headers["retry-after"])
+            return max(0.0, date.timestamp() - time.time())
+        except (KeyError, ValueError, TypeError, OverflowError):
+            return None
+
+    def error(self) -> ConnectError:
+        """
+        Return the exception whose text says what happened and what to do.
+        """
+        kind, hint = _REMEDIES.get(self.status, (ConnectError, _NO_SERVICE))
+        if 300 <= self.status < 400:
+            where = redacted(self.headers.get("location", "nowhere"))
+            hint = (
+                f"It points to {where}. Redirects are not followed, for they would "
+                "carry your credential along: correct host_name."
+            )
+        elif self.status >= 500:
+            hint = "The fault is on the service's side: try again later."
+        try:
+            phrase = " " + HTTPStatus(self.status).phrase
+        except ValueError:
+            phrase = ""
+        details: dict[str, Any] = {
+            "status_code": self.status,
+            "body": redacted(_explanation(self.body))[:500],
+            "request_id": self.headers.get("apim-request-id")
+            or self.headers.get("x-request-id")
+            or self.headers.get("x-ms-request-id"),
+            "hint": hint,
+            "retry_after": self.retry_after,
+        }
+        return kind(
+            f"The service refused the connection: {self.status}{phrase}.", **details
+        )
+
+
+_NO_SERVICE = "Is this a realtime endpoint? Check host_name."
+_NOT_FOUND = (
+    "Check the deployment's name, that it is a realtime model, the host, and the "
+    "protocol (api_version=None is GA; a date is the retired preview)."
+)
+_UNKNOWN_CREDENTIAL = (
+    "Check that the key belongs to this resource, or that the token has the scope "
+    "https://ai.azure.com/.default (an api-version on the GA address also gives 401)."
+)
+_NO_RIGHT = (
+    "The credential was understood but may not: check the role (Cognitive Services "
+    "OpenAI User), network rules and private endpoints of the resource."
+)
+_REMEDIES: dict[int, tuple[type[ConnectError], str]] = {
+    400: (DeploymentNotFound, _NOT_FOUND),
+    401: (AuthenticationError, _UNKNOWN_CREDENTIAL),
+    403: (AuthenticationError, _NO_RIGHT),
+    404: (DeploymentNotFound, _NOT_FOUND),
+    407: (ConnectError, "The proxy wants a user and password."),
+    408: (ConnectError, "The service timed out: try again."),
+    429: (RateLimited, "Too many connections or requests: wait and try again."),
+    431: (ConnectError, "Too many headers: send fewer in WebSocketOptions(headers)."),
+}
+
+
+def _explanation(body: bytes) -> str:
+    """
+    Return the message of a service's error body, or the text itself.
+    """
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        whole = json.loads(text)
+        error = whole.get("error") or whole  # API Management has no envelope
+        if isinstance(error, str):
+            return error
+        code = error.get("code")
+        return str(error["message"]) + (f" (code {code})" if code else "")
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        return " ".join(text.split())
+
+
+def _is_whole(answer: bytes) -> bool:
+    """
+    Whether nothing more is to come of an answer: a service may keep the connection.
+    """
+    refusal = Refusal.parse(answer)
+    _, end, body = answer.partition(b"\r\n\r\n")
+    if refusal is None or not end:
+        return False
+    if refusal.status < 200 or refusal.status in (204, 304):
+        return True
+    if "chunked" in refusal.headers.get("transfer-encoding", ""):
+        return body.endswith(b"0\r\n\r\n")
+    length = refusal.headers.get("content-length", "")
+    return length.isdecimal() and len(length) < 10 and len(body) >= int(length)
+
+
+def _unchunked(body: bytes) -> bytes:
+    whole = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        try:
+            length = int(size.split(b";")[0], 16)
+        except ValueError:
+            break
+        if length <= 0:
+            break
+        whole += body[:length]
+        body = body[length + 2 :]
+    return whole

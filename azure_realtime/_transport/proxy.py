@@ -1,0 +1,210 @@
+"""
+Proxies: which to use, and how to get through.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ipaddress
+import selectors
+import socket
+import urllib.request
+from urllib.parse import unquote, urlsplit
+
+from .._endpoint import Endpoint
+from .._redaction import redacted, remember, remember_headers
+from ..errors import ConnectError, ConnectTimeout
+from .attempt import MAX_HEAD_BYTES, Patience
+from .http import Refusal
+
+_PORTS = {"http": 80, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+
+
+class Proxy:
+    """
+    A proxy that opens tunnels: HTTP (``CONNECT``) or SOCKS.
+
+    It looks the service's name up, but for ``socks4``, which cannot.
+
+    Raises:
+        ConnectError: It is no address, or of another kind.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            port = parts.port or _PORTS.get(parts.scheme, 0)
+            self.host, self.port = parts.hostname or "", port
+            split = "@" in parts.path + parts.query + parts.fragment
+            if split or parts.netloc.count("@") > 1:  # a password would be looked up
+                self.host = ""
+        except ValueError:
+            parts, self.host = urlsplit("http:"), ""
+        if not self.host:
+            raise ConnectError(
+                "The proxy setting is no address.",
+                hint="Write it as http://host:port or http://user:password@host:port, "
+                "with %40 for @, %2F for / and %3A for : in user and password.",
+            )
+        if parts.scheme not in _PORTS:
+            raise ConnectError(
+                f"The proxy scheme {parts.scheme}:// is not supported.",
+                hint="Use http:// or socks5://, or websocket_impl for anything else.",
+            )
+        self.scheme = "socks5h" if parts.scheme == "socks5" else parts.scheme
+        self.is_socks = self.scheme != "http"
+        self.username = unquote(parts.username) if parts.username else None
+        self.password = unquote(parts.password) if parts.password else None
+        remember(self.password)
+        remember_headers({"Proxy-Authorization": self.authorization or ""})
+
+    @property
+    def authorization(self) -> str | None:
+        """
+        The header that an HTTP proxy wants, if it has a user.
+        """
+        if self.username is None:
+            return None
+        pair = f"{self.username}:{self.password or ''}"
+        return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+
+
+def find_proxy(endpoint: Endpoint, proxy: str | None) -> Proxy | None:
+    """
+    Return the proxy to use: the one given, the environment's, or none (``""``).
+
+    The environment's is never used for this very machine: a proxy cannot reach it.
+    """
+    if proxy is None:
+        host = endpoint.host
+        if host == "localhost" or host.startswith("127.") or host == "::1":
+            return None
+        known = urllib.request.getproxies()
+        proxy = known.get("https" if endpoint.secure else "http") or known.get("all")
+        if proxy and _is_spared(host, endpoint.port, known.get("no", "")):
+            return None
+    return Proxy(proxy) if proxy else None
+
+
+def _is_spared(host: str, port: int, no_proxy: str) -> bool:
+    """
+    Whether no proxy is to be used for a host: by its name, with or without the port, or
+    as an address in a network (``192.0.2.0/24``), which the standard library lacks.
+    """
+    bypass = urllib.request.proxy_bypass
+    if bypass(host) or bypass(f"{host}:{port}"):
+        return True
+    words = [word.strip() for word in no_proxy.split(",")]
+    if any(word.startswith("*.") and host.endswith(word[1:].lower()) for word in words):
+        return True
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        for word in words:
+            with contextlib.suppress(ValueError):
+                if address in ipaddress.ip_network(word.strip("[]"), strict=False):
+                    return True
+    return False
+
+
+def open_tunnel(
+    sock: socket.socket, endpoint: Endpoint, proxy: Proxy, patience: Patience
+) -> None:
+    """
+    Have an HTTP proxy connect *sock* to *endpoint*. Reader thread.
+
+    Raises:
+        ConnectError: The proxy refused.
+    """
+    patience.stage = f"waiting for the proxy {proxy.host}:{proxy.port}"
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    target = f"{host}:{endpoint.port}"
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if proxy.authorization:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    request = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    head = b""
+    try:
+        while request:
+            patience.until(sock, selectors.EVENT_WRITE)
+            request = request[sock.send(request) :]
+        # byte by byte: what follows the head belongs to the tunnel
+        while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
+            try:
+                byte = sock.recv(1)
+            except BlockingIOError:
+                patience.until(sock, selectors.EVENT_READ)
+                continue
+            if not byte:
+                break
+            head += byte
+    except ConnectTimeout:
+        raise
+    except OSError as error:
+        raise ConnectError(
+            f"The proxy {proxy.host}:{proxy.port} hung up ({error.strerror}).",
+            hint="Check the proxy setting.",
+        ) from error
+    answer = Refusal.parse(head)
+    status = answer.status if answer else None
+    if answer is None or status != 200:
+        line = head.split(b"\r\n", 1)[0].decode("latin-1")
+        raise ConnectError(
+            f"The proxy {proxy.host}:{proxy.port} refused to open a tunnel to "
+            f"{target} ({redacted(line)[:200] or 'no answer'}).",
+            status_code=status,
+            retry_after=answer.retry_after if answer else None,
+            hint="It wants a user and password: http://user:password@host:port."
+            if status in (401, 407)
+            else "Ask its owner to allow the host, or set no_proxy.",
+        )
+
+
+def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.socket:
+    """
+    Have a SOCKS proxy connect to *endpoint*. Reader thread.
+
+    Needs python-socks (extra ``proxy``), which blocks: it has a thread of its own.
+
+    Raises:
+        ConnectError: The proxy refused, or the extra is missing.
+    """
+    try:
+        from python_socks import ProxyError, ProxyType
+        from python_socks.sync import Proxy as Socks
+    except ImportError as error:
+        raise ConnectError(
+            "SOCKS proxies need python-socks.",
+            hint="Install it: pip install 'azure-realtime[proxy]'.",
+        ) from error
+    kind = ProxyType.SOCKS5 if proxy.scheme == "socks5h" else ProxyType.SOCKS4
+    remote = proxy.scheme != "socks4"
+    left = patience.deadline.remaining()
+    limit = None if left is None else left + 1.0  # ours is first, and says why
+
+    def connect() -> socket.socket:
+        socks = Socks(
+            kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=remote
+        )
+        return socks.connect(endpoint.host, endpoint.port, timeout=limit)  # type: ignore[no-any-return,unused-ignore]
+
+    where = f"{proxy.host}:{proxy.port}"
+    try:
+        sock = patience.call(connect, f"waiting for the proxy {where}")
+    except ConnectTimeout:
+        raise
+    except (ProxyError, OSError) as error:
+        raise ConnectError(
+            f"The proxy {where} did not connect to {endpoint.host}:{endpoint.port} "
+            f"({redacted(str(error))}).",
+            hint="Check the proxy's address, user and password.",
+        ) from None
+    except ValueError:  # its text, or what it holds, may be the password
+        raise ConnectError(
+            f"The proxy {where} cannot be asked to connect to {endpoint.host}.",
+            hint="Names, user and password have at most 255 letters there, user and "
+            "password none outside ASCII.",
+        ) from None
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock

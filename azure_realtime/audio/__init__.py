@@ -1,0 +1,3 @@
+"""
+Strictly private.
+"""

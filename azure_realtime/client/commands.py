@@ -1,0 +1,278 @@
+"""
+What a client can say: one method for each command of the wire.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+import attrs
+
+from .._concurrency.deadline import Deadline
+from .._engine.engine import ROOM, Core
+from .._requests.acknowledgements import ANSWERS
+from .._requests.response_queue import WhenBusy
+from .._state.conversation import Conversation
+from .._state.input_buffer import InputAudio
+from .._state.session import SessionFollower
+from ..audio.pcm import audio_bytes
+from ..events import (
+    ClientEvent,
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemDeleted,
+    ConversationItemRetrieve,
+    ConversationItemTruncate,
+    ConversationItemTruncated,
+    InputAudioBufferAppend,
+    InputAudioBufferClear,
+    InputAudioBufferCleared,
+    InputAudioBufferCommit,
+    InputAudioBufferCommitted,
+    ResponseCreate,
+    SessionUpdate,
+)
+from ..models._unset import overlaid
+from ..models.items import Item, as_item
+from ..models.responses import Response, ResponseConfig, as_response_config
+from ..models.session import Session, SessionConfig, as_session_config
+
+
+class Commands:
+    """
+    The commands. Any thread may call them, also a listener.
+
+    None waits for an answer. Those that the service acknowledges return a future, which
+    you may ignore: it completes with the answer, or fails with `ServerError`,
+    `ResponseError` or `ConnectionClosed`. All raise `QueueFull` where the network does
+    not carry what is queued already, and after the end the reason of the end.
+    """
+
+    _core: Core
+    _input: InputAudio
+    _follower: SessionFollower
+    _conversation: Conversation
+
+    def update_session(
+        self,
+        config: SessionConfig | Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Future[Session]:
+        """
+        Change the session; what is left out stays as it is.
+
+        Args:
+            config: A `SessionConfig`, or a mapping in its flat shape or the service's.
+            fields: Fields of `SessionConfig`, instead of or on top of *config*.
+                ``None`` is sent as null: ``turn_detection=None`` turns VAD off.
+        """
+        merged = as_session_config(config or {})
+        if fields:
+            merged = overlaid(merged, as_session_config(fields))
+        return self._command(SessionUpdate(session=merged))
+
+    def append_audio(
+        self, audio: Any, timeout: float | None = 10.0, *, block: bool = True
+    ) -> None:
+        """
+        Send samples to the input audio buffer.
+
+        Args:
+            audio: Base64 text, bytes or anything with their buffer, in the session's
+                input format (pcm16: 24 kHz, one channel, little-endian); or a NumPy
+                array of int16 samples, or of floats from -1.0 to 1.0.
+            timeout: Seconds to wait for room in the send queue.
+            block: False never waits: for the callback of an audio device.
+
+        Raises:
+            QueueFull: There was no room in time: more is produced than the network
+                carries. Nothing of it is sent then.
+        """
+        data = audio_bytes(audio)
+        deadline = self._core.patience(timeout if block else 0.0)
+        pieces, half = self._input.cut(data)
+        appends = [InputAudioBufferAppend(audio=piece) for piece in pieces]
+        self._core.append(appends, deadline)
+        self._input.note(pieces, half)
+
+    def commit_audio(self) -> Future[InputAudioBufferCommitted]:
+        """
+        Make a user message of the buffered audio; under VAD the service does so itself.
+
+        Raises:
+            ValueError: Less than 100 ms were appended since the last commit or clear.
+        """
+        self._core.check_process()
+        self._input.check()
+        return self._command(InputAudioBufferCommit())
+
+    def clear_audio_buffer(self) -> Future[InputAudioBufferCleared]:
+        """
+        Forget the buffered audio.
+        """
+        return self._command(InputAudioBufferClear())
+
+    def create_conversation_item(
+        self, item: Item | Mapping[str, Any], previous_item_id: str | None = None
+    ) -> Future[Item]:
+        """
+        Add an item to the conversation.
+
+        While a response runs the service adds it, and answers, after its end.
+
+        Args:
+            item: A `MessageItem` or another item, or a mapping of its shape. Without an
+                ``id`` it gets one here, so that you know it at once.
+            previous_item_id: Where: after this one; ``"root"`` is the very beginning;
+                None is the end.
+        """
+        self._core.check_process()
+        item = _named(as_item(item))
+        if previous_item_id == "root":
+            self._conversation.send_to_front(str(getattr(item, "id", "")))
+        return self._core.command(
+            ConversationItemCreate(item=item, previous_item_id=previous_item_id)
+        )
+
+    def retrieve_item(self, item_id: str) -> Future[Item]:
+        """
+        Ask for an item as the service has it, its audio included.
+        """
+        return self._core.command(ConversationItemRetrieve(item_id=item_id))
+
+    def delete_item(self, item_id: str) -> Future[ConversationItemDeleted]:
+        """
+        Delete an item from the conversation.
+        """
+        return self._core.command(ConversationItemDelete(item_id=item_id))
+
+    def truncate_item(
+        self, item_id: str, content_index: int, audio_end_ms: int
+    ) -> Future[ConversationItemTruncated]:
+        """
+        Make the model forget what the user has not heard of an answer.
+
+        Args:
+            item_id: The assistant's message.
+            content_index: Which content part; audio is 0.
+            audio_end_ms: How many milliseconds were heard.
+        """
+        return self._core.command(
+            ConversationItemTruncate(
+                item_id=item_id,
+                content_index=content_index,
+                audio_end_ms=int(audio_end_ms),
+            )
+        )
+
+    def create_response(
+        self,
+        config: ResponseConfig | Mapping[str, Any] | None = None,
+        *,
+        when_busy: WhenBusy = "wait",
+        **fields: Any,
+    ) -> Future[Response]:
+        """
+        Ask the model to answer; under VAD the service does so by itself.
+
+        Cancelling the future stops the response.
+
+        Args:
+            config: A `ResponseConfig`, or a mapping in its flat shape or the service's.
+            when_busy: What to do while the conversation's last response is not done:
+                ``"wait"`` for its end (those who wait for the same share one response),
+                ``"cancel"`` it, or fail with an ``"error"``.
+            fields: Fields of `ResponseConfig`, instead of or on top of *config*.
+
+        Returns:
+            The response when it is done. The future fails with `ResponseFailed`,
+            `ResponseIncomplete` or `ResponseCancelled` if it is not completed.
+        """
+        if when_busy not in ("wait", "cancel", "error"):
+            raise ValueError(
+                f"when_busy must be 'wait', 'cancel' or 'error', not {when_busy!r}"
+            )
+        response = None
+        if config or fields:
+            response = as_response_config(config or {})
+            if fields:
+                response = overlaid(response, as_response_config(fields))
+        return self._core.request(ResponseCreate(response=response), when_busy)
+
+    def cancel_response(self, response_id: str | None = None) -> bool:
+        """
+        Stop an answer that is being made.
+
+        Args:
+            response_id: Which; None is the conversation's own.
+
+        Returns:
+            False if nothing is active; nothing is sent then.
+        """
+        self._core.check_process()
+        asked, commands = self._core.gate.cancel(response_id)
+        self._core.follow_up(commands)
+        return asked
+
+    def send(self, event: ClientEvent | Mapping[str, Any]) -> Future[Any] | None:
+        """
+        Send any command.
+
+        Args:
+            event: A command of `azure_realtime.events`, or a mapping with a ``type``.
+                One of a known type is checked and put into the words of the protocol in
+                use; one of an unknown type is sent as it is.
+
+        Returns:
+            The future that the method for this command returns; None where the service
+            does not acknowledge it.
+
+        Raises:
+            ValueError: A misspelled type or field.
+        """
+        self._core.check_process()
+        command = self._core.codec.command(event)
+        if isinstance(command, ResponseCreate):
+            return self._core.request(command, "wait")
+        if isinstance(command, ConversationItemCreate):
+            command = attrs.evolve(command, item=_named(command.item))
+        if isinstance(command, InputAudioBufferAppend):
+            self._input.count(command.audio)
+        if command.type in ANSWERS:
+            return self._command(command)
+        self._core.queue(self._core.identified(command), deadline=Deadline(ROOM))
+        return None
+
+    def _command(self, command: ClientEvent) -> Future[Any]:
+        """
+        Queue a command that is acknowledged, and note first what it changes.
+        """
+        if isinstance(command, SessionUpdate):
+            return self._core.command(
+                command, partial(self._follower.ask, command.session)
+            )
+        if not isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
+            return self._core.command(command)
+        begun: list[tuple[Future[Any], tuple[int, bytes]]] = []
+        try:
+            return self._core.command(
+                command, lambda future: begun.append((future, self._input.clear()))
+            )
+        except BaseException:
+            for future, counted in begun:
+                if future.cancelled():  # else its audio is lost, with the session
+                    self._input.put_back(*counted)
+            raise
+
+
+def _named(item: Any) -> Any:
+    """
+    Return *item* with an id, by which its answer is known.
+    """
+    if getattr(item, "id", "") is None:
+        return attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
+    return item

@@ -1,0 +1,125 @@
+"""
+What a turn begins with: text, a recording, a picture, made into commands.
+
+A recording goes through the input buffer, for only there the service writes down what
+was said. Where the service would find turns by itself, that is switched off for as long
+as it takes: the commands are sent in one row, so nothing waits.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from .._state.session import SessionFollower
+from ..audio.pcm import audio_bytes
+from ..audio.resample import resample
+from ..audio.wav import read_wav
+from ..models.content import InputImage, InputText, Part
+from ..models.items import MessageItem
+from ..models.turn_detection import ServerVad
+from .commands import Commands
+
+_LONGEST_PATH = 4096
+_RATE = 24000  # Hz, of pcm16
+
+_IMAGES = (
+    (b"\x89PNG", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"GIF8", "gif"),
+    (b"RIFF", "webp"),
+)
+"""How a picture's file begins -> the subtype of its media type."""
+
+
+def put_question(
+    commands: Commands,
+    session: SessionFollower,
+    text: str | None,
+    audio: Any,
+    image: Any,
+    timeout: float | None,
+    watch: Callable[[Future[Any]], None],
+) -> str | None:
+    """
+    Send the user's side of a turn. The caller's thread.
+
+    Args:
+        commands: Where to.
+        session: What it is like.
+        text: What to write.
+        audio: What to say.
+        image: What to show.
+        timeout: Seconds for all of it.
+        watch: Is given the answers that are not waited for here.
+
+    Returns:
+        The id of the spoken item; None where nothing was said.
+
+    Raises:
+        ValueError: There is nothing to ask, or it cannot be said so.
+        ServerError: The service refused it.
+    """
+    parts: list[Part] = []
+    if image is not None:
+        parts.append(InputImage(image_url=image_url(image)))
+    if text is not None:
+        parts.append(InputText(text=text))
+    samples = None if audio is None else _samples(audio, session.input_format)
+    if parts:
+        item = MessageItem(role="user", content=tuple(parts))
+        watch(commands.create_conversation_item(item))
+    if samples is None:
+        return None
+    vad, detection = session.vad, session.field("turn_detection")
+    if vad:
+        commands.update_session(turn_detection=None)
+    try:
+        commands.clear_audio_buffer()
+        commands.append_audio(samples, timeout=timeout)
+        committed = commands.commit_audio()
+    finally:
+        if vad:
+            commands.update_session(turn_detection=detection or ServerVad())
+    return committed.result(timeout).item_id
+
+
+def image_url(image: Any) -> str:
+    """
+    Return the URL of a picture: one that it is, or a data URL of a file or bytes.
+
+    Raises:
+        ValueError: It is no PNG, JPEG, GIF or WebP.
+    """
+    if isinstance(image, str) and image.startswith(("data:", "https://", "http://")):
+        return image
+    data = Path(image).read_bytes() if isinstance(image, (str, Path)) else bytes(image)
+    for beginning, subtype in _IMAGES:
+        if data.startswith(beginning) and (subtype != "webp" or data[8:12] == b"WEBP"):
+            encoded = base64.b64encode(data).decode("ascii")
+            return f"data:image/{subtype};base64,{encoded}"
+    raise ValueError("the image is neither PNG, JPEG, GIF nor WebP")
+
+
+def _samples(audio: Any, input_format: str) -> bytes:
+    if isinstance(audio, str) and len(audio) > _LONGEST_PATH:
+        raise ValueError(
+            "text is the path of a recording here: give samples as bytes "
+            "(base64.b64decode)"
+        )
+    if isinstance(audio, (str, Path)) or (
+        isinstance(audio, (bytes, bytearray)) and audio[:4] == b"RIFF"
+    ):
+        recording = read_wav(audio)
+        if input_format != "pcm16":
+            raise ValueError(
+                f"the session takes {input_format}, not the PCM of a WAV file: give "
+                "the samples as bytes, or use input_audio_format='pcm16'"
+            )
+        if recording.rate == _RATE:
+            return recording.pcm
+        return resample(recording.pcm, recording.rate, _RATE)
+    return audio_bytes(audio)

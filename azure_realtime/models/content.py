@@ -1,0 +1,147 @@
+"""
+Content parts: what messages are made of.
+
+Made by users (``InputText("Hello")``) and received alike; a field that is None is
+left out when sending.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from ..audio.encoding import as_base64
+from ._base import Model
+from ._coerce import as_list, as_model
+from .enums import ImageDetail
+
+
+@attrs.frozen
+class InputText(Model):
+    """
+    Text of a system or user message.
+    """
+
+    type: ClassVar[str] = "input_text"
+
+    text: str
+
+
+@attrs.frozen
+class InputAudio(Model):
+    """
+    Audio of a user message.
+
+    Attributes:
+        audio: base64 text, in the session's input format (raw bytes are accepted
+            and encoded). The service leaves it out of what it reports, except in
+            the answer to ``conversation.item.retrieve``.
+        transcript: What was said, once it has been transcribed.
+    """
+
+    type: ClassVar[str] = "input_audio"
+
+    audio: str | None = attrs.field(
+        default=None, converter=attrs.converters.optional(as_base64), repr=False
+    )
+    transcript: str | None = None
+
+
+@attrs.frozen
+class InputImage(Model):
+    """
+    An image of a user message.
+
+    Attributes:
+        image_url: A ``data:image/png;base64,...`` (or jpeg) URL.
+        detail: How closely to look; the service's default is ``auto``.
+    """
+
+    type: ClassVar[str] = "input_image"
+
+    image_url: str = attrs.field(repr=False)
+    detail: ImageDetail | str | None = None
+
+
+@attrs.frozen
+class OutputText(Model):
+    """
+    Text of an assistant message.
+    """
+
+    type: ClassVar[str] = "output_text"
+    aliases: ClassVar[tuple[str, ...]] = ("text",)
+
+    text: str
+
+
+@attrs.frozen
+class OutputAudio(Model):
+    """
+    Audio of an assistant message.
+
+    Attributes:
+        audio: base64 text; the service reports it only when an item is retrieved.
+        transcript: What is said.
+    """
+
+    type: ClassVar[str] = "output_audio"
+    aliases: ClassVar[tuple[str, ...]] = ("audio",)
+
+    audio: str | None = attrs.field(
+        default=None, converter=attrs.converters.optional(as_base64), repr=False
+    )
+    transcript: str | None = None
+
+
+@attrs.frozen
+class UnknownPart(Model):
+    """
+    A content part of a type this library does not know; `raw` has all of it.
+    """
+
+    type: str
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+
+
+Part = InputText | InputAudio | InputImage | OutputText | OutputAudio | UnknownPart
+
+_PARTS: dict[str, type[Model]] = {
+    "input_text": InputText,
+    "input_audio": InputAudio,
+    "input_image": InputImage,
+    "output_text": OutputText,
+    "output_audio": OutputAudio,
+    "text": OutputText,
+    "audio": OutputAudio,
+}
+
+
+def as_content(content: Any, role: str) -> tuple[Part, ...]:
+    """
+    Return the content of a message; a plain str is text in the voice of *role*.
+
+    Raises:
+        ValueError: A part with a misspelled type or field.
+        TypeError: Not a list of parts or mappings.
+    """
+    if isinstance(content, str):
+        text: Part = OutputText(content) if role == "assistant" else InputText(content)
+        return (text,)
+    parts = as_list(content, "content")
+    if role != "assistant":  # "text" is the preview's word for what the model writes
+        parts = [
+            {**part, "type": "input_text"}
+            if isinstance(part, Mapping) and part.get("type") == "text"
+            else part
+            for part in parts
+        ]
+    return tuple(as_model(part, _PARTS, UnknownPart, "content part") for part in parts)
+
+
+def part_text(part: Part) -> str:
+    """
+    Return what *part* writes or says; "" where that is not known.
+    """
+    text = getattr(part, "text", None) or getattr(part, "transcript", None)
+    return text if isinstance(text, str) else ""

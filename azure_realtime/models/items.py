@@ -1,0 +1,263 @@
+"""
+Conversation items, made by users and received alike.
+
+A field that is None is left out when sending. ``id`` may be chosen by the client;
+the service makes one up otherwise.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from .._redaction import shown
+from ._base import Model
+from ._coerce import as_list, as_model, as_part_of
+from .content import Part, as_content, part_text
+from .enums import ItemStatus, Phase, Role
+
+
+@attrs.frozen(init=False)
+class MessageItem(Model):
+    """
+    Something said or written.
+
+    ``MessageItem("user", "Hello")`` is the short form: a str becomes the text part
+    that fits the role.
+
+    Attributes:
+        phase: ``commentary`` or ``final_answer``, from models that think aloud.
+    """
+
+    type: ClassVar[str] = "message"
+
+    role: Role | str
+    content: tuple[Part, ...]
+    id: str | None = None
+    status: ItemStatus | str | None = None
+    phase: Phase | str | None = None
+    object: str | None = attrs.field(default=None, repr=False)
+
+    def __init__(
+        self,
+        role: Role | str,
+        content: str | Iterable[Part | Mapping[str, Any]],
+        *,
+        id: str | None = None,  # the wire's name
+        status: ItemStatus | str | None = None,
+        phase: Phase | str | None = None,
+        object: str | None = None,  # the wire's name
+        raw: Mapping[str, Any] | None = None,
+        problems: tuple[str, ...] = (),
+    ) -> None:
+        parts = as_content(content, role)
+        self.__attrs_init__(
+            role, parts, id, status, phase, object, raw=raw or {}, problems=problems
+        )
+
+    @property
+    def text(self) -> str:
+        """
+        All that is written or said in this message, as far as it is known.
+        """
+        return "".join(part_text(part) for part in self.content)
+
+
+@attrs.frozen
+class FunctionCallItem(Model):
+    """
+    The model asks for a function to be called.
+
+    Attributes:
+        arguments: JSON text, as the model wrote it: parse it with care.
+        call_id: Goes back in the `FunctionCallOutputItem`.
+    """
+
+    type: ClassVar[str] = "function_call"
+
+    name: str
+    arguments: str
+    call_id: str | None = None
+    id: str | None = attrs.field(default=None, kw_only=True)
+    status: ItemStatus | str | None = attrs.field(default=None, kw_only=True)
+    object: str | None = attrs.field(default=None, kw_only=True, repr=False)
+
+
+@attrs.frozen
+class FunctionCallOutputItem(Model):
+    """
+    What the function returned, as text. On its own it triggers no answer.
+    """
+
+    type: ClassVar[str] = "function_call_output"
+
+    call_id: str
+    output: str
+    id: str | None = attrs.field(default=None, kw_only=True)
+    status: ItemStatus | str | None = attrs.field(default=None, kw_only=True)
+    object: str | None = attrs.field(default=None, kw_only=True, repr=False)
+
+
+@attrs.frozen
+class McpListedTool(Model):
+    """
+    A tool that an MCP server offers.
+    """
+
+    name: str
+    input_schema: Mapping[str, Any]
+    description: str | None = None
+    annotations: Mapping[str, Any] | None = None
+
+
+def _as_listed_tools(tools: Any) -> tuple[McpListedTool, ...]:
+    made = (
+        as_part_of(tool, McpListedTool, "tools") for tool in as_list(tools, "tools")
+    )
+    return tuple(tool for tool in made if isinstance(tool, McpListedTool))
+
+
+@attrs.frozen
+class McpListToolsItem(Model):
+    """
+    The tools an MCP server has announced.
+    """
+
+    type: ClassVar[str] = "mcp_list_tools"
+
+    server_label: str
+    tools: tuple[McpListedTool, ...] = attrs.field(converter=_as_listed_tools)
+    id: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class McpError(Model):
+    """
+    Why an MCP call failed.
+
+    Attributes:
+        type: ``protocol_error``, ``tool_execution_error`` or ``http_error``.
+    """
+
+    type: str
+    message: str = attrs.field(repr=shown)
+    code: int | None = None
+
+
+def _as_error(error: Any) -> McpError | None:
+    made = as_part_of(error, McpError, "error")
+    return made if isinstance(made, McpError) else None
+
+
+@attrs.frozen
+class McpCallItem(Model):
+    """
+    A call that the service made to an MCP server.
+    """
+
+    type: ClassVar[str] = "mcp_call"
+
+    id: str
+    server_label: str
+    name: str
+    arguments: str
+    approval_request_id: str | None = None
+    output: str | None = None
+    error: McpError | None = attrs.field(
+        default=None,
+        converter=_as_error,
+    )
+
+
+@attrs.frozen
+class McpApprovalRequestItem(Model):
+    """
+    The service asks whether it may make an MCP call.
+    """
+
+    type: ClassVar[str] = "mcp_approval_request"
+
+    id: str
+    server_label: str
+    name: str
+    arguments: str
+
+
+@attrs.frozen
+class McpApprovalResponseItem(Model):
+    """
+    Yes or no to a `McpApprovalRequestItem`.
+    """
+
+    type: ClassVar[str] = "mcp_approval_response"
+
+    approval_request_id: str
+    approve: bool
+    id: str | None = attrs.field(default=None, kw_only=True)
+    reason: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class ItemReference(Model):
+    """
+    Stands for an item of the conversation, in the ``input`` of a response only.
+    """
+
+    type: ClassVar[str] = "item_reference"
+
+    id: str
+
+
+@attrs.frozen
+class UnknownItem(Model):
+    """
+    An item of a type this library does not know; `raw` has all of it.
+    """
+
+    type: str
+    id: str | None = None
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+
+
+Item = (
+    MessageItem
+    | FunctionCallItem
+    | FunctionCallOutputItem
+    | McpListToolsItem
+    | McpCallItem
+    | McpApprovalRequestItem
+    | McpApprovalResponseItem
+    | ItemReference
+    | UnknownItem
+)
+
+_ITEMS: dict[str, type[Model]] = {
+    cls.type: cls
+    for cls in (
+        MessageItem,
+        FunctionCallItem,
+        FunctionCallOutputItem,
+        McpListToolsItem,
+        McpCallItem,
+        McpApprovalRequestItem,
+        McpApprovalResponseItem,
+        ItemReference,
+    )
+}
+
+
+def as_item(item: Item | Mapping[str, Any] | str) -> Item:
+    """
+    Return *item* as a model; a str is the text of a user message.
+
+    Args:
+        item: A model, a mapping of the wire's shape, or text.
+
+    Raises:
+        ValueError: A mapping with a misspelled type or field.
+        TypeError: None of these.
+    """
+    if isinstance(item, str):
+        return MessageItem("user", item)
+    made: Item = as_model(item, _ITEMS, UnknownItem, "item")
+    return made

@@ -1,0 +1,238 @@
+"""
+The response: what you ask for (`ResponseConfig`), what comes back (`Response`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from .._redaction import shown
+from .._spelling import refuse_unknown
+from ._base import LENIENT, Model, brief
+from ._coerce import EXTRA_REMEDY, as_extra, as_list, as_strings, is_given
+from ._shape import RESPONSE_PATHS, flat_format, flatten, leaves
+from ._unset import UNSET, Unset, overlaid
+from .enums import AudioFormat, ConversationMode, Modality, Voice
+from .items import Item, MessageItem, as_item
+from .session_parts import Prompt, Reasoning, as_prompt, as_reasoning
+from .tools import Tool, ToolChoice, as_tool_choice, as_tools
+
+
+def _as_items(value: Any) -> tuple[Item, ...] | None | Unset:
+    if not is_given(value):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, str):
+        return (as_item(value),)
+    return tuple(as_item(item) for item in as_list(value, "input"))
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class ResponseConfig:
+    """
+    What one response is to be like; fields left out are as in the session.
+
+    Attributes:
+        conversation: ``none`` answers out of band: beside the conversation, leaving
+            no trace in it.
+        input: What to answer instead of the conversation: items, or
+            `ItemReference`; ``[]`` is nothing at all.
+        metadata: Up to 16 pairs, handed back with the response.
+        max_output_tokens: 1 to 4096, or ``"inf"``.
+        temperature: Preview protocol only.
+        extra: Merged in depth into what is sent, in the wire's own words.
+    """
+
+    modalities: tuple[Modality | str, ...] | None | Unset = attrs.field(
+        default=UNSET, converter=as_strings
+    )
+    instructions: str | None | Unset = UNSET
+    voice: Voice | str | Mapping[str, Any] | None | Unset = UNSET
+    output_audio_format: AudioFormat | str | Mapping[str, Any] | None | Unset = (
+        attrs.field(default=UNSET, converter=flat_format)
+    )
+    tools: tuple[Tool, ...] | None | Unset = attrs.field(
+        default=UNSET, converter=as_tools
+    )
+    tool_choice: ToolChoice | None | Unset = attrs.field(
+        default=UNSET, converter=as_tool_choice
+    )
+    temperature: float | None | Unset = UNSET
+    max_output_tokens: int | str | None | Unset = UNSET
+    parallel_tool_calls: bool | None | Unset = UNSET
+    reasoning: Reasoning | None | Unset = attrs.field(
+        default=UNSET, converter=as_reasoning
+    )
+    conversation: ConversationMode | str | None | Unset = UNSET
+    metadata: Mapping[str, str] | None | Unset = UNSET
+    prompt: Prompt | None | Unset = attrs.field(default=UNSET, converter=as_prompt)
+    input: tuple[Item, ...] | None | Unset = attrs.field(
+        default=UNSET, converter=_as_items
+    )
+    extra: Mapping[str, Any] = attrs.field(factory=dict, converter=as_extra, repr=False)
+
+    __repr__ = brief
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> "ResponseConfig":
+        """
+        Make one from flat names, from the service's nested shape, or from a mix.
+
+        Raises:
+            ValueError: A name we do not know, or one given twice.
+        """
+        flat = flatten(mapping, RESPONSE_PATHS, strict=True)
+        if "max_response_output_tokens" in flat:  # the session's word for it
+            flat.setdefault("max_output_tokens", flat.pop("max_response_output_tokens"))
+        known = [attribute.name for attribute in attrs.fields(cls)]
+        nested = [".".join(path) for path in RESPONSE_PATHS.values()]
+        refuse_unknown("a response", leaves(flat), [*known, *nested], EXTRA_REMEDY)
+        return cls(**flat)
+
+    def merged(self, other: "ResponseConfig") -> "ResponseConfig":
+        """
+        Return this configuration after *other*: what that leaves out stays.
+        """
+        return overlaid(self, other)
+
+
+def as_response_config(config: Any) -> ResponseConfig:
+    """
+    Return *config* as a model; None is a response as the session has it.
+
+    Raises:
+        ValueError: A mapping with a name we do not know.
+        TypeError: None of these.
+    """
+    if config is None:
+        return ResponseConfig()
+    if isinstance(config, ResponseConfig):
+        return config
+    if isinstance(config, Mapping):
+        return ResponseConfig.from_mapping(config)
+    msg = f"expected a ResponseConfig or a mapping, got {type(config).__name__}"
+    raise TypeError(msg)
+
+
+@attrs.frozen
+class StatusError(Model):
+    """
+    Why a response failed, such as ``rate_limit_exceeded``.
+    """
+
+    type: str | None = attrs.field(default=None, repr=shown)
+    code: str | None = attrs.field(default=None, repr=shown)
+    message: str | None = attrs.field(default=None, repr=shown)
+
+
+@attrs.frozen
+class StatusDetails(Model):
+    """
+    Why a response ended as it did.
+
+    Attributes:
+        reason: ``turn_detected`` or ``client_cancelled`` of a cancelled one,
+            ``max_output_tokens`` or ``content_filter`` of an incomplete one.
+        error: Of a failed one.
+    """
+
+    type: str | None = None
+    reason: str | None = None
+    error: StatusError | None = None
+
+
+@attrs.frozen
+class CachedTokensDetails(Model):
+    """
+    Cached input tokens by kind.
+    """
+
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+@attrs.frozen
+class InputTokenDetails(Model):
+    """
+    Input tokens by kind; cached ones cost less.
+    """
+
+    cached_tokens: int | None = None
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
+    cached_tokens_details: CachedTokensDetails | None = None
+
+
+@attrs.frozen
+class OutputTokenDetails(Model):
+    """
+    Output tokens by kind.
+    """
+
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+@attrs.frozen
+class Usage(Model):
+    """
+    What a response cost, in tokens.
+    """
+
+    total_tokens: int = attrs.field(default=0, metadata=LENIENT)
+    input_tokens: int = attrs.field(default=0, metadata=LENIENT)
+    output_tokens: int = attrs.field(default=0, metadata=LENIENT)
+    input_token_details: InputTokenDetails | None = None
+    output_token_details: OutputTokenDetails | None = None
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Response(Model):
+    """
+    An answer of the model, or what there is of it.
+
+    Attributes:
+        status: ``in_progress``, ``completed``, ``cancelled``, ``incomplete`` or
+            ``failed``: rate limits and content filters are told here, not by an
+            ``error`` event.
+        conversation_id: None if it is out of band.
+    """
+
+    id: str = attrs.field(default="", metadata=LENIENT)
+    status: str = attrs.field(default="", metadata=LENIENT)
+    status_details: StatusDetails | None = None
+    output: tuple[Item, ...] = attrs.field(default=(), metadata=LENIENT)
+    usage: Usage | None = None
+    metadata: Mapping[str, Any] | None = None
+    conversation_id: str | None = None
+    modalities: tuple[str, ...] | None = None
+    voice: str | Mapping[str, Any] | None = None
+    output_audio_format: str | Mapping[str, Any] | None = None
+    max_output_tokens: int | str | None = None
+    temperature: float | None = None
+    object: str | None = attrs.field(default=None, repr=False)
+
+    __repr__ = brief
+
+    @property
+    def text(self) -> str:
+        """
+        All that the answer writes or says.
+        """
+        return "".join(
+            item.text for item in self.output if isinstance(item, MessageItem)
+        )
+
+    @property
+    def transcript(self) -> str:
+        """
+        What the answer says aloud.
+        """
+        return "".join(
+            getattr(part, "transcript", None) or ""
+            for item in self.output
+            if isinstance(item, MessageItem)
+            for part in item.content
+        )

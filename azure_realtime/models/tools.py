@@ -1,0 +1,181 @@
+"""
+What the model is told about tools, and which of them it is to use.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from ._base import Model
+from ._coerce import as_list, as_model, as_names, is_given
+from ._unset import Unset
+from .enums import RequireApproval, ToolChoiceMode
+
+
+@attrs.frozen
+class FunctionTool(Model):
+    """
+    A function of yours that the model may ask for.
+
+    Attributes:
+        parameters: A JSON schema of the arguments, of type ``object``.
+    """
+
+    type: ClassVar[str] = "function"
+
+    name: str
+    description: str | None = None
+    parameters: Mapping[str, Any] | None = None
+
+
+def _as_names(value: Any) -> tuple[str, ...] | Mapping[str, Any] | None:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _address(url: object) -> str:
+    """
+    Return the ``repr`` of a URL without what may be a credential: user info and query.
+    """
+    bare = re.sub(r"^([^/?#]*//)?[^/?#]*@", r"\1", str(url))
+    return repr(url and re.split("[?#]", bare)[0])
+
+
+@attrs.frozen
+class McpTool(Model):
+    """
+    A remote MCP server whose tools the service calls itself (GA protocol only).
+
+    One of *server_url*, *connector_id* and *tunnel_id* says where it is.
+
+    Attributes:
+        authorization: A token for the server; never shown.
+        allowed_tools: Names, or ``{"tool_names": [...], "read_only": True}``.
+        require_approval: ``always`` (the service's default), ``never``, or
+            ``{"always": filter, "never": filter}``.
+    """
+
+    type: ClassVar[str] = "mcp"
+
+    server_label: str
+    server_url: str | None = attrs.field(default=None, repr=_address)
+    connector_id: str | None = attrs.field(default=None, kw_only=True)
+    tunnel_id: str | None = attrs.field(default=None, kw_only=True)
+    authorization: str | None = attrs.field(default=None, kw_only=True, repr=False)
+    server_description: str | None = attrs.field(default=None, kw_only=True)
+    headers: Mapping[str, str] | None = attrs.field(
+        default=None, kw_only=True, repr=False
+    )
+    allowed_tools: tuple[str, ...] | Mapping[str, Any] | None = attrs.field(
+        default=None, kw_only=True, converter=_as_names
+    )
+    allowed_callers: tuple[str, ...] | None = attrs.field(
+        default=None, kw_only=True, converter=as_names
+    )
+    require_approval: RequireApproval | str | Mapping[str, Any] | None = attrs.field(
+        default=None, kw_only=True
+    )
+    defer_loading: bool | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class UnknownTool(Model):
+    """
+    A tool of a type this library does not know; `raw` is what is sent.
+    """
+
+    type: str
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+
+
+Tool = FunctionTool | McpTool | UnknownTool
+
+
+@attrs.frozen
+class ToolChoiceFunction(Model):
+    """
+    The model must call this function.
+    """
+
+    type: ClassVar[str] = "function"
+
+    name: str
+
+
+@attrs.frozen
+class ToolChoiceMcp(Model):
+    """
+    The model must use this MCP server, or this one tool of it.
+    """
+
+    type: ClassVar[str] = "mcp"
+
+    server_label: str
+    name: str | None = None
+
+
+@attrs.frozen
+class UnknownToolChoice(Model):
+    """
+    A choice of a type this library does not know; `raw` is what is sent.
+    """
+
+    type: str
+    raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
+
+
+ToolChoice = (
+    ToolChoiceMode | str | ToolChoiceFunction | ToolChoiceMcp | UnknownToolChoice
+)
+
+_TOOLS = {"function": FunctionTool, "mcp": McpTool}
+_CHOICES = {"function": ToolChoiceFunction, "mcp": ToolChoiceMcp}
+
+
+def as_tools(tools: Any) -> tuple[Tool, ...] | None | Unset:
+    """
+    Return *tools*, a list of tools or mappings, as models. None and UNSET stay.
+
+    The shape of the chat interface, ``{"type": "function", "function": {...}}``, is
+    understood too.
+
+    Raises:
+        ValueError: A mapping with a misspelled field or no type.
+        TypeError: Not a list of tools or mappings.
+    """
+    if not is_given(tools):
+        return tools  # type: ignore[no-any-return]
+    return tuple(
+        as_model(_unwrapped(tool), _TOOLS, UnknownTool, "tool")
+        for tool in as_list(tools, "tools")
+    )
+
+
+def _unwrapped(value: Any) -> Any:
+    """
+    Return *value* without the ``function`` level of the chat interface's shape.
+    """
+    inner = value.get("function") if isinstance(value, Mapping) else None
+    if isinstance(inner, Mapping) and value.get("type") == "function":
+        return {"type": "function", **inner}
+    return value
+
+
+def as_tool_choice(choice: Any) -> ToolChoice | None | Unset:
+    """
+    Return *choice* as a mode or a model. None and UNSET stay.
+
+    Accepts ``{"type": "function", "name": ...}`` and the older
+    ``{"type": "function", "function": {"name": ...}}``.
+
+    Raises:
+        ValueError: A mapping with a misspelled field or no type.
+        TypeError: None of these.
+    """
+    if isinstance(choice, str) or not is_given(choice):
+        return choice  # type: ignore[no-any-return]
+    made: ToolChoice = as_model(
+        _unwrapped(choice), _CHOICES, UnknownToolChoice, "tool_choice"
+    )
+    return made

@@ -1,0 +1,350 @@
+"""
+One response: planned by the script, streamed by its own thread, ended once.
+
+`Generation.finish` may come at any time and from any thread (a cancel, speech, the end
+of the script): it closes what is open, and nothing of the response follows.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from .._speech import audio as _audio
+from .._speech import voice as _voice
+from .._wire.ids import new_id
+from . import improvised as _brain
+from .conversation import Item
+from .output import Finished, OutOfTokens, Output
+from .script import Reply, Request, ToolCall
+from .usage import count_input, count_output
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["Generation"]
+
+Json = dict[str, Any]
+
+_logger = logging.getLogger(__name__)
+
+_DELTA_MS = 100  # audio in one delta
+# Text comes about as fast as from the real service, speech twenty times as fast as it
+# is spoken: quick, but slow enough that a long answer can be interrupted.
+_TEXT_SECONDS = 0.007
+_SPEECH_SPEED = 20.0
+# One thread at a time: the others then find the same words in the voice's memory.
+_speaking = threading.Lock()
+# Roughly what a model's tokens look like; joined they are the text again.
+_TOKEN = re.compile(r"\s*\S{1,6}|\s+")
+
+
+class Generation:
+    """
+    A response on its way.
+
+    Args:
+        connection: Where it goes.
+        params: The effective parameters, in GA's shape, session defaults filled in.
+        given: What the client gave in ``response.create``.
+        context: The items it answers.
+        in_conversation: False for an out-of-band response.
+        reply: What it says, where that is known already.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        params: Json,
+        given: Json,
+        context: list[Item],
+        in_conversation: bool,
+        reply: Reply | None = None,
+    ) -> None:
+        self._connection = connection
+        self._params = params
+        self._given = given
+        self._context = context
+        self._reply = reply
+        self._conversation_id = connection.conversation.id if in_conversation else None
+        self._usage: Json | None = None
+        self._status = "in_progress"
+        self._status_details: Json | None = None
+        self.id = new_id("resp")
+        self.output = Output(
+            connection,
+            self.id,
+            in_conversation,
+            params["audio"]["output"]["format"]["type"],
+            params["max_output_tokens"],
+        )
+        self.thread = threading.Thread(
+            target=self._run, name="simulator-response", daemon=True
+        )
+
+    def start(self) -> None:
+        """
+        Announce the response and start streaming. Holds the connection's lock.
+        """
+        self._connection.emit("response.created", response=self._describe())
+        self._connection.send_rate_limits()
+        self.thread.start()
+
+    def _describe(self) -> Json:
+        params = self._params
+        speaking = params["audio"]["output"]
+        response: Json = {
+            "object": "realtime.response",
+            "id": self.id,
+            "status": self._status,
+            "status_details": self._status_details,
+            "output": [item.wire for item in self.output.items],
+            "conversation_id": self._conversation_id,
+            "output_modalities": params["output_modalities"],
+            "max_output_tokens": params["max_output_tokens"],
+            "audio": {
+                "output": {"format": speaking["format"], "voice": speaking["voice"]}
+            },
+            "usage": self._usage,
+            "metadata": params.get("metadata"),
+        }
+        if self._connection.protocol == "preview":
+            response["temperature"] = params["temperature"]
+        return response
+
+    def finish(
+        self, status: str, reason: str | None = None, error: Json | None = None
+    ) -> None:
+        """
+        Close what is open and send ``response.done``, unless that was done before.
+
+        Any thread.
+        """
+        connection = self._connection
+        output = self.output
+        with connection.lock:
+            if output.over.is_set():
+                return
+            output.close_item("completed" if status == "completed" else "incomplete")
+            output.over.set()
+            self._status = status
+            if status != "completed":
+                self._status_details = {"type": status}
+                if reason is not None:
+                    self._status_details["reason"] = reason
+                if error is not None:
+                    self._status_details["error"] = error
+            if self._usage is None:
+                self._usage = count_output(
+                    count_input(connection, self._context, self._params),
+                    output.text_tokens,
+                    output.audio_tokens,
+                )
+            connection.emit("response.done", response=self._describe())
+            connection.responses.finished(self)
+
+    # ------------------------------------------------ on its own thread
+
+    def _run(self) -> None:
+        try:
+            reply = self._reply or self._plan()
+            self._wait(reply.delay)
+            if reply.usage is not None:
+                self._usage = dict(reply.usage)
+            if reply.text:
+                self._say(reply)
+            for call in reply.calls:
+                self._call(call)
+            self._conclude(reply)
+        except Finished:
+            pass
+        except OutOfTokens:
+            self.finish("incomplete", "max_output_tokens")
+        except Exception:
+            # A script of the user's that raises is a failing model to the client.
+            _logger.exception("the simulator's script failed")
+            self.finish(
+                "failed", error=_server_error("The script of the reply failed.")
+            )
+
+    def _plan(self) -> Reply:
+        connection = self._connection
+        request = self._request()
+        reply = connection.service.script.take(request)
+        if reply is None:
+            return _brain.improvise(request)
+        user = _last_user_item(self._context)
+        if reply.heard is not None and user is not None and user.audio:
+            with connection.lock:
+                user.wire["content"][0]["transcript"] = reply.heard
+        return reply
+
+    def _request(self) -> Request:
+        params = self._params
+        with self._connection.lock:
+            user = _last_user_item(self._context)
+            return Request(
+                text=user.text if user is not None else "",
+                items=[item.retrieved() for item in self._context],
+                tools=list(params["tools"]),
+                tool_choice=params["tool_choice"],
+                instructions=params["instructions"],
+                modalities=list(params["output_modalities"]),
+                response=self._given,
+                audio_ms=user.audio_ms if user is not None else 0,
+                connection=self._connection,
+            )
+
+    def _conclude(self, reply: Reply) -> None:
+        error = None
+        if reply.status == "failed":
+            error = _server_error(reply.error_message or "The model failed.")
+            if reply.error_code is not None:
+                error.update(type="invalid_request_error", code=reply.error_code)
+        reason = reply.reason
+        if reason is None and reply.status == "incomplete":
+            reason = "max_output_tokens"
+        elif reason is None and reply.status == "cancelled":
+            reason = "client_cancelled"
+        self.finish(reply.status, reason, error)
+
+    def _wait(self, seconds: float) -> None:
+        if seconds > 0 and self.output.over.wait(seconds):
+            raise Finished
+
+    def _pause(self, seconds: float) -> None:
+        if not self._connection.wait_writable():
+            raise Finished
+        self._wait(seconds * self._connection.service.pace)
+
+    def _say(self, reply: Reply) -> None:
+        modalities = reply.modalities or self._params["output_modalities"]
+        wire: Json = {
+            "id": new_id("item"),
+            "type": "message",
+            "status": "in_progress",
+            "role": "assistant",
+            "content": [],
+        }
+        if reply.phase is not None:
+            wire["phase"] = reply.phase
+        self.output.open_item(wire)
+        if "audio" in modalities:
+            self.output.open_content("audio")
+            self._speak(reply.text)
+        else:
+            self.output.open_content("text")
+            for token in _TOKEN.findall(reply.text):
+                self.output.write(token)
+                self._pause(_TEXT_SECONDS)
+        if reply.status in ("completed", "failed"):
+            self.output.close_item("completed")
+
+    def _speak(self, text: str) -> None:
+        """
+        Stream speech phrase by phrase, each phrase's words spread over its audio.
+        """
+        speaking = self._params["audio"]["output"]
+        fmt = speaking["format"]["type"]
+        voice = speaking["voice"]
+        voice = voice["id"] if isinstance(voice, dict) else voice
+        encoder = _audio.Encoder(fmt)
+        for phrase in _voice.phrases(text):
+            tokens = _TOKEN.findall(phrase)
+            with _speaking:
+                pcm = _voice.speak(phrase, voice)
+            pieces = list(_cut(encoder.feed(pcm), fmt))
+            shown = 0
+            for number, piece in enumerate(pieces, 1):
+                due = -(-len(tokens) * number // len(pieces))
+                for token in tokens[shown:due]:
+                    self.output.write(token)
+                shown = due
+                self.output.sound(piece)
+                self._pause(_DELTA_MS / 1000 / _SPEECH_SPEED)
+            for token in tokens[shown:]:
+                self.output.write(token)
+
+    def _call(self, call: ToolCall) -> None:
+        if call.server_label is not None:
+            self._call_server(call, call.server_label)
+            return
+        self.output.open_item(
+            {
+                "id": new_id("item"),
+                "type": "function_call",
+                "status": "in_progress",
+                "call_id": call.call_id or new_id("call"),
+                "name": call.name,
+                "arguments": "",
+            }
+        )
+        self._argue(call)
+        self.output.close_item("completed")
+
+    def _argue(self, call: ToolCall) -> None:
+        for token in _TOKEN.findall(call.arguments_text):
+            self.output.argue(token)
+            self._pause(_TEXT_SECONDS)
+
+    def _call_server(self, call: ToolCall, label: str) -> None:
+        """
+        Call a tool of an MCP server, or ask whether we may.
+        """
+        servers = self._connection.mcp
+        wire: Json = {
+            "id": new_id("mcp"),
+            "server_label": label,
+            "name": call.name,
+            "arguments": "",
+        }
+        with self._connection.lock:
+            approval_id = servers.approval_of(call)
+            if approval_id is None and servers.needs_approval(label, call.name):
+                wire.update(
+                    id=new_id("mcpr"),
+                    type="mcp_approval_request",
+                    arguments=call.arguments_text,
+                )
+                servers.ask(wire["id"], call)
+                self.output.open_item(wire)
+                self.output.close_item("completed")
+                return
+        wire.update(
+            type="mcp_call", approval_request_id=approval_id, output=None, error=None
+        )
+        self.output.open_item(wire)
+        self._argue(call)
+        self.output.close_arguments()
+        self.output.tell("response.mcp_call.in_progress")
+        with self._connection.lock:
+            if call.error is None:
+                wire["output"] = call.output or f"Made-up result of {call.name}."
+                self.output.tell("response.mcp_call.completed")
+            else:
+                wire["error"] = {"type": "tool_execution_error", "message": call.error}
+                self.output.tell("response.mcp_call.failed")
+            self.output.close_item("completed")
+
+
+def _server_error(message: str) -> Json:
+    return {"type": "server_error", "code": None, "message": message}
+
+
+def _last_user_item(items: list[Item]) -> Item | None:
+    """
+    Return the last user message, or None.
+    """
+    for item in reversed(items):
+        if item.wire.get("role") == "user":
+            return item
+    return None
+
+
+def _cut(audio: bytes, fmt: str) -> Iterator[bytes]:
+    size = _DELTA_MS * _audio.bytes_per_ms(fmt)
+    for start in range(0, len(audio), size):
+        yield audio[start : start + size]

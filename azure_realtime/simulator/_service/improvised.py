@@ -1,0 +1,218 @@
+"""
+The unscripted answer. It understands nothing, and says so.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .mcp import tool_names
+from .script import Reply, Request, ToolCall
+
+__all__ = ["improvise", "made_up_arguments", "unheard"]
+
+Json = dict[str, Any]
+
+_LONG = re.compile(
+    r"\b(long(er)?|story|stories|poem|essay|lecture|in detail|everything|"
+    r"tell me about)\b|\bcount (up )?to\b",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(r"\bcount (?:up )?to (\d+)", re.IGNORECASE)
+# More parallel calls than this are an accident of words.
+_MAX_CALLS = 4
+_STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a an and at by call do find for from function get give have in is it look "
+        "make me my of on or please run set the this to tool up use what with you your",
+    )
+)
+# Few phrases, told again and again: each needs to be synthesized only once.
+_STORY = (
+    "Once upon a time there was a small server that lived on a quiet machine.",
+    "Nobody had ever asked it a real question so it practised its answers alone.",
+    "One day a client knocked on its door and asked for a very long answer.",
+    "The little server was delighted because long answers were what it did best.",
+    "It spoke of cables that run under the sea and of the ships that lay them.",
+    "It spoke of clocks that disagree and of the patience that they teach.",
+    "Nobody interrupted it although anybody could have done so at any moment.",
+)
+_STORY_TIMES = 4
+_SPOKEN_SECONDS = "I heard about {seconds:.1f} seconds of speech, and then a pause."
+
+
+def improvise(request: Request) -> Reply:
+    """
+    Answer without a script: a tool call, a tool's output, a long text, or a short one.
+    """
+    calls = [] if _answers_tool_output(request) else _choose_calls(request)
+    if calls:
+        return Reply(calls=calls)
+    return Reply(text=_answer(request))
+
+
+def unheard(audio_ms: int) -> str:
+    """
+    Return the transcript of speech that no script put words to.
+    """
+    return f"This is a placeholder for {audio_ms / 1000:.1f} seconds of speech."
+
+
+def _answers_tool_output(request: Request) -> bool:
+    return bool(request.items) and request.items[-1]["type"] in (
+        "function_call_output",
+        "mcp_call",
+    )
+
+
+def _answer(request: Request) -> str:
+    if _answers_tool_output(request):
+        output = str(request.items[-1].get("output"))
+        return f"The tool has answered. It says: {_shorten(output)}."
+    wish = f"{request.text} {request.response.get('instructions', '')}"
+    if match := _COUNT.search(wish):
+        return (
+            ", ".join(str(n) for n in range(1, min(int(match[1][:4]), 500) + 1)) + "."
+        )
+    if _LONG.search(wish):
+        return " ".join(_STORY * _STORY_TIMES)
+    if request.audio_ms and not request.text:
+        heard = _SPOKEN_SECONDS.format(seconds=request.audio_ms / 1000)
+        return f"{heard} I am a local practice service, so I cannot tell the words."
+    if not request.text:
+        return "Hello! I am a local practice service. What would you like to try?"
+    return (
+        f"You said: {_shorten(request.text)} "
+        "I am a local practice service, so I have no better answer than this."
+    )
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+# ---------------------------------------------------------------- tools
+
+
+def _choose_calls(request: Request) -> list[ToolCall]:
+    choice = request.tool_choice
+    candidates = [
+        (call, about)
+        for tool in request.tools
+        for call, about in _candidates(tool, request.text)
+    ]
+    if choice == "none":
+        return []
+    if isinstance(choice, dict):
+        calls = [
+            call
+            for call, _ in candidates
+            if call.server_label == choice.get("server_label")
+            and call.name == (choice.get("name") or call.name)
+        ]
+        return calls[:1]
+    calls = [call for call, about in candidates if about]
+    if choice == "required" and not calls:
+        calls = [call for call, _ in candidates[:1]]
+    return calls[:_MAX_CALLS]
+
+
+def _candidates(tool: Json, text: str) -> list[tuple[ToolCall, bool]]:
+    """
+    Return the calls that a tool offers, and whether the text asks for them.
+    """
+    if tool["type"] == "mcp":
+        label = tool["server_label"]
+        about = bool(_words(text) & _words(label))
+        return [
+            (ToolCall(name, {"query": _shorten(text)}, server_label=label), about)
+            for name in tool_names(tool)[:1]
+        ]
+    arguments = made_up_arguments(tool.get("parameters") or {}, text)
+    return [(ToolCall(tool["name"], arguments), _is_about(text, tool))]
+
+
+def _words(text: str) -> set[str]:
+    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
+    words = {word.lower() for word in re.findall(r"[^\W\d_]+", split)}
+    return {re.sub(r"s$", "", word) for word in words - _STOP_WORDS}
+
+
+def _is_about(text: str, tool: Json) -> bool:
+    """
+    Guess from shared words whether a text asks for a tool.
+    """
+    said = _words(text)
+    if said & _words(tool["name"]):
+        return True
+    # A description is wordy: one shared word is an accident, two are a hint.
+    return len(said & _words(str(tool.get("description", "")))) >= 2
+
+
+def made_up_arguments(schema: Json, text: str = "") -> Json:
+    """
+    Return arguments that fit a function's JSON schema.
+
+    Words of *text* with a capital letter are taken for names of places and people.
+    """
+    value = _made_up(schema, "", text, 0)
+    return value if isinstance(value, dict) else {}
+
+
+def _made_up(schema: Any, name: str, text: str, depth: int) -> Any:
+    if not isinstance(schema, dict) or depth > 5:
+        return None
+    if isinstance(schema.get("enum"), list) and schema["enum"]:
+        said = [option for option in schema["enum"] if str(option) in text]
+        return said[0] if said else schema["enum"][0]
+    for key in ("const", "default", "example"):
+        if key in schema:
+            return schema[key]
+    for key in ("examples", "anyOf", "oneOf"):
+        options = schema.get(key)
+        if isinstance(options, list) and options:
+            if key == "examples":
+                return options[0]
+            return _made_up(options[0], name, text, depth + 1)
+    kind = schema.get("type", "object" if "properties" in schema else "string")
+    if isinstance(kind, list):
+        kind = next((option for option in kind if option != "null"), "null")
+    if kind == "object":
+        members = schema.get("properties")
+        if not isinstance(members, dict):
+            return {}
+        return {
+            key: _made_up(member, key, text, depth + 1)
+            for key, member in members.items()
+        }
+    if kind == "array":
+        return [_made_up(schema.get("items", {}), name, text, depth + 1)]
+    if kind == "boolean":
+        return True
+    if kind in ("integer", "number"):
+        if numbers := re.findall(r"\d+", text):
+            return int(numbers[0][:9])
+        return schema.get("minimum", 1)
+    return None if kind == "null" else _made_up_text(name, schema, text)
+
+
+def _made_up_text(name: str, schema: Json, text: str) -> str:
+    fmt = schema.get("format")
+    if fmt == "date":
+        return "2026-01-31"
+    if fmt == "date-time":
+        return "2026-01-31T12:00:00Z"
+    if fmt == "email" or "email" in name.lower():
+        return "someone@example.com"
+    if fmt in ("uri", "url") or name.lower() in ("url", "uri"):
+        return "https://example.com/"
+    # The first word of a sentence is capital for another reason.
+    names = re.findall(r"(?<=[a-z,] )([A-Z][\w-]+)", text)
+    if names:
+        return str(names[0])
+    if re.search(r"city|place|location|where", name, re.IGNORECASE):
+        return "Paris"
+    return _shorten(text) or f"some {name or 'text'}"

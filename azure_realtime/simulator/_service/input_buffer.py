@@ -1,0 +1,227 @@
+"""
+The input audio buffer: append, commit, clear, and who is speaking when.
+
+The session has one audio clock. It counts every appended millisecond, is never set
+back, and all ``audio_start_ms`` and ``audio_end_ms`` are read from it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._speech import audio as _audio
+from .._speech import vad as _vad
+from .._wire.errors import ServiceError
+from .._wire.ids import new_id
+from .conversation import Item, decode_base64
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["InputBuffer"]
+
+MAX_APPEND_BYTES = 15 * 1024 * 1024
+MIN_COMMIT_MS = 100
+# Nobody will ever commit silence that is older than this.
+_KEEP_SILENCE_MS = 60_000
+# We cannot know whether a sentence is complete, so "eagerness" is a length of silence.
+_EAGERNESS_MS = {"low": 1000, "medium": 500, "auto": 500, "high": 250}
+
+
+class InputBuffer:
+    """
+    The user's audio on its way into the conversation. The connection's lock guards it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._data = bytearray()
+        self._start_ms = 0.0  # Where _data begins on the audio clock.
+        self._clock_ms = 0.0
+        self._speech_item: str | None = None
+        self._speech_start_ms = 0
+        self._vad: Any = None
+        self._detector: _vad.Detector | None = None
+        self._decoder: _audio.Decoder | None = None
+        self._format = ""
+        self.configure()
+
+    @property
+    def clock_ms(self) -> int:
+        """
+        How much audio has been appended in this session.
+        """
+        return int(self._clock_ms)
+
+    def configure(self) -> None:
+        """
+        Take over the session's audio format and turn detection after a change.
+        """
+        session = self._connection.session
+        if session.input_format != self._format:
+            self._format = session.input_format
+            self._decoder = _audio.Decoder(self._format)
+            self._detector = None
+            self._forget()
+        elif session.input["turn_detection"] == self._vad:
+            return
+        self._vad = session.input["turn_detection"]
+        if self._vad is not None and self._detector is not None:
+            self._detector.configure(**self._vad_settings())
+        else:
+            self._new_detector()
+
+    def _vad_settings(self) -> dict[str, Any]:
+        if self._vad["type"] == "semantic_vad":
+            return {"silence_duration_ms": _EAGERNESS_MS[self._vad["eagerness"]]}
+        names = ("threshold", "prefix_padding_ms", "silence_duration_ms")
+        return {name: self._vad[name] for name in names}
+
+    def _new_detector(self) -> None:
+        self._speech_item = None
+        self._detector = None
+        if self._vad is not None:
+            self._detector = _vad.Detector(
+                **self._vad_settings(), clock_ms=int(self._clock_ms)
+            )
+
+    def append(self, text: str) -> None:
+        """
+        Add base64 audio; there is no acknowledgement, only perhaps speech events.
+        """
+        audio = decode_base64(text, "audio", self._format)
+        if len(audio) > MAX_APPEND_BYTES:
+            raise ServiceError(
+                "invalid_value",
+                "Invalid 'audio': at most 15 MiB of audio fit into one event, but got "
+                f"{len(audio)} bytes.",
+                "audio",
+            )
+        self._data += audio
+        self._clock_ms += len(audio) / _audio.bytes_per_ms(self._format)
+        if self._detector is None or self._decoder is None:
+            return
+        for event in self._detector.feed(self._decoder.feed(audio)):
+            if isinstance(event, _vad.SpeechStarted):
+                self._speech_started(event.at_ms)
+            else:
+                self._speech_stopped(event.at_ms)
+        if self._speech_item is None:
+            self._drop_before(self._clock_ms - _KEEP_SILENCE_MS)
+
+    def _speech_started(self, at_ms: int) -> None:
+        connection = self._connection
+        self._speech_item = new_id("item")
+        self._speech_start_ms = max(at_ms, int(self._start_ms))
+        connection.emit(
+            "input_audio_buffer.speech_started",
+            audio_start_ms=self._speech_start_ms,
+            item_id=self._speech_item,
+        )
+        connection.responses.user_speaks(interrupt=self._vad["interrupt_response"])
+
+    def _speech_stopped(self, at_ms: int) -> None:
+        item_id = self._speech_item or new_id("item")
+        self._speech_item = None
+        self._connection.emit(
+            "input_audio_buffer.speech_stopped", audio_end_ms=at_ms, item_id=item_id
+        )
+        audio = self._cut(self._speech_start_ms, at_ms)
+        self._commit(item_id, audio)
+        if self._vad["create_response"] and not self._connection.session.transcription:
+            self._connection.responses.create_after_turn()
+
+    def commit(self) -> None:
+        """
+        Make an item of everything in the buffer, or raise if that is too little.
+        """
+        length_ms = len(self._data) / _audio.bytes_per_ms(self._format)
+        if length_ms < MIN_COMMIT_MS:
+            raise ServiceError(
+                "input_audio_buffer_commit_empty",
+                "Error committing input audio buffer: buffer too small. Expected at "
+                f"least {MIN_COMMIT_MS}ms of audio, but buffer only has "
+                f"{length_ms:.2f}ms of audio.",
+            )
+        item_id = self._speech_item or new_id("item")
+        audio = bytes(self._data)
+        self._forget()
+        self._new_detector()
+        self._commit(item_id, audio)
+
+    def clear(self) -> None:
+        """
+        Drop what has not been committed.
+        """
+        self._forget()
+        self._new_detector()
+        self._connection.emit("input_audio_buffer.cleared")
+
+    def idle(self) -> None:
+        """
+        Commit the silence that ran into ``idle_timeout_ms`` and let the model speak.
+        """
+        connection = self._connection
+        start_ms, end_ms = int(self._start_ms), self.clock_ms
+        audio = bytes(self._data)
+        self._forget()
+        self._new_detector()
+        item_id = new_id("item")
+        connection.emit(
+            "input_audio_buffer.timeout_triggered",
+            audio_start_ms=start_ms,
+            audio_end_ms=end_ms,
+            item_id=item_id,
+        )
+        self._commit(item_id, audio, transcribe=False)
+        connection.responses.create_after_turn()
+
+    @property
+    def speaking(self) -> bool:
+        """
+        Whether the user is in the middle of an utterance.
+        """
+        return self._speech_item is not None
+
+    # ------------------------------------------------ inside
+
+    def _commit(self, item_id: str, audio: bytes, *, transcribe: bool = True) -> None:
+        connection = self._connection
+        previous = connection.conversation.last_id()
+        connection.emit(
+            "input_audio_buffer.committed", previous_item_id=previous, item_id=item_id
+        )
+        part = {"type": "input_audio", "transcript": None}
+        wire = {
+            "id": item_id,
+            "type": "message",
+            "status": "completed",
+            "role": "user",
+            "content": [part],
+        }
+        item = Item(wire, {0: bytearray(audio)}, self._format)
+        connection.add_item(item)
+        if transcribe:
+            connection.transcription.start(item)
+
+    def _cut(self, start_ms: int, end_ms: int) -> bytes:
+        """
+        Take the audio between two times out, and drop what lies before it.
+        """
+        rate = _audio.bytes_per_ms(self._format)
+        first = max(0, int(start_ms - self._start_ms)) * rate
+        last = max(0, int(end_ms - self._start_ms)) * rate
+        audio = bytes(self._data[first:last])
+        self._drop_before(end_ms)
+        return audio
+
+    def _drop_before(self, at_ms: float) -> None:
+        rate = _audio.bytes_per_ms(self._format)
+        excess = min(len(self._data), int(at_ms - self._start_ms) * rate)
+        if excess > 0:
+            del self._data[:excess]
+            self._start_ms += excess / rate
+
+    def _forget(self) -> None:
+        self._data.clear()
+        self._start_ms = self._clock_ms

@@ -1,0 +1,131 @@
+"""
+MCP servers, as far as a client sees them: listed tools, calls, and approvals.
+
+No server is ever contacted. A server has the tools that ``allowed_tools`` names, or
+one called ``search``; one whose URL contains ``missing`` cannot be reached.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._wire.ids import new_id
+from .conversation import Item
+from .script import Reply, ToolCall
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["McpServers", "tool_names"]
+
+Json = dict[str, Any]
+
+_PAUSE_SECONDS = 0.02
+
+
+def tool_names(tool: Json) -> list[str]:
+    """
+    Return the names of the tools that a server is given.
+    """
+    allowed = tool.get("allowed_tools")
+    if isinstance(allowed, dict):
+        allowed = allowed.get("tool_names")
+    return [str(name) for name in allowed or ["search"]]
+
+
+class McpServers:
+    """
+    The MCP servers of one session. The connection's lock guards it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[str, Json] = {}
+        self._asked: dict[str, ToolCall] = {}
+        self._approved: dict[int, str] = {}
+
+    def configure(self) -> None:
+        """
+        List the tools of servers that a session update has added.
+        """
+        for tool in self._connection.session.state.get("tools", []):
+            if tool["type"] == "mcp" and tool["server_label"] not in self._known:
+                self._known[tool["server_label"]] = tool
+                self._list_tools(tool)
+
+    def _list_tools(self, tool: Json) -> None:
+        connection = self._connection
+        item = Item(
+            {
+                "id": new_id("mcpl"),
+                "type": "mcp_list_tools",
+                "server_label": tool["server_label"],
+                "tools": [],
+            }
+        )
+        previous = connection.conversation.insert(item)
+        connection.emit(
+            "conversation.item.added", previous_item_id=previous, item=item.wire
+        )
+        connection.emit("mcp_list_tools.in_progress", item_id=item.id)
+        connection.timers.after(
+            _PAUSE_SECONDS * connection.service.pace, lambda: self._listed(item, tool)
+        )
+
+    def _listed(self, item: Item, tool: Json) -> None:
+        connection = self._connection
+        with connection.lock:
+            if "missing" in str(tool.get("server_url")):
+                connection.emit("mcp_list_tools.failed", item_id=item.id)
+                return
+            item.wire["tools"] = [
+                {
+                    "name": name,
+                    "description": f"A made-up tool of {tool['server_label']}.",
+                    "input_schema": {
+                        "type": "object",
+                        "properties": {"query": {"type": "string"}},
+                    },
+                    "annotations": None,
+                }
+                for name in tool_names(tool)
+            ]
+            connection.emit("mcp_list_tools.completed", item_id=item.id)
+            connection.emit(
+                "conversation.item.done",
+                previous_item_id=connection.conversation.previous_id(item),
+                item=item.wire,
+            )
+
+    def needs_approval(self, label: str, name: str) -> bool:
+        """
+        Tell whether the client wants to be asked before a call.
+        """
+        required = self._known.get(label, {}).get("require_approval") or "always"
+        if isinstance(required, str):
+            return required == "always"
+        never = (required.get("never") or {}).get("tool_names") or []
+        return name not in never
+
+    def ask(self, request_id: str, call: ToolCall) -> None:
+        """
+        Remember a call until the client approves it.
+        """
+        self._asked[request_id] = call
+
+    def approval_of(self, call: ToolCall) -> str | None:
+        """
+        Return the id of the request by which a call was approved, or None.
+        """
+        return self._approved.pop(id(call), None)
+
+    def answer(self, response: Json) -> None:
+        """
+        Take the client's approval, and make the call in a new response.
+        """
+        request_id = str(response["approval_request_id"])
+        call = self._asked.pop(request_id, None)
+        if call is None or not response["approve"]:
+            return
+        self._approved[id(call)] = request_id
+        self._connection.responses.create_after_turn(Reply(calls=[call]))

@@ -1,0 +1,244 @@
+"""
+The output items of one response, as they are streamed.
+
+Everything here is sent under the connection's lock and only while the response is
+unfinished: once `over` is set, every method raises `Finished`, so that nothing of a
+cancelled response follows its ``response.done``.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from .._speech import audio as _audio
+from .._wire.ids import obfuscation
+from .conversation import Item
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["Finished", "OutOfTokens", "Output"]
+
+Json = dict[str, Any]
+
+_AUDIO_TOKEN_MS = 50
+_TEXT = ("response.output_text.delta", "text")
+_TRANSCRIPT = ("response.output_audio_transcript.delta", "transcript")
+_ARGUMENTS = {
+    "function_call": "response.function_call_arguments",
+    "mcp_call": "response.mcp_call_arguments",
+}
+
+
+class Finished(Exception):
+    """
+    The response has ended; its thread has nothing left to do.
+    """
+
+
+class OutOfTokens(Exception):
+    """
+    ``max_output_tokens`` are used up.
+    """
+
+
+class Output:
+    """
+    What a response has said so far.
+
+    Args:
+        connection: Where it goes.
+        response_id: Whose output it is.
+        in_conversation: Whether its items become part of the conversation.
+        audio_format: The format of its speech, e.g. ``audio/pcm``.
+        max_tokens: How many tokens it may have, or ``"inf"``.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        response_id: str,
+        in_conversation: bool,
+        audio_format: str,
+        max_tokens: int | str,
+    ) -> None:
+        self._connection = connection
+        self._response_id = response_id
+        self._in_conversation = in_conversation
+        self._format = audio_format
+        self._max_tokens = max_tokens
+        self._item: Item | None = None
+        self._part: Json | None = None
+        self.over = threading.Event()
+        self.items: list[Item] = []
+        self.text_tokens = 0
+        self.audio_tokens = 0
+        self.audio_ms = 0
+        self.first_audio_at = 0.0
+
+    def open_item(self, wire: Json) -> None:
+        """
+        Begin an item.
+        """
+        connection = self._connection
+        with connection.lock:
+            item = Item(wire, format=self._format)
+            self.items.append(item)
+            self._item = item
+            self._emit(
+                "response.output_item.added",
+                output_index=len(self.items) - 1,
+                item=wire,
+            )
+            if self._in_conversation:
+                previous = connection.conversation.insert(item)
+                connection.emit(
+                    "conversation.item.added", previous_item_id=previous, item=wire
+                )
+
+    def open_content(self, kind: str) -> None:
+        """
+        Begin the open message's content, ``audio`` or ``text``.
+        """
+        part: Json = {"type": kind, "transcript" if kind == "audio" else "text": ""}
+        with self._connection.lock:
+            item = self._open()
+            self._part = part
+            item.wire["content"].append({**part, "type": f"output_{kind}"})
+            if kind == "audio":
+                item.audio[0] = bytearray()
+            self._emit_part("response.content_part.added", part=part, content=part)
+
+    def write(self, token: str) -> None:
+        """
+        Send a piece of the open content's text or transcript.
+        """
+        with self._connection.lock:
+            item = self._open()
+            part = self._part
+            assert part is not None
+            self._spend(text=1)
+            event, key = _TRANSCRIPT if part["type"] == "audio" else _TEXT
+            part[key] += token
+            item.wire["content"][0][key] = part[key]
+            self._emit_part(event, delta=token, obfuscation=obfuscation(token))
+
+    def sound(self, piece: bytes) -> None:
+        """
+        Send a piece of the open content's audio, in the response's format.
+        """
+        length_ms = len(piece) // _audio.bytes_per_ms(self._format)
+        with self._connection.lock:
+            item = self._open()
+            self._spend(audio=max(1, length_ms // _AUDIO_TOKEN_MS))
+            if not self.audio_ms:
+                self.first_audio_at = time.monotonic()
+            if self._in_conversation:
+                self._connection.conversation.has_assistant_audio = True
+            self.audio_ms += length_ms
+            item.audio[0] += piece
+            delta = base64.b64encode(piece).decode()
+            self._emit_part("response.output_audio.delta", delta=delta)
+
+    def argue(self, token: str) -> None:
+        """
+        Send a piece of the open call's arguments.
+        """
+        with self._connection.lock:
+            wire = self._open().wire
+            self._spend(text=1)
+            wire["arguments"] += token
+            self._emit_call("delta", wire, delta=token, obfuscation=obfuscation(token))
+
+    def tell(self, kind: str) -> None:
+        """
+        Send an event that only says which item it is about.
+        """
+        with self._connection.lock:
+            place = self._place(self._open())
+            self._connection.emit(kind, **place)
+
+    def close_arguments(self) -> None:
+        """
+        Say that the open call's arguments are complete, or are all there will be.
+        """
+        with self._connection.lock:
+            wire = self._open().wire
+            extra = {"name": wire["name"]} if wire["type"] == "function_call" else {}
+            self._emit_call("done", wire, **extra, arguments=wire["arguments"])
+
+    def close_item(self, status: str) -> None:
+        """
+        Send the ``done`` events of what is open, if anything is.
+        """
+        connection = self._connection
+        with connection.lock:
+            item = self._item
+            if item is None:
+                return
+            if self._part is not None:
+                self._close_content(self._part)
+            elif item.wire["type"] == "function_call":
+                self.close_arguments()
+            if "status" in item.wire:
+                item.wire["status"] = status
+            if self._in_conversation:
+                connection.emit(
+                    "conversation.item.done",
+                    previous_item_id=connection.conversation.previous_id(item),
+                    item=item.wire,
+                )
+            self._emit(
+                "response.output_item.done",
+                output_index=len(self.items) - 1,
+                item=item.wire,
+            )
+            self._item = None
+
+    # ------------------------------------------------ inside, under the lock
+
+    def _open(self) -> Item:
+        # After the end there is no open item either: look at the end first.
+        if self.over.is_set() or self._item is None:
+            raise Finished
+        return self._item
+
+    def _place(self, item: Item) -> Json:
+        return {"item_id": item.id, "output_index": len(self.items) - 1}
+
+    def _emit(self, kind: str, **fields: Any) -> None:
+        if self.over.is_set():
+            raise Finished
+        self._connection.emit(kind, response_id=self._response_id, **fields)
+
+    def _emit_part(self, kind: str, **fields: Any) -> None:
+        place = self._place(self._open())
+        self._emit(kind, **place, content_index=0, **fields)
+
+    def _emit_call(self, what: str, wire: Json, **fields: Any) -> None:
+        place = self._place(self._open())
+        if "call_id" in wire:
+            place["call_id"] = wire["call_id"]
+        self._emit(f"{_ARGUMENTS[wire['type']]}.{what}", **place, **fields)
+
+    def _close_content(self, part: Json) -> None:
+        if part["type"] == "audio":
+            self._emit_part("response.output_audio.done")
+            self._emit_part(
+                "response.output_audio_transcript.done", transcript=part["transcript"]
+            )
+        else:
+            self._emit_part("response.output_text.done", text=part["text"])
+        self._emit_part("response.content_part.done", part=part, content=part)
+        self._part = None
+
+    def _spend(self, *, text: int = 0, audio: int = 0) -> None:
+        if isinstance(self._max_tokens, int):
+            spent = self.text_tokens + self.audio_tokens
+            if spent + text + audio > self._max_tokens:
+                raise OutOfTokens
+        self.text_tokens += text
+        self.audio_tokens += audio

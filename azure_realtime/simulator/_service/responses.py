@@ -1,0 +1,238 @@
+"""
+The responses of one connection: at most one in the conversation, any number beside it.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .._wire import preview as _preview
+from .._wire.errors import ServiceError
+from .._wire.ga_shapes import GA_RESPONSE
+from .._wire.preview_shapes import PREVIEW_RESPONSE
+from .conversation import Item, parse_item
+from .generation import Generation
+from .script import Reply
+from .session import check_capabilities, check_modalities
+from .timers import Timer
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["Responses"]
+
+Json = dict[str, Any]
+
+
+class Responses:
+    """
+    Creates, cancels and interrupts responses. The connection's lock guards it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._running: dict[str, Generation] = {}
+        self._active: Generation | None = None
+        # A turn that waits for the active response to end, and its reply, if known.
+        self._waiting_turn: tuple[Reply | None] | None = None
+        self._idle: Timer | None = None
+        self._afterwards: list[Callable[[], None]] = []
+
+    # ------------------------------------------------ commands
+
+    def create(self, given: Any) -> None:
+        """
+        Start a response as the client asks, or raise what the service says.
+        """
+        connection = self._connection
+        if connection.session.transcription:
+            raise ServiceError(
+                "invalid_value",
+                "Responses cannot be created in a transcription session.",
+                "type",
+            )
+        given = {} if given is None else given
+        preview = connection.protocol == "preview"
+        (PREVIEW_RESPONSE if preview else GA_RESPONSE).check(given, "response")
+        check_modalities(given, connection.protocol, "response")
+        check_capabilities(given, connection.session.model)
+        key = "input_items" if "input_items" in given else "input"
+        chosen = [
+            self._input_item(item, f"response.{key}[{index}]")
+            for index, item in enumerate(given.get(key) or [])
+        ]
+        params = _preview.response_in(given) if preview else given
+        in_conversation = params.get("conversation", "auto") == "auto"
+        if in_conversation and self._active is not None:
+            raise ServiceError(
+                "conversation_already_has_active_response",
+                "Conversation already has an active response in progress: "
+                f"{self._active.id}. Wait until the response is finished before "
+                "creating a new one.",
+            )
+        context = list(connection.conversation.items) if key not in given else chosen
+        self._start(params, given, context, in_conversation)
+
+    def _input_item(self, item: Any, path: str) -> Item:
+        connection = self._connection
+        if isinstance(item, dict) and item.get("type") == "item_reference":
+            found = connection.conversation.find(item["id"])
+            if found is None:
+                raise ServiceError(
+                    "invalid_value",
+                    f"Item with item_id '{item['id']}' not found.",
+                    f"{path}.id",
+                )
+            return found
+        fmt = connection.session.input_format
+        return parse_item(item, path, connection.protocol, fmt)
+
+    def create_after_turn(self, reply: Reply | None = None) -> None:
+        """
+        Answer without being asked to: after the active response, if there is one.
+
+        Args:
+            reply: What to say, where that is known already.
+        """
+        if self._active is not None:
+            self._waiting_turn = (reply,)
+            return
+        context = list(self._connection.conversation.items)
+        self._start({}, {}, context, True, reply)
+
+    def _start(
+        self,
+        params: Json,
+        given: Json,
+        context: list[Item],
+        in_conversation: bool,
+        reply: Reply | None = None,
+    ) -> None:
+        connection = self._connection
+        self._stop_idle()
+        generation = Generation(
+            connection,
+            self._effective(params),
+            given,
+            context,
+            in_conversation,
+            reply,
+        )
+        self._running[generation.id] = generation
+        if in_conversation:
+            self._active = generation
+        connection.adopt(generation.thread)
+        generation.start()
+
+    def _effective(self, params: Json) -> Json:
+        state = copy.deepcopy(self._connection.session.state)
+        names = (
+            "output_modalities",
+            "instructions",
+            "tools",
+            "tool_choice",
+            "max_output_tokens",
+            "temperature",
+        )
+        result = {name: params.get(name, state[name]) for name in names}
+        speaking = params.get("audio", {}).get("output", {})
+        result["audio"] = {"output": {**state["audio"]["output"], **speaking}}
+        result["metadata"] = params.get("metadata")
+        return result
+
+    def cancel(self, response_id: Any) -> None:
+        """
+        Cancel a response by id, or the active one.
+        """
+        generation = self._active
+        if response_id is not None:
+            generation = self._running.get(response_id)
+        if generation is None:
+            raise ServiceError(
+                "response_cancel_not_active",
+                "Cancellation failed: no active response found",
+            )
+        generation.finish("cancelled", "client_cancelled")
+
+    # ------------------------------------------------ what happens to them
+
+    @property
+    def active(self) -> Generation | None:
+        """
+        The response in progress in the conversation, or None.
+        """
+        return self._active
+
+    def user_speaks(self, *, interrupt: bool) -> None:
+        """
+        Note that speech has started, and interrupt the active response if asked to.
+        """
+        self._stop_idle()
+        if interrupt and self._active is not None:
+            self._waiting_turn = None
+            self._active.finish("cancelled", "turn_detected")
+
+    def when_idle(self, act: Callable[[], None]) -> None:
+        """
+        Call *act* now, or right after the active response is done.
+        """
+        if self._active is None:
+            act()
+        else:
+            self._afterwards.append(act)
+
+    def finished(self, generation: Generation) -> None:
+        """
+        Note the end of a response. Called by `Generation.finish`, under the lock.
+        """
+        self._running.pop(generation.id, None)
+        if generation is not self._active:
+            return
+        self._active = None
+        waiting, self._afterwards = self._afterwards, []
+        for act in waiting:
+            act()
+        if self._waiting_turn is not None and self._active is None:
+            (reply,), self._waiting_turn = self._waiting_turn, None
+            self.create_after_turn(reply)
+        if self._active is None:
+            self._start_idle(generation)
+
+    def stop(self) -> None:
+        """
+        End every response without a word; the connection is over.
+        """
+        self._afterwards.clear()
+        self._waiting_turn = None
+        for generation in list(self._running.values()):
+            generation.finish("cancelled", "client_cancelled")
+        self._stop_idle()
+
+    # ------------------------------------------------ idle timeout
+
+    def _stop_idle(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    def _start_idle(self, generation: Generation) -> None:
+        connection = self._connection
+        vad = connection.session.input["turn_detection"] or {}
+        timeout_ms = vad.get("idle_timeout_ms")
+        if timeout_ms is None:
+            return
+        output = generation.output
+        # The client is still playing: the service counts from the end of that.
+        playing = output.first_audio_at + output.audio_ms / 1000
+        left = max(0.0, playing - time.monotonic())
+        seconds = (left + timeout_ms / 1000) * connection.service.idle_scale
+        self._idle = connection.timers.after(seconds, self._on_idle)
+
+    def _on_idle(self) -> None:
+        connection = self._connection
+        with connection.lock:
+            if self._active is None and not connection.input_buffer.speaking:
+                connection.input_buffer.idle()

@@ -1,0 +1,97 @@
+"""
+Input transcription: the words of the user's speech, if somebody wrote them down.
+
+The transcript of an item comes from the script (`Reply.heard`); without one it is a
+sentence that says it is a placeholder. A deployment whose name contains ``missing``
+does not exist, which the real service too notices only when it is first used.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from .._wire.ids import obfuscation
+from . import improvised as _brain
+from .conversation import Item
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["Transcription"]
+
+_PAUSE_SECONDS = 0.05
+
+
+class Transcription:
+    """
+    Sends the transcription events of one connection.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def start(self, item: Item) -> None:
+        """
+        Announce, a little later, what an item said. Holds the connection's lock.
+        """
+        connection = self._connection
+        item.wire["content"][0]["transcript"] = connection.service.script.next_heard()
+        settings = connection.session.input["transcription"]
+        if settings is None:
+            return
+        seconds = _PAUSE_SECONDS * connection.service.pace
+        connection.timers.after(seconds, lambda: self._announce(item, dict(settings)))
+
+    def _announce(self, item: Item, settings: dict[str, Any]) -> None:
+        connection = self._connection
+        model = str(settings.get("model") or "whisper-1")
+        name = "conversation.item.input_audio_transcription"
+        place = {"item_id": item.id, "content_index": 0}
+        if "missing" in model:
+            error = {
+                "type": "server_error",
+                "code": "DeploymentNotFound",
+                "message": "The API deployment for this resource does not exist: "
+                f"'{model}'. If you created it less than 5 minutes ago, wait a moment.",
+                "param": None,
+            }
+            connection.emit(f"{name}.failed", **place, error=error)
+            return
+        part = item.wire["content"][0]
+        with connection.lock:
+            item.placeholder = not part["transcript"]
+            text = part["transcript"] or _brain.unheard(item.audio_ms)
+            part["transcript"] = text
+            # Whisper hears the whole utterance before it writes a word.
+            pieces = [text] if "whisper" in model else re.findall(r"\S+\s*", text)
+            for piece in pieces:
+                connection.emit(
+                    f"{name}.delta",
+                    **place,
+                    delta=piece,
+                    obfuscation=obfuscation(piece),
+                )
+            done: dict[str, Any] = {"transcript": text}
+            include = connection.session.state.get("include") or []
+            if "item.input_audio_transcription.logprobs" in include:
+                done["logprobs"] = [
+                    {"token": piece, "logprob": -0.01, "bytes": list(piece.encode())}
+                    for piece in pieces
+                ]
+            done["usage"] = _usage(model, item, len(pieces))
+            connection.emit(f"{name}.completed", **place, **done)
+
+
+def _usage(model: str, item: Item, output_tokens: int) -> dict[str, Any]:
+    if "whisper" in model:
+        return {"type": "duration", "seconds": math.ceil(item.audio_ms / 1000)}
+    audio = math.ceil(item.audio_ms / 100)
+    return {
+        "type": "tokens",
+        "input_tokens": audio,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": audio},
+        "output_tokens": output_tokens,
+        "total_tokens": audio + output_tokens,
+    }
