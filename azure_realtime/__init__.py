@@ -12,7 +12,6 @@ listeners, and every method may be called from anywhere. Event classes are in
 
 from . import events
 from ._state.conversation import Conversation
-from ._state.usage_meter import UsageTotals
 from ._tools.tool import Tool
 from ._version import __version__
 from .client.client import AzureRealTimeAudio
@@ -58,6 +57,7 @@ from .models.stats import Stats
 from .models.tools import FunctionTool, McpTool, ToolChoiceFunction, ToolChoiceMcp
 from .models.turn import Latency, ToolCall, Turn
 from .models.turn_detection import SemanticVad, ServerVad
+from .models.usage import UsageTotals
 from .options import AzureRealTimeOptions, WebSocketOptions
 
 __all__ = [

@@ -19,7 +19,7 @@ import pytest
 from peers import at_most
 
 from azure_realtime._concurrency.deadline import Deadline
-from azure_realtime._dispatch.dispatcher import CallbackThread
+from azure_realtime._dispatch.callback_thread import CallbackThread
 from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions, key_for
 from azure_realtime.events import Init, ListenerError, UnknownEvent
 

@@ -13,7 +13,7 @@ from peers import at_most
 
 from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._concurrency.thread import PatientThread
-from azure_realtime._dispatch.dispatcher import CallbackThread
+from azure_realtime._dispatch.callback_thread import CallbackThread
 from azure_realtime._dispatch.subscriptions import Subscriptions
 
 

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from azure_realtime._protocol.dialects import PREVIEW
+from azure_realtime.audio.formats import flat_format, nested_format
 from azure_realtime.events import (
     CLIENT_EVENTS,
     SERVER_EVENTS,
@@ -21,12 +22,7 @@ from azure_realtime.events import (
 )
 from azure_realtime.events._names import KNOWN_EVENT_NAMES, RENAMED, canonical
 from azure_realtime.models import enums
-from azure_realtime.models._shape import (
-    RESPONSE_PATHS,
-    SESSION_PATHS,
-    flat_format,
-    nested_format,
-)
+from azure_realtime.models._shape import RESPONSE_PATHS, SESSION_PATHS
 from azure_realtime.models.content import InputAudio, InputImage, InputText
 from azure_realtime.models.items import (
     _ITEMS,

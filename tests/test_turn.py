@@ -37,7 +37,6 @@ from turns import (
 from azure_realtime._protocol.codec import Codec
 from azure_realtime._state import turn_recorder as _turn_recorder
 from azure_realtime._state.turn_recorder import TurnRecorder
-from azure_realtime._state.usage_meter import UsageTotals
 from azure_realtime.audio.wav import WavAudio, read_wav
 from azure_realtime.models.items import (
     FunctionCallItem,
@@ -46,6 +45,7 @@ from azure_realtime.models.items import (
 )
 from azure_realtime.models.responses import Response
 from azure_realtime.models.turn import Latency, ToolCall, Turn
+from azure_realtime.models.usage import UsageTotals
 
 USAGE = {"total_tokens": 10, "input_tokens": 4, "output_tokens": 6}
 CALLS = [

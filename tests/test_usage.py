@@ -16,9 +16,10 @@ from turns import GA, PREVIEW, PROTOCOLS, Json, events, response
 
 from azure_realtime._protocol.codec import Codec
 from azure_realtime._state import usage_meter as usage
-from azure_realtime._state.usage_meter import UsageMeter, UsageTotals
+from azure_realtime._state.usage_meter import UsageMeter
 from azure_realtime.events import RateLimit, RateLimitsUpdated, ResponseDone
 from azure_realtime.models.responses import InputTokenDetails, Response, Usage
+from azure_realtime.models.usage import UsageTotals
 
 FULL = {
     "total_tokens": 100,

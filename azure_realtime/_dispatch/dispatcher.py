@@ -8,19 +8,15 @@ reference; while it waits it holds nothing that could keep a client alive.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from queue import Empty, SimpleQueue
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.process import Home
-from .._concurrency.thread import PatientThread
-from .._requests.future import PatientFuture
 from ..events import ListenerError, ServerEvent
 from .backlog import Backlog
 from .subscriptions import Subscription, Subscriptions
@@ -155,113 +151,6 @@ class Dispatcher(ABC):
         """
         Wait for the end; return whether it has come.
         """
-        return True
-
-
-class CallbackThread(Dispatcher):
-    """
-    A queue of jobs and the thread that runs them.
-
-    Args:
-        subscriptions: Who hears events; only a weak reference is kept.
-        name: Of the thread.
-        backlog: Keeps count of what waits.
-    """
-
-    def __init__(
-        self, subscriptions: Subscriptions, name: str, backlog: Backlog | None = None
-    ) -> None:
-        super().__init__(subscriptions, backlog)
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None: finish
-        self._finishing = False
-        self._over = False
-        self._one_at_a_time = threading.Lock()  # never waited for
-        self._dropped = False
-        self._thread = PatientThread(self._run, name)
-
-    def start(self) -> None:
-        """
-        Start the thread. The thread that makes the client.
-        """
-        self._thread.start()
-
-    def submit(self, job: Job) -> None:
-        """
-        Queue *job*; where the thread has ended, run it here.
-        """
-        self._jobs.put(job)
-        if self._over:  # asked afterwards: what it has not seen, we see
-            self._run_rest()
-
-    @property
-    def is_current(self) -> bool:
-        """
-        Whether the caller is a callback.
-        """
-        return threading.current_thread() is self._thread
-
-    def drain(self, deadline: Deadline) -> None:
-        """
-        Wait until what is queued now has been run, or until *deadline*.
-
-        Any thread but the callback thread.
-        """
-        run: PatientFuture[None] = PatientFuture()
-        self.submit(lambda: run.set_result(None))
-        with contextlib.suppress(TimeoutError):
-            run.result(deadline.remaining())
-
-    def finish(self) -> None:
-        """
-        Run what is queued, then end. Any thread, also a finalizer; never blocks.
-        """
-        self._jobs.put(None)
-
-    def join(self, deadline: Deadline) -> bool:
-        """
-        Wait for the end; whatever has not been run by then never will be.
-
-        Any thread; returns False at once in a callback, which cannot wait for itself,
-        and after the deadline while a user function still runs.
-        """
-        if self.is_current:
-            return False
-        ended = self._thread.wait(deadline)
-        self._dropped = True
-        return ended
-
-    def _run(self) -> None:
-        while self._run_next():
-            pass
-        self._over = True
-        self._run_rest()  # what came since it has looked
-
-    def _run_rest(self) -> None:
-        """
-        Run what has come after the last look. Any thread.
-        """
-        # whoever runs them already comes to ours as well
-        while not self._jobs.empty() and self._one_at_a_time.acquire(blocking=False):
-            try:
-                with contextlib.suppress(Empty):
-                    while True:
-                        if (job := self._jobs.get(block=False)) is not None:
-                            job()
-            finally:
-                self._one_at_a_time.release()
-
-    def _run_next(self) -> bool:
-        # a function of its own: between two jobs nothing here refers to the last one
-        try:
-            job = self._jobs.get(block=not self._finishing)
-        except Empty:
-            return False
-        if job is None:
-            self._finishing = True  # what a listener posts now is still run
-        elif self._dropped:
-            self._discard([job])
-        else:
-            job()
         return True
 
 

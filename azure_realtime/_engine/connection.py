@@ -20,18 +20,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from .._concurrency.deadline import Deadline
+from .._requests.error_routing import is_fatal, is_passing, says_expired
 from .._transport.websocket import Wire
 from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerError
 from ..events import ErrorEvent, Expiring, ServerEvent, SessionUpdated
 from ..options import WebSocketOptions
-from ._restoring import Restoring
 from .control import Control
 from .engine import Core
 from .keepalive import Pulse
-from .reconnect import is_fatal, is_passing, says_expired
 from .renewal.renewal import Renewal
 from .renewal.replacement import Successor, Takeover
-from .restore import Opening
+from .restore import Opening, Restoring
 
 logger = logging.getLogger("azure_realtime")
 

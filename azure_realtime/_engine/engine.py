@@ -21,7 +21,8 @@ from .._concurrency.process import Home
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.mailbox import Waiters
 from .._protocol.codec import Codec
-from .._requests.acknowledgements import Acknowledgements, refusal
+from .._requests.acknowledgements import Acknowledgements
+from .._requests.failures import refusal
 from .._requests.future import CommandFuture
 from .._requests.response_queue import ResponseGate, WhenBusy
 from .._requests.response_requests import BENIGN
@@ -38,7 +39,8 @@ from ..events import (
 )
 from ..models.enums import ModelStatusEnum
 from ..models.responses import Response
-from ..models.stats import Counters, Stats
+from ..models.stats import Stats
+from .counters import Counters
 
 logger = logging.getLogger("azure_realtime")
 

@@ -17,8 +17,8 @@ import time
 
 from .._transport.websocket import Wire
 from ..errors import ConnectionClosed
-from ..models.stats import Counters
 from ..options import WebSocketOptions
+from .counters import Counters
 
 _DRIP = 30.0  # bytes a second: a tenth of a second of audio would take minutes
 

@@ -14,22 +14,23 @@ from concurrent.futures import Future
 from typing import Any
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.future import PatientFuture
 from .._concurrency.thread import PatientThread
 from .._dispatch.dispatcher import Dispatcher
 from .._redaction import harmless
-from .._requests.future import PatientFuture
 from .._transport.attempt import Interrupted
 from .._transport.websocket import Wire
 from ..errors import ConnectionClosed, RealtimeError, ServerError, fresh
 from ..events import Closed, Init, Reconnected, ServerEvent, SessionUpdated
 from ..models.enums import WebSocketState
 from ..options import WebSocketOptions
+from .at_exit import alive
 from .connection import Connection
 from .control import Control
 from .dialer import Connect, Redial
-from .disconnect import alive, farewell, last_words
+from .disconnect import cause_of, farewell, last_words
 from .engine import Core
-from .reconnect import Backoff, cause_of
+from .reconnect import Backoff
 from .renewal.replacement import Successor, Takeover
 from .restore import Opener, Opening
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import random
 import ssl
-from typing import Literal
 
 import attrs
 
@@ -31,60 +30,10 @@ from ..errors import (
     ConnectError,
     ConnectionClosed,
     RealtimeError,
-    SlowConsumer,
 )
-
-Cause = Literal["client", "expired", "network", "dead peer", "server", "refused"]
-"""Who or what ended a connection."""
 
 _AGAIN = {1001, 1005, 1006, 1011, 1012, 1013}
 _OUR_VERDICTS = {1002, 1007, 1009}  # the peer broke the protocol, and would again
-_FATAL = {
-    "account_deactivated",
-    "beta_api_shape_disabled",
-    "billing_hard_limit_reached",
-    "insufficient_quota",
-    "invalid_api_key",
-    "model_not_found",
-}
-"""Codes of ``error`` events after which no session of this account works."""
-
-
-def is_fatal(code: str | None) -> bool:
-    """
-    Whether an ``error`` event says that connecting again is pointless.
-    """
-    return code in _FATAL
-
-
-def is_passing(family: str, code: str | None) -> bool:
-    """
-    Whether an ``error`` event is the service's own trouble, and may not come again.
-    """
-    return family == "server_error" or code == "rate_limit_exceeded"
-
-
-def says_expired(code: str | None, words: str) -> bool:
-    """
-    Whether the service says that the session has come to its end. Azure does so in
-    words only (protocol reference, session_expired).
-    """
-    return code == "session_expired" or "maximum duration" in words
-
-
-def cause_of(error: RealtimeError, *, by_us: bool, expired: bool) -> Cause:
-    """
-    Return who or what ended a connection.
-    """
-    if by_us or isinstance(error, SlowConsumer):
-        return "client"
-    if not isinstance(error, ConnectionClosed):
-        return "refused"
-    if expired:
-        return "expired"
-    if error.code == 1006:
-        return "dead peer" if "dead" in error.reason else "network"
-    return "server"
 
 
 @attrs.define

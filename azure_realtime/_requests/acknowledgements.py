@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from ..errors import RealtimeError, ServerError, fresh
+from ..errors import RealtimeError, fresh
 from ..events import (
     ClientEvent,
     ConversationItemCreated,
@@ -36,6 +36,8 @@ from ..events import (
     ErrorEvent,
     ServerEvent,
 )
+from .error_routing import _item_of, _spoken_of
+from .failures import refusal
 from .future import CommandFuture
 
 
@@ -102,27 +104,6 @@ _BEGINNINGS = {"conversation.item.added", ConversationItemCreated.type}
 """Where a service sends these, the end of an item is no second answer."""
 
 _OF_THE_BUFFER = {"input_audio_buffer.commit", "input_audio_buffer.clear"}
-
-_SPOKEN_OF = (
-    ("item_create_", "conversation.item.create"),
-    ("item_truncate_", "conversation.item.truncate"),
-    ("item_delete_", "conversation.item.delete"),
-    ("item_retrieve_", "conversation.item.retrieve"),
-    ("input_audio_buffer_commit", "input_audio_buffer.commit"),
-    ("cannot_update_voice", "session.update"),
-)
-"""How an error's code begins -> the command it speaks of (errors.json)."""
-
-_PARAMS = (
-    ("session", "session.update"),
-    ("item.", "conversation.item.create"),
-    ("previous_item_id", "conversation.item.create"),
-    ("audio_end_ms", "conversation.item.truncate"),
-    ("content_index", "conversation.item.truncate"),
-    ("audio", "input_audio_buffer.append"),  # these two are not in this line
-    ("response", "response.create"),
-)
-"""How an error's param begins -> the command it speaks of."""
 
 
 @attrs.define(eq=False)
@@ -328,35 +309,3 @@ class Acknowledgements:
 
 def _an_update(sent: list[_Outstanding]) -> _Outstanding | None:
     return next((e for e in sent if e.command.type == "session.update"), None)
-
-
-def _spoken_of(code: str, param: str, message: str) -> str | None:
-    for beginning, kind in _SPOKEN_OF:
-        if code.startswith(beginning):
-            return kind
-    for beginning, kind in _PARAMS:
-        if param.startswith(beginning):
-            return kind
-    if "already shorter than" in message:
-        return "conversation.item.truncate"
-    if code.startswith(("response_", "conversation_already_has_active_response")):
-        return "response.create"  # not in this line, and nobody else's fault
-    return None
-
-
-def _item_of(command: Any) -> str | None:
-    item = getattr(command, "item", None)
-    return getattr(command, "item_id", None) if item is None else item.id
-
-
-def refusal(event: ErrorEvent) -> ServerError:
-    """
-    Return the exception that an ``error`` event is for the command it is about.
-    """
-    details = event.error
-    return ServerError(
-        details.message or "The service refused a command.",
-        code=details.code,
-        param=details.param,
-        event=event,
-    )

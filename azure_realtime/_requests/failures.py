@@ -9,6 +9,10 @@ from ..errors import (
     ResponseError,
     ResponseFailed,
     ResponseIncomplete,
+    ServerError,
+)
+from ..events import (
+    ErrorEvent,
 )
 from ..models.responses import Response
 
@@ -63,3 +67,16 @@ def failure_of(response: Response) -> ResponseError | None:
             retryable=code in _RETRYABLE or kind in _RETRYABLE,
         )
     return None
+
+
+def refusal(event: ErrorEvent) -> ServerError:
+    """
+    Return the exception that an ``error`` event is for the command it is about.
+    """
+    details = event.error
+    return ServerError(
+        details.message or "The service refused a command.",
+        code=details.code,
+        param=details.param,
+        event=event,
+    )

@@ -8,14 +8,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from typing import Any, TypeVar
+from typing import Any
 
-from .._concurrency.condition import Gong
-from .._concurrency.deadline import Deadline
+from .._concurrency.future import PatientFuture, T
 from .._concurrency.process import Home
-from ..errors import fresh
-
-T = TypeVar("T")
 
 Run = Callable[[Callable[[Any], Any], Any], None]
 """Runs a function with an argument where user functions run."""
@@ -23,44 +19,6 @@ Run = Callable[[Callable[[Any], Any], Any], None]
 
 def _nothing() -> None:
     pass
-
-
-class PatientFuture(Future[T]):
-    """
-    A future that Ctrl-C cannot break; see `_gong`.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._gong = Gong()
-        Future.add_done_callback(self, lambda _: self._gong.strike())
-
-    def result(self, timeout: float | None = None) -> T:
-        """
-        Wait for the result and return it, or raise what it failed with.
-
-        Raises:
-            TimeoutError: Not in *timeout* seconds.
-        """
-        error = self.exception(timeout)
-        if error is not None:
-            # a copy: the one that is kept would keep these frames, which refer to us
-            raise fresh(error)
-        return super().result(0)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """
-        Wait for the end; return what it failed with, or None.
-
-        Raises:
-            TimeoutError: Not in *timeout* seconds.
-        """
-        self._await(timeout)
-        return super().exception(0)
-
-    def _await(self, timeout: float | None) -> None:
-        if not self._gong.wait(self.done, Deadline(timeout)):
-            raise TimeoutError(f"no answer within {timeout} s")
 
 
 class CommandFuture(PatientFuture[T]):

@@ -33,10 +33,8 @@ from ..events import (
     ServerEvent,
 )
 from ..models.responses import Response, StatusDetails
-from ._response_request import Future, Request
-from .acknowledgements import refusal
-from .failures import failure_of
-from .response_requests import ALREADY_ACTIVE, Line
+from .failures import failure_of, refusal
+from .response_requests import ALREADY_ACTIVE, Future, Line, Request
 
 WhenBusy = Literal["wait", "cancel", "error"]
 

@@ -11,8 +11,8 @@ import attrs
 
 from .._requests.future import CommandFuture
 from ..events import ServerEvent, SessionCreated, SessionUpdated
-from ..models._shape import SESSION_PATHS, flatten
-from ..models._unset import UNSET, overlaid
+from ..models._shape import SESSION_PATHS, flatten, overlaid
+from ..models._unset import UNSET
 from ..models.session import Session, SessionConfig
 from ..models.tools import Tool
 

@@ -38,8 +38,8 @@ from ..models.content import OutputAudio, OutputText
 from ..models.items import FunctionCallItem, FunctionCallOutputItem, Item, MessageItem
 from ..models.responses import Response
 from ..models.turn import Latency, ToolCall, Turn
+from ..models.usage import UsageTotals
 from .item_builder import Draft, item_id_of
-from .usage_meter import UsageTotals
 
 #: Of all the events that a turn is collected from: two hours of speech.
 MAX_BYTES = 512 << 20

@@ -24,9 +24,10 @@ from typing import Any
 
 import attrs
 
+from .._concurrency.future import PatientFuture
 from .._engine.engine import Core
 from .._memory import keep
-from .._requests.future import CommandFuture, PatientFuture
+from .._requests.future import CommandFuture
 from .._state.session import SessionFollower
 from ..errors import ConnectionClosed, RealtimeError, fresh
 from ..events import ConversationItemCreate, ResponseCreate, ResponseDone, ServerEvent

@@ -35,8 +35,6 @@ from ..errors import (
 )
 from .attempt import MAX_HEAD_BYTES, Patience
 
-WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-
 
 class HandshakeStream:
     """

@@ -33,7 +33,6 @@ from websocket import ABNF
 
 from ..errors import ConnectionClosed
 from .frames import Frames, close_of
-from .http import WOULD_BLOCK
 
 _RECORD = 16384  # bytes: one TLS record; nothing larger is offered to the socket
 _READS_PER_TURN = 8  # of 64 KiB: then somebody else has a turn
@@ -316,3 +315,6 @@ class Wire:
 def _lost(error: Exception) -> ConnectionClosed:
     text = getattr(error, "strerror", None) or type(error).__name__
     return ConnectionClosed(1006, f"the connection was lost: {text}")
+
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)

@@ -5,7 +5,9 @@ What the audio formats of a session amount to: names, rates, sizes.
 2. One we cannot place counts as ``pcm16``, the service's default.
 """
 
-from ..models._shape import flat_format
+from collections.abc import Mapping
+from typing import Any
+
 from .g711 import decode_alaw, decode_ulaw
 
 #: Name -> samples a second.
@@ -34,3 +36,36 @@ def as_pcm(audio: bytes, audio_format: object) -> tuple[bytes, int]:
     name = format_name(audio_format)
     decode = {"g711_ulaw": decode_ulaw, "g711_alaw": decode_alaw}.get(name, bytes)
     return decode(audio), RATES[name]
+
+
+_FORMATS: Mapping[str, Mapping[str, Any]] = {
+    "pcm16": {"type": "audio/pcm", "rate": 24000},
+    "g711_ulaw": {"type": "audio/pcmu"},
+    "g711_alaw": {"type": "audio/pcma"},
+}
+
+
+_FLAT_FORMATS = {str(nested["type"]): flat for flat, nested in _FORMATS.items()}
+
+
+def nested_format(value: Any) -> Any:
+    """
+    Return an audio format as GA writes it; one we do not know is passed on.
+    """
+    if not isinstance(value, str):
+        return value
+    return dict(_FORMATS.get(_FLAT_FORMATS.get(value, value), {"type": value}))
+
+
+def flat_format(value: Any) -> Any:
+    """
+    Return an audio format by its short name where it has one, else as it came.
+    """
+    if isinstance(value, str):
+        return _FLAT_FORMATS.get(value, value)
+    if isinstance(value, Mapping):
+        kind = value.get("type")
+        name = _FLAT_FORMATS.get(kind) if isinstance(kind, str) else None
+        if name and value.get("rate") in (None, _FORMATS[name].get("rate")):
+            return name
+    return value

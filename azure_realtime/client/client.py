@@ -30,7 +30,7 @@ from .._requests.send_queue import Outbox
 from .._state.conversation import Conversation
 from .._state.input_buffer import InputAudio
 from .._state.session import SessionFollower
-from .._state.usage_meter import UsageMeter, UsageTotals
+from .._state.usage_meter import UsageMeter
 from .._tools.loop import ToolLoop
 from .._tools.tool import Toolbox
 from .._transport.connector import Connector, weakly
@@ -41,6 +41,7 @@ from ..models.enums import ModelStatusEnum, WebSocketState
 from ..models.items import FunctionCallOutputItem
 from ..models.session import DEFAULT_SESSION_CONFIG, Session, as_session_config
 from ..models.stats import Stats
+from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
 from .pump import Pumping
 from .turn_order import TurnOrder

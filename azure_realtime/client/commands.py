@@ -36,7 +36,7 @@ from ..events import (
     ResponseCreate,
     SessionUpdate,
 )
-from ..models._unset import overlaid
+from ..models._shape import overlaid
 from ..models.items import Item, as_item
 from ..models.responses import Response, ResponseConfig, as_response_config
 from ..models.session import Session, SessionConfig, as_session_config

@@ -7,7 +7,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from .._concurrency.deadline import Deadline
-from .._dispatch.factory import ManualDispatcher
+from .._dispatch.manual import ManualDispatcher
 from .._engine.engine import Core
 from .._engine.reader import Reader
 from ..models.enums import WebSocketState

@@ -10,7 +10,12 @@ Flat and nested: two ways to write down the same session or response.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+import attrs
+
+from ..audio.formats import flat_format, nested_format
+from ._unset import UNSET
 
 Path = tuple[str, ...]
 
@@ -34,13 +39,6 @@ RESPONSE_PATHS: Mapping[str, Path] = {
     "output_audio_format": ("audio", "output", "format"),
     "voice": ("audio", "output", "voice"),
 }
-
-_FORMATS: Mapping[str, Mapping[str, Any]] = {
-    "pcm16": {"type": "audio/pcm", "rate": 24000},
-    "g711_ulaw": {"type": "audio/pcmu"},
-    "g711_alaw": {"type": "audio/pcma"},
-}
-_FLAT_FORMATS = {str(nested["type"]): flat for flat, nested in _FORMATS.items()}
 
 
 def nest(flat: Mapping[str, Any], paths: Mapping[str, Path]) -> dict[str, Any]:
@@ -149,29 +147,6 @@ def leaves(flat: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def nested_format(value: Any) -> Any:
-    """
-    Return an audio format as GA writes it; one we do not know is passed on.
-    """
-    if not isinstance(value, str):
-        return value
-    return dict(_FORMATS.get(_FLAT_FORMATS.get(value, value), {"type": value}))
-
-
-def flat_format(value: Any) -> Any:
-    """
-    Return an audio format by its short name where it has one, else as it came.
-    """
-    if isinstance(value, str):
-        return _FLAT_FORMATS.get(value, value)
-    if isinstance(value, Mapping):
-        kind = value.get("type")
-        name = _FLAT_FORMATS.get(kind) if isinstance(kind, str) else None
-        if name and value.get("rate") in (None, _FORMATS[name].get("rate")):
-            return name
-    return value
-
-
 def nested_modalities(value: Any) -> Any:
     """
     Return modalities as GA writes them: audio includes its transcript.
@@ -243,3 +218,19 @@ def _drop_empty(flat: dict[str, Any], key: str) -> None:
                 del value[side]
         if not value:
             del flat[key]
+
+
+C = TypeVar("C", bound=Any)
+
+
+def overlaid(base: C, changes: C) -> C:
+    """
+    Return *base* with every field that *changes* sets; their ``extra`` joined.
+    """
+    fields = {
+        field.name: getattr(changes, field.name)
+        for field in attrs.fields(type(changes))
+        if getattr(changes, field.name) is not UNSET
+    }
+    fields["extra"] = merge(base.extra, changes.extra)
+    return attrs.evolve(base, **fields)

@@ -5,13 +5,7 @@ The value of a field nobody set, which is not the same as ``None``.
 ``turn_detection`` out keeps what the service has. Both must be sayable.
 """
 
-from typing import Any, Final, TypeVar
-
-import attrs
-
-from ._shape import merge
-
-C = TypeVar("C", bound=Any)
+from typing import Any, Final
 
 
 class Unset:
@@ -41,16 +35,3 @@ class Unset:
 
 
 UNSET: Final[Unset] = object.__new__(Unset)
-
-
-def overlaid(base: C, changes: C) -> C:
-    """
-    Return *base* with every field that *changes* sets; their ``extra`` joined.
-    """
-    fields = {
-        field.name: getattr(changes, field.name)
-        for field in attrs.fields(type(changes))
-        if getattr(changes, field.name) is not UNSET
-    }
-    fields["extra"] = merge(base.extra, changes.extra)
-    return attrs.evolve(base, **fields)

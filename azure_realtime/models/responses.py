@@ -9,10 +9,11 @@ import attrs
 
 from .._redaction import shown
 from .._spelling import refuse_unknown
+from ..audio.formats import flat_format
 from ._base import LENIENT, Model, brief
 from ._coerce import EXTRA_REMEDY, as_extra, as_list, as_strings, is_given
-from ._shape import RESPONSE_PATHS, flat_format, flatten, leaves
-from ._unset import UNSET, Unset, overlaid
+from ._shape import RESPONSE_PATHS, flatten, leaves, overlaid
+from ._unset import UNSET, Unset
 from .enums import AudioFormat, ConversationMode, Modality, Voice
 from .items import Item, MessageItem, as_item
 from .session_parts import Prompt, Reasoning, as_prompt, as_reasoning

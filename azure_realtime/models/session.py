@@ -8,10 +8,11 @@ from typing import Any
 import attrs
 
 from .._spelling import refuse_unknown
+from ..audio.formats import flat_format
 from ._base import Model, brief
 from ._coerce import EXTRA_REMEDY, as_extra, as_strings
-from ._shape import SESSION_PATHS, flat_format, flatten, leaves
-from ._unset import UNSET, Unset, overlaid
+from ._shape import SESSION_PATHS, flatten, leaves, overlaid
+from ._unset import UNSET, Unset
 from .enums import AudioFormat, Modality, SessionType, TruncationMode, Voice
 from .session_parts import (
     NoiseReduction,

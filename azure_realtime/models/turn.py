@@ -8,12 +8,12 @@ from pathlib import Path
 
 import attrs
 
-from .._state.usage_meter import UsageTotals
 from ..audio.encoding import encode
 from ..audio.formats import as_pcm
 from ..audio.wav import wav_bytes, write_wav
 from .items import Item
 from .responses import Response
+from .usage import UsageTotals
 
 #: More audio than this is not put into a notebook's page, in bytes.
 _MAX_EMBEDDED = 10_000_000

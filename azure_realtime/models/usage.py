@@ -1,0 +1,69 @@
+"""
+Tokens: the totals of a client.
+"""
+
+import attrs
+
+from .responses import CachedTokensDetails, InputTokenDetails, OutputTokenDetails, Usage
+
+
+@attrs.frozen(kw_only=True)
+class UsageTotals:
+    """
+    Tokens of some responses; what the service did not break down is not in the parts.
+
+    Attributes:
+        responses: How many, whether or not they told their usage.
+        cached_tokens: Part of `input_tokens`, and cheaper, as are the
+            ``cached_*_tokens`` by kind.
+    """
+
+    responses: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    input_text_tokens: int = 0
+    input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    output_text_tokens: int = 0
+    output_audio_tokens: int = 0
+    cached_text_tokens: int = 0
+    cached_audio_tokens: int = 0
+    cached_image_tokens: int = 0
+
+    @classmethod
+    def of(cls, usage: Usage | None) -> "UsageTotals":
+        """
+        Return the totals of one response.
+        """
+        if usage is None:
+            return cls(responses=1)
+        inputs = usage.input_token_details or InputTokenDetails()
+        cached = inputs.cached_tokens_details or CachedTokensDetails()
+        outputs = usage.output_token_details or OutputTokenDetails()
+        return cls(
+            responses=1,
+            input_tokens=usage.input_tokens,
+            cached_tokens=inputs.cached_tokens or 0,
+            output_tokens=usage.output_tokens,
+            total_tokens=usage.total_tokens,
+            input_text_tokens=inputs.text_tokens or 0,
+            input_audio_tokens=inputs.audio_tokens or 0,
+            input_image_tokens=inputs.image_tokens or 0,
+            output_text_tokens=outputs.text_tokens or 0,
+            output_audio_tokens=outputs.audio_tokens or 0,
+            cached_text_tokens=cached.text_tokens or 0,
+            cached_audio_tokens=cached.audio_tokens or 0,
+            cached_image_tokens=cached.image_tokens or 0,
+        )
+
+    def __add__(self, other: "UsageTotals") -> "UsageTotals":
+        if not isinstance(other, UsageTotals):
+            return NotImplemented
+        return UsageTotals(
+            **{
+                name: getattr(self, name) + getattr(other, name)
+                for name in attrs.fields_dict(UsageTotals)
+            }
+        )
