@@ -187,7 +187,7 @@ class Array:
             '{"items": [{"name": "x", "color": "red"}], "on": "2030-01-02"}',
         ),
     ],
-    ids=repr,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_results(result: Any, output: str) -> None:
     """
