@@ -1,91 +1,65 @@
 """
-Clients that are open when the interpreter exits flush what is queued, and end.
+Clients that are open when the interpreter exits send what is queued, and end.
 """
 
 from __future__ import annotations
 
 import atexit
 import weakref
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 from .._concurrency.deadline import Deadline
 
-_SAID = 1.0  # seconds for what is queued to leave when the program ends
+_SENDING = 1.0  # seconds for what is queued to leave when the program ends
+_LISTENERS = 0.5  # seconds of them for listeners, whose own commands have to leave too
 
 
-_HEARD = 0.5  # of them, for listeners: what they say shall leave, too
-
-
-class Hearing(Protocol):
+class ExitSteps(NamedTuple):
     """
-    What runs listeners: a dispatcher.
+    What ends one client, step by step, so that several clients share the time.
     """
 
-    def drain(self, deadline: Deadline) -> None:
-        """
-        Wait until what is queued has been run.
-        """
-
-    def finish(self) -> None:
-        """
-        Begin to end.
-        """
-
-    def join(self, deadline: Deadline) -> bool:
-        """
-        Wait for the end.
-        """
+    drain: Callable[[Deadline], object]
+    close: Callable[[Deadline], object]
+    join: Callable[[Deadline], object]
+    finish: Callable[[], object]
+    join_dispatcher: Callable[[Deadline], object]
 
 
-class Closing(Protocol):
+_Asked = Callable[[], ExitSteps | None]
+
+_registered: set[weakref.WeakMethod[_Asked]] = set()
+
+
+def register(exit_steps: _Asked) -> None:
     """
-    What flushes and closes: a reader.
+    Have a client ended at exit. Any thread.
+
+    Args:
+        exit_steps: A bound method, asked at exit unless its object was collected.
     """
-
-    @property
-    def elsewhere(self) -> bool:
-        """
-        Whether it is another process's.
-        """
-
-    @property
-    def dispatcher(self) -> Hearing:
-        """
-        Where its listeners run.
-        """
-
-    def close(self, deadline: Deadline, at_exit: bool) -> None:
-        """
-        Begin to end.
-        """
-
-    def join(self, deadline: Deadline) -> bool:
-        """
-        Wait for the end.
-        """
-
-
-alive: weakref.WeakSet[Any] = weakref.WeakSet()
-"""The readers of all clients there are; each is a `Closing`."""
+    _registered.add(weakref.WeakMethod(exit_steps, _registered.discard))
 
 
 @atexit.register
-def _flush_at_exit() -> None:
+def _end_all() -> None:
     """
     Give what is queued one second to leave. No thread is started, none is left.
 
-    Listeners come first: the last event may have come a moment ago, and what they do
-    about it is half of what the program does. After that whatever they send is refused.
+    Listeners come first: the last event may have come a moment ago, and their commands
+    are part of what the program does. After that whatever they send is refused.
     """
-    heard, said = Deadline(_HEARD), Deadline(_SAID)
-    readers: list[Closing] = [reader for reader in alive if not reader.elsewhere]
-    for reader in readers:
-        reader.dispatcher.drain(heard)
-    for reader in readers:
-        reader.close(said, at_exit=True)
-    for reader in readers:
-        reader.join(said)
-    for reader in readers:
-        reader.dispatcher.finish()
-    for reader in readers:
-        reader.dispatcher.join(said)
+    listeners, sending = Deadline(_LISTENERS), Deadline(_SENDING)
+    alive = [method for ref in list(_registered) if (method := ref()) is not None]
+    clients = [steps for ask in alive if (steps := ask()) is not None]
+    for client in clients:
+        client.drain(listeners)
+    for client in clients:
+        client.close(sending)
+    for client in clients:
+        client.join(sending)
+    for client in clients:
+        client.finish()
+    for client in clients:
+        client.join_dispatcher(sending)

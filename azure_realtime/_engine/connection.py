@@ -16,7 +16,7 @@ import contextlib
 import logging
 import selectors
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .._concurrency.deadline import Deadline
@@ -26,7 +26,8 @@ from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerErro
 from ..events import ErrorEvent, Expiring, ServerEvent, SessionUpdated
 from ..options import WebSocketOptions
 from .control import Control
-from .engine import Core
+from .engine import Engine
+from .event_pipeline import EventPipeline
 from .keepalive import Pulse
 from .renewal.renewal import Renewal
 from .renewal.replacement import Successor, Takeover
@@ -75,7 +76,10 @@ class Connection:
 
     Args:
         owner: Who serves it.
-        core: The shared parts.
+        engine: The shared parts.
+        pipeline: What events change.
+        mark_sent: Told of each command that leaves.
+        decode: Makes events of a message.
         wire: The open WebSocket.
         numbers: The options.
         control: What others ask.
@@ -84,7 +88,6 @@ class Connection:
         ready_by: When the session must be configured.
 
     Attributes:
-        ready: Whether the session is configured.
         expired: Whether the session has come to its end, as the service has said then
             or before.
         fatal: Whether it said that no other will do better.
@@ -93,7 +96,10 @@ class Connection:
     def __init__(
         self,
         owner: Owner,
-        core: Core,
+        engine: Engine,
+        pipeline: EventPipeline,
+        mark_sent: Callable[[str | None], None],
+        decode: Callable[[bytes, int], tuple[ServerEvent, ...]],
         wire: Wire,
         numbers: WebSocketOptions,
         control: Control,
@@ -102,7 +108,10 @@ class Connection:
         ready_by: Deadline,
     ) -> None:
         self._owner = owner
-        self._core = core
+        self._engine = engine
+        self._pipeline = pipeline
+        self._mark_sent = mark_sent
+        self._decode = decode
         self._wire = wire
         self._numbers = numbers
         self._control = control
@@ -117,9 +126,8 @@ class Connection:
         self._ready_at = 0.0
         self._failed = False
         self._restoring = Restoring(opening.restored)
-        self._pulse = Pulse(wire, numbers, core.counters)
-        self._renewal = Renewal(core, wire, numbers, control, owner.successor)
-        self.ready = False
+        self._pulse = Pulse(wire, numbers, engine.counters)
+        self._renewal = Renewal(engine, wire, numbers, control, owner.successor)
         self.expired = False
         self.fatal = False
         for message in opening.messages:
@@ -134,7 +142,7 @@ class Connection:
         """
         wire = self._wire
         with selectors.DefaultSelector() as selector:
-            selector.register(self._core.outbox, selectors.EVENT_READ)
+            selector.register(self._engine.queue, selectors.EVENT_READ)
             watches = _Watch(selector), _Watch(selector)
             try:
                 for events in takeover.heard if takeover else ():
@@ -149,11 +157,11 @@ class Connection:
                     watches[1].keep(coming)
                     unread = wire.unread or (coming is not None and coming.unread)
                     selector.select(0 if unread else self._until_next_timer())
-                    self._core.outbox.hush()
-                    self._core.dispatcher.turn()
+                    self._engine.queue.hush()
+                    self._engine.dispatcher.turn()
                     for data in wire.read():
-                        self._follow(self._core.codec.decode(data, self._generation))
-                    self._core.counters.take_from(wire)
+                        self._follow(self._decode(data, self._generation))
+                    self._engine.counters.take_from(wire)
             except ConnectionClosed as closed:
                 return self._say_why(closed)
             except UnicodeDecodeError:
@@ -165,8 +173,17 @@ class Connection:
                 self.expired |= self._renewal.expiry.over or (
                     end is not None and says_expired(None, end.reason)
                 )
-                if not self._core.home.elsewhere:  # what a listener has forked
+                if (
+                    not self._engine.lifecycle.home.elsewhere
+                ):  # what a listener has forked
                     self._renewal.abandon()
+
+    @property
+    def ready(self) -> bool:
+        """
+        Whether the session is configured.
+        """
+        return self._engine.lifecycle.configured == self._generation
 
     @property
     def worked(self) -> bool:
@@ -186,7 +203,7 @@ class Connection:
     # Writing.
 
     def _write(self) -> None:
-        wire, outbox = self._wire, self._core.outbox
+        wire, outbox = self._wire, self._engine.queue
         for _ in range(_MESSAGES_PER_TURN):
             wire.write()
             if not wire.idle or self._goodbye is not None:
@@ -194,7 +211,7 @@ class Connection:
             entry = outbox.take()
             if entry is None:
                 break
-            self._core.sent(entry.event_id)
+            self._mark_sent(entry.event_id)
             wire.send(entry.text)
             if entry.audio:
                 self._renewal.note_audio()
@@ -250,7 +267,7 @@ class Connection:
             deadlines.append(self._ready_by)
         timers = [_NAP, *(d.remaining() for d in deadlines if d is not None)]
         timers += [self._renewal.next_look(), self._pulse.next_look()]
-        timers.append(self._core.dispatcher.backlog.next_look())
+        timers.append(self._engine.dispatcher.backlog.next_look())
         return min(timer for timer in timers if timer is not None)
 
     def _renew(self) -> Takeover | None:
@@ -259,7 +276,8 @@ class Connection:
         """
         left = self._renewal.expiry.announce()
         if left is not None:
-            self._core.emit(Expiring(seconds_left=left, generation=self._generation))
+            expiring = Expiring(seconds_left=left, generation=self._generation)
+            self._engine.emitter.emit(expiring)
         return self._renewal.turn()
 
     # Reading.
@@ -269,10 +287,10 @@ class Connection:
         was_ready = self.ready
         for event in events:
             heard = None if self._restoring.is_echo(event) else event
-            happened += [heard, self._core.follow(event), self._configure(event)]
+            happened += [heard, self._pipeline.follow(event), self._configure(event)]
         for event in events:
-            self._core.settle(event, told=event is self._refusal)
-        self._core.emit(*happened)
+            self._pipeline.settle(event, logged=event is self._refusal)
+        self._engine.emitter.emit(*happened)
         if self.ready and not was_ready:
             self._owner.admit()  # last, so that nobody takes its beginning for news
 
@@ -285,7 +303,6 @@ class Connection:
         if session is not None and session.expires_at:
             self._renewal.expiry.note(session.expires_at)
         if isinstance(event, SessionUpdated) and not self.ready:
-            self.ready = self._renewal.ready = True
             self._failure = None  # what looked like a refusal was none
             self._ready_at = time.monotonic()
             return self._owner.configured(event)

@@ -9,13 +9,16 @@ import selectors
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.dispatcher import Dispatcher
+from .._dispatch.emitter import Emitter
+from .._requests.send_queue import Outbox
 from .._transport.attempt import Interrupted, Patience
 from .._transport.websocket import Wire
 from ..errors import RealtimeError
 from ..events import Reconnecting
 from ..options import WebSocketOptions
 from .control import Control
-from .engine import Core
 from .reconnect import Backoff
 
 Connect = Callable[[Patience], Wire]
@@ -27,7 +30,10 @@ class Redial:
     Dials. All of it belongs to the reader thread.
 
     Args:
-        core: The shared parts.
+        queue: Wakes this thread, and tells whether something waits to be sent.
+        dispatcher: Has work for this thread where listeners run on it.
+        emitter: Announces attempts.
+        lifecycle: Knows the number of the last connection.
         connect: Opens a connection.
         control: What others ask.
         numbers: The options.
@@ -40,14 +46,20 @@ class Redial:
 
     def __init__(
         self,
-        core: Core,
+        queue: Outbox,
+        dispatcher: Dispatcher,
+        emitter: Emitter,
+        lifecycle: Lifecycle,
         connect: Connect,
         control: Control,
         numbers: WebSocketOptions,
         backoff: Backoff,
         veto: Callable[[], None],
     ) -> None:
-        self._core = core
+        self._queue = queue
+        self._dispatcher = dispatcher
+        self._emitter = emitter
+        self._lifecycle = lifecycle
         self._connect = connect
         self._control = control
         self._seconds = numbers.connect_timeout
@@ -66,7 +78,7 @@ class Redial:
         self.ready_by = Deadline(self._seconds)
         patience = Patience(
             self.ready_by,
-            self._core.outbox,
+            self._queue,
             self._pointless,
             lambda: self._control.closing,
         )
@@ -86,12 +98,12 @@ class Redial:
             delay = self._backoff.pause(error, expired)
             if delay is None:
                 return None, error
-            self._core.emit(
+            self._emitter.emit(
                 Reconnecting(
                     attempt=self._backoff.attempts,
                     delay=delay,
                     cause=error,
-                    generation=self._core.generation,
+                    generation=self._lifecycle.generation,
                     stop=self._veto,
                 )
             )
@@ -112,7 +124,7 @@ class Redial:
             return True
         closing = self._control.closing
         return closing is not None and (
-            closing.passed or not self._core.outbox.waiting or self._core.generation > 0
+            closing.passed or not self._queue.waiting or self._lifecycle.generation > 0
         )
 
     def _rest(self, seconds: float) -> bool:
@@ -121,9 +133,9 @@ class Redial:
         """
         deadline = Deadline(seconds)
         with selectors.DefaultSelector() as selector:
-            selector.register(self._core.outbox, selectors.EVENT_READ)
-            while not deadline.passed and not self._control.unwanted:
+            selector.register(self._queue, selectors.EVENT_READ)
+            while not deadline.passed and not self._control.no_more_connections:
                 if selector.select(deadline.remaining()):
-                    self._core.outbox.hush()
-                    self._core.dispatcher.turn()
-        return not self._control.unwanted
+                    self._queue.hush()
+                    self._dispatcher.turn()
+        return not self._control.no_more_connections

@@ -15,8 +15,8 @@ from typing import Any
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.future import PatientFuture
+from .._concurrency.lifecycle import Lifecycle, Phase
 from .._concurrency.thread import PatientThread
-from .._dispatch.dispatcher import Dispatcher
 from .._redaction import harmless
 from .._transport.attempt import Interrupted
 from .._transport.websocket import Wire
@@ -24,15 +24,17 @@ from ..errors import ConnectionClosed, RealtimeError, ServerError, fresh
 from ..events import Closed, Init, Reconnected, ServerEvent, SessionUpdated
 from ..models.enums import WebSocketState
 from ..options import WebSocketOptions
-from .at_exit import alive
+from .at_exit import ExitSteps, register
 from .connection import Connection
 from .control import Control
 from .dialer import Connect, Redial
 from .disconnect import cause_of, farewell, last_words
-from .engine import Core
+from .engine import Engine
+from .event_pipeline import EventPipeline
 from .reconnect import Backoff
 from .renewal.replacement import Successor, Takeover
 from .restore import Opener, Opening
+from .sender import Sender
 
 logger = logging.getLogger("azure_realtime")
 
@@ -47,7 +49,10 @@ class Reader:
     The thread, and what others may ask of it.
 
     Args:
-        core: The shared parts.
+        engine: The shared parts.
+        sender: The way out.
+        pipeline: The way in.
+        control: What other threads ask.
         connect: Opens a connection.
         opener: Composes what is said first: on the first connection, and on others.
         numbers: The options.
@@ -56,39 +61,49 @@ class Reader:
 
     Attributes:
         ready: Completes when the session is configured; fails when it cannot be.
-        error: Why it is over; None while it is not.
     """
 
     def __init__(
         self,
-        core: Core,
+        engine: Engine,
+        sender: Sender,
+        pipeline: EventPipeline,
+        control: Control,
         connect: Connect,
         opener: Opener,
         numbers: WebSocketOptions,
         backoff: Backoff,
         name: str,
     ) -> None:
-        self._core = core
+        self._engine = engine
+        self._sender = sender
+        self._pipeline = pipeline
+        self._control = control
+        self._lifecycle: Lifecycle = engine.lifecycle
         self._connect = connect
         self._opener = opener
         self._numbers = numbers
         self._backoff = backoff
-        self._control = Control()
-        self._redial = Redial(core, connect, self._control, numbers, backoff, self.veto)
+        self._redial = Redial(
+            engine.queue,
+            engine.dispatcher,
+            engine.emitter,
+            engine.lifecycle,
+            connect,
+            control,
+            numbers,
+            backoff,
+            self.veto,
+        )
         self._noticed = threading.Event()
         self._closed_why = _CLOSED
-        self._generation = 0
         self._lost_at: float | None = None
         self.ready: Future[Any] = PatientFuture()
-        self.error: RealtimeError | None = None
-        self.initialized = False
-        self._state = WebSocketState.CONNECTING
-        self._worked = False
         self._thread = PatientThread(self._run, name)
-        core.is_reader = lambda: self.is_current
-        core.closing = lambda: self._control.closing is not None
-        core.dispatcher.attach(core.is_reader, core.outbox.wake, core.closing)
-        core.dispatcher.backlog.on_stuck = self._give_up
+
+    @property
+    def _generation(self) -> int:
+        return self._lifecycle.generation
 
     # What others may ask.
 
@@ -97,20 +112,21 @@ class Reader:
         Start the thread. The thread that makes the client.
         """
         self._thread.start()
-        alive.add(self)
+        register(self.exit_steps)
 
     @property
     def state(self) -> WebSocketState:
         """
-        The state of the connection. Only the thread changes it; closing is a wish.
-
-        In another process it is CLOSED.
+        The state of the connection; CLOSED in another process.
         """
         if self.elsewhere:
             return WebSocketState.CLOSED
-        if self._state is WebSocketState.OPEN and self._control.closing is not None:
-            return WebSocketState.CLOSING
-        return self._state
+        phase, closing = self._lifecycle.phase, self._control.is_closing()
+        if phase is Phase.CONNECTING:
+            return WebSocketState.CONNECTING
+        if phase is Phase.OPEN or (phase is Phase.LOST and closing):
+            return WebSocketState.CLOSING if closing else WebSocketState.OPEN
+        return WebSocketState.CLOSED
 
     def notice(self) -> None:
         """
@@ -119,25 +135,11 @@ class Reader:
         self._noticed.set()
 
     @property
-    def is_current(self) -> bool:
-        """
-        Whether the caller is the reader thread.
-        """
-        return threading.current_thread() is self._thread
-
-    @property
     def elsewhere(self) -> bool:
         """
         Whether this is another process than the one that opened the connection.
         """
-        return self._core.home.elsewhere
-
-    @property
-    def dispatcher(self) -> Dispatcher:
-        """
-        Where listeners run.
-        """
-        return self._core.dispatcher
+        return self._lifecycle.home.elsewhere
 
     def close(self, deadline: Deadline, at_exit: bool = False) -> None:
         """
@@ -151,42 +153,56 @@ class Reader:
         """
         if self.elsewhere:
             return
-        before = self._control.closing
-        if before is None or deadline.is_before(before):
-            self._control.closing = deadline
-        if before is None and at_exit:
+        if at_exit and not self._control.is_closing():
             self._closed_why = _EXITED
         if not at_exit:
             self._noticed.set()
-        self._core.outbox.wake()
+        self._control.close(deadline)
 
-    def _give_up(self, error: RealtimeError) -> None:
+    def exit_steps(self) -> ExitSteps | None:
         """
-        End the connection because of *error*. Any thread.
+        Return how this client is ended when the program ends; None in another process.
         """
-        self._control.failure = error
-        self._core.outbox.wake()
+        if self.elsewhere:
+            return None
+        dispatcher = self._engine.dispatcher
+        return ExitSteps(
+            dispatcher.drain,
+            lambda deadline: self.close(deadline, at_exit=True),
+            self.join,
+            dispatcher.finish,
+            dispatcher.join,
+        )
 
     def veto(self) -> None:
         """
         Do not connect again; where it has happened already, close. Any thread.
         """
-        self._control.vetoed = True
+        self._control.veto()
         if self.state is WebSocketState.OPEN:
             self.close(Deadline(_GOODBYE))
-        self._core.outbox.wake()
 
     def join(self, deadline: Deadline) -> bool:
         """
         Wait for the thread to end. Any thread; False at once on the thread itself.
         """
-        if self.is_current or self.elsewhere:
+        if self._lifecycle.is_reader_thread() or self.elsewhere:
             return False
         return self._thread.wait(deadline)
 
     # The thread. All of the rest belongs to it.
 
     def _run(self) -> None:
+        self._lifecycle.enter_reader_thread()
+        try:
+            self._end(self._serve())
+        finally:
+            self._lifecycle.leave_reader_thread()
+
+    def _serve(self) -> RealtimeError:
+        """
+        Serve one connection after the other; return why there is no other.
+        """
         error: RealtimeError = ConnectionClosed(1000)
         wire: Wire | None = None
         try:
@@ -196,19 +212,19 @@ class Reader:
                 connection = self._open(wire, takeover)
                 ended = connection.run(takeover)
                 wire.leave()
-                self._core.counters.take_from(wire)
+                self._engine.counters.take_from(wire)
                 if connection.worked:
                     self._backoff.worked()
                 if isinstance(ended, Takeover):
                     wire, takeover = ended.wire, ended
                     continue
                 takeover, error = None, ended
-                again = self._worked and not connection.fatal
+                again = self._lifecycle.configured > 0 and not connection.fatal
                 if connection.ready or self._generation == 1:
                     self._lose(error, connection, again)
                 elif self._control.closing is None:  # a way back that led nowhere
-                    self._state = WebSocketState.CONNECTING
-                if not again or self._control.unwanted:
+                    self._lifecycle.phase = Phase.CONNECTING
+                if not again or self._control.no_more_connections:
                     break
                 wire, error = self._redial.again(error, connection.expired)
                 if wire is None and self._control.closing is not None:
@@ -228,20 +244,21 @@ class Reader:
             error.__cause__ = cause
         if wire is not None:
             wire.close()
-        self._end(error)
+        return error
 
     def _open(self, wire: Wire, takeover: Takeover | None) -> Connection:
-        self._generation += 1
-        self._core.generation = self._generation
-        if self._control.closing is None:
-            self._state = WebSocketState.OPEN
-            if self._control.vetoed:  # while it was dialled
-                self.close(Deadline(_GOODBYE))
+        self._lifecycle.generation += 1
+        self._lifecycle.phase = Phase.OPEN
+        if self._control.vetoed and not self._control.is_closing():  # while it dialled
+            self.close(Deadline(_GOODBYE))
         logger.debug("connected, generation %d", self._generation)
         again = self._generation > 1
         return Connection(
             self,
-            self._core,
+            self._engine,
+            self._pipeline,
+            self._sender.mark_sent,
+            self._sender.codec.decode,
             wire,
             self._numbers,
             self._control,
@@ -259,25 +276,25 @@ class Reader:
         return Successor(
             self._connect,
             lambda: self._opener(True),
-            self._core.codec,
+            self._sender.codec,
             self._generation + 1,
             self._numbers.connect_timeout,
-            self._core.outbox.wake,
+            self._engine.queue.wake,
         )
 
     def configured(self, event: SessionUpdated) -> ServerEvent:
         """
         Let what is queued flow: the session is configured; return what to announce.
         """
-        self.initialized = self._worked = True
-        self._core.outbox.release()
+        self._lifecycle.configured = self._generation
+        self._engine.queue.release()
         if self._generation == 1:
             return Init(session=event.session, raw=event.raw, generation=1)
         lost_at, self._lost_at = self._lost_at, None
         self._opener.taken()
-        self._core.acks.restored(event)
-        self._core.follow_up(self._core.gate.restored())
-        self._core.counters.reconnects += 1
+        self._engine.pending.restored(event)
+        self._sender.follow_up(self._engine.responses.restored())
+        self._engine.counters.reconnects += 1
         return Reconnected(
             session=event.session,
             raw=event.raw,
@@ -309,10 +326,10 @@ class Reader:
         """
         if self._generation == 1:
             self.ready.set_exception(refusal)
-            self._core.outbox.release()
-        elif refused := self._core.acks.refuse_updates(refusal):
+            self._engine.queue.release()
+        elif refused := self._engine.pending.refuse_updates(refusal):
             for event_id in refused:
-                self._core.outbox.withdraw(event_id)
+                self._engine.queue.withdraw(event_id)
             return self._opener(True)
         elif not sure:
             logger.warning("%s", refusal)
@@ -328,35 +345,32 @@ class Reader:
         """
         closing = self._control.closing is not None
         cause = cause_of(error, by_us=closing, expired=connection.expired)
-        again = again and not self._control.unwanted
+        again = again and not self._control.no_more_connections
         again = again and self._backoff.would_retry(error, connection.expired)
         self._lost_at = time.monotonic()
-        self.initialized = False
-        if not closing:
-            self._state = WebSocketState.CONNECTING if again else WebSocketState.CLOSED
+        self._lifecycle.phase = Phase.CONNECTING if again else Phase.LOST
         if again and self.ready.done():
             self.ready = PatientFuture()  # who comes now waits for the next session
         if isinstance(error, ConnectionClosed):
             error.reconnecting = again  # what waits then goes to the next session
-            error.unsent = 0 if again else self._core.outbox.waiting
-        self._core.lose(error, farewell(error, cause, again, self._generation))
+            error.unsent = 0 if again else self._engine.queue.waiting
+        self._engine.lose(error, farewell(error, cause, again, self._generation))
         logger.debug("disconnected: %s", error)
 
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None
         why = self._closed_why if closed else None
-        error = last_words(error, why, self._core.outbox.waiting)
-        self.error = error
-        self._state = WebSocketState.CLOSED
+        error = last_words(error, why, self._engine.queue.waiting)
+        self._lifecycle.ended = error
+        self._lifecycle.phase = Phase.ENDED
         if not self.ready.done():
             self.ready.set_exception(fresh(error))
-        self._core.outbox.close(error)
-        self.initialized = False
+        self._engine.queue.close(error)
         if self._generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)
-            self._core.lose(error, farewell(error, cause, False, 0))
-        self._core.end(error, Closed(error=error, generation=self._generation))
-        self._core.dispatcher.detach()
+            self._engine.lose(error, farewell(error, cause, False, 0))
+        self._engine.end(error, Closed(error=error, generation=self._generation))
+        self._engine.dispatcher.detach()
         if not closed:
             self._report(error)
 
@@ -364,7 +378,7 @@ class Reader:
         """
         Log an end that nobody may hear of otherwise.
         """
-        if self._worked:
+        if self._lifecycle.configured:
             if not isinstance(error, ConnectionClosed) or error.code != 1000:
                 logger.warning("%s", error)
         # Whoever waits in connect(), or comes to wait now, gets the exception; a script

@@ -23,7 +23,7 @@ from ..events import (
 )
 from ..models.items import FunctionCallOutputItem
 from ..models.session import SessionConfig
-from .engine import Core
+from .sender import Sender
 
 logger = logging.getLogger("azure_realtime")
 
@@ -51,7 +51,7 @@ class Opener:
     Composes it. Reader thread, but for the first time.
 
     Args:
-        core: Encodes.
+        sender: Encodes, and knows the requests for responses.
         config: What the client began with.
         session: Knows what has been asked for since.
         conversation: Knows what has been said.
@@ -62,14 +62,14 @@ class Opener:
 
     def __init__(
         self,
-        core: Core,
+        sender: Sender,
         config: SessionConfig,
         session: SessionFollower,
         conversation: Conversation,
         owed: Callable[[], tuple[list[FunctionCallOutputItem], set[str]]],
         restore: str,
     ) -> None:
-        self._core = core
+        self._sender = sender
         self._config = config
         self._session = session
         self._conversation = conversation
@@ -102,7 +102,7 @@ class Opener:
         Return the items that are half of an answer which is asked for again: it would
         not begin anew behind them, but go on.
         """
-        return self._conversation.messages_of(self._core.gate.cut_off())
+        return self._conversation.messages_of(self._sender.responses.cut_off())
 
     def _told(self) -> list[dict[str, Any]]:
         """
@@ -116,13 +116,13 @@ class Opener:
         return as_mappings([*known, *late], promised=waiting)
 
     def _compose(self, config: SessionConfig, items: list[dict[str, Any]]) -> Opening:
-        hello = self._core.identified(SessionUpdate(session=config))
-        messages, restored = [self._core.codec.encode(hello)], {}
+        hello = self._sender.identified(SessionUpdate(session=config))
+        messages, restored = [self._sender.codec.encode(hello)], {}
         for item in items:
             create = {"type": "conversation.item.create", "item": item}
-            command = self._core.identified(self._core.codec.command(create))
+            command = self._sender.identified(self._sender.codec.command(create))
             try:
-                messages.append(self._core.codec.encode(command))
+                messages.append(self._sender.codec.encode(command))
             except ValueError as error:
                 logger.warning("An item cannot be restored: %s", error)
                 continue

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
 from .._dispatch.dispatcher import Dispatcher
-from .engine import Core
+from .engine import Engine
 from .reader import Reader
 
 _FAREWELL = 0.2  # seconds for listeners of "disconnected" after a long close
@@ -24,7 +24,7 @@ class Ending:
     The end of one client. Any thread.
 
     Args:
-        core: The shared parts.
+        engine: The shared parts.
         reader: The thread that reads.
         close_tools: Ends the threads of tools.
         others: What else a call of the user's may hold the lock of.
@@ -32,12 +32,12 @@ class Ending:
 
     def __init__(
         self,
-        core: Core,
+        engine: Engine,
         reader: Reader,
         close_tools: Callable[[], None],
         others: tuple[object, ...],
     ) -> None:
-        self._core = core
+        self._engine = engine
         self._reader = reader
         self._close_tools = close_tools
         self._others = others
@@ -54,16 +54,16 @@ class Ending:
         self._reader.close(deadline)
         if self._has_interrupted_us():
             # the reader waits for that call, so nobody can wait for the reader
-            _finish(self._close_tools, self._core.dispatcher)
+            _finish(self._close_tools, self._engine.dispatcher)
             return
         # the reader enforces the same deadline; after it, it has one last turn to take
         self._reader.join(Deadline(None if timeout is None else timeout + 1.0))
-        _finish(self._close_tools, self._core.dispatcher)
+        _finish(self._close_tools, self._engine.dispatcher)
         left = deadline.remaining()
-        if self._core.dispatcher.backlog.behind:
+        if self._engine.dispatcher.backlog.behind:
             left = _LAST_WORDS if left is None else min(left, _LAST_WORDS)
         # what the end itself has set off is heard, even when the time is up
-        self._core.dispatcher.join(
+        self._engine.dispatcher.join(
             Deadline(None if left is None else max(_FAREWELL, left))
         )
 
@@ -71,15 +71,15 @@ class Ending:
         """
         Whether this is a signal handler, and what it interrupted was a call of ours.
         """
-        core = self._core
+        engine = self._engine
         return held_here(
-            core.outbox,
-            core.dispatcher,
-            core.dispatcher.backlog,
-            core.gate,
-            core.acks,
-            core.waiters,
-            core.status,
+            engine.queue,
+            engine.dispatcher,
+            engine.dispatcher.backlog,
+            engine.responses,
+            engine.pending,
+            engine.mailboxes,
+            engine.status,
             *self._others,
         )
 

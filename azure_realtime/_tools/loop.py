@@ -25,7 +25,9 @@ from typing import Any
 import attrs
 
 from .._concurrency.future import PatientFuture
-from .._engine.engine import Core
+from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.emitter import Emitter
+from .._engine.sender import Sender
 from .._memory import keep
 from .._requests.future import CommandFuture
 from .._state.session import SessionFollower
@@ -47,18 +49,31 @@ class ToolLoop:
     Runs the tools that responses call, and has the model go on with the outputs.
 
     Args:
-        core: Where commands go; it gets `observe` among its observers.
+        sender: Where commands go.
+        emitter: Announces tools that fail.
+        lifecycle: Knows the number of the connection, and whether it was the last.
         toolbox: What there is to call.
         session: What it is like.
         outlive: Whether a new session is told the conversation.
+        retry_response: Whether an interrupted response is requested again.
     """
 
     def __init__(
-        self, core: Core, toolbox: Toolbox, session: SessionFollower, outlive: bool
+        self,
+        sender: Sender,
+        emitter: Emitter,
+        lifecycle: Lifecycle,
+        toolbox: Toolbox,
+        session: SessionFollower,
+        *,
+        outlive: bool,
+        retry_response: bool,
     ) -> None:
-        self._core = core
+        self._sender = sender
+        self._lifecycle = lifecycle
+        self._retry_response = retry_response
         self._session = session
-        self._runner = ToolRunner(toolbox, self._send, core.emit, outlive)
+        self._runner = ToolRunner(toolbox, self._send, emitter.emit, outlive)
         self._lock = threading.RLock()
         self._under_way: dict[str, tuple[FunctionCallOutputItem, Future[Any]]] = {}
         self._continuations: OrderedDict[str, Continuation] = OrderedDict()
@@ -68,12 +83,12 @@ class ToolLoop:
         """
         Take note of calls, but for those of responses out of band. Reader thread.
         """
-        if self._core.gate.is_out_of_band(event):
+        if self._sender.responses.is_out_of_band(event):
             return
         response_id = event.response.id if isinstance(event, ResponseDone) else None
         if response_id is not None:
             # before the runner sees it: the outputs may be sent at once
-            request = self._core.gate.request_for(response_id)
+            request = self._sender.responses.request_for(response_id)
             config = request.command.response if request is not None else None
             if config is not None:
                 self._configs[response_id] = config
@@ -142,7 +157,7 @@ class ToolLoop:
             continuation.cancel()
 
     def _goes_on(self, response_id: str) -> bool:
-        asks_again = self._core.retry_response and not self._core.over
+        asks_again = self._retry_response and self._lifecycle.ended is None
         return asks_again and self._runner.will_continue(response_id)
 
     def _continuation(self, response_id: str) -> Continuation:
@@ -184,10 +199,10 @@ class ToolLoop:
         # by its id the answer is known; without one it would stay outstanding
         item = attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
         if not isinstance(item, FunctionCallOutputItem):
-            self._core.command(ConversationItemCreate(item=item))
+            self._sender.command(ConversationItemCreate(item=item))
             return
         try:
-            self._core.command(
+            self._sender.command(
                 ConversationItemCreate(item=item),
                 functools.partial(self._expect, item),
             )
@@ -217,13 +232,13 @@ class ToolLoop:
         """
         continuation = self._continuation(results.response_id)
         config = self._following(self._configs.pop(results.response_id, None))
-        elsewhere = results.generation != self._core.generation
+        elsewhere = results.generation != self._lifecycle.generation
         try:
             for item in [*(results.calls if elsewhere else ()), *results.outputs]:
                 self._tell(item)
             if continuation.done():
                 return  # who asked does not want to hear any more
-            following = self._core.request(ResponseCreate(response=config), "wait")
+            following = self._sender.request(ResponseCreate(response=config), "wait")
         except Exception as error:
             if continuation.set_running_or_notify_cancel():
                 continuation.set_exception(error)

@@ -7,47 +7,25 @@ itself, so one that is dropped can be collected, and its connection closes.
 
 from __future__ import annotations
 
-import itertools
 import weakref
 from collections.abc import Mapping
-from functools import partial
 from types import TracebackType
 from typing import Any
 
-from .._dispatch.backlog import Backlog
-from .._dispatch.factory import Dispatch, make_dispatcher
-from .._dispatch.subscriptions import Subscriptions
-from .._engine.engine import Core
-from .._engine.reader import Reader
-from .._engine.reconnect import Backoff
-from .._engine.renewal.pending_work import LooseEnds
-from .._engine.restore import Opener
-from .._engine.shutdown import Ending, abandon
-from .._protocol.codec import Codec
-from .._requests.acknowledgements import Acknowledgements
-from .._requests.response_queue import ResponseGate
-from .._requests.send_queue import Outbox
+from .._dispatch.factory import Dispatch
+from .._engine.shutdown import abandon
 from .._state.conversation import Conversation
-from .._state.input_buffer import InputAudio
-from .._state.session import SessionFollower
-from .._state.usage_meter import UsageMeter
-from .._tools.loop import ToolLoop
-from .._tools.tool import Toolbox
-from .._transport.connector import Connector, weakly
 from .._transport.handshake import WebSocketImpl
 from ..errors import ConnectTimeout, fresh, warn
-from ..events import RateLimit, SessionUpdate
+from ..events import RateLimit
 from ..models.enums import ModelStatusEnum, WebSocketState
-from ..models.items import FunctionCallOutputItem
-from ..models.session import DEFAULT_SESSION_CONFIG, Session, as_session_config
+from ..models.session import Session
 from ..models.stats import Stats
 from ..models.usage import UsageTotals
-from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
+from ..options import AzureRealTimeOptions, WebSocketOptions
+from .assembly import assemble
 from .pump import Pumping
-from .turn_order import TurnOrder
 from .turns import Asking
-
-_numbers = itertools.count(1)
 
 
 class AzureRealTimeAudio(Asking, Pumping):
@@ -90,120 +68,49 @@ class AzureRealTimeAudio(Asking, Pumping):
         dispatch: Dispatch = "thread",
         keep_audio: bool = False,
     ) -> None:
-        options = options_from(AzureRealTimeOptions, options)
-        numbers = options_from(WebSocketOptions, websocket_options or {})
-        if websocket_impl is not None and not callable(websocket_impl):
-            raise TypeError("websocket_impl must be a class or a function")
-        options.check_credential(numbers)
-        self._options = options
-        self._doubted: set[str] = set()
-        version = options.endpoint.api_version
+        parts = assemble(
+            options, websocket_options, websocket_impl, dispatch, keep_audio
+        )
+        version = parts.options.endpoint.api_version
         if version is not None:
             warn(
                 f"api_version {version!r} chooses the preview protocol, which Azure "
                 "retired on 2026-04-30: delete api_version to speak GA."
             )
-        number = next(_numbers)
-        config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
-        codec = Codec(version)
-        codec.encode(SessionUpdate(session=config))  # a mistake opens nothing
-        self._subscriptions = Subscriptions()
-        self._follower = SessionFollower(config)
-        self._input = InputAudio(self._follower)
-        self._conversation = Conversation(keep_audio)
-        self._meter = UsageMeter()
-        self._core = core = Core(
-            codec=codec,
-            dispatcher=make_dispatcher(
-                dispatch,
-                self._subscriptions,
-                f"azure-realtime-callbacks-{number}",
-                Backlog(
-                    numbers.max_callback_queue_bytes,
-                    numbers.slow_consumer == "disconnect",
-                ),
-            ),
-            outbox=Outbox(
-                numbers.max_send_queue_bytes, numbers.audio_overflow == "drop_oldest"
-            ),
-            # the first preview version has no metadata to mark
-            gate=ResponseGate(
-                mark=version != "2024-10-01-preview",
-                marks_come_back=options.endpoint.is_azure,
-            ),
-            acks=Acknowledgements(asks_again=numbers.restore != "none"),
-            retry_response=numbers.retry_response,
-            audio_overflow=numbers.audio_overflow,
-        )
-        self._toolbox = Toolbox()
-        self._order = TurnOrder()
-        self._tools = ToolLoop(
-            core, self._toolbox, self._follower, numbers.restore == "conversation"
-        )
-        core.observers = [
-            self._follower,
-            self._input,
-            self._conversation,
-            self._meter,
-            self._tools,
-            ends := LooseEnds(self._follower, self._tools.answers),
-        ]
-        core.busy = [self._input.pending, self._tools.busy, ends.busy]
-        core.on_loss = [
-            self._input.lose,
-            self._tools.lose,
-            ends.lose,
-            self._conversation.lose,
-        ]
-        core.on_end = [self._order.end]
+        self._doubted: set[str] = set()
+        self._options = parts.options
+        self._connector = parts.connector  # the reader has a weak reference only
+        self._lifecycle = parts.lifecycle
+        self._control = parts.control
+        self._dispatcher = parts.dispatcher
+        self._subscriptions = parts.subscriptions
+        self._mailboxes = parts.mailboxes
+        self._emitter = parts.emitter
+        self._sender = parts.sender
+        self._engine = parts.engine
+        self._reader = parts.reader
+        self._shutdown = parts.shutdown
+        self._follower = parts.session
+        self._input = parts.input
+        self._conversation = parts.conversation
+        self._meter = parts.usage
+        self._toolbox = parts.toolbox
+        self._tools = parts.tools
+        self._order = parts.turns
         # the reader knows better why it takes so long: it has a little more time to say
-        self._patience = numbers.connect_timeout + 5.0
-        self._connector = Connector(options, numbers, websocket_impl)
-        self._reader = Reader(
-            core,
-            weakly(self._connector),
-            Opener(
-                core,
-                config,
-                self._follower,
-                self._conversation,
-                partial(_owed, self._tools, ends),
-                numbers.restore,
-            ),
-            numbers,
-            Backoff(
-                numbers.max_reconnect_attempts,
-                numbers.reconnect_interval,
-                fresh_tokens=bool(options.token_provider or options.credential),
-            ),
-            f"azure-realtime-reader-{number}",
-        )
-        self._ending = Ending(
-            core,
-            self._reader,
-            self._tools.close,
-            (
-                self._tools,
-                self._subscriptions,
-                self._follower,
-                self._input,
-                self._conversation,
-                self._meter,
-                self._toolbox,
-            ),
-        )
+        self._connect_timeout = parts.websocket_options.connect_timeout + 5.0
         self._finalizer = weakref.finalize(
-            self, abandon, self._reader, core.dispatcher, self._tools.close
+            self, abandon, self._reader, self._dispatcher, self._tools.close
         )
-        self._finalizer.atexit = False  # the reader has its own way to flush at exit
-        core.dispatcher.start()
+        self._finalizer.atexit = False  # at exit, `at_exit` sends what is queued first
+        self._dispatcher.start()
         self._reader.start()
 
     def __repr__(self) -> str:
         options = self._options
         return (
             f"<AzureRealTimeAudio {options.endpoint.host} {options.deployment!r} "
-            f"{self.state.name} {self._core.status.value.name}>"
+            f"{self.state.name} {self._engine.status.value.name}>"
         )
 
     # The connection.
@@ -227,16 +134,16 @@ class AzureRealTimeAudio(Asking, Pumping):
             ConnectionClosed: It was closed meanwhile.
             RuntimeError: On the reader thread, or in another process.
         """
-        self._core.check_may_wait()
+        self._lifecycle.check_may_wait()
         self._reader.notice()
-        limit = self._patience if timeout is None else timeout
+        limit = self._connect_timeout if timeout is None else timeout
         try:
             failure = self._reader.ready.exception(limit)
         except TimeoutError as error:
             raise ConnectTimeout(
                 f"The session was not ready within {limit:g} s."
             ) from error
-        failure = failure or self._reader.error  # it may be over by now
+        failure = failure or self._lifecycle.ended  # it may be over by now
         if failure is not None:
             raise fresh(failure)
         session = self._follower.session
@@ -257,7 +164,7 @@ class AzureRealTimeAudio(Asking, Pumping):
             timeout: Seconds after which it is over, whatever has not been sent; None
                 waits for a slow network to take it all.
         """
-        self._ending.close(timeout)
+        self._shutdown.close(timeout)
 
     def __enter__(self) -> AzureRealTimeAudio:
         try:
@@ -287,14 +194,14 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         Whether the service has confirmed the session's configuration.
         """
-        return self._reader.initialized and not self._reader.elsewhere
+        return self._lifecycle.is_ready and not self._reader.elsewhere
 
     @property
     def session(self) -> Session | None:
         """
         The session as the service last reported it; None before it did.
         """
-        self._core.check_process()
+        self._lifecycle.check_process()
         return self._follower.session
 
     @property
@@ -302,15 +209,15 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         Numbers: queues, bytes, reconnects; a snapshot.
         """
-        self._core.check_process()
-        return self._core.stats()
+        self._lifecycle.check_process()
+        return self._engine.stats()
 
     @property
     def conversation(self) -> Conversation:
         """
         What has been said so far, as far as events tell.
         """
-        self._core.check_process()
+        self._lifecycle.check_process()
         return self._conversation
 
     @property
@@ -318,7 +225,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         What the responses of this client have cost, in tokens.
         """
-        self._core.check_process()
+        self._lifecycle.check_process()
         return self._meter.totals
 
     @property
@@ -326,7 +233,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         """
         The quotas as the service last told them, by name; Azure tells none.
         """
-        self._core.check_process()
+        self._lifecycle.check_process()
         return self._meter.rate_limits
 
     # The model.
@@ -339,32 +246,22 @@ class AzureRealTimeAudio(Asking, Pumping):
         It may be ahead of the events your listeners see. Setting it emits
         ``status_changed`` if it is another.
         """
-        self._core.check_process()
-        return self._core.status.value
+        self._lifecycle.check_process()
+        return self._engine.status.value
 
     @status.setter
     def status(self, status: ModelStatusEnum | str) -> None:
-        self._core.check_process()
+        self._lifecycle.check_process()
         try:
             wanted = ModelStatusEnum(status)
         except ValueError:
             words = ", ".join(repr(known.value) for known in ModelStatusEnum)
             raise ValueError(f"status must be one of {words}, not {status!r}") from None
-        self._core.emit(self._core.status.set(wanted))
+        self._emitter.emit(self._engine.status.set(wanted))
 
     def set_model_speak_done(self) -> None:
         """
         Say that the answer has been played to its end: SPEAKING becomes IDLE.
         """
-        self._core.check_process()
-        self._core.emit(self._core.status.speak_done())
-
-
-def _owed(
-    tools: ToolLoop, ends: LooseEnds
-) -> tuple[list[FunctionCallOutputItem], set[str]]:
-    """
-    Return the outputs that nobody has taken yet, and the calls that will have some.
-    """
-    lost, waiting = tools.owed()
-    return lost, waiting | ends.calls
+        self._lifecycle.check_process()
+        self._emitter.emit(self._engine.status.speak_done())

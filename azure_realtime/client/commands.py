@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 
 from .._concurrency.deadline import Deadline
-from .._engine.engine import ROOM, Core
+from .._concurrency.lifecycle import Lifecycle
+from .._engine.sender import QUEUE_TIMEOUT, Sender
 from .._requests.acknowledgements import ANSWERS
 from .._requests.response_queue import WhenBusy
 from .._state.conversation import Conversation
@@ -52,7 +53,8 @@ class Commands:
     not carry what is queued already, and after the end the reason of the end.
     """
 
-    _core: Core
+    _lifecycle: Lifecycle
+    _sender: Sender
     _input: InputAudio
     _follower: SessionFollower
     _conversation: Conversation
@@ -93,10 +95,10 @@ class Commands:
                 carries. Nothing of it is sent then.
         """
         data = audio_bytes(audio)
-        deadline = self._core.patience(timeout if block else 0.0)
+        deadline = self._sender.queue_deadline(timeout if block else 0.0)
         pieces, half = self._input.cut(data)
         appends = [InputAudioBufferAppend(audio=piece) for piece in pieces]
-        self._core.append(appends, deadline)
+        self._sender.append(appends, deadline)
         self._input.note(pieces, half)
 
     def commit_audio(self) -> Future[InputAudioBufferCommitted]:
@@ -106,7 +108,7 @@ class Commands:
         Raises:
             ValueError: Less than 100 ms were appended since the last commit or clear.
         """
-        self._core.check_process()
+        self._lifecycle.check_process()
         self._input.check()
         return self._command(InputAudioBufferCommit())
 
@@ -130,11 +132,11 @@ class Commands:
             previous_item_id: Where: after this one; ``"root"`` is the very beginning;
                 None is the end.
         """
-        self._core.check_process()
+        self._lifecycle.check_process()
         item = _named(as_item(item))
         if previous_item_id == "root":
             self._conversation.send_to_front(str(getattr(item, "id", "")))
-        return self._core.command(
+        return self._sender.command(
             ConversationItemCreate(item=item, previous_item_id=previous_item_id)
         )
 
@@ -142,13 +144,13 @@ class Commands:
         """
         Ask for an item as the service has it, its audio included.
         """
-        return self._core.command(ConversationItemRetrieve(item_id=item_id))
+        return self._sender.command(ConversationItemRetrieve(item_id=item_id))
 
     def delete_item(self, item_id: str) -> Future[ConversationItemDeleted]:
         """
         Delete an item from the conversation.
         """
-        return self._core.command(ConversationItemDelete(item_id=item_id))
+        return self._sender.command(ConversationItemDelete(item_id=item_id))
 
     def truncate_item(
         self, item_id: str, content_index: int, audio_end_ms: int
@@ -161,7 +163,7 @@ class Commands:
             content_index: Which content part; audio is 0.
             audio_end_ms: How many milliseconds were heard.
         """
-        return self._core.command(
+        return self._sender.command(
             ConversationItemTruncate(
                 item_id=item_id,
                 content_index=content_index,
@@ -201,7 +203,7 @@ class Commands:
             response = as_response_config(config or {})
             if fields:
                 response = overlaid(response, as_response_config(fields))
-        return self._core.request(ResponseCreate(response=response), when_busy)
+        return self._sender.request(ResponseCreate(response=response), when_busy)
 
     def cancel_response(self, response_id: str | None = None) -> bool:
         """
@@ -213,9 +215,9 @@ class Commands:
         Returns:
             False if nothing is active; nothing is sent then.
         """
-        self._core.check_process()
-        asked, commands = self._core.gate.cancel(response_id)
-        self._core.follow_up(commands)
+        self._lifecycle.check_process()
+        asked, commands = self._sender.responses.cancel(response_id)
+        self._sender.follow_up(commands)
         return asked
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> Future[Any] | None:
@@ -234,17 +236,19 @@ class Commands:
         Raises:
             ValueError: A misspelled type or field.
         """
-        self._core.check_process()
-        command = self._core.codec.command(event)
+        self._lifecycle.check_process()
+        command = self._sender.codec.command(event)
         if isinstance(command, ResponseCreate):
-            return self._core.request(command, "wait")
+            return self._sender.request(command, "wait")
         if isinstance(command, ConversationItemCreate):
             command = attrs.evolve(command, item=_named(command.item))
         if isinstance(command, InputAudioBufferAppend):
             self._input.count(command.audio)
         if command.type in ANSWERS:
             return self._command(command)
-        self._core.queue(self._core.identified(command), deadline=Deadline(ROOM))
+        self._sender.queue(
+            self._sender.identified(command), deadline=Deadline(QUEUE_TIMEOUT)
+        )
         return None
 
     def _command(self, command: ClientEvent) -> Future[Any]:
@@ -252,14 +256,14 @@ class Commands:
         Queue a command that is acknowledged, and note first what it changes.
         """
         if isinstance(command, SessionUpdate):
-            return self._core.command(
+            return self._sender.command(
                 command, partial(self._follower.ask, command.session)
             )
         if not isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
-            return self._core.command(command)
+            return self._sender.command(command)
         begun: list[tuple[Future[Any], tuple[int, bytes]]] = []
         try:
-            return self._core.command(
+            return self._sender.command(
                 command, lambda future: begun.append((future, self._input.clear()))
             )
         except BaseException:

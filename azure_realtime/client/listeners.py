@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.subscriptions import (
     ANY,
     Listener,
@@ -15,7 +17,6 @@ from .._dispatch.subscriptions import (
     Subscriptions,
     key_for,
 )
-from .._engine.engine import Core
 from ..errors import warn
 from ..events import ServerEvent
 from ..events._names import KNOWN_EVENT_NAMES, did_you_mean
@@ -32,7 +33,8 @@ class Listening:
     What a client offers to those who want to be called.
     """
 
-    _core: Core
+    _lifecycle: Lifecycle
+    _dispatcher: Dispatcher
     _subscriptions: Subscriptions
     _doubted: set[str]
 
@@ -90,18 +92,18 @@ class Listening:
         It counts from the moment it returns, also for events that are queued. To
         unregister what is not registered is no error.
         """
-        self._core.check_process()
+        self._lifecycle.check_process()
         self._subscriptions.remove(key_for(event), listener)
 
     def off_all(self) -> None:
         """
         Unregister every listener.
         """
-        self._core.check_process()
+        self._lifecycle.check_process()
         self._subscriptions.clear()
 
     def _subscribe(self, event: EventName, listener: Any, once: bool) -> Any:
-        self._core.check_process()
+        self._lifecycle.check_process()
         if listener is None:
             return lambda function: self._subscribe(event, function, once)
         if not callable(listener):
@@ -114,7 +116,7 @@ class Listening:
         self._doubt(key)
         subscription = Subscription(key, listener, once)
         for missed in self._subscriptions.add(subscription):
-            self._core.dispatcher.post(missed, subscription)
+            self._dispatcher.post(missed, subscription)
         return listener
 
     def _doubt(self, key: str) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.manual import ManualDispatcher
-from .._engine.engine import Core
 from .._engine.reader import Reader
 from ..models.enums import WebSocketState
 
@@ -20,7 +21,8 @@ class Pumping:
     What a client with ``dispatch="manual"`` offers.
     """
 
-    _core: Core
+    _lifecycle: Lifecycle
+    _dispatcher: Dispatcher
     _reader: Reader
 
     @property
@@ -70,8 +72,8 @@ class Pumping:
         return self._manual().fileno()
 
     def _manual(self) -> ManualDispatcher:
-        self._core.check_process()
-        dispatcher = self._core.dispatcher
+        self._lifecycle.check_process()
+        dispatcher = self._dispatcher
         if not isinstance(dispatcher, ManualDispatcher):
             raise RuntimeError("make the client with dispatch='manual' for this")
         return dispatcher

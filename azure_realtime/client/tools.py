@@ -71,7 +71,7 @@ class Tooling(Commands):
             TypeError: The function is async, or takes what JSON cannot say.
             ValueError: It has no name.
         """
-        self._core.check_process()
+        self._lifecycle.check_process()
         if function is None:
             return lambda f: self.tool(
                 f, name=name, description=description, timeout=timeout

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Any
 
 from .._concurrency.deadline import Deadline
-from .._engine.engine import Core
+from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.mailbox import Waiters
 from .._requests.future import CommandFuture
 from .._state.session import SessionFollower
 from .._state.turn_recorder import TurnRecorder
@@ -88,20 +89,24 @@ class TurnStream(Iterator[Delta]):
 
     def __init__(
         self,
-        core: Core,
+        lifecycle: Lifecycle,
+        mailboxes: Waiters,
         session: SessionFollower,
         tools: ToolLoop,
         timeout: float,
         deadline: Deadline,
         place: Place,
+        *,
+        lasting: bool,
     ) -> None:
-        self._core = core
+        self._lifecycle = lifecycle
+        self._mailboxes = mailboxes
         self._session = session
         self._tools = tools
         self._deadline = deadline
         self._timeout = timeout
         self._place = place
-        self._box = core.waiters.open(_WATCHED, lasting=core.retry_response)
+        self._box = mailboxes.open(_WATCHED, lasting=lasting)
         self._now = time.monotonic()
         # the times are those at which events came, however late they are looked at
         self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
@@ -130,7 +135,7 @@ class TurnStream(Iterator[Delta]):
         self._follow(commands.create_response(**fields))
 
     def __next__(self) -> Delta:
-        self._core.check_may_wait()
+        self._lifecycle.check_may_wait()
         if self._closed:
             raise StopIteration
         try:
@@ -155,10 +160,10 @@ class TurnStream(Iterator[Delta]):
         """
         Stop the response if it still runs, and collect no more. Any thread.
         """
-        if self._core.home.elsewhere:
+        if self._lifecycle.home.elsewhere:
             return
         self._closed = True
-        self._core.waiters.close(self._box)
+        self._mailboxes.close(self._box)
         self._box.end(ConnectionClosed(1000, "the stream was closed"))
         waiting = self._continuation
         # it may have come at this very moment
@@ -230,7 +235,7 @@ class TurnStream(Iterator[Delta]):
             elif isinstance(event, Delta) and event.response_id == ours:
                 yield event
         self._listen()
-        self._core.waiters.close(self._box)
+        self._mailboxes.close(self._box)
         self.turn = self._recorder.finish()
 
     def _take(self, deadline: Deadline) -> ServerEvent:

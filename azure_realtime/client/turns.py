@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._concurrency.deadline import Deadline
+from .._engine.engine import Engine
 from .._tools.loop import ToolLoop
 from ..models.turn import Turn
 from .tools import Tooling
@@ -20,6 +21,7 @@ class Asking(Pulling, Tooling):
     What a client offers to those who think in turns.
     """
 
+    _engine: Engine
     _tools: ToolLoop
     _order: TurnOrder
 
@@ -84,14 +86,21 @@ class Asking(Pulling, Tooling):
         """
         if text is None and audio is None and image is None:
             raise ValueError("nothing to ask: give text, audio or image")
-        self._core.check_may_wait()
+        self._lifecycle.check_may_wait()
         deadline, place = Deadline(timeout), Place()
         beside = response.get("conversation") == "none"
         if not beside and not self._tools.is_current:
             # nothing of it is under way before: a drop meanwhile is none of its own
             place = self._order.enter(deadline)
         stream = TurnStream(
-            self._core, self._follower, self._tools, timeout, deadline, place
+            self._lifecycle,
+            self._mailboxes,
+            self._follower,
+            self._tools,
+            timeout,
+            deadline,
+            place,
+            lasting=self._engine.retry_response,
         )
         question = {"text": text, "audio": audio, "image": image}
         try:

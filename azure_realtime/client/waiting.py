@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from .._concurrency.deadline import Deadline
-from .._dispatch.mailbox import Mailbox, Where
+from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.mailbox import Mailbox, Waiters, Where
 from .._dispatch.subscriptions import ANY, key_for
-from .._engine.engine import Core
+from .._engine.control import Control
 from ..errors import ConnectionClosed
 from ..events import ServerEvent
 from .listeners import EventName, Listening
@@ -28,12 +29,18 @@ class Expectation:
     """
 
     def __init__(
-        self, core: Core, keys: frozenset[str], where: Where | None, timeout: float
+        self,
+        lifecycle: Lifecycle,
+        mailboxes: Waiters,
+        keys: frozenset[str],
+        where: Where | None,
+        timeout: float,
     ) -> None:
-        self._core = core
+        self._lifecycle = lifecycle
+        self._mailboxes = mailboxes
         self._where = where
         self._timeout = timeout
-        self._box: Mailbox = core.waiters.open(keys)
+        self._box: Mailbox = mailboxes.open(keys)
         self.event: Any = None
 
     def __repr__(self) -> str:
@@ -48,14 +55,14 @@ class Expectation:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is not None and self._core.home.elsewhere:
+        if kind is not None and self._lifecycle.home.elsewhere:
             return  # left in a child, where nothing is to be closed
-        self._core.check_process()
+        self._lifecycle.check_process()
         try:
             if kind is None:
                 self.event = self._box.get(Deadline(self._timeout), self._where)
         finally:
-            self._core.waiters.close(self._box)
+            self._mailboxes.close(self._box)
 
 
 class EventStream(Iterator[Any]):
@@ -66,20 +73,29 @@ class EventStream(Iterator[Any]):
     ``for``, and as a context manager where it shall end before it is forgotten.
     """
 
-    def __init__(self, core: Core, keys: frozenset[str], timeout: float | None) -> None:
-        self._core = core
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        control: Control,
+        mailboxes: Waiters,
+        keys: frozenset[str],
+        timeout: float | None,
+    ) -> None:
+        self._lifecycle = lifecycle
+        self._control = control
+        self._mailboxes = mailboxes
         self._timeout = timeout
-        self._box: Mailbox = core.waiters.open(keys, lasting=True)
+        self._box: Mailbox = mailboxes.open(keys, lasting=True)
 
     def __repr__(self) -> str:
         return f"<EventStream {self._box!r}>"
 
     def __next__(self) -> Any:
-        self._core.check_may_wait()
+        self._lifecycle.check_may_wait()
         try:
             return self._box.get(Deadline(self._timeout))
         except ConnectionClosed as closed:
-            if closed.code == 1000 or self._core.closing():
+            if closed.code == 1000 or self._control.is_closing():
                 raise StopIteration from None
             raise
 
@@ -87,9 +103,9 @@ class EventStream(Iterator[Any]):
         """
         Collect no more events. What has come can still be taken.
         """
-        if self._core.home.elsewhere:
+        if self._lifecycle.home.elsewhere:
             return
-        self._core.waiters.close(self._box)
+        self._mailboxes.close(self._box)
         self._box.end(ConnectionClosed(1000, "the stream was closed"))
 
     def __enter__(self) -> EventStream:
@@ -108,6 +124,9 @@ class Pulling(Listening):
     """
     What a client offers to those who want to ask. Any thread, also a listener.
     """
+
+    _control: Control
+    _mailboxes: Waiters
 
     @overload
     def wait_for(
@@ -147,12 +166,12 @@ class Pulling(Listening):
             ConnectionClosed: The connection ended first.
             RuntimeError: On the reader thread, which would wait for itself.
         """
-        self._core.check_may_wait()
-        box = self._core.waiters.open(self._keys((event,)))
+        self._lifecycle.check_may_wait()
+        box = self._mailboxes.open(self._keys((event,)))
         try:
             return box.get(Deadline(timeout), where)
         finally:
-            self._core.waiters.close(box)
+            self._mailboxes.close(box)
 
     def expect(
         self, event: EventName, *, where: Where | None = None, timeout: float = 30.0
@@ -167,8 +186,10 @@ class Pulling(Listening):
         The arguments and errors are those of `wait_for`; *timeout* counts from the end
         of the block.
         """
-        self._core.check_may_wait()
-        return Expectation(self._core, self._keys((event,)), where, timeout)
+        self._lifecycle.check_may_wait()
+        return Expectation(
+            self._lifecycle, self._mailboxes, self._keys((event,)), where, timeout
+        )
 
     def events(self, *names: EventName, timeout: float | None = None) -> EventStream:
         """
@@ -188,8 +209,14 @@ class Pulling(Listening):
             SlowConsumer: From the iteration: too much was waiting to be taken.
             RuntimeError: In another process than the one that made the client.
         """
-        self._core.check_process()
-        return EventStream(self._core, self._keys(names or (ANY,)), timeout)
+        self._lifecycle.check_process()
+        return EventStream(
+            self._lifecycle,
+            self._control,
+            self._mailboxes,
+            self._keys(names or (ANY,)),
+            timeout,
+        )
 
     def _keys(self, names: tuple[EventName, ...]) -> frozenset[str]:
         keys = frozenset(map(key_for, names))

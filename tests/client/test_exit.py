@@ -496,10 +496,10 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> N
     done.result(5)
     stream = client.events("response.done")
     expected = client.expect("response.done")
-    core = client._core
+    engine = client._engine
     owners = [
-        *(core.outbox, core.waiters, core.acks, core.gate, core.status),
-        *(core.dispatcher.backlog, client._subscriptions, client._conversation),
+        *(engine.queue, engine.mailboxes, engine.pending, engine.responses, engine.status),
+        *(engine.dispatcher.backlog, client._subscriptions, client._conversation),
         *(client._follower, client._input, client._tools, client._tools._runner),
     ]
     locks = [owner._lock for owner in owners if hasattr(owner, "_lock")]

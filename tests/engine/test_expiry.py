@@ -178,4 +178,4 @@ def test_a_tools_output_is_acknowledged() -> None:
             return "here"
 
         assert "Found." == client.ask("Where is it?", timeout=10).text
-        assert client._core.quiet()
+        assert client._engine.quiet()

@@ -276,13 +276,13 @@ def test_what_was_under_way_fails_at_once(
             except BaseException as error:
                 ends[name] = error, time.monotonic()
 
-        core = client._core
+        engine = client._engine
         # one after the other: what waits for its turn behind a response survives a drop
         asked: dict[str, Callable[[], bool]] = {
-            "item": lambda: len(core.acks._outstanding) == 1,
-            "response": lambda: len(core.gate._line.requests) == 1,
-            "wait_for": lambda: len(core.waiters._boxes) == 1,
-            "ask": lambda: len(core.gate._line.requests) == 2,
+            "item": lambda: len(engine.pending._outstanding) == 1,
+            "response": lambda: len(engine.responses._line.requests) == 1,
+            "wait_for": lambda: len(engine.mailboxes._boxes) == 1,
+            "ask": lambda: len(engine.responses._line.requests) == 2,
         }
         threads = []
         for name in waits:

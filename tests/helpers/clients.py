@@ -166,7 +166,7 @@ def once_it_waits(
 
     `wait_for` gets what comes after it is called, and nothing announces that it is.
     """
-    boxes = client._core.waiters._boxes
+    boxes = client._engine.mailboxes._boxes
     before = len(boxes)
 
     def run() -> None:

@@ -278,7 +278,7 @@ def test_audio_that_went_with_its_session_does_not_come_back() -> None:
         client.append_audio(noise(9_600))
 
         def lost_meanwhile(*_: Any, **__: Any) -> int:
-            client._core.acks.lose(ConnectionClosed(1006))
+            client._engine.pending.lose(ConnectionClosed(1006))
             client._input.lose(None)
             raise QueueFull("full", 1)
 
@@ -298,7 +298,7 @@ def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
         put = Outbox.put
 
         def lost_meanwhile(outbox: Outbox, *entries: Entry, **how: Any) -> int:
-            client._core.acks.lose(ConnectionClosed(1006))
+            client._engine.pending.lose(ConnectionClosed(1006))
             outbox.hold()
             return put(outbox, *entries, **how)
 
@@ -306,7 +306,7 @@ def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
             patch.setattr(Outbox, "put", lost_meanwhile)
             future = client.commit_audio()
         assert isinstance(future.exception(0), ConnectionClosed)
-        client._core.outbox.release()
+        client._engine.queue.release()
         client.clear_audio_buffer().result(5)
         kinds = {event["type"] for event in wire.received}
         assert "input_audio_buffer.commit" not in kinds
@@ -324,7 +324,7 @@ def test_a_session_is_not_left_while_a_commit_is_on_its_way(
 
         def look() -> tuple[int, bytes]:
             counted = clear()
-            quiet.append(client._core.quiet())
+            quiet.append(client._engine.quiet())
             return counted
 
         with monkeypatch.context() as patch:

@@ -19,7 +19,7 @@ from ..._concurrency.deadline import Deadline
 from ..._transport.websocket import Wire
 from ...options import WebSocketOptions
 from ..control import Control
-from ..engine import Core
+from ..engine import Engine
 from .expiry import Expiry
 from .replacement import Successor, Takeover
 
@@ -34,7 +34,7 @@ class Renewal:
     The renewal of one session.
 
     Args:
-        core: The shared parts.
+        engine: Knows whether something is going on, and has the send queue.
         wire: The connection that is served.
         numbers: The options.
         control: What others ask.
@@ -42,18 +42,17 @@ class Renewal:
 
     Attributes:
         expiry: When the session ends.
-        ready: Whether it is configured; before that nothing is renewed.
     """
 
     def __init__(
         self,
-        core: Core,
+        engine: Engine,
         wire: Wire,
         numbers: WebSocketOptions,
         control: Control,
         begin: Callable[[], Successor],
     ) -> None:
-        self._core = core
+        self._engine = engine
         self._wire = wire
         self._wanted = numbers.renew == "idle"
         self._control = control
@@ -62,7 +61,6 @@ class Renewal:
         self._listening: Deadline | None = None
         self._audio_at: float | None = None
         self.expiry = Expiry(numbers.expiry_warning)
-        self.ready = False
 
     @property
     def wire(self) -> Wire | None:
@@ -121,7 +119,11 @@ class Renewal:
 
     @property
     def _possible(self) -> bool:
-        return self._wanted and self.ready and not self._control.unwanted
+        return (
+            self._wanted
+            and self._engine.lifecycle.is_ready
+            and not self._control.no_more_connections
+        )
 
     def _is_calm(self, successor: Successor) -> bool:
         """
@@ -131,12 +133,12 @@ class Renewal:
             successor.ready
             and self._control.closing is None
             and self._wire.idle  # what was given to it would be lost with it
-            and self._core.quiet()
+            and self._engine.quiet()
         ):
             self._stay()
             return False
         if self._listening is None:
-            self._core.outbox.hold()
+            self._engine.queue.hold()
             since = time.monotonic() - (self._audio_at or 0.0)
             self._listening = Deadline(_LISTEN - since)
         return self._listening.passed
@@ -144,5 +146,5 @@ class Renewal:
     def _stay(self) -> None:
         if self._listening is not None:
             self._listening = None
-            self._core.outbox.release()
-            self._core.outbox.wake()
+            self._engine.queue.release()
+            self._engine.queue.wake()

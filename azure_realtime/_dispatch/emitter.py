@@ -1,0 +1,51 @@
+"""
+Hands an event to those who wait for it, then to the listeners.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from .._concurrency.lifecycle import Lifecycle
+from ..events import ServerEvent
+from .dispatcher import Dispatcher
+from .mailbox import Waiters
+
+
+class Emitter:
+    """
+    The way of an event to the user. Any thread.
+
+    Args:
+        mailboxes: The waits.
+        dispatcher: Runs the listeners.
+        lifecycle: Knows the number of the connection.
+    """
+
+    def __init__(
+        self, mailboxes: Waiters, dispatcher: Dispatcher, lifecycle: Lifecycle
+    ) -> None:
+        self._mailboxes = mailboxes
+        self._dispatcher = dispatcher
+        self._lifecycle = lifecycle
+
+    def emit(self, *events: ServerEvent | None) -> None:
+        """
+        Complete the waits for all of *events*, then queue them for the listeners.
+
+        None stands for nothing to announce.
+        """
+        happened = [self._stamped(event) for event in events if event is not None]
+        for event in happened:
+            self._mailboxes.offer(event)
+        for event in happened:
+            self._dispatcher.post(event)
+
+    def _stamped(self, event: ServerEvent) -> ServerEvent:
+        """
+        Return *event* with the number of the connection: local events have none.
+        """
+        generation = self._lifecycle.generation
+        if event.generation or not generation:
+            return event
+        return attrs.evolve(event, generation=generation)

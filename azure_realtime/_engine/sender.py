@@ -1,0 +1,204 @@
+"""
+The way out: from a command to the send queue, with its id, text and future.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from .._concurrency.deadline import Deadline
+from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.dispatcher import Dispatcher
+from .._dispatch.emitter import Emitter
+from .._protocol.codec import Codec
+from .._requests.acknowledgements import Acknowledgements
+from .._requests.future import CommandFuture
+from .._requests.response_queue import ResponseGate, WhenBusy
+from .._requests.send_queue import Entry, Outbox
+from ..errors import RealtimeError
+from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
+from ..models.responses import Response
+
+QUEUE_TIMEOUT = 10.0
+"""Seconds that a command waits for room in the send queue."""
+
+
+class Sender:
+    """
+    Encodes commands, registers their futures and queues them. Any thread.
+
+    Args:
+        codec: Encodes.
+        queue: Where finished messages go.
+        pending: The commands that wait for an acknowledgement.
+        responses: The requests for responses.
+        dispatcher: Runs the done-callbacks of futures.
+        emitter: Announces audio that was dropped.
+        lifecycle: Knows the process and the reader thread.
+        audio_overflow: What to do with audio where there is no room.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        queue: Outbox,
+        pending: Acknowledgements,
+        responses: ResponseGate,
+        dispatcher: Dispatcher,
+        emitter: Emitter,
+        lifecycle: Lifecycle,
+        audio_overflow: str,
+    ) -> None:
+        self.codec = codec
+        self.pending = pending
+        self.responses = responses
+        self._queue = queue
+        self._dispatcher = dispatcher
+        self._emitter = emitter
+        self._lifecycle = lifecycle
+        self._audio_overflow = audio_overflow
+        self._ids = itertools.count()
+        self._prefix = f"event_{uuid.uuid4().hex[:12]}_"
+
+    def identified(self, command: ClientEvent) -> ClientEvent:
+        """
+        Return *command* with an ``event_id``: its own, or a new one of ours.
+        """
+        if command.event_id is not None:
+            return command
+        return attrs.evolve(command, event_id=f"{self._prefix}{next(self._ids)}")
+
+    def queue(self, *commands: ClientEvent, deadline: Deadline | None) -> None:
+        """
+        Encode and queue commands, all of them or none; announce dropped audio.
+
+        Args:
+            commands: With their ``event_id``.
+            deadline: When to give up waiting for room; None always finds room: for the
+                few commands that follow from others.
+
+        Raises:
+            QueueFull: No room until the deadline.
+            RealtimeError: The connection has ended.
+            RuntimeError: In another process than the one that made the client.
+            ValueError: The protocol cannot say it.
+        """
+        self._lifecycle.check_process()
+        self._put([self._entry(command) for command in commands], deadline)
+
+    def _entry(self, command: ClientEvent) -> Entry:
+        audio = isinstance(command, InputAudioBufferAppend)
+        return Entry(self.codec.encode(command), command.event_id, audio)
+
+    def _put(self, entries: Sequence[Entry], deadline: Deadline | None) -> None:
+        if deadline is not None and self._lifecycle.is_reader_thread():
+            deadline = Deadline(0)  # it would wait for itself
+        dropped = self._queue.put(*entries, deadline=deadline)
+        if dropped:
+            self._emitter.emit(Overflow(dropped=dropped))
+
+    def append(self, appends: Sequence[ClientEvent], deadline: Deadline) -> None:
+        """
+        Queue audio; wait for room only if the user chose so.
+
+        Raises:
+            QueueFull: No room until the deadline, or at once.
+        """
+        if self._audio_overflow != "block":
+            deadline = Deadline(0)
+        self.queue(*map(self.identified, appends), deadline=deadline)
+
+    def follow_up(self, commands: Iterable[ClientEvent]) -> None:
+        """
+        Queue what follows from an event. Never blocks, never raises.
+        """
+        for command in commands:
+            try:
+                self.queue(self.identified(command), deadline=None)
+            except RealtimeError:
+                return  # the connection has ended, and so have the waits for this
+
+    def command(
+        self,
+        command: ClientEvent,
+        expect: Callable[[CommandFuture[Any]], object] = lambda _: None,
+    ) -> CommandFuture[Any]:
+        """
+        Queue a command that the service acknowledges. Raises as `queue`.
+
+        Args:
+            command: What to send.
+            expect: Called with its future before the command can leave, or be lost.
+        """
+        self._lifecycle.check_process()
+        command = self.identified(command)
+        event_id = command.event_id or ""
+        entry = self._entry(command)  # a mistake raises before anything is registered
+
+        def withdraw() -> None:
+            # a command that has left stays registered: its answer is still to come, and
+            # must not go to the next of its kind
+            if self._queue.withdraw(event_id):
+                self.pending.forget(event_id)
+
+        future: CommandFuture[Any] = self._future(withdraw)
+        self.pending.expect(command, future)
+        try:
+            expect(future)
+            self._put([entry], Deadline(QUEUE_TIMEOUT))
+        except BaseException:
+            self.pending.forget(event_id)
+            future.cancel()
+            raise
+        if future.failed:  # lost while it waited for room: not for the next session
+            self._queue.withdraw(event_id)
+        return future
+
+    def request(
+        self, command: ResponseCreate, when_busy: WhenBusy
+    ) -> CommandFuture[Response]:
+        """
+        Request a response, now or when its turn comes. Raises as `queue`.
+        """
+        self._lifecycle.check_process()
+        command = attrs.evolve(command, event_id=self.identified(command).event_id)
+        self.codec.encode(command)  # a mistake raises here, not when its turn comes
+
+        def withdraw() -> None:
+            commands, event_id = self.responses.abandon(future)
+            if event_id is not None and self._queue.withdraw(event_id):
+                commands += self.responses.withdrawn(event_id)
+            self.follow_up(commands)
+
+        future: CommandFuture[Response] = self._future(withdraw)
+        for following in self.responses.ask(command, future, when_busy):
+            self.queue(self.identified(following), deadline=None)
+        return future
+
+    def _future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
+        return CommandFuture(
+            self._dispatcher.call, withdraw, self._lifecycle.check_may_wait
+        )
+
+    def queue_deadline(self, timeout: float | None) -> Deadline:
+        """
+        Return until when the caller may wait for room: the reader thread never, for it
+        would wait for itself.
+
+        Raises:
+            RuntimeError: In another process than the one that made the client.
+        """
+        self._lifecycle.check_process()
+        return Deadline(0 if self._lifecycle.is_reader_thread() else timeout)
+
+    def mark_sent(self, event_id: str | None) -> None:
+        """
+        Note that a command leaves. Reader thread.
+        """
+        self.pending.sent(event_id)
+        self.responses.sent(event_id)
