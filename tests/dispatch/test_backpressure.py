@@ -446,7 +446,7 @@ def test_of_many_the_slowest_is_named(
     backlog.begin(repr)
     backlog.enter(_audio())
     (warning,) = _warnings(caplog)
-    assert "drops.Diary" in warning
+    assert f"{Diary.__module__}.Diary" in warning
     assert 0.05 == _seconds_in(warning)
 
 
@@ -474,10 +474,10 @@ class _Unspeakable:
 @pytest.mark.parametrize(
     ("as_listener", "name"),
     [
-        (lambda slow: slow, "an object of test_backpressure._Unspeakable"),
-        (lambda slow: slow.hear, "test_backpressure._Unspeakable.__call__"),
-        (lambda slow: functools.partial(slow), "a partial of an object of test_"),
-        (lambda slow: lambda event: slow(event), "test_backpressure.<lambda>."),
+        (lambda slow: slow, f"an object of {__name__}._Unspeakable"),
+        (lambda slow: slow.hear, f"{__name__}._Unspeakable.__call__"),
+        (lambda slow: functools.partial(slow), f"a partial of an object of {__name__}."),
+        (lambda slow: lambda event: slow(event), f"{__name__}.<lambda>."),
     ],
     ids=["object", "method", "partial", "lambda"],
 )
