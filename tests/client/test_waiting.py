@@ -24,7 +24,7 @@ from azure_realtime import (
 )
 from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._dispatch import mailbox as _waiters
-from azure_realtime._engine.engine import Core
+from azure_realtime._dispatch.emitter import Emitter
 from azure_realtime.events import (
     InputAudioBufferCleared,
     ResponseOutputAudioDelta,
@@ -285,15 +285,15 @@ def test_after_connect_the_beginning_is_no_news(
     """
     Whoever asks for events when connect() has returned gets none of the session's own.
     """
-    emit, told, go = Core.emit, threading.Event(), threading.Event()
+    emit, told, go = Emitter.emit, threading.Event(), threading.Event()
 
-    def slowly(core: Core, *events: Any) -> None:
+    def slowly(emitter: Emitter, *events: Any) -> None:
         if any(isinstance(event, SessionUpdated) for event in events):
             told.set()
             go.wait(5)
-        emit(core, *events)
+        emit(emitter, *events)
 
-    monkeypatch.setattr(Core, "emit", slowly)
+    monkeypatch.setattr(Emitter, "emit", slowly)
     with GA.service() as service, closing(GA.client(service.url)) as client:
         assert told.wait(5)
         with pytest.raises(ConnectTimeout):

@@ -26,7 +26,7 @@ from helpers.peer import (
 from helpers.reconnecting import QUICK, Diary, Scripts, serve_and_hang_up
 
 from azure_realtime import AzureRealTimeAudio, ConnectionClosed, SessionConfig
-from azure_realtime._engine.engine import Core
+from azure_realtime._engine.sender import Sender
 from azure_realtime.events import ServerEvent
 from azure_realtime.simulator import Reply, ToolCall
 
@@ -396,14 +396,14 @@ def test_what_a_tool_returned_is_told_again_if_nobody_took_it(
     where the thread that has sent it comes to nothing else before all that is over.
     """
     over = threading.Event()
-    queue = Core.queue
+    queue = Sender.queue
 
-    def queue_slowly(core: Core, *commands: Any, deadline: Any) -> None:
-        queue(core, *commands, deadline=deadline)
+    def queue_slowly(sender: Sender, *commands: Any, deadline: Any) -> None:
+        queue(sender, *commands, deadline=deadline)
         if slow and "table 7" in repr(commands):
             assert over.wait(10)
 
-    monkeypatch.setattr(Core, "queue", queue_slowly)
+    monkeypatch.setattr(Sender, "queue", queue_slowly)
     received: list[bytes] = []
     call = {
         "type": "function_call",
