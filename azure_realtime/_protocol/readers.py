@@ -84,9 +84,14 @@ def read(message, generation):
     if twin is None:
         return None
     scope: dict[str, Any] = {"cls": cls, "twin": twin, "new": object.__new__}
-    exec(source, scope)
+    exec(_compiled(source), scope)
     reader: Reader = scope["read"]
     return reader
+
+
+@functools.cache  # classes with the same fields have the same source
+def _compiled(source: str) -> types.CodeType:
+    return compile(source, "<event reader>", "exec")
 
 
 def _twin_of(cls: type[ServerEvent]) -> type | None:

@@ -73,6 +73,7 @@ class FrameParser(frame_buffer):
         recv_frame = getattr(handle, "recv_frame", None)
         is_own = getattr(recv_frame, "__func__", None) is not WebSocket.recv_frame
         self._own_recv_frame: Callable[[], Any] | None = recv_frame if is_own else None
+        self._slices = self._own_recv_frame is None
         self._max_bytes = max_bytes
         self._parts: bytearray | None = None  # of a message in several frames
         self._view = memoryview(bytearray(max(_FIRST_CAPACITY, len(first))))
@@ -111,7 +112,7 @@ class FrameParser(frame_buffer):
         """
         Whether no part of a frame is here.
         """
-        return self._start == self._end and self.needs_header()
+        return self._start == self._end and self.header is None
 
     # Messages.
 
@@ -134,7 +135,7 @@ class FrameParser(frame_buffer):
         """
         taken = 0
         while taken < most:
-            if self._may_slice:
+            if self.header is None and self._parts is None and self._slices:
                 before = len(messages)
                 is_parser_needed = self._slice(messages, most - taken)
                 taken += len(messages) - before
@@ -152,10 +153,6 @@ class FrameParser(frame_buffer):
             else:
                 self._add(frame, data, messages)
         return taken
-
-    @property
-    def _may_slice(self) -> bool:
-        return self._parts is None and self.header is None and not self._own_recv_frame
 
     def _slice(self, messages: list[bytes], most: int) -> bool:
         """

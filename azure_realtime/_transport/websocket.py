@@ -33,11 +33,11 @@ from .frames import (
     parse_close,
     text_frames,
 )
+from .sockets import bound_unsent, recv_into_of
 
 _RECORD = 16 << 10  # bytes: one TLS record; nothing larger is offered to TLS
 _BYTES_PER_TURN = 192 << 10  # then somebody else has a turn
 _FRAMES_PER_TURN = 100  # likewise; and all of them may be pings
-_UNSENT_IN_KERNEL = 64 << 10  # bytes, about 1 s of a 60 kB/s uplink in front of a ping
 
 
 class Wire:
@@ -66,10 +66,10 @@ class Wire:
         self._websocket = websocket_  # what the user made may close its socket itself
         self._sock: socket.socket = websocket_.sock
         self._sock.setblocking(False)
-        _bound_unsent(self._sock)
-        # What is read or written in part is certain only of the standard sockets.
+        bound_unsent(self._sock)
+        # What a short read or a large write means is certain of this class only.
         self._is_plain = type(self._sock) is socket.socket
-        self._has_recv_into = type(self._sock) in (socket.socket, ssl.SSLSocket)
+        self._recv_into = recv_into_of(self._sock)
         self._parser = FrameParser(websocket_, max_message_bytes, first)
         self._control: deque[bytes] = deque()
         self._queue: deque[bytes] = deque()
@@ -221,13 +221,6 @@ class Wire:
             if self._is_plain and count < len(room):
                 return  # no more has come; TLS may have it decrypted, and no poll tells
 
-    def _recv_into(self, room: memoryview) -> int:
-        if self._has_recv_into:
-            return self._sock.recv_into(room)
-        data = self._sock.recv(len(room))  # all that a socket of the user's must have
-        room[: len(data)] = data
-        return len(data)
-
     def _take(self, messages: list[bytes], received: int, most: int) -> int:
         """
         Take frames from the buffer, to which *received* bytes have come; return how
@@ -327,17 +320,3 @@ class Wire:
 def _lost(error: Exception) -> ConnectionClosed:
     text = getattr(error, "strerror", None) or type(error).__name__
     return ConnectionClosed(1006, f"the connection was lost: {text}")
-
-
-def _bound_unsent(sock: socket.socket) -> None:
-    """
-    Bound what the kernel takes before the network does: by default megabytes, and a
-    ping or a pong waits behind all of it.
-    """
-    with contextlib.suppress(Exception):  # a Unix socket, or an object of the user's
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux, macOS
-            sock.setsockopt(
-                socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_IN_KERNEL
-            )
-        else:  # which also bounds what is under way, so it is more
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _UNSENT_IN_KERNEL)
