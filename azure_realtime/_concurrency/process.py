@@ -12,23 +12,36 @@ from __future__ import annotations
 
 import os
 
+_forks = 0  # that this process descends from, since this module was imported
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):  # where there is none, nothing forks (Windows)
+    os.register_at_fork(after_in_child=_count_fork)
+
 
 class Home:
     """
     The process in which it is made.
     """
 
-    __slots__ = ("_pid",)
+    __slots__ = ("_forks",)
 
     def __init__(self) -> None:
-        self._pid = os.getpid()
+        self._forks = _forks
 
     @property
     def elsewhere(self) -> bool:
         """
         Whether this is another process. Any thread.
+
+        A child that C code forks without telling Python is not noticed.
         """
-        return os.getpid() != self._pid
+        return self._forks != _forks
 
     def check(self) -> None:
         """

@@ -2,8 +2,7 @@
 One wire text <-> one event.
 
 Decoding never raises for what is in a message; encoding raises on the caller's
-thread, where the mistake was made. A codec holds nothing but its dialect: any
-thread may use it.
+thread, where the mistake was made. A codec does not change: any thread may use it.
 """
 
 import functools
@@ -11,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from ..audio import encoding
 from ..events import (
     CLIENT_EVENTS,
     SERVER_EVENTS,
@@ -27,6 +27,7 @@ from ..models._coerce import build, kind_of
 from ..models._shape import merge
 from .converter import converter, read_event
 from .dialects import dialect_for, ga_command
+from .readers import readers
 
 
 class Codec:
@@ -42,25 +43,38 @@ class Codec:
 
     def __init__(self, api_version: str | None) -> None:
         self._dialect = dialect_for(api_version)
+        # All that a thread of ours needs later is imported and generated here.
+        self._fast_loads = _fast_loads()
+        self._readers = readers()
+        encoding.load()
 
     def __repr__(self) -> str:
         return f"<Codec {self._dialect.name}>"
 
-    def encode(self, event: ClientEvent) -> str:
+    def encode(self, event: ClientEvent) -> bytes:
         """
-        Return the text of a command: ASCII, so its length is its size on the wire.
+        Return the text of a command, as ASCII.
 
         Raises:
             ValueError: The protocol cannot say it, or a number is not finite.
             TypeError: A value that JSON does not have.
         """
         if isinstance(event, InputAudioBufferAppend):
-            return _append(event)
+            return self.append_message(event.audio.encode("ascii"), event.event_id)
         if isinstance(event, RawCommand):
             named = {"event_id": event.event_id} if event.event_id else {}
             return _dumps({**event.message, **named})
         wire = self._dialect.to_wire(converter().unstructure(event))
         return _dumps(_with_extra(event, wire))
+
+    @staticmethod
+    def append_message(base64: bytes, event_id: str | None) -> bytes:
+        """
+        Return the text of an `InputAudioBufferAppend` of audio that is encoded already.
+        """
+        # base64 needs no escaping: a third of what json takes for it.
+        named = b"" if event_id is None else b'"event_id":%b,' % _dumps(event_id)
+        return b"".join((_APPEND_HEAD, named, b'"audio":"', base64, b'"}'))
 
     def decode(self, text: str | bytes, generation: int = 0) -> tuple[ServerEvent, ...]:
         """
@@ -73,8 +87,21 @@ class Codec:
         Raises:
             UnicodeDecodeError: *text* is bytes that are not UTF-8. Nothing else.
         """
+        found = self.decode_one(text, generation)
+        return found if isinstance(found, tuple) else (found,)
+
+    def decode_one(
+        self, text: str | bytes, generation: int
+    ) -> ServerEvent | tuple[ServerEvent, ...]:
+        """
+        Return the event that a message is, if it is exactly as promised and nothing but
+        scalars is in it; else a tuple of the events that it amounts to.
+
+        Raises:
+            UnicodeDecodeError: *text* is bytes that are not UTF-8. Nothing else.
+        """
         try:
-            message = _loads(text)
+            message = self._loads(text)
         except UnicodeDecodeError:
             raise
         except (ValueError, RecursionError) as exc:
@@ -82,10 +109,22 @@ class Codec:
         if not isinstance(message, dict):
             found = type(message).__name__
             return (_invalid(text, f"expected object, got {found}", generation),)
+        kind = message.get("type")
+        reader = self._readers.get(kind) if isinstance(kind, str) else None
+        if reader is not None and (event := reader(message, generation)) is not None:
+            return event
         return tuple(
             read_event(_class_of(event), event, message, generation)
             for event in self._dialect.from_wire(message)
         )
+
+    def _loads(self, text: str | bytes) -> Any:
+        try:
+            return self._fast_loads(text)
+        except ValueError:
+            # The strict readers differ at the edges (big numbers, lone surrogates);
+            # what the standard one makes of it holds.
+            return _standard_loads(text)
 
     def command(self, message: object) -> ClientEvent:
         """
@@ -113,12 +152,6 @@ class Codec:
         return RawCommand(type=kind, event_id=event_id, message=message)
 
 
-def _append(event: InputAudioBufferAppend) -> str:
-    # base64 needs no escaping: a third of what json takes for it.
-    named = "" if event.event_id is None else f'"event_id":{_dumps(event.event_id)},'
-    return f'{{"type":"{event.type}",{named}"audio":"{event.audio}"}}'
-
-
 def _with_extra(event: ClientEvent, wire: dict[str, Any]) -> dict[str, Any]:
     """
     Return *wire* with the user's ``extra`` laid over its session or response.
@@ -141,9 +174,9 @@ def _invalid(data: str | bytes, reason: str, generation: int) -> InvalidMessage:
     return InvalidMessage(data=data, reason=reason, generation=generation)
 
 
-def _dumps(value: Any) -> str:
+def _dumps(value: Any) -> bytes:
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_plain)
+        return _ENCODER.encode(value).encode("ascii")
     except RecursionError:
         msg = "nested too deeply for JSON"
         raise ValueError(msg) from None
@@ -157,17 +190,6 @@ def _plain(value: Any) -> Any:
         return dict(value)
     msg = f"{type(value).__name__} cannot be sent as JSON"
     raise TypeError(msg)
-
-
-def _loads(text: str | bytes) -> Any:
-    try:
-        return _fast_loads()(text)
-    except ValueError:
-        # The strict readers differ at the edges (big numbers, lone surrogates);
-        # what the standard one makes of it holds.
-        if isinstance(text, bytes):
-            text = text.decode("utf-8")
-        return json.loads(text, parse_constant=_no_constant)
 
 
 @functools.cache
@@ -192,9 +214,21 @@ def _fast_loads() -> Callable[[str | bytes], Any]:
 def _standard_loads(text: str | bytes) -> Any:
     if isinstance(text, bytes):
         text = text.decode("utf-8")
-    return json.loads(text, parse_constant=_no_constant)
+    try:
+        value, end = _scan_once(text, 0)
+    except StopIteration:
+        end = -1
+    # White space around the value, or an error: as json.loads() does it.
+    return value if end == len(text) else _DECODER.decode(text)
 
 
 def _no_constant(name: str) -> NoReturn:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
+
+
+#: Each made once: json.loads() and json.dumps() make one per call for arguments.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)
+_scan_once: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
+_APPEND_HEAD = b'{"type":"%b",' % InputAudioBufferAppend.type.encode("ascii")

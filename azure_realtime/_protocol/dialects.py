@@ -139,8 +139,7 @@ def _without(message: Mapping[str, Any], lacks: Lacks, protocol: str) -> Message
             continue
         if value is not None:
             if refusal:
-                msg = f"{'.'.join(path)}: {refusal}"
-                raise ValueError(msg)
+                raise ValueError(f"{'.'.join(path)}: {refusal}")
             _warn_once(protocol, path)
         kept = removed(kept, path)
     return kept
@@ -160,8 +159,7 @@ def _refuse(thing: Any) -> None:
     """
     kind = thing.get("type") if isinstance(thing, Mapping) else None
     if isinstance(kind, str) and kind in _PREVIEW_REFUSES:
-        msg = f"{kind}: {_PREVIEW_REFUSES[kind]}"
-        raise ValueError(msg)
+        raise ValueError(f"{kind}: {_PREVIEW_REFUSES[kind]}")
 
 
 def _ga_to_wire(message: Mapping[str, Any]) -> Message:

@@ -120,11 +120,15 @@ def plan(hook_for: HookFor, cls: type) -> list[Field]:
     """
     Return how the fields of *cls* are read, in order.
     """
-    return [
-        field_of(hook_for, attribute)
-        for attribute in attrs.fields(cls)
-        if attribute.name not in ("raw", "problems", "generation")
-    ]
+    return [field_of(hook_for, attribute) for attribute in fields_read(cls)]
+
+
+def fields_read(cls: type) -> "list[attrs.Attribute[Any]]":
+    """
+    Return the fields of *cls* that are read from a message, in order.
+    """
+    added = ("raw", "problems", "generation")  # by us
+    return [field for field in attrs.fields(cls) if field.name not in added]
 
 
 def field_of(hook_for: HookFor, attribute: "attrs.Attribute[Any]") -> Field:

@@ -37,7 +37,7 @@ class Entry(NamedTuple):
     Audio is worth nothing later; a command is never dropped.
     """
 
-    text: str
+    text: bytes
     event_id: str | None
     audio: bool = False
 

@@ -1,44 +1,233 @@
 """
-Frames on the way in: websocket-client's parser, fed from a buffer and bounded.
+WebSocket frames, out of a read buffer and into write buffers (RFC 6455, section 5).
+
+In:
+
+1. The socket writes into one buffer, which is used again and again.
+2. A whole text frame, by far the most frequent one, is sliced out of the buffer:
+   websocket-client's header, length and frame objects cost about 3 us each.
+3. Every other frame goes through websocket-client's parser, one at a time. It only
+   ever gets whole parts (header, length, payload): asked for every few bytes it sums
+   its list of chunks again and again. Its UTF-8 check, a loop in Python, is off: the
+   codec checks, in C.
+4. websocket-client has no limit on the size of a message. Here one applies to what a
+   frame announces and to the sum of a message's frames.
+
+Out: every frame has a fresh random masking key (5.3).
 """
 
 from __future__ import annotations
 
-from websocket import ABNF
+import os
+import ssl
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from websocket import ABNF, WebSocket, WebSocketException
 from websocket._abnf import frame_buffer
 
 from ..errors import ConnectionClosed
+from .masking import mask
+
+CLOSE: int = ABNF.OPCODE_CLOSE
+PING: int = ABNF.OPCODE_PING
+PONG: int = ABNF.OPCODE_PONG
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+_FIRST_CAPACITY = 8 << 10
+_CAPACITY = 64 << 10  # bytes, unless one message needs more
+_WRITE_BUFFER = 64 << 10  # bytes: what a control frame may have to wait for
+_LONGEST_HEAD = 14  # bytes: opcode, length and masking key
+_TEXT = 0x80 | ABNF.OPCODE_TEXT
+_MASKED = 0x80
 
 
-class Frames(frame_buffer):
+class ControlFrame(NamedTuple):
     """
-    The parser. It only ever gets whole parts (header, length, payload) from a buffer:
-    asked for every few bytes it would sum its list of chunks again and again.
+    A ping, pong or close frame.
+    """
+
+    opcode: int
+    payload: bytes
+
+
+# What comes in.
+
+
+class FrameParser(frame_buffer):
+    """
+    The read buffer and the messages in it. Reader thread.
 
     Args:
+        handle: The connected websocket-client object. One with a ``recv_frame`` of its
+            own has every frame read by that, from this buffer.
         max_bytes: A larger message raises ConnectionClosed 1009.
+        first: Bytes that came with the handshake's answer.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(self._never, skip_utf8_validation=True)
-        self.buffer = bytearray()
-        self._position = 0
+    def __init__(self, handle: Any, max_bytes: int, first: bytes = b"") -> None:
+        super().__init__(_never, skip_utf8_validation=True)
+        handle.frame_buffer = self
+        recv_frame = getattr(handle, "recv_frame", None)
+        is_own = getattr(recv_frame, "__func__", None) is not WebSocket.recv_frame
+        self._own_recv_frame: Callable[[], Any] | None = recv_frame if is_own else None
+        self._slices = self._own_recv_frame is None
         self._max_bytes = max_bytes
+        self._parts: bytearray | None = None  # of a message in several frames
+        self._view = memoryview(bytearray(max(_FIRST_CAPACITY, len(first))))
+        self._view[: len(first)] = first
+        self._start, self._end = 0, len(first)  # of what is unread
+        self._was_filled = self._end == len(self._view)
 
-    def _never(self, _: int) -> bytes:
-        raise AssertionError("recv_strict() reads the buffer itself")
+    # The buffer.
+
+    def room(self) -> memoryview:
+        """
+        Return where the next bytes are to be written; `filled` says how many were.
+        """
+        view, unread = self._view, self._end - self._start
+        capacity = len(view)
+        if self._was_filled and (capacity < _CAPACITY or unread * 2 > capacity):
+            capacity *= 2
+        elif not unread and capacity > _CAPACITY:
+            capacity = _CAPACITY
+        if capacity != len(view):
+            self._view = memoryview(bytearray(capacity))
+        if unread and (self._start or view is not self._view):
+            self._view[:unread] = view[self._start : self._end]
+        self._start, self._end, self._was_filled = 0, unread, False
+        return self._view[unread:]
+
+    def filled(self, size: int) -> None:
+        """
+        Note that *size* bytes were written to the `room`.
+        """
+        self._end += size
+        self._was_filled = self._end == len(self._view)
+
+    @property
+    def empty(self) -> bool:
+        """
+        Whether no part of a frame is here.
+        """
+        return self._start == self._end and self.header is None
+
+    # Messages.
+
+    def take(
+        self, messages: list[bytes], controls: list[ControlFrame], most: int
+    ) -> int:
+        """
+        Take whole frames out of the buffer; stop after a close frame.
+
+        Args:
+            messages: Gets the messages, also those before an error.
+            controls: Gets the control frames, likewise.
+            most: How many frames to take at most.
+
+        Returns:
+            How many frames were taken; fewer than *most*: no whole one is left.
+
+        Raises:
+            ConnectionClosed: The peer broke the protocol.
+        """
+        taken = 0
+        while taken < most:
+            if self.header is None and self._parts is None and self._slices:
+                before = len(messages)
+                is_parser_needed = self._slice(messages, most - taken)
+                taken += len(messages) - before
+                if not is_parser_needed:
+                    break
+            frame = self._parse()
+            if frame is None:
+                break
+            taken += 1
+            data = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
+            if frame.opcode >= CLOSE:
+                controls.append(ControlFrame(frame.opcode, data))
+                if frame.opcode == CLOSE:
+                    break
+            else:
+                self._add(frame, data, messages)
+        return taken
+
+    def _slice(self, messages: list[bytes], most: int) -> bool:
+        """
+        Append up to *most* whole text frames at the front of the buffer.
+
+        Returns:
+            Whether a frame for the parser comes next; not so if nothing is left, or
+            the beginning of a text frame.
+        """
+        view, start, end = self._view, self._start, self._end
+        for_parser = False
+        for _ in range(most):
+            unread = end - start
+            if unread < 2:
+                for_parser = unread == 1 and view[start] != _TEXT
+                break
+            size, payload = view[start + 1], start + 2
+            if view[start] != _TEXT or size >= _MASKED:
+                for_parser = True
+                break
+            if size >= 126:
+                payload += 2 if size == 126 else 8
+                if payload > end:
+                    break
+                size = int.from_bytes(view[start + 2 : payload], "big")
+            if size > self._max_bytes:  # the parser raises what says so
+                for_parser = True
+                break
+            if payload + size > end:
+                break
+            start = payload + size
+            messages.append(bytes(view[payload:start]))
+        self._start = start
+        return for_parser
+
+    def _parse(self) -> Any:
+        """
+        Return the next whole frame, an `ABNF`, or None.
+        """
+        try:
+            return self._own_recv_frame() if self._own_recv_frame else self.recv_frame()
+        except WOULD_BLOCK:
+            return None
+        except (WebSocketException, ValueError, TypeError) as error:
+            raise ConnectionClosed(1002, str(error)) from error
+
+    def _add(self, frame: Any, data: bytes, messages: list[bytes]) -> None:
+        """
+        Add a data frame to its message, and the message to *messages* if it is whole.
+        """
+        if (frame.opcode == ABNF.OPCODE_CONT) != (self._parts is not None):
+            raise ConnectionClosed(1002, "the peer mixed up a message's frames")
+        if self._parts is None:
+            if frame.fin:
+                messages.append(data)
+                return
+            # one buffer: a list of fragments grows with each, also with empty ones
+            self._parts = bytearray()
+        self._parts += data
+        self._check(len(self._parts))
+        if frame.fin:
+            messages.append(bytes(self._parts))
+            self._parts = None
+
+    # What websocket-client calls.
 
     def recv_strict(self, bufsize: int) -> bytes:
         """
         Return exactly so many bytes, or raise BlockingIOError and lose nothing.
         """
-        end = self._position + bufsize
-        if end > len(self.buffer):
-            del self.buffer[: self._position]
-            self._position = 0
+        stop = self._start + bufsize
+        if stop > self._end:
             raise BlockingIOError
-        data = bytes(self.buffer[self._position : end])
-        self._position = end
+        data = bytes(self._view[self._start : stop])
+        self._start = stop
         return data
 
     def recv_frame(self) -> ABNF:
@@ -56,24 +245,17 @@ class Frames(frame_buffer):
         if self.needs_length():
             self.recv_length()
             assert self.length is not None
-            if opcode >= 8 and (self.length > 125 or not fin):
+            if opcode >= CLOSE and (self.length > 125 or not fin):
                 raise ConnectionClosed(
                     1002, "the peer sent an oversized or fragmented control frame"
                 )
-            self.check(self.length)
+            self._check(self.length)
         assert self.length is not None
         payload = self.recv_strict(self.length)
         self.clear()
         return ABNF(fin, 0, 0, 0, opcode, 0, payload)
 
-    @property
-    def empty(self) -> bool:
-        """
-        Whether no part of a frame is here.
-        """
-        return self.needs_header() and len(self.buffer) == self._position
-
-    def check(self, size: int) -> None:
+    def _check(self, size: int) -> None:
         """
         Raise ConnectionClosed 1009 if a message may not be so large.
         """
@@ -84,7 +266,17 @@ class Frames(frame_buffer):
             )
 
 
-def close_of(payload: bytes) -> ConnectionClosed:
+def _never(_: int) -> bytes:
+    raise AssertionError("recv_strict() reads the buffer itself")
+
+
+def parse_close(payload: bytes) -> ConnectionClosed:
+    """
+    Return what the payload of a close frame says.
+
+    Raises:
+        ConnectionClosed: 1002: its code may not be sent.
+    """
     if not payload:
         return ConnectionClosed(1005, "", clean=True)
     code = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 0
@@ -92,3 +284,56 @@ def close_of(payload: bytes) -> ConnectionClosed:
         # to echo it would break the protocol as well (RFC 6455 7.4)
         raise ConnectionClosed(1002, f"the peer closed with the forbidden code {code}")
     return ConnectionClosed(code, payload[2:].decode("utf-8", "replace"), clean=True)
+
+
+# What goes out.
+
+
+def text_frames(messages: Sequence[bytes]) -> list[bytes]:
+    """
+    Return *messages* as frames, joined to buffers of at most 64 KiB.
+
+    A larger frame has a buffer of its own.
+    """
+    keys = os.urandom(4 * len(messages))
+    buffers: list[bytes] = []
+    parts: list[bytes] = []
+    size = 0
+    for index, message in enumerate(messages):
+        longest = len(message) + _LONGEST_HEAD
+        if parts and size + longest > _WRITE_BUFFER:
+            buffers.append(b"".join(parts))
+            parts, size = [], 0
+        key = keys[4 * index : 4 * index + 4]
+        parts += (_head(ABNF.OPCODE_TEXT, len(message), key), mask(key, message))
+        size += longest
+    if parts:
+        buffers.append(b"".join(parts))
+    return buffers
+
+
+def control_frame(opcode: int, payload: bytes = b"") -> bytes:
+    """
+    Return a ping, pong or close frame.
+    """
+    key = os.urandom(4)
+    return _head(opcode, len(payload), key) + mask(key, payload)
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """
+    Return a close frame; a long reason is cut between two characters.
+    """
+    if code == 1005:  # it stands for "no code" and never travels
+        return control_frame(CLOSE)
+    text = reason.encode("utf-8")[:123].decode("utf-8", "ignore")
+    return control_frame(CLOSE, struct.pack("!H", code) + text.encode("utf-8"))
+
+
+def _head(opcode: int, size: int, key: bytes) -> bytes:
+    first = 0x80 | opcode
+    if size < 126:
+        return struct.pack("!BB4s", first, _MASKED | size, key)
+    if size < 1 << 16:
+        return struct.pack("!BBH4s", first, _MASKED | 126, size, key)
+    return struct.pack("!BBQ4s", first, _MASKED | 127, size, key)

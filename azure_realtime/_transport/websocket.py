@@ -1,18 +1,10 @@
 """
 The WebSocket: frames in, frames out, on a socket that never blocks.
 
-What websocket-client is used for, here, in `frames` and in `handshake`, and what not
-(1.9.2; all of it was measured):
-
-1. Its handshake and its frame classes, not ``WebSocketApp`` and none of ``recv``,
-   ``send``, ``ping``, ``close``: they block, answer control frames by blocking writes,
-   and lose their place in a frame that was sent in part.
-2. ``recv_frame()`` resumes after would-block at any byte. Here it only ever gets whole
-   parts (header, length, payload) from a buffer: asked for every few bytes it sums its
-   list of chunks again and again.
-3. UTF-8 is checked by the codec, in C; its own check is a loop in Python.
-4. It has no limit on the size of a message. Here one applies to what a frame
-   announces and to the sum of a message's frames.
+Of websocket-client only the handshake (`handshake`) and the frame parser (`frames`) are
+used, not ``WebSocketApp`` and none of ``recv``, ``send``, ``ping``, ``close``: they
+block, answer control frames by blocking writes, and lose their place in a frame that
+was sent in part (1.9.2, measured).
 
 All of `Wire` belongs to the reader thread.
 """
@@ -23,19 +15,28 @@ import contextlib
 import selectors
 import socket
 import ssl
-import struct
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
-import websocket
-from websocket import ABNF
-
 from ..errors import ConnectionClosed
-from .frames import Frames, close_of
+from .frames import (
+    CLOSE,
+    PING,
+    PONG,
+    WOULD_BLOCK,
+    ControlFrame,
+    FrameParser,
+    close_frame,
+    control_frame,
+    parse_close,
+    text_frames,
+)
+from .sockets import bound_unsent, recv_into_of
 
-_RECORD = 16384  # bytes: one TLS record; nothing larger is offered to the socket
-_READS_PER_TURN = 8  # of 64 KiB: then somebody else has a turn
+_RECORD = 16 << 10  # bytes: one TLS record; nothing larger is offered to TLS
+_BYTES_PER_TURN = 192 << 10  # then somebody else has a turn
 _FRAMES_PER_TURN = 100  # likewise; and all of them may be pings
 
 
@@ -62,20 +63,21 @@ class Wire:
     def __init__(
         self, websocket_: Any, max_message_bytes: int, first: bytes = b""
     ) -> None:
-        self._websocket = websocket_
+        self._websocket = websocket_  # what the user made may close its socket itself
         self._sock: socket.socket = websocket_.sock
         self._sock.setblocking(False)
-        self._frames = Frames(max_message_bytes)
-        self._frames.buffer += first
-        websocket_.frame_buffer = self._frames
-        self._parts: bytearray | None = None
+        bound_unsent(self._sock)
+        # What a short read or a large write means is certain of this class only.
+        self._is_plain = type(self._sock) is socket.socket
+        self._recv_into = recv_into_of(self._sock)
+        self._parser = FrameParser(websocket_, max_message_bytes, first)
         self._control: deque[bytes] = deque()
         self._queue: deque[bytes] = deque()
         self._sending: memoryview | None = None
         self._read_wants_write = False
         self._write_wants_read = False
-        self._unread = bool(first)
-        self._behind = False  # whole frames may be left from the last turn
+        self._bytes_left = False  # to be read from the socket, or the end
+        self._frames_left = bool(first)  # to be taken from the buffer, perhaps
         self._close_sent = False
         self._failure: ConnectionClosed | None = None
         self.heard_at = time.monotonic()
@@ -87,20 +89,26 @@ class Wire:
 
     # What goes out.
 
-    def send(self, text: str) -> None:
+    def send(self, message: bytes) -> None:
         """
         Queue a text message; `write` sends it. After our close frame it is dropped.
         """
-        if self._close_sent:
-            return
-        self._queue.append(ABNF.create_frame(text, ABNF.OPCODE_TEXT).format())
+        self.send_all((message,))
+
+    def send_all(self, messages: Sequence[bytes]) -> None:
+        """
+        Queue text messages, in order. Control frames go out before them, or between
+        buffers of 64 KiB.
+        """
+        if not self._close_sent:
+            self._queue += text_frames(messages)
 
     def ping(self) -> None:
         """
         Queue a ping, ahead of messages, between frames.
         """
         if not self._close_sent:
-            self._control.append(ABNF.create_frame(b"", ABNF.OPCODE_PING).format())
+            self._control.append(control_frame(PING))
 
     def send_close(self, code: int = 1000, reason: str = "") -> None:
         """
@@ -109,14 +117,8 @@ class Wire:
         if self._close_sent:
             return
         self._close_sent = True
-        payload = b""
-        if code != 1005:
-            text = reason.encode("utf-8")[:123].decode(
-                "utf-8", "ignore"
-            )  # no half letter
-            payload = struct.pack("!H", code) + text.encode("utf-8")
         self._queue.clear()
-        self._control.append(ABNF.create_frame(payload, ABNF.OPCODE_CLOSE).format())
+        self._control.append(close_frame(code, reason))
 
     @property
     def idle(self) -> bool:
@@ -129,18 +131,21 @@ class Wire:
         """
         Send what the socket takes now.
 
-        A slice that the socket refused is offered again unchanged: TLS demands it.
+        A slice that TLS refused is offered again unchanged: it demands it.
 
         Raises:
             ConnectionClosed: The connection is gone.
         """
         self._write_wants_read = False
-        while not self.idle:
-            if self._sending is None:
+        while True:
+            sending = self._sending
+            if sending is None:
                 queue = self._control or self._queue
-                self._sending = memoryview(queue.popleft())
+                if not queue:
+                    return
+                sending = self._sending = memoryview(queue.popleft())
             try:
-                sent = self._sock.send(self._sending[:_RECORD])
+                sent = self._sock.send(sending if self._is_plain else sending[:_RECORD])
             except ssl.SSLWantReadError:
                 self._write_wants_read = True
                 return
@@ -148,12 +153,12 @@ class Wire:
                 return
             except (OSError, ValueError) as error:
                 lost = _lost(error)
-                if not self._behind:
+                if not self._frames_left:
                     raise lost from error
                 self._failure = self._failure or lost  # what came before comes first
                 return
             self.bytes_sent += sent
-            self._sending = self._sending[sent:] or None
+            self._sending = sending[sent:] or None
 
     # What comes in.
 
@@ -167,88 +172,88 @@ class Wire:
         Raises:
             ConnectionClosed: The connection is gone, or the peer broke the protocol.
         """
-        if self._behind:
-            self.heard_at = time.monotonic()
-        elif self._failure is not None:
-            raise self._failure
-        else:
-            self._failure = self._fill()
         messages: list[bytes] = []
-        self._behind = False
-        try:
-            self._behind = self._parse(messages)
-        except WOULD_BLOCK:
-            if self.unfinished_at is None and not self._frames.empty:
-                self.unfinished_at = self.heard_at
-        except ConnectionClosed as error:
-            self._failure = error
-        except (websocket.WebSocketException, ValueError, TypeError) as error:
-            self._failure = ConnectionClosed(1002, str(error))
+        if self.closed_by_peer is not None:
+            return messages
+        if self._frames_left:
+            self.heard_at = time.monotonic()
+            self._take(messages, 0, _FRAMES_PER_TURN)
+        elif self._failure is None:
+            self._receive(messages)
         if self._failure is not None and self.closed_by_peer is None:
-            if not messages and not self._behind:
+            if not messages and not self._frames_left:
                 raise self._failure
-            self._unread = True  # what came before it comes first
+            self._bytes_left = True  # what came before it comes first
         return messages
 
-    def _parse(self, messages: list[bytes]) -> bool:
+    def _receive(self, messages: list[bytes]) -> None:
         """
-        Take frames from the buffer; return whether that was a turn's fill of them.
+        Read what has come, up to a turn's fill of bytes or frames.
         """
-        for _ in range(_FRAMES_PER_TURN):
-            if self.closed_by_peer is not None:
-                return False
-            self._accept(self._websocket.recv_frame(), messages)
-        return True
-
-    def _fill(self) -> ConnectionClosed | None:
-        self._read_wants_write = self._unread = False
-        for _ in range(_READS_PER_TURN):
+        self._read_wants_write = self._bytes_left = False
+        frames, size = _FRAMES_PER_TURN, 0
+        while frames and self._failure is None and self.closed_by_peer is None:
+            if size >= _BYTES_PER_TURN:
+                self._bytes_left = True
+                return
+            room = self._parser.room()
             try:
-                data = self._sock.recv(65536)
+                count = self._recv_into(room)
             except ssl.SSLWantWriteError:
                 self._read_wants_write = True
-                return None
-            except WOULD_BLOCK:
-                return None
-            except (OSError, ValueError) as error:
-                lost = _lost(error)
-                lost.__cause__ = error
-                return lost
-            if not data:
-                return ConnectionClosed(1006, "the peer hung up without saying goodbye")
-            self.heard_at = time.monotonic()
-            if self.unfinished_at is None:
-                self.unfinished_at = self.heard_at
-            else:
-                self.unfinished_bytes += len(data)
-            self.bytes_received += len(data)
-            self._frames.buffer += data
-        self._unread = True
-        return None
-
-    def _accept(self, frame: ABNF, messages: list[bytes]) -> None:
-        self.unfinished_at, self.unfinished_bytes = None, 0
-        data = frame.data if isinstance(frame.data, bytes) else frame.data.encode()
-        if frame.opcode == ABNF.OPCODE_PING:
-            if len(self._control) < _FRAMES_PER_TURN and not self._close_sent:
-                pong = ABNF.create_frame(data, ABNF.OPCODE_PONG)
-                self._control.append(pong.format())
-        elif frame.opcode == ABNF.OPCODE_CLOSE:
-            self.closed_by_peer = close_of(data)
-            self.send_close(self.closed_by_peer.code)
-        elif frame.opcode != ABNF.OPCODE_PONG:
-            if (frame.opcode == ABNF.OPCODE_CONT) != (self._parts is not None):
-                raise ConnectionClosed(1002, "the peer mixed up a message's frames")
-            if self._parts is None and frame.fin:
-                messages.append(data)
                 return
-            # one buffer: a list of fragments grows with each, also with empty ones
-            parts = self._parts = bytearray() if self._parts is None else self._parts
-            parts += data
-            self._frames.check(len(parts))
-            if frame.fin:
-                messages.append(bytes(parts))
-                self._parts = None
+            except WOULD_BLOCK:
+                return
+            except (OSError, ValueError) as error:
+                self._failure = _lost(error)
+                self._failure.__cause__ = error
+                return
+            if not count:
+                self._failure = ConnectionClosed(
+                    1006, "the peer hung up without saying goodbye"
+                )
+                return
+            self.heard_at = time.monotonic()
+            self.bytes_received += count
+            size += count
+            self._parser.filled(count)
+            frames -= self._take(messages, count, frames)
+            if self._is_plain and count < len(room):
+                return  # no more has come; TLS may have it decrypted, and no poll tells
+
+    def _take(self, messages: list[bytes], received: int, most: int) -> int:
+        """
+        Take frames from the buffer, to which *received* bytes have come; return how
+        many, *most* at most. What is wrong with them is the failure.
+        """
+        controls: list[ControlFrame] = []
+        taken = 0
+        try:
+            taken = self._parser.take(messages, controls, most)
+        except ConnectionClosed as error:
+            self._failure = error
+        self._frames_left = taken == most
+        for control in controls:
+            self._follow(control)
+        if self._parser.empty:
+            self.unfinished_at, self.unfinished_bytes = None, 0
+        elif taken or self.unfinished_at is None:
+            self.unfinished_at, self.unfinished_bytes = self.heard_at, 0
+        else:
+            self.unfinished_bytes += received
+        return taken
+
+    def _follow(self, control: ControlFrame) -> None:
+        if control.opcode == PING:
+            if len(self._control) < _FRAMES_PER_TURN and not self._close_sent:
+                self._control.append(control_frame(PONG, control.payload))
+        elif control.opcode == CLOSE:
+            try:
+                self.closed_by_peer = parse_close(control.payload)
+            except ConnectionClosed as error:
+                self._failure = error
+            else:
+                self.send_close(self.closed_by_peer.code)
 
     # When to look again.
 
@@ -274,7 +279,7 @@ class Wire:
         Whether `read` has work that no selector can see: bytes that TLS has decrypted
         already, or a turn that stopped early.
         """
-        if self._unread or self._behind:
+        if self._bytes_left or self._frames_left:
             return True
         pending = getattr(self._sock, "pending", None)
         return bool(pending and pending())
@@ -291,7 +296,7 @@ class Wire:
             while (left := end - time.monotonic()) > 0:
                 if not self.unread and not selector.select(left):
                     return
-                self._unread = self._behind = False
+                self._bytes_left = self._frames_left = False
                 with contextlib.suppress(*WOULD_BLOCK):
                     if not self._sock.recv(65536):
                         return
@@ -315,6 +320,3 @@ class Wire:
 def _lost(error: Exception) -> ConnectionClosed:
     text = getattr(error, "strerror", None) or type(error).__name__
     return ConnectionClosed(1006, f"the connection was lost: {text}")
-
-
-WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)

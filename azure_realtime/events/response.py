@@ -2,7 +2,6 @@
 ``response.*``: the answer as it comes.
 """
 
-from functools import cached_property
 from typing import ClassVar
 
 import attrs
@@ -161,8 +160,15 @@ class ResponseOutputTextDone(_OfPart):
     text: str = ""
 
 
+class _DecodedAudio(_OfPart):
+    # A slot that is no field: attrs' cached_property costs a failed look-up first.
+    __slots__ = ("_audio",)
+
+    _audio: bytes
+
+
 @attrs.frozen(kw_only=True)
-class ResponseOutputAudioDelta(_OfPart):
+class ResponseOutputAudioDelta(_DecodedAudio):
     """
     A piece of spoken answer. It comes much faster than it can be played.
 
@@ -174,15 +180,21 @@ class ResponseOutputAudioDelta(_OfPart):
 
     delta: str = attrs.field(default="", repr=False)
 
-    @cached_property
+    @property
     def audio(self) -> bytes:
         """
         The decoded audio; ``b""`` if it cannot be decoded.
         """
         try:
-            return decode(self.delta)
+            return self._audio
+        except AttributeError:
+            pass
+        try:
+            audio = decode(self.delta)
         except ValueError:
-            return b""
+            audio = b""
+        object.__setattr__(self, "_audio", audio)
+        return audio
 
 
 @attrs.frozen(kw_only=True)

@@ -2,9 +2,11 @@
 One wire text <-> one event.
 """
 
+import base64
 import builtins
 import json
 import math
+import subprocess
 import sys
 import types
 from collections.abc import Iterator
@@ -13,10 +15,13 @@ from typing import Any
 
 import pytest
 from helpers.golden_commands import COMMANDS
+from hypothesis import given
+from hypothesis import strategies as st
 
 from azure_realtime._protocol import codec as _codec
 from azure_realtime._protocol import dialects as _dialects
 from azure_realtime._protocol.codec import Codec
+from azure_realtime.audio.encoding import encode_bytes
 from azure_realtime.errors import ProtocolWarning
 from azure_realtime.events import (
     CLIENT_EVENTS,
@@ -92,8 +97,8 @@ def test_what_only_preview_can_say_is_left_out_once_with_a_warning() -> None:
         first = codec.encode(command)
 
     assert first == codec.encode(command)
-    assert "temperature" not in first
-    assert "alloy" in first
+    assert b"temperature" not in first
+    assert b"alloy" in first
 
 
 @pytest.mark.parametrize(
@@ -137,6 +142,24 @@ def test_audio_takes_the_short_way_and_arrives_the_same() -> None:
         "event_id": 'a"\u20ac',
         "audio": command.audio,
     } == message
+
+
+@given(audio=st.binary(max_size=50), event_id=st.none() | st.text(max_size=20))
+def test_audio_that_is_encoded_already_makes_the_same_message(
+    audio: bytes, event_id: str | None
+) -> None:
+    """
+    Byte for byte, without an event in between.
+    """
+    codec = Codec(None)
+    command = InputAudioBufferAppend(audio=audio, event_id=event_id)
+
+    message = codec.append_message(encode_bytes(audio), event_id)
+
+    assert codec.encode(command) == message
+    named = {} if event_id is None else {"event_id": event_id}
+    text = base64.b64encode(audio).decode()
+    assert {"type": command.type, **named, "audio": text} == json.loads(message)
 
 
 @pytest.mark.parametrize("audio", ['A"AA', "AAA", "AA-_", "ÄAAA", "A===", "AA A"])
@@ -307,6 +330,65 @@ def test_bytes_that_are_no_text_are_refused() -> None:
     """
     with pytest.raises(UnicodeDecodeError):
         Codec(None).decode(b'{"type":"\xff"}')
+
+
+@pytest.mark.parametrize("text", [' {"type":"x"}', '{"type":"x"}\r\n\t ', "\n{}\n"])
+@pytest.mark.parametrize("fast", [True, False])
+def test_white_space_around_a_message_is_json(
+    text: str, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A message may be printed over several lines, whoever reads it.
+    """
+    if not fast:
+        monkeypatch.setattr(_codec, "_fast_loads", lambda: _codec._standard_loads)
+
+    for message in (text, text.encode()):
+        (event,) = Codec(None).decode(message)
+
+        assert isinstance(event, UnknownEvent)
+        assert json.loads(text) == event.raw
+
+
+@pytest.mark.parametrize("text", ["{} {}", "{}x", "{}\ufeff", "{}\x00", "{} \x0b"])
+def test_what_follows_a_message_makes_it_invalid(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    One message is one JSON value, for either reader.
+    """
+    for _ in range(2):
+        (event,) = Codec(None).decode(text)
+
+        assert isinstance(event, InvalidMessage)
+        monkeypatch.setattr(_codec, "_fast_loads", lambda: _codec._standard_loads)
+
+
+def test_a_codec_imports_and_generates_all_at_once() -> None:
+    """
+    A thread that decodes imports nothing and makes no class: a child forked at that
+    moment could never import it.
+    """
+    script = """
+import json, sys
+from azure_realtime._protocol.codec import Codec
+from azure_realtime._protocol.readers import readers
+from azure_realtime.events import ResponseOutputAudioDelta
+codec = Codec(None)
+before = set(sys.modules), readers()
+message = {"type": "response.output_audio.delta", "delta": "AAAA"}
+message |= {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
+event = codec.decode_one(json.dumps(message), 1)
+assert type(event) is ResponseOutputAudioDelta
+assert event.audio == bytes(3)
+assert before[1] is readers()
+print(sorted(set(sys.modules) - before[0]))
+"""
+    run = [sys.executable, "-c", script]
+
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_an_event_nobody_knows_is_delivered() -> None:

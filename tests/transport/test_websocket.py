@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import itertools
 import random
 import selectors
@@ -22,9 +23,12 @@ import websocket
 from helpers.peer import BINARY, CLOSE, CONT, PING, PONG, TEXT, close_frame, frame
 from hypothesis import given
 from hypothesis import strategies as st
+from websocket._abnf import frame_buffer
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
+from azure_realtime._transport import frames as _frames
+from azure_realtime._transport.frames import FrameParser
 from azure_realtime._transport.websocket import Wire
 from azure_realtime.errors import ConnectionClosed
 
@@ -304,6 +308,109 @@ def test_every_ping_of_many_is_answered() -> None:
         assert [(Opcode.PONG, data) for data in pings] == written
 
 
+def test_text_frames_come_without_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A whole text frame is cut out of the buffer, also the rest of one that came in
+    pieces, and the one behind a ping: the parser sees the ping only.
+    """
+    parsed: list[int] = []
+    parse = FrameParser.recv_frame
+
+    def recv_frame(self: FrameParser) -> Any:
+        parsed.append(1)
+        return parse(self)
+
+    monkeypatch.setattr(FrameParser, "recv_frame", recv_frame)
+    with opened() as bench:
+        cut = frame("y" * 70_000)
+        edges = [0, 1, 2, 3, 9, 10, 11, 60_000, len(cut)]
+        messages = bench.come(frame("one") + frame("x" * 200))
+        for start, end in itertools.pairwise(edges):
+            messages += bench.come(cut[start:end])
+        assert parsed == []
+        messages += bench.come(frame(b"now", PING) + frame("two"))
+        assert len(parsed) == 1
+        assert messages == [b"one", b"x" * 200, b"y" * 70_000, b"two"]
+
+
+def test_a_recv_frame_of_the_users_gets_every_frame() -> None:
+    """
+    Where ``websocket_impl`` has its own, nothing passes it by.
+    """
+    seen: list[int] = []
+
+    class Own(websocket.WebSocket):
+        def recv_frame(self) -> Any:
+            found = super().recv_frame()
+            seen.append(found.opcode)
+            return found
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        handle = Own()
+        handle.sock = ours
+        wire = Wire(handle, LIMIT)
+        theirs.sendall(frame("one") + frame(b"", PING) + frame("two") + frame("x")[:2])
+        assert wire.read() == [b"one", b"two"]
+        assert seen == [TEXT, PING, TEXT]
+
+
+def test_the_read_buffer_is_as_large_as_it_has_to_be() -> None:
+    """
+    A session that hears little keeps little; one that hears much reads 64 KiB at once;
+    a large message gets what it needs, and its memory is given back.
+    """
+    parser = FrameParser(websocket.WebSocket(), 10 * LIMIT)
+
+    def arrive(data: bytes) -> tuple[list[bytes], list[int]]:
+        messages: list[bytes] = []
+        rooms = []
+        while data:
+            room = parser.room()
+            rooms.append(len(room))
+            part, data = data[: len(room)], data[len(room) :]
+            room[: len(part)] = part
+            parser.filled(len(part))
+            parser.take(messages, [], 1000)
+        return messages, rooms
+
+    small, large = frame("x" * 1000), frame("y" * LIMIT)
+    for _ in range(20):
+        assert arrive(small) == ([b"x" * 1000], [8 << 10])
+    messages, rooms = arrive(small * 1000)
+    assert len(messages) == 1000
+    assert rooms[0] == 8 << 10
+    assert 60 << 10 < max(rooms) <= 64 << 10
+    messages, rooms = arrive(large)
+    assert messages == [b"y" * LIMIT]
+    assert len(rooms) < 10
+    assert arrive(small)[1] == [64 << 10]
+
+
+def test_a_socket_with_less_than_a_sockets_methods() -> None:
+    """
+    A socket of the user's needs ``recv`` only, and it is the one that is called.
+    """
+
+    class Own(_Slow):
+        def __init__(self, *pieces: bytes) -> None:
+            super().__init__([])
+            self.pieces = list(pieces)
+
+        def recv(self, size: int) -> bytes:
+            if not self.pieces:
+                raise BlockingIOError
+            return self.pieces.pop(0)
+
+        def recv_into(self, room: memoryview) -> int:
+            pytest.fail("it was not promised")
+
+    handle = websocket.WebSocket()
+    handle.sock = Own(frame("one")[:3], frame("one")[3:] + frame("two"))
+    wire = Wire(handle, LIMIT)
+    assert wire.read() == [b"one", b"two"]
+
+
 # Size.
 
 
@@ -433,9 +540,9 @@ def test_what_came_before_the_end_comes_first(bench: Bench) -> None:
     """
     bench.theirs.sendall(frame("last"))
     bench.theirs.shutdown(socket.SHUT_WR)
-    assert bench.wire.read() == [b"last"]
-    assert bench.wire.unread
-    assert bench.end().code == 1006
+    messages: list[bytes] = []
+    assert bench.end(messages).code == 1006
+    assert messages == [b"last"]
 
 
 @pytest.mark.parametrize(
@@ -471,10 +578,10 @@ def test_a_reset() -> None:
         error = bench.end()
         assert error.code == 1006
         assert "the connection was lost" in error.reason
-        bench.wire.send("x")
+        bench.wire.send(b"x")
         with contextlib.suppress(ConnectionClosed):
             bench.wire.write()
-            bench.wire.send("y")
+            bench.wire.send(b"y")
         with pytest.raises(ConnectionClosed):
             bench.wire.write()
 
@@ -529,9 +636,9 @@ def test_nothing_is_sent_after_our_close(bench: Bench) -> None:
     """
     After our goodbye neither messages nor pings nor pongs nor a second one leave.
     """
-    bench.wire.send("dropped: the goodbye overtakes it")
+    bench.wire.send(b"dropped: the goodbye overtakes it")
     bench.wire.send_close(1000, "bye")
-    bench.wire.send("late")
+    bench.wire.send(b"late")
     bench.wire.ping()
     bench.wire.send_close(1001)
     bench.come(frame(b"", PING))
@@ -570,7 +677,7 @@ def test_what_we_send_is_understood(texts: list[str]) -> None:
     """
     with opened() as bench:
         for text in texts:
-            bench.wire.send(text)
+            bench.wire.send(text.encode())
         assert bench.written() == [(Opcode.TEXT, text.encode()) for text in texts]
         assert bench.wire.idle
 
@@ -581,11 +688,115 @@ def test_every_form_of_length(size: int, bench: Bench) -> None:
     Frames of all three length forms arrive whole.
     """
     bench.theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-    bench.wire.send("x" * size)
+    bench.wire.send(b"x" * size)
     got: list[tuple[Opcode, bytes]] = []
     while not got:
         got = bench.written()
     assert got == [(Opcode.TEXT, b"x" * size)]
+
+
+_SIZES = [*range(301), *(n + d for n in (1 << 15, 1 << 16) for d in range(-9, 10))]
+
+
+def test_masks_of_every_length() -> None:
+    """
+    websocket-client itself reads what we mask, at every length and every form of it.
+    """
+    dice = random.Random(5)
+    messages = [dice.randbytes(size) for size in [*_SIZES, 200_001]]
+    data = b"".join(_frames.text_frames(messages))
+    stream = io.BytesIO(data)
+    reader = frame_buffer(stream.read, skip_utf8_validation=True)
+    for message in messages:
+        got = reader.recv_frame()
+        assert (got.fin, got.opcode, got.data) == (1, TEXT, message)
+    assert stream.read() == b""
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG, CLOSE])
+def test_control_frames_are_masked(opcode: int) -> None:
+    """
+    They are as every frame of a client.
+    """
+    for size in range(126):
+        data = _frames.control_frame(opcode, b"p" * size)
+        assert (data[0], data[1]) == (0x80 | opcode, 0x80 | size)
+        assert websocket.ABNF.mask(data[2:6], data[6:]) == b"p" * size
+
+
+def test_every_frame_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Keys come from the system's random numbers, each is used once, and none is made up
+    (RFC 6455, 5.3).
+    """
+    given: list[bytes] = []
+
+    def urandom(size: int) -> bytes:
+        data = random.Random(len(given)).randbytes(size)
+        given.extend(data[n : n + 4] for n in range(0, size, 4))
+        return data
+
+    monkeypatch.setattr(_frames.os, "urandom", urandom)
+    data = b"".join(_frames.text_frames([b"same"] * 100))
+    data += _frames.control_frame(PING, b"same") + _frames.text_frames([b"same"])[0]
+    assert [data[n + 2 : n + 6] for n in range(0, len(data), 10)] == given
+    assert len(set(given)) == 102
+
+
+def test_many_messages_leave_in_few_pieces() -> None:
+    """
+    Messages given together are written together, 64 KiB at a time, and a ping waits for
+    no more than that; a larger message is one piece.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        for sock in (ours, theirs):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        bench = Bench(ours, theirs)
+        messages = [bytes([65 + n % 26]) * 1000 for n in range(200)] + [b"x" * 100_000]
+        bench.wire.send_all(messages)
+        bench.wire.send_all([])
+        bench.wire.ping()
+        bench.wire.write()
+        theirs.setblocking(False)
+        pieces = []
+        with contextlib.suppress(BlockingIOError):
+            while piece := theirs.recv(1 << 20):
+                pieces.append(piece)
+    assert [len(piece) for piece in pieces] == [6, *[64 * 1008] * 3, 8 * 1008, 100_014]
+    bench.judge.receive_data(b"".join(pieces[1:]))
+    assert [bytes(f.data) for f in bench.judge.events_received()] == messages
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
+def test_the_kernel_holds_little_that_is_unsent(
+    secure: bool, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    """
+    A peer that does not read is noticed after some 100 KiB, not after megabytes: so much
+    would have to go out in front of every pong.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+    if secure:
+        made: list[ssl.SSLSocket] = []
+        accept = threading.Thread(
+            target=lambda: made.append(server_tls.wrap_socket(theirs, server_side=True))
+        )
+        accept.start()
+        ours = client_tls.wrap_socket(ours, server_hostname="localhost")
+        accept.join(5.0)
+        theirs = made[0]
+    with ours, theirs:
+        wire = Bench(ours, theirs).wire
+        with selectors.DefaultSelector() as selector:
+            selector.register(ours, selectors.EVENT_WRITE)
+            while selector.select(0.2):  # until it stays full
+                wire.send_all([b"x" * 1000] * 60)
+                wire.write()
+                assert wire.bytes_sent < 1 << 20
+    assert wire.bytes_sent > 64 << 10
 
 
 class _Slow:
@@ -627,7 +838,7 @@ def test_writing_resumes_where_it_stopped(takes: list[int], texts: list[str]) ->
     handle.sock = sock
     wire = Wire(handle, LIMIT)
     for text in texts:
-        wire.send(text)
+        wire.send(text.encode())
     wire.write()
     wire.ping()
     rounds = 0
@@ -655,7 +866,7 @@ def test_a_pong_overtakes_what_waits_but_no_frame_in_progress() -> None:
     handle = websocket.WebSocket()
     handle.sock = sock
     wire = Wire(handle, LIMIT, frame(b"now", PING))
-    for text in ("first", "second", "third"):
+    for text in (b"first", b"second", b"third"):
         wire.send(text)
     wire.write()
     wire.read()
@@ -765,7 +976,7 @@ def test_full_buffers_both_ways_over_tls(
                 failures.append(error)
 
         for text in texts:
-            wire.send(text)
+            wire.send(text.encode())
         thread = threading.Thread(target=peer)
         thread.start()
         got: list[bytes] = []
@@ -844,7 +1055,7 @@ def test_interest_is_what_the_operation_asked_for(bench: Bench) -> None:
     handle.sock = Odd([])
     wire = Wire(handle, LIMIT)
     assert wire.interest == selectors.EVENT_READ
-    wire.send("x")
+    wire.send(b"x")
     wire.write()
     assert wire.interest == selectors.EVENT_READ
     assert wire.read() == []

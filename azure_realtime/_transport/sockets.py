@@ -1,0 +1,43 @@
+"""
+What sockets offer, the standard ones and those of a user's ``websocket_impl``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+
+_UNSENT = 64 << 10  # bytes: about 1 s of a 60 kB/s uplink
+
+
+def bound_unsent(sock: socket.socket) -> None:
+    """
+    Bound what the kernel takes before the network does.
+
+    By default it is 4 MB (measured on Linux), and a ping or pong waits behind it all.
+    """
+    with contextlib.suppress(Exception):  # a Unix socket, or an object of the user's
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux, macOS
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+        else:  # twice as much: it counts what is under way, too
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _UNSENT)
+
+
+def recv_into_of(sock: socket.socket) -> Callable[[memoryview], int]:
+    """
+    Return the ``recv_into`` of *sock*, or one that is made of its ``recv``.
+
+    An object of the user's needs ``recv`` only; a ``recv_into`` that it inherits or
+    delegates would pass its own ``recv`` by.
+    """
+    if type(sock) in (socket.socket, ssl.SSLSocket):
+        return sock.recv_into
+
+    def recv_into(room: memoryview) -> int:
+        data = sock.recv(len(room))
+        room[: len(data)] = data
+        return len(data)
+
+    return recv_into
