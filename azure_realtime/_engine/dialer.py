@@ -124,6 +124,6 @@ class Redial:
             selector.register(self._core.outbox, selectors.EVENT_READ)
             while not deadline.passed and not self._control.unwanted:
                 if selector.select(deadline.remaining()):
-                    self._core.outbox.hush()
+                    self._core.outbox.drain()
                     self._core.dispatcher.turn()
         return not self._control.unwanted

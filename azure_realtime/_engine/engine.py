@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import attrs
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.lifecycle import Lifecycle
 from .._concurrency.process import Home
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.mailbox import Waiters
@@ -26,8 +27,9 @@ from .._requests.failures import refusal
 from .._requests.future import CommandFuture
 from .._requests.response_queue import ResponseGate, WhenBusy
 from .._requests.response_requests import BENIGN
-from .._requests.send_queue import Entry, Outbox
+from .._requests.send_queue import Entry, SendQueue
 from .._state.model_status import ModelStatus
+from ..audio.encoding import to_base64
 from ..errors import RealtimeError
 from ..events import (
     ClientEvent,
@@ -73,13 +75,14 @@ class Core:
         busy: Tell whether something is going on that a new session would not know of.
         is_reader: Whether the caller is the reader thread.
         home: The process that connected.
+        lifecycle: Whether it is over, and why.
         closing: Whether the user has closed the client.
         generation: The number of the connection there is, or was last.
         over: Whether there will be no other.
     """
 
     codec: Codec
-    outbox: Outbox
+    outbox: SendQueue
     dispatcher: Dispatcher
     gate: ResponseGate
     observers: Sequence[Observer] = ()
@@ -94,6 +97,7 @@ class Core:
     counters: Counters = attrs.field(factory=Counters)
     is_reader: Callable[[], bool] = lambda: False
     home: Home = attrs.field(factory=Home)
+    lifecycle: Lifecycle = attrs.field(factory=Lifecycle)
     closing: Callable[[], bool] = lambda: False
     generation: int = 0
     over: bool = False
@@ -138,21 +142,39 @@ class Core:
 
     def _put(self, entries: Sequence[Entry], deadline: Deadline | None) -> None:
         if deadline is not None and self.is_reader():
-            deadline = Deadline(0)  # as `patience` says
+            deadline = Deadline(0)  # it would keep what it waits for
         dropped = self.outbox.put(*entries, deadline=deadline)
         if dropped:
             self.emit(Overflow(dropped=dropped))
 
-    def append(self, appends: Sequence[ClientEvent], deadline: Deadline) -> None:
+    def append(self, pieces: Sequence[bytes], timeout: float | None) -> None:
         """
         Queue audio; wait for room only if the user chose so. Any thread.
 
+        Args:
+            pieces: Of whole samples; each becomes one append, all of them or none.
+            timeout: Seconds to wait for room.
+
         Raises:
-            QueueFull: No room until the deadline, or at once.
+            QueueFull: No room in time, or at once.
+            RealtimeError: The connection has ended.
         """
+        if len(pieces) == 1:  # what a microphone gives: nearly always there is room
+            message = self._append_message(pieces[0])
+            if self.outbox.put_audio(message):
+                return
+            deadline, messages = Deadline(timeout), [message]
+        else:
+            deadline = Deadline(timeout)
+            messages = [self._append_message(piece) for piece in pieces]
         if self.audio_overflow != "block":
             deadline = Deadline(0)
-        self.queue(*map(self.identified, appends), deadline=deadline)
+        self._put([Entry(message, None, audio=True) for message in messages], deadline)
+
+    def _append_message(self, piece: bytes) -> bytes:
+        return self.codec.append_message(
+            to_base64(piece), f"{self._prefix}{next(self._ids)}"
+        )
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """
@@ -223,17 +245,6 @@ class Core:
 
     def _future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
         return CommandFuture(self.dispatcher.call, withdraw, self.check_may_wait)
-
-    def patience(self, timeout: float | None) -> Deadline:
-        """
-        Return until when the caller may wait for room: the reader thread never, for it
-        would keep what it waits for.
-
-        Raises:
-            RuntimeError: In another process than the one that connected.
-        """
-        self.check_process()
-        return Deadline(0 if self.is_reader() else timeout)
 
     def check_process(self) -> None:
         """

@@ -350,7 +350,8 @@ class Reader:
         self._state = WebSocketState.CLOSED
         if not self.ready.done():
             self.ready.set_exception(fresh(error))
-        self._core.outbox.close(error)
+        self._core.lifecycle.ended = error
+        self._core.outbox.close()
         self.initialized = False
         if self._generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)

@@ -41,7 +41,7 @@ class Opening:
     """
 
     hello_id: str
-    messages: Sequence[str]
+    messages: Sequence[bytes]
     config: SessionConfig
     restored: Mapping[str, str]
 

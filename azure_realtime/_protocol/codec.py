@@ -9,6 +9,7 @@ thread may use it.
 import functools
 import json
 from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring_ascii
 from typing import Any, NoReturn
 
 from ..events import (
@@ -46,21 +47,36 @@ class Codec:
     def __repr__(self) -> str:
         return f"<Codec {self._dialect.name}>"
 
-    def encode(self, event: ClientEvent) -> str:
+    def encode(self, event: ClientEvent) -> bytes:
         """
-        Return the text of a command: ASCII, so its length is its size on the wire.
+        Return the message of a command.
 
         Raises:
             ValueError: The protocol cannot say it, or a number is not finite.
             TypeError: A value that JSON does not have.
         """
-        if isinstance(event, InputAudioBufferAppend):
-            return _append(event)
+        if isinstance(event, InputAudioBufferAppend) and event.event_id is not None:
+            return self.append_message(event.audio.encode(), event.event_id)
         if isinstance(event, RawCommand):
             named = {"event_id": event.event_id} if event.event_id else {}
-            return _dumps({**event.message, **named})
+            return _dumps({**event.message, **named}).encode()
         wire = self._dialect.to_wire(converter().unstructure(event))
-        return _dumps(_with_extra(event, wire))
+        return _dumps(_with_extra(event, wire)).encode()
+
+    def append_message(self, base64: bytes, event_id: str) -> bytes:
+        """
+        Return the message that appends audio.
+        """
+        name = encode_basestring_ascii(event_id).encode()
+        return b"".join(
+            (
+                b'{"type":"input_audio_buffer.append","event_id":',
+                name,
+                b',"audio":"',
+                base64,
+                b'"}',
+            )
+        )
 
     def decode(self, text: str | bytes, generation: int = 0) -> tuple[ServerEvent, ...]:
         """
@@ -111,12 +127,6 @@ class Codec:
             return build(CLIENT_EVENTS[kind], message, f"command {kind!r}")
         event_id = message.get("event_id")
         return RawCommand(type=kind, event_id=event_id, message=message)
-
-
-def _append(event: InputAudioBufferAppend) -> str:
-    # base64 needs no escaping: a third of what json takes for it.
-    named = "" if event.event_id is None else f'"event_id":{_dumps(event.event_id)},'
-    return f'{{"type":"{event.type}",{named}"audio":"{event.audio}"}}'
 
 
 def _with_extra(event: ClientEvent, wire: dict[str, Any]) -> dict[str, Any]:

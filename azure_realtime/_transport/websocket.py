@@ -26,6 +26,7 @@ import ssl
 import struct
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import websocket
@@ -87,7 +88,14 @@ class Wire:
 
     # What goes out.
 
-    def send(self, text: str) -> None:
+    def send_all(self, messages: Sequence[bytes]) -> None:
+        """
+        Queue text messages; `write` sends them. After our close frame they are dropped.
+        """
+        for message in messages:
+            self.send(message)
+
+    def send(self, text: bytes | str) -> None:
         """
         Queue a text message; `write` sends it. After our close frame it is dropped.
         """

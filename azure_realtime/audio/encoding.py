@@ -7,7 +7,7 @@ Audio travels as base64 text; these are the two directions of it.
 
 import binascii
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -18,19 +18,22 @@ def _codec() -> tuple[Callable[[bytes], bytes], Callable[[str], bytes]]:
     try:
         import pybase64
     except ImportError:
-        return lambda data: binascii.b2a_base64(data, newline=False), (
-            binascii.a2b_base64
-        )
+        return partial(binascii.b2a_base64, newline=False), binascii.a2b_base64
     return pybase64.b64encode, pybase64.b64decode
+
+
+def to_base64(data: bytes) -> bytes:
+    """
+    Return *data* as base64, in bytes: what a message is joined around.
+    """
+    return _codec()[0](data)
 
 
 def encode(data: bytes | bytearray | memoryview) -> str:
     """
     Return *data* as base64 text.
     """
-    if isinstance(data, memoryview):
-        data = data.tobytes()
-    return _codec()[0](bytes(data)).decode("ascii")
+    return to_base64(bytes(data)).decode("ascii")
 
 
 def decode(text: str) -> bytes:

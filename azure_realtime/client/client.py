@@ -14,6 +14,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.backlog import Backlog
 from .._dispatch.factory import Dispatch, make_dispatcher
 from .._dispatch.subscriptions import Subscriptions
@@ -26,7 +27,7 @@ from .._engine.shutdown import Ending, abandon
 from .._protocol.codec import Codec
 from .._requests.acknowledgements import Acknowledgements
 from .._requests.response_queue import ResponseGate
-from .._requests.send_queue import Outbox
+from .._requests.send_queue import SendQueue
 from .._state.conversation import Conversation
 from .._state.input_buffer import InputAudio
 from .._state.session import SessionFollower
@@ -112,6 +113,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         self._input = InputAudio(self._follower)
         self._conversation = Conversation(keep_audio)
         self._meter = UsageMeter()
+        lifecycle = Lifecycle()
         self._core = core = Core(
             codec=codec,
             dispatcher=make_dispatcher(
@@ -123,9 +125,12 @@ class AzureRealTimeAudio(Asking, Pumping):
                     numbers.slow_consumer == "disconnect",
                 ),
             ),
-            outbox=Outbox(
-                numbers.max_send_queue_bytes, numbers.audio_overflow == "drop_oldest"
+            outbox=SendQueue(
+                numbers.max_send_queue_bytes,
+                numbers.audio_overflow == "drop_oldest",
+                ended=partial(getattr, lifecycle, "ended"),
             ),
+            lifecycle=lifecycle,
             # the first preview version has no metadata to mark
             gate=ResponseGate(
                 mark=version != "2024-10-01-preview",

@@ -92,11 +92,10 @@ class Commands:
             QueueFull: There was no room in time: more is produced than the network
                 carries. Nothing of it is sent then.
         """
-        data = audio_bytes(audio)
-        deadline = self._core.patience(timeout if block else 0.0)
-        pieces, half = self._input.cut(data)
-        appends = [InputAudioBufferAppend(audio=piece) for piece in pieces]
-        self._core.append(appends, deadline)
+        self._core.check_process()
+        samples = audio if type(audio) is bytes else audio_bytes(audio)
+        pieces, half = self._input.cut(samples)
+        self._core.append(pieces, timeout if block else 0.0)
         self._input.note(pieces, half)
 
     def commit_audio(self) -> Future[InputAudioBufferCommitted]:
