@@ -24,9 +24,8 @@ from types import TracebackType
 from typing import Any
 
 from azure_realtime._concurrency.deadline import Deadline
-from azure_realtime._requests.send_queue import Outbox
+from azure_realtime._concurrency.waker import Waker
 from azure_realtime._transport.attempt import Patience
-from azure_realtime.errors import ConnectionClosed
 
 SCALE = float(os.environ.get("TEST_TIME_SCALE", "2"))
 """Multiplies every time that a test insists on: raise it on a slow machine."""
@@ -364,7 +363,7 @@ class Dialler:
     """
 
     def __init__(self, seconds: float = 5.0) -> None:
-        self.bell = Outbox(1000)
+        self.bell = Waker()
         self.interrupted = threading.Event()
         self.patience = Patience(Deadline(seconds), self.bell, self.interrupted.is_set)
 
@@ -379,7 +378,7 @@ class Dialler:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bell.close(ConnectionClosed())
+        self.bell.close()
 
 
 @contextlib.contextmanager

@@ -13,8 +13,7 @@ Rules:
 5. Its one lock is the waker's as well. It is re-entrant because a finalizer may wake
    the reader in a garbage collection that a caller's `put` set off.
 6. Ctrl-C may come between any two lines of a caller's. So a command never leaves the
-   queue for a moment, what was being counted is counted again, and the waker is called
-   before `asleep` is cleared.
+   queue for a moment, what was being counted is counted again, and the reader is woken.
 7. A message wakes the reader only while it sleeps: from its last look at the queue, in
    `take_some`, to its next turn. A look and the start of the sleep are one step under
    the lock: no message comes between them.
