@@ -132,7 +132,12 @@ class Connection:
         self._pulse = Pulse(wire, numbers, core.counters)
         self._renewal = Renewal(core, wire, numbers, control, owner.successor)
         self._writer = Writer(
-            core, wire, control, numbers.close_wait, self._renewal.note_audio
+            core.outbox,
+            wire,
+            control,
+            numbers.close_wait,
+            core.sent,
+            self._renewal.note_audio,
         )
         self.ready = False
         self.expired = False

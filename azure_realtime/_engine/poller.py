@@ -8,21 +8,22 @@ import math
 import select
 import selectors
 from collections.abc import Collection, Mapping
-from typing import Any
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Poller:
     """
-    `select.poll` where there is one: half the time of `selectors`, and no descriptor
-    of its own. It knows descriptors by number only: one that was closed, and whose
-    number another has by now, needs no special care.
+    Waits for descriptors. Reader thread.
+
+    With `select.poll` where there is one: half the time of `selectors`, and no
+    descriptor of its own. It knows descriptors by number only. One that was closed, and
+    whose number another has by now, needs no special care.
     """
 
     def __init__(self) -> None:
-        self._poll: Any = select.poll() if hasattr(select, "poll") else _SelectPoll()
         self._interest: Mapping[int, int] = {}
+        self._poll = _Poll() if hasattr(select, "poll") else _Select()
 
     def watch(self, interest: Mapping[int, int]) -> None:
         """
@@ -33,7 +34,7 @@ class Poller:
         for descriptor in self._interest:
             self._poll.unregister(descriptor)
         for descriptor, events in interest.items():
-            self._poll.register(descriptor, _BITS[events])
+            self._poll.register(descriptor, events)
         self._interest = interest
 
     def wait(self, seconds: float) -> Collection[int]:
@@ -42,14 +43,28 @@ class Poller:
 
         One that has failed is ready: the operation on it tells how.
         """
-        # rounded up: until a timer is due, turns would follow each other without pause
-        ready = self._poll.poll(math.ceil(max(0.0, seconds) * 1000))
-        return [descriptor for descriptor, _ in ready]
+        # rounded up: else turns would follow each other without a pause until a timer
+        # is due
+        return self._poll.wait(math.ceil(max(0.0, seconds) * 1000))
 
 
-class _SelectPoll:
+class _Poll:
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self.unregister = self._poll.unregister
+
+    def register(self, descriptor: int, events: int) -> None:
+        reads = select.POLLIN if events & READ else 0
+        writes = select.POLLOUT if events & WRITE else 0
+        self._poll.register(descriptor, reads | writes)
+
+    def wait(self, milliseconds: int) -> Collection[int]:
+        return [descriptor for descriptor, _ in self._poll.poll(milliseconds)]
+
+
+class _Select:
     """
-    `select.poll` made of `select.select`, for Windows.
+    The same for Windows, which has no `select.poll`.
     """
 
     def __init__(self) -> None:
@@ -57,10 +72,5 @@ class _SelectPoll:
         self.register = self._selector.register
         self.unregister = self._selector.unregister
 
-    def poll(self, milliseconds: int) -> list[tuple[int, int]]:
-        ready = self._selector.select(milliseconds / 1000)
-        return [(key.fd, events) for key, events in ready]
-
-
-_IN, _OUT = getattr(select, "POLLIN", READ), getattr(select, "POLLOUT", WRITE)
-_BITS = {READ: _IN, WRITE: _OUT, READ | WRITE: _IN | _OUT}
+    def wait(self, milliseconds: int) -> Collection[int]:
+        return [key.fd for key, _ in self._selector.select(milliseconds / 1000)]

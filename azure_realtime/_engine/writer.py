@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
+from .._requests.send_queue import SendQueue
 from .._transport.websocket import Wire
 from .control import Control
-from .engine import Core
 
 _BATCHES_PER_TURN = 4  # of 64 KiB: then what has come has a turn
 
@@ -23,10 +23,11 @@ class Writer:
     Writes for one connection. All of it belongs to the reader thread.
 
     Args:
-        core: The shared parts.
+        queue: What is to be sent.
         wire: The open WebSocket.
         control: What others ask.
         close_wait: Seconds in which the peer may answer our close frame.
+        sent: Called with the id of a command that leaves.
         note_audio: Called when audio leaves.
 
     Attributes:
@@ -35,16 +36,18 @@ class Writer:
 
     def __init__(
         self,
-        core: Core,
+        queue: SendQueue,
         wire: Wire,
         control: Control,
         close_wait: float,
+        sent: Callable[[str | None], None],
         note_audio: Callable[[], None],
     ) -> None:
-        self._core = core
+        self._queue = queue
         self._wire = wire
         self._control = control
         self._close_wait = close_wait
+        self._sent = sent
         self._note_audio = note_audio
         self.goodbye: Deadline | None = None
 
@@ -58,7 +61,7 @@ class Writer:
         Raises:
             ConnectionClosed: The connection is gone.
         """
-        wire, queue = self._wire, self._core.outbox
+        wire, queue = self._wire, self._queue
         for _ in range(_BATCHES_PER_TURN):
             if not wire.idle:
                 wire.write()
@@ -78,7 +81,7 @@ class Writer:
                 if entry.audio:
                     audio = True
                 else:
-                    self._core.sent(entry.event_id)
+                    self._sent(entry.event_id)
             if audio:
                 self._note_audio()
             wire.send_all([entry.message for entry in entries])
