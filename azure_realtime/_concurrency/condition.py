@@ -10,24 +10,25 @@ a lock of their own, in one call of C; an exception anywhere leaves nothing lock
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 
 from .deadline import Deadline
 
-# Windows cannot interrupt the wait for a lock before Python 3.14: there it is short.
-_NAP = 0.2 if sys.platform == "win32" else None
+# A wait in one piece notices a signal that arrives at the wrong moment only at its end
+# (3 of 29); Windows cannot interrupt the wait for a lock at all before Python 3.14.
+_LONGEST_WAIT = 0.2
 
 
 class Gong:
     """
-    Wakes everybody who waits, to look again.
+    Wakes all waiting threads, to look again.
     """
 
     def __init__(self) -> None:
-        self._sleepers: deque[threading.Lock] = deque()
+        # one lock for each waiting thread, released to wake it
+        self._waiting: deque[threading.Lock] = deque()
 
     def wait(self, look: Callable[[], bool], deadline: Deadline) -> bool:
         """
@@ -36,25 +37,28 @@ class Gong:
         Any thread. *look* may take a lock, which must not be held here.
         """
         while True:
-            sleeper = threading.Lock()
-            sleeper.acquire()
-            self._sleepers.append(sleeper)  # before looking: no stroke is missed
+            wakeup = threading.Lock()
+            wakeup.acquire()
+            self._waiting.append(wakeup)  # before looking: no notification is missed
             try:
                 if look():
                     return True
                 if deadline.passed:
                     return False
                 left = deadline.remaining()
-                times = [seconds for seconds in (left, _NAP) if seconds is not None]
-                sleeper.acquire(timeout=min(times, default=-1))
+                wakeup.acquire(
+                    timeout=_LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)
+                )
             finally:
-                with contextlib.suppress(ValueError):  # it has been struck
-                    self._sleepers.remove(sleeper)
+                with contextlib.suppress(ValueError):  # `strike` has removed it
+                    self._waiting.remove(wakeup)
 
     def strike(self) -> None:
         """
-        Have everybody look again. Any thread, after the change.
+        Have all waiting threads look again. Any thread, after the change.
         """
+        if not self._waiting:
+            return
         with contextlib.suppress(IndexError):
             while True:
-                self._sleepers.popleft().release()
+                self._waiting.popleft().release()

@@ -1,59 +1,89 @@
 """
-What wakes somebody who waits in a selector.
+What wakes a thread that waits for sockets.
 """
 
 from __future__ import annotations
 
-import contextlib
+import io
+import os
 import socket
+import sys
 import threading
 from typing import Any
 
+_ONE = (1).to_bytes(8, sys.byteorder)  # what an eventfd takes; a socket takes anything
+_READ_BYTES = 4096
 
-class Bell:
+
+class Waker:
     """
-    A pair of connected sockets: who rings writes a byte, who waits reads them all.
+    A self-pipe: `wake` makes the descriptor readable, `drain` empties it.
 
-    Its lock covers its life: without it somebody could ring with a descriptor that has
-    been closed, and is somebody else's by then.
+    An eventfd where there is one, else a pair of sockets: half the time of a wake-up,
+    and one descriptor instead of two.
 
     Args:
-        lock: A re-entrant one, if the owner has it already. Re-entrant because a
-            finalizer may ring from within a garbage collection that its holder set off.
+        lock: A re-entrant lock, if the owner has one already. Re-entrant because a
+            finalizer may call `wake` in a garbage collection that its holder set off.
     """
 
     def __init__(self, lock: Any = None) -> None:
+        # Purpose: nobody writes into a descriptor that has been closed, and belongs to
+        # somebody else by then.
         self._lock = lock or threading.RLock()
-        self._ear, self._clapper = socket.socketpair()
-        self._ear.setblocking(False)
-        self._clapper.setblocking(False)
+        self._reader, self._writer = _eventfd() or _socket_pair()
 
     def wake(self) -> None:
         """
         Make the descriptor readable. Any thread; never blocks.
         """
-        # full: it rings already; closed: nobody listens any more
-        with self._lock, contextlib.suppress(OSError):
-            self._clapper.send(b"\0")
+        with self._lock:
+            try:
+                self._writer.write(_ONE)
+            except (OSError, ValueError):  # closed: nobody waits any more
+                return
 
     def fileno(self) -> int:
         """
-        Return the descriptor that is readable while it rings.
+        Return the descriptor that is readable after `wake`.
         """
-        return self._ear.fileno()
+        return self._reader.fileno()
 
-    def hush(self) -> None:
+    def drain(self) -> None:
         """
-        Swallow what rang. The one who waits, before looking for what is new.
+        Make the descriptor unreadable. The waiting thread, before it looks for changes.
         """
-        with contextlib.suppress(OSError):
-            while len(self._ear.recv(4096)) == 4096:
+        try:
+            while len(self._reader.read(_READ_BYTES) or b"") == _READ_BYTES:
                 pass
+        except (OSError, ValueError):
+            return
 
     def close(self) -> None:
         """
-        Close both ends.
+        Close the descriptors; later calls of `wake` do nothing.
         """
         with self._lock:
-            self._ear.close()
-            self._clapper.close()
+            self._reader.close()
+            self._writer.close()
+
+
+def _eventfd() -> tuple[io.RawIOBase, io.RawIOBase] | None:
+    if not hasattr(os, "eventfd"):
+        return None
+    try:
+        descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    except OSError:  # a sandbox may not have it
+        return None
+    file = io.FileIO(descriptor, "r+b")
+    return file, file
+
+
+def _socket_pair() -> tuple[io.RawIOBase, io.RawIOBase]:
+    files = []
+    for end in socket.socketpair():
+        end.setblocking(False)
+        files.append(end.makefile("rwb", buffering=0))
+        end.close()  # with its file
+    reader, writer = files
+    return reader, writer

@@ -9,7 +9,7 @@ from collections import deque
 
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
-from .._concurrency.waker import Bell
+from .._concurrency.waker import Waker
 from .backlog import Backlog
 from .dispatcher import Dispatcher, Job
 from .subscriptions import Subscriptions
@@ -27,7 +27,7 @@ class ManualDispatcher(Dispatcher):
         self._jobs: deque[Job] = deque()
         self._news = Gong()
         self._lock = threading.RLock()  # a job and its ring come, and go, together
-        self._bell = Bell(self._lock)
+        self._bell = Waker(self._lock)
         self._finished = False
         self.backlog.manual = True
 
@@ -50,7 +50,7 @@ class ManualDispatcher(Dispatcher):
         self._news.wait(lambda: bool(self._jobs) or self._finished, deadline)
         try:
             with self._lock:
-                self._bell.hush()
+                self._bell.drain()
                 count = len(self._jobs)
             for done in range(count):
                 try:

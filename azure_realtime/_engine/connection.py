@@ -1,11 +1,9 @@
 """
 One connection, from the moment it is open to its end.
 
-Its turn: write what the socket takes, wait (socket, bell, next timer), read what has
-come, look at the clock. No step blocks and no lock is held across a call. What an event
-means is settled in this order: the state follows, then what is waited for is completed,
-then user functions are queued; so whoever is woken sees the new state, and a listener
-can wait for an event that is queued behind it.
+What an event means is settled in this order: the state follows, then what is waited for
+is completed, then user functions are queued. So whoever is woken sees the new state,
+and a listener can wait for an event that is queued behind it.
 
 All of it belongs to the reader thread.
 """
@@ -14,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import selectors
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -23,7 +20,16 @@ from .._concurrency.deadline import Deadline
 from .._requests.error_routing import is_fatal, is_passing, says_expired
 from .._transport.websocket import Wire
 from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerError
-from ..events import ErrorEvent, Expiring, ServerEvent, SessionUpdated
+from ..events import (
+    ErrorEvent,
+    Expiring,
+    ResponseFunctionCallArgumentsDelta,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputTextDelta,
+    ServerEvent,
+    SessionUpdated,
+)
 from ..options import WebSocketOptions
 from .control import Control
 from .engine import Engine
@@ -32,10 +38,17 @@ from .keepalive import Pulse
 from .renewal.renewal import Renewal
 from .renewal.replacement import Successor, Takeover
 from .restore import Opening, Restoring
+from .turn import Turns
+from .writer import Writer
 
 logger = logging.getLogger("azure_realtime")
 
-_MESSAGES_PER_TURN = 64
+_TIMELESS = {
+    ResponseFunctionCallArgumentsDelta,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputTextDelta,
+}  # events that change no timer
 _LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
 _FLASH = 0.05  # of the first pause: what is gone sooner never was
 _NAP = 3600.0  # seconds, at most: a selector takes no 40 days, and clocks are set
@@ -78,7 +91,7 @@ class Connection:
         owner: Who serves it.
         engine: The shared parts.
         pipeline: What events change.
-        mark_sent: Told of each command that leaves.
+        mark_sent: Called with the id of each command that leaves.
         decode: Makes events of a message.
         wire: The open WebSocket.
         numbers: The options.
@@ -110,7 +123,6 @@ class Connection:
         self._owner = owner
         self._engine = engine
         self._pipeline = pipeline
-        self._mark_sent = mark_sent
         self._decode = decode
         self._wire = wire
         self._numbers = numbers
@@ -118,7 +130,6 @@ class Connection:
         self._generation = generation
         self._hello_id = opening.hello_id
         self._ready_by = ready_by
-        self._goodbye: Deadline | None = None
         self._session_seen = False
         self._refused = False
         self._refusal: ErrorEvent | None = None
@@ -128,6 +139,14 @@ class Connection:
         self._restoring = Restoring(opening.restored)
         self._pulse = Pulse(wire, numbers, engine.counters)
         self._renewal = Renewal(engine, wire, numbers, control, owner.successor)
+        self._writer = Writer(
+            engine.queue,
+            wire,
+            control,
+            numbers.close_wait,
+            mark_sent,
+            self._renewal.note_audio,
+        )
         self.expired = False
         self.fatal = False
         for message in opening.messages:
@@ -141,42 +160,27 @@ class Connection:
             takeover: What it took over with, if it did.
         """
         wire = self._wire
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._engine.queue, selectors.EVENT_READ)
-            watches = _Watch(selector), _Watch(selector)
-            try:
-                for events in takeover.heard if takeover else ():
-                    self._follow(events)
-                while True:
-                    self._write()
-                    end = self._over() or self._renew()
-                    if end is not None:
-                        return end
-                    coming = self._renewal.wire
-                    watches[0].keep(wire)
-                    watches[1].keep(coming)
-                    unread = wire.unread or (coming is not None and coming.unread)
-                    selector.select(0 if unread else self._until_next_timer())
-                    self._engine.queue.hush()
-                    self._engine.dispatcher.turn()
-                    for data in wire.read():
-                        self._follow(self._decode(data, self._generation))
-                    self._engine.counters.take_from(wire)
-            except ConnectionClosed as closed:
-                return self._say_why(closed)
-            except UnicodeDecodeError:
-                return self._say_why(
-                    ConnectionClosed(1007, "the peer sent text that is no UTF-8")
-                )
-            finally:
-                end = wire.closed_by_peer
-                self.expired |= self._renewal.expiry.over or (
-                    end is not None and says_expired(None, end.reason)
-                )
-                if (
-                    not self._engine.lifecycle.home.elsewhere
-                ):  # what a listener has forked
-                    self._renewal.abandon()
+        turns = Turns(
+            self, self._engine, wire, self._writer, self._pulse, self._renewal
+        )
+        try:
+            for events in takeover.heard if takeover else ():
+                self._follow(events)
+            return turns.run()
+        except ConnectionClosed as closed:
+            return self._say_why(closed)
+        except UnicodeDecodeError:
+            return self._say_why(
+                ConnectionClosed(1007, "the peer sent text that is no UTF-8")
+            )
+        finally:
+            end = wire.closed_by_peer
+            self.expired |= self._renewal.expiry.over or (
+                end is not None and says_expired(None, end.reason)
+            )
+            # a listener may have forked: the child leaves it alone
+            if not self._engine.lifecycle.home.elsewhere:
+                self._renewal.abandon()
 
     @property
     def ready(self) -> bool:
@@ -200,28 +204,6 @@ class Connection:
             least *= _FLASH
         return self.ready and time.monotonic() - self._ready_at >= least
 
-    # Writing.
-
-    def _write(self) -> None:
-        wire, outbox = self._wire, self._engine.queue
-        for _ in range(_MESSAGES_PER_TURN):
-            wire.write()
-            if not wire.idle or self._goodbye is not None:
-                return
-            entry = outbox.take()
-            if entry is None:
-                break
-            self._mark_sent(entry.event_id)
-            wire.send(entry.text)
-            if entry.audio:
-                self._renewal.note_audio()
-        closing = self._control.closing
-        if closing is not None and wire.idle and not outbox.waiting:
-            wire.send_close()
-            wire.write()
-            left, wait = closing.remaining(), self._numbers.close_wait
-            self._goodbye = Deadline(wait if left is None else min(wait, left))
-
     def _say_why(self, error: ConnectionClosed) -> RealtimeError:
         """
         Tell a peer that broke the protocol, as far as one write carries.
@@ -236,16 +218,17 @@ class Connection:
 
     # The clock.
 
-    def _over(self) -> RealtimeError | None:
+    def over(self) -> RealtimeError | None:
         """
         Return why it is over, or None while it is not.
         """
         if self._failure is not None:
             return self._failure
+        goodbye = self._writer.goodbye
         if self._wire.closed_by_peer is not None:
             self._wire.write()  # our answer, if the socket takes it
             return self._wire.closed_by_peer
-        if self._goodbye is not None and self._goodbye.passed:
+        if goodbye is not None and goodbye.passed:
             return ConnectionClosed(1006, "the peer did not answer our close")
         if self._control.failure is not None:
             return self._control.failure
@@ -261,8 +244,11 @@ class Connection:
             )
         return self._pulse.feel()
 
-    def _until_next_timer(self) -> float:
-        deadlines = [self._control.closing, self._goodbye]
+    def until_next_timer(self) -> float:
+        """
+        Return in how many seconds to ask `over` and `renew` again.
+        """
+        deadlines = [self._control.closing, self._writer.goodbye]
         if not self.ready and not self._refused:
             deadlines.append(self._ready_by)
         timers = [_NAP, *(d.remaining() for d in deadlines if d is not None)]
@@ -270,7 +256,7 @@ class Connection:
         timers.append(self._engine.dispatcher.backlog.next_look())
         return min(timer for timer in timers if timer is not None)
 
-    def _renew(self) -> Takeover | None:
+    def renew(self) -> Takeover | None:
         """
         Announce the end of the session, and return another that takes over now.
         """
@@ -281,6 +267,14 @@ class Connection:
         return self._renewal.turn()
 
     # Reading.
+
+    def receive(self, data: bytes) -> bool:
+        """
+        Follow a message; return whether it may have changed more than deltas do.
+        """
+        events = self._decode(data, self._generation)
+        self._follow(events)
+        return any(type(event) not in _TIMELESS for event in events)
 
     def _follow(self, events: Sequence[ServerEvent]) -> None:
         happened: list[ServerEvent | None] = []
@@ -340,30 +334,3 @@ class Connection:
     def _is_refusal(self, event: ErrorEvent) -> bool:
         # the configuration was sent first; what is restored came after it
         return event.error.event_id in (None, "", self._hello_id)
-
-
-class _Watch:
-    """
-    Keeps a selector informed of what a wire waits for, one wire at a time.
-    """
-
-    def __init__(self, selector: selectors.BaseSelector) -> None:
-        self._selector = selector
-        self._wire: Wire | None = None
-        self._interest = 0
-
-    def keep(self, wire: Wire | None) -> None:
-        """
-        Watch *wire*, and no other.
-        """
-        if wire is not self._wire:
-            if (
-                self._wire is not None
-            ):  # it may be closed: the selector knows its number
-                self._selector.unregister(self._wire)
-            self._wire, self._interest = wire, wire.interest if wire else 0
-            if wire is not None:
-                self._selector.register(wire, self._interest)
-        elif wire is not None and wire.interest != self._interest:
-            self._interest = wire.interest
-            self._selector.modify(wire, self._interest)

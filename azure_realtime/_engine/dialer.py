@@ -12,7 +12,7 @@ from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
-from .._requests.send_queue import Outbox
+from .._requests.send_queue import SendQueue
 from .._transport.attempt import Interrupted, Patience
 from .._transport.websocket import Wire
 from ..errors import RealtimeError
@@ -46,7 +46,7 @@ class Redial:
 
     def __init__(
         self,
-        queue: Outbox,
+        queue: SendQueue,
         dispatcher: Dispatcher,
         emitter: Emitter,
         lifecycle: Lifecycle,
@@ -136,6 +136,6 @@ class Redial:
             selector.register(self._queue, selectors.EVENT_READ)
             while not deadline.passed and not self._control.no_more_connections:
                 if selector.select(deadline.remaining()):
-                    self._queue.hush()
+                    self._queue.drain()
                     self._dispatcher.turn()
         return not self._control.no_more_connections

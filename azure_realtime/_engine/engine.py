@@ -14,7 +14,7 @@ from .._dispatch.emitter import Emitter
 from .._dispatch.mailbox import Waiters
 from .._requests.acknowledgements import Acknowledgements
 from .._requests.response_queue import ResponseGate
-from .._requests.send_queue import Outbox
+from .._requests.send_queue import SendQueue
 from .._state.model_status import ModelStatus
 from ..errors import RealtimeError
 from ..events import ServerEvent
@@ -45,7 +45,7 @@ class Engine:
     """
 
     lifecycle: Lifecycle
-    queue: Outbox
+    queue: SendQueue
     pending: Acknowledgements
     responses: ResponseGate
     mailboxes: Waiters

@@ -87,6 +87,13 @@ class Pulse:
         # counted from the ping, not from the last byte: this process may have slept
         return 0.0 if self._pinged_at is None else time.monotonic() - self._pinged_at
 
+    @property
+    def pinged(self) -> bool:
+        """
+        Whether a ping has not been answered yet.
+        """
+        return self._pinged_at is not None
+
     def next_look(self) -> float | None:
         """
         Return in how many seconds to `feel` again.

@@ -365,7 +365,7 @@ class Reader:
         self._lifecycle.phase = Phase.ENDED
         if not self.ready.done():
             self.ready.set_exception(fresh(error))
-        self._engine.queue.close(error)
+        self._engine.queue.close()
         if self._generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)
             self._engine.lose(error, farewell(error, cause, False, 0))

@@ -19,7 +19,8 @@ from .._protocol.codec import Codec
 from .._requests.acknowledgements import Acknowledgements
 from .._requests.future import CommandFuture
 from .._requests.response_queue import ResponseGate, WhenBusy
-from .._requests.send_queue import Entry, Outbox
+from .._requests.send_queue import Entry, SendQueue
+from ..audio.encoding import encode_bytes
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
 from ..models.responses import Response
@@ -46,7 +47,7 @@ class Sender:
     def __init__(
         self,
         codec: Codec,
-        queue: Outbox,
+        queue: SendQueue,
         pending: Acknowledgements,
         responses: ResponseGate,
         dispatcher: Dispatcher,
@@ -102,16 +103,33 @@ class Sender:
         if dropped:
             self._emitter.emit(Overflow(dropped=dropped))
 
-    def append(self, appends: Sequence[ClientEvent], deadline: Deadline) -> None:
+    def append(self, pieces: Sequence[bytes], timeout: float | None) -> None:
         """
         Queue audio; wait for room only if the user chose so.
 
+        Args:
+            pieces: Of whole samples; each becomes one append, all of them or none.
+            timeout: Seconds to wait for room.
+
         Raises:
-            QueueFull: No room until the deadline, or at once.
+            QueueFull: No room in time, or at once.
+            RealtimeError: The connection has ended.
         """
+        if len(pieces) == 1:  # what a microphone gives: nearly always there is room
+            message = self._append_message(pieces[0])
+            if self._queue.put_audio(message):
+                return
+            deadline, messages = Deadline(timeout), [message]
+        else:
+            deadline = Deadline(timeout)
+            messages = [self._append_message(piece) for piece in pieces]
         if self._audio_overflow != "block":
             deadline = Deadline(0)
-        self.queue(*map(self.identified, appends), deadline=deadline)
+        self._put([Entry(message, None, audio=True) for message in messages], deadline)
+
+    def _append_message(self, piece: bytes) -> bytes:
+        event_id = f"{self._prefix}{next(self._ids)}"
+        return self.codec.append_message(encode_bytes(piece), event_id)
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """
@@ -184,17 +202,6 @@ class Sender:
         return CommandFuture(
             self._dispatcher.call, withdraw, self._lifecycle.check_may_wait
         )
-
-    def queue_deadline(self, timeout: float | None) -> Deadline:
-        """
-        Return until when the caller may wait for room: the reader thread never, for it
-        would wait for itself.
-
-        Raises:
-            RuntimeError: In another process than the one that made the client.
-        """
-        self._lifecycle.check_process()
-        return Deadline(0 if self._lifecycle.is_reader_thread() else timeout)
 
     def mark_sent(self, event_id: str | None) -> None:
         """

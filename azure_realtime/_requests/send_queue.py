@@ -3,17 +3,21 @@ The thread-safe queue between the callers and the reader thread.
 
 Rules:
 
-1. What goes in first leaves first; nothing overtakes.
+1. Messages leave in the order in which they were queued.
 2. It is bounded in bytes. A caller waits for room until its deadline; an empty queue
    takes anything, so that one oversized message can always leave.
 3. Where the user chose so, the oldest audio makes room; it is dropped only where that
    helps. Commands are never dropped.
-4. It is held shut until the session is configured: commands given before that follow
-   the first ``session.update``.
-5. Its one lock is the bell's as well. It is re-entrant because a finalizer may wake the
-   reader from within a garbage collection that a caller's `put` set off.
+4. It is held until the session is configured: commands given before that follow the
+   first ``session.update``.
+5. Its one lock is the waker's as well. It is re-entrant because a finalizer may wake
+   the reader in a garbage collection that a caller's `put` set off.
 6. Ctrl-C may come between any two lines of a caller's. So a command never leaves the
-   queue for a moment, and what was being counted is counted anew.
+   queue for a moment, what was being counted is counted again, and the reader is woken.
+7. A message wakes the reader only while it sleeps: from its last look at the queue, in
+   `take_some`, to its next turn. A look and the start of the sleep are one step under
+   the lock: no message comes between them.
+8. `wake` does more than a message: it asks the reader for a full turn.
 """
 
 from __future__ import annotations
@@ -21,13 +25,16 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
-from .._concurrency.waker import Bell
+from .._concurrency.waker import Waker
 from ..errors import QueueFull, RealtimeError, fresh
+
+_TAKEN_BYTES = 64 << 10
+"""What `take_some` returns at once: what a control frame may have to wait for."""
 
 
 class Entry(NamedTuple):
@@ -37,37 +44,83 @@ class Entry(NamedTuple):
     Audio is worth nothing later; a command is never dropped.
     """
 
-    text: bytes
+    message: bytes
     event_id: str | None
     audio: bool = False
 
 
-class Outbox:
+class SendQueue:
     """
     Finished messages on their way to the reader thread.
 
     Args:
-        max_bytes: What may wait, in characters of JSON (ASCII: one byte each).
-        drop_oldest: Whether audio that waits gives way to what comes.
+        max_bytes: How many bytes of messages may wait.
+        drop_oldest: Whether waiting audio makes room for new messages.
+        ended: Returns why there will be no other connection, or None. Called under the
+            lock; it changes before `close` is called.
 
     Attributes:
         peak_bytes: The most that has waited.
         audio_dropped: Messages of audio that were dropped.
+        asleep: Whether the reader waits for a wake-up. It clears this itself when it
+            wakes for another reason.
+        attention: Whether somebody asked for a full turn; cleared by the reader.
     """
 
-    def __init__(self, max_bytes: int, drop_oldest: bool = False) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        drop_oldest: bool = False,
+        *,
+        ended: Callable[[], RealtimeError | None],
+    ) -> None:
         self._max_bytes = max_bytes
         self._drop_oldest = drop_oldest
+        self._ended = ended
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._audio_bytes = 0  # of them
         self.peak_bytes = 0
         self.audio_dropped = 0
+        self.asleep = False
+        self.attention = False
         self._held = True
-        self._error: RealtimeError | None = None
+        # Purpose: the entries, their counts, and the life of the waker's descriptor.
         self._lock = threading.RLock()
         self._room = Gong()
-        self._bell = Bell(self._lock)
+        self._waker = Waker(self._lock)
+
+    def put_audio(self, message: bytes) -> bool:
+        """
+        Queue one message of audio if there is room at once. Any thread; never waits.
+
+        Returns:
+            False if there is no room: `put` can wait for it, or make it.
+
+        Raises:
+            RealtimeError: The connection has ended; this is why.
+        """
+        size = len(message)
+        with self._lock:
+            ended = self._ended()
+            if ended is not None:
+                raise fresh(ended)
+            if self._bytes and self._bytes + size > self._max_bytes:
+                return False
+            try:
+                self._entries.append(Entry(message, None, True))
+                self._bytes += size
+                self._audio_bytes += size
+                if self._bytes > self.peak_bytes:
+                    self.peak_bytes = self._bytes
+                if self.asleep:
+                    self._waker.wake()
+                    self.asleep = False
+            except BaseException:
+                self._recount()
+                self._waker.wake()
+                raise
+            return True
 
     def put(self, *entries: Entry, deadline: Deadline | None) -> int:
         """
@@ -84,7 +137,7 @@ class Outbox:
             QueueFull: There was no room until the deadline.
             RealtimeError: The connection has ended; this is why.
         """
-        size = sum(len(entry.text) for entry in entries)
+        size = sum(len(entry.message) for entry in entries)
         dropped: list[Entry] = []
         if deadline is None:
             self._put(entries, size, dropped, even_if_full=True)
@@ -105,8 +158,9 @@ class Outbox:
         even_if_full: bool = False,
     ) -> bool:
         with self._lock:
-            if self._error is not None:
-                raise fresh(self._error)
+            ended = self._ended()
+            if ended is not None:
+                raise fresh(ended)
             full = not even_if_full and not self._is_room(size, beside=self._bytes)
             if full:
                 commands = self._bytes - self._audio_bytes
@@ -117,12 +171,14 @@ class Outbox:
                     self._make_room(size, dropped)
                 self._entries.extend(entries)
                 self._bytes += size
-                self._audio_bytes += sum(len(e.text) for e in entries if e.audio)
+                self._audio_bytes += sum(len(e.message) for e in entries if e.audio)
                 self.peak_bytes = max(self.peak_bytes, self._bytes)
-                self._bell.wake()
+                if self.asleep:
+                    self._waker.wake()
+                    self.asleep = False
             except BaseException:
-                self._count_anew()
-                self._bell.wake()
+                self._recount()
+                self._waker.wake()
                 raise
             return True
 
@@ -144,17 +200,30 @@ class Outbox:
     def _is_room(self, size: int, beside: int) -> bool:
         return not beside or beside + size <= self._max_bytes
 
-    def take(self) -> Entry | None:
+    def take_some(self, max_bytes: int = _TAKEN_BYTES) -> list[Entry]:
         """
-        Return the next message, or None when there is none to send. Reader thread.
+        Return the next messages, at most *max_bytes* of them but at least one.
+
+        Reader thread. Where there are none to send it is `asleep` from now on.
         """
         with self._lock:
-            if self._held or not self._entries:
-                return None
-            entry = self._entries.popleft()
-            self._forget(entry)
+            entries = self._entries
+            if self._held or not entries:
+                self.asleep = True
+                return []
+            if self._bytes <= max_bytes:
+                taken = list(entries)
+                entries.clear()
+                self._bytes = self._audio_bytes = 0
+            else:
+                taken, left = [], max_bytes
+                while entries and (not taken or len(entries[0].message) <= left):
+                    entry = entries.popleft()
+                    taken.append(entry)
+                    left -= len(entry.message)
+                    self._forget(entry)
             self._room.strike()
-            return entry
+            return taken
 
     def withdraw(self, event_id: str) -> bool:
         """
@@ -167,7 +236,7 @@ class Outbox:
                         self._entries.remove(entry)
                         self._forget(entry)
                     except BaseException:
-                        self._count_anew()
+                        self._recount()
                         raise
                     self._room.strike()
                     return True
@@ -175,37 +244,37 @@ class Outbox:
 
     def hold(self) -> None:
         """
-        Let nothing flow until `release`. Reader thread.
+        Let nothing leave until `release`. Reader thread.
         """
         with self._lock:
             self._held = True
 
+    def release(self) -> None:
+        """
+        Let the messages leave: the session is configured. Reader thread.
+        """
+        with self._lock:
+            self._held = False
+
     def drop_audio(self) -> None:
         """
-        Drop all audio that waits. Reader thread.
+        Drop all waiting audio. Reader thread.
         """
         with self._lock:
             waiting = len(self._entries)
             self._entries = deque(entry for entry in self._entries if not entry.audio)
             self.audio_dropped += waiting - len(self._entries)
-            self._count_anew()
+            self._recount()
             self._room.strike()
 
     def _forget(self, entry: Entry) -> None:
-        self._bytes -= len(entry.text)
+        self._bytes -= len(entry.message)
         if entry.audio:
-            self._audio_bytes -= len(entry.text)
+            self._audio_bytes -= len(entry.message)
 
-    def _count_anew(self) -> None:
-        self._bytes = sum(len(entry.text) for entry in self._entries)
-        self._audio_bytes = sum(len(e.text) for e in self._entries if e.audio)
-
-    def release(self) -> None:
-        """
-        Let the messages flow: the session is configured. Reader thread.
-        """
-        with self._lock:
-            self._held = False
+    def _recount(self) -> None:
+        self._bytes = sum(len(entry.message) for entry in self._entries)
+        self._audio_bytes = sum(len(e.message) for e in self._entries if e.audio)
 
     @property
     def waiting(self) -> int:
@@ -221,35 +290,35 @@ class Outbox:
         """
         return self._bytes
 
-    def close(self, error: RealtimeError) -> int:
+    def close(self) -> int:
         """
-        Refuse every later message with *error*; return how many never left.
+        Drop all messages; return how many never left.
 
-        Reader thread, as the last thing it does with this queue.
+        Reader thread, as the last thing it does with this queue; *ended* says why.
         """
         with self._lock:
             unsent = len(self._entries)
-            self._error = error
             self._entries.clear()
             self._bytes = self._audio_bytes = 0
-            self._bell.close()
+            self._waker.close()
             self._room.strike()
             return unsent
 
     def wake(self) -> None:
         """
-        Make the reader look around. Any thread, also from a finalizer.
+        Ask the reader for a full turn, now. Any thread, also from a finalizer.
         """
-        self._bell.wake()
+        self.attention = True
+        self._waker.wake()
 
     def fileno(self) -> int:
         """
         Return the descriptor that is readable when somebody woke us. Reader thread.
         """
-        return self._bell.fileno()
+        return self._waker.fileno()
 
-    def hush(self) -> None:
+    def drain(self) -> None:
         """
-        Swallow the wake-up bytes. Reader thread, before it looks for what is new.
+        Make the descriptor unreadable. Reader thread, before it looks for changes.
         """
-        self._bell.hush()
+        self._waker.drain()

@@ -53,6 +53,8 @@ class InputAudio:
                 "this is a WAV file, not samples: use client.ask(audio=...), or take "
                 "the samples out with wave.open(...).readframes(...)"
             )
+        if 0 < len(data) <= CHUNK and not len(data) & 1 and not self._half:
+            return [data], b""  # what a microphone gives, whatever the format
         half = b""
         if self._session.input_format == "pcm16":
             data = self._half + data

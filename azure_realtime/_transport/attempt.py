@@ -37,7 +37,7 @@ class Bell(Protocol):
 
     def fileno(self) -> int: ...
 
-    def hush(self) -> None: ...
+    def drain(self) -> None: ...
 
     def wake(self) -> None: ...
 
@@ -125,7 +125,7 @@ class Patience:
                     key.fileobj for key, _ in selector.select(self._patience(deadline))
                 ]
                 if self._bell in ready:
-                    self._bell.hush()
+                    self._bell.drain()
                 if sock is None or sock in ready:
                     return
 

@@ -34,7 +34,7 @@ from .._engine.shutdown import Ending
 from .._protocol.codec import Codec
 from .._requests.acknowledgements import Acknowledgements
 from .._requests.response_queue import ResponseGate
-from .._requests.send_queue import Outbox
+from .._requests.send_queue import SendQueue
 from .._state.conversation import Conversation
 from .._state.input_buffer import InputAudio
 from .._state.model_status import ModelStatus
@@ -107,8 +107,10 @@ def assemble(
     number = next(_numbers)
 
     lifecycle = Lifecycle()
-    queue = Outbox(
-        numbers.max_send_queue_bytes, numbers.audio_overflow == "drop_oldest"
+    queue = SendQueue(
+        numbers.max_send_queue_bytes,
+        numbers.audio_overflow == "drop_oldest",
+        ended=lifecycle.why_ended,
     )
     control = Control(queue.wake)
     subscriptions = Subscriptions()

@@ -94,11 +94,10 @@ class Commands:
             QueueFull: There was no room in time: more is produced than the network
                 carries. Nothing of it is sent then.
         """
-        data = audio_bytes(audio)
-        deadline = self._sender.queue_deadline(timeout if block else 0.0)
-        pieces, half = self._input.cut(data)
-        appends = [InputAudioBufferAppend(audio=piece) for piece in pieces]
-        self._sender.append(appends, deadline)
+        self._lifecycle.check_process()
+        samples = audio if type(audio) is bytes else audio_bytes(audio)
+        pieces, half = self._input.cut(samples)
+        self._sender.append(pieces, timeout if block else 0.0)
         self._input.note(pieces, half)
 
     def commit_audio(self) -> Future[InputAudioBufferCommitted]:
@@ -246,9 +245,8 @@ class Commands:
             self._input.count(command.audio)
         if command.type in ANSWERS:
             return self._command(command)
-        self._sender.queue(
-            self._sender.identified(command), deadline=Deadline(QUEUE_TIMEOUT)
-        )
+        command = self._sender.identified(command)
+        self._sender.queue(command, deadline=Deadline(QUEUE_TIMEOUT))
         return None
 
     def _command(self, command: ClientEvent) -> Future[Any]:

@@ -253,7 +253,7 @@ def test_a_question_that_waited_its_turn_is_put_once(
             first.start()
         second = threading.Thread(target=ask, args=("second",))
         second.start()
-        eventually(lambda: len(client._order._gong._sleepers) > 0)
+        eventually(lambda: len(client._order._gong._waiting) > 0)
         service.connections[-1].drop()
         first.join(10)
         second.join(10)

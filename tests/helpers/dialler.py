@@ -7,9 +7,8 @@ from __future__ import annotations
 import threading
 
 from azure_realtime._concurrency.deadline import Deadline
-from azure_realtime._requests.send_queue import Outbox
+from azure_realtime._concurrency.waker import Waker
 from azure_realtime._transport.attempt import Patience
-from azure_realtime.errors import ConnectionClosed
 
 
 class Dialler:
@@ -18,7 +17,7 @@ class Dialler:
     """
 
     def __init__(self, seconds: float = 5.0) -> None:
-        self.bell = Outbox(1000)
+        self.bell = Waker()
         self.interrupted = threading.Event()
         self.patience = Patience(Deadline(seconds), self.bell, self.interrupted.is_set)
 
@@ -33,4 +32,4 @@ class Dialler:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bell.close(ConnectionClosed())
+        self.bell.close()

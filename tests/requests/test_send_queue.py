@@ -1,5 +1,5 @@
 """
-The queue between the callers and the reader thread.
+The send queue between the callers and the reader thread.
 """
 
 from __future__ import annotations
@@ -19,12 +19,38 @@ from helpers.timing import at_most
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azure_realtime._concurrency import waker as _waker
 from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._concurrency.lifecycle import Lifecycle
 from azure_realtime._requests import send_queue as _outbox
-from azure_realtime._requests.send_queue import Entry, Outbox
+from azure_realtime._requests.send_queue import Entry, SendQueue
 from azure_realtime.errors import ConnectionClosed, QueueFull
 
 NOW = Deadline(0)
+
+
+class Outbox(SendQueue):
+    """
+    A send queue and the end of its client.
+    """
+
+    def __init__(self, max_bytes: int, drop_oldest: bool = False) -> None:
+        self.lifecycle = Lifecycle()
+        super().__init__(max_bytes, drop_oldest, ended=lambda: self.lifecycle.ended)
+
+    def end(self, error: ConnectionClosed | None = None) -> int:
+        """
+        End the client as the reader does.
+        """
+        self.lifecycle.ended = error or ConnectionClosed()
+        return self.close()
+
+
+def entry(text: str, event_id: str | None = None, audio: bool = False) -> Entry:
+    """
+    Return a message to queue.
+    """
+    return Entry(text.encode(), event_id, audio)
 
 
 @pytest.fixture
@@ -35,14 +61,14 @@ def outbox() -> Iterator[Outbox]:
     box = Outbox(100)
     box.release()
     yield box
-    box.close(ConnectionClosed())
+    box.end()
 
 
 def put(box: Outbox, text: str, event_id: str | None = None) -> None:
     """
     Queue a text without waiting.
     """
-    box.put(Entry(text, event_id), deadline=NOW)
+    box.put(entry(text, event_id), deadline=NOW)
 
 
 def drain(box: Outbox) -> list[str]:
@@ -50,8 +76,8 @@ def drain(box: Outbox) -> list[str]:
     Take all there is.
     """
     taken = []
-    while (entry := box.take()) is not None:
-        taken.append(entry.text)
+    while entries := box.take_some():
+        taken += [entry.message.decode() for entry in entries]
     return taken
 
 
@@ -80,10 +106,10 @@ def test_nothing_leaves_before_the_session_is_configured() -> None:
     box = Outbox(100)
     put(box, "a")
     put(box, "b")
-    assert box.take() is None
+    assert box.take_some() == []
     box.release()
     assert drain(box) == ["a", "b"]
-    box.close(ConnectionClosed())
+    box.end()
 
 
 def test_a_full_queue_says_so(outbox: Outbox) -> None:
@@ -95,7 +121,7 @@ def test_a_full_queue_says_so(outbox: Outbox) -> None:
         at_most(0.5),
         pytest.raises(QueueFull, match=r"60 bytes wait.*50 more.*=100\)"),
     ):
-        outbox.put(Entry("y" * 50, None), deadline=Deadline(0.05))
+        outbox.put(entry("y" * 50), deadline=Deadline(0.05))
     put(outbox, "z" * 40)
     assert outbox.waiting_bytes == 100
 
@@ -116,14 +142,14 @@ def yielding() -> Iterator[Outbox]:
     box = Outbox(100, drop_oldest=True)
     box.release()
     yield box
-    box.close(ConnectionClosed())
+    box.end()
 
 
 def put_audio(box: Outbox, text: str) -> int:
     """
     Queue audio without waiting; return how much made room for it.
     """
-    return box.put(Entry(text, None, audio=True), deadline=NOW)
+    return box.put(entry(text, audio=True), deadline=NOW)
 
 
 def test_the_oldest_audio_makes_room_for_audio_and_commands(yielding: Outbox) -> None:
@@ -134,7 +160,7 @@ def test_the_oldest_audio_makes_room_for_audio_and_commands(yielding: Outbox) ->
         assert 0 == put_audio(yielding, letter * 30)
     put(yielding, "c" * 30)
     assert 1 == put_audio(yielding, "d" * 30)
-    assert 1 == yielding.put(Entry("e" * 20, None), deadline=NOW)
+    assert 1 == yielding.put(entry("e" * 20), deadline=NOW)
     assert 2 == yielding.audio_dropped
     assert ["c" * 30, "d" * 30, "e" * 20] == drain(yielding)
 
@@ -175,9 +201,9 @@ def interrupted(call: Callable[[], object], line: int) -> bool:
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal left
-        if frame.f_code.co_filename != _outbox.__file__:
+        if frame.f_code.co_filename not in (_outbox.__file__, _waker.__file__):
             return None
-        source = linecache.getline(_outbox.__file__, frame.f_lineno).strip()
+        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
         # a signal falls neither before a bare "try", which does nothing, nor
         # between the end of a block and its unlocking
         left -= event == "line" and source not in ("try:", "with self._lock:")
@@ -196,10 +222,13 @@ def interrupted(call: Callable[[], object], line: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("what", ["an append", "a command", "a withdrawal"])
+@pytest.mark.parametrize(
+    "what", ["an append", "an append without room", "a command", "a withdrawal"]
+)
 def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
     """
-    What waits stays in its order, and is counted; another thread can go on.
+    What waits stays in its order, and is counted; another thread can go on, and the
+    reader does not sleep on what has been queued.
     """
     line, again = 0, True
     while again:
@@ -210,26 +239,32 @@ def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
         for letter in "ab":
             put_audio(box, letter * 30)
         put(box, "e" * 10, "mine")
+        box.hold()
+        assert [] == box.take_some()
+        box.release()
         calls: dict[str, Callable[[], object]] = {
-            "an append": lambda box=box: put_audio(box, "f" * 40),  # type: ignore[misc]
+            "an append": lambda box=box: box.put_audio(b"f" * 10),  # type: ignore[misc]
+            "an append without room": lambda box=box: put_audio(box, "f" * 40),  # type: ignore[misc]
             "a command": lambda box=box: put(box, "f" * 40),  # type: ignore[misc]
             "a withdrawal": lambda box=box: box.withdraw("mine"),  # type: ignore[misc]
         }
         again = interrupted(calls[what], line)
+        woken = rings(box)
         with at_most(1):
             background = threading.Thread(target=put, args=(box, "g"))
             background.start()
             background.join()
         counted = box.waiting_bytes
         texts = drain(box)
+        assert woken or "f" not in {text[0] for text in texts}
         commands = [text[0] for text in texts if text[0] in "cde"]
         assert commands in (["c", "d", "e"], ["c", "d"][: 2 * (what[2] == "w")])
         assert "g" == texts[-1]
         assert sum(map(len, texts)) == counted
         assert 0 == box.waiting_bytes
-        box.close(ConnectionClosed())
+        box.end()
         line += 1
-    assert line > 10
+    assert line > 9
 
 
 def test_who_must_not_wait_takes_room_that_is_not_there(outbox: Outbox) -> None:
@@ -238,7 +273,7 @@ def test_who_must_not_wait_takes_room_that_is_not_there(outbox: Outbox) -> None:
     """
     put(outbox, "x" * 100)
     with at_most(0.5):
-        outbox.put(Entry("y", None), deadline=None)
+        outbox.put(entry("y"), deadline=None)
     assert drain(outbox) == ["x" * 100, "y"]
 
 
@@ -248,10 +283,10 @@ def test_room_wakes_who_waits(outbox: Outbox) -> None:
     """
     put(outbox, "x" * 100)
     waiting = threading.Thread(
-        target=lambda: outbox.put(Entry("y", None), deadline=Deadline(5.0))
+        target=lambda: outbox.put(entry("y"), deadline=Deadline(5.0))
     )
     waiting.start()
-    assert outbox.take() == Entry("x" * 100, None)
+    assert outbox.take_some() == [entry("x" * 100)]
     waiting.join(5.0)
     assert drain(outbox) == ["y"]
 
@@ -267,7 +302,7 @@ def test_the_end_wakes_who_waits(outbox: Outbox) -> None:
     def wait() -> None:
         begun.set()
         try:
-            outbox.put(Entry("y", None), deadline=Deadline(5.0))
+            outbox.put(entry("y"), deadline=Deadline(5.0))
         except ConnectionClosed as error:
             caught.append(error)
 
@@ -275,7 +310,7 @@ def test_the_end_wakes_who_waits(outbox: Outbox) -> None:
     waiting.start()
     begun.wait(5.0)
     with at_most(1.0):
-        assert outbox.close(ConnectionClosed(1011, "gone")) == 1
+        assert outbox.end(ConnectionClosed(1011, "gone")) == 1
         waiting.join(5.0)
     assert [str(error) for error in caught] == [
         "The connection is closed: 1011 (gone)."
@@ -289,8 +324,8 @@ def test_after_the_end_every_put_raises_a_fresh_copy() -> None:
     box = Outbox(100)
     put(box, "a")
     error = ConnectionClosed(1006)
-    assert box.close(error) == 1
-    assert (box.waiting, box.waiting_bytes, box.take()) == (0, 0, None)
+    assert box.end(error) == 1
+    assert (box.waiting, box.waiting_bytes, box.take_some()) == (0, 0, [])
     for _ in range(2):
         with pytest.raises(ConnectionClosed) as info:
             put(box, "b")
@@ -305,7 +340,7 @@ def test_withdraw(outbox: Outbox) -> None:
     put(outbox, "a" * 50, "1")
     put(outbox, "b" * 50, "2")
     put_later = threading.Thread(
-        target=lambda: outbox.put(Entry("c" * 50, "3"), deadline=Deadline(5.0))
+        target=lambda: outbox.put(entry("c" * 50, "3"), deadline=Deadline(5.0))
     )
     put_later.start()
     assert outbox.withdraw("1")
@@ -315,20 +350,148 @@ def test_withdraw(outbox: Outbox) -> None:
     assert not outbox.withdraw("2")
 
 
-def test_every_put_rings_the_bell(outbox: Outbox) -> None:
+def test_a_sleeping_reader_is_woken_once(outbox: Outbox) -> None:
     """
-    The reader wakes for each command, however often it was woken before.
+    A message wakes the reader; those behind it find it awake, and cost no system call.
     """
+    assert [] == outbox.take_some()
+    assert outbox.asleep
     assert not rings(outbox)
     put(outbox, "a")
     assert rings(outbox)
-    outbox.hush()
+    assert not outbox.asleep
+    outbox.drain()
+    put(outbox, "b")
+    assert outbox.put_audio(b"c")
     assert not rings(outbox)
+    assert ["a", "b", "c"] == drain(outbox)
+    assert outbox.put_audio(b"d")
+    assert rings(outbox)
+
+
+def test_a_reader_that_has_work_is_not_woken(outbox: Outbox) -> None:
+    """
+    Before its first look, and while there is something to take, nobody writes a byte.
+    """
+    put(outbox, "a")
+    outbox.put_audio(b"b")
+    assert not rings(outbox)
+    assert [entry("a")] == outbox.take_some(1)
+    put(outbox, "c")
+    assert not rings(outbox)
+
+
+def test_who_asks_for_attention_gets_it_awake_or_asleep(outbox: Outbox) -> None:
+    """
+    A close is not taken for a message, and wakes also a reader that is dialling.
+    """
+    put(outbox, "a")
+    assert not outbox.attention
     for _ in range(20_000):
         outbox.wake()
+    assert outbox.attention
     assert rings(outbox)
-    outbox.hush()
+    outbox.drain()
     assert not rings(outbox)
+
+
+def test_what_a_held_queue_gets_waits_without_waking_twice() -> None:
+    """
+    Before the session is configured the reader looks once for many commands.
+    """
+    box = Outbox(100)
+    assert [] == box.take_some()
+    put(box, "a")
+    assert rings(box)
+    box.drain()
+    put(box, "b")
+    assert not rings(box)
+    box.end()
+
+
+@pytest.mark.parametrize("kind", ["append", "command", "attention"])
+def test_no_wake_up_is_lost_between_the_last_look_and_the_wait(
+    outbox: Outbox, kind: str
+) -> None:
+    """
+    Somebody puts after the reader has looked, and before it waits: it does not wait.
+    """
+    acts: dict[str, Callable[[], object]] = {
+        "append": lambda: outbox.put_audio(b"x"),
+        "command": lambda: put(outbox, "x"),
+        "attention": outbox.wake,
+    }
+    looked, acted = threading.Barrier(2), threading.Barrier(2)
+
+    def act() -> None:
+        for _ in range(100):
+            looked.wait(5)
+            acts[kind]()
+            acted.wait(5)
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    for _ in range(100):
+        assert [] == outbox.take_some()
+        looked.wait(5)
+        acted.wait(5)
+        assert select.select([outbox], [], [], 5)[0]
+        outbox.asleep = False
+        outbox.drain()
+        assert outbox.attention == (kind == "attention")
+        assert drain(outbox) == ([] if kind == "attention" else ["x"])
+        outbox.attention = False
+    thread.join(5)
+
+
+def test_messages_are_taken_in_batches(outbox: Outbox) -> None:
+    """
+    As many as fit, in order, and one that is larger than a batch by itself.
+    """
+    for letter in "abc":
+        put(outbox, letter * 10)
+    outbox.put_audio(b"d" * 31)
+    put(outbox, "e" * 10)
+
+    sizes = []
+    while entries := outbox.take_some(max_bytes=25):
+        sizes.append([len(entry.message) for entry in entries])
+    assert [[10, 10], [10], [31], [10]] == sizes
+    assert 0 == outbox.waiting_bytes
+
+
+def test_a_message_larger_than_a_batch_is_taken_alone(outbox: Outbox) -> None:
+    """
+    Also where nothing is behind it.
+    """
+    put(outbox, "x" * 1000)
+    assert [entry("x" * 1000)] == outbox.take_some(max_bytes=25)
+    assert (0, 0) == (outbox.waiting, outbox.waiting_bytes)
+
+
+def test_audio_at_once_or_not_at_all(outbox: Outbox) -> None:
+    """
+    Who must not wait is not kept waiting, and the queue stays in its bounds.
+    """
+    assert outbox.put_audio(b"x" * 1000)  # the empty queue takes anything
+    assert not outbox.put_audio(b"y")
+    assert 1000 == outbox.peak_bytes == outbox.waiting_bytes
+    outbox.drop_audio()
+    assert outbox.put_audio(b"z" * 60)
+    assert outbox.put_audio(b"z" * 40)
+    assert not outbox.put_audio(b"z")
+    assert 100 == outbox.waiting_bytes
+
+
+def test_audio_after_the_end_raises_why() -> None:
+    """
+    An append is not swallowed by a queue that nobody reads.
+    """
+    box = Outbox(100)
+    box.end(ConnectionClosed(1011, "gone"))
+    with pytest.raises(ConnectionClosed, match="gone"):
+        box.put_audio(b"x")
+    assert 0 == box.waiting
 
 
 def test_waking_who_has_ended_does_nothing() -> None:
@@ -350,14 +513,14 @@ def test_waking_who_has_ended_does_nothing() -> None:
     for thread in naggers:
         thread.start()
     for _ in range(300):
-        box.close(ConnectionClosed())
+        box.end()
         pair = Outbox(1)  # takes the descriptors that have just become free
         assert not rings(pair)
-        pair.close(ConnectionClosed())
+        pair.end()
     stop.set()
     for thread in naggers:
         thread.join(5.0)
-    box.close(ConnectionClosed())
+    box.end()
     assert failures == []
 
 
@@ -405,19 +568,19 @@ def test_many_callers_lose_nothing(writers: list[list[int]]) -> None:
     def write(number: int, sizes: list[int]) -> None:
         for index, size in enumerate(sizes):
             text = f"{number}:{index}:".ljust(size, "x")
-            box.put(Entry(text, None), deadline=Deadline(10.0))
+            box.put(entry(text), deadline=Deadline(10.0))
 
     threads = [threading.Thread(target=write, args=pair) for pair in enumerate(writers)]
+    taken: list[str] = drain(box)
     for thread in threads:
         thread.start()
-    taken: list[str] = []
     while len(taken) < sum(map(len, writers)):
         assert select.select([box], [], [], 10.0)[0]
-        box.hush()
+        box.drain()
         taken += drain(box)
     for thread in threads:
         thread.join(5.0)
-    box.close(ConnectionClosed())
+    box.end()
     for number, sizes in enumerate(writers):
         indexes = [t.split(":")[1] for t in taken if t.startswith(f"{number}:")]
         assert indexes == [str(index) for index in range(len(sizes))]

@@ -19,7 +19,7 @@ from azure_realtime import (
     ServerError,
     SessionConfig,
 )
-from azure_realtime._requests.send_queue import Entry, Outbox
+from azure_realtime._requests.send_queue import Entry, SendQueue
 from azure_realtime._state.input_buffer import CHUNK
 from azure_realtime.events import InputAudioBufferAppend
 from azure_realtime.models._unset import UNSET
@@ -218,11 +218,11 @@ def test_what_is_appended_behind_a_commit_counts_for_the_next(
     """
     A microphone's thread goes on while another one commits: the service has it all.
     """
-    queue = Outbox.put
+    queue = SendQueue.put
 
-    def put_and_append(outbox: Outbox, *entries: Entry, **how: Any) -> int:
+    def put_and_append(outbox: SendQueue, *entries: Entry, **how: Any) -> int:
         dropped = queue(outbox, *entries, **how)
-        if f"input_audio_buffer.{kind}" in entries[0].text and not behind:
+        if f"input_audio_buffer.{kind}".encode() in entries[0].message and not behind:
             behind.append(noise(9600))
             client.append_audio(behind[0])
         return dropped
@@ -230,7 +230,7 @@ def test_what_is_appended_behind_a_commit_counts_for_the_next(
     behind: list[bytes] = []
     with GA.talk(session_config=MANUAL) as (client, wire):
         client.append_audio(noise(4800))
-        monkeypatch.setattr(Outbox, "put", put_and_append)
+        monkeypatch.setattr(SendQueue, "put", put_and_append)
         done = (
             client.commit_audio() if kind == "commit" else client.clear_audio_buffer()
         )
@@ -246,7 +246,7 @@ def test_a_commit_that_could_not_be_queued_has_taken_nothing() -> None:
     with GA.talk(session_config=MANUAL) as (client, _):
         client.append_audio(noise(4800))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Outbox, "put", _full)
+            patch.setattr(SendQueue, "put", _full)
             with pytest.raises(QueueFull):
                 client.commit_audio()
             with pytest.raises(QueueFull):
@@ -263,7 +263,7 @@ def test_half_a_sample_survives_a_commit_that_could_not_be_queued() -> None:
     with GA.talk(session_config=MANUAL) as (client, wire):
         client.append_audio(data[:9_001])
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Outbox, "put", _full)
+            patch.setattr(SendQueue, "put", _full)
             with pytest.raises(QueueFull):
                 client.commit_audio()
         client.append_audio(data[9_001:])
@@ -283,7 +283,7 @@ def test_audio_that_went_with_its_session_does_not_come_back() -> None:
             raise QueueFull("full", 1)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Outbox, "put", lost_meanwhile)
+            patch.setattr(SendQueue, "put", lost_meanwhile)
             with pytest.raises(QueueFull):
                 client.commit_audio()
         assert not client._input.pending()
@@ -295,15 +295,15 @@ def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
     """
     with GA.talk(session_config=MANUAL) as (client, wire):
         client.append_audio(noise(9_600))
-        put = Outbox.put
+        put = SendQueue.put
 
-        def lost_meanwhile(outbox: Outbox, *entries: Entry, **how: Any) -> int:
+        def lost_meanwhile(outbox: SendQueue, *entries: Entry, **how: Any) -> int:
             client._engine.pending.lose(ConnectionClosed(1006))
             outbox.hold()
             return put(outbox, *entries, **how)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Outbox, "put", lost_meanwhile)
+            patch.setattr(SendQueue, "put", lost_meanwhile)
             future = client.commit_audio()
         assert isinstance(future.exception(0), ConnectionClosed)
         client._engine.queue.release()

@@ -69,6 +69,13 @@ class Renewal:
         """
         return self._successor.wire if self._successor else None
 
+    @property
+    def under_way(self) -> bool:
+        """
+        Whether another session is in the making.
+        """
+        return self._successor is not None
+
     def note_audio(self) -> None:
         """
         Note that audio leaves.

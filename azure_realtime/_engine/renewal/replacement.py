@@ -23,7 +23,7 @@ from typing import NamedTuple
 import attrs
 
 from ..._concurrency.deadline import Deadline
-from ..._concurrency.waker import Bell
+from ..._concurrency.waker import Waker
 from ..._protocol.codec import Codec
 from ..._redaction import harmless
 from ..._transport.attempt import Interrupted, Patience
@@ -81,7 +81,7 @@ class Successor:
         self._seconds = seconds
         self._ready_by = Deadline(seconds)
         self._wake = wake
-        self._bell = Bell()
+        self._bell = Waker()
         self._unwanted = False
         self._outcome: Wire | RealtimeError | None = None
         self._said: Opening | None = None

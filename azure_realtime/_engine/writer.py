@@ -1,0 +1,94 @@
+"""
+From the send queue to the wire, and our close frame when the client is closed.
+
+Messages are framed in batches: a batch is what a pong may have to wait for. Nothing is
+taken from the queue before the socket has taken all that came before, so that what the
+queue reports as waiting has not left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .._concurrency.deadline import Deadline
+from .._requests.send_queue import SendQueue
+from .._transport.websocket import Wire
+from .control import Control
+
+_BATCHES_PER_TURN = 4  # of 64 KiB: then what has come has a turn
+
+
+class Writer:
+    """
+    Writes for one connection. All of it belongs to the reader thread.
+
+    Args:
+        queue: What is to be sent.
+        wire: The open WebSocket.
+        control: What others ask.
+        close_wait: Seconds in which the peer may answer our close frame.
+        sent: Called with the id of a command that leaves.
+        note_audio: Called when audio leaves.
+
+    Attributes:
+        goodbye: When the peer must have answered our close frame; None before it left.
+    """
+
+    def __init__(
+        self,
+        queue: SendQueue,
+        wire: Wire,
+        control: Control,
+        close_wait: float,
+        sent: Callable[[str | None], None],
+        note_audio: Callable[[], None],
+    ) -> None:
+        self._queue = queue
+        self._wire = wire
+        self._control = control
+        self._close_wait = close_wait
+        self._sent = sent
+        self._note_audio = note_audio
+        self.goodbye: Deadline | None = None
+
+    def write(self) -> bool:
+        """
+        Send what the socket takes now, up to a turn's fill.
+
+        Returns:
+            Whether that was all there is. Then the queue wakes the reader for more.
+
+        Raises:
+            ConnectionClosed: The connection is gone.
+        """
+        wire, queue = self._wire, self._queue
+        for _ in range(_BATCHES_PER_TURN):
+            if not wire.idle:
+                wire.write()
+                if not wire.idle:
+                    return False
+            if self.goodbye is not None:
+                return False
+            entries = queue.take_some()
+            if not entries:
+                closing = self._control.closing
+                if closing is None or queue.waiting:  # held, until there is a session
+                    return True
+                self._say_goodbye(closing)
+                return False
+            audio = False
+            for entry in entries:
+                if entry.audio:
+                    audio = True
+                else:
+                    self._sent(entry.event_id)
+            if audio:
+                self._note_audio()
+            wire.send_all([entry.message for entry in entries])
+        return False
+
+    def _say_goodbye(self, closing: Deadline) -> None:
+        self._wire.send_close()
+        self._wire.write()
+        left, wait = closing.remaining(), self._close_wait
+        self.goodbye = Deadline(wait if left is None else min(wait, left))

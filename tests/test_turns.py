@@ -1,0 +1,397 @@
+"""
+The reader's turns: many short ones keep no timer from its time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from helpers.clients import GA
+from helpers.peer import CLOSE, PING, PONG, Peer, Talk, frame, serve_session
+from helpers.timing import SCALE, at_most
+
+from azure_realtime import ConnectTimeout
+from azure_realtime._concurrency.waker import Waker
+from azure_realtime._engine.control import Control
+from azure_realtime._engine.poller import READ, WRITE, Poller
+from azure_realtime._engine.writer import Writer
+from azure_realtime._requests.send_queue import Entry, SendQueue
+
+DELTA = frame(
+    '{"type":"response.output_text.delta","event_id":"e","response_id":"r",'
+    '"item_id":"i","output_index":0,"content_index":0,"delta":"Hello"}'
+)
+EVERY = 0.005  # seconds between two deltas, or two appends
+
+
+def stream(talk: Talk, seconds: float) -> None:
+    """
+    Send deltas and nothing else for so long; each makes a short turn.
+    """
+    talk.drip(DELTA * int(seconds / EVERY), EVERY, len(DELTA))
+
+
+def streaming(seconds: float) -> Callable[[Talk], None]:
+    """
+    Return the script of a service that sends deltas only, and answers nothing.
+    """
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        stream(talk, seconds)
+        talk.mute()
+
+    return script
+
+
+def test_a_peer_that_falls_silent_is_noticed_while_we_send() -> None:
+    """
+    Appends make turns of their own; the ping leaves in time, and so does the verdict.
+    """
+    pinged: list[float] = []
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        while True:
+            opcode, _ = talk.read_frame()
+            if opcode == PING:
+                pinged.append(time.monotonic())
+
+    with Peer(script) as peer:
+        client = GA.client(
+            peer.url, ping_interval=0.3 * SCALE, ping_timeout=0.3 * SCALE
+        )
+        client.connect(5)
+        start = time.monotonic()
+        lost = threading.Event()
+        client.on("disconnected", lambda _: lost.set())
+        with contextlib.suppress(Exception):
+            while not lost.wait(EVERY):
+                client.append_audio(bytes(960))
+        took = time.monotonic() - start
+        client.close()
+
+    assert 1 == len(pinged)
+    assert 0.2 * SCALE <= pinged[0] - start <= 0.45 * SCALE
+    assert took <= 0.75 * SCALE
+
+
+def test_a_peer_that_falls_silent_after_many_deltas_is_noticed() -> None:
+    """
+    The ping is due after the last of them, though no turn has looked at the clock since.
+    """
+    ended: list[float] = []
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        stream(talk, 0.5 * SCALE)
+        ended.append(time.monotonic())
+        assert PING == talk.read_frame()[0]
+        ended.append(time.monotonic())
+        talk.mute()
+
+    with Peer(script) as peer:
+        client = GA.client(
+            peer.url, ping_interval=0.3 * SCALE, ping_timeout=0.3 * SCALE
+        )
+        assert client.wait_for("disconnected", timeout=5 * SCALE).cause == "dead peer"
+        took = time.monotonic() - ended[0]
+        client.close()
+
+    assert 0.2 * SCALE <= ended[1] - ended[0] <= 0.45 * SCALE
+    assert took <= 0.75 * SCALE
+
+
+def test_the_round_trip_ends_with_the_pong() -> None:
+    """
+    Deltas behind the pong do not make it longer.
+    """
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        opcode, data = talk.read_frame()
+        assert PING == opcode
+        talk.send(frame(data, PONG))
+        stream(talk, 0.4 * SCALE)
+        collect(talk)
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url, ping_interval=0.1, ping_timeout=0.3 * SCALE)
+        with client.events("response.text.delta", timeout=5) as deltas:
+            for number, _ in enumerate(deltas):
+                if number > 0.3 * SCALE / EVERY:
+                    break
+        round_trip = client.stats.round_trip
+        client.close()
+
+    assert round_trip is not None
+    assert round_trip < 0.1 * SCALE
+
+
+def collect(talk: Talk) -> None:
+    """
+    Read until the client's close frame, and answer it.
+    """
+    while True:
+        opcode, data = talk.read_frame()
+        if opcode == CLOSE:
+            talk.send(frame(data, CLOSE))
+            return
+
+
+@pytest.mark.parametrize("limit", ["close_wait", "timeout"])
+def test_a_close_ends_in_time_while_deltas_come(limit: str) -> None:
+    """
+    The peer does not answer our close frame, and goes on to talk.
+    """
+    with Peer(streaming(5 * SCALE)) as peer:
+        wait = 0.2 if limit == "close_wait" else 60.0
+        client = GA.client(peer.url, close_wait=wait)
+        client.wait_for("response.text.delta", timeout=5)
+        with at_most(0.5):
+            client.close(timeout=60.0 if limit == "close_wait" else 0.2)
+
+
+def test_the_end_of_a_session_is_announced_while_deltas_come() -> None:
+    """
+    Not when they end.
+    """
+
+    def script(talk: Talk) -> None:
+        ends = int(time.time()) + 4
+        session = f'{{"id":"sess_1","expires_at":{ends}}}'
+        talk.upgrade(frame(f'{{"type":"session.created","session":{session}}}'))
+        talk.read_frame()
+        talk.send(frame(f'{{"type":"session.updated","session":{session}}}'))
+        stream(talk, 10)
+        collect(talk)
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url, expiry_warning=2.5)
+        expiring = client.wait_for("expiring", timeout=8)
+        client.close(0.5)
+
+    assert 2.0 <= expiring.seconds_left <= 2.5
+
+
+def test_slow_listeners_are_reported_when_the_deltas_have_ended(
+    caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
+) -> None:
+    """
+    The reader sleeps by then; the last thing it has read were deltas.
+    """
+    release = threading.Event()
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        talk.send(DELTA * 50)
+        collect(talk)
+
+    with Peer(script) as peer:
+        client = GA.client(
+            peer.url, max_callback_queue_bytes=200_000, ping_interval=None
+        )
+
+        def stuck(_: object) -> None:
+            release.wait(10)
+
+        client.on("response.text.delta", stuck)
+        with caplog.at_level(logging.WARNING, "azure_realtime"):
+            eventually(lambda: "stuck" in caplog.text)
+        release.set()
+        client.close()
+
+
+def test_a_session_that_is_never_configured_is_given_up_while_deltas_come() -> None:
+    """
+    What the service talks of does not matter.
+    """
+
+    def script(talk: Talk) -> None:
+        talk.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
+        stream(talk, 5 * SCALE)
+        talk.mute()
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url, connect_timeout=0.4)
+        with at_most(0.8), pytest.raises(ConnectTimeout, match=r"no session\.updated"):
+            client.connect()
+        client.close()
+
+
+def test_a_goodbye_right_behind_deltas_is_answered_at_once() -> None:
+    """
+    It comes in the same read as they do.
+    """
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        talk.send(DELTA * 20 + frame(b"\x03\xe8", CLOSE))
+        assert CLOSE == talk.read_frame()[0]
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url, ping_interval=None)
+        with at_most(1):
+            assert 1000 == client.wait_for("disconnected", timeout=5).code
+        client.close()
+
+
+class _Taking:
+    """
+    A wire whose socket takes everything at once.
+    """
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.idle = True
+
+    def send_all(self, messages: list[bytes]) -> None:
+        self.batches.append(sum(map(len, messages)))
+        self.idle = False
+
+    def write(self) -> None:
+        self.idle = True
+
+
+def test_a_turn_writes_so_much_and_no_more() -> None:
+    """
+    A ping that comes while megabytes leave is answered between two batches.
+    """
+    queue = SendQueue(64 << 20, ended=lambda: None)
+    queue.release()
+    for number in range(1000):
+        assert queue.put_audio(bytes(10_000))
+        if number % 100 == 0:
+            queue.put(Entry(b"{}", f"event_{number}"), deadline=None)
+    wire: Any = _Taking()
+    sent, noted = list[str | None](), list[int]()
+    writer = Writer(queue, wire, Control(), 1.0, sent.append, lambda: noted.append(1))
+
+    assert not writer.write()
+    assert max(wire.batches) <= 64 << 10
+    assert 200_000 < sum(wire.batches) <= 256 << 10
+    assert not queue.asleep
+    while not writer.write():
+        pass
+
+    assert 10_000_020 == sum(wire.batches)
+    assert len(noted) == len(wire.batches)
+    assert [f"event_{number}" for number in range(0, 1000, 100)] == sent
+    assert queue.asleep
+    queue.close()
+
+
+@pytest.fixture(params=["eventfd", "socket pair"])
+def waker(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Waker]:
+    """
+    Give a waker of either kind.
+    """
+    if request.param == "socket pair":
+        monkeypatch.delattr(os, "eventfd", raising=False)
+    elif not hasattr(os, "eventfd"):
+        pytest.skip("no eventfd here")
+    waker = Waker()
+    yield waker
+    waker.close()
+
+
+def test_a_waker_wakes_until_it_is_drained(waker: Waker) -> None:
+    """
+    However often it is called, nobody blocks, and one look takes it all.
+    """
+    assert not select.select([waker], [], [], 0)[0]
+    for _ in range(20_000):
+        waker.wake()
+    assert select.select([waker], [], [], 0)[0]
+    waker.drain()
+    assert not select.select([waker], [], [], 0)[0]
+    waker.drain()
+    waker.wake()
+    assert select.select([waker], [], [], 0)[0]
+
+
+def test_a_closed_waker_touches_nothing(waker: Waker) -> None:
+    """
+    Its descriptor belongs to somebody else by then.
+    """
+    waker.close()
+    ends = socket.socketpair()  # takes the numbers that have become free
+    for _ in range(3):
+        waker.wake()
+        waker.drain()
+        waker.close()
+    assert not select.select(ends, [], [], 0)[0]
+    for end in ends:
+        end.close()
+
+
+@pytest.fixture(params=["poll", "select"])
+def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Poller:
+    """
+    Give a poller of either kind.
+    """
+    if request.param == "select":
+        monkeypatch.delattr(select, "poll", raising=False)
+    elif not hasattr(select, "poll"):
+        pytest.skip("no poll here")
+    return Poller()
+
+
+def test_a_poller_tells_what_is_ready_and_watched(poller: Poller) -> None:
+    """
+    Each descriptor for what it is watched for, and none that is no longer watched.
+    """
+    one, two = socket.socketpair()
+    with one, two:
+        a, b = one.fileno(), two.fileno()
+        poller.watch({a: READ, b: READ})
+        assert [] == list(poller.wait(0))
+        poller.watch({a: READ, b: READ | WRITE})
+        assert [b] == list(poller.wait(5))
+        one.send(b"x")
+        poller.watch({a: WRITE, b: READ})
+        assert {a, b} == set(poller.wait(5))
+        poller.watch({b: READ})
+        assert [b] == list(poller.wait(5))
+        two.recv(10)
+        assert [] == list(poller.wait(0))
+        one.close()
+        assert [b] == list(poller.wait(5))  # an end is something to read
+
+
+def test_a_descriptor_that_was_closed_is_forgotten(poller: Poller) -> None:
+    """
+    Another that has its number is watched as well as any.
+    """
+    one, two = socket.socketpair()
+    number = one.fileno()
+    poller.watch({number: READ})
+    one.close()
+    two.close()
+    one, two = socket.socketpair()
+    with one, two:
+        first, second = (one, two) if one.fileno() == number else (two, one)
+        assert number == first.fileno()
+        poller.watch({number: READ, second.fileno(): READ})
+        second.send(b"x")
+        assert [number] == list(poller.wait(5))
+
+
+def test_a_wait_is_not_shorter_than_it_was_asked_for(poller: Poller) -> None:
+    """
+    Else a timer would be waited for in a spin.
+    """
+    start = time.monotonic()
+    poller.wait(0.0105)
+    assert 0.0105 <= time.monotonic() - start
