@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions, key_for
+from azure_realtime._dispatch.event_keys import key_for
+from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions
 from azure_realtime.events import (
     Disconnected,
     Init,
@@ -179,10 +180,10 @@ def test_once_is_once() -> None:
     registry = Subscriptions()
     subscription, _ = subscribe(registry, "init", once=True)
     first, second = registry.take(INIT), registry.take(INIT)
-    assert first == second == [subscription]
+    assert first == second == (subscription,)
     assert registry.claim(subscription)
     assert not registry.claim(subscription)
-    assert registry.take(INIT) == []
+    assert registry.take(INIT) == ()
     assert not registry.hears(UnknownEvent(type="init"))
 
 
@@ -217,7 +218,7 @@ def test_off_counts_at_once() -> None:
     subscription, _ = subscribe(registry, "init")
     queued = registry.take(INIT)
     registry.remove("init", nothing)
-    assert queued == [subscription]
+    assert queued == (subscription,)
     assert not registry.claim(subscription)
 
 
@@ -277,5 +278,5 @@ def test_listeners_may_come_and_go_while_an_event_is_delivered() -> None:
     subscribe(registry, "init")
     queued = registry.take(DELTA)
     _, missed = subscribe(registry, DELTA.type)
-    assert (queued, missed) == ([], [])
+    assert (queued, missed) == ((), [])
     assert len(registry.take(DELTA)) == 1

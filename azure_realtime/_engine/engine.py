@@ -18,6 +18,7 @@ import attrs
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.process import Home
+from .._dispatch.backlog import size_of
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.mailbox import Waiters
 from .._protocol.codec import Codec
@@ -76,6 +77,7 @@ class Core:
         closing: Whether the user has closed the client.
         generation: The number of the connection there is, or was last.
         over: Whether there will be no other.
+        ended: Why, once it is over.
     """
 
     codec: Codec
@@ -89,7 +91,9 @@ class Core:
     audio_overflow: str = "block"
     busy: Sequence[Callable[[], bool]] = ()
     acks: Acknowledgements = attrs.field(factory=Acknowledgements)
-    waiters: Waiters = attrs.field(factory=Waiters)
+    waiters: Waiters = attrs.field(
+        default=attrs.Factory(lambda self: Waiters(lambda: self.ended), takes_self=True)
+    )
     status: ModelStatus = attrs.field(factory=ModelStatus)
     counters: Counters = attrs.field(factory=Counters)
     is_reader: Callable[[], bool] = lambda: False
@@ -97,6 +101,7 @@ class Core:
     closing: Callable[[], bool] = lambda: False
     generation: int = 0
     over: bool = False
+    ended: RealtimeError | None = None
     _ids: Any = attrs.field(factory=itertools.count, init=False)
     _prefix: str = attrs.field(
         factory=lambda: f"event_{uuid.uuid4().hex[:12]}_", init=False
@@ -308,10 +313,10 @@ class Core:
         Complete the waits for the events, then queue them for callbacks. Any thread.
         """
         happened = [self._stamped(event) for event in events if event is not None]
-        for event in happened:
-            self.waiters.offer(event)
-        for event in happened:
-            self.dispatcher.post(event)
+        sizes = [size_of(event) for event in happened]
+        for event, size in zip(happened, sizes, strict=True):
+            self.waiters.offer(event, size)
+        self.dispatcher.post_batch(happened, sizes)
 
     def _stamped(self, event: ServerEvent) -> ServerEvent:
         """
@@ -368,9 +373,10 @@ class Core:
         Tell everybody that it is over. Reader thread.
         """
         self.over = True
+        self.ended = error
         self.acks.end(error)
         self.gate.end(error)
         for tell in (*self.on_loss, *self.on_end):
             tell(error)
         self.emit(farewell)
-        self.waiters.end(error)
+        self.waiters.end()

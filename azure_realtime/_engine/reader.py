@@ -87,8 +87,6 @@ class Reader:
         self._thread = PatientThread(self._run, name)
         core.is_reader = lambda: self.is_current
         core.closing = lambda: self._control.closing is not None
-        core.dispatcher.attach(core.is_reader, core.outbox.wake, core.closing)
-        core.dispatcher.backlog.on_stuck = self._give_up
 
     # What others may ask.
 
@@ -160,7 +158,7 @@ class Reader:
             self._noticed.set()
         self._core.outbox.wake()
 
-    def _give_up(self, error: RealtimeError) -> None:
+    def fail(self, error: RealtimeError) -> None:
         """
         End the connection because of *error*. Any thread.
         """

@@ -43,14 +43,16 @@ from ..models.session import DEFAULT_SESSION_CONFIG, Session, as_session_config
 from ..models.stats import Stats
 from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
+from .listeners import Listening
 from .pump import Pumping
 from .turn_order import TurnOrder
 from .turns import Asking
+from .waiting import Pulling
 
 _numbers = itertools.count(1)
 
 
-class AzureRealTimeAudio(Asking, Pumping):
+class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     """
     A conversation with a realtime model.
 
@@ -96,7 +98,7 @@ class AzureRealTimeAudio(Asking, Pumping):
             raise TypeError("websocket_impl must be a class or a function")
         options.check_credential(numbers)
         self._options = options
-        self._doubted: set[str] = set()
+        self._warned_names: set[str] = set()
         version = options.endpoint.api_version
         if version is not None:
             warn(
@@ -121,7 +123,12 @@ class AzureRealTimeAudio(Asking, Pumping):
                 Backlog(
                     numbers.max_callback_queue_bytes,
                     numbers.slow_consumer == "disconnect",
+                    on_overflow=lambda error: reader.fail(error),
+                    manual=dispatch == "manual",
                 ),
+                is_reader=lambda: core.is_reader(),
+                wake=lambda: core.outbox.wake(),
+                closing=lambda: core.closing(),
             ),
             outbox=Outbox(
                 numbers.max_send_queue_bytes, numbers.audio_overflow == "drop_oldest"
@@ -159,7 +166,7 @@ class AzureRealTimeAudio(Asking, Pumping):
         # the reader knows better why it takes so long: it has a little more time to say
         self._patience = numbers.connect_timeout + 5.0
         self._connector = Connector(options, numbers, websocket_impl)
-        self._reader = Reader(
+        self._reader = reader = Reader(
             core,
             weakly(self._connector),
             Opener(

@@ -12,10 +12,9 @@ from ..models.turn import Turn
 from .tools import Tooling
 from .turn_order import Place, TurnOrder
 from .turn_stream import TurnStream
-from .waiting import Pulling
 
 
-class Asking(Pulling, Tooling):
+class Asking(Tooling):
     """
     What a client offers to those who think in turns.
     """

@@ -9,12 +9,11 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from .._concurrency.deadline import Deadline
+from .._dispatch.event_keys import ANY, EventName, key_for, warn_if_unknown
 from .._dispatch.mailbox import Mailbox, Where
-from .._dispatch.subscriptions import ANY, key_for
 from .._engine.engine import Core
 from ..errors import ConnectionClosed
 from ..events import ServerEvent
-from .listeners import EventName, Listening
 
 E = TypeVar("E", bound=ServerEvent)
 
@@ -104,10 +103,13 @@ class EventStream(Iterator[Any]):
         self.close()
 
 
-class Pulling(Listening):
+class Pulling:
     """
-    What a client offers to those who want to ask. Any thread, also a listener.
+    The methods of a client that wait for events. Any thread, also a listener.
     """
+
+    _core: Core
+    _warned_names: set[str]
 
     @overload
     def wait_for(
@@ -194,5 +196,5 @@ class Pulling(Listening):
     def _keys(self, names: tuple[EventName, ...]) -> frozenset[str]:
         keys = frozenset(map(key_for, names))
         for key in keys:
-            self._doubt(key)
+            warn_if_unknown(key, self._warned_names)
         return keys
