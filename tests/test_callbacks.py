@@ -357,10 +357,18 @@ def test_a_batch_is_delivered_in_order_between_its_neighbours(bench: Bench) -> N
     bench.post("a")
     bench.post_batch("b0", "b1", "b2")
     bench.post("c")
-    bench.post_batch()
     bench.finish()
     assert seen == ["a", "b0", "listener_error", "b1", "b2", "c"]
     assert bench.waiting == (0, 0)
+
+
+def test_a_batch_of_none_wakes_nobody() -> None:
+    """
+    A read that brings no event costs the callback thread nothing.
+    """
+    thread = CallbackThread(Subscriptions(), "callbacks-under-test")
+    thread.post_batch([], [])
+    assert thread._jobs.empty()
 
 
 def test_listeners_may_come_and_go_in_the_middle_of_a_batch(bench: Bench) -> None:
@@ -370,9 +378,12 @@ def test_listeners_may_come_and_go_in_the_middle_of_a_batch(bench: Bench) -> Non
     """
     seen: list[str] = []
 
-    def change(event: Any) -> None:
-        seen.append("change")
+    def add(event: Any) -> None:
+        seen.append("add")
         bench.on(SPEECH, late)
+
+    def take_off(event: Any) -> None:
+        seen.append("take off")
         bench.registry.remove(SPEECH, second)
 
     def second(event: Any) -> None:
@@ -384,20 +395,18 @@ def test_listeners_may_come_and_go_in_the_middle_of_a_batch(bench: Bench) -> Non
     bench.on(SPEECH, lambda _: seen.append("once"), once=True)
     bench.on(SPEECH, lambda _: seen.append("first"))
     bench.on(SPEECH, second)
-    bench.on("change", change)
-    bench.thread.post_batch(
-        [
-            InputAudioBufferSpeechStarted(),
-            UnknownEvent(type="change"),
-            InputAudioBufferSpeechStarted(),
-            InputAudioBufferSpeechStarted(),
-        ],
-        [SIZE] * 4,
-    )
+    bench.on("add", add)
+    bench.on("take off", take_off)
+    speech = InputAudioBufferSpeechStarted()
+    events = [
+        *(speech, speech, UnknownEvent(type="add")),
+        *(speech, UnknownEvent(type="take off"), speech),
+    ]
+    bench.thread.post_batch(events, [SIZE] * len(events))
     bench.finish()
     assert seen == [
-        *("once", "first", "second", "change"),
-        *("first", "late", "first", "late"),
+        *("once", "first", "second", "first", "second", "add"),
+        *("first", "second", "late", "take off", "first", "late"),
     ]
 
 
@@ -457,7 +466,7 @@ def test_what_is_dropped_of_a_batch_counts_no_more(bench: Bench) -> None:
     assert not bench.thread.join(Deadline(0.01))
     assert bench.waiting[0] == 2
     go.set()
-    bench.finish()
+    bench.thread._thread.join(5.0)
     assert seen == []
     assert bench.waiting == (0, 0)
     bench.post_batch("b", "b")  # afterwards all is delivered where it is posted

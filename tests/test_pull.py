@@ -297,10 +297,10 @@ def test_a_wait_that_begins_as_all_ends_gets_the_last_event_and_ends(
     """
     Before or after the waits are ended: I get `closed`, and then the reason.
     """
-    error: list[RealtimeError] = []
-    waiters = _waiters.Waiters(lambda: error[0] if error else None)
-    closed = Closed()
-    error.append(ConnectionClosed(1000, "the end"))
+    ended: list[RealtimeError] = []
+    waiters = _waiters.Waiters(lambda: ended[0] if ended else None)
+    ended.append(ConnectionClosed(1000, "the end"))
+    closed = Closed(error=ended[0])
     if waits_first:
         box = waiters.open(frozenset({"closed"}))
     waiters.offer(closed, 100)

@@ -5,6 +5,7 @@ The registry of listeners.
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -220,6 +221,30 @@ def test_off_counts_at_once() -> None:
     registry.remove("init", nothing)
     assert queued == (subscription,)
     assert not registry.claim(subscription)
+
+
+@pytest.mark.parametrize("how", ["off", "once"])
+def test_a_listener_that_is_off_is_not_kept(how: str) -> None:
+    """
+    After `off`, or the one call, nothing of the registry refers to the function.
+    """
+    registry = Subscriptions()
+
+    def listener(event: Any) -> None:
+        """
+        Do nothing.
+        """
+
+    subscribe(registry, DELTA.type)  # another, so that the event is heard
+    subscription, _ = subscribe(registry, DELTA.type, how == "once", listener)
+    assert subscription in registry.take(DELTA)
+    if how == "off":
+        registry.remove(DELTA.type, listener)
+    else:
+        assert registry.claim(subscription)
+    kept = weakref.ref(listener)
+    del listener, subscription
+    assert kept() is None
 
 
 def test_off_takes_only_what_it_names() -> None:

@@ -61,7 +61,9 @@ class CallbackThread(Dispatcher):
         posted by itself, for audio to be dropped or the connection to end.
         """
         if events and self.backlog.enter_batch(sizes):
-            self.submit(Delivery(self._deliver, deque(zip(events, sizes, strict=True)), None))
+            self.submit(
+                Delivery(self._deliver, deque(zip(events, sizes, strict=True)), None)
+            )
         else:
             super().post_batch(events, sizes)
 
@@ -100,15 +102,12 @@ class CallbackThread(Dispatcher):
             return False
         ended = self._thread.wait(deadline)
         self._dropping = not ended
-        if self._over:  # asked afterwards: `_run` may have ended the dropping already
-            self._dropping = False
         return ended
 
     def _run(self) -> None:
         while self._run_next():
             pass
         self._over = True
-        self._dropping = False  # what is posted from now on is run where it is posted
         self._run_rest()  # what came since it has looked
 
     def _run_rest(self) -> None:

@@ -80,7 +80,7 @@ class Dispatcher(ABC):
     ) -> None:
         self._subscriptions = weakref.ref(subscriptions)
         self._home = Home()
-        self._dropping = False  # whether the thread that runs jobs drops them now
+        self._dropping = False  # whether the callback thread drops what it finds
         self.backlog = backlog or Backlog(64 << 20)
 
     def post(
@@ -132,7 +132,8 @@ class Dispatcher(ABC):
                     backlog.out_count += 1
                 else:
                     backlog.leave(size, now)
-                if not self._dropping:
+                # what is posted after the end of a thread runs where it is posted
+                if not (self._dropping and self.is_current):
                     now = self._call_listeners(event, only, now)
         finally:
             backlog.running = None  # it may refer to the client
