@@ -6,11 +6,15 @@ Rules:
 1. Reading never stops: pongs, waits and futures do not depend on listeners.
 2. A second past the soft mark there is one warning, naming the listener that has kept
    the others waiting longest and for how long; the next comes only after they have
-   caught up. Who catches up sooner is not warned, unless something was left out.
-3. Past the hard mark audio deltas are left out and counted, or the connection ends with
-   `SlowConsumer`, as the user chose. Nothing else is ever left out.
-4. What cannot be left out is bounded as well: at several times the hard mark the
+   caught up. There is none if they catch up sooner, unless something was dropped.
+3. Past the hard mark audio deltas are dropped and counted, or the connection ends with
+   `SlowConsumer`, as the user chose. Nothing else is ever dropped.
+4. What cannot be dropped is bounded as well: at several times the hard mark the
    connection ends, whatever was chosen.
+
+How it is counted: whoever posts counts in, under the lock. The thread that dispatches
+counts out: without the lock within a batch, and under it with the batch's last event.
+Both numbers only grow, so their difference is never too small.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -35,7 +39,7 @@ logger = logging.getLogger("azure_realtime")
 _OVERHEAD = 2000  # bytes of an event beside its text, about
 _SOFT = 0.25  # of the hard mark
 _UTMOST = 4  # times the hard mark
-_PATIENCE = 1.0  # seconds past the soft mark before it is worth a warning
+_PATIENCE = 1.0  # seconds past the soft mark before a warning
 
 
 @attrs.frozen
@@ -54,117 +58,167 @@ class Load:
 
 class Backlog:
     """
-    Keeps count of the events that wait for listeners.
+    Counts the events that wait for listeners.
 
     Args:
         max_bytes: The hard mark.
         disconnect: Whether to end the connection there.
+        on_overflow: Ends the connection. Called on the thread that posts.
+        manual: Whether listeners only run when the user calls ``pump()``.
 
     Attributes:
-        on_stuck: Ends the connection; set by the reader.
-        manual: Whether listeners only run when the user says so; set by who runs them.
+        in_count: How many events have come. Written under the lock.
+        out_count: How many have left. Written without the lock by the thread that
+            dispatches, where there is only one; `leave` counts under the lock.
+        out_bytes: The sizes of those.
+        running: The user function that runs and its start, on the monotonic clock.
     """
 
-    def __init__(self, max_bytes: int, disconnect: bool) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        disconnect: bool = False,
+        on_overflow: Callable[[SlowConsumer], object] = lambda _: None,
+        manual: bool = False,
+    ) -> None:
         self._max_bytes = max_bytes
         self._disconnect = disconnect
+        self._on_overflow = on_overflow
+        self._manual = manual
+        # makes counting in, the marks and the warnings one step; re-entrant, for a
+        # signal handler may close the client in the middle of a call
         self._lock = threading.RLock()
-        self._waiting: deque[tuple[float, int]] = deque()  # since when, bytes
-        self._bytes = 0
+        self.in_count = 0
+        self._in_bytes = 0
+        self.out_count = 0
+        self.out_bytes = 0
+        # of what was posted together: since when, and the number of its last event
+        self._entries: deque[tuple[float, int]] = deque()
         self._peak = 0
         self._peak_bytes = 0
         self._lag = 0.0
         self._dropped = 0
         self._behind_since: float | None = None  # past the soft mark
-        self._untold = False  # that something was left out
+        self._drop_unreported = False
         self._warned = False
-        self._stuck = False
-        self._running: tuple[Any, float] | None = None
-        self._slowest: tuple[Any, float] | None = None  # since they last had caught up
-        self.on_stuck: Callable[[SlowConsumer], object] = lambda _: None
-        self.manual = False
+        self._overflowed = False
+        self.running: tuple[Any, float] | None = None
+        self._slowest: tuple[Any, float] = (None, 0.0)
 
-    def enter(self, event: ServerEvent) -> bool:
+    def enter(self, event: ServerEvent, size: int) -> bool:
         """
-        Count an event in; False if it must be left out. Any thread.
+        Count an event in; False if it must be dropped. Any thread.
+
+        Args:
+            event: The event.
+            size: About how many bytes of memory its content takes; see `size_of`.
         """
-        size = size_of(event)
+        is_audio = isinstance(event, ResponseOutputAudioDelta)
         with self._lock:
-            now = time.monotonic()
-            after = self._bytes + size
-            audio = isinstance(event, ResponseOutputAudioDelta)
+            before = self._bytes()
+            after = before + size + _OVERHEAD
             over = after > self._max_bytes
-            stuck = not self._stuck and (
+            overflows = not self._overflowed and (
                 after > _UTMOST * self._max_bytes or (over and self._disconnect)
             )
-            self._stuck |= stuck
-            keep = not (over and audio)
+            self._overflowed |= overflows
+            self._mark(before, after)
+            keep = not (over and is_audio)
             if keep:
-                self._waiting.append((now, size))
-                self._bytes = after
-                self._peak = max(self._peak, len(self._waiting))
-                self._peak_bytes = max(self._peak_bytes, after)
+                self._count_in(1, size, after)
             else:
                 self._dropped += 1
-                self._untold = not self._warned
-            if self._behind_since is None and after > _SOFT * self._max_bytes:
-                self._behind_since = now
-            complaint = self._complaint() if stuck else ""
-        if stuck:
-            self.on_stuck(SlowConsumer(complaint))
+                self._drop_unreported = not self._warned
+            text = self._warning_text() if overflows else ""
+        if overflows:
+            self._on_overflow(SlowConsumer(text))
         self.next_look()
         return keep
 
-    def leave(self) -> None:
+    def enter_batch(self, sizes: Sequence[int]) -> bool:
         """
-        Count out the event that came first. The thread that dispatches.
+        Count events in that are posted together; False if there is no room for all.
+
+        Any thread. Where it is False nothing is counted; `enter` decides on each.
         """
-        complaint = ""
+        total, count = sum(sizes), len(sizes)
         with self._lock:
-            since, size = self._waiting.popleft()
-            self._bytes -= size
-            self._lag = time.monotonic() - since
-            if not self.behind:
+            before = self._bytes()
+            after = before + total + count * _OVERHEAD
+            if after > self._max_bytes:
+                return False
+            self._mark(before, after)
+            self._count_in(count, total, after)
+        if self._behind_since is not None:
+            self.next_look()
+        return True
+
+    def _mark(self, before: int, after: int) -> None:
+        """
+        Note whether listeners are past the soft mark, where *before* becomes *after*.
+        """
+        soft = _SOFT * self._max_bytes
+        if before <= soft:  # perhaps since the middle of a batch: `leave` cannot know
+            self._behind_since = None
+        if self._behind_since is None and after > soft:
+            self._behind_since = time.monotonic()
+
+    def _count_in(self, count: int, size: int, after: int) -> None:
+        # first the entry: Ctrl-C in between leaves none too few
+        self._entries.append((time.monotonic(), self.in_count + count))
+        self.in_count += count
+        self._in_bytes += size
+        self._peak = max(self._peak, self.in_count - self.out_count)
+        self._peak_bytes = max(self._peak_bytes, after)
+
+    def leave(self, size: int, begun: float) -> None:
+        """
+        Count out an event, the last of those that were posted together. Any thread.
+
+        Args:
+            size: As it was given to `enter`.
+            begun: The time, on the monotonic clock.
+        """
+        text = ""
+        with self._lock:
+            self.out_bytes += size
+            self.out_count += 1
+            while self._entries and self._entries[0][1] <= self.out_count:
+                self._lag = begun - self._entries.popleft()[0]
+            if self._behind_since is not None and not self.behind:
                 self._behind_since = None
-            if not self._waiting:
-                complaint = self._complaint() if self._untold else ""
-                self._untold = self._warned = False
-                self._slowest = None
-        if complaint:
-            logger.warning("%s", complaint)
+            if self.out_count == self.in_count:
+                text = self._warning_text() if self._drop_unreported else ""
+                self._drop_unreported = self._warned = False
+                self._slowest = (None, 0.0)
+        if text:
+            logger.warning("%s", text)
 
-    def begin(self, function: Any) -> None:
+    def ran(self, function: Any, took: float) -> None:
         """
-        Note that *function* is called. The thread that dispatches.
+        Note that a user function took so many seconds. The thread that dispatches.
         """
-        self._running = (function, time.monotonic())
-
-    def end(self) -> None:
-        """
-        Note that it has returned. The thread that dispatches.
-        """
-        if self._running is not None:
-            function, since = self._running
-            took = time.monotonic() - since
-            # kept only while something waits: it may refer to the client
-            slower = self._slowest is None or took > self._slowest[1]
-            if self._waiting and slower:
-                self._slowest = (function, took)
-        self._running = None
+        # kept only while something waits: it may refer to the client
+        if took > self._slowest[1] and self.in_count != self.out_count:
+            self._slowest = (function, took)
 
     def next_look(self) -> float | None:
         """
         Warn if it is time to; return in how many seconds to look again. Any thread.
         """
+        if self._behind_since is None:
+            return None
         with self._lock:
-            if self._warned or self._behind_since is None:
+            if not self.behind:  # since the middle of a batch: `leave` cannot know
+                self._behind_since = None
+            if self._behind_since is None or self._warned:
                 return None
             left = self._behind_since + _PATIENCE - time.monotonic()
             if left > 0:
                 return left
-            self._warned, self._untold = True, False
-            complaint = self._complaint()
-        logger.warning("%s", complaint)
+            self._warned, self._drop_unreported = True, False
+            text = self._warning_text()
+        logger.warning("%s", text)
         return None
 
     @property
@@ -172,37 +226,42 @@ class Backlog:
         """
         Whether so much waits that listeners will not have caught up soon. Any thread.
         """
-        return self._bytes > _SOFT * self._max_bytes
+        return self._bytes() > _SOFT * self._max_bytes
 
     def load(self) -> Load:
         """
         Return a snapshot. Any thread.
         """
         with self._lock:
-            oldest = time.monotonic() - self._waiting[0][0] if self._waiting else 0.0
+            now, out = time.monotonic(), self.out_count
+            oldest = next((since for since, last in self._entries if last > out), now)
             return Load(
-                callback_queue=len(self._waiting),
+                callback_queue=self.in_count - out,
                 callback_queue_peak=self._peak,
-                callback_queue_bytes=self._bytes,
+                callback_queue_bytes=self._bytes(),
                 callback_queue_peak_bytes=self._peak_bytes,
-                dispatch_lag=max(self._lag, oldest),
+                dispatch_lag=max(self._lag, now - oldest),
                 events_dropped=self._dropped,
             )
 
-    def _complaint(self) -> str:
+    def _bytes(self) -> int:
+        waiting = self.in_count - self.out_count
+        return self._in_bytes - self.out_bytes + waiting * _OVERHEAD
+
+    def _warning_text(self) -> str:
         """
-        Say who keeps the others waiting. Under the lock.
+        Say which user function keeps the events waiting. Under the lock.
         """
-        text = f"{len(self._waiting)} events wait for listeners"
+        text = f"{self.in_count - self.out_count} events wait for listeners"
         if self._dropped:
             text += f", {self._dropped} were left out"
-        running, slowest = self._running, self._slowest
-        if running is None and self.manual:
+        running, slowest = self.running, self._slowest
+        if running is None and self._manual:
             return f"{text}: is pump() called, and often enough?"
         took = 0.0 if running is None else time.monotonic() - running[1]
-        if running is not None and (slowest is None or took >= slowest[1]):
+        if running is not None and took >= slowest[1]:
             return f"{text}: {name_of(running[0])} has been running for {took:.1f} s"
-        if slowest is not None:
+        if slowest[1]:
             return (
                 f"{text}: the slowest, {name_of(slowest[0])}, took {slowest[1]:.2f} s"
             )
@@ -213,7 +272,7 @@ def name_of(function: Any) -> str:
     """
     Return what a user function is called in the source.
 
-    Nothing of the user's runs for it: a ``__repr__`` may raise, or wait for a lock.
+    No code of the user runs for it: a ``__repr__`` may raise, or wait for a lock.
     """
     kind = type(function)
     if kind is functools.partial:
@@ -227,9 +286,12 @@ def name_of(function: Any) -> str:
 
 def size_of(event: ServerEvent) -> int:
     """
-    Return about how many bytes an event takes, whatever the service put into it.
+    Return about how many bytes the content of an event takes, whatever is in it.
+
+    For events whose wire text does not tell: one with nested values, or none of the
+    service. It walks all of `raw`.
     """
     weight = weight_of(event.raw)
     if isinstance(event, InvalidMessage):
         weight += weight_of(event.data)
-    return _OVERHEAD + weight
+    return weight

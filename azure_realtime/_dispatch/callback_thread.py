@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
+from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.future import PatientFuture
 from .._concurrency.thread import PatientThread
+from ..events import ServerEvent
 from .backlog import Backlog
-from .dispatcher import Dispatcher, Job
+from .dispatcher import Delivery, Dispatcher, Job, RunToken
 from .subscriptions import Subscriptions
 
 
@@ -21,9 +24,9 @@ class CallbackThread(Dispatcher):
     A queue of jobs and the thread that runs them.
 
     Args:
-        subscriptions: Who hears events; only a weak reference is kept.
+        subscriptions: Who receives events; only a weak reference is kept.
         name: Of the thread.
-        backlog: Keeps count of what waits.
+        backlog: Counts what waits.
     """
 
     def __init__(
@@ -33,8 +36,7 @@ class CallbackThread(Dispatcher):
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None: finish
         self._finishing = False
         self._over = False
-        self._one_at_a_time = threading.Lock()  # never waited for
-        self._dropped = False
+        self._token = RunToken()
         self._thread = PatientThread(self._run, name)
 
     def start(self) -> None:
@@ -50,6 +52,20 @@ class CallbackThread(Dispatcher):
         self._jobs.put(job)
         if self._over:  # asked afterwards: what it has not seen, we see
             self._run_rest()
+
+    def post_batch(self, events: Sequence[ServerEvent], sizes: Sequence[int]) -> None:
+        """
+        Have events delivered that came together. Any thread; never blocks.
+
+        They are one item in the queue. Where there is no room for all of them, each is
+        posted by itself, for audio to be dropped or the connection to end.
+        """
+        if events and self.backlog.enter_batch(sizes):
+            self.submit(
+                Delivery(self._deliver, deque(zip(events, sizes, strict=True)), None)
+            )
+        else:
+            super().post_batch(events, sizes)
 
     @property
     def is_current(self) -> bool:
@@ -85,7 +101,7 @@ class CallbackThread(Dispatcher):
         if self.is_current:
             return False
         ended = self._thread.wait(deadline)
-        self._dropped = True
+        self._dropping = not ended
         return ended
 
     def _run(self) -> None:
@@ -98,15 +114,23 @@ class CallbackThread(Dispatcher):
         """
         Run what has come after the last look. Any thread.
         """
-        # whoever runs them already comes to ours as well
-        while not self._jobs.empty() and self._one_at_a_time.acquire(blocking=False):
+        # whoever has the token comes to our jobs as well
+        while not self._jobs.empty() and self._token.take():
             try:
                 with contextlib.suppress(Empty):
                     while True:
                         if (job := self._jobs.get(block=False)) is not None:
-                            job()
+                            self._run_job(job)
             finally:
-                self._one_at_a_time.release()
+                self._token.give_back()
+
+    def _run_job(self, job: Job) -> None:
+        try:
+            job()
+        except BaseException:  # Ctrl-C on the main thread: not the rest of a batch
+            if not self._home.elsewhere:
+                self._discard([job])
+            raise
 
     def _run_next(self) -> bool:
         # a function of its own: between two jobs nothing here refers to the last one
@@ -116,7 +140,7 @@ class CallbackThread(Dispatcher):
             return False
         if job is None:
             self._finishing = True  # what a listener posts now is still run
-        elif self._dropped:
+        elif self._dropping:
             self._discard([job])
         else:
             job()

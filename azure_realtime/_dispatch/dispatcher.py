@@ -1,9 +1,11 @@
 """
-The callback thread: it runs user functions, in wire order, one at a time.
+What all dispatchers have in common: they run user functions, in wire order, one at a
+time.
 
-It lives as long as the client, not as long as a connection: who registers after a
-refused connection still hears of it. It reaches the subscriptions through a weak
-reference; while it waits it holds nothing that could keep a client alive.
+A dispatcher lives as long as the client, not as long as a connection: a listener that
+is registered after a refused connection still receives the events of its end. It
+reaches the subscriptions through a weak reference; while it waits it holds nothing that
+could keep a client alive.
 """
 
 from __future__ import annotations
@@ -11,25 +13,57 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.process import Home
 from ..events import ListenerError, ServerEvent
 from .backlog import Backlog
-from .subscriptions import Subscription, Subscriptions
+from .subscriptions import Listener, Subscription, Subscriptions
 
 logger = logging.getLogger("azure_realtime")
 
 Job = Callable[[], object]
+Sized = tuple[ServerEvent, int]
 
 
 class Delivery(functools.partial[None]):
     """
-    The job to deliver an event, which is counted until it runs.
+    The job to deliver events, which are counted until they are delivered.
+
+    Its first argument is a deque of the events and their sizes.
     """
+
+
+class RunToken:
+    """
+    The right to run jobs: one thread has it at a time, and nobody waits for it.
+
+    No lock: user functions run while it is taken, and take locks.
+    """
+
+    def __init__(self) -> None:
+        self._free = deque((None,))
+
+    def take(self) -> bool:
+        """
+        Take it; return False if a thread has it, perhaps this one. Any thread.
+        """
+        try:
+            self._free.pop()
+        except IndexError:
+            return False
+        return True
+
+    def give_back(self) -> None:
+        """
+        Let others take it. The thread that has it.
+        """
+        self._free.append(None)
 
 
 class Dispatcher(ABC):
@@ -37,8 +71,8 @@ class Dispatcher(ABC):
     Where user functions run. Jobs run one at a time, in the order they were given.
 
     Args:
-        subscriptions: Who hears events; only a weak reference is kept.
-        backlog: Keeps count of what waits.
+        subscriptions: Who receives events; only a weak reference is kept.
+        backlog: Counts what waits.
     """
 
     def __init__(
@@ -46,29 +80,141 @@ class Dispatcher(ABC):
     ) -> None:
         self._subscriptions = weakref.ref(subscriptions)
         self._home = Home()
-        self.backlog = backlog or Backlog(64 << 20, disconnect=False)
+        self._dropping = False  # whether the callback thread drops what it finds
+        self.backlog = backlog or Backlog(64 << 20)
 
-    def post(self, event: ServerEvent, only: Subscription | None = None) -> None:
+    def post(
+        self, event: ServerEvent, size: int, only: Subscription | None = None
+    ) -> None:
         """
         Have an event delivered, to everybody or to one. Any thread; never blocks.
-        """
-        if self.backlog.enter(event):
-            self.submit(Delivery(self._deliver, event, only))
 
-    def _deliver(self, event: ServerEvent, only: Subscription | None) -> None:
+        Args:
+            event: The event.
+            size: About how many bytes of memory its content takes. The length of the
+                wire text will do where the event holds nothing but scalars (four times
+                the length if it is not ASCII); `size_of` knows it of any event.
+            only: The one subscription to deliver it to.
+        """
+        if self.backlog.enter(event, size):
+            self.submit(Delivery(self._deliver, deque(((event, size),)), only))
+
+    def post_batch(self, events: Sequence[ServerEvent], sizes: Sequence[int]) -> None:
+        """
+        Have events delivered that came together. Any thread; never blocks.
+
+        Args:
+            events: In wire order.
+            sizes: Of each event, as for `post`.
+        """
+        for event, size in zip(events, sizes, strict=True):
+            self.post(event, size)
+
+    def _deliver(self, waiting: deque[Sized], only: Subscription | None) -> None:
+        """
+        Deliver what *waiting* holds, and count it out, one event at a time.
+
+        Raises:
+            RuntimeError: This is the child of a listener that forked.
+        """
         # the child of a done-callback may come here: `concurrent.futures` goes on,
         # whatever one raises
-        self._home.check()
-        self.backlog.leave()
-        deliver(event, only, self._subscriptions, self.backlog, self._home)
+        if self._home.elsewhere:
+            self._home.check()
+        backlog = self.backlog
+        now = time.monotonic()
+        try:
+            while waiting:
+                event, size = waiting.popleft()
+                if waiting:
+                    # only a callback thread has batches, and it is alone
+                    backlog.out_bytes += size
+                    backlog.out_count += 1
+                else:
+                    backlog.leave(size, now)
+                # what is posted after the end of a thread runs where it is posted
+                if not (self._dropping and self.is_current):
+                    now = self._call_listeners(event, only, now)
+        finally:
+            backlog.running = None  # it may refer to the client
+
+    def _call_listeners(
+        self, event: ServerEvent, only: Subscription | None, now: float
+    ) -> float:
+        """
+        Call the listeners of *event*; a failing one affects no other. Return the time.
+
+        The child of one that forks does not go on here, however it comes back.
+
+        Args:
+            event: The event.
+            only: The subscription to deliver it to; None: all.
+            now: The time, on the monotonic clock.
+
+        Raises:
+            RuntimeError: This is that child.
+        """
+        # not kept from one event to the next: the client may be dropped meanwhile
+        subscriptions = self._subscriptions()
+        if subscriptions is None:
+            return now
+        if only is not None:
+            listening: tuple[Subscription, ...] | None = (only,)
+        else:
+            listening = subscriptions.table.get(event.__class__)
+        if listening is None:
+            listening = subscriptions.take(event)
+        backlog = self.backlog
+        for subscription in listening:
+            if not subscription.active:
+                continue
+            if subscription.once and not subscriptions.claim(subscription):
+                continue
+            listener = subscription.listener
+            backlog.running = (listener, now)
+            try:
+                listener(event)
+            except BaseException as error:  # sys.exit() in a listener must not end us
+                if self._home.elsewhere or _is_ctrl_c(error):
+                    raise
+                self._report(error, listener, event)
+            begun, now = now, time.monotonic()
+            if backlog.in_count != backlog.out_count:  # else `ran` has nothing to note
+                backlog.ran(listener, now - begun)
+            if self._home.elsewhere:
+                self._home.check()
+        return now
+
+    def _report(
+        self, error: BaseException, listener: Listener, event: ServerEvent
+    ) -> None:
+        """
+        Log what *listener* raised, and deliver it as ``listener_error``.
+        """
+        logger.exception("The listener %r of %r raised", listener, event.type)
+        if event.type != ListenerError.type:
+            # not named in the frame of `_call_listeners`: the error's traceback holds
+            # that frame, and the two would keep each other, and the client, alive
+            self._call_listeners(
+                ListenerError(
+                    error=error,
+                    listener=listener,
+                    event=event,
+                    generation=event.generation,
+                ),
+                None,
+                time.monotonic(),
+            )
 
     def _discard(self, jobs: Iterable[Job]) -> None:
         """
-        Count out what will never be run. Any thread.
+        Count out what will never be delivered. Any thread.
         """
         for job in jobs:
             if isinstance(job, Delivery):
-                self.backlog.leave()
+                waiting: deque[Sized] = job.args[0]
+                while waiting:
+                    self.backlog.leave(waiting.popleft()[1], time.monotonic())
 
     def hears(self, event: ServerEvent) -> bool:
         """
@@ -84,7 +230,8 @@ class Dispatcher(ABC):
         self.submit(functools.partial(self._guarded, function, args))
 
     def _guarded(self, function: Callable[..., object], args: Iterable[object]) -> None:
-        self.backlog.begin(function)
+        begun = time.monotonic()
+        self.backlog.running = (function, begun)
         try:
             function(*args)
         except BaseException as error:
@@ -92,7 +239,8 @@ class Dispatcher(ABC):
                 raise
             logger.exception("The function %r raised", function)
         finally:
-            self.backlog.end()
+            self.backlog.running = None
+            self.backlog.ran(function, time.monotonic() - begun)
         self._home.check()  # as for listeners
 
     @abstractmethod
@@ -104,17 +252,6 @@ class Dispatcher(ABC):
     def start(self) -> None:  # noqa: B027 - most have nothing to start
         """
         Begin. The thread that makes the client.
-        """
-
-    def attach(  # noqa: B027
-        self,
-        is_reader: Callable[[], bool],
-        wake: Callable[[], object],
-        closing: Callable[[], bool],
-    ) -> None:
-        """
-        Say how to know the reader thread, how to wake it, and whether the client is
-        being closed. Before the thread starts.
         """
 
     def turn(self) -> None:  # noqa: B027
@@ -152,56 +289,6 @@ class Dispatcher(ABC):
         Wait for the end; return whether it has come.
         """
         return True
-
-
-def deliver(
-    event: ServerEvent,
-    only: Subscription | None,
-    registry: Callable[[], Subscriptions | None],
-    backlog: Backlog,
-    home: Home,
-) -> None:
-    """
-    Call the listeners of *event*; a failing one harms nobody else.
-
-    The child of one that forks does not go on here, however it comes back.
-
-    Raises:
-        RuntimeError: This is that child.
-    """
-    subscriptions = registry()
-    if subscriptions is None:
-        return
-    for subscription in subscriptions.take(event) if only is None else [only]:
-        if not subscriptions.claim(subscription):
-            continue
-        backlog.begin(subscription.listener)
-        try:
-            subscription.listener(event)
-        except BaseException as error:  # sys.exit() in a listener must not end us
-            if home.elsewhere or _is_ctrl_c(error):
-                raise
-            logger.exception(
-                "The listener %r of %r raised", subscription.listener, event.type
-            )
-            if event.type != ListenerError.type:
-                # no name for it here: the error's traceback holds this frame, and
-                # the two would keep each other, and the client, alive
-                deliver(
-                    ListenerError(
-                        error=error,
-                        listener=subscription.listener,
-                        event=event,
-                        generation=event.generation,
-                    ),
-                    None,
-                    registry,
-                    backlog,
-                    home,
-                )
-        finally:
-            backlog.end()
-        home.check()
 
 
 def _is_ctrl_c(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ import attrs
 
 from .._concurrency.lifecycle import Lifecycle
 from ..events import ServerEvent
+from .backlog import size_of
 from .dispatcher import Dispatcher
 from .mailbox import Waiters
 
@@ -36,10 +37,10 @@ class Emitter:
         None stands for nothing to announce.
         """
         happened = [self._stamped(event) for event in events if event is not None]
-        for event in happened:
-            self._mailboxes.offer(event)
-        for event in happened:
-            self._dispatcher.post(event)
+        sizes = [size_of(event) for event in happened]
+        for event, size in zip(happened, sizes, strict=True):
+            self._mailboxes.offer(event, size)
+        self._dispatcher.post_batch(happened, sizes)
 
     def _stamped(self, event: ServerEvent) -> ServerEvent:
         """

@@ -23,9 +23,10 @@ class ExecutorDispatcher(Dispatcher):
     Hands jobs to *submit*, one after the other.
 
     Args:
-        subscriptions: Who hears events.
+        subscriptions: Who receives events; only a weak reference is kept.
         submit: Takes a function and runs it some time, on a thread of its choice.
-        backlog: Keeps count of what waits.
+        backlog: Counts what waits.
+        closing: Tells whether the client is being closed.
     """
 
     def __init__(
@@ -33,27 +34,20 @@ class ExecutorDispatcher(Dispatcher):
         subscriptions: Subscriptions,
         submit: Callable[[Job], object],
         backlog: Backlog | None = None,
+        *,
+        closing: Callable[[], bool],
     ) -> None:
         super().__init__(subscriptions, backlog)
         self._submit = submit
+        self._closing = closing
         self._jobs: deque[Job] = deque()
+        # makes one step of "there are jobs" and "somebody runs them"; re-entrant, for a
+        # signal handler may close the client in the middle of a call
         self._lock = threading.RLock()
         self._idle = Gong()
         self._busy = False
         self._refused = False
-        self._closing: Callable[[], bool] = lambda: False
         self._runner: threading.Thread | None = None
-
-    def attach(
-        self,
-        is_reader: Callable[[], bool],  # noqa: ARG002
-        wake: Callable[[], object],  # noqa: ARG002
-        closing: Callable[[], bool],
-    ) -> None:
-        """
-        Say how to know that the client is being closed.
-        """
-        self._closing = closing
 
     def submit(self, job: Job) -> None:
         """

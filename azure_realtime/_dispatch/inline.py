@@ -5,12 +5,11 @@ A dispatcher that runs listeners on the reader thread.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import deque
 from collections.abc import Callable
 
 from .backlog import Backlog
-from .dispatcher import Dispatcher, Job
+from .dispatcher import Dispatcher, Job, RunToken
 from .subscriptions import Subscriptions
 
 
@@ -18,30 +17,30 @@ class ReaderDispatcher(Dispatcher):
     """
     Runs jobs on the reader thread.
 
-    `attach` tells it who that is. What other threads submit waits for the reader's next
-    turn; when the reader has ended, they run it themselves.
+    What other threads submit waits for the reader's next turn; when the reader has
+    ended, they run it themselves.
+
+    Args:
+        subscriptions: Who receives events; only a weak reference is kept.
+        backlog: Counts what waits.
+        is_reader: Tells whether the caller is the reader thread.
+        wake: Wakes the reader thread.
     """
 
     def __init__(
-        self, subscriptions: Subscriptions, backlog: Backlog | None = None
+        self,
+        subscriptions: Subscriptions,
+        backlog: Backlog | None = None,
+        *,
+        is_reader: Callable[[], bool],
+        wake: Callable[[], object],
     ) -> None:
         super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
-        self._is_reader: Callable[[], bool] = lambda: False
-        self._wake: Callable[[], object] = lambda: None
+        self._is_reader = is_reader
+        self._wake = wake
         self._ended = False
-        self._running = threading.Lock()  # held by who runs jobs; nobody waits for it
-
-    def attach(
-        self,
-        is_reader: Callable[[], bool],
-        wake: Callable[[], object],
-        closing: Callable[[], bool],  # noqa: ARG002
-    ) -> None:
-        """
-        Say how to know the reader thread, and how to wake it.
-        """
-        self._is_reader, self._wake = is_reader, wake
+        self._token = RunToken()
 
     def submit(self, job: Job) -> None:
         """
@@ -59,13 +58,13 @@ class ReaderDispatcher(Dispatcher):
 
         The reader thread, once a turn; any thread after its end.
         """
-        while self._jobs and self._running.acquire(blocking=False):
+        while self._jobs and self._token.take():
             try:
                 while self._jobs:
                     with contextlib.suppress(IndexError):
                         self._jobs.popleft()()
             finally:
-                self._running.release()
+                self._token.give_back()
 
     def detach(self) -> None:
         """

@@ -1,9 +1,17 @@
 """
-Who pulls events instead of being called.
+Waits for events: the events that came for them, on threads of the user.
 
-The reader thread puts every event here before it is queued for callbacks, so that a
-callback may wait for an event that is still behind it in the queue. Each wait is a
-mailbox; what a user wants of an event (``where=...``) is asked on the waiting thread.
+Rules:
+
+1. A mailbox gets what comes after it was opened, and in it from the beginning are the
+   states that hold (`Latest`): both are decided in one step, under the lock.
+2. Nothing is dropped in silence: after what came before, `Mailbox.get` raises.
+3. `Waiters.wanted` may hold too many names, never too few.
+4. What ends all waits is known before they are ended: `ended` returns the error before
+   `Waiters.end` is called. `open` looks, under the lock, whether `end` has emptied the
+   list of mailboxes: if it has not, `end` comes to this one as well; if it has,
+   `ended` tells why. So no wait is forgotten, and one that is opened in between still
+   gets the last events.
 """
 
 from __future__ import annotations
@@ -17,28 +25,30 @@ from typing import Any
 
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
-from .._memory import weight_of
 from ..errors import RealtimeError, SlowConsumer, fresh
 from ..events import ServerEvent
-from .subscriptions import ANY, Latest, keys_of
+from .backlog import size_of
+from .event_keys import ANY, keys_of
+from .subscriptions import Latest
 
 MAX_EVENTS = 100_000
 MAX_BYTES = 64 << 20  # of what they hold: base64 audio, mostly, and JSON around it
 
 _AFTER_THE_END = frozenset({"closed", "reconnected", "reconnecting"})
+_STATES = frozenset(event.type for event in Latest.CLASSES)
 
 Where = Callable[[Any], Any]
 
 
 class Mailbox:
     """
-    The events that came for one wait and were not looked at yet.
+    The events that came for one wait and were not taken yet.
 
-    It is bounded; what does not fit is not dropped in silence: after what came before,
-    `get` raises.
+    It is bounded: after the events that found room, `get` raises.
 
     Args:
-        keys: What is wanted.
+        keys: The keys of what is wanted.
+        lock: That of all mailboxes of a client.
         lasting: Whether it goes on after a reconnect.
         known: What is in it from the beginning.
 
@@ -49,48 +59,50 @@ class Mailbox:
     def __init__(
         self,
         keys: frozenset[str],
+        lock: threading.RLock,
         lasting: bool = False,
         known: Iterable[ServerEvent] = (),
     ) -> None:
-        self._keys = keys
+        self.keys = keys
         self.lasting = lasting
         now = time.monotonic()
-        self._events = deque([(now, _size(event), event) for event in known])
+        self._events = deque([(now, size_of(event), event) for event in known])
         self.came_at = 0.0
         self._bytes = sum(size for _, size, _ in self._events)
         self._error: RealtimeError | None = None
-        self._lock = threading.RLock()
-        self._news = Gong()
+        self._lock = lock
+        self._changed = Gong()
 
     def __repr__(self) -> str:
-        return f"of {', '.join(sorted(self._keys))}: {len(self._events)} waiting"
+        return f"of {', '.join(sorted(self.keys))}: {len(self._events)} waiting"
 
-    def put(self, event: ServerEvent) -> None:
+    def put(self, event: ServerEvent, size: int) -> None:
         """
-        Keep *event* if it is wanted. Reader thread; never blocks.
+        Keep *event*, of about so many bytes. Under the lock; `notify` comes after it.
         """
-        if ANY not in self._keys and self._keys.isdisjoint(keys_of(event)):
+        if self._error is not None:
             return
-        size = _size(event)
-        with self._lock:
-            if self._error is not None:
-                return
-            if len(self._events) >= MAX_EVENTS or self._bytes + size > MAX_BYTES:
-                self._error = SlowConsumer(
-                    f"{len(self._events)} events wait and nobody takes them"
-                )
-            else:
-                self._events.append((time.monotonic(), size, event))
-                self._bytes += size
-        self._news.strike()
+        if len(self._events) >= MAX_EVENTS or self._bytes + size > MAX_BYTES:
+            self._error = SlowConsumer(
+                f"{len(self._events)} events wait and nobody takes them"
+            )
+        else:
+            self._events.append((time.monotonic(), size, event))
+            self._bytes += size
+
+    def notify(self) -> None:
+        """
+        Wake whoever waits in `get`. Any thread, after the lock.
+        """
+        self._changed.strike()
 
     def end(self, error: RealtimeError) -> None:
         """
-        Say that nothing more comes, and why. Reader thread.
+        Put nothing more into it, because of *error*. Any thread.
         """
         with self._lock:
             self._error = self._error or error
-        self._news.strike()
+        self.notify()
 
     def get(self, deadline: Deadline, where: Where | None = None) -> ServerEvent:
         """
@@ -109,8 +121,8 @@ class Mailbox:
 
     def _next(self, deadline: Deadline) -> ServerEvent:
         taken: list[ServerEvent] = []
-        if not self._news.wait(lambda: self._take(taken), deadline):
-            names = ", ".join(sorted(self._keys))
+        if not self._changed.wait(lambda: self._take(taken), deadline):
+            names = ", ".join(sorted(self.keys))
             raise TimeoutError(f"no {names} came in time")
         return taken[0]
 
@@ -127,14 +139,28 @@ class Mailbox:
 
 class Waiters:
     """
-    The mailboxes. They are held weakly: one that nobody looks into is gone.
+    The mailboxes. They are held weakly: one that nobody refers to is gone.
+
+    Args:
+        ended: Returns why there will be no more events; None while there will be.
+            Rule 4 says since when.
+
+    Attributes:
+        wanted: The keys that somebody waits for, and the names of the states. An event
+            of another key need not be offered unless ``"*"`` is in it. Read without the
+            lock; replaced when a mailbox comes, and when it is seen to have gone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[], RealtimeError | None]) -> None:
+        # guards the list of mailboxes, the states and what is in each mailbox; re-
+        # entrant, for a signal handler may close the client in the middle of a call
         self._lock = threading.RLock()
         self._boxes: weakref.WeakSet[Mailbox] = weakref.WeakSet()
+        self._counted = 0  # those that `wanted` was made of
         self._latest = Latest()
-        self._error: RealtimeError | None = None
+        self._ended = ended
+        self._closed = False
+        self.wanted: frozenset[str] = _STATES
 
     def open(self, keys: frozenset[str], *, lasting: bool = False) -> Mailbox:
         """
@@ -143,17 +169,18 @@ class Waiters:
         A *lasting* one goes on after a reconnect; another ends with the connection,
         unless it waits for what comes after that.
 
-        What is a state as much as a moment (`Latest`) is in it already.
+        The states that hold (`Latest`) are in it already.
         """
         lasting = lasting or keys <= _AFTER_THE_END
         with self._lock:
-            # all at once: what comes a moment later is behind it
+            # in one step: what comes a moment later is behind it
             known = [e for e in self._latest.events() if keys & set(keys_of(e))]
-            box = Mailbox(keys, lasting, known)
-            error = self._error
-            if error is None:
+            box = Mailbox(keys, self._lock, lasting, known)
+            closed = self._closed
+            if not closed:
                 self._boxes.add(box)
-        if error is not None:
+                self._publish()
+        if closed and (error := self._ended()) is not None:
             box.end(error)
         return box
 
@@ -163,16 +190,33 @@ class Waiters:
         """
         with self._lock:
             self._boxes.discard(box)
+            self._publish()
 
-    def offer(self, event: ServerEvent) -> None:
+    def offer(self, event: ServerEvent, size: int) -> None:
         """
-        Put *event* into every mailbox that wants it. Reader thread.
+        Put *event* into every mailbox that wants it. Any thread; never blocks.
+
+        Args:
+            event: The event.
+            size: About how many bytes of memory its content takes; see
+                `Dispatcher.post`.
         """
+        keys = keys_of(event)
+        wanted = self.wanted
+        if ANY not in wanted and wanted.isdisjoint(keys):
+            return
         with self._lock:
             self._latest.note(event)
             boxes = list(self._boxes)
-        for box in boxes:
-            box.put(event)
+            if len(boxes) != self._counted:  # one was dropped without being closed
+                self._publish()
+            taking = [
+                box for box in boxes if ANY in box.keys or not box.keys.isdisjoint(keys)
+            ]
+            for box in taking:
+                box.put(event, size)
+        for box in taking:
+            box.notify()
 
     def of_this_connection(self) -> list[Mailbox]:
         """
@@ -181,16 +225,22 @@ class Waiters:
         with self._lock:
             return [box for box in self._boxes if not box.lasting]
 
-    def end(self, error: RealtimeError) -> None:
+    def end(self) -> None:
         """
-        End every wait, and every later one. Reader thread.
+        End every wait, and every later one. Reader thread; see rule 4.
         """
+        error = self._ended()
+        assert error is not None
         with self._lock:
-            self._error = error
+            self._closed = True
             boxes = list(self._boxes)
         for box in boxes:
             box.end(error)
 
-
-def _size(event: ServerEvent) -> int:
-    return weight_of(event.raw) + weight_of(getattr(event, "data", ""))
+    def _publish(self) -> None:
+        """
+        Make `wanted` of the mailboxes there are. Under the lock.
+        """
+        boxes = list(self._boxes)
+        self._counted = len(boxes)
+        self.wanted = _STATES.union(*(box.keys for box in boxes))

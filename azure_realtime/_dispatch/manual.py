@@ -26,10 +26,10 @@ class ManualDispatcher(Dispatcher):
         super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
         self._news = Gong()
-        self._lock = threading.RLock()  # a job and its ring come, and go, together
+        # makes one step of a job and its wake-up; re-entrant as `Waker` needs it
+        self._lock = threading.RLock()
         self._bell = Waker(self._lock)
         self._finished = False
-        self.backlog.manual = True
 
     def submit(self, job: Job) -> None:
         """

@@ -1,12 +1,12 @@
 """
-Who wants to hear what.
+The registry of listeners.
 
 Rules:
 
 1. Either generation's name of an event is the same subscription.
-2. Some events are states as much as moments. Who subscribes later hears the latest one
-   at once; who has subscribed before hears it when it happens; nobody hears it twice.
-   That is why it is noted down in the same step that decides who hears it.
+2. Some events are states as much as moments. A later subscriber receives the latest one
+   at once, an earlier subscriber when it happens, and nobody receives it twice. So a
+   state is noted in the same step, under the lock, that decides who receives it.
 3. ``off()`` counts from the moment it returns, also for events that are queued.
 4. "Once" belongs to the subscription, not to the function: the same function may be
    registered again, for another event or for good.
@@ -21,38 +21,47 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..events import Disconnected, Init, Reconnected, ServerEvent, UnknownEvent
-from ..events._names import LOCAL_EVENT_NAMES, canonical
+from ..events import (
+    Closed,
+    Disconnected,
+    Init,
+    Reconnected,
+    ServerEvent,
+    SessionCreated,
+    UnknownEvent,
+)
+from .event_keys import ANY, keys_of
 
 Listener = Callable[[Any], Any]
-
-ANY = "*"
-_UNKNOWN = "(unknown)"
 
 
 class Latest:
     """
     The events that are states: the last of each that still holds. Not locked.
+
+    Attributes:
+        CLASSES: The events that `note` must see.
     """
 
-    NAMES = ("session.created", "init", "disconnected", "closed")
+    CLASSES = (SessionCreated, Init, Disconnected, Closed, Reconnected)
+    _ORDER = (SessionCreated, Init, Disconnected, Closed)
 
     def __init__(self) -> None:
-        self._events: dict[str, ServerEvent] = {}
+        self._events: dict[type[ServerEvent], ServerEvent] = {}
 
     def note(self, event: ServerEvent) -> None:
         """
-        Remember *event* if it is a state, and forget what it puts an end to.
+        Remember *event* if it is a state, and forget the states that it ends.
         """
-        if event.type in self.NAMES and not isinstance(event, UnknownEvent):
-            self._events[event.type] = event
+        if isinstance(event, self._ORDER):
+            self._events[type(event)] = event
         if isinstance(event, Disconnected) and not event.reconnecting:
-            self._events.pop("session.created", None)
-            self._events.pop("init", None)
+            self._events.pop(SessionCreated, None)
+            self._events.pop(Init, None)
         elif isinstance(event, (Init, Reconnected)):
-            self._events.pop("disconnected", None)
-        if isinstance(event, Reconnected):  # who comes now is told of this session
-            self._events["init"] = Init(
+            self._events.pop(Disconnected, None)
+        if isinstance(event, Reconnected):  # a later subscriber gets the new session
+            self._events[Init] = Init(
                 session=event.session, raw=event.raw, generation=event.generation
             )
 
@@ -60,7 +69,7 @@ class Latest:
         """
         Return what holds, in the order in which it came about.
         """
-        return [self._events[name] for name in self.NAMES if name in self._events]
+        return [self._events[kind] for kind in self._ORDER if kind in self._events]
 
 
 class Subscription:
@@ -83,51 +92,31 @@ class Subscription:
         return self.key == ANY or self.key in keys_of(event)
 
 
-def key_for(event: str | type[Any]) -> str:
-    """
-    Return the key for what a user names: a wire name, ``"*"`` or an event class.
-
-    Raises:
-        TypeError: It is neither.
-    """
-    if isinstance(event, str):
-        return canonical(event)
-    if isinstance(event, type) and issubclass(event, ServerEvent):
-        if event is ServerEvent:
-            return ANY
-        if event is UnknownEvent:
-            return _UNKNOWN
-        if isinstance(name := getattr(event, "type", None), str):
-            return name
-    raise TypeError(f"an event is named by its type or its class, not by {event!r}")
-
-
-def keys_of(event: ServerEvent) -> tuple[str, ...]:
-    """
-    Return the keys under which *event* is heard, but for "*".
-    """
-    if isinstance(event, UnknownEvent):
-        # a service that uses the name of one of our own events is not heard under it
-        named = () if event.type in LOCAL_EVENT_NAMES else (event.type,)
-        return (*named, _UNKNOWN)
-    return (canonical(event.type),)
-
-
 class Subscriptions:
     """
     The registry of listeners, in the order of their registration.
+
+    Attributes:
+        table: The subscriptions of a class of events, for the classes that were
+            delivered since the last change; read without the lock. After each change it
+            is another, empty one. States and unknown events are never in it.
     """
 
     def __init__(self) -> None:
+        # makes a change of the registry one step, and rule 2; re-entrant, for a signal
+        # handler may close the client in the middle of `on` or `off`
         self._lock = threading.RLock()
         self._by_key: dict[str, list[Subscription]] = {}
         self._latest = Latest()
+        self.table: dict[type[ServerEvent], tuple[Subscription, ...]] = {}
 
     def add(self, subscription: Subscription) -> list[ServerEvent]:
         """
-        Register; return what the listener has missed and shall hear now. Any thread.
+        Register; return the states to deliver to the listener now. Any thread.
         """
         with self._lock:
+            # first: Ctrl-C in between leaves no table without this subscription
+            self.table = {}
             self._by_key.setdefault(subscription.key, []).append(subscription)
             return [e for e in self._latest.events() if subscription.wants(e)]
 
@@ -154,22 +143,26 @@ class Subscriptions:
         """
         return ANY in self._by_key or any(key in self._by_key for key in keys_of(event))
 
-    def take(self, event: ServerEvent) -> list[Subscription]:
+    def take(self, event: ServerEvent) -> tuple[Subscription, ...]:
         """
-        Return who hears *event*, and note it down if it is a state.
+        Return who receives *event*; note it if it is a state, else fill the `table`.
 
         The thread that dispatches.
         """
         with self._lock:
             self._latest.note(event)
             found = [s for key in keys_of(event) for s in self._by_key.get(key, ())]
-            return found + self._by_key.get(ANY, [])
+            listening = (*found, *self._by_key.get(ANY, ()))
+            if not isinstance(event, (UnknownEvent, *Latest.CLASSES)):
+                self.table[type(event)] = listening
+            return listening
 
     def claim(self, subscription: Subscription) -> bool:
         """
-        Whether the listener is to be called now; a "once" is used up by asking.
+        Whether to call the listener now; this uses up a "once".
 
-        The thread that dispatches, right before each call.
+        The thread that dispatches, right before the call. Where `once` is false,
+        reading `active` tells the same.
         """
         with self._lock:
             if not subscription.active:
@@ -180,6 +173,7 @@ class Subscriptions:
 
     def _drop(self, subscription: Subscription) -> None:
         subscription.active = False
+        self.table = {}
         listeners = self._by_key.get(subscription.key, [])
         if subscription in listeners:
             listeners.remove(subscription)

@@ -109,4 +109,4 @@ class Engine:
         for tell in (*self.on_loss, *self.on_end):
             tell(error)
         self.emitter.emit(closed)
-        self.mailboxes.end(error)
+        self.mailboxes.end()

@@ -114,17 +114,21 @@ def assemble(
     )
     control = Control(queue.wake)
     subscriptions = Subscriptions()
-    mailboxes = Waiters()
+    mailboxes = Waiters(lifecycle.why_ended)
     dispatcher = make_dispatcher(
         dispatch,
         subscriptions,
         f"azure-realtime-callbacks-{number}",
         Backlog(
-            numbers.max_callback_queue_bytes, numbers.slow_consumer == "disconnect"
+            numbers.max_callback_queue_bytes,
+            numbers.slow_consumer == "disconnect",
+            on_overflow=control.fail,
+            manual=dispatch == "manual",
         ),
+        is_reader=lifecycle.is_reader_thread,
+        wake=queue.wake,
+        closing=control.is_closing,
     )
-    dispatcher.attach(lifecycle.is_reader_thread, queue.wake, control.is_closing)
-    dispatcher.backlog.on_stuck = control.fail
     emitter = Emitter(mailboxes, dispatcher, lifecycle)
     pending = Acknowledgements(asks_again=numbers.restore != "none")
     responses = ResponseGate(

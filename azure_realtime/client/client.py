@@ -24,11 +24,13 @@ from ..models.stats import Stats
 from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .assembly import assemble
+from .listeners import Listening
 from .pump import Pumping
 from .turns import Asking
+from .waiting import Pulling
 
 
-class AzureRealTimeAudio(Asking, Pumping):
+class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     """
     A conversation with a realtime model.
 
@@ -77,7 +79,7 @@ class AzureRealTimeAudio(Asking, Pumping):
                 f"api_version {version!r} chooses the preview protocol, which Azure "
                 "retired on 2026-04-30: delete api_version to speak GA."
             )
-        self._doubted: set[str] = set()
+        self._warned_names: set[str] = set()
         self._options = parts.options
         self._connector = parts.connector  # the reader has a weak reference only
         self._lifecycle = parts.lifecycle

@@ -9,34 +9,25 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.backlog import size_of
 from .._dispatch.dispatcher import Dispatcher
-from .._dispatch.subscriptions import (
-    ANY,
-    Listener,
-    Subscription,
-    Subscriptions,
-    key_for,
-)
-from ..errors import warn
+from .._dispatch.event_keys import EventName, key_for, warn_if_unknown
+from .._dispatch.subscriptions import Listener, Subscription, Subscriptions
 from ..events import ServerEvent
-from ..events._names import KNOWN_EVENT_NAMES, did_you_mean
 
 L = TypeVar("L", bound=Listener)
 E = TypeVar("E", bound=ServerEvent)
 
-EventName = str | type[ServerEvent]
-"""A wire name of either protocol's generation, ``"*"``, or an event class."""
-
 
 class Listening:
     """
-    What a client offers to those who want to be called.
+    The methods of a client that register listeners.
     """
 
     _lifecycle: Lifecycle
     _dispatcher: Dispatcher
     _subscriptions: Subscriptions
-    _doubted: set[str]
+    _warned_names: set[str]
 
     @overload
     def on(
@@ -54,7 +45,7 @@ class Listening:
         Call *listener* with each *event*, in wire order, on the callback thread.
 
         Without a listener it is a decorator. ``session.created``, ``init`` and
-        ``disconnected`` are states: who comes late hears the latest one at once.
+        ``disconnected`` are states: a later listener gets the latest one at once.
 
         Args:
             event: A wire name of either protocol's generation, an event class, or
@@ -113,20 +104,8 @@ class Listening:
         ):
             raise TypeError(f"a listener is a plain function; {listener!r} is async")
         key = key_for(event)
-        self._doubt(key)
+        warn_if_unknown(key, self._warned_names)
         subscription = Subscription(key, listener, once)
         for missed in self._subscriptions.add(subscription):
-            self._dispatcher.post(missed, subscription)
+            self._dispatcher.post(missed, size_of(missed), subscription)
         return listener
-
-    def _doubt(self, key: str) -> None:
-        """
-        Warn, once, of a name that nobody has used before; the service may have it.
-        """
-        known = key in KNOWN_EVENT_NAMES or key.startswith("(") or key == ANY
-        if known or key in self._doubted:
-            return
-        self._doubted.add(key)
-        near = did_you_mean(key)
-        meant = f"did you mean {near!r}? It" if near else "it"
-        warn(f"no event named {key!r} is known: {meant} is listened for all the same")

@@ -7,21 +7,22 @@ from __future__ import annotations
 from typing import Any
 
 from .._concurrency.deadline import Deadline
+from .._dispatch.mailbox import Waiters
 from .._engine.engine import Engine
 from .._tools.loop import ToolLoop
 from ..models.turn import Turn
 from .tools import Tooling
 from .turn_order import Place, TurnOrder
 from .turn_stream import TurnStream
-from .waiting import Pulling
 
 
-class Asking(Pulling, Tooling):
+class Asking(Tooling):
     """
     What a client offers to those who think in turns.
     """
 
     _engine: Engine
+    _mailboxes: Waiters
     _tools: ToolLoop
     _order: TurnOrder
 

@@ -10,12 +10,11 @@ from typing import Any, TypeVar, overload
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.event_keys import ANY, EventName, key_for, warn_if_unknown
 from .._dispatch.mailbox import Mailbox, Waiters, Where
-from .._dispatch.subscriptions import ANY, key_for
 from .._engine.control import Control
 from ..errors import ConnectionClosed
 from ..events import ServerEvent
-from .listeners import EventName, Listening
 
 E = TypeVar("E", bound=ServerEvent)
 
@@ -120,13 +119,15 @@ class EventStream(Iterator[Any]):
         self.close()
 
 
-class Pulling(Listening):
+class Pulling:
     """
-    What a client offers to those who want to ask. Any thread, also a listener.
+    The methods of a client that wait for events. Any thread, also a listener.
     """
 
+    _lifecycle: Lifecycle
     _control: Control
     _mailboxes: Waiters
+    _warned_names: set[str]
 
     @overload
     def wait_for(
@@ -221,5 +222,5 @@ class Pulling(Listening):
     def _keys(self, names: tuple[EventName, ...]) -> frozenset[str]:
         keys = frozenset(map(key_for, names))
         for key in keys:
-            self._doubt(key)
+            warn_if_unknown(key, self._warned_names)
         return keys

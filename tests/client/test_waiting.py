@@ -20,15 +20,16 @@ from azure_realtime import (
     AzureRealTimeAudio,
     ConnectionClosed,
     ConnectTimeout,
+    RealtimeError,
     SlowConsumer,
 )
 from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._dispatch import mailbox as _waiters
 from azure_realtime._dispatch.emitter import Emitter
 from azure_realtime.events import (
+    Closed,
     InputAudioBufferCleared,
     ResponseOutputAudioDelta,
-    ServerEvent,
     SessionCreated,
     SessionUpdated,
 )
@@ -264,19 +265,62 @@ def test_what_is_known_comes_before_what_is_new(
     """
     I begin to wait in the moment the next event comes: the session's creation is first.
     """
-    waiters, put = _waiters.Waiters(), _waiters.Mailbox.put
+    waiters, start = _waiters.Waiters(lambda: None), _waiters.Mailbox.__init__
     known, new = SessionCreated(), SessionUpdated()
+    coming = threading.Thread(target=lambda: waiters.offer(new, 100))
 
-    def overtaken(box: _waiters.Mailbox, event: ServerEvent) -> None:
-        if event is known:
-            put(box, new)
-        put(box, event)
+    def overtaken(box: _waiters.Mailbox, *args: Any) -> None:
+        coming.start()  # what is known has been looked up, and is not in it yet
+        coming.join(0.1)
+        start(box, *args)
 
-    waiters.offer(known)
-    monkeypatch.setattr(_waiters.Mailbox, "put", overtaken)
+    waiters.wanted |= {"session.updated"}  # or nobody would be interested
+    waiters.offer(known, 100)
+    monkeypatch.setattr(_waiters.Mailbox, "__init__", overtaken)
     box = waiters.open(frozenset({"session.created", "session.updated"}))
-    waiters.offer(new)
+    coming.join(5)
     assert [known, new] == [box.get(Deadline(1)) for _ in "12"]
+
+
+@pytest.mark.parametrize("waits_first", [True, False])
+def test_a_wait_that_begins_as_all_ends_gets_the_last_event_and_ends(
+    waits_first: bool,
+) -> None:
+    """
+    Before or after the waits are ended: I get `closed`, and then the reason.
+    """
+    ended: list[RealtimeError] = []
+    waiters = _waiters.Waiters(lambda: ended[0] if ended else None)
+    ended.append(ConnectionClosed(1000, "the end"))
+    closed = Closed(error=ended[0])
+    if waits_first:
+        box = waiters.open(frozenset({"closed"}))
+    waiters.offer(closed, 100)
+    waiters.end()
+    if not waits_first:
+        box = waiters.open(frozenset({"closed"}))
+    assert box.get(Deadline(1)) is closed
+    with pytest.raises(ConnectionClosed, match="the end"):
+        box.get(Deadline(1))
+
+
+def test_events_that_nobody_waits_for_are_known() -> None:
+    """
+    What somebody waits for is published, also after a wait was forgotten.
+    """
+    waiters = _waiters.Waiters(lambda: None)
+    states = waiters.wanted
+    assert "session.created" in states
+    assert CLEARED not in states
+    box = waiters.open(frozenset({CLEARED}))
+    everything = waiters.open(frozenset({"*"}))
+    assert {CLEARED, "*", *states} == waiters.wanted
+    waiters.close(box)
+    assert {"*", *states} == waiters.wanted
+    del everything
+    gc.collect()
+    waiters.offer(SessionUpdated(), 100)  # the next event takes notice
+    assert states == waiters.wanted
 
 
 def test_after_connect_the_beginning_is_no_news(

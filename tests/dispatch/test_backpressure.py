@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,9 +26,12 @@ from helpers.reconnecting import QUICK, Diary, appended
 from helpers.timing import SCALE, at_most
 
 from azure_realtime import AzureRealTimeAudio, QueueFull, SlowConsumer, WebSocketState
+from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._dispatch.backlog import Backlog
+from azure_realtime._dispatch.callback_thread import CallbackThread
+from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions
 from azure_realtime._memory import weight_of
-from azure_realtime.events import ResponseOutputAudioDelta, ServerEvent
+from azure_realtime.events import ResponseOutputAudioDelta, ServerEvent, UnknownEvent
 from azure_realtime.simulator import Connection
 
 SMALL = 200_000
@@ -366,6 +368,7 @@ def test_a_flood_into_a_stuck_listener_is_bounded(
 
 
 _DELTA = {"type": "response.output_audio.delta", "delta": "A" * 40_000}
+SIZE = 40_000  # bytes of it
 _FAR_BEHIND = {"max_callback_queue_bytes": 1 << 20}
 
 
@@ -426,28 +429,193 @@ def _audio() -> ServerEvent:
     return ResponseOutputAudioDelta(raw=_DELTA)
 
 
+def _small(number: int) -> ServerEvent:
+    return UnknownEvent(type=f"n{number}")
+
+
+class _Clock:
+    """
+    A clock of its own: on a busy machine any listener may be the slowest.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, patience: float = 1.0) -> None:
+        self.now = 100.0
+        for module in ("backlog", "dispatcher"):
+            monkeypatch.setattr(f"azure_realtime._dispatch.{module}.time", self)
+        monkeypatch.setattr("azure_realtime._dispatch.backlog._PATIENCE", patience)
+
+    def monotonic(self) -> float:
+        """
+        Return the time.
+        """
+        return self.now
+
+
+@pytest.mark.parametrize("batch", [True, False], ids=["a batch", "one by one"])
 def test_of_many_the_slowest_is_named(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    batch: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
     Where no listener is stuck but all together take too long, the slowest one is named.
     """
-    now = 100.0
-    # a clock of its own: on a busy machine any of them may be the slowest
-    clock = SimpleNamespace(monotonic=lambda: now)
-    monkeypatch.setattr("azure_realtime._dispatch.backlog.time", clock)
-    monkeypatch.setattr("azure_realtime._dispatch.backlog._PATIENCE", 0.0)
-    backlog = Backlog(200_000, disconnect=False)
-    backlog.enter(_audio())
-    for function, seconds in [(len, 0.0), (Diary, 0.05), (print, 0.01)]:
-        backlog.begin(function)
-        now += seconds
-        backlog.end()
-    backlog.begin(repr)
-    backlog.enter(_audio())
+    clock = _Clock(monkeypatch, patience=0.0)
+    begun, go = threading.Event(), threading.Event()
+
+    def quick(_: Any) -> None:
+        clock.now += 0.01
+
+    def slowest(_: Any) -> None:
+        clock.now += 0.05
+
+    def other(_: Any) -> None:
+        clock.now += 0.02
+
+    def running(_: Any) -> None:
+        begun.set()
+        go.wait(5)
+
+    registry = Subscriptions()
+    for number, listener in enumerate([quick, slowest, other, running]):
+        registry.add(Subscription(f"n{number}", listener, False))
+    dispatcher = CallbackThread(registry, "callbacks", Backlog(200_000))
+    events = [_small(number) for number in range(5)]  # nobody listens for the last
+    if batch:
+        dispatcher.post_batch(events, [100] * 5)
+    else:
+        for event in events:
+            dispatcher.post(event, 100)
+    dispatcher.start()
+    assert begun.wait(5)
+    dispatcher.post(_audio(), 60_000)
+    go.set()
+    dispatcher.finish()
+    assert dispatcher.join(Deadline(5))
     (warning,) = _warnings(caplog)
-    assert f"{Diary.__module__}.Diary" in warning
+    assert f"slowest, {__name__}" in warning
+    assert "<locals>.slowest, took" in warning
     assert 0.05 == _seconds_in(warning)
+
+
+def test_audio_is_dropped_from_a_batch_that_has_no_room(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    What fits is delivered, and all that is no audio, in order; the rest is counted.
+    """
+    heard: list[ServerEvent] = []
+    registry = Subscriptions()
+    registry.add(Subscription("*", heard.append, False))
+    dispatcher = CallbackThread(registry, "callbacks", Backlog(200_000))
+    events = [_audio() if n % 2 else _small(n) for n in range(20)]
+    dispatcher.post_batch(events, [SIZE if n % 2 else 100 for n in range(20)])
+    assert 6 == dispatcher.backlog.load().events_dropped  # 4 are 168,000 bytes
+    assert 14 == dispatcher.backlog.load().callback_queue
+    dispatcher.start()
+    dispatcher.finish()
+    assert dispatcher.join(Deadline(5))
+    kept = [event for n, event in enumerate(events) if n % 2 == 0 or n < 8]
+    assert [id(event) for event in heard] == [id(event) for event in kept]
+    load = dispatcher.backlog.load()
+    assert (0, 0) == (load.callback_queue, load.callback_queue_bytes)
+    (warning,) = _warnings(caplog)
+    assert "6 were left out" in warning
+
+
+def test_a_batch_makes_room_one_event_at_a_time() -> None:
+    """
+    What has been delivered of a batch counts no more while the rest still waits.
+    """
+    queued: list[tuple[int, int, int]] = []
+    registry = Subscriptions()
+    backlog = Backlog(4 * (SIZE + 2000))
+    dispatcher = CallbackThread(registry, "callbacks", backlog)
+
+    def post_another(event: ServerEvent) -> None:
+        load = backlog.load()
+        dispatcher.post_batch([_audio(), _audio()], [SIZE, SIZE])
+        after = backlog.load().callback_queue
+        queued.append((load.callback_queue, load.callback_queue_bytes, after))
+
+    for number in range(4):
+        registry.add(Subscription(f"n{number}", post_another, False))
+    dispatcher.post_batch([_small(number) for number in range(4)], [SIZE] * 4)
+    dispatcher.start()
+    dispatcher.finish()
+    assert dispatcher.join(Deadline(5))
+    each = SIZE + 2000
+    # one place: one of two; then each call finds a place again, and takes it
+    assert [(3, 3 * each, 4)] * 4 == queued
+    assert 4 == backlog.load().events_dropped
+    assert 4 * each == backlog.load().callback_queue_peak_bytes
+
+
+def test_a_batch_for_which_there_is_no_room_may_end_the_connection() -> None:
+    """
+    With slow_consumer="disconnect" the error comes once and names who is slow.
+    """
+    errors: list[SlowConsumer] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def very_slow(_: Any) -> None:
+        begun.set()
+        go.wait(5)
+
+    registry = Subscriptions()
+    registry.add(Subscription("n0", very_slow, False))
+    backlog = Backlog(200_000, disconnect=True, on_overflow=errors.append)
+    dispatcher = CallbackThread(registry, "callbacks", backlog)
+    dispatcher.start()
+    dispatcher.post_batch([_small(0)], [100])
+    assert begun.wait(5)
+    for _ in range(3):
+        dispatcher.post_batch([_small(number) for number in range(1, 6)], [SIZE] * 5)
+    go.set()
+    dispatcher.finish()
+    assert dispatcher.join(Deadline(5))
+    assert 1 == len(errors)
+    assert "very_slow" in str(errors[0])
+
+
+def test_who_has_caught_up_within_a_batch_is_not_warned(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The second past the mark counts from the time of the last crossing; a batch may be
+    half delivered when it is over.
+    """
+    clock = _Clock(monkeypatch)
+    looks: list[float | None] = []
+    registry = Subscriptions()
+    backlog = Backlog(200_000)
+    dispatcher = CallbackThread(registry, "callbacks", backlog)
+
+    def look(seconds: float) -> None:
+        clock.now += seconds
+        looks.append(backlog.next_look())
+
+    def first(_: Any) -> None:
+        look(0.0)
+        look(0.8)
+
+    def second(_: Any) -> None:
+        clock.now += 0.8  # nobody looks while less than the mark waits
+
+    def third(_: Any) -> None:
+        dispatcher.post_batch([_small(3), _small(4)], [30_000, 30_000])
+        look(0.0)
+
+    def fourth(_: Any) -> None:
+        look(2.0)  # somebody looks when less than the mark waits again
+
+    # past the mark with three of them, not with two
+    for number, listener in enumerate([first, second, third, fourth]):
+        registry.add(Subscription(f"n{number}", listener, False))
+    dispatcher.post_batch([_small(n) for n in (0, 1, 2, 5)], [20_000] * 4)
+    dispatcher.start()
+    dispatcher.finish()
+    assert dispatcher.join(Deadline(5))
+    assert [1.0, pytest.approx(0.2), 1.0, None] == looks
+    assert [] == _warnings(caplog)
 
 
 class _Unspeakable:
@@ -515,11 +683,10 @@ def test_a_burst_is_worth_a_warning_only_if_something_was_left_out(
     """
     backlog = Backlog(200_000, disconnect=False)
     for count, told in [(4, 0), (10, 1), (4, 1)]:
-        kept = [backlog.enter(_audio()) for _ in range(count)]
+        kept = [backlog.enter(_audio(), SIZE) for _ in range(count)]
         for number in range(sum(kept)):
-            backlog.leave()
-            backlog.begin(number)
-            backlog.end()
+            backlog.leave(SIZE, time.monotonic())
+            backlog.ran(number, 0.01)
         assert told == len(_warnings(caplog))
     assert "6 were left out" in _warnings(caplog)[0]
     assert (0, 0) == (

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import queue
 import subprocess
 import sys
@@ -20,8 +21,19 @@ from helpers.timing import at_most
 
 from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._dispatch.callback_thread import CallbackThread
-from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions, key_for
-from azure_realtime.events import Init, ListenerError, UnknownEvent
+from azure_realtime._dispatch.event_keys import key_for
+from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions
+from azure_realtime.events import (
+    Init,
+    InputAudioBufferSpeechStarted,
+    ListenerError,
+    ServerEvent,
+    UnknownEvent,
+)
+
+SPEECH = "input_audio_buffer.speech_started"
+SIZE = 100
+"""Bytes of an event, where they do not matter."""
 
 
 class Bench:
@@ -42,14 +54,29 @@ class Bench:
         """
         subscription = Subscription(key_for(event), listener, once)
         for missed in self.registry.add(subscription):
-            self.thread.post(missed, subscription)
+            self.thread.post(missed, SIZE, subscription)
 
     def post(self, *names: str) -> None:
         """
         Have events of these names delivered.
         """
         for name in names:
-            self.thread.post(UnknownEvent(type=name))
+            self.thread.post(UnknownEvent(type=name), SIZE)
+
+    def post_batch(self, *names: str) -> None:
+        """
+        Have events of these names delivered that came together.
+        """
+        events = [UnknownEvent(type=name) for name in names]
+        self.thread.post_batch(events, [SIZE] * len(names))
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """
+        How many events wait, and how many bytes.
+        """
+        load = self.thread.backlog.load()
+        return load.callback_queue, load.callback_queue_bytes
 
     def finish(self) -> None:
         """
@@ -57,6 +84,13 @@ class Bench:
         """
         self.thread.finish()
         assert self.thread.join(Deadline(5.0))
+
+
+def fail(event: Any) -> None:
+    """
+    Raise, as a listener of a user may.
+    """
+    raise RuntimeError("mine")
 
 
 @pytest.fixture
@@ -175,7 +209,7 @@ def test_an_exception_is_visible_without_any_logging_set_up() -> None:
         registry.add(Subscription("init", my_listener, False))
         thread = CallbackThread(registry, "callbacks")
         thread.start()
-        thread.post(Init())
+        thread.post(Init(), 100)
         thread.finish()
         thread.join(Deadline(5.0))
     """
@@ -258,12 +292,12 @@ def test_what_comes_as_the_thread_ends_is_delivered() -> None:
     registry = Subscriptions()
     registry.add(Subscription("late", lambda e: seen.append(e.type), False))
     thread = CallbackThread(registry, "callbacks-under-test")
-    thread._jobs = LastMoment(lambda: thread.post(UnknownEvent(type="late")))
+    thread._jobs = LastMoment(lambda: thread.post(UnknownEvent(type="late"), SIZE))
     thread.start()
     thread.finish()
     assert thread.join(Deadline(5.0))
     assert seen == ["late"]
-    thread.post(UnknownEvent(type="late"))
+    thread.post(UnknownEvent(type="late"), SIZE)
     assert seen == ["late"] * 2
 
 
@@ -310,6 +344,228 @@ def test_join_in_a_listener_does_not_wait_for_itself(bench: Bench) -> None:
     assert not bench.thread.is_current
 
 
+# Batches.
+
+
+def test_a_batch_is_delivered_in_order_between_its_neighbours(bench: Bench) -> None:
+    """
+    Events that came together are heard one after the other, in their place.
+    """
+    seen: list[str] = []
+    bench.on("*", lambda e: seen.append(e.type))
+    bench.on("b1", fail)
+    bench.post("a")
+    bench.post_batch("b0", "b1", "b2")
+    bench.post("c")
+    bench.finish()
+    assert seen == ["a", "b0", "listener_error", "b1", "b2", "c"]
+    assert bench.waiting == (0, 0)
+
+
+def test_a_batch_of_none_wakes_nobody() -> None:
+    """
+    A read that brings no event costs the callback thread nothing.
+    """
+    thread = CallbackThread(Subscriptions(), "callbacks-under-test")
+    thread.post_batch([], [])
+    assert thread._jobs.empty()
+
+
+def test_listeners_may_come_and_go_in_the_middle_of_a_batch(bench: Bench) -> None:
+    """
+    `on` and `off` count from the moment they return, also for events that were read
+    together; "once" is once.
+    """
+    seen: list[str] = []
+
+    def add(event: Any) -> None:
+        seen.append("add")
+        bench.on(SPEECH, late)
+
+    def take_off(event: Any) -> None:
+        seen.append("take off")
+        bench.registry.remove(SPEECH, second)
+
+    def second(event: Any) -> None:
+        seen.append("second")
+
+    def late(event: Any) -> None:
+        seen.append("late")
+
+    bench.on(SPEECH, lambda _: seen.append("once"), once=True)
+    bench.on(SPEECH, lambda _: seen.append("first"))
+    bench.on(SPEECH, second)
+    bench.on("add", add)
+    bench.on("take off", take_off)
+    speech = InputAudioBufferSpeechStarted()
+    events = [
+        *(speech, speech, UnknownEvent(type="add")),
+        *(speech, UnknownEvent(type="take off"), speech),
+    ]
+    bench.thread.post_batch(events, [SIZE] * len(events))
+    bench.finish()
+    assert seen == [
+        *("once", "first", "second", "first", "second", "add"),
+        *("first", "second", "late", "take off", "first", "late"),
+    ]
+
+
+def test_a_listener_that_another_took_off_is_not_called(bench: Bench) -> None:
+    """
+    `off` within a listener counts for the event it was called with.
+    """
+    seen: list[str] = []
+
+    def second(event: Any) -> None:
+        seen.append("second")
+
+    def first(event: Any) -> None:
+        seen.append("first")
+        bench.registry.remove(SPEECH, second)
+
+    bench.on(SPEECH, first)
+    bench.on(SPEECH, second)
+    event = InputAudioBufferSpeechStarted()
+    bench.thread.post_batch([event, event], [SIZE, SIZE])
+    bench.finish()
+    assert seen == ["first", "first"]
+
+
+def test_a_state_in_a_batch_is_heard_by_who_comes_late(bench: Bench) -> None:
+    """
+    `init` is remembered though it came together with other events, more than once.
+    """
+    seen: list[ServerEvent] = []
+    first, second = Init(generation=1), Init(generation=2)
+    bench.on("init", lambda _: None)  # somebody hears them when they come
+    bench.on("last", lambda _: bench.on("init", seen.append))
+    bench.thread.post_batch(
+        [first, second, UnknownEvent(type="last")], [SIZE, SIZE, SIZE]
+    )
+    bench.finish()
+    assert [id(event) for event in seen] == [id(second)]
+
+
+def test_what_is_dropped_of_a_batch_counts_no_more(bench: Bench) -> None:
+    """
+    A listener that hangs longer than close() waits: what is behind it in the same batch
+    is never delivered, and does not count as waiting.
+    """
+    seen: list[str] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def hang(event: Any) -> None:
+        begun.set()
+        go.wait(10.0)
+
+    bench.on("a", hang)
+    bench.on("b", lambda e: seen.append(e.type))
+    bench.post_batch("a", "b", "b")
+    assert begun.wait(5.0)
+    bench.thread.finish()
+    assert not bench.thread.join(Deadline(0.01))
+    assert bench.waiting[0] == 2
+    go.set()
+    bench.thread._thread.join(5.0)
+    assert seen == []
+    assert bench.waiting == (0, 0)
+    bench.post_batch("b", "b")  # afterwards all is delivered where it is posted
+    assert seen == ["b", "b"]
+
+
+def test_a_client_that_is_dropped_in_the_middle_of_a_batch_hears_no_more() -> None:
+    """
+    The last reference goes in a listener: the events behind it reach nobody.
+    """
+    bench = Bench()
+    thread, seen = bench.thread, list[str]()
+    dropped, owner = threading.Event(), [bench.registry]
+
+    def drop(event: Any) -> None:
+        seen.append("drop")
+        dropped.wait(5.0)
+        owner.clear()
+
+    bench.on("a", drop)
+    bench.on("b", lambda e: seen.append(e.type))
+    bench.post_batch("a", "b")
+    del bench
+    dropped.set()
+    thread.finish()
+    assert thread.join(Deadline(5.0))
+    assert seen == ["drop"]
+
+
+def test_ctrl_c_in_a_batch_after_the_end_leaves_nothing_that_waits() -> None:
+    """
+    The main thread runs what it posts to a thread that has ended: Ctrl-C in a listener
+    comes through, and the rest of the batch does not count as waiting.
+    """
+    bench = Bench()
+    bench.finish()
+
+    def interrupt(event: Any) -> None:
+        raise KeyboardInterrupt
+
+    seen: list[str] = []
+    bench.on("a", interrupt)
+    bench.on("b", lambda e: seen.append(e.type))
+    with pytest.raises(KeyboardInterrupt):
+        bench.post_batch("a", "b")
+    assert bench.waiting == (0, 0)
+    bench.post_batch("b", "b")
+    assert seen == ["b", "b"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_the_child_of_a_listener_delivers_nothing() -> None:
+    """
+    A listener forks in the middle of a batch: the child hears no other event, however
+    the listener comes back; the parent hears all of them.
+    """
+    script = """
+        import os
+        from azure_realtime._concurrency.deadline import Deadline
+        from azure_realtime._dispatch.callback_thread import CallbackThread
+        from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions
+        from azure_realtime.events import UnknownEvent
+
+        parent = os.getpid()
+
+        def fork(event):
+            child = os.fork()
+            if child:
+                os.waitpid(child, 0)
+            elif event.type == "raises":
+                raise ValueError
+
+        def note(event):
+            who = "parent" if os.getpid() == parent else "child"
+            os.write(1, f"{who} {event.type};".encode())
+
+        registry = Subscriptions()
+        for name in ("raises", "returns"):
+            registry.add(Subscription(name, fork, False))
+        registry.add(Subscription("*", note, False))
+        thread = CallbackThread(registry, "callbacks")
+        names = ["raises", "returns", "last"]
+        thread.post_batch([UnknownEvent(type=name) for name in names], [100] * 3)
+        thread.start()
+        thread.finish()
+        thread.join(Deadline(20.0))
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.split(";") == [
+        *("parent raises", "parent returns", "parent last", "")
+    ]
+
+
 def test_a_dropped_client_is_not_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The thread that waits for events holds neither the registry nor a listener, not even
@@ -328,7 +584,7 @@ def test_a_dropped_client_is_not_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
     owner, event = Owner(), Init()
     bench.on("init", owner.fail)
     bench.on("done", lambda _: done.set())
-    bench.thread.post(event)
+    bench.thread.post(event, SIZE)
     bench.post("done")
     assert done.wait(5.0)
     dead = [weakref.ref(owner), weakref.ref(bench.registry)]
@@ -344,6 +600,6 @@ def test_a_dropped_client_is_not_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
     finally:
         gc.enable()
         logging.getLogger("azure_realtime").removeHandler(quiet)
-        thread.post(event)  # nobody is left to hear it
+        thread.post(event, SIZE)  # nobody is left to hear it
         thread.finish()
         assert thread.join(Deadline(5.0))

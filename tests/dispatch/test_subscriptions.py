@@ -5,11 +5,13 @@ The registry of listeners.
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import Any
 
 import pytest
 
-from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions, key_for
+from azure_realtime._dispatch.event_keys import key_for
+from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions
 from azure_realtime.events import (
     Disconnected,
     Init,
@@ -179,10 +181,10 @@ def test_once_is_once() -> None:
     registry = Subscriptions()
     subscription, _ = subscribe(registry, "init", once=True)
     first, second = registry.take(INIT), registry.take(INIT)
-    assert first == second == [subscription]
+    assert first == second == (subscription,)
     assert registry.claim(subscription)
     assert not registry.claim(subscription)
-    assert registry.take(INIT) == []
+    assert registry.take(INIT) == ()
     assert not registry.hears(UnknownEvent(type="init"))
 
 
@@ -217,8 +219,32 @@ def test_off_counts_at_once() -> None:
     subscription, _ = subscribe(registry, "init")
     queued = registry.take(INIT)
     registry.remove("init", nothing)
-    assert queued == [subscription]
+    assert queued == (subscription,)
     assert not registry.claim(subscription)
+
+
+@pytest.mark.parametrize("how", ["off", "once"])
+def test_a_listener_that_is_off_is_not_kept(how: str) -> None:
+    """
+    After `off`, or the one call, nothing of the registry refers to the function.
+    """
+    registry = Subscriptions()
+
+    def listener(event: Any) -> None:
+        """
+        Do nothing.
+        """
+
+    subscribe(registry, DELTA.type)  # another, so that the event is heard
+    subscription, _ = subscribe(registry, DELTA.type, how == "once", listener)
+    assert subscription in registry.take(DELTA)
+    if how == "off":
+        registry.remove(DELTA.type, listener)
+    else:
+        assert registry.claim(subscription)
+    kept = weakref.ref(listener)
+    del listener, subscription
+    assert kept() is None
 
 
 def test_off_takes_only_what_it_names() -> None:
@@ -277,5 +303,5 @@ def test_listeners_may_come_and_go_while_an_event_is_delivered() -> None:
     subscribe(registry, "init")
     queued = registry.take(DELTA)
     _, missed = subscribe(registry, DELTA.type)
-    assert (queued, missed) == ([], [])
+    assert (queued, missed) == ((), [])
     assert len(registry.take(DELTA)) == 1
