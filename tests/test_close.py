@@ -490,7 +490,6 @@ def test_close_in_the_middle_of_a_message_from_the_peer() -> None:
     "part",
     [
         "_conversation",
-        "_core.acks",
         "_core.dispatcher.backlog",
         "_core.gate",
         "_core.outbox",

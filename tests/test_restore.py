@@ -278,10 +278,10 @@ def test_what_was_under_way_fails_at_once(
         core = client._core
         # one after the other: what waits for its turn behind a response survives a drop
         asked: dict[str, Callable[[], bool]] = {
-            "item": lambda: len(core.acks._outstanding) == 1,
-            "response": lambda: len(core.gate._line.requests) == 1,
+            "item": lambda: not core.acks.quiet,
+            "response": lambda: len(core.gate._requests) == 1,
             "wait_for": lambda: len(core.waiters._boxes) == 1,
-            "ask": lambda: len(core.gate._line.requests) == 2,
+            "ask": lambda: len(core.gate._requests) == 2,
         }
         threads = []
         for name in waits:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -21,11 +21,12 @@ from .._concurrency.process import Home
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.mailbox import Waiters
 from .._protocol.codec import Codec
-from .._requests.acknowledgements import Acknowledgements
+from .._requests.acknowledgements import PendingCommands
+from .._requests.error_routing import ErrorRoute, Outstanding, Subject, route_error
 from .._requests.failures import refusal
 from .._requests.future import CommandFuture
-from .._requests.response_queue import ResponseGate, WhenBusy
-from .._requests.response_requests import BENIGN
+from .._requests.response_queue import ResponseQueue, WhenBusy
+from .._requests.response_requests import ResponseFuture
 from .._requests.send_queue import Entry, Outbox
 from .._state.model_status import ModelStatus
 from ..errors import RealtimeError
@@ -38,7 +39,6 @@ from ..events import (
     ServerEvent,
 )
 from ..models.enums import ModelStatusEnum
-from ..models.responses import Response
 from ..models.stats import Stats
 from .counters import Counters
 
@@ -76,19 +76,20 @@ class Core:
         closing: Whether the user has closed the client.
         generation: The number of the connection there is, or was last.
         over: Whether there will be no other.
+        ended: Why not.
     """
 
     codec: Codec
     outbox: Outbox
     dispatcher: Dispatcher
-    gate: ResponseGate
+    gate: ResponseQueue
+    acks: PendingCommands
     observers: Sequence[Observer] = ()
     on_loss: Sequence[Callable[[RealtimeError], None]] = ()
     on_end: Sequence[Callable[[RealtimeError], None]] = ()
     retry_response: bool = False
     audio_overflow: str = "block"
     busy: Sequence[Callable[[], bool]] = ()
-    acks: Acknowledgements = attrs.field(factory=Acknowledgements)
     waiters: Waiters = attrs.field(factory=Waiters)
     status: ModelStatus = attrs.field(factory=ModelStatus)
     counters: Counters = attrs.field(factory=Counters)
@@ -97,6 +98,7 @@ class Core:
     closing: Callable[[], bool] = lambda: False
     generation: int = 0
     over: bool = False
+    ended: RealtimeError | None = None
     _ids: Any = attrs.field(factory=itertools.count, init=False)
     _prefix: str = attrs.field(
         factory=lambda: f"event_{uuid.uuid4().hex[:12]}_", init=False
@@ -182,12 +184,12 @@ class Core:
         entry = self._entry(command)  # a mistake is told before anybody reckons with it
 
         def withdraw() -> None:
-            # what has left keeps its place in line: the answer is still to come, and
-            # must not go to the next of its kind
             if self.outbox.withdraw(event_id):
                 self.acks.forget(event_id)
 
-        future: CommandFuture[Any] = self._future(withdraw)
+        future: CommandFuture[Any] = CommandFuture(
+            self.dispatcher.call, withdraw, self.check_may_wait
+        )
         self.acks.expect(command, future)
         try:
             expect(future)
@@ -200,9 +202,7 @@ class Core:
             self.outbox.withdraw(event_id)
         return future
 
-    def request(
-        self, command: ResponseCreate, when_busy: WhenBusy
-    ) -> CommandFuture[Response]:
+    def request(self, command: ResponseCreate, when_busy: WhenBusy) -> ResponseFuture:
         """
         Ask for a response, now or when its turn comes. Any thread; raises as `queue`.
         """
@@ -216,13 +216,16 @@ class Core:
                 commands += self.gate.withdrawn(event_id)
             self.follow_up(commands)
 
-        future: CommandFuture[Response] = self._future(withdraw)
-        for following in self.gate.ask(command, future, when_busy):
-            self.queue(self.identified(following), deadline=None)
+        future = ResponseFuture(self.dispatcher.call, withdraw, self.check_may_wait)
+        try:
+            for following in self.gate.ask(command, future, when_busy):
+                self.queue(self.identified(following), deadline=None)
+        except BaseException:
+            # also Ctrl-C: a request that is not queued would delay all others for ever
+            future.cancel()
+            self.follow_up(self.gate.withdrawn(command.event_id or ""))
+            raise
         return future
-
-    def _future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
-        return CommandFuture(self.dispatcher.call, withdraw, self.check_may_wait)
 
     def patience(self, timeout: float | None) -> Deadline:
         """
@@ -264,8 +267,9 @@ class Core:
         """
         Note that a command leaves. Reader thread.
         """
-        self.acks.sent(event_id)
-        self.gate.sent(event_id)
+        if event_id is not None:
+            self.acks.mark_sent(event_id)
+            self.gate.mark_sent(event_id)
 
     def follow(self, event: ServerEvent) -> ServerEvent | None:
         """
@@ -280,28 +284,53 @@ class Core:
                 logger.exception("%r failed at %r; this is a bug", observer, event.type)
         return self.status.observe(event, self.gate.is_out_of_band(event))
 
-    def settle(self, event: ServerEvent, told: bool = False) -> None:
+    def route(
+        self, error: ErrorEvent, opening_id: str | None, restored: Collection[str]
+    ) -> ErrorRoute:
         """
-        Complete the futures that *event* answers. Reader thread.
+        Return what an error is about. Reader thread.
 
         Args:
-            event: What came.
-            told: Whether the log has it already, if it is an error.
+            error: What came.
+            opening_id: Of the session's opening message while that is unanswered.
+            restored: The ids of the commands that restore items.
         """
-        # where a response is being made, what names nothing may be about that
-        refused = self.acks.observe(event, alone=self.gate.quiet)
-        self.follow_up(self.gate.observe(event, spoken_for=refused is not None))
-        failed = [*self.gate.take_refused(), *([refused] if refused else [])]
-        if isinstance(event, ErrorEvent) and not told:
-            self._complain(event, any(future.heeded for future in failed))
+        return route_error(
+            error.error,
+            Outstanding(
+                opening_id,
+                restored,
+                self.acks.sent_commands(),
+                self.gate.sent_responses(),
+                self.gate.is_active,
+            ),
+        )
 
-    def _complain(self, event: ErrorEvent, heeded: bool) -> None:
+    def settle(self, event: ServerEvent) -> None:
         """
-        Log an error of the service that nobody would hear of.
+        Complete the futures that *event* answers. Reader thread.
         """
-        if heeded or event.error.code in BENIGN or self.dispatcher.hears(event):
+        kind = type(event)
+        if kind in self.acks.handles:
+            self.acks.observe(event)
+        elif kind in self.gate.handles:
+            self.follow_up(self.gate.observe(event))
+
+    def refuse(self, event: ErrorEvent, route: ErrorRoute) -> None:
+        """
+        Fail the futures that *event* is about, and log it if nobody sees it otherwise.
+        Reader thread.
+        """
+        refused: Sequence[CommandFuture[Any]] = ()
+        if route.subject is Subject.COMMAND and route.event_id:
+            refused = [self.acks.refuse(route.event_id, refusal(event))]
+        elif route.subject is Subject.RESPONSE and route.event_id:
+            refused, following = self.gate.refuse(route.event_id, event)
+            self.follow_up(following)
+        if route.benign or any(future.heeded for future in refused):
             return
-        logger.warning("The service reports an error: %s", refusal(event))
+        if not self.dispatcher.hears(event):
+            logger.warning("The service reports an error: %s", refusal(event))
 
     def emit(self, *events: ServerEvent | None) -> None:
         """
@@ -367,7 +396,7 @@ class Core:
         """
         Tell everybody that it is over. Reader thread.
         """
-        self.over = True
+        self.ended, self.over = error, True
         self.acks.end(error)
         self.gate.end(error)
         for tell in (*self.on_loss, *self.on_end):

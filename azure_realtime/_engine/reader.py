@@ -275,8 +275,8 @@ class Reader:
             return Init(session=event.session, raw=event.raw, generation=1)
         lost_at, self._lost_at = self._lost_at, None
         self._opener.taken()
-        self._core.acks.restored(event)
-        self._core.follow_up(self._core.gate.restored())
+        self._core.acks.session_restored(event)
+        self._core.follow_up(self._core.gate.session_restored())
         self._core.counters.reconnects += 1
         return Reconnected(
             session=event.session,

@@ -72,7 +72,6 @@ class Ending:
             core.dispatcher,
             core.dispatcher.backlog,
             core.gate,
-            core.acks,
             core.waiters,
             core.status,
             self._tools,

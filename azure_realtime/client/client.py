@@ -24,8 +24,8 @@ from .._engine.renewal.pending_work import LooseEnds
 from .._engine.restore import Opener
 from .._engine.shutdown import Ending, abandon
 from .._protocol.codec import Codec
-from .._requests.acknowledgements import Acknowledgements
-from .._requests.response_queue import ResponseGate
+from .._requests.acknowledgements import PendingCommands
+from .._requests.response_queue import ResponseQueue
 from .._requests.send_queue import Outbox
 from .._state.conversation import Conversation
 from .._state.input_buffer import InputAudio
@@ -127,11 +127,14 @@ class AzureRealTimeAudio(Asking, Pumping):
                 numbers.max_send_queue_bytes, numbers.audio_overflow == "drop_oldest"
             ),
             # the first preview version has no metadata to mark
-            gate=ResponseGate(
-                mark=version != "2024-10-01-preview",
-                marks_come_back=options.endpoint.is_azure,
+            gate=ResponseQueue(
+                lambda: core.ended,
+                use_markers=version != "2024-10-01-preview",
+                returns_markers=options.endpoint.is_azure,
             ),
-            acks=Acknowledgements(asks_again=numbers.restore != "none"),
+            acks=PendingCommands(
+                lambda: core.ended, asks_again=numbers.restore != "none"
+            ),
             retry_response=numbers.retry_response,
             audio_overflow=numbers.audio_overflow,
         )

@@ -14,7 +14,7 @@ import attrs
 
 from .._concurrency.deadline import Deadline
 from .._engine.engine import ROOM, Core
-from .._requests.acknowledgements import ANSWERS
+from .._requests.acknowledgements import ACKNOWLEDGED
 from .._requests.response_queue import WhenBusy
 from .._state.conversation import Conversation
 from .._state.input_buffer import InputAudio
@@ -242,7 +242,7 @@ class Commands:
             command = attrs.evolve(command, item=_named(command.item))
         if isinstance(command, InputAudioBufferAppend):
             self._input.count(command.audio)
-        if command.type in ANSWERS:
+        if command.type in ACKNOWLEDGED:
             return self._command(command)
         self._core.queue(self._core.identified(command), deadline=Deadline(ROOM))
         return None
