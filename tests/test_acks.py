@@ -13,15 +13,13 @@ from azure_realtime import ConnectionClosed, ServerError
 from azure_realtime._protocol.codec import Codec
 from azure_realtime._requests.acknowledgements import PendingCommands
 from azure_realtime._requests.error_routing import (
-    ErrorRoute,
     Outstanding,
-    SentResponse,
     Subject,
     route_error,
 )
 from azure_realtime._requests.failures import refusal
 from azure_realtime._requests.future import CommandFuture
-from azure_realtime.events import ClientEvent, ErrorDetails, ErrorEvent, ServerEvent
+from azure_realtime.events import ClientEvent, ErrorEvent, ServerEvent
 
 CODEC = Codec(None)
 
@@ -426,3 +424,41 @@ def test_a_lost_connection_fails_what_had_left() -> None:
 
     assert ["1", "3", "4", "5"] == line.refused
     assert line.futures["3"].exception(0) is not line.futures["5"].exception(0)
+
+
+@pytest.mark.parametrize("ends_meanwhile", [True, False])
+def test_what_is_registered_while_the_client_ends_fails_once(
+    ends_meanwhile: bool,
+) -> None:
+    """
+    Whether the end finds the command first, or the command the end.
+    """
+    line = Line()
+    error = ConnectionClosed(1006)
+
+    def ended() -> ConnectionClosed:
+        if ends_meanwhile:
+            line.acks.end(error)
+        return error
+
+    line.acks = PendingCommands(ended)
+    line.expect("input_audio_buffer.clear", "1")
+    line.acks.end(error)
+
+    assert ["1"] == line.refused
+    assert line.acks.quiet
+
+
+def test_what_was_sent_is_answered_whoever_forgets_it() -> None:
+    """
+    A command that is forgotten after it was sent keeps its answer for itself.
+    """
+    line = abc("input_audio_buffer.clear")
+    line.acks.forget("1")
+    line.expect("input_audio_buffer.clear", "4")
+    line.acks.forget("4")
+    line.observe(event(**ANSWERS["input_audio_buffer.clear"]))
+
+    assert ["1"] == line.answered
+    line.acks.mark_sent("4")
+    assert ["2", "3"] == [sent.event_id for sent in line.acks.sent_commands()]
