@@ -33,9 +33,9 @@ from ..events import (
     ResponseDone,
     ServerEvent,
 )
-from ..models.responses import Response, StatusDetails
+from ..models.responses import Response
 from .error_routing import ALREADY_ACTIVE, SentResponse
-from .failures import failure_of, refusal
+from .failures import CANCELLED_HERE, failure_of, refusal
 from .response_requests import (
     ResponseFuture,
     ResponseRequest,
@@ -48,10 +48,6 @@ from .response_requests import (
 WhenBusy = Literal["wait", "cancel", "error"]
 
 _UNKNOWN = "(unknown)"
-_CANCELLED = Response(
-    status="cancelled",
-    status_details=StatusDetails(type="cancelled", reason="client_cancelled"),
-)
 
 
 class ResponseQueue:
@@ -101,18 +97,14 @@ class ResponseQueue:
         with self._lock:
             if (error := self._ended()) is not None:
                 raise fresh(error)
-            request = ResponseRequest(
-                command,
-                [future],
-                has_marker=self._use_markers and has_room_for_marker(command),
-            )
+            has_marker = self._use_markers and has_room_for_marker(command)
+            request = ResponseRequest(command, [future], has_marker)
             if request.is_out_of_band or not self._requests.is_busy:
-                future.request = request
                 self._requests.add(request)
                 return [self._queue(request)]
             if when_busy != "error":
-                self._wait(request)
-                return self._cancel()[1] if when_busy == "cancel" else []
+                self._requests.add_or_share(request)
+                return self.cancel()[1] if when_busy == "cancel" else []
         future.fail(ServerError("A response is active already.", code=ALREADY_ACTIVE))
         return []
 
@@ -123,14 +115,21 @@ class ResponseQueue:
         A response that is requested and not created is cancelled when it is created.
         """
         with self._lock:
-            if response_id is None:
-                return self._cancel()
-            request = self._requests.by_response_id(response_id)
-            if request is not None:
-                request.abandoned = True
-            elif response_id != self._requests.active:
+            target = self._requests.active if response_id is None else response_id
+            if target is None:
+                found = False
+                for request in self._requests:
+                    if request.delays_others and request.state is not State.WAITING:
+                        found = found or not request.abandoned
+                        request.abandoned = True
+                return found, []
+            answered = self._requests.by_response_id(target)
+            if answered is not None:
+                answered.abandoned = True
+            elif target != self._requests.active:
                 return False, []
-            return True, [ResponseCancel(response_id=response_id)]
+        known = None if target == _UNKNOWN else target
+        return True, [ResponseCancel(response_id=known)]
 
     def abandon(self, future: ResponseFuture) -> tuple[list[ClientEvent], str | None]:
         """
@@ -180,9 +179,8 @@ class ResponseQueue:
         """
         if isinstance(event, ResponseCreated):
             return self._on_created(event.response)
-        if isinstance(event, ResponseDone):
-            return self._on_done(event.response)
-        return []
+        assert isinstance(event, ResponseDone)
+        return self._on_done(event.response)
 
     def sent_responses(self) -> list[SentResponse]:
         """
@@ -200,7 +198,7 @@ class ResponseQueue:
         Returns:
             The futures that failed, and what to queue.
         """
-        error: RealtimeError | None = refusal(event)
+        error: RealtimeError = refusal(event)
         with self._lock:
             requests = self._requests
             request = requests.by_event_id(event_id, State.SENT, State.CREATED)
@@ -211,13 +209,11 @@ class ResponseQueue:
                 if not request.abandoned:
                     request.step(Step.RETURN)
                     return [], []
-                error = failure_of(_CANCELLED)
+                error = failure_of(CANCELLED_HERE) or error
             futures = requests.finish(request)
             following = self._next()
             self._publish()
-        assert error is not None
-        for future in futures:
-            future.fail(fresh(error))
+        _fail(futures, error)
         return futures, following
 
     def lose(self, error: RealtimeError, retry: bool) -> None:
@@ -230,15 +226,12 @@ class ResponseQueue:
             lost = [request for request in self._requests if request.is_sent]
             for request in lost if retry else ():
                 if not request.abandoned:
-                    interrupted = request.response_id
+                    if request.response_id is not None:
+                        request.interrupted_response_id = request.response_id
                     request.step(Step.RETURN)
-                    request.interrupted_response_id = (
-                        interrupted or request.interrupted_response_id
-                    )
             futures = self._requests.finish(*(r for r in lost if r.is_sent))
             self._publish()
-        for future in futures:
-            future.fail(fresh(error))
+        _fail(futures, error)
 
     def session_restored(self) -> list[ClientEvent]:
         """
@@ -252,15 +245,8 @@ class ResponseQueue:
         Return the interrupted responses that are requested again. Any thread.
         """
         with self._lock:
-            ids = [request.interrupted_response_id for request in self._requests]
-        return [response_id for response_id in ids if response_id]
-
-    @property
-    def quiet(self) -> bool:
-        """
-        Whether no response is active or requested. Any thread.
-        """
-        return not self.is_active and not self._requests
+            interrupted = [r.interrupted_response_id for r in self._requests]
+        return [response_id for response_id in interrupted if response_id]
 
     @property
     def is_active(self) -> bool:
@@ -268,6 +254,13 @@ class ResponseQueue:
         Whether the conversation has an active response. Any thread.
         """
         return self._requests.active is not None
+
+    @property
+    def quiet(self) -> bool:
+        """
+        Whether no response is active or requested. Any thread.
+        """
+        return not self.is_active and not self._requests
 
     def request_for(self, response_id: str) -> ResponseRequest | None:
         """
@@ -281,8 +274,7 @@ class ResponseQueue:
         Whether *event* is of a response that was requested out of band. Reader thread.
 
         That a response has no ``conversation_id`` proves nothing: compatible services
-        leave it null in every response. For events other than ``response.created`` this
-        is ``event.response_id in out_of_band_ids``.
+        leave it null in every response.
         """
         if not isinstance(event, (ResponseCreated, ResponseDone)):
             return getattr(event, "response_id", None) in self.out_of_band_ids
@@ -300,8 +292,7 @@ class ResponseQueue:
             futures = self._requests.finish(*self._requests)
             self._requests.active = None
             self._publish()
-        for future in futures:
-            future.fail(fresh(error))
+        _fail(futures, error)
 
     # With the lock held.
 
@@ -312,34 +303,6 @@ class ResponseQueue:
     def _next(self) -> list[ClientEvent]:
         request = self._requests.next
         return [] if request is None else [self._queue(request)]
-
-    def _wait(self, request: ResponseRequest) -> None:
-        """
-        Have a request wait, or its future share another one that waits.
-        """
-        (future,) = request.futures
-        other = self._requests.same_as(request.command)
-        future.request = other or request
-        if other is not None:
-            other.futures.append(future)
-        else:
-            self._requests.add(request)
-
-    def _cancel(self) -> tuple[bool, list[ClientEvent]]:
-        active = self._requests.active
-        if active is not None:
-            request = self._requests.by_response_id(active)
-            if request is not None:
-                request.abandoned = True
-            known = None if active == _UNKNOWN else active
-            return True, [ResponseCancel(response_id=known)]
-        requested = False
-        for request in self._requests:
-            if request.state is not State.WAITING and (
-                not request.is_out_of_band and not request.abandoned
-            ):
-                requested = request.abandoned = True  # cancelled when it is created
-        return requested, []
 
     def _publish(self) -> None:
         self.out_of_band_ids = frozenset(
@@ -366,7 +329,7 @@ class ResponseQueue:
             return []
 
     def _on_done(self, response: Response) -> list[ClientEvent]:
-        futures = []
+        futures: list[ResponseFuture] = []
         with self._lock:
             request = self._requests.answered_by(response)
             if request is not None:
@@ -376,10 +339,14 @@ class ResponseQueue:
                 self._requests.active = None
             following = self._next()
             self._publish()
-        error = failure_of(response)
-        for future in futures:
-            if error is None:
+        if (error := failure_of(response)) is not None:
+            _fail(futures, error)
+        else:
+            for future in futures:
                 future.settle(response)
-            else:
-                future.fail(fresh(error))
         return following
+
+
+def _fail(futures: list[ResponseFuture], error: RealtimeError) -> None:
+    for future in futures:
+        future.fail(fresh(error))

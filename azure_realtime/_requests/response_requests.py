@@ -175,7 +175,7 @@ class ResponseRequest:
         """
         if not self.has_marker:
             return self.command
-        config = _config(self.command)
+        config = self.command.response or ResponseConfig()
         own = {} if isinstance(config.metadata, Unset) else config.metadata or {}
         metadata = {**own, MARKER: self.command.event_id or ""}
         response = attrs.evolve(config, metadata=metadata)
@@ -186,10 +186,12 @@ def has_room_for_marker(command: ResponseCreate) -> bool:
     """
     Whether a marker fits into the metadata of a request; None is kept as it is.
     """
-    metadata = _config(command).metadata
-    if metadata is None:
-        return False
-    return isinstance(metadata, Unset) or len(metadata) < _MAX_METADATA
+    if command.response is None:
+        return True
+    metadata = command.response.metadata
+    if isinstance(metadata, Unset):
+        return True
+    return metadata is not None and len(metadata) < _MAX_METADATA
 
 
 @attrs.define(eq=False)
@@ -216,7 +218,24 @@ class ResponseRequests:
         """
         Add a request behind all others.
         """
+        for future in request.futures:
+            future.request = request
         self._requests.append(request)
+
+    def add_or_share(self, request: ResponseRequest) -> None:
+        """
+        Add a request that waits; if another waits for the same response, share that.
+        """
+        wanted = request.command.response or ResponseConfig()
+        for other in self._requests:
+            if other.state is State.WAITING and wanted == (
+                other.command.response or ResponseConfig()
+            ):
+                for future in request.futures:
+                    future.request = other
+                other.futures += request.futures
+                return
+        self.add(request)
 
     def finish(self, *requests: ResponseRequest) -> list[ResponseFuture]:
         """
@@ -242,23 +261,15 @@ class ResponseRequests:
         """
         The request whose turn it is to be queued.
         """
-        waiting = [r for r in self._requests if r.state is State.WAITING]
-        if self.active is not None or any(
-            r.delays_others and r.state is not State.WAITING for r in self._requests
-        ):
+        if self.active is not None:
             return None
-        return waiting[0] if waiting else None
-
-    def same_as(self, command: ResponseCreate) -> ResponseRequest | None:
-        """
-        Return a waiting request for the same response as *command*.
-        """
+        waiting = None
         for request in self._requests:
-            if request.state is State.WAITING and _config(request.command) == _config(
-                command
-            ):
-                return request
-        return None
+            if request.state is State.WAITING:
+                waiting = waiting or request
+            elif request.delays_others:
+                return None
+        return waiting
 
     def by_event_id(self, event_id: str, *states: State) -> ResponseRequest | None:
         """
@@ -321,7 +332,3 @@ class ResponseRequests:
             for request in self._requests
             if request.is_sent
         ]
-
-
-def _config(command: ResponseCreate) -> ResponseConfig:
-    return command.response or ResponseConfig()
