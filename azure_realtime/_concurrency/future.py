@@ -4,7 +4,9 @@ A future whose waits can be interrupted by Ctrl-C.
 
 from __future__ import annotations
 
+import _thread
 from concurrent.futures import Future
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from typing import TypeVar
 
 from ..errors import fresh
@@ -14,6 +16,21 @@ from .deadline import Deadline
 T = TypeVar("T")
 
 
+class _Lock(_thread.RLock):  # type: ignore[misc]
+    """
+    Takes the place of the `threading.Condition` of a `Future`.
+
+    A Condition is entered by Python code, which Ctrl-C can interrupt between acquiring
+    the lock and the block: then the lock is never released, and the reader thread waits
+    for it for ever. A lock in C is entered by one instruction. Nobody waits on it.
+    """
+
+    def notify_all(self) -> None:
+        """
+        Do nothing: who waits for a future waits on its `Gong`.
+        """
+
+
 class PatientFuture(Future[T]):
     """
     A future that Ctrl-C cannot break; see `condition`.
@@ -21,8 +38,22 @@ class PatientFuture(Future[T]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._condition = _Lock()  # type: ignore[assignment]
         self._gong = Gong()
         Future.add_done_callback(self, lambda _: self._gong.strike())
+
+    def cancelled(self) -> bool:
+        """
+        Whether it was cancelled. Any thread; takes no lock, so that it can be asked
+        while one is held.
+        """
+        return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+
+    def done(self) -> bool:
+        """
+        Whether it was completed or cancelled. Any thread; takes no lock.
+        """
+        return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED)
 
     def result(self, timeout: float | None = None) -> T:
         """
@@ -48,5 +79,5 @@ class PatientFuture(Future[T]):
         return super().exception(0)
 
     def _await(self, timeout: float | None) -> None:
-        if not self._gong.wait(self.done, Deadline(timeout)):
+        if not self.done() and not self._gong.wait(self.done, Deadline(timeout)):
             raise TimeoutError(f"no answer within {timeout} s")

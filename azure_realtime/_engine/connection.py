@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .._concurrency.deadline import Deadline
-from .._requests.error_routing import is_fatal, is_passing, says_expired
+from .._requests.error_routing import Subject, says_expired
 from .._transport.websocket import Wire
 from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerError
 from ..events import (
@@ -37,7 +37,7 @@ from .event_pipeline import EventPipeline
 from .keepalive import Pulse
 from .renewal.renewal import Renewal
 from .renewal.replacement import Successor, Takeover
-from .restore import Opening, Restoring
+from .restore import Opening, RestoredItems
 from .turn import Turns
 from .writer import Writer
 
@@ -132,11 +132,10 @@ class Connection:
         self._ready_by = ready_by
         self._session_seen = False
         self._refused = False
-        self._refusal: ErrorEvent | None = None
         self._failure: RealtimeError | None = None
         self._ready_at = 0.0
         self._failed = False
-        self._restoring = Restoring(opening.restored)
+        self._restored = RestoredItems(opening.restored)
         self._pulse = Pulse(wire, numbers, engine.counters)
         self._renewal = Renewal(engine, wire, numbers, control, owner.successor)
         self._writer = Writer(
@@ -200,7 +199,7 @@ class Connection:
         closed = self._wire.closed_by_peer
         failed = self._failed or (closed is not None and closed.code in (1011, 1013))
         least = self._numbers.reconnect_interval
-        if self._restoring.done and not failed:
+        if self._restored.done and not failed:
             least *= _FLASH
         return self.ready and time.monotonic() - self._ready_at >= least
 
@@ -280,10 +279,14 @@ class Connection:
         happened: list[ServerEvent | None] = []
         was_ready = self.ready
         for event in events:
-            heard = None if self._restoring.is_echo(event) else event
-            happened += [heard, self._pipeline.follow(event), self._configure(event)]
+            known = self._restored.is_acknowledgement(event)
+            happened += [None if known else event, self._pipeline.follow(event)]
+            happened.append(self._configure(event))
         for event in events:
-            self._pipeline.settle(event, logged=event is self._refusal)
+            if isinstance(event, ErrorEvent):
+                self._on_error(event)
+            else:
+                self._pipeline.settle(event)
         self._engine.emitter.emit(*happened)
         if self.ready and not was_ready:
             self._owner.admit()  # last, so that nobody takes its beginning for news
@@ -300,22 +303,30 @@ class Connection:
             self._failure = None  # what looked like a refusal was none
             self._ready_at = time.monotonic()
             return self._owner.configured(event)
-        if isinstance(event, ErrorEvent):
-            details = event.error
-            # the words of one that names a command are about that command
-            words = "" if details.event_id else details.message
-            self.expired |= says_expired(details.code, words)
-            self.fatal |= is_fatal(details.code) and not details.event_id
-            self._failed |= self.ready and not self.expired
-            if not self.ready and not self._refused and self._is_refusal(event):
-                if self._generation > 1 and is_passing(details.type, details.code):
-                    self._failure = ConnectionClosed(1011, details.message)
-                else:
-                    self._refuse(event)
         return None
 
+    def _on_error(self, event: ErrorEvent) -> None:
+        """
+        Do what an error means for the connection, and fail what it is about.
+        """
+        unanswered = not self.ready and not self._refused
+        route = self._pipeline.route(
+            event, self._hello_id if unanswered else None, self._restored.commands
+        )
+        self.expired |= route.expired
+        self.fatal |= route.fatal
+        self._failed |= self.ready and not self.expired
+        if route.subject is Subject.RESTORED_ITEM and route.event_id:
+            self._restored.refuse(route.event_id)
+        elif route.subject is Subject.OPENING:
+            if self._generation == 1 or not route.passing:
+                self._refuse(event)
+                return  # which logs it
+            self._failure = ConnectionClosed(1011, event.error.message)
+        self._pipeline.refuse(event, route)
+
     def _refuse(self, event: ErrorEvent) -> None:
-        self._refusal, details = event, event.error
+        details = event.error
         instead = self._owner.refused(
             ServerError(
                 f"The service refused the session configuration: {details.message}",
@@ -330,7 +341,3 @@ class Connection:
             self._wire.send(instead.messages[0])  # the rest was said before
         else:
             self._refused, self._failure = True, instead
-
-    def _is_refusal(self, event: ErrorEvent) -> bool:
-        # the configuration was sent first; what is restored came after it
-        return event.error.event_id in (None, "", self._hello_id)

@@ -12,8 +12,8 @@ from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._dispatch.mailbox import Waiters
-from .._requests.acknowledgements import Acknowledgements
-from .._requests.response_queue import ResponseGate
+from .._requests.acknowledgements import PendingCommands
+from .._requests.response_queue import ResponseQueue
 from .._requests.send_queue import SendQueue
 from .._state.model_status import ModelStatus
 from ..errors import RealtimeError
@@ -46,8 +46,8 @@ class Engine:
 
     lifecycle: Lifecycle
     queue: SendQueue
-    pending: Acknowledgements
-    responses: ResponseGate
+    pending: PendingCommands
+    responses: ResponseQueue
     mailboxes: Waiters
     status: ModelStatus
     dispatcher: Dispatcher

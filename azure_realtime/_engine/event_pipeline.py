@@ -10,12 +10,13 @@ All of it belongs to the reader thread.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Protocol
 
 from .._dispatch.dispatcher import Dispatcher
+from .._requests.error_routing import ErrorRoute, Outstanding, Subject, route_error
 from .._requests.failures import refusal
-from .._requests.response_requests import BENIGN
+from .._requests.future import CommandFuture
 from .._state.model_status import ModelStatus
 from ..events import ErrorEvent, ServerEvent
 from .sender import Sender
@@ -68,26 +69,52 @@ class EventPipeline:
                 logger.exception("%r failed at %r; this is a bug", observer, event.type)
         return self._status.observe(event, self._sender.responses.is_out_of_band(event))
 
-    def settle(self, event: ServerEvent, logged: bool = False) -> None:
+    def route(
+        self, error: ErrorEvent, opening_id: str | None, restored: Collection[str]
+    ) -> ErrorRoute:
         """
-        Complete the futures that *event* answers.
+        Return what an error is about.
 
         Args:
-            event: What came.
-            logged: Whether the log has it already, if it is an error.
+            error: What came.
+            opening_id: Of the session's opening message while that is unanswered.
+            restored: The ids of the commands that restore items.
         """
         pending, responses = self._sender.pending, self._sender.responses
-        # where a response is being made, what names nothing may be about that
-        refused = pending.observe(event, alone=responses.quiet)
-        self._sender.follow_up(responses.observe(event, spoken_for=refused is not None))
-        failed = [*responses.take_refused(), *([refused] if refused else [])]
-        if isinstance(event, ErrorEvent) and not logged:
-            self._log(event, any(future.heeded for future in failed))
+        return route_error(
+            error.error,
+            Outstanding(
+                opening_id,
+                restored,
+                pending.sent_commands(),
+                responses.sent_responses(),
+                responses.is_active,
+            ),
+        )
 
-    def _log(self, event: ErrorEvent, heeded: bool) -> None:
+    def settle(self, event: ServerEvent) -> None:
         """
-        Log an error of the service that nobody would see otherwise.
+        Complete the futures that *event* answers.
         """
-        if heeded or event.error.code in BENIGN or self._dispatcher.hears(event):
+        kind = type(event)
+        pending, responses = self._sender.pending, self._sender.responses
+        if kind in pending.handles:
+            pending.observe(event)
+        elif kind in responses.handles:
+            self._sender.follow_up(responses.observe(event))
+
+    def refuse(self, event: ErrorEvent, route: ErrorRoute) -> None:
+        """
+        Fail the futures that *event* is about, and log it if nobody sees it otherwise.
+        """
+        pending, responses = self._sender.pending, self._sender.responses
+        refused: Sequence[CommandFuture[Any]] = ()
+        if route.subject is Subject.COMMAND and route.event_id:
+            refused = [pending.refuse(route.event_id, refusal(event))]
+        elif route.subject is Subject.RESPONSE and route.event_id:
+            refused, following = responses.refuse(route.event_id, event)
+            self._sender.follow_up(following)
+        if route.benign or any(future.heeded for future in refused):
             return
-        logger.warning("The service reports an error: %s", refusal(event))
+        if not self._dispatcher.hears(event):
+            logger.warning("The service reports an error: %s", refusal(event))

@@ -292,8 +292,8 @@ class Reader:
             return Init(session=event.session, raw=event.raw, generation=1)
         lost_at, self._lost_at = self._lost_at, None
         self._opener.taken()
-        self._engine.pending.restored(event)
-        self._sender.follow_up(self._engine.responses.restored())
+        self._engine.pending.session_restored(event)
+        self._sender.follow_up(self._engine.responses.session_restored())
         self._engine.counters.reconnects += 1
         return Reconnected(
             session=event.session,

@@ -17,7 +17,6 @@ from ..events import (
     ConversationItemAdded,
     ConversationItemCreated,
     ConversationItemDone,
-    ErrorEvent,
     ServerEvent,
     SessionUpdate,
 )
@@ -102,7 +101,9 @@ class Opener:
         Return the items that are half of an answer which is asked for again: it would
         not begin anew behind them, but go on.
         """
-        return self._conversation.messages_of(self._sender.responses.cut_off())
+        return self._conversation.messages_of(
+            self._sender.responses.interrupted_response_ids()
+        )
 
     def _told(self) -> list[dict[str, Any]]:
         """
@@ -133,34 +134,38 @@ class Opener:
 _ARRIVALS = (ConversationItemAdded, ConversationItemCreated, ConversationItemDone)
 
 
-class Restoring:
+class RestoredItems:
     """
-    The items that one session is told again.
+    The items that are restored on one connection.
 
-    Args:
-        items: By the id of the command, that of the item.
+    Attributes:
+        commands: By the id of the command, that of the item.
     """
 
-    def __init__(self, items: Mapping[str, str]) -> None:
-        self._commands = items
-        self._open = set(items.values())
+    def __init__(self, commands: Mapping[str, str]) -> None:
+        self.commands = commands
+        self._open = set(commands.values())
         self._quiet = {
-            (kind.type, item) for kind in _ARRIVALS for item in items.values()
+            (kind.type, item) for kind in _ARRIVALS for item in commands.values()
         }
 
     @property
     def done(self) -> bool:
         """
-        Whether each has been taken, or refused.
+        Whether the service has accepted or refused each.
         """
         return not self._open
 
-    def is_echo(self, event: ServerEvent) -> bool:
+    def refuse(self, event_id: str) -> None:
+        """
+        Note that the service refused the item of this command.
+        """
+        self._open.discard(self.commands[event_id])
+
+    def is_acknowledgement(self, event: ServerEvent) -> bool:
         """
         Take note of *event*; return whether it only says that an item has arrived.
         """
-        if isinstance(event, ErrorEvent):
-            self._open.discard(self._commands.get(event.error.event_id or "", ""))
         if not self._quiet or not isinstance(event, _ARRIVALS):
             return False
         item_id = event.item.id or ""

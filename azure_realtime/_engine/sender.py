@@ -16,14 +16,14 @@ from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._protocol.codec import Codec
-from .._requests.acknowledgements import Acknowledgements
+from .._requests.acknowledgements import PendingCommands
 from .._requests.future import CommandFuture
-from .._requests.response_queue import ResponseGate, WhenBusy
+from .._requests.response_queue import ResponseQueue, WhenBusy
+from .._requests.response_requests import ResponseFuture
 from .._requests.send_queue import Entry, SendQueue
 from ..audio.encoding import encode_bytes
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
-from ..models.responses import Response
 
 QUEUE_TIMEOUT = 10.0
 """Seconds that a command waits for room in the send queue."""
@@ -48,8 +48,8 @@ class Sender:
         self,
         codec: Codec,
         queue: SendQueue,
-        pending: Acknowledgements,
-        responses: ResponseGate,
+        pending: PendingCommands,
+        responses: ResponseQueue,
         dispatcher: Dispatcher,
         emitter: Emitter,
         lifecycle: Lifecycle,
@@ -159,12 +159,12 @@ class Sender:
         entry = self._entry(command)  # a mistake raises before anything is registered
 
         def withdraw() -> None:
-            # a command that has left stays registered: its answer is still to come, and
-            # must not go to the next of its kind
             if self._queue.withdraw(event_id):
                 self.pending.forget(event_id)
 
-        future: CommandFuture[Any] = self._future(withdraw)
+        future: CommandFuture[Any] = CommandFuture(
+            self._dispatcher.call, withdraw, self._lifecycle.check_may_wait
+        )
         self.pending.expect(command, future)
         try:
             expect(future)
@@ -177,9 +177,7 @@ class Sender:
             self._queue.withdraw(event_id)
         return future
 
-    def request(
-        self, command: ResponseCreate, when_busy: WhenBusy
-    ) -> CommandFuture[Response]:
+    def request(self, command: ResponseCreate, when_busy: WhenBusy) -> ResponseFuture:
         """
         Request a response, now or when its turn comes. Raises as `queue`.
         """
@@ -193,19 +191,23 @@ class Sender:
                 commands += self.responses.withdrawn(event_id)
             self.follow_up(commands)
 
-        future: CommandFuture[Response] = self._future(withdraw)
-        for following in self.responses.ask(command, future, when_busy):
-            self.queue(self.identified(following), deadline=None)
-        return future
-
-    def _future(self, withdraw: Callable[[], None]) -> CommandFuture[Any]:
-        return CommandFuture(
+        future = ResponseFuture(
             self._dispatcher.call, withdraw, self._lifecycle.check_may_wait
         )
+        try:
+            for following in self.responses.ask(command, future, when_busy):
+                self.queue(self.identified(following), deadline=None)
+        except BaseException:
+            # also Ctrl-C: a request that is not queued would delay all others for ever
+            future.cancel()
+            self.follow_up(self.responses.withdrawn(command.event_id or ""))
+            raise
+        return future
 
     def mark_sent(self, event_id: str | None) -> None:
         """
         Note that a command leaves. Reader thread.
         """
-        self.pending.sent(event_id)
-        self.responses.sent(event_id)
+        if event_id is not None:
+            self.pending.mark_sent(event_id)
+            self.responses.mark_sent(event_id)

@@ -77,7 +77,6 @@ class Ending:
             engine.dispatcher,
             engine.dispatcher.backlog,
             engine.responses,
-            engine.pending,
             engine.mailboxes,
             engine.status,
             *self._others,

@@ -11,10 +11,8 @@ from ..errors import (
     ResponseIncomplete,
     ServerError,
 )
-from ..events import (
-    ErrorEvent,
-)
-from ..models.responses import Response
+from ..events import ErrorEvent
+from ..models.responses import Response, StatusDetails
 
 _RETRYABLE = {
     "rate_limit_exceeded",
@@ -28,6 +26,12 @@ _RETRYABLE = {
     "504",
 }
 """Codes that mean "not now" (errors.json and client reports)."""
+
+CANCELLED_HERE = Response(
+    status="cancelled",
+    status_details=StatusDetails(type="cancelled", reason="client_cancelled"),
+)
+"""What a response is that was cancelled before it was created."""
 
 
 def failure_of(response: Response) -> ResponseError | None:

@@ -31,7 +31,6 @@ class CommandFuture(PatientFuture[T]):
         may_wait: Raises where waiting would keep what is waited for.
 
     Attributes:
-        response_id: Of a response that has been created.
         heeded: Whether anybody has asked for the outcome.
     """
 
@@ -46,7 +45,6 @@ class CommandFuture(PatientFuture[T]):
         self._withdraw = withdraw
         self._may_wait = may_wait
         self._home = Home()
-        self.response_id: str | None = None
         self.heeded = False
 
     def result(self, timeout: float | None = None) -> T:
@@ -77,9 +75,9 @@ class CommandFuture(PatientFuture[T]):
     @property
     def failed(self) -> bool:
         """
-        Whether it has failed or was cancelled; to ask this heeds nothing.
+        Whether it has failed or was cancelled. Takes no lock; does not set `heeded`.
         """
-        return self.done() and (self.cancelled() or Future.exception(self) is not None)
+        return self.cancelled() or (self.done() and self._exception is not None)
 
     def cancel(self) -> bool:
         """

@@ -1,25 +1,26 @@
 """
-Which response belongs to whom, and when the next may be asked for.
+Which response belongs to whom, and when the next may be requested.
 
 Rules:
 
-1. The conversation has one active response. What is active is known from events alone:
+1. The conversation has one active response. Which one is known from events alone:
    ``response.created`` to ``response.done``; the service starts some by itself (VAD).
-2. Who asks while one is active waits for its end, cancels it, or fails, as they choose.
-   Those who wait for the same thing share one response.
-3. ``response.created`` does not say which command it answers: `response_requests` does.
-4. Losing a race is no failure. "Already has an active response" puts the request back
-   in line; "no active response" to a cancel is what was wanted. Both are still
-   delivered as events.
+2. A request made while one is active waits for its end, cancels it, or fails, as the
+   caller chooses. Requests that wait for the same response share it.
+3. ``response.created`` does not say which command it answers; `response_requests` does,
+   and what an ``error`` is about is decided in `error_routing`.
+4. A lost race is no failure. "Already has an active response" puts the request back to
+   waiting; "no active response" is what a cancel wanted. Both are delivered as events.
 5. A response out of band (``conversation="none"``) runs beside all this.
 
-Every method decides under the lock and returns the commands to queue; whoever called it
-queues them.
+Every method decides under the lock and returns the commands to queue; the caller queues
+them, and futures are completed, after the lock is released.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Literal
 
 from ..errors import RealtimeError, ServerError, fresh
@@ -32,304 +33,320 @@ from ..events import (
     ResponseDone,
     ServerEvent,
 )
-from ..models.responses import Response, StatusDetails
-from .failures import failure_of, refusal
-from .response_requests import ALREADY_ACTIVE, Future, Line, Request
+from ..models.responses import Response
+from .error_routing import ALREADY_ACTIVE, SentResponse
+from .failures import CANCELLED_HERE, failure_of, refusal
+from .response_requests import (
+    ResponseFuture,
+    ResponseRequest,
+    ResponseRequests,
+    State,
+    Step,
+    has_room_for_marker,
+)
 
 WhenBusy = Literal["wait", "cancel", "error"]
 
 _UNKNOWN = "(unknown)"
-_CANCELLED = Response(
-    status="cancelled",
-    status_details=StatusDetails(type="cancelled", reason="client_cancelled"),
-)
 
 
-class ResponseGate:
+class ResponseQueue:
     """
-    The responses that were asked for, and the one that is active.
+    The response requests that are not done, and the active response.
 
     Args:
-        mark: Whether requests carry a mark in their metadata.
-        marks_come_back: Whether the service is known to hand it back. Of another it is
-            learnt from its first answer.
+        ended: Returns why the client is over, or None. It must be set before `end` is
+            called: `ask` reads it under the lock under which it adds a request, so
+            either `end` finds the request, or `ask` finds the error.
+        use_markers: Whether requests carry a marker in their metadata.
+        returns_markers: Whether the service is known to return it. Of another service
+            this is learnt from its first answer.
+
+    Attributes:
+        handles: The classes of events for which `observe` must be called.
+        out_of_band_ids: The created responses that are out of band. Replaced as a
+            whole, so that any thread can read it without a lock.
     """
 
-    def __init__(self, mark: bool = True, marks_come_back: bool = False) -> None:
-        self._mark = mark
+    handles: frozenset[type[ServerEvent]] = frozenset({ResponseCreated, ResponseDone})
+
+    def __init__(
+        self,
+        ended: Callable[[], RealtimeError | None],
+        use_markers: bool = True,
+        returns_markers: bool = False,
+    ) -> None:
+        self._ended = ended
+        self._use_markers = use_markers
+        # Guards the requests, which callers and the reader thread change. Re-entrant:
+        # a finalizer (of a stream) or a signal handler may cancel a response in the
+        # middle of any call.
         self._lock = threading.RLock()
-        self._line = Line(marks_come_back)
-        self._error: RealtimeError | None = None
-        self._refused: list[Future] = []
+        self._requests = ResponseRequests(returns_markers)
+        self.out_of_band_ids: frozenset[str] = frozenset()
 
     def ask(
-        self, command: ResponseCreate, future: Future, when_busy: WhenBusy
+        self, command: ResponseCreate, future: ResponseFuture, when_busy: WhenBusy
     ) -> list[ClientEvent]:
         """
         Register a request; return what to queue now. Any thread.
+
+        Raises:
+            RealtimeError: The client is over.
         """
         with self._lock:
-            if self._error is not None:
-                raise fresh(self._error)
-            request = Request(command, [future])
-            if request.out_of_band or not self._line.busy:
-                self._line.requests.append(request)
-                return [request.said(self._mark)]
-            if when_busy == "error":
-                future.fail(
-                    ServerError("A response is active already.", code=ALREADY_ACTIVE)
-                )
-                return []
-            if (other := self._line.like(command)) is not None:
-                other.futures.append(future)
-            else:
-                request.held = True
-                self._line.requests.append(request)
-            return self._cancel()[1] if when_busy == "cancel" else []
+            if (error := self._ended()) is not None:
+                raise fresh(error)
+            has_marker = self._use_markers and has_room_for_marker(command)
+            request = ResponseRequest(command, [future], has_marker)
+            if request.is_out_of_band or not self._requests.is_busy:
+                self._requests.add(request)
+                return [self._queue(request)]
+            if when_busy != "error":
+                self._requests.add_or_share(request)
+                return self.cancel()[1] if when_busy == "cancel" else []
+        future.fail(ServerError("A response is active already.", code=ALREADY_ACTIVE))
+        return []
 
     def cancel(self, response_id: str | None = None) -> tuple[bool, list[ClientEvent]]:
         """
         Return whether there is something to cancel, and what to queue. Any thread.
 
-        A response that has been asked for and has no name yet is cancelled as soon as
-        it has one.
+        A response that is requested and not created is cancelled when it is created.
         """
         with self._lock:
-            if response_id is None:
-                return self._cancel()
-            if self._line.unwant(response_id) or response_id == self._line.active:
-                return True, [ResponseCancel(response_id=response_id)]
-            return False, []
+            target = self._requests.active if response_id is None else response_id
+            if target is None:
+                found = False
+                for request in self._requests:
+                    if request.delays_others and request.state is not State.WAITING:
+                        found = found or not request.abandoned
+                        request.abandoned = True
+                return found, []
+            answered = self._requests.by_response_id(target)
+            if answered is not None:
+                answered.abandoned = True
+            elif target != self._requests.active:
+                return False, []
+        known = None if target == _UNKNOWN else target
+        return True, [ResponseCancel(response_id=known)]
 
-    def abandon(self, future: Future) -> tuple[list[ClientEvent], str | None]:
+    def abandon(self, future: ResponseFuture) -> tuple[list[ClientEvent], str | None]:
         """
         Undo the request of a cancelled future, unless others share it. Any thread.
 
         Returns:
-            What to queue, and the id of a command to take out of the queue.
+            What to queue, and the id of a command to withdraw from the send queue.
         """
+        request = future.request
         with self._lock:
-            for request in self._line.requests:
-                if future in request.futures:
-                    break
-            else:
+            if request is None or request.state is State.DONE:
                 return [], None
             if any(not other.cancelled() for other in request.futures):
                 return [], None
-            if request.held:
-                self._line.requests.remove(request)
+            if request.state is State.WAITING:
+                self._requests.finish(request)
                 return [], None
-            request.unwanted = True
+            request.abandoned = True
             if request.response_id is not None:
                 return [ResponseCancel(response_id=request.response_id)], None
             return [], request.command.event_id
 
     def withdrawn(self, event_id: str) -> list[ClientEvent]:
         """
-        Forget a request that never left; return who is next. Any thread.
+        Forget an abandoned request that was never sent; return who is next. Any thread.
         """
         with self._lock:
-            line = self._line
-            line.requests = [
-                r for r in line.requests if r.held or r.command.event_id != event_id
-            ]
+            request = self._requests.by_event_id(event_id, State.QUEUED)
+            if request is not None and request.abandoned:
+                self._requests.finish(request)
             return self._next()
 
-    def sent(self, event_id: str | None) -> None:
+    def mark_sent(self, event_id: str) -> None:
         """
-        Note that a request has left. Reader thread.
+        Note that a command is sent. Reader thread.
         """
-        if not self._line.requests:
+        if not self._requests:
             return
         with self._lock:
-            for request in self._line.requests:
-                if not request.held and request.command.event_id == event_id:
-                    request.sent = True
+            request = self._requests.by_event_id(event_id, State.QUEUED)
+            if request is not None:
+                request.step(Step.SEND)
 
-    def observe(
-        self, event: ServerEvent, spoken_for: bool = False
-    ) -> list[ClientEvent]:
+    def observe(self, event: ServerEvent) -> list[ClientEvent]:
         """
         Follow the responses; return what to queue. Reader thread.
-
-        Args:
-            event: What came.
-            spoken_for: Whether it is an error about something else.
         """
         if isinstance(event, ResponseCreated):
             return self._on_created(event.response)
-        if isinstance(event, ResponseDone):
-            return self._on_done(event.response)
-        if isinstance(event, ErrorEvent) and not spoken_for:
-            return self._on_error(event)
-        return []
+        assert isinstance(event, ResponseDone)
+        return self._on_done(event.response)
 
-    def take_refused(self) -> list[Future]:
+    def sent_responses(self) -> list[SentResponse]:
         """
-        Return the futures that an ``error`` has failed since the last time. Reader
-        thread.
+        Return the requests an error can be about, the oldest first. Reader thread.
         """
-        refused, self._refused = self._refused, []
-        return refused
+        with self._lock:
+            return self._requests.sent()
+
+    def refuse(
+        self, event_id: str, event: ErrorEvent
+    ) -> tuple[list[ResponseFuture], list[ClientEvent]]:
+        """
+        Settle that *event* is about a request of `sent_responses`. Reader thread.
+
+        Returns:
+            The futures that failed, and what to queue.
+        """
+        error: RealtimeError = refusal(event)
+        with self._lock:
+            requests = self._requests
+            request = requests.by_event_id(event_id, State.SENT, State.CREATED)
+            assert request is not None
+            if event.error.code == ALREADY_ACTIVE and not request.is_out_of_band:
+                if requests.active is None:
+                    requests.active = _UNKNOWN
+                if not request.abandoned:
+                    request.step(Step.RETURN)
+                    return [], []
+                error = failure_of(CANCELLED_HERE) or error
+            futures = requests.finish(request)
+            following = self._next()
+            self._publish()
+        _fail(futures, error)
+        return futures, following
 
     def lose(self, error: RealtimeError, retry: bool) -> None:
         """
-        Fail what was under way on a connection that is gone, or (*retry*) put it back
-        in line. Reader thread.
+        Fail what was sent on a connection that is lost, or (*retry*) have it wait for
+        the next one. Reader thread.
         """
         with self._lock:
-            self._line.active = None
-            lost = [r for r in self._line.requests if r.sent]
-            if retry:
-                for request in lost:
-                    request.held, request.sent = not request.unwanted, False
-                    request.cut_off = request.response_id or request.cut_off
-                    request.response_id = None
-                lost = [r for r in lost if r.unwanted]
-            self._line.requests = [r for r in self._line.requests if r not in lost]
-        for request in lost:
-            for future in request.futures:
-                future.fail(fresh(error))
+            self._requests.active = None
+            lost = [request for request in self._requests if request.is_sent]
+            for request in lost if retry else ():
+                if not request.abandoned:
+                    if request.response_id is not None:
+                        request.interrupted_response_id = request.response_id
+                    request.step(Step.RETURN)
+            futures = self._requests.finish(*(r for r in lost if r.is_sent))
+            self._publish()
+        _fail(futures, error)
 
-    def restored(self) -> list[ClientEvent]:
+    def session_restored(self) -> list[ClientEvent]:
         """
         Return what to queue on a new connection: who is next. Reader thread.
         """
         with self._lock:
             return self._next()
 
-    def cut_off(self) -> list[str]:
+    def interrupted_response_ids(self) -> list[str]:
         """
-        Return the responses that are asked for again. Any thread.
+        Return the interrupted responses that are requested again. Any thread.
         """
         with self._lock:
-            return [r.cut_off for r in self._line.requests if r.cut_off]
+            interrupted = [r.interrupted_response_id for r in self._requests]
+        return [response_id for response_id in interrupted if response_id]
+
+    @property
+    def is_active(self) -> bool:
+        """
+        Whether the conversation has an active response. Any thread.
+        """
+        return self._requests.active is not None
 
     @property
     def quiet(self) -> bool:
         """
-        Whether no response is active or asked for. Any thread.
+        Whether no response is active or requested. Any thread.
         """
-        return self._line.active is None and not self._line.requests
+        return not self.is_active and not self._requests
 
-    def request_for(self, response_id: str) -> Request | None:
+    def request_for(self, response_id: str) -> ResponseRequest | None:
         """
         Return the request that a response answers, until it is done. Reader thread.
         """
         with self._lock:
-            return self._line.named(response_id)
+            return self._requests.by_response_id(response_id)
 
     def is_out_of_band(self, event: ServerEvent) -> bool:
         """
-        Whether *event* is of a response that was asked for out of band. Reader thread.
+        Whether *event* is of a response that was requested out of band. Reader thread.
 
-        That a response has no ``conversation_id`` does not tell: compatible services
+        That a response has no ``conversation_id`` proves nothing: compatible services
         leave it null in every response.
         """
-        if not self._line.requests:
+        if not isinstance(event, (ResponseCreated, ResponseDone)):
+            return getattr(event, "response_id", None) in self.out_of_band_ids
+        if not self._requests:
             return False
-        response = getattr(event, "response", None)
-        with self._lock:
-            if isinstance(response, Response):
-                request = self._line.answered_by(response)
-            else:
-                request = self.request_for(getattr(event, "response_id", None) or "")
-            return request is not None and request.out_of_band
+        with self._lock:  # its request may not be known yet
+            request = self._requests.answered_by(event.response)
+            return request is not None and request.is_out_of_band
 
     def end(self, error: RealtimeError) -> None:
         """
-        Fail every request, and every later one. Reader thread.
+        Fail every request. Reader thread.
         """
         with self._lock:
-            self._error = error
-            requests, self._line.requests, self._line.active = (
-                self._line.requests,
-                [],
-                None,
-            )
-        for request in requests:
-            for future in request.futures:
-                future.fail(fresh(error))
+            futures = self._requests.finish(*self._requests)
+            self._requests.active = None
+            self._publish()
+        _fail(futures, error)
 
     # With the lock held.
 
-    def _cancel(self) -> tuple[bool, list[ClientEvent]]:
-        active = self._line.active
-        if active is not None:
-            self._line.unwant(active)
-            known = None if active == _UNKNOWN else active
-            return True, [ResponseCancel(response_id=known)]
-        asked = False
-        for request in self._line.requests:
-            if not request.held and not request.out_of_band and not request.unwanted:
-                asked = request.unwanted = True  # as soon as it has a name
-        return asked, []
+    def _queue(self, request: ResponseRequest) -> ResponseCreate:
+        request.step(Step.QUEUE)
+        return request.to_command()
 
     def _next(self) -> list[ClientEvent]:
-        request = self._line.next
-        if request is None:
-            return []
-        request.held = False
-        return [request.said(self._mark)]
+        request = self._requests.next
+        return [] if request is None else [self._queue(request)]
+
+    def _publish(self) -> None:
+        self.out_of_band_ids = frozenset(
+            request.response_id
+            for request in self._requests
+            if request.response_id is not None and request.is_out_of_band
+        )
 
     # Reader thread.
 
     def _on_created(self, response: Response) -> list[ClientEvent]:
         with self._lock:
-            request = self._line.answered_by(response)
+            request = self._requests.answered_by(response)
             if request is None:
-                if not self._line.beside(response):
-                    self._line.active = response.id
+                if not self._requests.looks_out_of_band(response):
+                    self._requests.active = response.id
                 return []
-            if not request.out_of_band:
-                self._line.active = response.id
-            request.response_id = response.id
-            for future in request.futures:
-                future.response_id = response.id
-            if request.unwanted:
+            if not request.is_out_of_band:
+                self._requests.active = response.id
+            request.step(Step.CREATE, response.id)
+            self._publish()
+            if request.abandoned:
                 return [ResponseCancel(response_id=response.id)]
             return []
 
     def _on_done(self, response: Response) -> list[ClientEvent]:
+        futures: list[ResponseFuture] = []
         with self._lock:
-            request = self._line.answered_by(response)
+            request = self._requests.answered_by(response)
             if request is not None:
-                self._line.requests.remove(request)
-            if self._line.active in (response.id, _UNKNOWN):
-                self._line.active = None
+                request.step(Step.CREATE, response.id)  # `created` may have been lost
+                futures = self._requests.finish(request)
+            if self._requests.active in (response.id, _UNKNOWN):
+                self._requests.active = None
             following = self._next()
-        if request is not None:
-            for future in request.futures:  # its beginning may not have been told
-                future.response_id = response.id
-            error = failure_of(response)
-            for future in request.futures:
-                if error is None:
-                    future.settle(response)
-                else:
-                    future.fail(fresh(error))
+            self._publish()
+        if (error := failure_of(response)) is not None:
+            _fail(futures, error)
+        else:
+            for future in futures:
+                future.settle(response)
         return following
 
-    def _on_error(self, event: ErrorEvent) -> list[ClientEvent]:
-        with self._lock:
-            request = self._line.blamed_by(event)
-            if request is None:
-                return []
-            if event.error.code == ALREADY_ACTIVE and not request.out_of_band:
-                if self._line.active is None:
-                    self._line.active = _UNKNOWN
-                # what looked like its answer was the one that was there before
-                request.held, request.sent, request.response_id = True, False, None
-                for future in request.futures:
-                    future.response_id = None
-                if not request.unwanted:
-                    return []
-            self._line.requests.remove(request)
-            self._refused += request.futures
-            following = self._next()
-        error: RealtimeError | None = refusal(event)
-        if request.unwanted and event.error.code == ALREADY_ACTIVE:
-            error = failure_of(_CANCELLED)
-        assert error is not None
-        for future in request.futures:
-            future.fail(fresh(error))
-        return following
+
+def _fail(futures: list[ResponseFuture], error: RealtimeError) -> None:
+    for future in futures:
+        future.fail(fresh(error))

@@ -1,211 +1,334 @@
 """
-The requests for responses, in line, and which of them something is about.
+One response request and its state, and which request a response answers.
 
 Rules:
 
-1. A mark in the metadata says which command a response answers (protocol reference,
-   trap "no-response-echo"). A service that has handed back a mark once is taken at its
-   word: a response without one it has begun by itself.
-2. Where a service does not hand it back, the oldest request that has left is meant.
-3. An error that names our command is believed. Another is blamed on a request only if
-   what it says can be about nothing else.
+1. A request waits while the conversation has an active response, or another request is
+   under way. When its turn comes it is queued for sending; then it is sent; then its
+   response is created; then it is done. A request out of band is queued at once.
+2. A conflict ("already has an active response") puts a request back to waiting, also
+   one that has a response: the service had started that response by itself.
+3. A lost connection ends a request that was sent, or (``retry_response``) puts it back
+   to waiting. One that is queued is sent on the next connection.
+4. A marker in the metadata says which request a response answers (protocol reference,
+   trap "no-response-echo"). Once a service has returned a marker, a response without
+   one is known to be started by the service itself.
+5. If the service does not return markers, a response answers the oldest request that
+   was sent.
+6. A request that nobody waits for (abandoned) and that has no response is orphaned: it
+   may never be answered, so it delays no other. If a response to it is created after
+   all, that is cancelled.
 
-Its owner holds a lock over it.
+The states and their transitions (rules 1 to 3) are the table `TRANSITIONS`.
+`ResponseQueue` holds its lock while it uses any of this.
 """
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Iterator
+
 import attrs
 
-from ..events import ErrorEvent, ResponseCreate
+from ..events import ResponseCreate
 from ..models._unset import Unset
 from ..models.responses import Response, ResponseConfig
+from .error_routing import SentResponse
 from .future import CommandFuture
 
-Future = CommandFuture[Response]
-
-MARK = "client_event_id"
+MARKER = "client_event_id"
 """The metadata key by which a response is known to be ours."""
 
-_MOST_METADATA = 16  # pairs that the service takes
+_MAX_METADATA = 16  # pairs that the service accepts
+
+
+class State(enum.Enum):
+    """
+    Where a response request is.
+    """
+
+    WAITING = enum.auto()
+    QUEUED = enum.auto()
+    SENT = enum.auto()
+    CREATED = enum.auto()
+    DONE = enum.auto()
+
+
+class Step(enum.Enum):
+    """
+    What happens to a response request.
+    """
+
+    QUEUE = enum.auto()
+    SEND = enum.auto()
+    CREATE = enum.auto()
+    RETURN = enum.auto()  # after a conflict or, with retry_response, a loss
+    FINISH = enum.auto()
+
+
+TRANSITIONS: dict[State, dict[Step, State]] = {
+    State.WAITING: {Step.QUEUE: State.QUEUED, Step.FINISH: State.DONE},
+    State.QUEUED: {Step.SEND: State.SENT, Step.FINISH: State.DONE},
+    State.SENT: {
+        Step.CREATE: State.CREATED,
+        Step.RETURN: State.WAITING,
+        Step.FINISH: State.DONE,
+    },
+    State.CREATED: {
+        Step.CREATE: State.CREATED,
+        Step.RETURN: State.WAITING,
+        Step.FINISH: State.DONE,
+    },
+    State.DONE: {},
+}
+
+
+class ResponseFuture(CommandFuture[Response]):
+    """
+    The future of a response.
+
+    Attributes:
+        request: The request that it waits for; None until it is registered.
+    """
+
+    request: ResponseRequest | None = None
+
+    @property
+    def response_id(self) -> str | None:
+        """
+        The response, once it is created. Any thread.
+        """
+        return None if self.request is None else self.request.response_id
 
 
 @attrs.define(eq=False)
-class Request:
+class ResponseRequest:
     """
-    One ``response.create``: held back, queued, or left and running.
+    One ``response.create``.
 
     Attributes:
-        cut_off: The response to it that a lost connection has cut off.
+        command: As the caller gave it, with an ``event_id``.
+        futures: Of those who share the response.
+        has_marker: Whether it is sent with a marker.
+        state: Changed by `step` only.
+        response_id: The response to it, from its creation on.
+        matched_by_marker: Whether that is certain.
+        abandoned: Whether nobody wants the response any more.
+        interrupted_response_id: The response to it that a lost connection interrupted.
     """
 
     command: ResponseCreate
-    futures: list[Future]
-    held: bool = False
-    sent: bool = False
-    marked: bool = False
-    certain: bool = False
-    unwanted: bool = False
+    futures: list[ResponseFuture]
+    has_marker: bool = False
+    state: State = State.WAITING
     response_id: str | None = None
-    cut_off: str | None = None
+    matched_by_marker: bool = False
+    abandoned: bool = False
+    interrupted_response_id: str | None = None
+
+    def step(self, step: Step, response_id: str | None = None) -> None:
+        """
+        Change the state as `TRANSITIONS` says.
+
+        Args:
+            step: What happens.
+            response_id: The response that is created.
+        """
+        self.state = TRANSITIONS[self.state][step]
+        if step is Step.CREATE:
+            self.response_id = response_id
+        elif step is Step.RETURN:
+            self.response_id, self.matched_by_marker = None, False
 
     @property
-    def given_up(self) -> bool:
+    def is_sent(self) -> bool:
         """
-        Whether nobody waits for it, and nobody knows whether the service will answer:
-        it keeps nobody else waiting, but is cancelled if it is answered after all.
+        Whether the service knows of it.
         """
-        return self.unwanted and self.sent and self.response_id is None
+        return self.state in (State.SENT, State.CREATED)
 
     @property
-    def out_of_band(self) -> bool:
+    def delays_others(self) -> bool:
         """
-        Whether the response is none of the conversation's.
+        Whether later requests have to wait until it is done (rules 1 and 6).
+        """
+        return not self.is_out_of_band and not self.is_orphaned
+
+    @property
+    def is_orphaned(self) -> bool:
+        """
+        Whether nobody waits for it, and nobody knows whether it will be answered.
+        """
+        return self.abandoned and self.state is State.SENT
+
+    @property
+    def is_out_of_band(self) -> bool:
+        """
+        Whether the response is not part of the conversation.
         """
         config = self.command.response
         return config is not None and config.conversation == "none"
 
-    def said(self, mark: bool) -> ResponseCreate:
+    def to_command(self) -> ResponseCreate:
         """
-        Return the command to send, with a *mark* if that is wanted and there is room.
+        Return the command to send, with its marker.
         """
+        if not self.has_marker:
+            return self.command
         config = self.command.response or ResponseConfig()
-        metadata = config.metadata
-        if not mark or metadata is None:
-            return self.command
-        pairs: dict[str, str] = {} if isinstance(metadata, Unset) else {**metadata}
-        if len(pairs) >= _MOST_METADATA:
-            return self.command
-        self.marked = True
-        pairs[MARK] = self.command.event_id or ""
-        return attrs.evolve(self.command, response=attrs.evolve(config, metadata=pairs))
+        own = {} if isinstance(config.metadata, Unset) else config.metadata or {}
+        metadata = {**own, MARKER: self.command.event_id or ""}
+        response = attrs.evolve(config, metadata=metadata)
+        return attrs.evolve(self.command, response=response)
 
 
-ALREADY_ACTIVE = "conversation_already_has_active_response"
-
-BENIGN = {ALREADY_ACTIVE, "response_cancel_not_active"}
-"""Codes of lost races: no failure."""
+def has_room_for_marker(command: ResponseCreate) -> bool:
+    """
+    Whether a marker fits into the metadata of a request; None is kept as it is.
+    """
+    if command.response is None:
+        return True
+    metadata = command.response.metadata
+    if isinstance(metadata, Unset):
+        return True
+    return metadata is not None and len(metadata) < _MAX_METADATA
 
 
 @attrs.define(eq=False)
-class Line:
+class ResponseRequests:
     """
     The requests that are not done, the oldest first.
 
     Attributes:
-        marks_come_back: Whether the service is known to hand back a mark.
-        requests: Held back, queued, or left.
+        returns_markers: Whether the service is known to return markers.
         active: The id of the conversation's active response.
     """
 
-    marks_come_back: bool = False
-    requests: list[Request] = attrs.field(factory=list)
+    returns_markers: bool = False
     active: str | None = None
+    _requests: list[ResponseRequest] = attrs.field(factory=list, init=False)
+
+    def __iter__(self) -> Iterator[ResponseRequest]:
+        return iter(self._requests)
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def add(self, request: ResponseRequest) -> None:
+        """
+        Add a request behind all others.
+        """
+        for future in request.futures:
+            future.request = request
+        self._requests.append(request)
+
+    def add_or_share(self, request: ResponseRequest) -> None:
+        """
+        Add a request that waits; if another waits for the same response, share that.
+        """
+        wanted = request.command.response or ResponseConfig()
+        for other in self._requests:
+            if other.state is State.WAITING and wanted == (
+                other.command.response or ResponseConfig()
+            ):
+                for future in request.futures:
+                    future.request = other
+                other.futures += request.futures
+                return
+        self.add(request)
+
+    def finish(self, *requests: ResponseRequest) -> list[ResponseFuture]:
+        """
+        Remove requests that are done; return their futures, to be completed.
+        """
+        futures = []
+        for request in requests:
+            self._requests.remove(request)
+            request.step(Step.FINISH)
+            futures += request.futures
+            request.futures = []  # futures refer to their request
+        return futures
 
     @property
-    def busy(self) -> bool:
+    def is_busy(self) -> bool:
         """
-        Whether another request would have to wait.
+        Whether another request has to wait.
         """
-        return self.active is not None or any(
-            not request.out_of_band and not request.given_up
-            for request in self.requests
-        )
+        return self.active is not None or any(r.delays_others for r in self._requests)
 
     @property
-    def next(self) -> Request | None:
+    def next(self) -> ResponseRequest | None:
         """
-        The request whose turn it is to leave.
+        The request whose turn it is to be queued.
         """
-        under_way = any(
-            not r.held and not r.out_of_band and not r.given_up for r in self.requests
-        )
-        if self.active is not None or under_way:
+        if self.active is not None:
             return None
-        return next((r for r in self.requests if r.held), None)
+        waiting = None
+        for request in self._requests:
+            if request.state is State.WAITING:
+                waiting = waiting or request
+            elif request.delays_others:
+                return None
+        return waiting
 
-    def like(self, command: ResponseCreate) -> Request | None:
+    def by_event_id(self, event_id: str, *states: State) -> ResponseRequest | None:
         """
-        Return a request that waits for the same.
+        Return the request with this id in one of *states*.
         """
-        for request in self.requests:
-            if request.held and _config(request.command) == _config(command):
+        for request in self._requests:
+            if request.command.event_id == event_id and request.state in states:
                 return request
         return None
 
-    def named(self, response_id: str) -> Request | None:
+    def by_response_id(self, response_id: str) -> ResponseRequest | None:
         """
         Return the request that a response is known to answer.
         """
-        for request in self.requests:
+        for request in self._requests:
             if request.response_id == response_id:
                 return request
         return None
 
-    def unwant(self, response_id: str) -> bool:
+    def answered_by(self, response: Response) -> ResponseRequest | None:
         """
-        Note that nobody wants a response any more; return whether it was asked for.
+        Return the request that *response* answers, as far as can be told (rules 4, 5).
         """
-        request = self.named(response_id)
-        if request is not None:
-            request.unwanted = True
-        return request is not None
-
-    def answered_by(self, response: Response) -> Request | None:
-        """
-        Return the request that *response* answers, as far as can be told.
-        """
-        mark = (response.metadata or {}).get(MARK)
-        waiting = []
-        for request in self.requests:
-            if request.response_id == response.id:
-                return request
-            if request.sent and request.response_id is None:
-                if mark is not None and mark == request.command.event_id:
-                    self.marks_come_back = request.certain = True
+        known = self.by_response_id(response.id)
+        if known is not None:
+            return known
+        marker = (response.metadata or {}).get(MARKER)
+        unanswered = [r for r in self._requests if r.state is State.SENT]
+        if marker is not None:
+            for request in unanswered:
+                if marker == request.command.event_id:
+                    self.returns_markers = request.matched_by_marker = True
                     return request
-                if not (request.marked and self.marks_come_back):
-                    waiting.append(request)
-        if mark is not None:
             return None
-        beside = self.beside(response)
-        for request in waiting:
-            if request.out_of_band == beside or len(waiting) == 1:
+        if self.returns_markers:
+            unanswered = [r for r in unanswered if not r.has_marker]
+        out_of_band = self.looks_out_of_band(response)
+        for request in unanswered:
+            if request.is_out_of_band == out_of_band or len(unanswered) == 1:
                 return request
         return None
 
-    def beside(self, response: Response) -> bool:
+    def looks_out_of_band(self, response: Response) -> bool:
         """
-        Whether *response* looks out of band: of no conversation, next to an active one.
+        Whether *response* is of no conversation and runs beside an active one.
         """
         return response.conversation_id is None and self.active is not None
 
-    def blamed_by(self, event: ErrorEvent) -> Request | None:
+    def sent(self) -> list[SentResponse]:
         """
-        Return the request that an error is about.
+        Return the requests that an error can be about.
         """
-        left = [r for r in self.requests if r.sent]
-        details = event.error
-        if details.event_id:
-            for request in left:
-                if request.command.event_id == details.event_id:
-                    return request
-            return None
-        param, code = details.param or "", details.code or ""
-        nameless = [r for r in left if r.response_id is None]
-        if code == ALREADY_ACTIVE:
-            # one that seemed to have a response may have got somebody else's
-            line = [r for r in left if not r.certain and not r.out_of_band]
-            return next((r for r in line if r in nameless), line[0] if line else None)
-        if param.startswith("response"):
-            return nameless[0] if nameless else None
-        if code in BENIGN or param or self.active is not None:
-            return None
-        if details.type != "invalid_request_error":
-            return None
-        # what a model does not have is refused without a word on where it was asked for
-        return nameless[0] if len(nameless) == 1 else None
-
-
-def _config(command: ResponseCreate) -> ResponseConfig:
-    return command.response or ResponseConfig()
+        return [
+            SentResponse(
+                request.command.event_id or "",
+                request.response_id,
+                request.matched_by_marker,
+                request.is_out_of_band,
+            )
+            for request in self._requests
+            if request.is_sent
+        ]

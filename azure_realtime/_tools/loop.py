@@ -30,18 +30,19 @@ from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
 from .._memory import keep
 from .._requests.future import CommandFuture
+from .._requests.response_requests import ResponseFuture
 from .._state.session import SessionFollower
 from ..errors import ConnectionClosed, RealtimeError, fresh
 from ..events import ConversationItemCreate, ResponseCreate, ResponseDone, ServerEvent
 from ..models._unset import UNSET
 from ..models.items import FunctionCallItem, FunctionCallOutputItem
-from ..models.responses import Response, ResponseConfig
+from ..models.responses import ResponseConfig
 from .runner import Results, ToolRunner
 from .tool import Toolbox
 
 _REMEMBERED = 64  # turns whose continuation somebody may still ask for
 
-Continuation = Future[CommandFuture[Response]]
+Continuation = Future[ResponseFuture]
 
 
 class ToolLoop:

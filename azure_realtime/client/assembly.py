@@ -32,8 +32,8 @@ from .._engine.restore import Opener
 from .._engine.sender import Sender
 from .._engine.shutdown import Ending
 from .._protocol.codec import Codec
-from .._requests.acknowledgements import Acknowledgements
-from .._requests.response_queue import ResponseGate
+from .._requests.acknowledgements import PendingCommands
+from .._requests.response_queue import ResponseQueue
 from .._requests.send_queue import SendQueue
 from .._state.conversation import Conversation
 from .._state.input_buffer import InputAudio
@@ -130,11 +130,12 @@ def assemble(
         closing=control.is_closing,
     )
     emitter = Emitter(mailboxes, dispatcher, lifecycle)
-    pending = Acknowledgements(asks_again=numbers.restore != "none")
-    responses = ResponseGate(
-        # the first preview version has no metadata to carry a mark
-        mark=version != "2024-10-01-preview",
-        marks_come_back=options.endpoint.is_azure,
+    pending = PendingCommands(lifecycle.why_ended, asks_again=numbers.restore != "none")
+    responses = ResponseQueue(
+        lifecycle.why_ended,
+        # the first preview version has no metadata to carry a marker
+        use_markers=version != "2024-10-01-preview",
+        returns_markers=options.endpoint.is_azure,
     )
     sender = Sender(
         codec,

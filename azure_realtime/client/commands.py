@@ -15,7 +15,7 @@ import attrs
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._engine.sender import QUEUE_TIMEOUT, Sender
-from .._requests.acknowledgements import ANSWERS
+from .._requests.acknowledgements import ACKNOWLEDGED
 from .._requests.response_queue import WhenBusy
 from .._state.conversation import Conversation
 from .._state.input_buffer import InputAudio
@@ -243,7 +243,7 @@ class Commands:
             command = attrs.evolve(command, item=_named(command.item))
         if isinstance(command, InputAudioBufferAppend):
             self._input.count(command.audio)
-        if command.type in ANSWERS:
+        if command.type in ACKNOWLEDGED:
             return self._command(command)
         command = self._sender.identified(command)
         self._sender.queue(command, deadline=Deadline(QUEUE_TIMEOUT))

@@ -15,7 +15,7 @@ from typing import Any
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.mailbox import Waiters
-from .._requests.future import CommandFuture
+from .._requests.response_requests import ResponseFuture
 from .._state.session import SessionFollower
 from .._state.turn_recorder import TurnRecorder
 from .._tools.loop import Continuation, ToolLoop
@@ -110,7 +110,7 @@ class TurnStream(Iterator[Delta]):
         self._now = time.monotonic()
         # the times are those at which events came, however late they are looked at
         self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
-        self._future: CommandFuture[Response] | None = None
+        self._future: ResponseFuture | None = None
         self._continuation: Continuation | None = None
         self._closed = False
         self._spoken: str | None = None

@@ -491,7 +491,6 @@ def test_close_in_the_middle_of_a_message_from_the_peer() -> None:
     "part",
     [
         "_conversation",
-        "_engine.pending",
         "_engine.dispatcher.backlog",
         "_engine.responses",
         "_engine.queue",

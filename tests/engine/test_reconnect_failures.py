@@ -499,6 +499,43 @@ def test_what_nobody_wants_is_not_asked_for_again(how: str) -> None:
     assert [] == [data for data in received if b"response.create" in data]
 
 
+@pytest.mark.parametrize("code", ["session_expired", None])
+def test_a_session_that_expires_does_not_refuse_what_is_under_way(
+    code: str | None,
+) -> None:
+    """
+    The service says so without naming anything, and closes: retry_response asks again,
+    and a change of the session is part of the next one.
+    """
+    words = "Your session hit the maximum duration of 60 minutes."
+    error = {"type": "invalid_request_error", "code": code, "message": words}
+    received: list[bytes] = []
+
+    def first(talk: Talk) -> None:
+        serve_session(talk)
+        for _ in range(2):
+            talk.read_frame()
+        talk.send(frame(json.dumps({"type": "error", "error": error})))
+        talk.send(close_frame(1001))
+        talk.fin()
+        talk.read_to_end()
+
+    scripts = Scripts(first, lambda talk: collect_until_close(talk, received))
+    with (
+        Peer(scripts) as peer,
+        GA.client(peer.url, **QUICK, retry_response=True) as client,
+    ):
+        diary = Diary(client)
+        response = client.create_response()
+        change = client.update_session(instructions="Be brief.")
+        diary.wait("reconnected")
+        assert change.result(5) is not None
+        client.clear_audio_buffer()
+        assert not response.done()
+        assert "expired" == diary.of("disconnected")[0].cause
+    assert "response.create" in str(received)
+
+
 def test_who_connects_in_a_pause_waits_for_the_next_session() -> None:
     """
     connect() returns a session that lives, not the one that was lost.

@@ -11,9 +11,15 @@ import pytest
 
 from azure_realtime import ConnectionClosed, ServerError
 from azure_realtime._protocol.codec import Codec
-from azure_realtime._requests.acknowledgements import Acknowledgements
+from azure_realtime._requests.acknowledgements import PendingCommands
+from azure_realtime._requests.error_routing import (
+    Outstanding,
+    Subject,
+    route_error,
+)
+from azure_realtime._requests.failures import refusal
 from azure_realtime._requests.future import CommandFuture
-from azure_realtime.events import ClientEvent, ServerEvent
+from azure_realtime.events import ClientEvent, ErrorEvent, ServerEvent
 
 CODEC = Codec(None)
 
@@ -64,7 +70,8 @@ class Line:
     """
 
     def __init__(self) -> None:
-        self.acks = Acknowledgements()
+        self.over: ConnectionClosed | None = None
+        self.acks = PendingCommands(lambda: self.over)
         self.futures: dict[str, CommandFuture[Any]] = {}
 
     def expect(self, kind: str, event_id: str, item_id: str = "item_1") -> None:
@@ -83,7 +90,21 @@ class Line:
         """
         for kind, event_id, item_id in commands:
             self.expect(kind, event_id, item_id)
-            self.acks.sent(event_id)
+            self.acks.mark_sent(event_id)
+
+    def observe(self, event: ServerEvent, alone: bool = True) -> None:
+        """
+        Give an answer or an error to whom it belongs; *alone* if no response is active.
+        """
+        if isinstance(event, ErrorEvent):
+            sent = self.acks.sent_commands()
+            outstanding = Outstanding(commands=sent, is_active=not alone)
+            route = route_error(event.error, outstanding)
+            if route.subject is Subject.COMMAND:
+                assert route.event_id is not None
+                self.acks.refuse(route.event_id, refusal(event))
+        elif type(event) in self.acks.handles:
+            self.acks.observe(event)
 
     @property
     def refused(self) -> list[str]:
@@ -147,7 +168,7 @@ def test_an_answer_goes_to_its_command(kind: str) -> None:
     The one that the answer names, and where it names none, the oldest.
     """
     line = abc(kind)
-    line.acks.observe(event(**ANSWERS[kind]))
+    line.observe(event(**ANSWERS[kind]))
 
     assert (["2"] if kind in NAMED else ["1"]) == line.answered
     assert [] == line.refused
@@ -159,7 +180,7 @@ def test_an_error_with_an_event_id_goes_there(kind: str) -> None:
     Our own id is believed before anything else.
     """
     line = abc(kind)
-    line.acks.observe(error("input_audio_buffer_commit_empty", event_id="3"))
+    line.observe(error("input_audio_buffer_commit_empty", event_id="3"))
 
     assert ["3"] == line.refused
 
@@ -169,7 +190,7 @@ def test_an_error_with_a_strange_event_id_is_nobodys() -> None:
     It may be about a command that has no future: an append, a cancel.
     """
     line = abc("session.update")
-    line.acks.observe(error("invalid_value", event_id="event_other", param="session"))
+    line.observe(error("invalid_value", event_id="event_other", param="session"))
 
     assert [] == line.refused
 
@@ -261,7 +282,7 @@ def test_an_error_without_an_event_id_finds_its_command(
         others = ["conversation.item.create"]  # which are answered late
     line.leave(*((other, other, "z") for other in others))
     line.leave(*((kind, str(n), item) for n, item in enumerate("abc", 1)))
-    line.acks.observe(error(**told))
+    line.observe(error(**told))
 
     assert [blamed] * (blamed is not None) == line.refused
     if blamed:
@@ -288,7 +309,7 @@ def test_what_speaks_of_something_else_harms_nobody(told: dict[str, Any]) -> Non
     A wrong failure is worse than none: the retrieved item still comes.
     """
     line = abc("conversation.item.retrieve")
-    line.acks.observe(error(**told))
+    line.observe(error(**told))
 
     assert [] == line.refused + line.answered
 
@@ -299,7 +320,7 @@ def test_a_plain_refusal_goes_to_the_oldest() -> None:
     """
     line = abc("conversation.item.retrieve")
     for _ in "abcd":
-        line.acks.observe(error("invalid_value"))
+        line.observe(error("invalid_value"))
 
     assert ["1", "2", "3"] == line.refused
 
@@ -311,12 +332,12 @@ def test_the_services_own_trouble_is_no_answer() -> None:
     """
     line = Line()
     line.leave(("conversation.item.retrieve", "1", "b"))
-    line.acks.observe(error(type="server_error"), alone=False)
+    line.observe(error(type="server_error"), alone=False)
     assert [] == line.refused
-    line.acks.observe(event(**ANSWERS["conversation.item.retrieve"]))
+    line.observe(event(**ANSWERS["conversation.item.retrieve"]))
     assert ["1"] == line.answered
     line.leave(("conversation.item.retrieve", "2", "b"))
-    line.acks.observe(error(type="server_error"))
+    line.observe(error(type="server_error"))
     assert ["2"] == line.refused
 
 
@@ -328,12 +349,12 @@ def test_the_end_of_an_item_is_no_second_answer() -> None:
     item = {**TEXT_ITEM, "id": "b"}
     line = Line()
     line.leave(("conversation.item.create", "0", "b"))
-    line.acks.observe(event(type="conversation.item.done", item=item))
+    line.observe(event(type="conversation.item.done", item=item))
     line.leave(("conversation.item.create", "1", "b"))
-    line.acks.observe(event(type="conversation.item.added", item=item))
+    line.observe(event(type="conversation.item.added", item=item))
     line.leave(("conversation.item.create", "2", "b"))
-    line.acks.observe(event(type="conversation.item.done", item=item))
-    line.acks.observe(error("item_create_duplicate_item_id", message="'b' exists"))
+    line.observe(event(type="conversation.item.done", item=item))
+    line.observe(error("item_create_duplicate_item_id", message="'b' exists"))
 
     assert (["0", "1"], ["2"]) == (line.answered, line.refused)
 
@@ -344,12 +365,12 @@ def test_what_is_still_queued_is_not_answered() -> None:
     """
     line = Line()
     line.expect("session.update", "1")
-    line.acks.observe(event(**ANSWERS["session.update"]))
-    line.acks.observe(error("unknown_parameter", param="session.x"))
+    line.observe(event(**ANSWERS["session.update"]))
+    line.observe(error("unknown_parameter", param="session.x"))
     assert [] == line.answered + line.refused
 
-    line.acks.sent("1")
-    line.acks.observe(event(**ANSWERS["session.update"]))
+    line.acks.mark_sent("1")
+    line.observe(event(**ANSWERS["session.update"]))
 
     assert ["1"] == line.answered
 
@@ -361,9 +382,9 @@ def test_the_order_is_that_of_leaving() -> None:
     line = Line()
     line.expect("input_audio_buffer.commit", "1")
     line.expect("input_audio_buffer.commit", "2")
-    line.acks.sent("2")
-    line.acks.sent("1")
-    line.acks.observe(event(**ANSWERS["input_audio_buffer.commit"]))
+    line.acks.mark_sent("2")
+    line.acks.mark_sent("1")
+    line.observe(event(**ANSWERS["input_audio_buffer.commit"]))
 
     assert ["2"] == line.answered
 
@@ -375,7 +396,7 @@ def test_nothing_is_kept_of_what_was_answered() -> None:
     line = Line()
     for number in range(10_000):
         line.leave(("input_audio_buffer.clear", str(number), ""))
-        line.acks.observe(event(**ANSWERS["input_audio_buffer.clear"]))
+        line.observe(event(**ANSWERS["input_audio_buffer.clear"]))
 
     assert line.acks.quiet
     assert 10_000 == len(line.answered)
@@ -393,11 +414,51 @@ def test_a_lost_connection_fails_what_had_left() -> None:
     assert ["1", "4"] == line.refused
     assert ["4"] == withdrawn
 
-    line.acks.restored(event(**ANSWERS["session.update"]))
+    updated: Any = event(**ANSWERS["session.update"])
+    line.acks.session_restored(updated)
     assert ["2"] == line.answered
 
-    line.acks.end(ConnectionClosed(1006))
+    line.over = ConnectionClosed(1006)
+    line.acks.end(line.over)
     line.expect("conversation.item.retrieve", "5")
 
     assert ["1", "3", "4", "5"] == line.refused
     assert line.futures["3"].exception(0) is not line.futures["5"].exception(0)
+
+
+@pytest.mark.parametrize("ends_meanwhile", [True, False])
+def test_what_is_registered_while_the_client_ends_fails_once(
+    ends_meanwhile: bool,
+) -> None:
+    """
+    Whether the end finds the command first, or the command the end.
+    """
+    line = Line()
+    error = ConnectionClosed(1006)
+
+    def ended() -> ConnectionClosed:
+        if ends_meanwhile:
+            line.acks.end(error)
+        return error
+
+    line.acks = PendingCommands(ended)
+    line.expect("input_audio_buffer.clear", "1")
+    line.acks.end(error)
+
+    assert ["1"] == line.refused
+    assert line.acks.quiet
+
+
+def test_what_was_sent_is_answered_whoever_forgets_it() -> None:
+    """
+    A command that is forgotten after it was sent keeps its answer for itself.
+    """
+    line = abc("input_audio_buffer.clear")
+    line.acks.forget("1")
+    line.expect("input_audio_buffer.clear", "4")
+    line.acks.forget("4")
+    line.observe(event(**ANSWERS["input_audio_buffer.clear"]))
+
+    assert ["1"] == line.answered
+    line.acks.mark_sent("4")
+    assert ["2", "3"] == [sent.event_id for sent in line.acks.sent_commands()]

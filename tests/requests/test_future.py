@@ -7,6 +7,8 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import gc
+import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +25,8 @@ from azure_realtime import (
     ResponseCancelled,
     ServerError,
 )
+from azure_realtime._concurrency.future import PatientFuture
+from azure_realtime._requests.send_queue import Outbox
 
 AUDIO = bytes(9600)
 
@@ -162,6 +166,98 @@ def test_what_a_model_does_not_have_fails_its_response() -> None:
         future = client.create_response()
         with pytest.raises(ServerError, match="reasoning"):
             future.result(5)
+
+
+def test_what_speaks_of_another_command_does_not_fail_a_response() -> None:
+    """
+    A duplicate item that was restored, a commit that was sent as it is: no response is
+    refused so.
+    """
+
+    def script(service: Service) -> None:
+        service.read("response.create")
+        service.refuse("item_create_duplicate_item_id", message="There is 'item_1'.")
+        service.refuse("input_audio_buffer_commit_empty")
+        service.created("resp_1")
+        service.done("resp_1", "Yes.")
+
+    with scripted(script) as (client, _):
+        assert "Yes." == client.create_response().result(5).text
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_ctrl_c_while_a_response_is_requested_delays_no_other(
+    moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whether it falls before the request is queued, or after.
+    """
+    with GA.talk(service={"replies": ["One.", "Two."]}, session_config=MANUAL) as (
+        client,
+        _,
+    ):
+        put = Outbox.put
+
+        def interrupted(outbox: Outbox, *entries: Any, **how: Any) -> int:
+            monkeypatch.undo()
+            if moment == "after":
+                put(outbox, *entries, **how)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Outbox, "put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.create_response()
+        assert "completed" == client.create_response().result(5).status
+
+
+ACTS: dict[str, Callable[[Any], object]] = {
+    "done": lambda future: future.done(),
+    "cancelled": lambda future: future.cancelled(),
+    "running": lambda future: future.running(),
+    "cancel": lambda future: future.cancel(),
+    "callback": lambda future: future.add_done_callback(lambda _: None),
+    "result": lambda future: future.result(0),
+}
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_ctrl_c_in_the_middle_of_a_future_leaves_it_usable(name: str) -> None:
+    """
+    At every call and every return: afterwards another thread completes the future, as
+    the reader thread does.
+    """
+
+    def complete(future: Any) -> None:
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            future.set_result(None)
+
+    for moment in itertools.count():
+        future: PatientFuture[None] = PatientFuture()
+        left = itertools.count(-moment)
+
+        def interrupt(frame: Any, event: str, _: object, left: Any = left) -> None:
+            ours = "future" in frame.f_code.co_filename or "threading" in repr(frame)
+            if ours and event in ("call", "return") and not next(left):
+                raise KeyboardInterrupt
+
+        interrupted = False
+        sys.setprofile(interrupt)
+        try:
+            ACTS[name](future)
+        except KeyboardInterrupt:
+            interrupted = True
+        except TimeoutError:
+            pass
+        finally:
+            sys.setprofile(None)
+        thread = threading.Thread(target=complete, args=(future,), daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive(), moment
+        assert future.done()
+        if not interrupted:
+            break
+    assert moment > 1
 
 
 def test_a_cancelled_command_that_has_left_keeps_its_place() -> None:

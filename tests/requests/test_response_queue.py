@@ -14,12 +14,30 @@ from helpers.scripted_service import Service, scripted
 
 from azure_realtime import (
     AzureRealTimeAudio,
+    ConnectionClosed,
     ResponseCancelled,
     ResponseError,
     ResponseFailed,
     ResponseIncomplete,
     ServerError,
 )
+from azure_realtime._requests.response_queue import ResponseQueue
+from azure_realtime._requests.response_requests import (
+    TRANSITIONS,
+    ResponseFuture,
+    ResponseRequest,
+    State,
+    Step,
+)
+from azure_realtime.events import (
+    ErrorDetails,
+    ErrorEvent,
+    ResponseCreate,
+    ResponseCreated,
+    ResponseDone,
+    ResponseOutputTextDelta,
+)
+from azure_realtime.models.responses import Response, ResponseConfig
 from azure_realtime.simulator import Connection, Reply
 
 BUSY = "conversation_already_has_active_response"
@@ -431,3 +449,191 @@ def test_a_response_that_does_not_complete_says_why(
     assert "Half a" == raised.response.text
     assert raised.response.id.startswith("resp_")
     assert raised.response.id in str(raised)
+
+
+# The states of one request.
+
+WAYS: dict[State, list[Step]] = {
+    State.WAITING: [],
+    State.QUEUED: [Step.QUEUE],
+    State.SENT: [Step.QUEUE, Step.SEND],
+    State.CREATED: [Step.QUEUE, Step.SEND, Step.CREATE],
+    State.DONE: [Step.FINISH],
+}
+"""How a new request comes to each state."""
+
+NEXT = {
+    (State.WAITING, Step.QUEUE): State.QUEUED,
+    (State.WAITING, Step.FINISH): State.DONE,
+    (State.QUEUED, Step.SEND): State.SENT,
+    (State.QUEUED, Step.FINISH): State.DONE,
+    (State.SENT, Step.CREATE): State.CREATED,
+    (State.SENT, Step.RETURN): State.WAITING,
+    (State.SENT, Step.FINISH): State.DONE,
+    (State.CREATED, Step.CREATE): State.CREATED,
+    (State.CREATED, Step.RETURN): State.WAITING,
+    (State.CREATED, Step.FINISH): State.DONE,
+}
+
+
+@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("state", State)
+def test_every_step_from_every_state(state: State, step: Step) -> None:
+    """
+    The table is all there is: another step is a bug, and changes nothing.
+    """
+    request = ResponseRequest(ResponseCreate(event_id="1"), [])
+    for before in WAYS[state]:
+        request.step(before, "resp_1")
+    assert state is request.state
+    if (state, step) not in NEXT:
+        with pytest.raises(KeyError):
+            request.step(step, "resp_2")
+        assert state is request.state
+        return
+    request.step(step, "resp_2")
+
+    assert NEXT[state, step] is request.state
+    known = {State.CREATED: "resp_2", State.DONE: request.response_id}
+    assert known.get(request.state) == request.response_id
+    assert set(State) == set(TRANSITIONS)
+
+
+class Queue:
+    """
+    A queue of response requests, without a client.
+    """
+
+    def __init__(self) -> None:
+        self.over: ConnectionClosed | None = None
+        self.queue = ResponseQueue(lambda: self.over)
+        self.futures: dict[str, ResponseFuture] = {}
+
+    def ask(self, event_id: str, *, sent: bool = True, **config: Any) -> list[str]:
+        """
+        Request a response; return the ids of what is to be queued. That leaves.
+        """
+        future = ResponseFuture(
+            lambda function, future: function(future), lambda: None, lambda: None
+        )
+        command = ResponseCreate(event_id=event_id, response=ResponseConfig(**config))
+        self.futures[event_id] = future
+        return self.leave(self.queue.ask(command, future, "wait"), sent=sent)
+
+    def leave(self, commands: Any, *, sent: bool = True) -> list[str]:
+        """
+        Have commands leave; return their ids.
+        """
+        ids = [command.event_id for command in commands]
+        for event_id in ids if sent else []:
+            self.queue.mark_sent(event_id)
+        return ids
+
+    def created(self, response_id: str, marker: str) -> None:
+        """
+        A response is created for the request with this id.
+        """
+        metadata = {"client_event_id": marker}
+        response = Response(id=response_id, metadata=metadata, conversation_id=None)
+        self.queue.observe(ResponseCreated(response=response))
+
+
+def test_an_error_ends_the_request_it_is_about_and_the_next_has_its_turn() -> None:
+    """
+    Its future fails; the request that waited is queued.
+    """
+    line = Queue()
+    assert ["1"] == line.ask("1", instructions="One.")
+    assert [] == line.ask("2", instructions="Two.")
+    error = ErrorEvent(error=ErrorDetails(message="No.", event_id="1"))
+    refused, following = line.queue.refuse("1", error)
+
+    assert [line.futures["1"]] == refused
+    assert isinstance(line.futures["1"].exception(0), ServerError)
+    assert ["2"] == line.leave(following)
+    assert ["2"] == [request.event_id for request in line.queue.sent_responses()]
+
+
+@pytest.mark.parametrize("how", ["done", "error", "loss", "retry", "end"])
+def test_responses_out_of_band_are_known_by_their_ids(how: str) -> None:
+    """
+    From their creation until whatever ends them, for whoever reads the set.
+    """
+    line = Queue()
+    line.ask("1", conversation="none")
+    line.ask("2")
+    assert frozenset() == line.queue.out_of_band_ids
+    line.created("resp_2", "2")
+    line.created("resp_1", "1")
+    assert {"resp_1"} == line.queue.out_of_band_ids
+    for response_id, expected in (("resp_1", True), ("resp_2", False), ("", False)):
+        delta = ResponseOutputTextDelta(response_id=response_id)
+        assert expected is line.queue.is_out_of_band(delta)
+    before = line.queue.out_of_band_ids
+    if how == "done":
+        line.queue.observe(ResponseDone(response=Response(id="resp_1")))
+    elif how == "error":
+        line.queue.refuse("1", ErrorEvent(error=ErrorDetails(message="No.")))
+    elif how == "end":
+        line.queue.end(ConnectionClosed(1006))
+    else:
+        line.queue.lose(ConnectionClosed(1006), retry=how == "retry")
+
+    assert frozenset() == line.queue.out_of_band_ids
+    assert {"resp_1"} == before
+
+
+def test_what_a_lost_connection_interrupted_is_requested_again() -> None:
+    """
+    With its first response known until it is done; what is queued stays so.
+    """
+    line = Queue()
+    line.ask("1")
+    line.created("resp_1", "1")
+    future = line.futures["1"]
+    assert "resp_1" == future.response_id
+    line.queue.lose(ConnectionClosed(1006), retry=True)
+    assert [] == line.ask("2", instructions="Two.")  # behind the first
+    assert (None, ["resp_1"]) == (
+        future.response_id,
+        line.queue.interrupted_response_ids(),
+    )
+    assert ["1"] == line.leave(line.queue.session_restored())
+    assert not future.done()
+    response = Response(id="resp_2", metadata={"client_event_id": "1"})
+    line.queue.observe(ResponseDone(response=response))
+
+    assert ("resp_2", "resp_2") == (future.result(0).id, future.response_id)
+    assert [] == line.queue.interrupted_response_ids()
+
+
+def test_an_abandoned_request_delays_nobody() -> None:
+    """
+    Sent and never answered: the next is queued. Queued and withdrawn: likewise, but not
+    if somebody shares it.
+    """
+    line = Queue()
+    line.ask("1")
+    line.futures["1"].cancel()
+    assert ([], "1") == line.queue.abandon(line.futures["1"])
+    assert ["2"] == line.ask("2", sent=False)
+    assert [] == line.queue.withdrawn("2")
+    assert [] == line.ask("3", instructions="Three.")
+    line.futures["2"].cancel()
+    assert ([], "2") == line.queue.abandon(line.futures["2"])
+    assert ["3"] == line.leave(line.queue.withdrawn("2"))
+
+
+def test_nobody_asks_a_client_that_is_over() -> None:
+    """
+    The request fails at once, with the reason.
+    """
+    line = Queue()
+    line.ask("1")
+    line.over = ConnectionClosed(1006)
+    line.queue.end(line.over)
+    with pytest.raises(ConnectionClosed):
+        line.ask("2")
+
+    assert isinstance(line.futures["1"].exception(0), ConnectionClosed)
+    assert line.queue.quiet

@@ -155,7 +155,8 @@ def _held() -> tuple[int, dict[str, int]]:
     gc.collect()
     here = tracemalloc.Filter(True, "*/azure_realtime/_*")
     snapshot = tracemalloc.take_snapshot().filter_traces([here])
-    kept = {"Mailbox": 0, "CommandFuture": 0, "TurnRecorder": 0, "_Batch": 0}
+    kinds = "Mailbox CommandFuture ResponseFuture ResponseRequest TurnRecorder _Batch"
+    kept = dict.fromkeys(kinds.split(), 0)
     for thing in gc.get_objects():
         name = type(thing).__name__
         if name in kept:
