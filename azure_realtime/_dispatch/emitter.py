@@ -1,5 +1,5 @@
 """
-Hands an event to those who wait for it, then to the listeners.
+The way of an event to the user: to the waits for it, then to the listeners.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from .._concurrency.lifecycle import Lifecycle
 from ..events import ServerEvent
 from .backlog import size_of
 from .dispatcher import Dispatcher
+from .event_keys import ANY
 from .mailbox import Waiters
 
 
 class Emitter:
     """
-    The way of an event to the user. Any thread.
+    Offers events to mailboxes and posts them to the dispatcher. Any thread.
 
     Args:
         mailboxes: The waits.
@@ -27,8 +28,8 @@ class Emitter:
         self, mailboxes: Waiters, dispatcher: Dispatcher, lifecycle: Lifecycle
     ) -> None:
         self._mailboxes = mailboxes
-        self._dispatcher = dispatcher
         self._lifecycle = lifecycle
+        self.post_batch = dispatcher.post_batch
 
     def emit(self, *events: ServerEvent | None) -> None:
         """
@@ -40,7 +41,19 @@ class Emitter:
         sizes = [size_of(event) for event in happened]
         for event, size in zip(happened, sizes, strict=True):
             self._mailboxes.offer(event, size)
-        self._dispatcher.post_batch(happened, sizes)
+        self.post_batch(happened, sizes)
+
+    def offer(self, event: ServerEvent, size: int) -> None:
+        """
+        Complete the waits for an event that came; `post_batch` comes after it.
+
+        Args:
+            event: Not a state (`Latest`), and none of our own.
+            size: About how many bytes of memory its content takes.
+        """
+        wanted = self._mailboxes.wanted
+        if event.type in wanted or ANY in wanted:
+            self._mailboxes.offer(event, size)
 
     def _stamped(self, event: ServerEvent) -> ServerEvent:
         """

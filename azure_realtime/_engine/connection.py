@@ -23,10 +23,6 @@ from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerErro
 from ..events import (
     ErrorEvent,
     Expiring,
-    ResponseFunctionCallArgumentsDelta,
-    ResponseOutputAudioDelta,
-    ResponseOutputAudioTranscriptDelta,
-    ResponseOutputTextDelta,
     ServerEvent,
     SessionUpdated,
 )
@@ -43,12 +39,6 @@ from .writer import Writer
 
 logger = logging.getLogger("azure_realtime")
 
-_TIMELESS = {
-    ResponseFunctionCallArgumentsDelta,
-    ResponseOutputAudioDelta,
-    ResponseOutputAudioTranscriptDelta,
-    ResponseOutputTextDelta,
-}  # events that change no timer
 _LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
 _FLASH = 0.05  # of the first pause: what is gone sooner never was
 _NAP = 3600.0  # seconds, at most: a selector takes no 40 days, and clocks are set
@@ -92,7 +82,6 @@ class Connection:
         engine: The shared parts.
         pipeline: What events change.
         mark_sent: Called with the id of each command that leaves.
-        decode: Makes events of a message.
         wire: The open WebSocket.
         numbers: The options.
         control: What others ask.
@@ -112,7 +101,6 @@ class Connection:
         engine: Engine,
         pipeline: EventPipeline,
         mark_sent: Callable[[str | None], None],
-        decode: Callable[[bytes, int], tuple[ServerEvent, ...]],
         wire: Wire,
         numbers: WebSocketOptions,
         control: Control,
@@ -123,7 +111,6 @@ class Connection:
         self._owner = owner
         self._engine = engine
         self._pipeline = pipeline
-        self._decode = decode
         self._wire = wire
         self._numbers = numbers
         self._control = control
@@ -267,13 +254,11 @@ class Connection:
 
     # Reading.
 
-    def receive(self, data: bytes) -> bool:
+    def receive(self, messages: Sequence[bytes]) -> bool:
         """
-        Follow a message; return whether it may have changed more than deltas do.
+        Take in messages; return whether they may have changed more than deltas do.
         """
-        events = self._decode(data, self._generation)
-        self._follow(events)
-        return any(type(event) not in _TIMELESS for event in events)
+        return self._pipeline.receive(messages, self._generation, self._follow)
 
     def _follow(self, events: Sequence[ServerEvent]) -> None:
         happened: list[ServerEvent | None] = []

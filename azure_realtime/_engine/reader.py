@@ -258,7 +258,6 @@ class Reader:
             self._engine,
             self._pipeline,
             self._sender.mark_sent,
-            self._sender.codec.decode,
             wire,
             self._numbers,
             self._control,

@@ -29,6 +29,7 @@ All of it belongs to the reader thread.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from .._transport.websocket import Wire
@@ -46,9 +47,9 @@ class Turning(Protocol):
     What a turn asks of its connection.
     """
 
-    def receive(self, data: bytes) -> bool:
+    def receive(self, messages: Sequence[bytes]) -> bool:
         """
-        Follow a message; return whether it may have changed more than deltas do.
+        Take in messages; return whether they may have changed more than deltas do.
         """
 
     def over(self) -> RealtimeError | None:
@@ -151,9 +152,9 @@ class Turns:
 
     def _read(self) -> None:
         wire = self._wire
-        for data in wire.read():
-            if self._connection.receive(data):
-                self._full = True
+        messages = wire.read()
+        if messages and self._connection.receive(messages):
+            self._full = True
         if (
             wire.closed_by_peer is not None
             or wire.interest != READ

@@ -15,7 +15,7 @@ Rules:
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from .._memory import keep, weight_of
 from ..audio.formats import bytes_per_ms
@@ -29,6 +29,8 @@ from ..events import (
     ResponseCreated,
     ResponseDone,
     ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputTextDelta,
     ServerEvent,
     SessionCreated,
     SessionUpdated,
@@ -47,6 +49,8 @@ MAX_ITEMS = 10_000
 MAX_BYTES = 64 << 20
 #: Items set aside (rule 2), and responses running; the oldest are forgotten.
 MAX_STAGED = 64
+#: Bytes that the memory of a piece of text takes beside the text, about.
+_TEXT_OVERHEAD = 64
 #: Ids of deleted items, so that a late event does not bring one back.
 MAX_DELETED = 1_000
 
@@ -67,6 +71,8 @@ class Conversation:
         keep_audio: Keep what the model says, for `audio`: 2.9 MB a minute.
     """
 
+    handles: ClassVar[frozenset[type[ServerEvent]]]
+
     def __init__(self, keep_audio: bool = False) -> None:
         self._keep_audio = keep_audio
         self._lock = threading.RLock()
@@ -76,7 +82,7 @@ class Conversation:
         self._deleted: dict[str, None] = {}
         self._bytes_per_ms = 48
         self._bytes_per_ms_of: dict[str, int] = {}  # by response
-        self._heard = 0  # bytes, about, since all was weighed
+        self._unweighed = 0  # bytes, about, that came since all was weighed
 
     def __repr__(self) -> str:
         return f"<Conversation {len(self)} items>"
@@ -165,9 +171,32 @@ class Conversation:
             with self._lock:
                 follow(self, event)
                 if not isinstance(event, ResponseOutputAudioDelta):
-                    self._heard += weight_of(event.raw)
-                if self._heard > MAX_BYTES // 16:
+                    self._unweighed += weight_of(event.raw)
+                if self._unweighed > MAX_BYTES // 16:
                     self._weigh()
+
+    def observe_audio(self, event: ResponseOutputAudioDelta) -> None:
+        """
+        Follow one piece of audio, as `observe`, in the shortest way. Reader thread.
+        """
+        with self._lock:
+            draft = self._known(event)
+            if draft is None or not draft.add_audio(event):
+                self._on_content(event)
+
+    def observe_text(
+        self, event: ResponseOutputTextDelta | ResponseOutputAudioTranscriptDelta
+    ) -> None:
+        """
+        Follow one piece of text, as `observe`, in the shortest way. Reader thread.
+        """
+        with self._lock:
+            draft = self._known(event)
+            if draft is None or not draft.add_text(event):
+                self._on_content(event)
+            self._unweighed += _TEXT_OVERHEAD + 4 * len(event.delta)
+            if self._unweighed > MAX_BYTES // 16:
+                self._weigh()
 
     def send_to_front(self, item_id: str) -> None:
         """
@@ -218,6 +247,17 @@ class Conversation:
                 self._forget(item_id)
 
     # -- All below is called with the lock held ----------------------------------
+
+    def _known(self, event: Any) -> Draft | None:
+        """
+        Return the draft of an item that has begun; None if `_on_content` must decide.
+        """
+        draft = self._drafts.get(event.item_id)
+        if draft is None:
+            draft = self._staged.get(event.item_id)
+            if draft is not None and draft.generation != event.generation:
+                return None
+        return draft
 
     def _item(self, item_id: str) -> Item:
         item = self._drafts[item_id].view()
@@ -320,7 +360,7 @@ class Conversation:
         """
         Forget the oldest items of more than is kept.
         """
-        self._heard = 0
+        self._unweighed = 0
         drafts = {item_id: self._drafts[item_id] for item_id in self._order}
         drafts |= self._staged
         weight = sum(draft.weight for draft in drafts.values())
@@ -353,3 +393,5 @@ _RULES: dict[type[ServerEvent], Callable[[Conversation, Any], None]] = {
     ResponseCreated: Conversation._on_response_created,
     ResponseDone: Conversation._on_response_done,
 }
+
+Conversation.handles = frozenset(_RULES)

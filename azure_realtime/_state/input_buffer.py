@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 
-from ..events import ServerEvent
+from ..events import InputAudioBufferCommitted, ServerEvent
 from .session import SessionFollower
 
 CHUNK = 192 << 10
@@ -32,7 +32,12 @@ class InputAudio:
 
     Args:
         session: Knows the format, and whether the service finds turns by itself.
+
+    Attributes:
+        handles: The classes of events that `observe` is for.
     """
+
+    handles = frozenset({InputAudioBufferCommitted})
 
     def __init__(self, session: SessionFollower) -> None:
         self._lock = threading.RLock()
@@ -141,6 +146,6 @@ class InputAudio:
         """
         Begin anew where the service has committed by itself. Reader thread.
         """
-        if event.type == "input_audio_buffer.committed" and self._session.vad:
+        if isinstance(event, InputAudioBufferCommitted) and self._session.vad:
             with self._lock:
                 self._bytes = 0

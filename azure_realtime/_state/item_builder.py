@@ -36,8 +36,10 @@ from ..events import (
     ResponseMcpCallArgumentsDelta,
     ResponseMcpCallArgumentsDone,
     ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
     ResponseOutputItemAdded,
     ResponseOutputItemDone,
+    ResponseOutputTextDelta,
     ServerEvent,
 )
 from ..models.content import Part
@@ -103,6 +105,32 @@ class Draft:
         elif kind in _ITEM_EVENTS:
             _ITEM_EVENTS[kind](self, event)
             self._view = self._weight = None
+
+    def add_audio(self, event: ResponseOutputAudioDelta) -> bool:
+        """
+        Count a piece of audio; return False if `observe` must take it.
+        """
+        part = self._parts.get(event.content_index)
+        if part is None or not part.received or self.keep_audio:
+            return False
+        if self.response_id is None:
+            return False
+        part.received += _decoded_size(event)
+        self._view = self._weight = None
+        return True
+
+    def add_text(
+        self, event: ResponseOutputTextDelta | ResponseOutputAudioTranscriptDelta
+    ) -> bool:
+        """
+        Add a piece of text; return False if `observe` must take it.
+        """
+        part = self._parts.get(event.content_index)
+        if part is None or self.response_id is None:
+            return False
+        part.text.add(event.delta)
+        self._view = self._weight = None
+        return True
 
     def report(self, item: Item, *, final: bool) -> None:
         """

@@ -25,7 +25,13 @@ from __future__ import annotations
 
 import threading
 
-from ..events import Event, StatusChanged
+from ..events import (
+    Event,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputTextDelta,
+    StatusChanged,
+)
 from ..models.enums import ModelStatusEnum
 
 IDLE = ModelStatusEnum.IDLE
@@ -50,12 +56,6 @@ _CAUSES = {
     "input_audio_buffer.speech_started": "speech_started",
     "input_audio_buffer.speech_stopped": "speech_stopped",
     "input_audio_buffer.committed": "committed",
-}
-_AUDIO = "response.output_audio.delta"
-_DELTAS = {
-    _AUDIO,
-    "response.output_audio_transcript.delta",
-    "response.output_text.delta",
 }
 
 
@@ -105,6 +105,29 @@ class ModelStatus:
         self._response_id = None
         return self._apply("lost")
 
+    def observe_audio(self, event: ResponseOutputAudioDelta) -> StatusChanged | None:
+        """
+        Follow a piece of audio, as `observe`, in the shortest way. Reader thread.
+        """
+        if event.response_id != self._response_id:
+            return None
+        self._audible = True
+        if self._begun and self._status is not IDLE:
+            return None
+        self._begun = True
+        return self._apply("first_delta")
+
+    def observe_text(
+        self, event: ResponseOutputTextDelta | ResponseOutputAudioTranscriptDelta
+    ) -> StatusChanged | None:
+        """
+        Follow a piece of text, as `observe`, in the shortest way. Reader thread.
+        """
+        if self._begun or event.response_id != self._response_id:
+            return None
+        self._begun = True
+        return self._apply("first_delta")
+
     def observe(self, event: Event, out_of_band: bool = False) -> StatusChanged | None:
         """
         Let an event of the service have its effect. Reader thread.
@@ -116,8 +139,12 @@ class ModelStatus:
         if out_of_band:
             return None
         name = event.type
-        if name in _DELTAS:
-            return self._on_delta(name, event.response_id)  # type: ignore[attr-defined]
+        if isinstance(event, ResponseOutputAudioDelta):
+            return self.observe_audio(event)
+        if isinstance(
+            event, (ResponseOutputTextDelta, ResponseOutputAudioTranscriptDelta)
+        ):
+            return self.observe_text(event)
         if name in _CAUSES:
             return self._apply(_CAUSES[name])
         if name == "response.created":
@@ -132,16 +159,6 @@ class ModelStatus:
         self._response_id = response_id
         self._begun = self._audible = False
         return self._apply("created")
-
-    def _on_delta(self, name: str, response_id: str) -> StatusChanged | None:
-        if response_id != self._response_id:
-            return None
-        self._audible = self._audible or name == _AUDIO
-        again = name == _AUDIO and self._status is IDLE
-        if self._begun and not again:
-            return None
-        self._begun = True
-        return self._apply("first_delta")
 
     def _on_done(self, response_id: str) -> StatusChanged | None:
         if response_id != self._response_id:

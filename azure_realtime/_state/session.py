@@ -30,8 +30,11 @@ class SessionFollower:
         config: What is asked for first.
 
     Attributes:
+        handles: The classes of events that `observe` is for.
         session: As the service last reported it; None before it did.
     """
+
+    handles = frozenset({SessionCreated, SessionUpdated})
 
     def __init__(self, config: SessionConfig) -> None:
         self._lock = threading.RLock()

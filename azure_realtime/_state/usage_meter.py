@@ -20,7 +20,12 @@ _MAX_RESPONSES = 64
 class UsageMeter:
     """
     Adds up what the responses of a client cost, across reconnects.
+
+    Attributes:
+        handles: The classes of events that `observe` is for.
     """
+
+    handles = frozenset({ResponseDone, RateLimitsUpdated})
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

@@ -33,7 +33,13 @@ from .._requests.future import CommandFuture
 from .._requests.response_requests import ResponseFuture
 from .._state.session import SessionFollower
 from ..errors import ConnectionClosed, RealtimeError, fresh
-from ..events import ConversationItemCreate, ResponseCreate, ResponseDone, ServerEvent
+from ..events import (
+    ConversationItemCreate,
+    ResponseCreate,
+    ResponseDone,
+    ResponseOutputItemDone,
+    ServerEvent,
+)
 from ..models._unset import UNSET
 from ..models.items import FunctionCallItem, FunctionCallOutputItem
 from ..models.responses import ResponseConfig
@@ -57,7 +63,12 @@ class ToolLoop:
         session: What it is like.
         outlive: Whether a new session is told the conversation.
         retry_response: Whether an interrupted response is requested again.
+
+    Attributes:
+        handles: The classes of events that `observe` is for.
     """
+
+    handles = frozenset({ResponseOutputItemDone, ResponseDone})
 
     def __init__(
         self,

@@ -182,10 +182,13 @@ def assemble(
         retry_response=numbers.retry_response,
     )
     pipeline = EventPipeline(
+        conversation,
         (session, input_audio, conversation, usage, tools, pending_work),
         status,
         sender,
+        emitter,
         dispatcher,
+        lifecycle,
     )
     connector = Connector(options, numbers, websocket_impl)
     reader = Reader(

@@ -46,7 +46,24 @@ class LooseEnds:
     Args:
         session: Tells whether what the user says is written down.
         answered: Whether the calls of a response are answered here.
+
+    Attributes:
+        handles: The classes of events that `observe` is for.
     """
+
+    handles = frozenset(
+        {
+            ConversationItemAdded,
+            ConversationItemCreated,
+            ConversationItemDone,
+            ConversationItemInputAudioTranscriptionCompleted,
+            ConversationItemInputAudioTranscriptionFailed,
+            InputAudioBufferCommitted,
+            InputAudioBufferSpeechStopped,
+            ResponseCreated,
+            ResponseDone,
+        }
+    )
 
     def __init__(
         self, session: SessionFollower, answered: Callable[[str], bool]
