@@ -82,6 +82,7 @@ def dispatch(config: dict[str, Any]) -> dict[str, Any]:
     if reads:  # a program whose main thread computes has to read on another
         threading.Thread(target=peer.run, args=(done, timeout), daemon=True).start()
     peer.send(start_command(config, kind=_wire.TRANSCRIPT, audio=0))
+    peer.send({"type": _wire.LAST})
     deadline = time.monotonic() + timeout
     while config["busy"] and not done.is_set() and time.monotonic() < deadline:
         sum(range(1000))
@@ -121,6 +122,8 @@ def slow_listener(config: dict[str, Any]) -> dict[str, Any]:
         sent += 1
         due += 0.02
     over.set()
+    peer.send({"type": _wire.LAST})
+    time.sleep(0.5)  # until it has left; the end of the process ends the load, too
     return {"sent": sent, "called": called[0]}
 
 
@@ -167,32 +170,39 @@ def sessions(config: dict[str, Any]) -> dict[str, Any]:
     start = time.monotonic()
     begin[0] = start + config["warm"]
     cpu = time.process_time()
-    append_in_time(peers, start, config["seconds"])
+    sent = append_in_time(peers, start, config["seconds"])
     used = (time.process_time() - cpu) / (time.monotonic() - start)
-    complete = ends.done.wait(5)
+    for peer in peers:
+        peer.send({"type": _wire.LAST})
+    complete = ends.done.wait(10)
     return {
         "receive": _wire.summary(delays),
         "received": sum(received),
+        "sent": sent,
         "complete": complete,
         "cpu": round(used, 3),
     }
 
 
-def append_in_time(peers: list[_peers.Peer], start: float, seconds: float) -> None:
+def append_in_time(peers: list[_peers.Peer], start: float, seconds: float) -> int:
     """
     Append 20 ms to each session every 20 ms, in ten groups that take turns.
+
+    Return the number of appends. It gives up 2 s after the end.
     """
     groups = [peers[first::10] for first in range(10)]
     silence = bytes(FRAME - 9)
-    tick, end = 0, start + seconds
+    sent = tick = 0
+    end = start + seconds
     while True:
         due = start + tick * 0.002
         if due >= end or time.monotonic() > end + 2:
-            return
+            return sent
         pause = due - time.monotonic()
         if pause > 0:
             time.sleep(pause)
         audio = _wire.pack_stamp(due) + silence
         for peer in groups[tick % 10]:
             peer.append(audio)
+            sent += 1
         tick += 1

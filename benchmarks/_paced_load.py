@@ -10,6 +10,9 @@ append messages, and measures how late those are. Fields of the command:
 - *every*: seconds between two groups of *group* deltas, of which one is stamped;
 - *first*: deltas sent at once at the beginning;
 - *pings*: True sends a ping between two groups and measures when its pong comes.
+
+A client sends ``benchmark.last`` after its last append. When that has arrived and the time is
+over, the server sends ``benchmark.finished``, so both directions are counted exactly.
 """
 
 from __future__ import annotations
@@ -84,6 +87,7 @@ class Stream:
         self.end = self.start + command["seconds"]
         self.waiting = bytearray()
         self.open = self.running = True
+        self.over = self.last = False  # the time is over; the last append has come
         self.pings: bool = command["pings"]
         self._group: int = command["group"]
         audio: int = command["audio"]
@@ -130,6 +134,9 @@ class Stream:
             if when >= self.measured:
                 self.run.pongs.append(now - when)
         elif opcode == _wire.TEXT and self.running:
+            if _wire.LAST.encode() in payload:
+                self.last = True
+                return b""
             self.run.appends += 1
             when = _wire.unpack_stamp(_wire.appended_audio(payload, 12))
             if when >= self.measured:
@@ -214,19 +221,24 @@ class PacedLoad:
 
     def _group(self, stream: Stream, when: float) -> None:
         if when >= stream.end:
-            self._finish(stream)
-            event = _wire.compact({"type": _wire.FINISHED, "event_id": "event_last"})
-            self._write(stream, _wire.frame(event))
+            stream.over = True
+            self._finish_both(stream)
             return
         self._at(when + stream.every, stream, self._group)
         self._write(stream, stream.group())
 
     def _ping(self, stream: Stream, when: float) -> None:
-        if stream.running:
+        if not stream.over:
             self._at(when + stream.every, stream, self._ping)
             now = time.monotonic()
             stream.run.pings += now >= stream.measured
             self._write(stream, _wire.frame(_wire.pack_stamp(now), _wire.PING))
+
+    def _finish_both(self, stream: Stream) -> None:
+        if stream.over and stream.last and stream.running:
+            event = _wire.compact({"type": _wire.FINISHED, "event_id": "event_last"})
+            self._write(stream, _wire.frame(event))
+            self._finish(stream)
 
     def _finish(self, stream: Stream) -> None:
         if stream.running:
@@ -254,6 +266,7 @@ class PacedLoad:
             answer = stream.note(*found)
             if answer:
                 self._write(stream, answer)
+        self._finish_both(stream)
         if not stream.open:
             self._end(stream)
 

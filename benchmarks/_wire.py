@@ -18,6 +18,7 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 AUDIO = "response.output_audio.delta"
 TRANSCRIPT = "response.output_audio_transcript.delta"
 START = "benchmark.start"  # command: begin the load that it describes
+LAST = "benchmark.last"  # command: what was sent before was all
 FINISHED = "benchmark.finished"  # event: the load is over
 RATE = 48_000  # bytes of a second of pcm16 at 24 kHz
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
