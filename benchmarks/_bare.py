@@ -188,12 +188,9 @@ class BareClient:
                         break
             if parts:
                 return b"".join(parts)
-            self._poller.poll()
+            select.select([self._socket], [], [])
 
     def _read(self) -> None:
-        if self._tls:
-            self._poller = select.poll()
-            self._poller.register(self._socket, select.POLLIN)
         buffer = b""
         with contextlib.suppress(OSError):
             while data := self._receive():

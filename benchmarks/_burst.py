@@ -12,9 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import _runs
-from _runs import exit_with
-
-__all__ = ["compare", "exit_with", "parser"]
 
 PEERS = ("openai_sync", "websockets", "bare", "azure_realtime")
 Figures = dict[tuple[str, str], list[dict[str, Any]]]
@@ -81,13 +78,16 @@ def print_work(work: str, title: str, figures: Figures) -> None:
         peer, packages = run
         cpu = [result[work]["cpu"] for result in results]
         wall = statistics.median(result[work]["wall"] for result in results)
-        ratios = []
+        ratios: list[str] = []
+        least: list[str] = []
         for other in (first, ("bare", packages)):
             if other not in figures:
                 ratios.append("-")
+                least.append("-")
                 continue
             others = [result[work]["cpu"] for result in figures[other]]
             ratios.append(f"{_runs.median_ratio(others, cpu):.2f}")
+            least.append(f"{min(others) / min(cpu):.2f}")
         name = f"{peer}, {packages}" if peer in ("azure_realtime", "bare") else peer
         rows.append(
             [
@@ -96,8 +96,19 @@ def print_work(work: str, title: str, figures: Figures) -> None:
                 f"{min(cpu) * 1e6:.1f}-{max(cpu) * 1e6:.1f}",
                 f"{1 / wall:,.0f}",
                 *ratios,
+                *least,
             ]
         )
     _runs.table(
-        [title, "CPU us", "range", "per second", "openai_sync / it", "bare / it"], rows
+        [
+            title,
+            "CPU us",
+            "range",
+            "per second",
+            "openai / it",
+            "bare / it",
+            "least: openai / it",
+            "least: bare / it",
+        ],
+        rows,
     )

@@ -30,13 +30,16 @@ def end_with_parent() -> None:
     """
     End this process when its standard input ends.
     """
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not sys.stdin: its lock disturbs the interpreter's end
         pass
     os._exit(1)
 
 
 def main() -> None:
-    config: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(0, 65536) or b"\n"
+    config: dict[str, Any] = json.loads(line)
     if config["cpu"] is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {config["cpu"]})
     threading.Thread(target=end_with_parent, daemon=True).start()

@@ -23,7 +23,6 @@ import json
 import os
 import socket
 import ssl
-import sys
 import threading
 from typing import Any
 
@@ -231,7 +230,7 @@ def end_with_parent() -> None:
     """
     End this process when its standard input ends.
     """
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not sys.stdin: its lock disturbs the interpreter's end
         pass
     os._exit(0)
 

@@ -17,6 +17,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable
@@ -119,7 +120,7 @@ def run_client(
     peer: str,
     server: Server,
     packages: str = "core",
-    timeout: float = 300.0,
+    timeout: float = 120.0,
     env: dict[str, str] | None = None,
     **config: Any,
 ) -> dict[str, Any]:
@@ -135,11 +136,12 @@ def run_client(
         "cpu": cores()[0],
         **config,
     }
+    errors = tempfile.TemporaryFile()  # noqa: SIM115
     process = subprocess.Popen(
         [sys.executable, str(HERE / "_client.py")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         text=True,
         env=env or environment(),
     )
@@ -151,14 +153,15 @@ def run_client(
     timer.start()
     try:
         assert process.stdout is not None
-        assert process.stderr is not None
         out = process.stdout.read()
-        error = process.stderr.read()
         code = process.wait()
     finally:
         timer.cancel()
         process.kill()
         process.communicate()
+        errors.seek(0)
+        error = errors.read().decode(errors="replace")
+        errors.close()
     if code or not out:
         raise RuntimeError(f"{peer}, {job} failed (exit {code}):\n{error[-3000:]}")
     result: dict[str, Any] = json.loads(out.splitlines()[-1])
@@ -273,6 +276,6 @@ def exit_with(function: Any) -> None:
         function()
     except KeyboardInterrupt:
         sys.exit(130)
-    except RuntimeError as error:
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         print(f"failed: {error}", file=sys.stderr)
         sys.exit(1)

@@ -1,5 +1,5 @@
 """
-How late events, pongs and appends are: with an idle and a busy main thread, and with a slow listener.
+How late events, pongs and appends are, also with a busy main thread or a slow listener.
 
     python benchmarks/latency.py [--quick] [--seconds 10]
 

@@ -14,6 +14,7 @@ hides orjson and pybase64. Exits with 1 if events were lost, never for being slo
 from __future__ import annotations
 
 import _burst
+import _runs
 
 
 def main() -> None:
@@ -28,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _burst.exit_with(main)
+    _runs.exit_with(main)

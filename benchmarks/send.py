@@ -39,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    _burst.exit_with(main)
+    _runs.exit_with(main)
