@@ -137,9 +137,28 @@ def os_threads() -> int:
         return threading.active_count()
 
 
+def use(peer: _peers.Peer, count: int = 20) -> None:
+    """
+    Receive so many audio deltas of 100 ms, decoded, and append 20 ms as often.
+    """
+    done, sent = threading.Event(), threading.Event()
+    listener, _ = make_listener(peer, "decoded", count, done)
+    peer.on(_wire.AUDIO, listener)
+    peer.on(_wire.FINISHED, lambda _: sent.set())
+    peer.send({"type": _wire.START, "work": "audio", "count": count})
+    received = peer.run(done, 20)
+    peer.send({"type": _wire.START, "work": "count", "count": count})
+    for _ in range(count):
+        peer.append(bytes(960))
+    if not (received and peer.run(sent, 20)):
+        raise RuntimeError("a session received or sent too little")
+
+
 def idle_sessions(config: dict[str, Any]) -> dict[str, Any]:
     """
     Open sessions that do nothing; return what each costs beyond the first.
+
+    With *traffic*, each has received and sent some audio before, as a session in use has.
     """
     peers: list[_peers.Peer] = []
     never = threading.Event()
@@ -147,6 +166,8 @@ def idle_sessions(config: dict[str, Any]) -> dict[str, Any]:
     def add() -> None:
         peer = connect(config)
         peers.append(peer)
+        if config["traffic"]:
+            use(peer)
         if not peer.own_thread:
             threading.Thread(target=peer.run, args=(never, LIMIT), daemon=True).start()
 

@@ -11,7 +11,8 @@ number is raised by a quarter until it fails, then narrowed down to about 5 %; a
 fails is tried a second time. ``--sessions`` measures one number; ``--quick`` does so with 8 for
 each client. openai_sync reads on one thread for each session.
 
-A ``server`` column over 0.8 means that the load server, not the client, may be the limit.
+Each line has the CPU time of the client process, as a share of a core: on a machine with other
+work it is steadier than the delays are. A ``server`` share over 0.8 means that the load server, not the client, may be the limit.
 Exits with 1 if the sessions of ``--quick`` lose anything, never for being slow.
 """
 
@@ -63,6 +64,13 @@ class Trial:
         late = any(p is None or p >= LIMIT for p in ways)
         return in_time and not late and not self.problem
 
+    @property
+    def cpu_percent(self) -> float:
+        """
+        CPU time of the client process by session, in percent of a core.
+        """
+        return 100 * self.client["cpu"] / self.sessions
+
     def show(self) -> None:
         """
         Print a line.
@@ -70,7 +78,8 @@ class Trial:
         receive, send = self.client["receive"], self.server["send"]
         print(
             f"{self.peer:15} {self.sessions:4} sessions: receive p99 {receive['p99']} ms, "
-            f"send p99 {send['p99']} ms, CPU client {self.client['cpu']:.2f} server "
+            f"send p99 {send['p99']} ms, CPU {self.client['cpu']:.2f} "
+            f"({self.cpu_percent:.2f} % a session), server "
             f"{self.server['server_cpu']:.2f}: "
             f"{'sustained' if self.sustained else self.problem or 'too late'}",
             flush=True,
@@ -144,14 +153,16 @@ def main() -> None:
         for peer in _runs.available(arguments.peers.split(",")):
             if number is None:
                 found = search(server, peer, arguments.packages, seconds)
-                rows.append([peer, str(found)])
+                rows.append([peer, str(found), "-"])
                 continue
             trial = measure(server, peer, arguments.packages, number, seconds)
+            sustained = "yes" if trial.sustained else "no"
+            rows.append([peer, f"{number}: {sustained}", f"{trial.cpu_percent:.2f}"])
             if arguments.quick and trial.problem:
                 raise RuntimeError(f"{peer}: {trial.problem}")
     if rows:
         print()
-        _runs.table(["client", "sessions sustained"], rows)
+        _runs.table(["client", "sessions sustained", "CPU % a session"], rows)
 
 
 if __name__ == "__main__":
