@@ -168,7 +168,7 @@ def main() -> None:
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         imports(rounds, env)
         first_event(server, peers, rounds, env)
-        for traffic in (False, True):
+        for traffic in (True,) if arguments.quick else (False, True):
             idle(server, peers, min(rounds, 3), sessions, traffic)
             server.drop_results()
 
