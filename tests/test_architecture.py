@@ -278,6 +278,7 @@ def test_preview_names_live_in_two_files() -> None:
         assert found == set(), name
 
 
+@pytest.mark.slow
 def test_importing_is_light() -> None:
     """
     `import azure_realtime` loads no extra, no event loop and no service, and starts

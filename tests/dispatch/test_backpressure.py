@@ -220,6 +220,7 @@ def test_a_device_callback_is_never_blocked(overflow: str) -> None:
             thread.join(5)
 
 
+@pytest.mark.slow
 def test_dropping_from_a_large_queue_is_quick() -> None:
     """
     With megabytes of small appends waiting, making room still takes no 5 ms.
@@ -319,6 +320,7 @@ def _resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
 def test_a_flood_into_a_stuck_listener_is_bounded(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
@@ -476,7 +478,10 @@ class _Unspeakable:
     [
         (lambda slow: slow, f"an object of {__name__}._Unspeakable"),
         (lambda slow: slow.hear, f"{__name__}._Unspeakable.__call__"),
-        (lambda slow: functools.partial(slow), f"a partial of an object of {__name__}."),
+        (
+            lambda slow: functools.partial(slow),
+            f"a partial of an object of {__name__}.",
+        ),
         (lambda slow: lambda event: slow(event), f"{__name__}.<lambda>."),
     ],
     ids=["object", "method", "partial", "lambda"],

@@ -196,6 +196,7 @@ print(*sys.modules)
     assert "websockets" not in output.split()
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path: Path) -> None:
     """The command prints where it serves, serves TLS with a key, and stops."""
     authority = trustme.CA()
