@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from ._network.faults import HandshakeFaults, Refusal
+from ._network.faults import HandshakeFaults, HttpRefusal
 from ._network.handshake import (
     Route,
     http_response,
@@ -249,7 +249,7 @@ class Simulator:
         """
         Answer the next *times* handshakes (None: all) with an HTTP status.
         """
-        self._faults.refuse(Refusal(status, headers, body), times)
+        self._faults.refuse(HttpRefusal(status, headers, body), times)
 
     def redirect(
         self, location: str, status: int = 302, times: int | None = None
@@ -257,7 +257,7 @@ class Simulator:
         """
         Answer the next handshakes with a redirect.
         """
-        self._faults.refuse(Refusal(status, {"Location": location}, b""), times)
+        self._faults.refuse(HttpRefusal(status, {"Location": location}, b""), times)
 
     def mute_handshakes(self) -> None:
         """
@@ -291,7 +291,7 @@ class Simulator:
     ) -> Response | None:
         transport = cast(Transport, connection.socket)
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
-        answer: Route | Refusal | None = self._faults.meet(transport)
+        answer: Route | HttpRefusal | None = self._faults.meet(transport)
         if answer is None:
             answer = route(
                 request.path,
@@ -300,7 +300,7 @@ class Simulator:
                 credentials=self._credentials,
                 deployments=self._deployments,
             )
-        if isinstance(answer, Refusal):
+        if isinstance(answer, HttpRefusal):
             return http_response(answer, headers)
         transport.route = answer
         return None

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from .transport import Transport
 
-__all__ = ["ConnectionFaults", "HandshakeFaults", "Refusal", "encode_frame"]
+__all__ = ["ConnectionFaults", "HandshakeFaults", "HttpRefusal", "encode_frame"]
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 CONTINUATION = 0
@@ -161,7 +161,7 @@ class ConnectionFaults:
         self.transport.answer_close = False
 
 
-class Refusal:
+class HttpRefusal:
     """
     An HTTP answer in place of the upgrade.
 
@@ -201,7 +201,7 @@ class Refusal:
             return "Refused"
 
     @classmethod
-    def error(cls, status: int, code: str, message: str) -> Refusal:
+    def error(cls, status: int, code: str, message: str) -> HttpRefusal:
         """
         Return a refusal in the service's own shape.
         """
@@ -215,12 +215,12 @@ class HandshakeFaults:
 
     def __init__(self) -> None:
         self._change = threading.Condition()
-        self._refusal: Refusal | None = None
+        self._refusal: HttpRefusal | None = None
         self._times: int | None = None
         self._mute = False
         self._stopped = False
 
-    def refuse(self, refusal: Refusal, times: int | None) -> None:
+    def refuse(self, refusal: HttpRefusal, times: int | None) -> None:
         """
         Refuse the next *times* handshakes, or all of them.
         """
@@ -251,7 +251,7 @@ class HandshakeFaults:
             self._stopped = True
             self._change.notify_all()
 
-    def meet(self, transport: Transport) -> Refusal | None:
+    def meet(self, transport: Transport) -> HttpRefusal | None:
         """
         Return the refusal for a handshake, if any, after waiting while mute.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from .._wire.ids import new_id
-from .faults import Refusal
+from .faults import HttpRefusal
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
@@ -88,7 +88,7 @@ def route(
     prefix: str = "",
     credentials: Collection[str] | Callable[[str], bool] | None = None,
     deployments: Collection[str] | None = None,
-) -> Route | Refusal:
+) -> Route | HttpRefusal:
     """
     Judge one handshake.
 
@@ -109,18 +109,18 @@ def route(
     if path not in (_GA_PATH, _PREVIEW_PATH, _OPENAI_PATH):
         return _not_found()
     if not _may_enter(_credential(headers, query), credentials):
-        return Refusal.error(401, "401", _UNAUTHORIZED)
+        return HttpRefusal.error(401, "401", _UNAUTHORIZED)
     if path == _PREVIEW_PATH:
         found = _preview_route(split.path, query)
     else:
         found = _v1_route(split.path, path == _GA_PATH, query, headers)
-    if isinstance(found, Refusal) or found.transcription:
+    if isinstance(found, HttpRefusal) or found.transcription:
         return found
     return _check_deployment(found, deployments)
 
 
-def _not_found() -> Refusal:
-    return Refusal.error(404, "404", "Resource not found")
+def _not_found() -> HttpRefusal:
+    return HttpRefusal.error(404, "404", "Resource not found")
 
 
 def _credential(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
@@ -148,7 +148,7 @@ def _may_enter(
     return credential in credentials
 
 
-def _preview_route(path: str, query: dict[str, str]) -> Route | Refusal:
+def _preview_route(path: str, query: dict[str, str]) -> Route | HttpRefusal:
     version = query.get("api-version", "")
     if not _PREVIEW_VERSION.fullmatch(version):
         return _not_found()
@@ -157,7 +157,7 @@ def _preview_route(path: str, query: dict[str, str]) -> Route | Refusal:
         return _not_found()
     deployment = query.get("deployment", "")
     if not deployment and not transcription:
-        return Refusal.error(
+        return HttpRefusal.error(
             400, "BadRequest", "The query parameter 'deployment' is required."
         )
     model = "" if transcription else deployment
@@ -166,13 +166,13 @@ def _preview_route(path: str, query: dict[str, str]) -> Route | Refusal:
 
 def _v1_route(
     path: str, azure: bool, query: dict[str, str], headers: Mapping[str, str]
-) -> Route | Refusal:
+) -> Route | HttpRefusal:
     if "api-version" in query and azure:
-        return Refusal.error(401, "401", _UNAUTHORIZED)
+        return HttpRefusal.error(401, "401", _UNAUTHORIZED)
     transcription = query.get("intent") == "transcription"
     given = [key for key in ("model", "intent", "call_id") if query.get(key)]
     if given not in (["model"], ["intent"]) or query.get("deployment"):
-        return Refusal.error(
+        return HttpRefusal.error(
             400,
             "BadRequest",
             "Exactly one of the query parameters 'model' and 'intent' is required, "
@@ -186,19 +186,19 @@ def _v1_route(
 
 def _check_deployment(
     found: Route, deployments: Collection[str] | None
-) -> Route | Refusal:
+) -> Route | HttpRefusal:
     exists = "missing" not in found.model
     if deployments is not None:
         exists = found.model in deployments
     if not exists:
-        return Refusal.error(
+        return HttpRefusal.error(
             404,
             "DeploymentNotFound",
             "The API deployment for this resource does not exist. If you created the "
             "deployment within the last 5 minutes, please wait a moment and try again.",
         )
     if _NO_REALTIME.search(found.model):
-        return Refusal.error(
+        return HttpRefusal.error(
             400,
             "OperationNotSupported",
             "The realtime operation does not work with the specified model, "
@@ -215,7 +215,7 @@ def select_subprotocol(_: ServerConnection, offered: Any) -> Subprotocol | None:
     return cast("Subprotocol", "realtime") if "realtime" in offered else None
 
 
-def http_response(refusal: Refusal, sent: Mapping[str, str]) -> Response:
+def http_response(refusal: HttpRefusal, sent: Mapping[str, str]) -> Response:
     """
     Return a refusal in the form that ``websockets`` sends.
     """

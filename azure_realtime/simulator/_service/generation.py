@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .._speech import audio as _audio
 from .._speech import voice as _voice
 from .._wire.ids import new_id
-from . import improvised as _brain
+from . import improvised
 from .conversation import Item
 from .output import Finished, OutOfTokens, Output
 from .script import Reply, Request, ToolCall
@@ -175,7 +175,7 @@ class Generation:
         request = self._request()
         reply = connection.service.script.take(request)
         if reply is None:
-            return _brain.improvise(request)
+            return improvised.reply(request)
         user = _last_user_item(self._context)
         if reply.heard is not None and user is not None and user.audio:
             with connection.lock:
@@ -263,7 +263,7 @@ class Generation:
                 for token in tokens[shown:due]:
                     self.output.write(token)
                 shown = due
-                self.output.sound(piece)
+                self.output.send_audio(piece)
                 self._pause(_DELTA_MS / 1000 / _SPEECH_SPEED)
             for token in tokens[shown:]:
                 self.output.write(token)
@@ -287,7 +287,7 @@ class Generation:
 
     def _argue(self, call: ToolCall) -> None:
         for token in _TOKEN.findall(call.arguments_text):
-            self.output.argue(token)
+            self.output.send_arguments(token)
             self._pause(_TEXT_SECONDS)
 
     def _call_server(self, call: ToolCall, label: str) -> None:
@@ -319,14 +319,14 @@ class Generation:
         self.output.open_item(wire)
         self._argue(call)
         self.output.close_arguments()
-        self.output.tell("response.mcp_call.in_progress")
+        self.output.send_event("response.mcp_call.in_progress")
         with self._connection.lock:
             if call.error is None:
                 wire["output"] = call.output or f"Made-up result of {call.name}."
-                self.output.tell("response.mcp_call.completed")
+                self.output.send_event("response.mcp_call.completed")
             else:
                 wire["error"] = {"type": "tool_execution_error", "message": call.error}
-                self.output.tell("response.mcp_call.failed")
+                self.output.send_event("response.mcp_call.failed")
             self.output.close_item("completed")
 
 

@@ -126,7 +126,7 @@ class Output:
             item.wire["content"][0][key] = part[key]
             self._emit_part(event, delta=token, obfuscation=obfuscation(token))
 
-    def sound(self, piece: bytes) -> None:
+    def send_audio(self, piece: bytes) -> None:
         """
         Send a piece of the open content's audio, in the response's format.
         """
@@ -143,7 +143,7 @@ class Output:
             delta = base64.b64encode(piece).decode()
             self._emit_part("response.output_audio.delta", delta=delta)
 
-    def argue(self, token: str) -> None:
+    def send_arguments(self, token: str) -> None:
         """
         Send a piece of the open call's arguments.
         """
@@ -153,7 +153,7 @@ class Output:
             wire["arguments"] += token
             self._emit_call("delta", wire, delta=token, obfuscation=obfuscation(token))
 
-    def tell(self, kind: str) -> None:
+    def send_event(self, kind: str) -> None:
         """
         Send an event that only says which item it is about.
         """

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .._wire.ids import obfuscation
-from . import improvised as _brain
+from . import improvised
 from .conversation import Item
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Transcription:
         part = item.wire["content"][0]
         with connection.lock:
             item.placeholder = not part["transcript"]
-            text = part["transcript"] or _brain.unheard(item.audio_ms)
+            text = part["transcript"] or improvised.unheard(item.audio_ms)
             part["transcript"] = text
             # Whisper hears the whole utterance before it writes a word.
             pieces = [text] if "whisper" in model else re.findall(r"\S+\s*", text)
