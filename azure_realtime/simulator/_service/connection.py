@@ -21,12 +21,12 @@ from .._network.transport import Transport
 from .._wire import preview as _preview
 from .._wire.errors import ServiceError
 from .._wire.ids import new_id
-from .commands import dispatch
 from .conversation import Conversation, Item
+from .conversation_commands import dispatch
+from .conversation_session import Session
 from .input_buffer import InputBuffer
 from .mcp import McpServers
 from .responses import Responses
-from .session import Session
 from .timers import Timers
 from .transcription import Transcription
 

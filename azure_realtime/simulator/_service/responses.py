@@ -14,9 +14,9 @@ from .._wire.errors import ServiceError
 from .._wire.ga_shapes import GA_RESPONSE
 from .._wire.preview_shapes import PREVIEW_RESPONSE
 from .conversation import Item, parse_item
+from .conversation_session import check_capabilities, check_modalities
 from .generation import Generation
 from .script import Reply
-from .session import check_capabilities, check_modalities
 from .timers import Timer
 
 if TYPE_CHECKING:
