@@ -15,6 +15,7 @@ from .._wire.errors import ServiceError
 from .._wire.ga_shapes import GA_ITEM
 from .._wire.ids import new_id
 from .._wire.preview_shapes import PREVIEW_ITEM
+from .connection import Connection
 
 __all__ = ["Conversation", "Item", "decode_base64", "parse_item"]
 
@@ -237,6 +238,21 @@ class Conversation:
             position = self.items.index(previous) + 1
         self.items.insert(position, item)
         return self.items[position - 1].id if position else None
+
+    def add(
+        self, connection: Connection, item: Item, previous_item_id: str | None = None
+    ) -> None:
+        """
+        Insert a finished item as `insert` does, and send its two events.
+        """
+        with connection.lock:
+            previous = self.insert(item, previous_item_id)
+            for kind in ("added", "done"):
+                connection.emit(
+                    f"conversation.item.{kind}",
+                    previous_item_id=previous,
+                    item=item.wire,
+                )
 
     def previous_id(self, item: Item) -> str | None:
         """

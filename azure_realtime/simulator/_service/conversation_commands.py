@@ -1,85 +1,83 @@
 """
-The client's commands: which there are, what they look like, and who carries them out.
+The commands of a conversation: their shapes, and what each does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from .._wire.errors import ServiceError
-from .._wire.schema import Anything, Maybe, Record, Shape, Text, Whole, wrong_value
+from .._wire.schema import Anything, Maybe, Text, Whole
 from .conversation import parse_item
+from .conversation_parts import ConversationParts
+from .session_kind import Command
 
-if TYPE_CHECKING:
-    from .connection import Connection
-
-__all__ = ["dispatch"]
+__all__ = ["commands_of"]
 
 Json = dict[str, Any]
-
-_HEAD: dict[str, Shape] = {"type": Text(), "event_id": Maybe(Text(longest=512))}
-
-
-def _record(required: dict[str, Shape], optional: dict[str, Shape]) -> Record:
-    return Record({**_HEAD, **required, **optional}, tuple(required))
+_Command = Command[ConversationParts]
 
 
-def _update_session(connection: Connection, event: Json) -> None:
-    locked = connection.conversation.has_assistant_audio
-    connection.session.update(event["session"], locked)
-    connection.input_buffer.configure()
-    connection.emit("session.updated", session=connection.session.describe())
-    connection.mcp.configure()
+def _update_session(parts: ConversationParts, event: Json) -> None:
+    locked = parts.conversation.has_assistant_audio
+    parts.session.update(event["session"], locked)
+    parts.input_buffer.configure()
+    parts.connection.emit("session.updated", session=parts.session.describe())
+    parts.mcp.configure()
 
 
-def _append(connection: Connection, event: Json) -> None:
-    connection.input_buffer.append(event["audio"])
+def _append(parts: ConversationParts, event: Json) -> None:
+    parts.input_buffer.append(event["audio"])
 
 
-def _commit(connection: Connection, _: Json) -> None:
-    connection.input_buffer.commit()
+def _commit(parts: ConversationParts, _: Json) -> None:
+    parts.input_buffer.commit()
 
 
-def _clear(connection: Connection, _: Json) -> None:
-    connection.input_buffer.clear()
+def _clear(parts: ConversationParts, _: Json) -> None:
+    parts.input_buffer.clear()
 
 
-def _create_item(connection: Connection, event: Json) -> None:
-    fmt = connection.session.input_format
-    item = parse_item(event["item"], "item", connection.protocol, fmt)
+def _create_item(parts: ConversationParts, event: Json) -> None:
+    fmt = parts.session.input_format
+    item = parse_item(event["item"], "item", parts.connection.protocol, fmt)
 
     def add() -> None:
         try:
-            connection.add_item(item, event.get("previous_item_id"))
+            parts.conversation.add(
+                parts.connection, item, event.get("previous_item_id")
+            )
         except ServiceError as error:
-            connection.send_error(error, event.get("event_id"))
+            parts.connection.send_error(error, event.get("event_id"))
             return
         if item.wire["type"] == "mcp_approval_response":
-            connection.mcp.answer(item.wire)
+            reply = parts.mcp.answer(item.wire)
+            if reply is not None:
+                parts.responses.create_after_turn(reply)
 
     # While a response runs, the service takes items but adds them after it.
-    connection.responses.when_idle(add)
+    parts.responses.when_idle(add)
 
 
-def _retrieve_item(connection: Connection, event: Json) -> None:
-    item = connection.conversation.retrieve(event["item_id"])
-    connection.emit("conversation.item.retrieved", item=item.retrieved())
+def _retrieve_item(parts: ConversationParts, event: Json) -> None:
+    item = parts.conversation.retrieve(event["item_id"])
+    parts.connection.emit("conversation.item.retrieved", item=item.retrieved())
 
 
-def _delete_item(connection: Connection, event: Json) -> None:
-    connection.conversation.delete(event["item_id"])
-    connection.emit("conversation.item.deleted", item_id=event["item_id"])
+def _delete_item(parts: ConversationParts, event: Json) -> None:
+    parts.conversation.delete(event["item_id"])
+    parts.connection.emit("conversation.item.deleted", item_id=event["item_id"])
 
 
-def _truncate_item(connection: Connection, event: Json) -> None:
+def _truncate_item(parts: ConversationParts, event: Json) -> None:
     index, end_ms = event["content_index"], event["audio_end_ms"]
-    real_ms = connection.conversation.truncate(event["item_id"], index, end_ms)
+    real_ms = parts.conversation.truncate(event["item_id"], index, end_ms)
     if real_ms is not None:
         message = f"Audio content of {real_ms}ms is already shorter than {end_ms}ms"
         error = ServiceError("invalid_value", message, "audio_end_ms", echo=False)
-        connection.send_error(error, None)
-    connection.emit(
+        parts.connection.send_error(error, None)
+    parts.connection.emit(
         "conversation.item.truncated",
         item_id=event["item_id"],
         content_index=index,
@@ -87,66 +85,40 @@ def _truncate_item(connection: Connection, event: Json) -> None:
     )
 
 
-def _create_response(connection: Connection, event: Json) -> None:
-    connection.responses.create(event.get("response"))
+def _create_response(parts: ConversationParts, event: Json) -> None:
+    parts.responses.create(event.get("response"))
 
 
-def _cancel_response(connection: Connection, event: Json) -> None:
-    connection.responses.cancel(event.get("response_id"))
+def _cancel_response(parts: ConversationParts, event: Json) -> None:
+    parts.responses.cancel(event.get("response_id"))
 
 
-_Command = tuple[Record, Callable[["Connection", Json], None]]
-
-_UPDATE: _Command = (_record({"session": Anything()}, {}), _update_session)
-_AUDIO: dict[str, _Command] = {
-    "input_audio_buffer.append": (_record({"audio": Text()}, {}), _append),
-    "input_audio_buffer.commit": (_record({}, {}), _commit),
-    "input_audio_buffer.clear": (_record({}, {}), _clear),
-}
+_UPDATE = _Command({"session": Anything()}, {}, _update_session)
 _ITEM_ID = {"item_id": Text()}
-_CONVERSATION: dict[str, _Command] = {
-    "conversation.item.create": (
-        _record({"item": Anything()}, {"previous_item_id": Maybe(Text())}),
-        _create_item,
+_POSITION = {"content_index": Whole(0), "audio_end_ms": Whole(0)}
+_OTHERS: dict[str, _Command] = {
+    "input_audio_buffer.append": _Command({"audio": Text()}, {}, _append),
+    "input_audio_buffer.commit": _Command({}, {}, _commit),
+    "input_audio_buffer.clear": _Command({}, {}, _clear),
+    "conversation.item.create": _Command(
+        {"item": Anything()}, {"previous_item_id": Maybe(Text())}, _create_item
     ),
-    "conversation.item.retrieve": (_record({**_ITEM_ID}, {}), _retrieve_item),
-    "conversation.item.delete": (_record({**_ITEM_ID}, {}), _delete_item),
-    "conversation.item.truncate": (
-        _record(
-            {**_ITEM_ID, "content_index": Whole(0), "audio_end_ms": Whole(0)},
-            {},
-        ),
-        _truncate_item,
+    "conversation.item.retrieve": _Command(_ITEM_ID, {}, _retrieve_item),
+    "conversation.item.delete": _Command(_ITEM_ID, {}, _delete_item),
+    "conversation.item.truncate": _Command(
+        {**_ITEM_ID, **_POSITION}, {}, _truncate_item
     ),
-    "response.create": (_record({}, {"response": Anything()}), _create_response),
-    "response.cancel": (
-        _record({}, {"response_id": Maybe(Text())}),
-        _cancel_response,
-    ),
+    "response.create": _Command({}, {"response": Anything()}, _create_response),
+    "response.cancel": _Command({}, {"response_id": Maybe(Text())}, _cancel_response),
 }
-_COMMANDS: dict[str, _Command] = {"session.update": _UPDATE, **_AUDIO, **_CONVERSATION}
-_PREVIEW_TRANSCRIPTION: dict[str, _Command] = {
-    "transcription_session.update": _UPDATE,
-    **_AUDIO,
-    **_CONVERSATION,
-}
+_COMMANDS = {"session.update": _UPDATE, **_OTHERS}
+_PREVIEW_TRANSCRIPTION = {"transcription_session.update": _UPDATE, **_OTHERS}
 
 
-def dispatch(connection: Connection, event: Json) -> None:
+def commands_of(parts: ConversationParts) -> Mapping[str, _Command]:
     """
-    Carry out one client event. Holds the connection's lock.
-
-    Raises:
-        ServiceError: What the service refuses it with.
+    Return the commands that exist in a session.
     """
-    kind = event["type"]
-    if kind is None:
-        raise ServiceError("invalid_event", "The 'type' field is missing.")
-    commands = _COMMANDS
-    if connection.protocol == "preview" and connection.session.transcription:
-        commands = _PREVIEW_TRANSCRIPTION
-    if not isinstance(kind, str) or kind not in commands:
-        raise wrong_value("type", kind, tuple(commands))
-    shape, carry_out = commands[kind]
-    shape.check(event, "")
-    carry_out(connection, event)
+    if parts.connection.protocol == "preview" and parts.session.transcription:
+        return _PREVIEW_TRANSCRIPTION
+    return _COMMANDS

@@ -1,5 +1,5 @@
 """
-The session: its defaults, and ``session.update`` as all or nothing.
+The configuration of a conversation: its defaults, and what may change it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from .._wire.errors import ServiceError
 from .._wire.ga_shapes import GA_SESSION, GA_TRANSCRIPTION
 from .._wire.ids import new_id
 from .._wire.preview_shapes import PREVIEW_SESSION, PREVIEW_TRANSCRIPTION
+from .session import Session
 
-__all__ = ["Session", "check_capabilities", "check_modalities"]
+__all__ = ["ConversationSession", "check_capabilities", "check_modalities"]
 
 Json = dict[str, Any]
 
@@ -85,15 +86,15 @@ def check_capabilities(params: Json, model: str) -> None:
             )
 
 
-class Session:
+class ConversationSession(Session):
     """
-    The effective configuration of one connection, kept in GA's nested shape.
+    The configuration of a conversation or a transcription, kept in GA's shape.
 
     Args:
-        protocol: ``"ga"`` or ``"preview"``: whose words the client uses.
+        protocol: ``"ga"`` or ``"preview"``: the protocol that the client speaks.
         model: The deployment of the URL; empty for a transcription session.
         transcription: Whether the connection was opened with that intent.
-        seconds: The longest this session may last.
+        seconds: The maximum duration of the session.
     """
 
     def __init__(
@@ -118,9 +119,9 @@ class Session:
             "include": None,
         }
         if transcription:
-            self.state: Json = {**head, "audio": {"input": listening}}
+            state: Json = {**head, "audio": {"input": listening}}
         else:
-            self.state = {
+            state = {
                 **head,
                 "model": model,
                 "output_modalities": ["audio"],
@@ -137,6 +138,7 @@ class Session:
                     "output": {"format": dict(_PCM), "voice": "alloy", "speed": 1.0},
                 },
             }
+        super().__init__(state)
 
     # ------------------------------------------------ reading
 
@@ -167,7 +169,7 @@ class Session:
         """
         Return the session as the service reports it, in GA's shape.
         """
-        result = copy.deepcopy(self.state)
+        result = super().describe()
         if self.protocol == "ga":
             result.pop("temperature", None)
         return result

@@ -1,18 +1,15 @@
 """
-What the service shall answer: replies, tool calls, and the list or function of them.
+What the service answers: replies, tool calls, and the list or function of them.
 """
-
-from __future__ import annotations
 
 import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any
 
-if TYPE_CHECKING:
-    from .connection import Connection
+from .connection import Connection
 
 __all__ = ["Replies", "Reply", "Request", "Script", "ToolCall"]
 
@@ -110,9 +107,7 @@ class Request:
     connection: Connection
 
 
-Replies = Union[
-    "Iterable[Reply | str]", "Callable[[Request], Reply | str | None]", None
-]
+Replies = Iterable[Reply | str] | Callable[[Request], Reply | str | None] | None
 
 
 def _as_reply(reply: Reply | str | None) -> Reply | None:

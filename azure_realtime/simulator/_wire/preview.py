@@ -199,7 +199,7 @@ def _response_out(response: Json) -> Json:
     return result
 
 
-def event_out(event: Json, transcription: bool) -> Json | None:
+def event_out(event: Json) -> Json | None:
     """
     Rewrite a GA server event for a preview client; None if preview has no such event.
     """
@@ -209,14 +209,11 @@ def event_out(event: Json, transcription: bool) -> Json | None:
     result = {key: value for key, value in event.items() if key != "obfuscation"}
     result["type"] = _EVENTS_OUT.get(kind, kind)
     if kind in ("session.created", "session.updated"):
-        if transcription:
+        if event["session"]["type"] == "transcription":
             result["type"] = "transcription_" + kind
         result["session"] = _session_out(event["session"])
     if "response" in event:
         result["response"] = _response_out(event["response"])
     if "item" in event:
         result["item"] = _item_out(event["item"])
-    if kind.startswith("response.content_part."):
-        # The copy of `part` is a habit of the GA service on Azure.
-        result.pop("content", None)
     return result
