@@ -115,7 +115,7 @@ class Simulator:
     def __repr__(self) -> str:
         return f"<Simulator {self.url} {len(self._connections)} connections>"
 
-    # ------------------------------------------------ life
+    # ------------------------------------------------ start and stop
 
     def start(self) -> Self:
         """
@@ -196,7 +196,7 @@ class Simulator:
     ) -> None:
         self.stop()
 
-    # ------------------------------------------------ what tests look at
+    # ------------------------------------------------ for tests
 
     @property
     def url(self) -> str:

@@ -39,7 +39,7 @@ def encode_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
 
 class ConnectionFaults:
     """
-    What a connection can be told to do wrong.
+    The faults of an open connection.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -210,7 +210,7 @@ class HttpRefusal:
 
 class HandshakeFaults:
     """
-    What the next handshakes shall meet.
+    The faults of the next handshakes.
     """
 
     def __init__(self) -> None:
@@ -245,7 +245,7 @@ class HandshakeFaults:
 
     def stop(self) -> None:
         """
-        Let everybody go; the service is stopping.
+        End the waits in `meet`; the service is stopping.
         """
         with self._change:
             self._stopped = True

@@ -36,7 +36,7 @@ _CLOSE_SECONDS = 2.0
 
 class Connection(ConnectionFaults):
     """
-    The service's side of one WebSocket connection, for scripts and tests to look at.
+    The service's side of one WebSocket connection, for scripts and tests.
 
     Attributes:
         protocol: ``"ga"`` or ``"preview"``.
@@ -91,7 +91,7 @@ class Connection(ConnectionFaults):
     @property
     def sent(self) -> list[Json]:
         """
-        Our events so far, oldest first, as they travelled.
+        The service's events so far, oldest first, in the client's protocol.
         """
         return [json.loads(text) for text in list(self._sent)]
 
@@ -115,7 +115,7 @@ class Connection(ConnectionFaults):
 
     def wait_closed(self, timeout: float = 5.0) -> bool:
         """
-        Wait until the connection has ended and its threads are on their way out.
+        Wait until the connection has ended; False on timeout.
         """
         return self._ended.wait(timeout)
 
@@ -133,7 +133,8 @@ class Connection(ConnectionFaults):
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """
-        Send a close frame with any code, and end the connection in a while.
+        Send a close frame with any code, and end the connection two seconds later if
+        the client has not.
         """
         self.send_frame(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123])
         self.timers.after(_CLOSE_SECONDS, self.transport.kill)

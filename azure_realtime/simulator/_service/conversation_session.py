@@ -178,14 +178,14 @@ class ConversationSession(Session):
 
     def update(self, given: Any, voice_locked: bool) -> None:
         """
-        Apply a ``session.update`` wholly, or raise and apply nothing.
+        Apply a whole ``session.update``, or raise and apply nothing.
 
         Args:
             given: The ``session`` object as the client sent it.
             voice_locked: Whether assistant audio exists in the conversation.
 
         Raises:
-            ServiceError: What the service would refuse it with.
+            ServiceError: The service refuses the update.
         """
         if self.protocol == "preview":
             shape = PREVIEW_TRANSCRIPTION if self.transcription else PREVIEW_SESSION

@@ -55,7 +55,7 @@ class InputBuffer:
         self._transcription = transcription
         self._responses = responses
         self._data = bytearray()
-        self._start_ms = 0.0  # Where _data begins on the audio clock.
+        self._start_ms = 0.0  # The time of the first byte of _data on the audio clock.
         self._clock_ms = 0.0
         self._speech_item: str | None = None
         self._speech_start_ms = 0
@@ -67,7 +67,7 @@ class InputBuffer:
 
     def configure(self) -> None:
         """
-        Take over the session's audio format and turn detection after a change.
+        Apply the session's audio format and turn detection after a change.
         """
         session = self._session
         if session.input_format != self._format:
@@ -99,7 +99,7 @@ class InputBuffer:
 
     def append(self, text: str) -> None:
         """
-        Add base64 audio; there is no acknowledgement, only perhaps speech events.
+        Add base64 audio. Sends speech events if there are any, no acknowledgement.
         """
         audio = decode_base64(text, "audio", self._format)
         if len(audio) > MAX_APPEND_BYTES:
@@ -144,7 +144,7 @@ class InputBuffer:
 
     def commit(self) -> None:
         """
-        Make an item of everything in the buffer, or raise if that is too little.
+        Make an item of all audio in the buffer, or raise if it is under 100 ms.
         """
         length_ms = len(self._data) / _audio.bytes_per_ms(self._format)
         if length_ms < MIN_COMMIT_MS:

@@ -33,7 +33,7 @@ _ARGUMENTS = {
 
 class Finished(Exception):
     """
-    The response has ended; its thread has nothing left to do.
+    The response has ended, and with it its thread's work.
     """
 
 
@@ -154,7 +154,7 @@ class Output:
 
     def send_event(self, kind: str) -> None:
         """
-        Send an event that only says which item it is about.
+        Send an event whose only fields name the open item.
         """
         with self._connection.lock:
             place = self._place(self._open())
@@ -162,7 +162,7 @@ class Output:
 
     def close_arguments(self) -> None:
         """
-        Say that the open call's arguments are complete, or are all there will be.
+        Send the ``done`` event of the open call's arguments, complete or not.
         """
         with self._connection.lock:
             wire = self._open().wire
@@ -200,7 +200,7 @@ class Output:
     # ------------------------------------------------ inside, under the lock
 
     def _open(self) -> Item:
-        # After the end there is no open item either: look at the end first.
+        # `finish` closes the item, then sets `over`: both mean the end.
         if self.over.is_set() or self._item is None:
             raise Finished
         return self._item

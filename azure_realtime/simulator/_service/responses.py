@@ -64,7 +64,8 @@ class Responses:
         self._tokens = TokenCounter(connection)
         self._running: dict[str, Generation] = {}
         self._active: Generation | None = None
-        # A turn that waits for the active response to end, and its reply, if known.
+        # The reply of a turn that waits for the active response to end: (None,) takes
+        # it from the script, None is no such turn.
         self._waiting_turn: tuple[Reply | None] | None = None
         self._idle: Timer | None = None
         self._afterwards: list[Callable[[], None]] = []
@@ -73,7 +74,7 @@ class Responses:
 
     def create(self, given: Any) -> None:
         """
-        Start a response as the client asks, or raise what the service says.
+        Start the response that a client asks for, or raise the service's error.
         """
         if self._session.transcription:
             raise ServiceError(
@@ -179,7 +180,7 @@ class Responses:
             )
         generation.finish("cancelled", "client_cancelled")
 
-    # ------------------------------------------------ what happens to them
+    # ------------------------------------------------ events
 
     def user_speaks(self, *, interrupt: bool) -> None:
         """

@@ -2,7 +2,7 @@
 Input transcription: the words of the user's speech, as far as a script has them.
 
 The transcript of an item comes from the script (`Reply.heard`); without one it is a
-sentence that says it is a placeholder. A deployment whose name contains ``missing``
+placeholder sentence. A deployment whose name contains ``missing``
 does not exist: like the real service, this one notices that at the first use.
 """
 

@@ -1,9 +1,9 @@
 """
 The preview protocol, as a rendering of the GA one.
 
-The simulator thinks in GA shapes. What a preview client sends is checked against the
-preview's own tables first (so that errors name the fields it knows), then rewritten
-here; what we send it is rewritten here on its way out. All functions are pure.
+The simulator works with GA shapes. What a preview client sends is checked against the
+tables of preview first (so that errors name the fields it knows), then rewritten here;
+events to the client are rewritten here when they are sent. All functions are pure.
 """
 
 from __future__ import annotations
