@@ -22,7 +22,7 @@ import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from azure_realtime.simulator import Connection, Simulator, __all__
+from azure_realtime.simulator import Connection, Reply, Simulator, __all__
 from azure_realtime.simulator.__main__ import main
 
 Join = Callable[..., Any]
@@ -158,6 +158,24 @@ def test_without_record(serve: Callable[..., Simulator], join: Join) -> None:
     assert [[], []] == [connection.received, connection.sent]
     assert next_one is not connection
     assert "session.created" == other.types()[0]
+
+
+def test_a_response_ends_with_its_connection(
+    serve: Callable[..., Simulator], join: Join, protocol: str
+) -> None:
+    """A client that leaves while a response is due leaves no thread behind."""
+    service = serve(replies=[Reply("Later.", delay=50)])
+    client = join(service, protocol)
+    client.send("response.create")
+    client.until("response.created")
+    responses = [t for t in threading.enumerate() if t.name == "simulator-response"]
+    client.socket.close()
+    assert service.wait_for_connection().wait_closed()
+    for thread in responses:
+        thread.join(5)
+
+    assert 1 == len(responses)
+    assert not responses[0].is_alive()
 
 
 def test_wait_for_connection_times_out(serve: Callable[..., Simulator]) -> None:
