@@ -53,12 +53,22 @@ def modules() -> dict[str, Path]:
     """
     Return every module but the local service's, as ``events.session`` and so on.
     """
-    found = {}
-    for path in ROOT.rglob("*.py"):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        if parts[0] != "simulator":
-            found[".".join(parts)] = path
-    return found
+    return {
+        name: path
+        for name, path in all_modules().items()
+        if part_of(name) != "simulator"
+    }
+
+
+@cache
+def all_modules() -> dict[str, Path]:
+    """
+    Return every module, those of the local service included.
+    """
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in ROOT.rglob("*.py")
+    }
 
 
 @cache
@@ -91,10 +101,7 @@ def own_imports(path: Path) -> set[str]:
     """
     Return which modules of the package a file imports, as `modules` names them.
     """
-    known = {
-        ".".join(p.relative_to(ROOT).with_suffix("").parts): p
-        for p in ROOT.rglob("*.py")
-    }
+    known = all_modules()
     found = set()
     for name in imports(path):
         if name == "azure_realtime" or name.startswith("azure_realtime."):
@@ -171,7 +178,7 @@ def test_there_is_no_cycle() -> None:
     Each module can be read after those that it imports.
     """
     assert ["a", "b"] == cycle_in({"a": {"b"}, "b": {"a"}, "c": {"a"}})
-    assert [] == cycle_in({name: own_imports(p) for name, p in modules().items()})
+    assert [] == cycle_in({name: own_imports(p) for name, p in all_modules().items()})
 
 
 def test_leaves_stand_alone() -> None:
@@ -278,6 +285,7 @@ def test_preview_names_live_in_two_files() -> None:
         assert found == set(), name
 
 
+@pytest.mark.slow
 def test_importing_is_light() -> None:
     """
     `import azure_realtime` loads no extra, no event loop and no service, and starts

@@ -57,6 +57,7 @@ def run(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["", PREVIEW], ids=["ga", "preview"])
 @pytest.mark.parametrize("sample", EXPECTED)
 def test_a_sample_does_what_it_says(sample: str, version: str, tmp_path: Path) -> None:
@@ -93,6 +94,7 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_the_order_desk_looks_up_both_at_the_same_time(tmp_path: Path) -> None:
     """
     However long all of it takes on a busy machine: neither waits for the other's end.

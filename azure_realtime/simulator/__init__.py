@@ -14,3 +14,8 @@ from ._service.connection import Connection
 from ._service.script import Reply, Request, ToolCall
 
 __all__ = ["Connection", "Reply", "Request", "Simulator", "ToolCall"]
+
+# Tracebacks, `repr` and `help` show the documented name, not the file.
+for _name in __all__:
+    globals()[_name].__module__ = __name__
+del _name

@@ -13,18 +13,16 @@ import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from ._network.faults import HandshakeFaults, Refusal
-from ._network.handshake import (
-    Route,
-    http_response,
-    request_headers,
-    route,
-    select_subprotocol,
-)
+from ._network.faults import HandshakeFaults, HttpRefusal
+from ._network.handshake import http_response, request_headers, select_subprotocol
 from ._network.listener import Listener, release
 from ._network.transport import Transport
+from ._service.client_session import ClientSession
 from ._service.connection import Connection
+from ._service.conversation_kind import CONVERSATION
 from ._service.script import Replies, Reply, Script
+from ._service.session_kind import SessionKind, route
+from ._service.settings import Settings
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,14 +32,15 @@ if TYPE_CHECKING:
     from websockets.sync.server import Server, ServerConnection
     from websockets.typing import Subprotocol
 
+    from ._network.handshake import Route
+
 __all__ = ["Simulator"]
 
 # A little more than the largest legal append: 15 MiB of audio as base64.
 _MAX_MESSAGE_BYTES = 24 << 20
 
-_logger = logging.getLogger(__name__)
-# Port scans and broken handshakes are everyday life here, not news.
-_quiet_logger = logging.getLogger(__name__ + ".websockets")
+# Port scans and broken handshakes are to be expected: they are not logged.
+_quiet_logger = logging.getLogger(f"{__name__}.websockets")
 _quiet_logger.setLevel(logging.CRITICAL)
 
 
@@ -54,12 +53,12 @@ class Simulator:
         host: The address to listen on.
         ssl_context: A server-side context makes it ``wss://``.
         credentials: The keys and tokens to accept: one, several, or a function that
-            tells. None accepts any that is not empty.
+            decides. None accepts any that is not empty.
         replies: What to answer: a list of `Reply` or text used up in order by all
             connections, or a function of the `Request` that returns one. When the
             list is used up, or the function returns None, the service improvises.
-        deployments: The deployments that exist; None means any name whatever.
-        prefix: What stands before the service's paths, as behind a gateway.
+        deployments: The deployments that exist; None means any name.
+        prefix: The path before the service's own paths, as behind a gateway.
         session_seconds: How long a session may last.
         pace: Scales the pauses between deltas; 0 sends as fast as possible.
         idle_scale: Scales ``idle_timeout_ms``, whose smallest legal value is 5 s.
@@ -89,6 +88,8 @@ class Simulator:
     ) -> None:
         self.host = host
         self.port = port
+        # The kinds of sessions served; the first that accepts a URL serves it.
+        self.kinds: tuple[SessionKind[Any, Any], ...] = (CONVERSATION,)
         self.script = Script(replies)
         self.session_seconds = session_seconds
         self.pace = pace
@@ -114,7 +115,7 @@ class Simulator:
     def __repr__(self) -> str:
         return f"<Simulator {self.url} {len(self._connections)} connections>"
 
-    # ------------------------------------------------ life
+    # ------------------------------------------------ start and stop
 
     def start(self) -> Self:
         """
@@ -130,7 +131,7 @@ class Simulator:
         self._server = serve(
             self._serve,
             sock=listener.socket,
-            # TLS is the transport's business, see there.
+            # `Transport` does TLS itself.
             create_connection=cast(Any, self._create_connection),
             process_request=self._process_request,
             process_response=self._process_response,
@@ -161,9 +162,9 @@ class Simulator:
         self._faults.stop()
         for connection in connections:
             connection.close(1001, "")
-        farewell = time.monotonic() + 0.2
+        flush_deadline = time.monotonic() + 0.2
         for transport in transports:
-            transport.flush(max(0.0, farewell - time.monotonic()))
+            transport.flush(max(0.0, flush_deadline - time.monotonic()))
         for transport in transports:
             transport.kill()
         self._listener.join(deadline)
@@ -195,7 +196,7 @@ class Simulator:
     ) -> None:
         self.stop()
 
-    # ------------------------------------------------ what tests look at
+    # ------------------------------------------------ for tests
 
     @property
     def url(self) -> str:
@@ -249,7 +250,7 @@ class Simulator:
         """
         Answer the next *times* handshakes (None: all) with an HTTP status.
         """
-        self._faults.refuse(Refusal(status, headers, body), times)
+        self._faults.refuse(HttpRefusal(status, headers, body), times)
 
     def redirect(
         self, location: str, status: int = 302, times: int | None = None
@@ -257,7 +258,7 @@ class Simulator:
         """
         Answer the next handshakes with a redirect.
         """
-        self._faults.refuse(Refusal(status, {"Location": location}, b""), times)
+        self._faults.refuse(HttpRefusal(status, {"Location": location}, b""), times)
 
     def mute_handshakes(self) -> None:
         """
@@ -291,16 +292,15 @@ class Simulator:
     ) -> Response | None:
         transport = cast(Transport, connection.socket)
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
-        answer: Route | Refusal | None = self._faults.meet(transport)
-        if answer is None:
-            answer = route(
-                request.path,
-                headers,
-                prefix=self._prefix,
-                credentials=self._credentials,
-                deployments=self._deployments,
-            )
-        if isinstance(answer, Refusal):
+        answer = self._faults.meet(transport) or route(
+            request.path,
+            headers,
+            self.kinds,
+            prefix=self._prefix,
+            credentials=self._credentials,
+            deployments=self._deployments,
+        )
+        if isinstance(answer, HttpRefusal):
             return http_response(answer, headers)
         transport.route = answer
         return None
@@ -309,25 +309,30 @@ class Simulator:
         self, _: ServerConnection, request: Request, response: Response
     ) -> None:
         if response.status_code == 101:
-            headers = {n.lower(): v for n, v in request.headers.raw_items()}
-            for name, value in request_headers(headers).items():
+            for name, value in request_headers(request.headers).items():
                 response.headers[name] = value
 
     def _serve(self, websocket: ServerConnection) -> None:
         transport = cast(Transport, websocket.socket)
-        assert websocket.request is not None
-        assert isinstance(transport.route, Route)
-        headers = {n.lower(): v for n, v in websocket.request.headers.raw_items()}
-        connection = Connection(self, transport, transport.route, headers)
+        kind, found = cast("tuple[SessionKind[Any, Any], Route]", transport.route)
+        settings = Settings(
+            session_seconds=self.session_seconds,
+            pace=self.pace,
+            idle_scale=self.idle_scale,
+            rate_limits=self.rate_limits,
+            record=self.record,
+        )
+        session = ClientSession(kind, transport, found, settings, self.script)
+        connection = session.connection
         if self._on_connection is not None:
-            # The answer to the handshake shall not suffer from faults after it.
+            # Faults must not affect the answer to the handshake.
             transport.flush(1.0)
             self._on_connection(connection)
         with self._change:
             self._connections.append(connection)
             self._change.notify_all()
         try:
-            connection.run(websocket)
+            session.run(websocket)
         finally:
             if not self.record:
                 self._forget(connection)

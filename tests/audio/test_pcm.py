@@ -104,6 +104,7 @@ def test_numpy_arrays_that_are_no_samples() -> None:
             audio_bytes(np.zeros(3, kind))
 
 
+@pytest.mark.slow
 def test_numpy_is_never_imported() -> None:
     """
     Whoever has no NumPy, or does not use it, does not pay for it.

@@ -21,9 +21,12 @@ from helpers.timing import at_most
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
 
+pytestmark = pytest.mark.processes
+
 # A script that never closes.
 
 
+@pytest.mark.slow
 def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
     """
     It ends at once, everything it said before has left, and the goodbye too.
@@ -45,6 +48,7 @@ def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
     assert received[-1] == b"\x03\xe8"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_script_that_ends_before_it_is_connected(host: str) -> None:
     """
@@ -70,6 +74,7 @@ def test_a_script_that_ends_before_it_is_connected(host: str) -> None:
     assert len(ended) == 2
 
 
+@pytest.mark.slow
 def test_a_connection_can_still_be_made_while_the_interpreter_ends() -> None:
     """
     No thread can be started then (Python 3.12); the queued command leaves even so.
@@ -98,6 +103,7 @@ def test_a_connection_can_still_be_made_while_the_interpreter_ends() -> None:
     assert len(received) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ending",
     [
@@ -120,6 +126,7 @@ def test_nothing_keeps_a_script_alive(ending: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_mute_server_keeps_no_script_alive() -> None:
     """
     A program whose connection never came ends a second later, at most.
@@ -145,6 +152,7 @@ def test_a_mute_server_keeps_no_script_alive() -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0, 0.2], ids=["quick", "slow"])
 def test_a_listener_that_is_at_it_when_the_script_ends(seconds: float) -> None:
     """
@@ -235,6 +243,7 @@ INTERRUPTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INTERRUPTED)
 def test_ctrl_c_works_in_every_wait(name: str) -> None:
     """
@@ -287,6 +296,7 @@ def test_ctrl_c_works_in_every_wait(name: str) -> None:
     assert out == f"interrupted OPEN\n{after}"
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_with_closes_the_session() -> None:
     """
     The block is left by KeyboardInterrupt, and the service hears a goodbye.
@@ -317,6 +327,7 @@ def test_ctrl_c_in_with_closes_the_session() -> None:
     assert connection.close_code == 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", ["client.close(); print(client.state.name)", ""])
 def test_ctrl_c_in_close_leaves_the_closing_to_the_next(then: str) -> None:
     """
@@ -454,6 +465,7 @@ def test_it_works_inside_a_running_event_loop(place: Place) -> None:
     assert asyncio.run(main()) == "Hi."
 
 
+@pytest.mark.slow
 def test_a_session_needs_no_asyncio_and_no_extra() -> None:
     """
     Neither the import nor a whole turn loads asyncio, NumPy, or the simulator's needs.
@@ -474,6 +486,7 @@ def test_a_session_needs_no_asyncio_and_no_extra() -> None:
     assert (done.stdout, done.stderr) == ("Hi.\n[]\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("ending", ["os._exit(0)", "del client; sys.exit(0)"])
 def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> None:
@@ -593,6 +606,7 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> N
     assert connection.close_code == 1000
 
 
+@pytest.mark.slow
 def test_a_thread_may_outlive_the_main_thread() -> None:
     """
     A worker that still talks when main is done gets its answers.

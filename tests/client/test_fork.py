@@ -28,6 +28,8 @@ from helpers.timing import SCALE, at_most
 import azure_realtime
 from azure_realtime.simulator import Simulator
 
+pytestmark = pytest.mark.processes
+
 _ROOT = str(Path(azure_realtime.__file__).parents[1])
 
 
@@ -50,6 +52,7 @@ def _run(path: Path, *arguments: str, timeout: float = 30.0) -> Any:
 # Forks.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_of_multiprocessing_have_their_own(method: str, tmp_path: Path) -> None:
     """
@@ -110,6 +113,7 @@ def test_workers_of_multiprocessing_have_their_own(method: str, tmp_path: Path) 
     assert 1000 == first.close_code
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_while_busy_never_hangs_the_child() -> None:
     """
@@ -150,6 +154,7 @@ def test_a_fork_while_busy_never_hangs_the_child() -> None:
     assert ("input_audio_buffer.cleared\n", "") == (done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("gunicorn") is None or not hasattr(os, "fork"),
     reason="gunicorn is not installed, or there is no fork",
@@ -231,6 +236,7 @@ def test_gunicorn_prefork(tmp_path: Path) -> None:
         assert "input_audio_buffer.clear" not in kinds
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_what_waits_for_a_pump_is_the_parents() -> None:
     """
@@ -264,6 +270,7 @@ def test_what_waits_for_a_pump_is_the_parents() -> None:
     assert (said, "") == (done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("dispatch", ["reader", "thread"])
 @pytest.mark.parametrize("what", ["listener", "callback"])
@@ -311,6 +318,7 @@ def test_the_child_of_a_listener_that_forks_goes_no_further(
 # Signals.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "busy",
     [

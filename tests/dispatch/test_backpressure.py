@@ -222,6 +222,7 @@ def test_a_device_callback_is_never_blocked(overflow: str) -> None:
             thread.join(5)
 
 
+@pytest.mark.slow
 def test_dropping_from_a_large_queue_is_quick() -> None:
     """
     With megabytes of small appends waiting, making room still takes no 5 ms.
@@ -321,6 +322,7 @@ def _resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
 def test_a_flood_into_a_stuck_listener_is_bounded(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]

@@ -192,6 +192,7 @@ def test_a_failing_error_listener_is_not_called_for_itself(
     assert len(caplog.records) == 2
 
 
+@pytest.mark.slow
 def test_an_exception_is_visible_without_any_logging_set_up() -> None:
     """
     A plain script whose callback raises shows the traceback on its standard error.

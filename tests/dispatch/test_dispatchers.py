@@ -162,6 +162,7 @@ def test_what_an_executor_refused_waits_no_more(
     assert [5, 6, 7, 8, 9] == ears.heard
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_in_a_listener_an_executor_goes_on() -> None:
     """
     Where the main thread runs what is submitted: the events behind it are heard.
@@ -301,6 +302,7 @@ def test_commands_wait_and_futures_complete_while_nobody_pumps() -> None:
             client.clear_audio_buffer()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
 def test_ctrl_c_leaves_a_listener_that_is_pumped() -> None:
     """

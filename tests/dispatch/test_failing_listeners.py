@@ -29,6 +29,7 @@ def raise_it(error: BaseException) -> None:
     raise error
 
 
+@pytest.mark.slow
 def test_what_a_listener_raises_is_seen_without_any_set_up() -> None:
     """
     A script that knows nothing of logging sees the traceback on stderr.
@@ -284,6 +285,7 @@ def test_a_once_that_raises_is_used_up() -> None:
     assert calls == [1]
 
 
+@pytest.mark.slow
 def test_close_is_quick_behind_a_flood_and_a_stuck_listener() -> None:
     """
     Twenty thousand events wait for a listener that never returns: close() is in time.

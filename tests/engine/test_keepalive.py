@@ -128,6 +128,7 @@ def test_a_cut_is_noticed_at_once(how: Any, place: Place) -> None:
         assert time.monotonic() - start <= GRACE
 
 
+@pytest.mark.slow
 def test_a_dead_peer_is_replaced() -> None:
     """
     After it a new connection is made; a handshake that is mute is given up as well.
@@ -184,6 +185,7 @@ def test_a_slow_message_is_life(protocol: str) -> None:
         client.clear_audio_buffer().result(timeout=10)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
 def test_a_process_that_slept_does_not_blame_the_peer() -> None:
     """
@@ -276,6 +278,7 @@ def _line(process: subprocess.Popen[str]) -> list[str]:
     return line.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cut", "swallow"])
 def test_a_cut_cable_is_noticed_in_time(how: str) -> None:
     """
@@ -289,6 +292,7 @@ def test_a_cut_cable_is_noticed_in_time(how: str) -> None:
         assert time.time() - start <= 1.0 * SCALE + 2 * GRACE
 
 
+@pytest.mark.slow
 def test_a_cable_that_is_mended_carries_a_new_session() -> None:
     """
     However long it was out, the client comes back by itself.
@@ -304,6 +308,7 @@ def test_a_cable_that_is_mended_carries_a_new_session() -> None:
         assert "input_audio_buffer.cleared" == _line(client)[0]
 
 
+@pytest.mark.slow
 def test_a_bad_cable_is_no_dead_one() -> None:
     """
     A tenth of all packets is lost, the rest comes late and out of order: the session is

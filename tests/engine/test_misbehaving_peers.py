@@ -98,6 +98,7 @@ def test_a_message_of_20_megabytes_arrives(place: Place) -> None:
         assert len(expected.event.raw["x"]) == 20 << 20
 
 
+@pytest.mark.slow
 def test_a_flood_arrives_whole_and_in_order(place: Place) -> None:
     """
     Ten thousand events at once: all of them, in order.

@@ -618,6 +618,7 @@ def test_what_is_queued_in_a_pause_is_told_when_it_closes() -> None:
 # Again and again.
 
 
+@pytest.mark.slow
 def test_two_hundred_reconnects_leave_nothing(
     place: Place, eventually: Callable[..., None]
 ) -> None:

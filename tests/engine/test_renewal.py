@@ -46,6 +46,7 @@ def _number(audio: str) -> int:
     return int(most * 10_000 + more * 100 + least)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ga-ws", "preview-wss"])
 def test_a_move_loses_no_audio(
     kind: str, server_tls: Any, client_tls: Any, eventually: Callable[..., None]
@@ -103,6 +104,7 @@ def test_a_move_takes_the_conversation_along() -> None:
         assert ["session.update", "conversation.item.create"] == kinds[:2]
 
 
+@pytest.mark.slow
 def test_push_to_talk_is_not_interrupted() -> None:
     """
     Audio that waits to be committed is not left behind: the move comes after it.
@@ -121,6 +123,7 @@ def test_push_to_talk_is_not_interrupted() -> None:
         assert [] == diary.of("disconnected")
 
 
+@pytest.mark.slow
 def test_what_is_committed_without_a_question_is_no_turn() -> None:
     """
     For transcripts only, nobody asks for an answer: the session is renewed all the same.
@@ -154,6 +157,7 @@ def test_a_session_that_worked_until_it_was_renewed_refills_the_budget() -> None
         assert 4 <= diary.wait("reconnected", 3).generation
 
 
+@pytest.mark.slow
 def test_a_turn_is_not_interrupted() -> None:
     """
     While the model answers, or a tool runs for it, the session stays.
@@ -187,6 +191,7 @@ def test_a_turn_is_not_interrupted() -> None:
         assert [] == diary.of("disconnected")
 
 
+@pytest.mark.slow
 def test_a_move_that_fails_leaves_the_session(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -208,6 +213,7 @@ def test_a_move_that_fails_leaves_the_session(
         assert 3 == len(said)
 
 
+@pytest.mark.slow
 def test_a_move_that_takes_too_long_kills_no_live_session(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -229,6 +235,7 @@ def test_a_move_that_takes_too_long_kills_no_live_session(
         assert not diary.of("disconnected")
 
 
+@pytest.mark.slow
 def test_never_is_never() -> None:
     """
     Without renew="idle" the session is left to end by itself.

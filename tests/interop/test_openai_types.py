@@ -67,7 +67,8 @@ def test_events_have_the_declared_shapes(protocol: str) -> None:
         for _ in range(3):
             send(type="response.create")
             until("response.done")
-        item_id = service.connections[0].conversation.items[0].id
+        items = (e["item"] for e in service.connections[0].sent if "item" in e)
+        item_id = next(items)["id"]
         send(type="conversation.item.retrieve", item_id=item_id)
         send(type="conversation.item.delete", item_id=item_id)
         send(type="input_audio_buffer.clear")

@@ -63,6 +63,7 @@ def test_an_unknown_version_is_refused(version: str) -> None:
         dialect_for(version)
 
 
+@pytest.mark.slow
 def test_preview_is_spoken_in_one_file_only() -> None:
     """
     Outside the dialects, the names and the local service, nobody knows its words.

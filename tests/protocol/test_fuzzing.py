@@ -47,6 +47,7 @@ _SOUND = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     frames=st.lists(_FRAMES | _SOUND, max_size=12),
@@ -79,6 +80,7 @@ def test_any_frames_are_messages_or_a_typed_end(
                 break
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("payload", [b"", b"x"], ids=["empty", "of one byte"])
 def test_fragments_without_end_are_bounded(payload: bytes) -> None:
     """
@@ -144,6 +146,7 @@ def test_a_bomb_is_an_event(name: str, version: str | None) -> None:
         assert str(event.type) == event.type
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [None, "2025-04-01-preview"])
 @pytest.mark.parametrize("depth", [100, 400, 900, 2000, 20_000])
 def test_depth_inside_every_known_event_is_survived(
@@ -186,6 +189,7 @@ def test_the_scales_do_not_recurse() -> None:
 # A whole client.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["ga", "preview"])
 def test_a_mad_service_ends_nothing(
     protocol: str, caplog: pytest.LogCaptureFixture

@@ -92,6 +92,7 @@ def _damaged(message: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
     return message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", SAMPLES, ids=["ga", "preview"])
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
@@ -133,6 +134,7 @@ def test_a_sound_message_has_no_problems(
         assert message == event.raw
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(text=st.text() | st.binary() | JSON.map(json.dumps))
 def test_garbage_becomes_an_event(text: str | bytes) -> None:

@@ -389,6 +389,7 @@ def test_the_order_is_that_of_leaving() -> None:
     assert ["2"] == line.answered
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_of_what_was_answered() -> None:
     """
     Ten thousand commands leave nothing behind.

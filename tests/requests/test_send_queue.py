@@ -553,6 +553,7 @@ def test_a_finalizer_may_wake_the_reader_within_a_put(outbox: Outbox) -> None:
     assert woken.is_set()
 
 
+@pytest.mark.slow
 @given(
     writers=st.lists(
         st.lists(st.integers(1, 60), min_size=1, max_size=20), min_size=1, max_size=4

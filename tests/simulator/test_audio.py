@@ -316,6 +316,7 @@ class TestStreams:
 
             assert whole.feed(data) == b"".join(out)
 
+    @pytest.mark.slow
     @given(
         seed=st.binary(min_size=1, max_size=100),
         sizes=st.lists(st.integers(0, 3000), max_size=5),

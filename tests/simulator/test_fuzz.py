@@ -121,6 +121,7 @@ def _spoilt(draw: st.DrawFn) -> Json:
         return command
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(commands=st.lists(_spoilt(), min_size=3, max_size=8))
 @pytest.mark.parametrize(

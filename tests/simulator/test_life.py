@@ -22,7 +22,7 @@ import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from azure_realtime.simulator import Connection, Simulator, __all__
+from azure_realtime.simulator import Connection, Reply, Simulator, __all__
 from azure_realtime.simulator.__main__ import main
 
 Join = Callable[..., Any]
@@ -160,6 +160,24 @@ def test_without_record(serve: Callable[..., Simulator], join: Join) -> None:
     assert "session.created" == other.types()[0]
 
 
+def test_a_response_ends_with_its_connection(
+    serve: Callable[..., Simulator], join: Join, protocol: str
+) -> None:
+    """A client that leaves while a response is due leaves no thread behind."""
+    service = serve(replies=[Reply("Later.", delay=50)])
+    client = join(service, protocol)
+    client.send("response.create")
+    client.until("response.created")
+    responses = [t for t in threading.enumerate() if t.name == "simulator-response"]
+    client.socket.close()
+    assert service.wait_for_connection().wait_closed()
+    for thread in responses:
+        thread.join(5)
+
+    assert 1 == len(responses)
+    assert not responses[0].is_alive()
+
+
 def test_wait_for_connection_times_out(serve: Callable[..., Simulator]) -> None:
     """Waiting for a connection that does not come ends."""
     with pytest.raises(TimeoutError):
@@ -196,6 +214,7 @@ print(*sys.modules)
     assert "websockets" not in output.split()
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path: Path) -> None:
     """The command prints where it serves, serves TLS with a key, and stops."""
     authority = trustme.CA()

@@ -56,6 +56,45 @@ def test_usage(client: Client) -> None:
     assert ("image_tokens" in first["input_token_details"]) == (client.protocol == "ga")
 
 
+def test_usage_counts_what_was_sent_before_as_cached(client: Client) -> None:
+    """The second response finds the first one's input in the cache, in steps of 64."""
+    wish = {"instructions": "Be brief. " * 60}
+    first, second = (client.ask("Hello", **wish)["usage"] for _ in range(2))
+    tokens = [
+        limits["rate_limits"][1]["remaining"]
+        for limits in client.named("rate_limits.updated")
+    ]
+
+    cached = [u["input_token_details"]["cached_tokens"] for u in (first, second)]
+    assert 0 == cached[0]
+    assert 64 <= cached[1] <= first["input_token_details"]["text_tokens"]
+    assert 0 == cached[1] % 64
+    assert tokens[-1] < tokens[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "twice"),
+    [
+        ("/openai/v1/realtime?model=rt", True),
+        ("/v1/realtime?model=rt", False),
+        ("/openai/realtime?api-version=2025-04-01-preview&deployment=rt", False),
+    ],
+)
+def test_only_azure_sends_a_content_part_twice(
+    serve: Serve, join: Join, path: str, twice: bool
+) -> None:
+    """Azure's GA service repeats the part as `content`; OpenAI's and preview do not."""
+    client = join(serve(pace=0), path=path)
+    client.ask("Hello")
+    parts = client.named("response.content_part.added")
+    parts += client.named("response.content_part.done")
+
+    assert 2 == len(parts)
+    for event in parts:
+        assert twice == ("content" in event)
+        assert event["part"] == event.get("content", event["part"])
+
+
 def test_obfuscation(client: Client) -> None:
     """GA pads its text deltas so that their length tells less; preview does not."""
     client.ask("Hello")

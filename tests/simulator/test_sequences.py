@@ -140,6 +140,7 @@ def test_parallel_calls_after_a_message(
     assert [item["id"] for item in done["output"]] == [e["item"]["id"] for e in added]
 
 
+@pytest.mark.slow
 def test_interruption_by_speech(
     serve: Serve, join: Join, protocol: str, speech: bytes
 ) -> None:

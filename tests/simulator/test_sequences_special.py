@@ -4,6 +4,7 @@ The orders of events that belong to no ordinary turn, on both protocols.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,32 @@ def test_idle_timeout(serve: Serve, join: Join) -> None:
         *SPOKEN,
     ]
     assert expected == outline(client)
+
+
+def test_no_idle_timeout_while_the_user_speaks(
+    serve: Serve, join: Join, speech: bytes
+) -> None:
+    """A user who has begun to speak over an answer is not silent after it."""
+    begun = threading.Event()
+    script = lambda _: "Yes?" if begun.wait(10) else None  # noqa: E731
+    service = serve(pace=0, idle_scale=0, replies=script)
+    client = join(service)
+    connection = service.wait_for_connection()
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    client.detect({**detection, "interrupt_response": False})
+    client.send("response.create")
+    client.append(speech[:-57_600])  # without the silence that ends the turn
+    client.until("input_audio_buffer.speech_started")
+    begun.set()
+    client.until("response.done")
+    with connection.lock:  # The idle timer, if any, is set with response.done.
+        passed = threading.Event()
+        connection.timers.after(0, passed.set)
+    assert passed.wait(5)
+    client.send("input_audio_buffer.clear")
+    client.until("input_audio_buffer.cleared")
+
+    assert "input_audio_buffer.timeout_triggered" not in client.types()
 
 
 def test_retrieve_and_delete(client: Client) -> None:

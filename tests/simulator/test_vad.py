@@ -351,6 +351,7 @@ class TestSpeech:
 
 
 class TestChunks:
+    @pytest.mark.slow
     @given(sizes=st.lists(st.integers(0, 60_000), max_size=12))
     def test_any_cut(self, sizes: list[int]) -> None:
         """

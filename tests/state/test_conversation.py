@@ -146,6 +146,7 @@ EXPECTED_ITEMS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(data=st.data())
 def test_any_order_the_service_may_choose_makes_the_same_conversation(
@@ -166,6 +167,7 @@ def test_any_order_the_service_may_choose_makes_the_same_conversation(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(data=st.data())
 def test_what_is_known_grows_and_is_never_taken_back(
@@ -942,6 +944,7 @@ def noise(draw: Any, protocol: str | None) -> list[Json]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("keep_audio", [False, True])
 @given(data=st.data())
@@ -1064,6 +1067,7 @@ def _deleted(number: int) -> Json:
     return {"type": "conversation.item.deleted", "item_id": item_id}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "message", [_texts, _foreign_texts, _reports, _pieces, _unknown, _deleted]
 )

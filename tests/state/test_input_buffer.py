@@ -98,6 +98,7 @@ def test_g711_has_no_halves() -> None:
         assert client.commit_audio().result(5).item_id
 
 
+@pytest.mark.slow
 def test_a_lot_is_split(place: Place) -> None:
     """
     20 MB, more than the service takes at once, arrive in small appends, in order.

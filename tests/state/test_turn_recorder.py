@@ -158,6 +158,7 @@ def tool_turn() -> Script:
 TOOL_TURN = tool_turn()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("late", [False, True])
 @given(data=st.data())
@@ -540,6 +541,7 @@ def test_a_notebook_shows_a_player() -> None:
 # -- Whatever comes --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(data=st.data())
 def test_no_sequence_of_messages_breaks_it(

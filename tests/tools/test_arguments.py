@@ -218,6 +218,7 @@ typed = st.recursive(st.sampled_from(SIMPLE), _nested, max_leaves=3)
 typed_values = typed.flatmap(lambda pair: st.tuples(st.just(pair[0]), pair[1]))
 
 
+@pytest.mark.slow
 @given(typed_values)
 def test_arguments_survive_the_way_through_json(pair: tuple[Any, Any]) -> None:
     """

@@ -108,6 +108,7 @@ def test_odd_ones(text: str | None, expected: Docstring) -> None:
     assert parse_docstring(text) == expected
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.one_of(

@@ -80,6 +80,7 @@ def calls(*names: str, **arguments: Any) -> Reply:
     )
 
 
+@pytest.mark.slow
 def test_a_hundred_turns_with_two_parallel_tools() -> None:
     """
     Exactly one follow-up each, outputs in order of the calls, no call twice, and no

@@ -254,6 +254,7 @@ def test_answers_that_are_none(answer: bytes) -> None:
     assert "Check host and port" in error.hint
 
 
+@pytest.mark.slow
 @given(answer=st.binary(max_size=60), first=st.sampled_from([b"", b"HTTP/1.1 "]))
 def test_any_bytes_are_a_typed_error(answer: bytes, first: bytes) -> None:
     """

@@ -675,6 +675,7 @@ def test_futures_and_listeners_hear_of_a_refusal(ears: Ears) -> None:
     assert [type(event.error) for event in heard] == [AuthenticationError]
 
 
+@pytest.mark.slow
 def test_a_script_of_callbacks_only_learns_of_a_refusal() -> None:
     """
     Where nobody asks, the reason is on stderr without any set-up of logging.

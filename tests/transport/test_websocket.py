@@ -159,6 +159,7 @@ def test_a_conversation_cut_at_every_place() -> None:
             assert bench.wire.closed_by_peer.code == 1001
 
 
+@pytest.mark.slow
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=60))
 def test_a_conversation_in_any_pieces(sizes: list[int]) -> None:
     """
@@ -177,6 +178,7 @@ def test_a_conversation_in_any_pieces(sizes: list[int]) -> None:
 _FRAGMENTS = st.lists(st.binary(max_size=300), min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @given(
     messages=st.lists(st.tuples(st.booleans(), _FRAGMENTS), max_size=5),
     pings=st.lists(st.binary(max_size=125), max_size=3),
@@ -670,6 +672,7 @@ def test_a_long_reason_is_cut_between_letters(letter: str, bench: Bench) -> None
 # What goes out.
 
 
+@pytest.mark.slow
 @given(texts=st.lists(st.text(max_size=100), max_size=10))
 def test_what_we_send_is_understood(texts: list[str]) -> None:
     """
@@ -824,6 +827,7 @@ class _Slow:
         assert not flag
 
 
+@pytest.mark.slow
 @given(
     takes=st.lists(st.integers(0, 300), max_size=40),
     texts=st.lists(st.text("abc", max_size=400), min_size=1, max_size=6),

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from .transport import Transport
 
-__all__ = ["ConnectionFaults", "HandshakeFaults", "Refusal", "encode_frame"]
+__all__ = ["ConnectionFaults", "HandshakeFaults", "HttpRefusal", "encode_frame"]
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 CONTINUATION = 0
@@ -39,7 +39,7 @@ def encode_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
 
 class ConnectionFaults:
     """
-    What a connection can be told to do wrong.
+    The faults of an open connection.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -161,7 +161,7 @@ class ConnectionFaults:
         self.transport.answer_close = False
 
 
-class Refusal:
+class HttpRefusal:
     """
     An HTTP answer in place of the upgrade.
 
@@ -201,7 +201,7 @@ class Refusal:
             return "Refused"
 
     @classmethod
-    def error(cls, status: int, code: str, message: str) -> Refusal:
+    def error(cls, status: int, code: str, message: str) -> HttpRefusal:
         """
         Return a refusal in the service's own shape.
         """
@@ -210,17 +210,17 @@ class Refusal:
 
 class HandshakeFaults:
     """
-    What the next handshakes shall meet.
+    The faults of the next handshakes.
     """
 
     def __init__(self) -> None:
         self._change = threading.Condition()
-        self._refusal: Refusal | None = None
+        self._refusal: HttpRefusal | None = None
         self._times: int | None = None
         self._mute = False
         self._stopped = False
 
-    def refuse(self, refusal: Refusal, times: int | None) -> None:
+    def refuse(self, refusal: HttpRefusal, times: int | None) -> None:
         """
         Refuse the next *times* handshakes, or all of them.
         """
@@ -245,13 +245,13 @@ class HandshakeFaults:
 
     def stop(self) -> None:
         """
-        Let everybody go; the service is stopping.
+        End the waits in `meet`; the service is stopping.
         """
         with self._change:
             self._stopped = True
             self._change.notify_all()
 
-    def meet(self, transport: Transport) -> Refusal | None:
+    def meet(self, transport: Transport) -> HttpRefusal | None:
         """
         Return the refusal for a handshake, if any, after waiting while mute.
 

@@ -1,21 +1,19 @@
 """
-Who may connect, to which protocol: decided by path, query and headers alone.
+The handshake request: its credential, and what every kind of session refuses alike.
 
-The rules are those of the real service, as far as they are known: an ``api-version``
-on the GA path looks like a bad key (401), an unknown path or version is not found
-(404), a deployment that is no realtime model is not supported (400).
+Each kind of session decides which of its paths and queries it serves; the rest of the
+rules, those of the real service as far as they are known, are here.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from .._wire.ids import new_id
-from .faults import Refusal
+from .faults import HttpRefusal
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
@@ -23,19 +21,17 @@ if TYPE_CHECKING:
     from websockets.typing import Subprotocol
 
 __all__ = [
+    "Handshake",
     "Route",
+    "check_credential",
     "http_response",
+    "not_found",
+    "read_handshake",
     "request_headers",
-    "route",
     "select_subprotocol",
+    "unauthorized",
 ]
 
-_GA_PATH = "/openai/v1/realtime"
-_PREVIEW_PATH = "/openai/realtime"
-_OPENAI_PATH = "/v1/realtime"
-_PREVIEW_VERSION = re.compile(r"20\d\d-\d\d-\d\d-preview")
-# Models that transcribe and nothing else, by how their deployments tend to be named.
-_NO_REALTIME = re.compile(r"whisper|transcribe|(?<!realtime-)translate")
 _KEY_PROTOCOL = "openai-insecure-api-key."
 
 _UNAUTHORIZED = (
@@ -46,25 +42,83 @@ _UNAUTHORIZED = (
 
 
 @dataclass(frozen=True)
-class Route:
+class Handshake:
     """
-    Where an accepted handshake leads.
+    A handshake request, for a kind of session to accept or refuse.
 
     Attributes:
-        protocol: ``"ga"`` or ``"preview"``.
-        model: The deployment; empty for a transcription session.
-        transcription: Whether it is one.
-        azure: Whether the path is Azure's, rather than OpenAI's own.
         path: The path of the request.
-        query: Its query parameters.
+        service_path: The path without the service's prefix and without a slash at the
+            end.
+        query: The query parameters.
+        headers: The headers, with lower-case names.
+        deployments: The deployments that exist; None means any name, except one that
+            contains ``missing``.
     """
 
-    protocol: str
-    model: str
-    transcription: bool
-    azure: bool
     path: str
+    service_path: str
     query: dict[str, str]
+    headers: dict[str, str]
+    deployments: Collection[str] | None
+
+    def check_deployment(self, model: str) -> HttpRefusal | None:
+        """
+        Return the refusal for a deployment that does not exist, or None.
+        """
+        if self.deployments is None:
+            exists = "missing" not in model
+        else:
+            exists = model in self.deployments
+        if exists:
+            return None
+        return HttpRefusal.error(
+            404,
+            "DeploymentNotFound",
+            "The API deployment for this resource does not exist. If you created the "
+            "deployment within the last 5 minutes, please wait a moment and try again.",
+        )
+
+
+@dataclass(frozen=True)
+class Route:
+    """
+    An accepted handshake, and where it leads.
+
+    Attributes:
+        handshake: The request.
+        protocol: ``"ga"`` or ``"preview"``.
+        model: The deployment; empty where the URL names none.
+        azure: Whether the path is Azure's, rather than OpenAI's own.
+    """
+
+    handshake: Handshake
+    protocol: str
+    model: str = ""
+    azure: bool = True
+
+
+def read_handshake(
+    target: str,
+    headers: dict[str, str],
+    prefix: str,
+    deployments: Collection[str] | None,
+) -> Handshake | None:
+    """
+    Return the parsed handshake request; None if its path lacks the prefix.
+
+    Args:
+        target: The request target: path and query.
+        headers: The request headers, with lower-case names.
+        prefix: The path before the service's own paths, as behind a gateway.
+        deployments: The deployments that exist, as in `Handshake`.
+    """
+    split = urlsplit(target)
+    if not split.path.startswith(prefix):
+        return None
+    query = dict(parse_qsl(split.query, keep_blank_values=True))
+    service_path = split.path[len(prefix) :].rstrip("/")
+    return Handshake(split.path, service_path, query, headers, deployments)
 
 
 def request_headers(sent: Mapping[str, str]) -> dict[str, str]:
@@ -81,46 +135,39 @@ def request_headers(sent: Mapping[str, str]) -> dict[str, str]:
     return headers
 
 
-def route(
-    target: str,
-    headers: Mapping[str, str],
-    *,
-    prefix: str = "",
-    credentials: Collection[str] | Callable[[str], bool] | None = None,
-    deployments: Collection[str] | None = None,
-) -> Route | Refusal:
+def not_found() -> HttpRefusal:
     """
-    Judge one handshake.
+    Return the refusal for a path or version that does not exist.
+    """
+    return HttpRefusal.error(404, "404", "Resource not found")
+
+
+def unauthorized() -> HttpRefusal:
+    """
+    Return the refusal for a bad key, and for what the service takes for one.
+    """
+    return HttpRefusal.error(401, "401", _UNAUTHORIZED)
+
+
+def check_credential(
+    handshake: Handshake, credentials: Collection[str] | Callable[[str], bool] | None
+) -> HttpRefusal | None:
+    """
+    Return the refusal for a credential that is missing or not accepted, or None.
 
     Args:
-        target: The request target: path and query.
-        headers: The request headers, with lower-case names.
-        prefix: What stands before the service's own paths, as behind a gateway.
-        credentials: The keys and tokens to accept, or a function that tells; None
+        handshake: The handshake request.
+        credentials: The keys and tokens to accept, or a function that decides; None
             accepts any that is not empty.
-        deployments: The deployments that exist; None means any name whatever, except
-            one that contains ``missing``.
     """
-    split = urlsplit(target)
-    query = dict(parse_qsl(split.query, keep_blank_values=True))
-    if not split.path.startswith(prefix):
-        return _not_found()
-    path = split.path[len(prefix) :].rstrip("/")
-    if path not in (_GA_PATH, _PREVIEW_PATH, _OPENAI_PATH):
-        return _not_found()
-    if not _may_enter(_credential(headers, query), credentials):
-        return Refusal.error(401, "401", _UNAUTHORIZED)
-    if path == _PREVIEW_PATH:
-        found = _preview_route(split.path, query)
+    credential = _credential(handshake.headers, handshake.query)
+    if credential and credentials is None:
+        return None
+    if callable(credentials):
+        accepted = bool(credential) and credentials(credential)
     else:
-        found = _v1_route(split.path, path == _GA_PATH, query, headers)
-    if isinstance(found, Refusal) or found.transcription:
-        return found
-    return _check_deployment(found, deployments)
-
-
-def _not_found() -> Refusal:
-    return Refusal.error(404, "404", "Resource not found")
+        accepted = bool(credential) and credential in (credentials or ())
+    return None if accepted else unauthorized()
 
 
 def _credential(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
@@ -136,77 +183,6 @@ def _credential(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
     return query.get("api-key", "")
 
 
-def _may_enter(
-    credential: str, credentials: Collection[str] | Callable[[str], bool] | None
-) -> bool:
-    if not credential:
-        return False
-    if credentials is None:
-        return True
-    if callable(credentials):
-        return credentials(credential)
-    return credential in credentials
-
-
-def _preview_route(path: str, query: dict[str, str]) -> Route | Refusal:
-    version = query.get("api-version", "")
-    if not _PREVIEW_VERSION.fullmatch(version):
-        return _not_found()
-    transcription = query.get("intent") == "transcription"
-    if transcription and version == "2024-10-01-preview":
-        return _not_found()
-    deployment = query.get("deployment", "")
-    if not deployment and not transcription:
-        return Refusal.error(
-            400, "BadRequest", "The query parameter 'deployment' is required."
-        )
-    model = "" if transcription else deployment
-    return Route("preview", model, transcription, True, path, query)
-
-
-def _v1_route(
-    path: str, azure: bool, query: dict[str, str], headers: Mapping[str, str]
-) -> Route | Refusal:
-    if "api-version" in query and azure:
-        return Refusal.error(401, "401", _UNAUTHORIZED)
-    transcription = query.get("intent") == "transcription"
-    given = [key for key in ("model", "intent", "call_id") if query.get(key)]
-    if given not in (["model"], ["intent"]) or query.get("deployment"):
-        return Refusal.error(
-            400,
-            "BadRequest",
-            "Exactly one of the query parameters 'model' and 'intent' is required, "
-            "and no other.",
-        )
-    # OpenAI's own service still let this header choose the beta shapes.
-    beta = not azure and "realtime=v1" in headers.get("openai-beta", "")
-    protocol = "preview" if beta else "ga"
-    return Route(protocol, query.get("model", ""), transcription, azure, path, query)
-
-
-def _check_deployment(
-    found: Route, deployments: Collection[str] | None
-) -> Route | Refusal:
-    exists = "missing" not in found.model
-    if deployments is not None:
-        exists = found.model in deployments
-    if not exists:
-        return Refusal.error(
-            404,
-            "DeploymentNotFound",
-            "The API deployment for this resource does not exist. If you created the "
-            "deployment within the last 5 minutes, please wait a moment and try again.",
-        )
-    if _NO_REALTIME.search(found.model):
-        return Refusal.error(
-            400,
-            "OperationNotSupported",
-            "The realtime operation does not work with the specified model, "
-            f"{found.model}. Please choose a different model and try again.",
-        )
-    return found
-
-
 def select_subprotocol(_: ServerConnection, offered: Any) -> Subprotocol | None:
     """
     Take the one subprotocol there is, if it is offered.
@@ -215,7 +191,7 @@ def select_subprotocol(_: ServerConnection, offered: Any) -> Subprotocol | None:
     return cast("Subprotocol", "realtime") if "realtime" in offered else None
 
 
-def http_response(refusal: Refusal, sent: Mapping[str, str]) -> Response:
+def http_response(refusal: HttpRefusal, sent: Mapping[str, str]) -> Response:
     """
     Return a refusal in the form that ``websockets`` sends.
     """

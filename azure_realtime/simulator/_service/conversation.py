@@ -15,6 +15,7 @@ from .._wire.errors import ServiceError
 from .._wire.ga_shapes import GA_ITEM
 from .._wire.ids import new_id
 from .._wire.preview_shapes import PREVIEW_ITEM
+from .connection import Connection
 
 __all__ = ["Conversation", "Item", "decode_base64", "parse_item"]
 
@@ -26,14 +27,14 @@ _PARTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("ga", "assistant"): ("output_text", "output_audio"),
     ("preview", "system"): ("input_text",),
     ("preview", "user"): ("input_text", "input_audio"),
-    # "audio" cannot be put into an assistant's mouth on preview.
+    # Preview refuses items with an assistant's "audio".
     ("preview", "assistant"): ("text",),
 }
 
 
 def decode_base64(text: str, path: str, fmt: str) -> bytes:
     """
-    Return the audio that a client sent as base64, or raise what the service says.
+    Return the audio that a client sent as base64, or raise the service's error.
     """
     try:
         audio = base64.b64decode(text, validate=True)
@@ -56,14 +57,14 @@ def decode_base64(text: str, path: str, fmt: str) -> bytes:
 @dataclass
 class Item:
     """
-    One item: what travels, and the audio that only ``retrieve`` shows.
+    One item: what is sent, and the audio that only ``retrieve`` shows.
 
     Attributes:
         wire: The item in GA's shape, without audio.
-        audio: Audio bytes by content index, in the format of their time.
-        format: That format.
+        audio: Audio bytes by content index.
+        format: The format of the audio, the session's when the item was made.
         image_count: How many images the item shows.
-        placeholder: Whether its transcript is made up, so that nobody answers it.
+        placeholder: Whether its transcript is made up and not to be answered.
     """
 
     wire: Json
@@ -82,7 +83,7 @@ class Item:
     @property
     def audio_ms(self) -> int:
         """
-        How long the item speaks, in milliseconds.
+        The duration of its audio, in milliseconds.
         """
         size = sum(len(audio) for audio in self.audio.values())
         return int(size // _audio.bytes_per_ms(self.format))
@@ -113,11 +114,11 @@ class Item:
 
 def parse_item(given: Any, path: str, protocol: str, fmt: str) -> Item:
     """
-    Check a client's item and return it, or raise what the service says.
+    Check a client's item and return it, or raise the service's error.
 
     Args:
         given: The item as sent.
-        path: Where it was sent, e.g. ``item`` or ``response.input[0]``.
+        path: Its path in the event, e.g. ``item`` or ``response.input[0]``.
         protocol: ``"ga"`` or ``"preview"``.
         fmt: The session's input audio format.
     """
@@ -238,6 +239,21 @@ class Conversation:
         self.items.insert(position, item)
         return self.items[position - 1].id if position else None
 
+    def add(
+        self, connection: Connection, item: Item, previous_item_id: str | None = None
+    ) -> None:
+        """
+        Insert a finished item as `insert` does, and send its two events.
+        """
+        with connection.lock:
+            previous = self.insert(item, previous_item_id)
+            for kind in ("added", "done"):
+                connection.emit(
+                    f"conversation.item.{kind}",
+                    previous_item_id=previous,
+                    item=item.wire,
+                )
+
     def previous_id(self, item: Item) -> str | None:
         """
         Return the id of the item before *item*, or None.
@@ -269,7 +285,7 @@ class Conversation:
 
     def truncate(self, item_id: Any, content_index: int, end_ms: int) -> int | None:
         """
-        Cut an assistant's audio, and drop the transcript that nobody heard in full.
+        Cut an assistant's audio, and drop its transcript.
 
         Returns:
             None, or the real end in milliseconds where *end_ms* lies beyond it: the

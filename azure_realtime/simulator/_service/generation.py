@@ -1,8 +1,8 @@
 """
 One response: planned by the script, streamed by its own thread, ended once.
 
-`Generation.finish` may come at any time and from any thread (a cancel, speech, the end
-of the script): it closes what is open, and nothing of the response follows.
+`Generation.finish` may be called at any time and from any thread (a cancel, speech,
+the end of the script): it closes what is open, and no event of the response follows.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from .._speech import audio as _audio
 from .._speech import voice as _voice
 from .._wire.ids import new_id
-from . import improvised as _brain
-from .conversation import Item
+from . import improvised
+from .connection import Connection
+from .conversation import Conversation
+from .mcp import McpServers
 from .output import Finished, OutOfTokens, Output
-from .script import Reply, Request, ToolCall
-from .usage import count_input, count_output
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .response_spec import ResponseSpec
+from .script import Reply, Script, ToolCall
+from .usage import TokenCounter
 
 __all__ = ["Generation"]
 
@@ -44,42 +44,45 @@ _TOKEN = re.compile(r"\s*\S{1,6}|\s+")
 
 class Generation:
     """
-    A response on its way.
+    A response in progress.
 
     Args:
-        connection: Where it goes.
-        params: The effective parameters, in GA's shape, session defaults filled in.
-        given: What the client gave in ``response.create``.
-        context: The items it answers.
-        in_conversation: False for an out-of-band response.
-        reply: What it says, where that is known already.
+        connection: The connection to send the events on.
+        conversation: The conversation that it belongs to, unless it is out-of-band.
+        script: The script to take the reply from.
+        servers: The MCP servers of the session.
+        tokens: Counts the usage.
+        spec: What it answers.
+        on_done: Called once, after ``response.done``, under the connection's lock.
     """
 
     def __init__(
         self,
         connection: Connection,
-        params: Json,
-        given: Json,
-        context: list[Item],
-        in_conversation: bool,
-        reply: Reply | None = None,
+        conversation: Conversation,
+        script: Script,
+        servers: McpServers,
+        tokens: TokenCounter,
+        spec: ResponseSpec,
+        on_done: Callable[[Generation], None],
     ) -> None:
         self._connection = connection
-        self._params = params
-        self._given = given
-        self._context = context
-        self._reply = reply
-        self._conversation_id = connection.conversation.id if in_conversation else None
+        self._script = script
+        self._servers = servers
+        self._tokens = tokens
+        self._spec = spec
+        self._on_done = on_done
+        self._conversation_id = conversation.id if spec.in_conversation else None
         self._usage: Json | None = None
         self._status = "in_progress"
         self._status_details: Json | None = None
         self.id = new_id("resp")
         self.output = Output(
             connection,
+            conversation if spec.in_conversation else None,
             self.id,
-            in_conversation,
-            params["audio"]["output"]["format"]["type"],
-            params["max_output_tokens"],
+            spec.audio_format,
+            spec.params["max_output_tokens"],
         )
         self.thread = threading.Thread(
             target=self._run, name="simulator-response", daemon=True
@@ -87,14 +90,16 @@ class Generation:
 
     def start(self) -> None:
         """
-        Announce the response and start streaming. Holds the connection's lock.
+        Send ``response.created`` and start streaming.
+
+        The caller holds the connection's lock.
         """
         self._connection.emit("response.created", response=self._describe())
-        self._connection.send_rate_limits()
+        self._tokens.send_rate_limits()
         self.thread.start()
 
     def _describe(self) -> Json:
-        params = self._params
+        params = self._spec.params
         speaking = params["audio"]["output"]
         response: Json = {
             "object": "realtime.response",
@@ -123,9 +128,8 @@ class Generation:
 
         Any thread.
         """
-        connection = self._connection
         output = self.output
-        with connection.lock:
+        with self._connection.lock:
             if output.over.is_set():
                 return
             output.close_item("completed" if status == "completed" else "incomplete")
@@ -138,19 +142,20 @@ class Generation:
                 if error is not None:
                     self._status_details["error"] = error
             if self._usage is None:
-                self._usage = count_output(
-                    count_input(connection, self._context, self._params),
+                self._usage = self._tokens.count(
+                    self._spec.context,
+                    self._spec.params,
                     output.text_tokens,
                     output.audio_tokens,
                 )
-            connection.emit("response.done", response=self._describe())
-            connection.responses.finished(self)
+            self._connection.emit("response.done", response=self._describe())
+            self._on_done(self)
 
     # ------------------------------------------------ on its own thread
 
     def _run(self) -> None:
         try:
-            reply = self._reply or self._plan()
+            reply = self._spec.reply or self._plan()
             self._wait(reply.delay)
             if reply.usage is not None:
                 self._usage = dict(reply.usage)
@@ -164,39 +169,23 @@ class Generation:
         except OutOfTokens:
             self.finish("incomplete", "max_output_tokens")
         except Exception:
-            # A script of the user's that raises is a failing model to the client.
+            # To the client, a script that raises is a model that fails.
             _logger.exception("the simulator's script failed")
             self.finish(
                 "failed", error=_server_error("The script of the reply failed.")
             )
 
     def _plan(self) -> Reply:
-        connection = self._connection
-        request = self._request()
-        reply = connection.service.script.take(request)
+        with self._connection.lock:
+            request = self._spec.request(self._connection)
+        reply = self._script.take(request)
         if reply is None:
-            return _brain.improvise(request)
-        user = _last_user_item(self._context)
+            return improvised.reply(request)
+        user = self._spec.user_item
         if reply.heard is not None and user is not None and user.audio:
-            with connection.lock:
+            with self._connection.lock:
                 user.wire["content"][0]["transcript"] = reply.heard
         return reply
-
-    def _request(self) -> Request:
-        params = self._params
-        with self._connection.lock:
-            user = _last_user_item(self._context)
-            return Request(
-                text=user.text if user is not None else "",
-                items=[item.retrieved() for item in self._context],
-                tools=list(params["tools"]),
-                tool_choice=params["tool_choice"],
-                instructions=params["instructions"],
-                modalities=list(params["output_modalities"]),
-                response=self._given,
-                audio_ms=user.audio_ms if user is not None else 0,
-                connection=self._connection,
-            )
 
     def _conclude(self, reply: Reply) -> None:
         error = None
@@ -218,10 +207,10 @@ class Generation:
     def _pause(self, seconds: float) -> None:
         if not self._connection.wait_writable():
             raise Finished
-        self._wait(seconds * self._connection.service.pace)
+        self._wait(seconds * self._connection.settings.pace)
 
     def _say(self, reply: Reply) -> None:
-        modalities = reply.modalities or self._params["output_modalities"]
+        modalities = reply.modalities or self._spec.params["output_modalities"]
         wire: Json = {
             "id": new_id("item"),
             "type": "message",
@@ -247,10 +236,7 @@ class Generation:
         """
         Stream speech phrase by phrase, each phrase's words spread over its audio.
         """
-        speaking = self._params["audio"]["output"]
-        fmt = speaking["format"]["type"]
-        voice = speaking["voice"]
-        voice = voice["id"] if isinstance(voice, dict) else voice
+        fmt, voice = self._spec.audio_format, self._spec.voice
         encoder = _audio.Encoder(fmt)
         for phrase in _voice.phrases(text):
             tokens = _TOKEN.findall(phrase)
@@ -263,7 +249,7 @@ class Generation:
                 for token in tokens[shown:due]:
                     self.output.write(token)
                 shown = due
-                self.output.sound(piece)
+                self.output.send_audio(piece)
                 self._pause(_DELTA_MS / 1000 / _SPEECH_SPEED)
             for token in tokens[shown:]:
                 self.output.write(token)
@@ -282,19 +268,19 @@ class Generation:
                 "arguments": "",
             }
         )
-        self._argue(call)
+        self._send_arguments(call)
         self.output.close_item("completed")
 
-    def _argue(self, call: ToolCall) -> None:
+    def _send_arguments(self, call: ToolCall) -> None:
         for token in _TOKEN.findall(call.arguments_text):
-            self.output.argue(token)
+            self.output.send_arguments(token)
             self._pause(_TEXT_SECONDS)
 
     def _call_server(self, call: ToolCall, label: str) -> None:
         """
-        Call a tool of an MCP server, or ask whether we may.
+        Call a tool of an MCP server, or send an approval request.
         """
-        servers = self._connection.mcp
+        servers = self._servers
         wire: Json = {
             "id": new_id("mcp"),
             "server_label": label,
@@ -317,31 +303,21 @@ class Generation:
             type="mcp_call", approval_request_id=approval_id, output=None, error=None
         )
         self.output.open_item(wire)
-        self._argue(call)
+        self._send_arguments(call)
         self.output.close_arguments()
-        self.output.tell("response.mcp_call.in_progress")
+        self.output.send_event("response.mcp_call.in_progress")
         with self._connection.lock:
             if call.error is None:
                 wire["output"] = call.output or f"Made-up result of {call.name}."
-                self.output.tell("response.mcp_call.completed")
+                self.output.send_event("response.mcp_call.completed")
             else:
                 wire["error"] = {"type": "tool_execution_error", "message": call.error}
-                self.output.tell("response.mcp_call.failed")
+                self.output.send_event("response.mcp_call.failed")
             self.output.close_item("completed")
 
 
 def _server_error(message: str) -> Json:
     return {"type": "server_error", "code": None, "message": message}
-
-
-def _last_user_item(items: list[Item]) -> Item | None:
-    """
-    Return the last user message, or None.
-    """
-    for item in reversed(items):
-        if item.wire.get("role") == "user":
-            return item
-    return None
 
 
 def _cut(audio: bytes, fmt: str) -> Iterator[bytes]:

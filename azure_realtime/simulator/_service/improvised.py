@@ -10,7 +10,7 @@ from typing import Any
 from .mcp import tool_names
 from .script import Reply, Request, ToolCall
 
-__all__ = ["improvise", "made_up_arguments", "unheard"]
+__all__ = ["made_up_arguments", "reply", "unheard"]
 
 Json = dict[str, Any]
 
@@ -43,7 +43,7 @@ _STORY_TIMES = 4
 _SPOKEN_SECONDS = "I heard about {seconds:.1f} seconds of speech, and then a pause."
 
 
-def improvise(request: Request) -> Reply:
+def reply(request: Request) -> Reply:
     """
     Answer without a script: a tool call, a tool's output, a long text, or a short one.
     """

@@ -7,22 +7,23 @@ back, and all ``audio_start_ms`` and ``audio_end_ms`` are read from it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._speech import audio as _audio
 from .._speech import vad as _vad
 from .._wire.errors import ServiceError
 from .._wire.ids import new_id
-from .conversation import Item, decode_base64
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .connection import Connection
+from .conversation import Conversation, Item, decode_base64
+from .conversation_session import ConversationSession
+from .responses import Responses
+from .transcription import Transcription
 
 __all__ = ["InputBuffer"]
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 MIN_COMMIT_MS = 100
-# Nobody will ever commit silence that is older than this.
+# Older silence is dropped: with turn detection on, nothing commits it.
 _KEEP_SILENCE_MS = 60_000
 # We cannot know whether a sentence is complete, so "eagerness" is a length of silence.
 _EAGERNESS_MS = {"low": 1000, "medium": 500, "auto": 500, "high": 250}
@@ -30,13 +31,31 @@ _EAGERNESS_MS = {"low": 1000, "medium": 500, "auto": 500, "high": 250}
 
 class InputBuffer:
     """
-    The user's audio on its way into the conversation. The connection's lock guards it.
+    The user's audio that has not been committed. The connection's lock guards it.
+
+    Args:
+        connection: The connection to send the events on.
+        session: The session, whose format and turn detection are used.
+        conversation: The conversation that committed audio is added to.
+        transcription: Transcribes committed audio.
+        responses: Answers turns, and is interrupted by speech.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        session: ConversationSession,
+        conversation: Conversation,
+        transcription: Transcription,
+        responses: Responses,
+    ) -> None:
         self._connection = connection
+        self._session = session
+        self._conversation = conversation
+        self._transcription = transcription
+        self._responses = responses
         self._data = bytearray()
-        self._start_ms = 0.0  # Where _data begins on the audio clock.
+        self._start_ms = 0.0  # The time of the first byte of _data on the audio clock.
         self._clock_ms = 0.0
         self._speech_item: str | None = None
         self._speech_start_ms = 0
@@ -46,18 +65,11 @@ class InputBuffer:
         self._format = ""
         self.configure()
 
-    @property
-    def clock_ms(self) -> int:
-        """
-        How much audio has been appended in this session.
-        """
-        return int(self._clock_ms)
-
     def configure(self) -> None:
         """
-        Take over the session's audio format and turn detection after a change.
+        Apply the session's audio format and turn detection after a change.
         """
-        session = self._connection.session
+        session = self._session
         if session.input_format != self._format:
             self._format = session.input_format
             self._decoder = _audio.Decoder(self._format)
@@ -87,7 +99,7 @@ class InputBuffer:
 
     def append(self, text: str) -> None:
         """
-        Add base64 audio; there is no acknowledgement, only perhaps speech events.
+        Add base64 audio. Sends speech events if there are any, no acknowledgement.
         """
         audio = decode_base64(text, "audio", self._format)
         if len(audio) > MAX_APPEND_BYTES:
@@ -110,15 +122,14 @@ class InputBuffer:
             self._drop_before(self._clock_ms - _KEEP_SILENCE_MS)
 
     def _speech_started(self, at_ms: int) -> None:
-        connection = self._connection
         self._speech_item = new_id("item")
         self._speech_start_ms = max(at_ms, int(self._start_ms))
-        connection.emit(
+        self._connection.emit(
             "input_audio_buffer.speech_started",
             audio_start_ms=self._speech_start_ms,
             item_id=self._speech_item,
         )
-        connection.responses.user_speaks(interrupt=self._vad["interrupt_response"])
+        self._responses.user_speaks(interrupt=self._vad["interrupt_response"])
 
     def _speech_stopped(self, at_ms: int) -> None:
         item_id = self._speech_item or new_id("item")
@@ -128,12 +139,12 @@ class InputBuffer:
         )
         audio = self._cut(self._speech_start_ms, at_ms)
         self._commit(item_id, audio)
-        if self._vad["create_response"] and not self._connection.session.transcription:
-            self._connection.responses.create_after_turn()
+        if self._vad["create_response"] and not self._session.transcription:
+            self._responses.create_after_turn()
 
     def commit(self) -> None:
         """
-        Make an item of everything in the buffer, or raise if that is too little.
+        Make an item of all audio in the buffer, or raise if it is under 100 ms.
         """
         length_ms = len(self._data) / _audio.bytes_per_ms(self._format)
         if length_ms < MIN_COMMIT_MS:
@@ -157,38 +168,32 @@ class InputBuffer:
         self._new_detector()
         self._connection.emit("input_audio_buffer.cleared")
 
-    def idle(self) -> None:
+    def on_idle(self) -> None:
         """
-        Commit the silence that ran into ``idle_timeout_ms`` and let the model speak.
+        Commit the silence of ``idle_timeout_ms`` and start a response, unless the user
+        is speaking.
         """
-        connection = self._connection
-        start_ms, end_ms = int(self._start_ms), self.clock_ms
+        if self._speech_item is not None:
+            return
+        start_ms, end_ms = int(self._start_ms), int(self._clock_ms)
         audio = bytes(self._data)
         self._forget()
         self._new_detector()
         item_id = new_id("item")
-        connection.emit(
+        self._connection.emit(
             "input_audio_buffer.timeout_triggered",
             audio_start_ms=start_ms,
             audio_end_ms=end_ms,
             item_id=item_id,
         )
         self._commit(item_id, audio, transcribe=False)
-        connection.responses.create_after_turn()
-
-    @property
-    def speaking(self) -> bool:
-        """
-        Whether the user is in the middle of an utterance.
-        """
-        return self._speech_item is not None
+        self._responses.create_after_turn()
 
     # ------------------------------------------------ inside
 
     def _commit(self, item_id: str, audio: bytes, *, transcribe: bool = True) -> None:
-        connection = self._connection
-        previous = connection.conversation.last_id()
-        connection.emit(
+        previous = self._conversation.last_id()
+        self._connection.emit(
             "input_audio_buffer.committed", previous_item_id=previous, item_id=item_id
         )
         part = {"type": "input_audio", "transcript": None}
@@ -200,9 +205,9 @@ class InputBuffer:
             "content": [part],
         }
         item = Item(wire, {0: bytearray(audio)}, self._format)
-        connection.add_item(item)
+        self._conversation.add(self._connection, item)
         if transcribe:
-            connection.transcription.start(item)
+            self._transcription.start(item)
 
     def _cut(self, start_ms: int, end_ms: int) -> bytes:
         """

@@ -7,14 +7,13 @@ one called ``search``; one whose URL contains ``missing`` cannot be reached.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._wire.ids import new_id
-from .conversation import Item
+from .connection import Connection
+from .conversation import Conversation, Item
 from .script import Reply, ToolCall
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .session import Session
 
 __all__ = ["McpServers", "tool_names"]
 
@@ -38,8 +37,12 @@ class McpServers:
     The MCP servers of one session. The connection's lock guards it.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, session: Session, conversation: Conversation
+    ) -> None:
         self._connection = connection
+        self._session = session
+        self._conversation = conversation
         self._known: dict[str, Json] = {}
         self._asked: dict[str, ToolCall] = {}
         self._approved: dict[int, str] = {}
@@ -48,7 +51,7 @@ class McpServers:
         """
         List the tools of servers that a session update has added.
         """
-        for tool in self._connection.session.state.get("tools", []):
+        for tool in self._session.state.get("tools", []):
             if tool["type"] == "mcp" and tool["server_label"] not in self._known:
                 self._known[tool["server_label"]] = tool
                 self._list_tools(tool)
@@ -63,13 +66,13 @@ class McpServers:
                 "tools": [],
             }
         )
-        previous = connection.conversation.insert(item)
+        previous = self._conversation.insert(item)
         connection.emit(
             "conversation.item.added", previous_item_id=previous, item=item.wire
         )
         connection.emit("mcp_list_tools.in_progress", item_id=item.id)
         connection.timers.after(
-            _PAUSE_SECONDS * connection.service.pace, lambda: self._listed(item, tool)
+            _PAUSE_SECONDS * connection.settings.pace, lambda: self._listed(item, tool)
         )
 
     def _listed(self, item: Item, tool: Json) -> None:
@@ -93,7 +96,7 @@ class McpServers:
             connection.emit("mcp_list_tools.completed", item_id=item.id)
             connection.emit(
                 "conversation.item.done",
-                previous_item_id=connection.conversation.previous_id(item),
+                previous_item_id=self._conversation.previous_id(item),
                 item=item.wire,
             )
 
@@ -119,13 +122,16 @@ class McpServers:
         """
         return self._approved.pop(id(call), None)
 
-    def answer(self, response: Json) -> None:
+    def answer(self, response: Json) -> Reply | None:
         """
-        Take the client's approval, and make the call in a new response.
+        Take an item ``mcp_approval_response`` of the client's.
+
+        Returns:
+            The reply that makes the approved call; None if there is no call to make.
         """
         request_id = str(response["approval_request_id"])
         call = self._asked.pop(request_id, None)
         if call is None or not response["approve"]:
-            return
+            return None
         self._approved[id(call)] = request_id
-        self._connection.responses.create_after_turn(Reply(calls=[call]))
+        return Reply(calls=[call])

@@ -11,14 +11,12 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._speech import audio as _audio
 from .._wire.ids import obfuscation
-from .conversation import Item
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .connection import Connection
+from .conversation import Conversation, Item
 
 __all__ = ["Finished", "OutOfTokens", "Output"]
 
@@ -35,7 +33,7 @@ _ARGUMENTS = {
 
 class Finished(Exception):
     """
-    The response has ended; its thread has nothing left to do.
+    The response has ended, and with it its thread's work.
     """
 
 
@@ -47,27 +45,28 @@ class OutOfTokens(Exception):
 
 class Output:
     """
-    What a response has said so far.
+    The output of one response so far.
 
     Args:
-        connection: Where it goes.
-        response_id: Whose output it is.
-        in_conversation: Whether its items become part of the conversation.
-        audio_format: The format of its speech, e.g. ``audio/pcm``.
+        connection: The connection to send the events on.
+        conversation: The conversation that the items become part of; None for an
+            out-of-band response.
+        response_id: The response's id.
+        audio_format: The format of the audio, e.g. ``audio/pcm``.
         max_tokens: How many tokens it may have, or ``"inf"``.
     """
 
     def __init__(
         self,
         connection: Connection,
+        conversation: Conversation | None,
         response_id: str,
-        in_conversation: bool,
         audio_format: str,
         max_tokens: int | str,
     ) -> None:
         self._connection = connection
         self._response_id = response_id
-        self._in_conversation = in_conversation
+        self._conversation = conversation
         self._format = audio_format
         self._max_tokens = max_tokens
         self._item: Item | None = None
@@ -93,8 +92,8 @@ class Output:
                 output_index=len(self.items) - 1,
                 item=wire,
             )
-            if self._in_conversation:
-                previous = connection.conversation.insert(item)
+            if self._conversation is not None:
+                previous = self._conversation.insert(item)
                 connection.emit(
                     "conversation.item.added", previous_item_id=previous, item=wire
                 )
@@ -110,7 +109,7 @@ class Output:
             item.wire["content"].append({**part, "type": f"output_{kind}"})
             if kind == "audio":
                 item.audio[0] = bytearray()
-            self._emit_part("response.content_part.added", part=part, content=part)
+            self._emit_content_part("added", part)
 
     def write(self, token: str) -> None:
         """
@@ -126,7 +125,7 @@ class Output:
             item.wire["content"][0][key] = part[key]
             self._emit_part(event, delta=token, obfuscation=obfuscation(token))
 
-    def sound(self, piece: bytes) -> None:
+    def send_audio(self, piece: bytes) -> None:
         """
         Send a piece of the open content's audio, in the response's format.
         """
@@ -136,14 +135,14 @@ class Output:
             self._spend(audio=max(1, length_ms // _AUDIO_TOKEN_MS))
             if not self.audio_ms:
                 self.first_audio_at = time.monotonic()
-            if self._in_conversation:
-                self._connection.conversation.has_assistant_audio = True
+            if self._conversation is not None:
+                self._conversation.has_assistant_audio = True
             self.audio_ms += length_ms
             item.audio[0] += piece
             delta = base64.b64encode(piece).decode()
             self._emit_part("response.output_audio.delta", delta=delta)
 
-    def argue(self, token: str) -> None:
+    def send_arguments(self, token: str) -> None:
         """
         Send a piece of the open call's arguments.
         """
@@ -153,9 +152,9 @@ class Output:
             wire["arguments"] += token
             self._emit_call("delta", wire, delta=token, obfuscation=obfuscation(token))
 
-    def tell(self, kind: str) -> None:
+    def send_event(self, kind: str) -> None:
         """
-        Send an event that only says which item it is about.
+        Send an event whose only fields name the open item.
         """
         with self._connection.lock:
             place = self._place(self._open())
@@ -163,7 +162,7 @@ class Output:
 
     def close_arguments(self) -> None:
         """
-        Say that the open call's arguments are complete, or are all there will be.
+        Send the ``done`` event of the open call's arguments, complete or not.
         """
         with self._connection.lock:
             wire = self._open().wire
@@ -185,10 +184,10 @@ class Output:
                 self.close_arguments()
             if "status" in item.wire:
                 item.wire["status"] = status
-            if self._in_conversation:
+            if self._conversation is not None:
                 connection.emit(
                     "conversation.item.done",
-                    previous_item_id=connection.conversation.previous_id(item),
+                    previous_item_id=self._conversation.previous_id(item),
                     item=item.wire,
                 )
             self._emit(
@@ -201,7 +200,7 @@ class Output:
     # ------------------------------------------------ inside, under the lock
 
     def _open(self) -> Item:
-        # After the end there is no open item either: look at the end first.
+        # `finish` closes the item, then sets `over`: both mean the end.
         if self.over.is_set() or self._item is None:
             raise Finished
         return self._item
@@ -218,6 +217,12 @@ class Output:
         place = self._place(self._open())
         self._emit(kind, **place, content_index=0, **fields)
 
+    def _emit_content_part(self, what: str, part: Json) -> None:
+        # Azure's GA service sends the part twice; OpenAI's and preview do not.
+        twice = self._connection.azure and self._connection.protocol == "ga"
+        copy = {"content": part} if twice else {}
+        self._emit_part(f"response.content_part.{what}", part=part, **copy)
+
     def _emit_call(self, what: str, wire: Json, **fields: Any) -> None:
         place = self._place(self._open())
         if "call_id" in wire:
@@ -232,7 +237,7 @@ class Output:
             )
         else:
             self._emit_part("response.output_text.done", text=part["text"])
-        self._emit_part("response.content_part.done", part=part, content=part)
+        self._emit_content_part("done", part)
         self._part = None
 
     def _spend(self, *, text: int = 0, audio: int = 0) -> None:

@@ -7,20 +7,25 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._wire import preview as _preview
 from .._wire.errors import ServiceError
 from .._wire.ga_shapes import GA_RESPONSE
 from .._wire.preview_shapes import PREVIEW_RESPONSE
-from .conversation import Item, parse_item
+from .connection import Connection
+from .conversation import Conversation, Item, parse_item
+from .conversation_session import (
+    ConversationSession,
+    check_capabilities,
+    check_modalities,
+)
 from .generation import Generation
-from .script import Reply
-from .session import check_capabilities, check_modalities
+from .mcp import McpServers
+from .response_spec import ResponseSpec
+from .script import Reply, Script
 from .timers import Timer
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .usage import TokenCounter
 
 __all__ = ["Responses"]
 
@@ -30,13 +35,37 @@ Json = dict[str, Any]
 class Responses:
     """
     Creates, cancels and interrupts responses. The connection's lock guards it.
+
+    Args:
+        connection: The connection to send the events on.
+        session: Its session.
+        conversation: Its conversation.
+        servers: The MCP servers of the session.
+        script: The script that the responses take their replies from.
+        on_idle: Called when ``idle_timeout_ms`` has passed after a response and no
+            other is in progress. Timer thread, under the connection's lock.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        session: ConversationSession,
+        conversation: Conversation,
+        servers: McpServers,
+        script: Script,
+        on_idle: Callable[[], None],
+    ) -> None:
         self._connection = connection
+        self._session = session
+        self._conversation = conversation
+        self._servers = servers
+        self._script = script
+        self._on_idle = on_idle
+        self._tokens = TokenCounter(connection)
         self._running: dict[str, Generation] = {}
         self._active: Generation | None = None
-        # A turn that waits for the active response to end, and its reply, if known.
+        # The reply of a turn that waits for the active response to end: (None,) takes
+        # it from the script, None is no such turn.
         self._waiting_turn: tuple[Reply | None] | None = None
         self._idle: Timer | None = None
         self._afterwards: list[Callable[[], None]] = []
@@ -45,20 +74,20 @@ class Responses:
 
     def create(self, given: Any) -> None:
         """
-        Start a response as the client asks, or raise what the service says.
+        Start the response that a client asks for, or raise the service's error.
         """
-        connection = self._connection
-        if connection.session.transcription:
+        if self._session.transcription:
             raise ServiceError(
                 "invalid_value",
                 "Responses cannot be created in a transcription session.",
                 "type",
             )
         given = {} if given is None else given
-        preview = connection.protocol == "preview"
+        protocol = self._connection.protocol
+        preview = protocol == "preview"
         (PREVIEW_RESPONSE if preview else GA_RESPONSE).check(given, "response")
-        check_modalities(given, connection.protocol, "response")
-        check_capabilities(given, connection.session.model)
+        check_modalities(given, protocol, "response")
+        check_capabilities(given, self._session.model)
         key = "input_items" if "input_items" in given else "input"
         chosen = [
             self._input_item(item, f"response.{key}[{index}]")
@@ -73,13 +102,13 @@ class Responses:
                 f"{self._active.id}. Wait until the response is finished before "
                 "creating a new one.",
             )
-        context = list(connection.conversation.items) if key not in given else chosen
-        self._start(params, given, context, in_conversation)
+        context = list(self._conversation.items) if key not in given else chosen
+        params = self._effective(params)
+        self._start(ResponseSpec(params, given, context, in_conversation))
 
     def _input_item(self, item: Any, path: str) -> Item:
-        connection = self._connection
         if isinstance(item, dict) and item.get("type") == "item_reference":
-            found = connection.conversation.find(item["id"])
+            found = self._conversation.find(item["id"])
             if found is None:
                 raise ServiceError(
                     "invalid_value",
@@ -87,48 +116,42 @@ class Responses:
                     f"{path}.id",
                 )
             return found
-        fmt = connection.session.input_format
-        return parse_item(item, path, connection.protocol, fmt)
+        fmt = self._session.input_format
+        return parse_item(item, path, self._connection.protocol, fmt)
 
     def create_after_turn(self, reply: Reply | None = None) -> None:
         """
-        Answer without being asked to: after the active response, if there is one.
+        Start a response that the client has not asked for: now, or after the active
+        response.
 
         Args:
-            reply: What to say, where that is known already.
+            reply: The reply to send; None takes it from the script.
         """
         if self._active is not None:
             self._waiting_turn = (reply,)
             return
-        context = list(self._connection.conversation.items)
-        self._start({}, {}, context, True, reply)
+        context = list(self._conversation.items)
+        self._start(ResponseSpec(self._effective({}), {}, context, True, reply))
 
-    def _start(
-        self,
-        params: Json,
-        given: Json,
-        context: list[Item],
-        in_conversation: bool,
-        reply: Reply | None = None,
-    ) -> None:
-        connection = self._connection
+    def _start(self, spec: ResponseSpec) -> None:
         self._stop_idle()
         generation = Generation(
-            connection,
-            self._effective(params),
-            given,
-            context,
-            in_conversation,
-            reply,
+            self._connection,
+            self._conversation,
+            self._script,
+            self._servers,
+            self._tokens,
+            spec,
+            self._finished,
         )
         self._running[generation.id] = generation
-        if in_conversation:
+        if spec.in_conversation:
             self._active = generation
-        connection.adopt(generation.thread)
+        self._connection.add_thread(generation.thread)
         generation.start()
 
     def _effective(self, params: Json) -> Json:
-        state = copy.deepcopy(self._connection.session.state)
+        state = copy.deepcopy(self._session.state)
         names = (
             "output_modalities",
             "instructions",
@@ -157,14 +180,7 @@ class Responses:
             )
         generation.finish("cancelled", "client_cancelled")
 
-    # ------------------------------------------------ what happens to them
-
-    @property
-    def active(self) -> Generation | None:
-        """
-        The response in progress in the conversation, or None.
-        """
-        return self._active
+    # ------------------------------------------------ events
 
     def user_speaks(self, *, interrupt: bool) -> None:
         """
@@ -184,10 +200,7 @@ class Responses:
         else:
             self._afterwards.append(act)
 
-    def finished(self, generation: Generation) -> None:
-        """
-        Note the end of a response. Called by `Generation.finish`, under the lock.
-        """
+    def _finished(self, generation: Generation) -> None:
         self._running.pop(generation.id, None)
         if generation is not self._active:
             return
@@ -203,7 +216,7 @@ class Responses:
 
     def stop(self) -> None:
         """
-        End every response without a word; the connection is over.
+        End every response; the connection has ended.
         """
         self._afterwards.clear()
         self._waiting_turn = None
@@ -219,8 +232,7 @@ class Responses:
             self._idle = None
 
     def _start_idle(self, generation: Generation) -> None:
-        connection = self._connection
-        vad = connection.session.input["turn_detection"] or {}
+        vad = self._session.input["turn_detection"] or {}
         timeout_ms = vad.get("idle_timeout_ms")
         if timeout_ms is None:
             return
@@ -228,11 +240,10 @@ class Responses:
         # The client is still playing: the service counts from the end of that.
         playing = output.first_audio_at + output.audio_ms / 1000
         left = max(0.0, playing - time.monotonic())
-        seconds = (left + timeout_ms / 1000) * connection.service.idle_scale
-        self._idle = connection.timers.after(seconds, self._on_idle)
+        seconds = (left + timeout_ms / 1000) * self._connection.settings.idle_scale
+        self._idle = self._connection.timers.after(seconds, self._idle_passed)
 
-    def _on_idle(self) -> None:
-        connection = self._connection
-        with connection.lock:
-            if self._active is None and not connection.input_buffer.speaking:
-                connection.input_buffer.idle()
+    def _idle_passed(self) -> None:
+        with self._connection.lock:
+            if self._active is None:
+                self._on_idle()

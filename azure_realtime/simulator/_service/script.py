@@ -1,18 +1,15 @@
 """
-What the service shall answer: replies, tool calls, and the list or function of them.
+What the service answers: replies, tool calls, and the list or function of them.
 """
-
-from __future__ import annotations
 
 import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any
 
-if TYPE_CHECKING:
-    from .connection import Connection
+from .connection import Connection
 
 __all__ = ["Replies", "Reply", "Request", "Script", "ToolCall"]
 
@@ -41,7 +38,7 @@ class ToolCall:
     @property
     def arguments_text(self) -> str:
         """
-        The arguments as the JSON text that travels.
+        The arguments as JSON text.
         """
         if isinstance(self.arguments, str):
             return self.arguments
@@ -54,7 +51,7 @@ class Reply:
     One response of the assistant.
 
     Args:
-        text: What it says: the text, or the transcript of its speech.
+        text: Its text, or the transcript of its speech.
         heard: The transcript of the user's speech that led to it.
         calls: Functions it calls after speaking; several are parallel calls.
         status: How it ends: ``completed``, ``incomplete``, ``failed``, ``cancelled``.
@@ -95,7 +92,8 @@ class Request:
         modalities: ``["text"]`` or ``["audio"]``.
         response: The client's ``response.create`` parameters; empty when turn
             detection started the response.
-        audio_ms: How long the last user message speaks; 0 if it is text.
+        audio_ms: The duration of the last user message's audio, in milliseconds; 0 for
+            text.
         connection: The connection.
     """
 
@@ -110,9 +108,7 @@ class Request:
     connection: Connection
 
 
-Replies = Union[
-    "Iterable[Reply | str]", "Callable[[Request], Reply | str | None]", None
-]
+Replies = Iterable[Reply | str] | Callable[[Request], Reply | str | None] | None
 
 
 def _as_reply(reply: Reply | str | None) -> Reply | None:
@@ -142,7 +138,7 @@ class Script:
 
     def next_heard(self) -> str | None:
         """
-        Return what the next reply of the list says was heard, without using it up.
+        Return `Reply.heard` of the next reply in the list, without using it up.
         """
         with self._lock:
             reply = _as_reply(self._list[0]) if self._list else None

@@ -1,5 +1,5 @@
 """
-Things to do later on one connection, on one thread that is started on demand.
+The timers of one connection, on one thread that is started on demand.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _logger = logging.getLogger(__name__)
 
 class Timer:
     """
-    A call that may still be called off.
+    A scheduled call, which can be cancelled.
     """
 
     def __init__(self, function: Callable[[], None]) -> None:
@@ -27,7 +27,7 @@ class Timer:
 
     def cancel(self) -> None:
         """
-        Call it off; harmless when it has run. Any thread.
+        Cancel it; without effect when it has run. Any thread.
         """
         self.cancelled = True
 
@@ -64,7 +64,7 @@ class Timers:
 
     def stop(self) -> None:
         """
-        Call everything off and let the thread end. Any thread.
+        Cancel all calls and end the thread. Any thread.
         """
         with self._change:
             self._stopped = True

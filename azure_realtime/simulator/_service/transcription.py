@@ -1,23 +1,23 @@
 """
-Input transcription: the words of the user's speech, if somebody wrote them down.
+Input transcription: the words of the user's speech, as far as a script has them.
 
 The transcript of an item comes from the script (`Reply.heard`); without one it is a
-sentence that says it is a placeholder. A deployment whose name contains ``missing``
-does not exist, which the real service too notices only when it is first used.
+placeholder sentence. A deployment whose name contains ``missing``
+does not exist: like the real service, this one notices that at the first use.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._wire.ids import obfuscation
-from . import improvised as _brain
+from . import improvised
+from .connection import Connection
 from .conversation import Item
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .conversation_session import ConversationSession
+from .script import Script
 
 __all__ = ["Transcription"]
 
@@ -29,19 +29,25 @@ class Transcription:
     Sends the transcription events of one connection.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, session: ConversationSession, script: Script
+    ) -> None:
         self._connection = connection
+        self._session = session
+        self._script = script
 
     def start(self, item: Item) -> None:
         """
-        Announce, a little later, what an item said. Holds the connection's lock.
+        Send an item's transcription events a little later, if the session wants them.
+
+        The caller holds the connection's lock.
         """
         connection = self._connection
-        item.wire["content"][0]["transcript"] = connection.service.script.next_heard()
-        settings = connection.session.input["transcription"]
+        item.wire["content"][0]["transcript"] = self._script.next_heard()
+        settings = self._session.input["transcription"]
         if settings is None:
             return
-        seconds = _PAUSE_SECONDS * connection.service.pace
+        seconds = _PAUSE_SECONDS * connection.settings.pace
         connection.timers.after(seconds, lambda: self._announce(item, dict(settings)))
 
     def _announce(self, item: Item, settings: dict[str, Any]) -> None:
@@ -62,7 +68,7 @@ class Transcription:
         part = item.wire["content"][0]
         with connection.lock:
             item.placeholder = not part["transcript"]
-            text = part["transcript"] or _brain.unheard(item.audio_ms)
+            text = part["transcript"] or improvised.unheard(item.audio_ms)
             part["transcript"] = text
             # Whisper hears the whole utterance before it writes a word.
             pieces = [text] if "whisper" in model else re.findall(r"\S+\s*", text)
@@ -74,7 +80,7 @@ class Transcription:
                     obfuscation=obfuscation(piece),
                 )
             done: dict[str, Any] = {"transcript": text}
-            include = connection.session.state.get("include") or []
+            include = self._session.state.get("include") or []
             if "item.input_audio_transcription.logprobs" in include:
                 done["logprobs"] = [
                     {"token": piece, "logprob": -0.01, "bytes": list(piece.encode())}

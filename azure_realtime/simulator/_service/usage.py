@@ -2,20 +2,22 @@
 Made-up token counts that behave like real ones: they grow with the conversation.
 
 Text counts four characters a token, the user's speech a token per 100 ms, the
-assistant's a token per 50 ms, an image a flat 85.
+assistant's a token per 50 ms, an image 85 tokens.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .connection import Connection
-    from .conversation import Item
+from .connection import Connection
+from .conversation import Item
 
-__all__ = ["count_input", "count_output"]
+__all__ = ["TokenCounter"]
 
 Json = dict[str, Any]
+
+_REQUEST_LIMIT = 1000
+_TOKEN_LIMIT = 100_000
 
 
 def _text_tokens(item: Item) -> int:
@@ -26,24 +28,48 @@ def _text_tokens(item: Item) -> int:
     return 3 + size // 4
 
 
-def count_input(connection: Connection, context: list[Item], params: Json) -> Json:
+class TokenCounter:
     """
-    Return the input half of a usage object; what was sent before counts as cached.
+    Counts the tokens of one connection. The connection's lock guards it.
     """
-    text = len(params.get("instructions") or "") // 4
-    text += sum(len(str(tool)) // 4 for tool in params.get("tools") or [])
-    audio = images = 0
-    for item in context:
-        text += _text_tokens(item)
-        per_token = 50 if item.wire.get("role") == "assistant" else 100
-        audio += -(-item.audio_ms // per_token)
-        images += 85 * item.image_count
-    # The service caches prefixes in steps of 64 tokens.
-    cached = min(text, connection.cached_tokens) // 64 * 64
-    connection.cached_tokens = text
-    return {
-        "input_tokens": text + audio + images,
-        "input_token_details": {
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._cached = 0
+
+    def count(self, context: list[Item], params: Json, text: int, audio: int) -> Json:
+        """
+        Return the usage object of a response. Its input counts as cached afterwards.
+
+        Args:
+            context: The items that the response answers.
+            params: The effective parameters of the response.
+            text: The number of text tokens it has generated.
+            audio: The number of audio tokens it has generated.
+        """
+        details = self._count_input(context, params)
+        tokens = sum(details[f"{kind}_tokens"] for kind in ("text", "audio", "image"))
+        return {
+            "total_tokens": tokens + text + audio,
+            "input_tokens": tokens,
+            "output_tokens": text + audio,
+            "input_token_details": details,
+            "output_token_details": {"text_tokens": text, "audio_tokens": audio},
+        }
+
+    def _count_input(self, context: list[Item], params: Json) -> Json:
+        text = len(params.get("instructions") or "") // 4
+        text += sum(len(str(tool)) // 4 for tool in params.get("tools") or [])
+        audio = images = 0
+        for item in context:
+            text += _text_tokens(item)
+            per_token = 50 if item.wire.get("role") == "assistant" else 100
+            audio += -(-item.audio_ms // per_token)
+            images += 85 * item.image_count
+        # The service caches prefixes in steps of 64 tokens.
+        cached = min(text, self._cached) // 64 * 64
+        self._cached = text
+        return {
             "cached_tokens": cached,
             "text_tokens": text,
             "audio_tokens": audio,
@@ -53,18 +79,26 @@ def count_input(connection: Connection, context: list[Item], params: Json) -> Js
                 "audio_tokens": 0,
                 "image_tokens": 0,
             },
-        },
-    }
+        }
+
+    def send_rate_limits(self) -> None:
+        """
+        Send ``rate_limits.updated``, unless switched off.
+        """
+        if not self._connection.settings.rate_limits:
+            return
+        used = self._cached
+        limits = [
+            _limit("requests", _REQUEST_LIMIT, _REQUEST_LIMIT - 1, 0.06),
+            _limit("tokens", _TOKEN_LIMIT, max(0, _TOKEN_LIMIT - used), used / 1000),
+        ]
+        self._connection.emit("rate_limits.updated", rate_limits=limits)
 
 
-def count_output(usage: Json, text: int, audio: int) -> Json:
-    """
-    Return a whole usage object from its input half and what was generated.
-    """
+def _limit(name: str, limit: int, remaining: int, reset_seconds: float) -> Json:
     return {
-        "total_tokens": usage["input_tokens"] + text + audio,
-        "input_tokens": usage["input_tokens"],
-        "output_tokens": text + audio,
-        "input_token_details": usage["input_token_details"],
-        "output_token_details": {"text_tokens": text, "audio_tokens": audio},
+        "name": name,
+        "limit": limit,
+        "remaining": remaining,
+        "reset_seconds": reset_seconds,
     }

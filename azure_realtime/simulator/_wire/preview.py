@@ -1,9 +1,9 @@
 """
 The preview protocol, as a rendering of the GA one.
 
-The simulator thinks in GA shapes. What a preview client sends is checked against the
-preview's own tables first (so that errors name the fields it knows), then rewritten
-here; what we send it is rewritten here on its way out. All functions are pure.
+The simulator works with GA shapes. What a preview client sends is checked against the
+tables of preview first (so that errors name the fields it knows), then rewritten here;
+events to the client are rewritten here when they are sent. All functions are pure.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def _response_out(response: Json) -> Json:
     return result
 
 
-def event_out(event: Json, transcription: bool) -> Json | None:
+def event_out(event: Json) -> Json | None:
     """
     Rewrite a GA server event for a preview client; None if preview has no such event.
     """
@@ -209,14 +209,11 @@ def event_out(event: Json, transcription: bool) -> Json | None:
     result = {key: value for key, value in event.items() if key != "obfuscation"}
     result["type"] = _EVENTS_OUT.get(kind, kind)
     if kind in ("session.created", "session.updated"):
-        if transcription:
+        if event["session"]["type"] == "transcription":
             result["type"] = "transcription_" + kind
         result["session"] = _session_out(event["session"])
     if "response" in event:
         result["response"] = _response_out(event["response"])
     if "item" in event:
         result["item"] = _item_out(event["item"])
-    if kind.startswith("response.content_part."):
-        # The copy of `part` is a habit of the GA service on Azure.
-        result.pop("content", None)
     return result

@@ -1,0 +1,92 @@
+"""
+Where conversations are served: which paths and queries, in which protocol.
+
+The rules are those of the real service, as far as they are known: an ``api-version``
+on the GA path looks like a bad key (401), an unknown version is not found (404), and a
+deployment that is no realtime model is not supported (400).
+"""
+
+from __future__ import annotations
+
+import re
+
+from .._network.faults import HttpRefusal
+from .._network.handshake import Handshake, Route, not_found, unauthorized
+
+__all__ = ["is_transcription", "route_conversation"]
+
+_GA_PATH = "/openai/v1/realtime"
+_PREVIEW_PATH = "/openai/realtime"
+_OPENAI_PATH = "/v1/realtime"
+_PREVIEW_VERSION = re.compile(r"20\d\d-\d\d-\d\d-preview")
+# Models that transcribe and nothing else, by how their deployments tend to be named.
+_NO_REALTIME = re.compile(r"whisper|transcribe|(?<!realtime-)translate")
+
+
+def is_transcription(query: dict[str, str]) -> bool:
+    """
+    Tell whether a URL asks for a session that only transcribes.
+    """
+    return query.get("intent") == "transcription"
+
+
+def route_conversation(handshake: Handshake) -> Route | HttpRefusal | None:
+    """
+    Accept or refuse the handshake of a conversation; None: its path is another.
+    """
+    if handshake.service_path == _PREVIEW_PATH:
+        found = _preview_route(handshake)
+    elif handshake.service_path in (_GA_PATH, _OPENAI_PATH):
+        found = _v1_route(handshake)
+    else:
+        return None
+    if isinstance(found, HttpRefusal) or is_transcription(handshake.query):
+        return found
+    return handshake.check_deployment(found.model) or _check_model(found)
+
+
+def _preview_route(handshake: Handshake) -> Route | HttpRefusal:
+    query = handshake.query
+    version = query.get("api-version", "")
+    if not _PREVIEW_VERSION.fullmatch(version):
+        return not_found()
+    transcription = is_transcription(query)
+    if transcription and version == "2024-10-01-preview":
+        return not_found()
+    deployment = query.get("deployment", "")
+    if not deployment and not transcription:
+        return HttpRefusal.error(
+            400, "BadRequest", "The query parameter 'deployment' is required."
+        )
+    model = "" if transcription else deployment
+    return Route(handshake, "preview", model)
+
+
+def _v1_route(handshake: Handshake) -> Route | HttpRefusal:
+    query = handshake.query
+    azure = handshake.service_path == _GA_PATH
+    if "api-version" in query and azure:
+        return unauthorized()
+    given = [key for key in ("model", "intent", "call_id") if query.get(key)]
+    if given not in (["model"], ["intent"]) or query.get("deployment"):
+        return HttpRefusal.error(
+            400,
+            "BadRequest",
+            "Exactly one of the query parameters 'model' and 'intent' is required, "
+            "and no other.",
+        )
+    # OpenAI's own service still let this header choose the beta shapes.
+    beta = not azure and "realtime=v1" in handshake.headers.get("openai-beta", "")
+    protocol = "preview" if beta else "ga"
+    return Route(handshake, protocol, query.get("model", ""), azure)
+
+
+def _check_model(found: Route) -> Route | HttpRefusal:
+    if _NO_REALTIME.search(found.model):
+        return HttpRefusal.error(
+            400,
+            "OperationNotSupported",
+            "The realtime operation does not work with the specified model, "
+            f"{found.model}. Please choose a different model and try again.",
+        )
+    return found

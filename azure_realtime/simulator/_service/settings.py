@@ -1,0 +1,29 @@
+"""
+The numbers and switches of a service that its sessions follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    How the sessions of a service behave. `Simulator` documents the values.
+
+    Attributes:
+        session_seconds: The maximum duration of a session, in seconds.
+        pace: Factor for the pauses between deltas; 0 sends as fast as possible.
+        idle_scale: Factor for ``idle_timeout_ms``.
+        rate_limits: Whether to send ``rate_limits.updated``.
+        record: Whether to remember what was sent and received.
+    """
+
+    session_seconds: float
+    pace: float
+    idle_scale: float
+    rate_limits: bool
+    record: bool
