@@ -160,6 +160,24 @@ def test_a_close_ends_in_time_while_deltas_come(limit: str) -> None:
             client.close(timeout=60.0 if limit == "close_wait" else 0.2)
 
 
+def test_a_close_ends_with_the_peers_answer() -> None:
+    """
+    Not when the peer hangs up, or when it is given up.
+    """
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        talk.send(DELTA)
+        collect(talk)
+        talk.mute()
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url, close_wait=60.0)
+        client.wait_for("response.text.delta", timeout=5)
+        with at_most(0.5):
+            client.close(timeout=60.0)
+
+
 def test_a_close_ends_in_time_before_there_is_a_session() -> None:
     """
     What is queued cannot leave; the time that the close has is counted all the same.

@@ -15,7 +15,8 @@ Rules:
    - a timer that is due;
    - every event but a delta: the session, its end, the refusal of its configuration;
    - listeners that have fallen behind;
-   - unsent bytes, our close frame, the peer's;
+   - unsent bytes: also our answer to the peer's close frame;
+   - our own close frame, from then on;
    - a ping that has no answer yet, and a successor in the making.
 
    What a short turn reads makes timers later only: the next ping is due after the last
@@ -154,9 +155,5 @@ class Turns:
         for data in wire.read():
             if self._connection.receive(data):
                 self._full = True
-        if (
-            wire.closed_by_peer is not None
-            or wire.interest != READ
-            or self._core.dispatcher.backlog.behind
-        ):
+        if wire.interest != READ or self._core.dispatcher.backlog.behind:
             self._full = True
