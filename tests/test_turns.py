@@ -161,6 +161,41 @@ def test_a_close_ends_in_time_while_deltas_come(limit: str) -> None:
             client.close(timeout=60.0 if limit == "close_wait" else 0.2)
 
 
+def test_a_close_ends_with_the_peers_answer() -> None:
+    """
+    Not when the peer hangs up, or when it is given up.
+    """
+
+    def script(talk: Talk) -> None:
+        serve_session(talk)
+        talk.send(DELTA)
+        collect(talk)
+        talk.mute()
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url, close_wait=60.0)
+        client.wait_for("response.text.delta", timeout=5)
+        with at_most(0.5):
+            client.close(timeout=60.0)
+
+
+def test_a_close_ends_in_time_before_there_is_a_session() -> None:
+    """
+    What is queued cannot leave; the time that the close has is counted all the same.
+    """
+
+    def script(talk: Talk) -> None:
+        talk.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
+        talk.mute()
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url, ping_interval=None, connect_timeout=60.0)
+        client.wait_for("session.created", timeout=5)
+        client.append_audio(bytes(960))
+        with at_most(0.5):
+            client.close(timeout=0.2)
+
+
 def test_the_end_of_a_session_is_announced_while_deltas_come() -> None:
     """
     Not when they end.
@@ -237,6 +272,7 @@ def test_a_goodbye_right_behind_deltas_is_answered_at_once() -> None:
         serve_session(talk)
         talk.send(DELTA * 20 + frame(b"\x03\xe8", CLOSE))
         assert CLOSE == talk.read_frame()[0]
+        talk.mute()
 
     with Peer(script) as peer:
         client = GA.client(peer.url, ping_interval=None)

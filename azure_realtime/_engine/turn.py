@@ -15,7 +15,8 @@ Rules:
    - a timer that is due;
    - every event but a delta: the session, its end, the refusal of its configuration;
    - listeners that have fallen behind;
-   - unsent bytes, our close frame, the peer's;
+   - unsent bytes: also our answer to the peer's close frame;
+   - our own close frame, from then on;
    - a ping that has no answer yet, and a successor in the making.
 
    What a short turn reads makes timers later only: the next ping is due after the last
@@ -155,9 +156,5 @@ class Turns:
         messages = wire.read()
         if messages and self._connection.receive(messages):
             self._full = True
-        if (
-            wire.closed_by_peer is not None
-            or wire.interest != READ
-            or self._engine.dispatcher.backlog.behind
-        ):
+        if wire.interest != READ or self._engine.dispatcher.backlog.behind:
             self._full = True
