@@ -222,7 +222,7 @@ def test_what_is_appended_behind_a_commit_counts_for_the_next(
 
     def put_and_append(outbox: Outbox, *entries: Entry, **how: Any) -> int:
         dropped = queue(outbox, *entries, **how)
-        if f"input_audio_buffer.{kind}" in entries[0].text and not behind:
+        if f"input_audio_buffer.{kind}".encode() in entries[0].text and not behind:
             behind.append(noise(9600))
             client.append_audio(behind[0])
         return dropped

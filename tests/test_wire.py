@@ -333,6 +333,34 @@ def test_text_frames_come_without_the_parser(monkeypatch: pytest.MonkeyPatch) ->
         assert messages == [b"one", b"x" * 200, b"y" * 70_000, b"two"]
 
 
+@pytest.mark.parametrize("opcode", [PING, BINARY, CONT])
+def test_a_payload_that_looks_like_a_frame(opcode: int) -> None:
+    """
+    Wherever it is cut, what is inside a frame is not taken for one.
+    """
+    begin = frame("", fin=False) if opcode == CONT else b""
+    payload = frame("inner")
+    stream = begin + frame(payload, opcode)
+    for edge in range(len(stream)):
+        with opened() as bench:
+            messages = bench.come(stream[:edge]) + bench.come(stream[edge:])
+            messages += [data for _, data in bench.written()]
+            assert messages == [payload]
+
+
+@pytest.mark.parametrize("size", [5000, 8192, 100_000])
+def test_half_a_message_came_with_the_handshake(size: int) -> None:
+    """
+    However large the first half is, there is room for the second.
+    """
+    message = frame("x" * 2 * size)
+    with opened(first=message[:size]) as bench:
+        messages = bench.wire.read()
+        for start in range(size, len(message), 50_000):
+            messages += bench.come(message[start : start + 50_000])
+        assert messages == [b"x" * 2 * size]
+
+
 def test_a_recv_frame_of_the_users_gets_every_frame() -> None:
     """
     Where ``websocket_impl`` has its own, nothing passes it by.
@@ -458,6 +486,7 @@ VIOLATIONS: dict[str, bytes] = {
     "rsv1 on a ping": frame("x", PING, rsv=4),
     **{f"opcode {n}": frame("x", n) for n in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)},
     "masked": frame("x", mask=b"abcd"),
+    "masked by zeros": frame(b"\0\0\0\5", mask=bytes(4)),
     "masked ping": frame("x", PING, mask=b"abcd"),
     "fragmented ping": frame("x", PING, fin=False),
     "fragmented pong": frame("x", PONG, fin=False),
@@ -495,6 +524,18 @@ def test_violations(data: bytes, before: bytes) -> None:
         bench.wire.send_close(error.code, error.reason)
         ((opcode, payload),) = bench.written()
         assert (opcode, close_of(payload)[0]) == (Opcode.CLOSE, 1002)
+
+
+@pytest.mark.parametrize("end", [frame("x", 3), close_frame(1005)])
+def test_an_error_behind_a_message_is_not_waited_for(end: bytes, bench: Bench) -> None:
+    """
+    The message comes first; the next read tells of the error, although no byte will
+    come to wake the reader.
+    """
+    assert bench.come(frame("fine") + end) == [b"fine"]
+    assert bench.wire.unread
+    with pytest.raises(ConnectionClosed):
+        bench.wire.read()
 
 
 @pytest.mark.parametrize("size", [1, 2])
