@@ -267,6 +267,23 @@ def test_a_flood_leaves_a_turn_to_others() -> None:
             bench.wire.read()
 
 
+def test_a_turn_of_large_frames_is_short() -> None:
+    """
+    Nor does it take more than some 200 KiB, however fast the peer is.
+    """
+    with opened() as bench:
+        for sock in (bench.theirs, bench.wire._sock):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        sent = 0
+        bench.theirs.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sent += bench.theirs.send(frame("y" * 10_000))
+        taken = len(b"".join(bench.wire.read()))
+        assert 100_000 < taken < 260_000 < sent
+        assert bench.wire.unread
+
+
 def test_a_turn_of_small_frames_is_short() -> None:
     """
     However many frames have come, a pong goes out after a few of them; nothing is lost,
@@ -896,6 +913,20 @@ def test_writing_resumes_where_it_stopped(takes: list[int], texts: list[str]) ->
     assert [bytes(f.data).decode() for f in frames if f.opcode is Opcode.TEXT] == texts
     assert [f.opcode for f in frames].count(Opcode.PING) == 1
     assert max(map(len, sock.offered)) <= 16384
+
+
+def test_what_may_be_tls_is_offered_a_record_at_a_time() -> None:
+    """
+    A slice that it refuses must be offered again, so it is small.
+    """
+    sock = _Slow([7, 10_000])
+    handle = websocket.WebSocket()
+    handle.sock = sock
+    wire = Wire(handle, LIMIT)
+    wire.send_all([b"x" * 10_000] * 5)
+    wire.write()
+    assert wire.idle
+    assert {len(data) for data in sock.offered[:-1]} == {16384}
 
 
 def test_a_pong_overtakes_what_waits_but_no_frame_in_progress() -> None:
