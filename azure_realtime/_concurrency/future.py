@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 class PatientFuture(Future[T]):
     """
-    A future that Ctrl-C cannot break; see `_gong`.
+    A future that Ctrl-C cannot break; see `condition`.
     """
 
     def __init__(self) -> None:

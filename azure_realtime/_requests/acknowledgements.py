@@ -17,7 +17,7 @@ Rules:
    alone while no response is made.
 6. What cannot be told belongs to nobody: a wrong answer is worse than a time-out.
 
-Responses need more than one answer; see `_response_gate`.
+Responses need more than one answer; see `response_queue`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ Rules:
    ``response.created`` to ``response.done``; the service starts some by itself (VAD).
 2. Who asks while one is active waits for its end, cancels it, or fails, as they choose.
    Those who wait for the same thing share one response.
-3. ``response.created`` does not say which command it answers; `_response_line` tells.
+3. ``response.created`` does not say which command it answers: `response_requests` does.
 4. Losing a race is no failure. "Already has an active response" puts the request back
    in line; "no active response" to a cancel is what was wanted. Both are still
    delivered as events.
