@@ -239,6 +239,28 @@ def test_every_byte_is_a_sign_of_life(bench: Bench) -> None:
     assert bench.wire.heard_at == 0.0
 
 
+@pytest.mark.parametrize("opcode", [TEXT, BINARY], ids=["sliced", "parsed"])
+def test_how_much_has_come_of_a_frame_that_is_not_whole(
+    opcode: int, bench: Bench
+) -> None:
+    """
+    It is counted from when the frame began, so that a slow link is told from a peer
+    that has died in the middle of one.
+    """
+    wire, data = bench.wire, frame("x" * 10_000, opcode)
+    assert (wire.unfinished_at, wire.unfinished_bytes) == (None, 0)
+    bench.come(data + data[:1])
+    began = wire.unfinished_at
+    assert (began, wire.unfinished_bytes) == (wire.heard_at, 0)
+    bench.come(data[1:1000])
+    bench.come(data[1000:4000])
+    assert (wire.unfinished_at, wire.unfinished_bytes) == (began, 3999)
+    bench.come(data[4000:] + data[:2000])
+    assert (wire.unfinished_at, wire.unfinished_bytes) == (wire.heard_at, 0)
+    bench.come(data[2000:])
+    assert (wire.unfinished_at, wire.unfinished_bytes) == (None, 0)
+
+
 def test_a_large_message_in_small_pieces_is_not_slow(bench: Bench) -> None:
     """
     The cost of a message does not grow with the square of the pieces it comes in.
@@ -267,6 +289,22 @@ def test_a_flood_leaves_a_turn_to_others() -> None:
         assert len(bench.wire.read()) >= 40
         while bench.wire.unread:
             bench.wire.read()
+
+
+def test_a_turn_of_large_frames_is_short() -> None:
+    """
+    Nor does it take more than some 200 KiB, however fast the peer is.
+    """
+    with opened() as bench:
+        bench.theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        sent = 0
+        bench.theirs.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sent += bench.theirs.send(frame("y" * 10_000))
+        taken = len(b"".join(bench.wire.read()))
+        assert 100_000 < taken < 260_000 < sent
+        assert bench.wire.unread
 
 
 def test_a_turn_of_small_frames_is_short() -> None:
@@ -333,6 +371,34 @@ def test_text_frames_come_without_the_parser(monkeypatch: pytest.MonkeyPatch) ->
         messages += bench.come(frame(b"now", PING) + frame("two"))
         assert len(parsed) == 1
         assert messages == [b"one", b"x" * 200, b"y" * 70_000, b"two"]
+
+
+@pytest.mark.parametrize("opcode", [PING, BINARY, CONT])
+def test_a_payload_that_looks_like_a_frame(opcode: int) -> None:
+    """
+    Wherever it is cut, what is inside a frame is not taken for one.
+    """
+    begin = frame("", fin=False) if opcode == CONT else b""
+    payload = frame("inner")
+    stream = begin + frame(payload, opcode)
+    for edge in range(len(stream)):
+        with opened() as bench:
+            messages = bench.come(stream[:edge]) + bench.come(stream[edge:])
+            messages += [data for _, data in bench.written()]
+            assert messages == [payload]
+
+
+@pytest.mark.parametrize("size", [5000, 8192, 100_000])
+def test_half_a_message_came_with_the_handshake(size: int) -> None:
+    """
+    However large the first half is, there is room for the second.
+    """
+    message = frame("x" * 2 * size)
+    with opened(first=message[:size]) as bench:
+        messages = bench.wire.read()
+        for start in range(size, len(message), 50_000):
+            messages += bench.come(message[start : start + 50_000])
+        assert messages == [b"x" * 2 * size]
 
 
 def test_a_recv_frame_of_the_users_gets_every_frame() -> None:
@@ -460,6 +526,7 @@ VIOLATIONS: dict[str, bytes] = {
     "rsv1 on a ping": frame("x", PING, rsv=4),
     **{f"opcode {n}": frame("x", n) for n in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)},
     "masked": frame("x", mask=b"abcd"),
+    "masked by zeros": frame(b"\0\0\0\5", mask=bytes(4)),
     "masked ping": frame("x", PING, mask=b"abcd"),
     "fragmented ping": frame("x", PING, fin=False),
     "fragmented pong": frame("x", PONG, fin=False),
@@ -497,6 +564,18 @@ def test_violations(data: bytes, before: bytes) -> None:
         bench.wire.send_close(error.code, error.reason)
         ((opcode, payload),) = bench.written()
         assert (opcode, close_of(payload)[0]) == (Opcode.CLOSE, 1002)
+
+
+@pytest.mark.parametrize("end", [frame("x", 3), close_frame(1005)])
+def test_an_error_behind_a_message_is_not_waited_for(end: bytes, bench: Bench) -> None:
+    """
+    The message comes first; the next read tells of the error, although no byte will
+    come to wake the reader.
+    """
+    assert bench.come(frame("fine") + end) == [b"fine"]
+    assert bench.wire.unread
+    with pytest.raises(ConnectionClosed):
+        bench.wire.read()
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -859,6 +938,20 @@ def test_writing_resumes_where_it_stopped(takes: list[int], texts: list[str]) ->
     assert [bytes(f.data).decode() for f in frames if f.opcode is Opcode.TEXT] == texts
     assert [f.opcode for f in frames].count(Opcode.PING) == 1
     assert max(map(len, sock.offered)) <= 16384
+
+
+def test_what_may_be_tls_is_offered_a_record_at_a_time() -> None:
+    """
+    A slice that it refuses must be offered again, so it is small.
+    """
+    sock = _Slow([7, 10_000])
+    handle = websocket.WebSocket()
+    handle.sock = sock
+    wire = Wire(handle, LIMIT)
+    wire.send_all([b"x" * 10_000] * 5)
+    wire.write()
+    assert wire.idle
+    assert {len(data) for data in sock.offered[:-1]} == {16384}
 
 
 def test_a_pong_overtakes_what_waits_but_no_frame_in_progress() -> None:
