@@ -11,6 +11,7 @@ listeners, and every method may be called from anywhere. Event classes are in
 """
 
 from . import events
+from ._public import set_module as _set_module
 from ._state.conversation import Conversation
 from ._tools.tool import Tool
 from ._version import __version__
@@ -122,3 +123,5 @@ __all__ = [
     "__version__",
     "events",
 ]
+
+_set_module(__name__, __all__, globals())

@@ -3,8 +3,6 @@ How to reach the service: what to dial, how to prove who you are, and the number
 the connection. Facts only; nothing here opens anything.
 """
 
-from __future__ import annotations
-
 import inspect
 import os
 import re
@@ -145,7 +143,7 @@ class AzureRealTimeOptions:
             return lambda: credential.get_token(scope).token
         return self.token_provider
 
-    def check_credential(self, numbers: WebSocketOptions) -> None:
+    def check_credential(self, numbers: "WebSocketOptions") -> None:
         """
         Refuse to dial without any credential.
 
@@ -160,7 +158,7 @@ class AzureRealTimeOptions:
             )
 
     @classmethod
-    def from_env(cls, **overrides: Any) -> AzureRealTimeOptions:
+    def from_env(cls, **overrides: Any) -> "AzureRealTimeOptions":
         """
         Take the options from the environment.
 
@@ -228,7 +226,7 @@ def _headers(value: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _positive(optional: bool = False) -> Callable[[Any, Any, Any], None]:
-    def check(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    def check(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
         if value is None and optional:
             return
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -239,7 +237,7 @@ def _positive(optional: bool = False) -> Callable[[Any, Any, Any], None]:
     return check
 
 
-def _count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+def _count(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int):
@@ -248,7 +246,7 @@ def _count(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         raise ValueError(f"{field.name} must not be negative; None means for ever")
 
 
-def _text(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+def _text(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
     if value is not None and not isinstance(value, str):
         raise TypeError(
             f"{field.name} must be text or None, not {type(value).__name__}"
@@ -264,7 +262,7 @@ def _tls(_: Any, __: Any, value: Any) -> None:
 
 
 def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
-    def check(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    def check(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
         if value not in words:
             raise ValueError(f"{field.name} must be one of {words}, not {value!r}")
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 import trustme
+from helpers.clients import Place
+from helpers.timing import SCALE
 from hypothesis import settings
-from peers import SCALE
-from services import Place
 
 from azure_realtime import _redaction as _secrets
 

@@ -204,7 +204,7 @@ def test_the_readme_tells_what_to_do_about_every_error() -> None:
     assert public - {"RealtimeError", "ResponseError"} == told
 
 
-MODULE = "azure_realtime.errors"
+MODULE = "azure_realtime"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -1,5 +1,5 @@
 """
-A thread whose end can be waited for, though Ctrl-C comes in between; see `_gong`.
+A thread whose end can be waited for, though Ctrl-C comes in between; see `condition`.
 
 Before Python 3.13 an exception in `threading.Thread.join` has a thread that runs taken
 for one that has ended: the next `join` returns at once, and `is_alive` is false.

@@ -7,9 +7,10 @@ that knows the client would keep it alive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .._concurrency.deadline import Deadline
 from .._dispatch.dispatcher import Dispatcher
-from .._tools.loop import ToolLoop
 from .engine import Core
 from .reader import Reader
 
@@ -25,16 +26,20 @@ class Ending:
     Args:
         core: The shared parts.
         reader: The thread that reads.
-        tools: The threads of tools.
+        close_tools: Ends the threads of tools.
         others: What else a call of the user's may hold the lock of.
     """
 
     def __init__(
-        self, core: Core, reader: Reader, tools: ToolLoop, others: tuple[object, ...]
+        self,
+        core: Core,
+        reader: Reader,
+        close_tools: Callable[[], None],
+        others: tuple[object, ...],
     ) -> None:
         self._core = core
         self._reader = reader
-        self._tools = tools
+        self._close_tools = close_tools
         self._others = others
 
     def close(self, timeout: float | None) -> None:
@@ -49,11 +54,11 @@ class Ending:
         self._reader.close(deadline)
         if self._has_interrupted_us():
             # the reader waits for that call, so nobody can wait for the reader
-            _finish(self._tools, self._core.dispatcher)
+            _finish(self._close_tools, self._core.dispatcher)
             return
         # the reader enforces the same deadline; after it, it has one last turn to take
         self._reader.join(Deadline(None if timeout is None else timeout + 1.0))
-        _finish(self._tools, self._core.dispatcher)
+        _finish(self._close_tools, self._core.dispatcher)
         left = deadline.remaining()
         if self._core.dispatcher.backlog.behind:
             left = _LAST_WORDS if left is None else min(left, _LAST_WORDS)
@@ -74,23 +79,24 @@ class Ending:
             core.gate,
             core.waiters,
             core.status,
-            self._tools,
             *self._others,
         )
 
 
-def abandon(reader: Reader, dispatcher: Dispatcher, tools: ToolLoop) -> None:
+def abandon(
+    reader: Reader, dispatcher: Dispatcher, close_tools: Callable[[], None]
+) -> None:
     """
     End what a client that was dropped has left running. Any thread; never blocks.
     """
     if reader.elsewhere:  # not in this process: a fork has no threads
         return
     reader.close(Deadline(_FORGOTTEN))
-    _finish(tools, dispatcher)
+    _finish(close_tools, dispatcher)
 
 
-def _finish(tools: ToolLoop, dispatcher: Dispatcher) -> None:
-    tools.close()
+def _finish(close_tools: Callable[[], None], dispatcher: Dispatcher) -> None:
+    close_tools()
     dispatcher.finish()
 
 

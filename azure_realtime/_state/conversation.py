@@ -7,10 +7,10 @@ Rules:
    ``conversation.item.deleted``. What out-of-band responses make never does.
 2. What is told of an item before that is set aside; the order in which such events
    come makes no difference.
-3. Its place is settled when it comes: see `_item_order`.
+3. Its place is settled when it comes: see `item_order`.
 4. After a reconnect, an item that is added anew, under its old id, is what the new
    session has of it.
-5. Nothing grows without bounds: see the limits below, and those of `_drafts`.
+5. Nothing grows without bounds: see the limits below, and those of `item_builder`.
 """
 
 import threading

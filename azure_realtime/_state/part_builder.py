@@ -1,5 +1,5 @@
 """
-A content part in the making; the rules are those of `_drafts`.
+A content part in the making; the rules are those of `item_builder`.
 
 Nothing here raises or is locked.
 """

@@ -6,7 +6,7 @@ Rules:
 1. Which responses belong to the turn is not in the events: who asks says so, by
    `begin`. That may come late, so the last few responses of any kind are collected.
 2. The same holds for what was heard: `listen` says in which items the question is.
-3. Items are made as the conversation makes them, by `_drafts`; here their audio is
+3. Items are made as the conversation makes them, by `item_builder`; here their audio is
    kept.
 4. Nothing grows without bounds; a turn that would (`MAX_BYTES`) fails.
 """

@@ -6,8 +6,6 @@ it does, and what each argument is) and its type hints. From these come the JSON
 that goes to the service and the check of what comes back.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 from collections.abc import Callable, Mapping

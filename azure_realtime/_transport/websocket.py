@@ -1,7 +1,7 @@
 """
 The WebSocket: frames in, frames out, on a socket that never blocks.
 
-What websocket-client is used for, here, in `_frames` and in `_handshake`, and what not
+What websocket-client is used for, here, in `frames` and in `handshake`, and what not
 (1.9.2; all of it was measured):
 
 1. Its handshake and its frame classes, not ``WebSocketApp`` and none of ``recv``,

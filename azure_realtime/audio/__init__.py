@@ -1,3 +1,18 @@
 """
-Strictly private.
+Sound as bytes: WAV files, PCM samples, G.711 telephone audio, resampling.
 """
+
+from .g711 import decode_alaw, decode_ulaw
+from .resample import Resampler, resample
+from .wav import WavAudio, read_wav, wav_bytes, write_wav
+
+__all__ = [
+    "Resampler",
+    "WavAudio",
+    "decode_alaw",
+    "decode_ulaw",
+    "read_wav",
+    "resample",
+    "wav_bytes",
+    "write_wav",
+]

@@ -1,3 +1,7 @@
 """
-Strictly private.
+The client: `AzureRealTimeAudio`, and one module for each group of its methods.
 """
+
+from .client import AzureRealTimeAudio
+
+__all__ = ["AzureRealTimeAudio"]

@@ -184,8 +184,9 @@ class AzureRealTimeAudio(Asking, Pumping):
         self._ending = Ending(
             core,
             self._reader,
-            self._tools,
+            self._tools.close,
             (
+                self._tools,
                 self._subscriptions,
                 self._follower,
                 self._input,
@@ -195,7 +196,7 @@ class AzureRealTimeAudio(Asking, Pumping):
             ),
         )
         self._finalizer = weakref.finalize(
-            self, abandon, self._reader, core.dispatcher, self._tools
+            self, abandon, self._reader, core.dispatcher, self._tools.close
         )
         self._finalizer.atexit = False  # the reader has its own way to flush at exit
         core.dispatcher.start()

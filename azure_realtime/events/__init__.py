@@ -8,6 +8,7 @@ directions in it. Names are those of the GA protocol, whichever is spoken.
 
 from typing import TypeVar
 
+from .._public import set_module as _set_module
 from ._base import ClientEvent, Event, ServerEvent
 from .conversation import (
     Conversation,
@@ -200,3 +201,5 @@ SERVER_EVENTS = _by_type(ServerEvent)
 
 #: Commands by the GA protocol's name.
 CLIENT_EVENTS = _by_type(ClientEvent)
+
+_set_module(__name__, __all__, globals())

@@ -2,8 +2,6 @@
 Numbers about a client, for those who watch it.
 """
 
-from __future__ import annotations
-
 import attrs
 
 

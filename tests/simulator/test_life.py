@@ -192,7 +192,7 @@ print(*sys.modules)
     ).stdout
     ours = [name for name in output.split() if name.startswith("azure_realtime.")]
 
-    assert {"simulator", "_resampler"} == {name.split(".")[1] for name in ours}
+    assert {"simulator", "audio"} == {name.split(".")[1] for name in ours}
     assert "websockets" not in output.split()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from orders import (
+from helpers.orders import (
     CALL,
     CLOSE,
     SPOKEN,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from orders import SPOKEN, TURN, USER, modality, outline, spelled, start_over
+from helpers.orders import SPOKEN, TURN, USER, modality, outline, spelled, start_over
 
 from azure_realtime.simulator import Reply, Simulator
 

@@ -1,0 +1,421 @@
+"""
+The surface of the original, on both protocols, in plain text and over TLS.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import websocket
+from helpers.clients import (
+    GA,
+    KEY,
+    MANUAL,
+    SENTENCE,
+    SILENCE,
+    USER_SAYS,
+    Place,
+    drained,
+)
+
+from azure_realtime import (
+    DEFAULT_SESSION_CONFIG,
+    AzureRealTimeAudio,
+    AzureRealTimeOptions,
+    ProtocolWarning,
+    WebSocketOptions,
+    WebSocketState,
+)
+from azure_realtime.events import (
+    InputAudioBufferAppend,
+    ResponseOutputAudioDelta,
+    ServerEvent,
+)
+
+# The three examples of the original.
+
+
+def test_the_basic_example_runs(place: Place, capsys: Any) -> None:
+    """
+    The first thing in the original's manual prints a session and audio.
+    """
+    done = threading.Event()
+    with place.service() as service:
+        with place.warned():
+            client = AzureRealTimeAudio(
+                AzureRealTimeOptions(
+                    host_name=service.url,
+                    deployment="gpt-realtime",
+                    api_key=KEY,
+                    api_version=place.api_version,
+                ),
+                WebSocketOptions(ssl_context=place.client_tls),
+            )
+        client.once(
+            "init",
+            lambda event: print("Session established:", event.session.id),  # noqa: T201
+        )
+        client.on(
+            "response.audio.delta",
+            lambda event: print("Received audio data:", event.delta[:8]),  # noqa: T201
+        )
+        client.on("response.done", lambda event: done.set())
+        client.append_audio(base64.b64encode(SENTENCE + SILENCE).decode())
+        assert done.wait(10)
+        client.close()
+
+    printed = capsys.readouterr().out
+
+    assert printed.startswith("Session established: sess_")
+    assert "Received audio data: " in printed
+
+
+def test_the_example_with_an_own_websocket_runs(place: Place) -> None:
+    """
+    A WebSocket class of one's own carries the session, TLS and all.
+    """
+    made = []
+
+    class Tunnel(websocket.WebSocket):
+        def __init__(self, **how: Any) -> None:
+            super().__init__(**how)
+            made.append(self)
+
+    with place.talk(
+        websocket_impl=Tunnel, service={"replies": ["Yes."]}, session_config=MANUAL
+    ) as (client, connection):
+        client.create_conversation_item(USER_SAYS)
+        response = client.create_response().result(timeout=10)
+
+    assert response.transcript == "Yes."
+    assert len(made) == 1
+    assert connection.headers["api-key"] == KEY
+
+
+def test_a_function_may_make_the_websocket(place: Place) -> None:
+    """
+    A factory is as good as a class.
+    """
+    with place.talk(websocket_impl=lambda: websocket.WebSocket()) as (client, _):
+        assert client.is_initialized
+
+
+@pytest.mark.filterwarnings("ignore::azure_realtime.ProtocolWarning")
+def test_the_example_with_a_custom_configuration_runs(place: Place) -> None:
+    """
+    Everything the original's session configuration could say arrives.
+    """
+    with (
+        place.service() as service,
+        AzureRealTimeAudio(
+            {
+                "host_name": service.url,
+                "deployment": "gpt-realtime",
+                "api_key": KEY,
+                "api_version": place.api_version,
+                "session_config": {
+                    "voice": "echo",
+                    "instructions": "You are a helpful assistant.",
+                    "input_audio_format": "g711_ulaw",
+                    "output_audio_format": "g711_alaw",
+                    "turn_detection": {
+                        "type": "server_vad",
+                        "threshold": 0.6,
+                        "prefix_padding_ms": 200,
+                        "silence_duration_ms": 300,
+                    },
+                    "tools": [
+                        {
+                            "type": "function",
+                            "name": "get_weather",
+                            "description": "Tell the weather.",
+                            "parameters": {
+                                "type": "object",
+                                "properties": {"place": {"type": "string"}},
+                            },
+                        }
+                    ],
+                    "tool_choice": "auto",
+                    "temperature": 0.7,
+                    "max_response_output_tokens": 500,
+                },
+            },
+            {"ssl_context": place.client_tls},
+        ) as client,
+    ):
+        session = client.session
+
+    assert session is not None
+    assert session.voice == "echo"
+    assert session.instructions == "You are a helpful assistant."
+    assert session.input_audio_format == "g711_ulaw"
+    assert session.output_audio_format == "g711_alaw"
+    assert session.turn_detection.silence_duration_ms == 300
+    assert session.turn_detection.threshold == 0.6
+    assert [tool.name for tool in session.tools] == ["get_weather"]
+    assert session.tool_choice == "auto"
+    assert session.max_response_output_tokens == 500
+    assert session.temperature == (0.7 if place.protocol == "preview" else None)
+
+
+# Options.
+
+
+def test_nothing_given_is_the_default_configuration(place: Place) -> None:
+    """
+    Without a session_config the service is told DEFAULT_SESSION_CONFIG.
+    """
+    with place.talk() as (client, connection):
+        session = client.session
+
+    assert session is not None
+    assert session.voice == DEFAULT_SESSION_CONFIG.voice
+    assert session.instructions == DEFAULT_SESSION_CONFIG.instructions
+    assert session.input_audio_transcription == (
+        DEFAULT_SESSION_CONFIG.input_audio_transcription
+    )
+    assert session.turn_detection.silence_duration_ms == 600
+    assert connection.received[0]["type"] == "session.update"
+
+
+def test_the_key_travels_in_a_header_only(place: Place) -> None:
+    """
+    Neither path nor query of the request hold the credential.
+    """
+    with place.talk() as (client, connection):
+        shown = repr(client)
+
+    assert connection.headers["api-key"] == KEY
+    assert connection.protocol == place.protocol
+    assert KEY not in connection.path + repr(connection.query) + shown
+
+
+def test_options_may_be_mappings_and_are_checked() -> None:
+    """
+    A misspelled option fails at once, with what was meant.
+    """
+    options = {"host_name": "ws://127.0.0.1:9", "deployment": "d", "api_key": KEY}
+
+    with pytest.raises(ValueError, match="host_name"):
+        AzureRealTimeAudio({**options, "hostname": "x"})
+    with pytest.raises(ValueError, match="connect_timeout"):
+        AzureRealTimeAudio(options, {"connect_timout": 3})
+    with pytest.raises(TypeError):
+        AzureRealTimeAudio("ws://127.0.0.1:9")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="websocket_impl"):
+        AzureRealTimeAudio(options, None, 5)  # type: ignore[arg-type]
+
+
+# State and init.
+
+
+def test_state_and_is_initialized_follow_the_connection(place: Place) -> None:
+    """
+    CONNECTING before, OPEN with a session, CLOSED and uninitialised afterwards.
+    """
+    gate = threading.Event()
+    inside = []
+    with place.service(on_connection=lambda _: gate.wait(5)) as service:
+        client = place.client(service.url)
+        before = client.state, client.is_initialized, client.session
+        client.once("init", lambda event: inside.append(client.is_initialized))
+        gate.set()
+        session = client.connect(timeout=5)
+        during = client.state, client.is_initialized
+        drained(client)
+        client.close()
+        after = client.state, client.is_initialized
+
+    assert before == (WebSocketState.CONNECTING, False, None)
+    assert during == (WebSocketState.OPEN, True)
+    assert after == (WebSocketState.CLOSED, False)
+    assert inside == [True]
+    assert session is client.session
+
+
+@pytest.mark.parametrize("name", ["init", "session.created", "*"])
+def test_a_state_is_heard_once_by_everyone(name: str) -> None:
+    """
+    Added before, after, or within a listener: each hears of the session exactly once.
+    """
+    heard: list[str] = []
+
+    def note(who: str) -> Callable[[ServerEvent], None]:
+        def listener(event: ServerEvent) -> None:
+            if event.type in ("init", "session.created"):
+                heard.append(f"{who} {event.type}")
+
+        return listener
+
+    gate = threading.Event()
+    with GA.service(on_connection=lambda _: gate.wait(5)) as service:
+        client = GA.client(service.url)
+        client.on(name, note("before"))
+        for where in ("session.created", "init"):
+            client.once(where, lambda event, w=where: client.on(name, note(f"in {w}")))
+        gate.set()
+        client.connect(5)
+        client.on(name, note("after"))
+        drained(client)
+        client.on(name, note("late"))
+        drained(client)
+        client.close()
+
+    kinds = ["session.created", "init"] if name == "*" else [name]
+    everybody = ["before", "in session.created", "in init", "after", "late"]
+    assert sorted(heard) == sorted(f"{w} {k}" for w in everybody for k in kinds)
+
+
+def test_commands_given_at_once_follow_the_first_session_update(place: Place) -> None:
+    """
+    What is said before the session is ready arrives after its configuration, in order.
+    """
+    gate = threading.Event()
+    with place.service(on_connection=lambda _: gate.wait(5)) as service:
+        client = place.client(service.url, session_config={"voice": "sage"})
+        client.append_audio(bytes(9600))
+        client.create_conversation_item(USER_SAYS)
+        client.update_session(instructions="Be brief.")
+        client.clear_audio_buffer()
+        gate.set()
+        connection = service.wait_for_connection()
+        connection.wait_received("input_audio_buffer.clear")
+        client.close()
+
+    assert [event["type"] for event in connection.received] == [
+        "session.update",
+        "input_audio_buffer.append",
+        "conversation.item.create",
+        "session.update",
+        "input_audio_buffer.clear",
+    ]
+    assert "sage" in repr(connection.received[0])
+
+
+# Listening.
+
+
+def test_either_generation_of_names_works_on_either_protocol(place: Place) -> None:
+    """
+    Old name, new name and class hear the same events.
+    """
+    names = {
+        "response.audio.delta": "response.output_audio.delta",
+        "response.audio.done": "response.output_audio.done",
+        "response.audio_transcript.delta": "response.output_audio_transcript.delta",
+        "response.audio_transcript.done": "response.output_audio_transcript.done",
+        "response.text.delta": "response.output_text.delta",
+        "response.text.done": "response.output_text.done",
+        "conversation.item.created": "conversation.item.added",
+    }
+    heard: dict[Any, list[ServerEvent]] = {}
+    with place.talk(
+        service={"replies": ["One two three."] * 2}, session_config=MANUAL
+    ) as (client, _):
+        for name in [*names, *names.values(), ResponseOutputAudioDelta]:
+            client.on(name, heard.setdefault(name, []).append)
+        client.create_conversation_item(USER_SAYS)
+        client.create_response().result(10)
+        client.create_response(modalities=["text"]).result(10)
+        drained(client)
+
+    for old, new in names.items():
+        assert heard[old], old
+        assert heard[old] == heard[new]
+    assert heard[ResponseOutputAudioDelta] == heard["response.audio.delta"]
+    delta: Any = heard["response.audio.delta"][0]
+    assert base64.b64decode(delta.delta) == delta.audio
+    assert delta.raw["delta"] == delta.delta
+
+
+def test_once_off_and_off_all(place: Place) -> None:
+    """
+    A listener hears what it asked for, for as long as it asked.
+    """
+    name, heard = "input_audio_buffer.cleared", []
+    with place.talk() as (client, _):
+        drained(client)
+
+        @client.on(name)
+        def always(event: ServerEvent) -> None:
+            heard.append("always")
+
+        @client.once(name)
+        def once(event: ServerEvent) -> None:
+            heard.append("once")
+
+        def other(event: ServerEvent) -> None:
+            heard.append("other")
+
+        assert client.on(name, other) is other
+        everything = client.on("*", lambda event: heard.append(event.type))
+        drained(client)
+        first, heard[:] = list(heard), []
+        client.off(name, other)
+        client.off("*", everything)
+        client.off(name, other)  # no error: it is gone already
+        drained(client)
+        second, heard[:] = list(heard), []
+        client.off(name)
+        drained(client)
+        third = list(heard)
+        client.on(name, always)
+        client.off_all()
+        drained(client)
+
+    assert first == ["session.created", "init", "always", "once", "other", name]
+    assert second == ["always"]
+    assert third == heard == []
+
+
+def test_an_unknown_name_warns_once_and_works() -> None:
+    """
+    A name nobody knows draws one warning with what may be meant, and is listened for.
+    """
+    with GA.talk() as (client, connection):
+        with pytest.warns(ProtocolWarning, match=r"response\.done") as caught:
+            client.on("response.doone", lambda event: None)
+        assert caught[0].filename == __file__
+        client.on("response.doone", lambda event: None)
+        with client.expect("response.done") as expected:
+            connection.send({"type": "response.done", "response": {"id": "resp_1"}})
+        with pytest.warns(ProtocolWarning):
+            news = client.events("brand.new", timeout=5)
+        connection.send({"type": "brand.new", "x": 1})
+
+        event = next(news)
+
+    assert expected.event.response.id == "resp_1"
+    assert event.type == "brand.new"
+    assert event.raw["x"] == 1
+
+
+@pytest.mark.parametrize("event", [5, None, int, InputAudioBufferAppend])
+def test_what_is_no_event_is_refused(event: Any) -> None:
+    """
+    Listening to a number, or to a command, is a mistake that shows at once.
+    """
+    with GA.talk() as (client, _):
+        with pytest.raises(TypeError):
+            client.on(event, print)
+        with pytest.raises(TypeError, match="callable"):
+            client.on("init", "not a function")  # type: ignore[call-overload]
+
+
+def test_disconnected_after_an_own_close_is_clean() -> None:
+    """
+    Who closes hears one last event that is no error.
+    """
+    heard: list[Any] = []
+    with GA.talk() as (client, connection):
+        client.on("disconnected", heard.append)
+        client.close()
+        client.close()
+        connection.wait_closed()
+
+    assert [(e.code, e.clean, e.error) for e in heard] == [(1000, True, None)]
+    assert connection.close_code == 1000

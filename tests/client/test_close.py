@@ -1,0 +1,533 @@
+"""
+``close()`` is legal anywhere, and returns within its timeout; nothing is left then.
+
+That no thread and no descriptor stays is checked after every test, in conftest.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import operator
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import websocket
+from helpers.clients import GA, KEY, USER_SAYS, Place
+from helpers.peer import Peer, collect_until_close, frame
+from helpers.timing import at_most
+
+from azure_realtime import (
+    AzureRealTimeAudio,
+    AzureRealTimeOptions,
+    ConnectionClosed,
+    QueueFull,
+    RealtimeError,
+    WebSocketState,
+)
+from azure_realtime.simulator._network.faults import HandshakeFaults
+
+CHUNK = bytes(96_000)
+
+
+def background(function: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    """
+    Run a function on a thread; what it returns or raises lands in the list.
+    """
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(function())
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, outcome
+
+
+def fill(client: AzureRealTimeAudio, timeout: float | None) -> None:
+    """
+    Append audio until it is refused.
+    """
+    while True:
+        client.append_audio(CHUNK, timeout)
+
+
+# While connecting.
+
+
+@pytest.fixture
+def full_port() -> Iterator[int]:
+    """
+    A port whose queue is full: who connects hears nothing at all.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        fillers = []
+        with selectors.DefaultSelector() as selector:
+            while True:
+                filler = socket.socket()
+                filler.setblocking(False)
+                filler.connect_ex(("127.0.0.1", port))
+                fillers.append(filler)
+                selector.register(filler, selectors.EVENT_WRITE)
+                if len(selector.select(0.05)) < len(fillers):
+                    break
+        yield port
+        for filler in fillers:
+            filler.close()
+
+
+IMPLS = pytest.mark.parametrize(
+    "impl", [None, websocket.WebSocket], ids=["ours", "websocket_impl"]
+)
+QUEUED = pytest.mark.parametrize("queued", [False, True], ids=["idle", "queued"])
+
+
+@pytest.fixture
+def last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Let the callback thread have its last turn, however late a busy machine gives it.
+
+    ``close()`` ends as soon as it has; how long it takes is measured all the same.
+    """
+    monkeypatch.setattr("azure_realtime._engine.shutdown._FAREWELL", 5.0)
+
+
+def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None:
+    """
+    Insist that closing takes no longer than it may; queued commands may use that.
+    """
+    client = GA.client(url, impl, connect_timeout=2.0)
+    heard: list[Any] = []
+    client.on("disconnected", heard.append)
+    if queued:
+        client.append_audio(CHUNK)
+    seen()
+    assert client.state is WebSocketState.CONNECTING
+    with at_most(0.8):
+        client.close(timeout=0.4)
+    assert client.state is WebSocketState.CLOSED
+    assert [event.clean for event in heard] == [True]
+    with pytest.raises(ConnectionClosed):
+        client.connect()
+
+
+@IMPLS
+@QUEUED
+@pytest.mark.usefixtures("last_words")
+def test_close_while_tcp_is_mute(full_port: int, impl: Any, queued: bool) -> None:
+    """
+    A host that answers no connection request keeps nobody.
+    """
+    close_while_connecting(f"ws://127.0.0.1:{full_port}", impl, queued, lambda: None)
+
+
+@IMPLS
+@QUEUED
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.usefixtures("last_words")
+def test_close_while_tls_or_the_upgrade_is_mute(
+    scheme: str, impl: Any, queued: bool
+) -> None:
+    """
+    A server that takes the connection and never says a word keeps nobody.
+    """
+    with Peer(lambda talk: talk.mute()) as peer:
+        close_while_connecting(
+            f"{scheme}://localhost:{peer.port}",
+            impl,
+            queued,
+            lambda: peer.accepted.acquire(timeout=5),
+        )
+
+
+@IMPLS
+def test_close_while_the_upgrade_is_mute(
+    impl: Any, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The real local service, which has read the request and answers nothing.
+    """
+    meet, was_read = HandshakeFaults.meet, threading.Event()
+
+    def told(faults: HandshakeFaults, transport: Any) -> Any:
+        was_read.set()
+        return meet(faults, transport)
+
+    monkeypatch.setattr(HandshakeFaults, "meet", told)
+    with place.service() as service:
+        service.mute_handshakes()
+        client = place.client(service.url, impl, connect_timeout=5.0)
+        assert was_read.wait(5)
+        with at_most(0.8):
+            client.close(timeout=0.4)
+
+
+def test_close_while_the_session_never_comes() -> None:
+    """
+    An upgrade, and then silence: close() says goodbye and goes.
+    """
+    with Peer(lambda talk: (talk.upgrade(), talk.mute())) as peer:
+        client = GA.client(peer.url)
+        peer.accepted.acquire(timeout=5)
+        with at_most(0.8):
+            client.close(timeout=0.4)
+
+
+def test_close_while_a_token_is_waited_for() -> None:
+    """
+    A token provider that hangs keeps nobody; it may end when it likes.
+    """
+    asked, release = threading.Event(), threading.Event()
+
+    def provider() -> str:
+        asked.set()
+        release.wait(10)
+        return "token"
+
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions("ws://127.0.0.1:9", "d", token_provider=provider)
+    )
+    assert asked.wait(5)
+    with at_most(0.8):
+        client.close(timeout=0.4)
+    release.set()
+
+
+def test_an_exception_of_connect_leaves_nothing_in_with() -> None:
+    """
+    ``with`` that cannot connect in time raises, and has closed already.
+    """
+    with Peer(lambda talk: talk.mute()) as peer:
+        # long enough to come as far as the handshake
+        client = GA.client(peer.url, connect_timeout=1.0)
+        with pytest.raises(TimeoutError, match="handshake"), client:
+            pytest.fail("there is no session")
+        assert client.state is WebSocketState.CLOSED
+
+
+# A peer that stopped reading.
+
+
+def test_close_frees_whoever_waits_for_room(place: Place) -> None:
+    """
+    The peer stopped reading, the queue is full: close() returns, append_audio raises.
+    """
+    with place.talk(max_send_queue_bytes=300_000) as (client, connection):
+        connection.stop_reading()
+        with pytest.raises(QueueFull, match="max_send_queue_bytes"):
+            fill(client, 0.1)
+        waiting = [
+            background(lambda: fill(client, None)),
+            background(lambda: fill(client, 30)),
+            background(lambda: client.clear_audio_buffer().result(30)),
+            background(lambda: client.create_conversation_item(USER_SAYS).result(30)),
+        ]
+
+        with at_most(1.0):
+            client.close(timeout=0.5)
+
+        for thread, outcome in waiting:
+            thread.join(1.0)
+            assert [type(error) for error in outcome] == [ConnectionClosed]
+        connection.resume()
+
+
+def test_an_append_keeps_its_own_time_while_another_waits() -> None:
+    """
+    append_audio(timeout=0.1) is over soon, though another append waits for ever.
+    """
+    with GA.talk(max_send_queue_bytes=300_000) as (client, connection):
+        connection.stop_reading()
+        with pytest.raises(QueueFull):
+            fill(client, 0.1)
+        thread, outcome = background(lambda: fill(client, None))
+
+        for _ in range(3):
+            with at_most(0.6), pytest.raises(QueueFull):
+                client.append_audio(CHUNK, timeout=0.1)
+
+        client.close(timeout=0.2)
+        thread.join(1.0)
+        assert isinstance(outcome[0], ConnectionClosed)
+        connection.resume()
+
+
+def test_a_listener_on_the_reader_never_waits_for_an_append() -> None:
+    """
+    With dispatch="reader", a listener that appends cannot block the connection.
+    """
+    with GA.talk(max_send_queue_bytes=300_000, dispatch="reader") as (
+        client,
+        connection,
+    ):
+        outcome: list[Any] = []
+        heard = threading.Event()
+
+        def listener(event: Any) -> None:
+            try:
+                client.append_audio(CHUNK)
+            except RealtimeError as error:
+                outcome.append(error)
+            heard.set()
+
+        connection.stop_reading()
+        with pytest.raises(QueueFull):
+            fill(client, 0.1)
+        thread, _ = background(lambda: fill(client, None))
+        client.on("rate_limits.updated", listener)
+        connection.send({"type": "rate_limits.updated"})
+
+        assert heard.wait(2.0)
+        assert [type(error) for error in outcome] == [QueueFull]
+        with at_most(1.0):
+            client.close(timeout=0.5)
+        thread.join(1.0)
+        assert not thread.is_alive()
+        connection.resume()
+
+
+# Anywhere.
+
+
+@pytest.mark.parametrize("dispatch", ["thread", "reader"])
+@pytest.mark.parametrize("name", ["init", "*", "session.created"])
+def test_close_inside_a_listener(name: str, dispatch: Any) -> None:
+    """
+    A listener may close its own client, at the very first event, and does not wait.
+    """
+    heard = []
+    closed = threading.Event()
+    with GA.service() as service:
+        client = GA.client(service.url, dispatch=dispatch)
+
+        def listener(event: Any) -> None:
+            heard.append(event.type)
+            with at_most(0.5):
+                client.close()
+            if event.type == "disconnected":
+                closed.set()
+
+        client.on("disconnected", lambda event: closed.set())
+        client.once(name, listener)
+        assert closed.wait(5)
+        client.close()
+
+    assert len(heard) == 1
+    assert client.state is WebSocketState.CLOSED
+
+
+def test_close_from_two_threads_at_once(place: Place) -> None:
+    """
+    Both return, and one goodbye is said.
+    """
+    with place.talk() as (client, connection):
+        gate = threading.Barrier(3)
+        both = [background(lambda: (gate.wait(), client.close())) for _ in range(2)]
+        gate.wait()
+        with at_most(1.0):
+            client.close()
+            for thread, outcome in both:
+                thread.join(2.0)
+                assert not isinstance(outcome[0], BaseException)
+        assert connection.wait_closed()
+        assert connection.close_code == 1000
+
+
+@pytest.mark.parametrize(("timeout", "most"), [(5.0, 0.7), (0.1, 0.5), (0.0, 0.4)])
+@pytest.mark.usefixtures("last_words")
+def test_a_peer_that_never_answers_the_close(timeout: float, most: float) -> None:
+    """
+    It is given close_wait seconds, or what close() allows if that is less.
+    """
+    heard: list[Any] = []
+    with GA.talk(close_wait=0.3) as (client, connection):
+        client.on("disconnected", heard.append)
+        connection.no_close_answer()
+        with at_most(most):
+            client.close(timeout)
+        assert client.state is WebSocketState.CLOSED
+
+    assert [event.clean for event in heard] == [False]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_close_flushes_what_is_queued(tls: bool, request: Any) -> None:
+    """
+    Everything that was said before close() arrives, in order, and then the goodbye.
+    """
+    received: list[bytes] = []
+    server = request.getfixturevalue("server_tls") if tls else None
+    trust = {"ssl_context": request.getfixturevalue("client_tls")} if tls else {}
+    with Peer(lambda talk: collect_until_close(talk, received), server) as peer:
+        with GA.client(peer.url, **trust) as client:
+            for index in range(200):
+                client.append_audio(index.to_bytes(2, "little") * 240)
+
+        appends = [json.loads(data)["audio"] for data in received[:-1]]
+        wanted = [index.to_bytes(2, "little") * 240 for index in range(200)]
+        assert [base64.b64decode(audio) for audio in appends] == wanted
+        assert received[-1] == b"\x03\xe8"
+
+
+def test_a_shorter_close_counts(eventually: Callable[..., None]) -> None:
+    """
+    While one close() takes its time, another one keeps its own.
+    """
+    with GA.talk(max_send_queue_bytes=300_000) as (client, connection):
+        connection.stop_reading()
+        with pytest.raises(QueueFull):
+            fill(client, 0.1)
+        thread, _ = background(lambda: client.close(30.0))
+        eventually(lambda: client.state is WebSocketState.CLOSING)
+
+        with at_most(0.8):
+            client.close(timeout=0.3)
+
+        assert client.state is WebSocketState.CLOSED
+        thread.join(1.0)
+        assert not thread.is_alive()
+        connection.resume()
+
+
+def test_close_does_not_wait_for_a_listener_for_ever() -> None:
+    """
+    A listener that is stuck is left to finish; close() returns in time.
+    """
+    inside, release = threading.Event(), threading.Event()
+    with GA.talk() as (client, _):
+        client.on("init", lambda event: (inside.set(), release.wait(10)))
+        assert inside.wait(5)
+        with at_most(0.8):
+            client.close(timeout=0.3)
+        assert client.state is WebSocketState.CLOSED
+        release.set()
+
+
+def test_an_exception_in_with_closes() -> None:
+    """
+    Leaving the block by an exception closes, and lets it through.
+    """
+    with (
+        pytest.raises(ZeroDivisionError),
+        GA.talk() as (client, connection),
+    ):
+        print(1 / 0)  # noqa: T201
+
+    assert client.state is WebSocketState.CLOSED
+    assert connection.close_code == 1000
+
+
+def test_close_ends_every_wait() -> None:
+    """
+    wait_for, a future and an iteration in other threads end when the client closes.
+    """
+    with GA.talk() as (client, connection):
+        connection.stall()
+        waits = [
+            background(lambda: client.wait_for("response.done", timeout=30)),
+            background(lambda: client.clear_audio_buffer().result(30)),
+            background(lambda: client.create_response().result(30)),
+            background(lambda: list(client.events("response.done", timeout=30))),
+        ]
+        connection.resume()
+        connection.no_close_answer()
+        client.close(timeout=0.2)
+        for thread, _ in waits:
+            thread.join(1.0)
+            assert not thread.is_alive()
+
+    for _, outcome in waits[:1]:
+        assert isinstance(outcome[0], ConnectionClosed)
+
+
+def test_after_close_every_call_says_that_it_is_over() -> None:
+    """
+    Nothing hangs and nothing pretends to work.
+    """
+    with GA.talk() as (client, _):
+        client.close()
+
+        for call in (
+            lambda: client.append_audio(CHUNK),
+            client.clear_audio_buffer,
+            lambda: client.create_conversation_item(USER_SAYS),
+            lambda: client.update_session(voice="sage"),
+            lambda: client.send({"type": "response.cancel"}),
+            client.connect,
+            lambda: client.wait_for("response.done"),
+            lambda: client.create_response().result(1),
+        ):
+            with pytest.raises(ConnectionClosed, match="1000"):
+                call()
+        assert list(client.events()) == []
+        assert client.cancel_response() is False
+
+
+def test_close_in_the_middle_of_a_message_from_the_peer() -> None:
+    """
+    Half a frame in the buffer is no reason to stay.
+    """
+
+    def script(talk: Any) -> None:
+        talk.upgrade(frame('{"type":"session.created"}') + frame("x" * 900)[:400])
+        talk.mute()
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url)
+        client.wait_for("session.created", timeout=5)
+        with at_most(0.8):
+            client.close(timeout=0.4)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "_conversation",
+        "_core.dispatcher.backlog",
+        "_core.gate",
+        "_core.outbox",
+        "_core.status",
+        "_core.waiters",
+        "_follower",
+        "_input",
+        "_meter",
+        "_subscriptions",
+        "_toolbox",
+        "_tools",
+    ],
+)
+def test_a_signal_handler_may_close_in_the_middle_of_any_call(part: str) -> None:
+    """
+    The reader waits for what the call holds; so the handler does not wait for the reader.
+    """
+    with GA.talk() as (client, connection):
+        client.clear_audio_buffer().result(5)
+        # what a handler finds that has interrupted this thread there
+        with operator.attrgetter(part)(client)._lock, at_most(1):
+            client.close(None)
+        with at_most(2):
+            client.close()
+        assert connection.wait_closed()
+        assert 1000 == connection.close_code
+
+
+def test_closing_again_and_again_costs_nothing() -> None:
+    """
+    Fifty clients that come and go leave nothing behind.
+    """
+    with GA.service() as service:
+        for _ in range(50):
+            client = GA.client(service.url)
+            client.close()
+        with GA.client(service.url) as client:
+            assert client.is_initialized
+
+    assert KEY not in repr(client)

@@ -1,0 +1,667 @@
+"""
+The end of a program, of a process, and of a client that nobody holds any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from helpers.clients import GA, KEY, USER_SAYS, Place
+from helpers.peer import Peer, collect_until_close
+from helpers.processes import run_script, start_script, wait_until_it_waits
+from helpers.timing import at_most
+
+from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
+
+# A script that never closes.
+
+
+def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
+    """
+    It ends at once, everything it said before has left, and the goodbye too.
+    """
+    received: list[bytes] = []
+    with Peer(lambda talk: collect_until_close(talk, received)) as peer:
+        done = run_script(
+            """
+            client = client_of(sys.argv[1])
+            client.connect(5)
+            for n in range(200):
+                client.append_audio(n.to_bytes(2, "little") * 240)
+            """,
+            peer.url,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(received) == 201
+    assert received[-1] == b"\x03\xe8"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_script_that_ends_before_it_is_connected(host: str) -> None:
+    """
+    Even what was said before there was a connection has left when the script is over.
+    """
+    with GA.service() as service:
+        done = run_script(
+            """
+            client_of(sys.argv[1]).append_audio(bytes(4800))
+            client = client_of(sys.argv[1])
+            client.append_audio(bytes(4800))
+            """,
+            service.url.replace("127.0.0.1", host),
+        )
+        ended = [
+            connection
+            for connection in (service.wait_for_connection() for _ in range(2))
+            if connection.wait_closed()
+            and any(e["type"].endswith("append") for e in connection.received)
+        ]
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(ended) == 2
+
+
+def test_a_connection_can_still_be_made_while_the_interpreter_ends() -> None:
+    """
+    No thread can be started then (Python 3.12); the queued command leaves even so.
+    """
+    received: list[bytes] = []
+    with Peer(lambda talk: collect_until_close(talk, received)) as peer:
+        done = run_script(
+            """
+            import atexit
+            ending, asked = threading.Event(), threading.Event()
+            def token():
+                asked.set()
+                ending.wait(10)
+                return KEY
+            client = AzureRealTimeAudio(
+                AzureRealTimeOptions(sys.argv[1], "d", token_provider=token)
+            )
+            client.append_audio(bytes(4800))
+            assert asked.wait(5)
+            atexit.register(ending.set)
+            """,
+            peer.url,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(received) == 2
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "",
+        "sys.exit(0)",
+        "client.on('*', lambda event: threading.Event().wait())",
+        "stream = client.events(); wait = client.clear_audio_buffer()",
+    ],
+)
+def test_nothing_keeps_a_script_alive(ending: str) -> None:
+    """
+    Whatever is still going on, a program that is over ends.
+    """
+    with GA.service() as service:
+        done = run_script(
+            f"client = client_of(sys.argv[1])\nclient.connect(5)\n{ending}",
+            service.url,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_mute_server_keeps_no_script_alive() -> None:
+    """
+    A program whose connection never came ends a second later, at most.
+    """
+    source = """
+    client = client_of(sys.argv[1])
+    client.append_audio(bytes(4800))
+    print("over", flush=True)
+    """
+    with (
+        Peer(lambda talk: talk.mute()) as peer,
+        start_script(source, peer.url) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "over\n"
+            with at_most(2.0):
+                process.communicate(timeout=20)
+        except BaseException:
+            process.kill()
+            raise
+
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("seconds", [0, 0.2], ids=["quick", "slow"])
+def test_a_listener_that_is_at_it_when_the_script_ends(seconds: float) -> None:
+    """
+    It finishes what it does about the last event, and what it says still leaves.
+    """
+    with GA.service(replies=["Hi."]) as service:
+        for _ in range(3):
+            done = run_script(
+                f"""
+                client = client_of(sys.argv[1])
+                @client.on("response.done")
+                def save(event):
+                    threading.Event().wait({seconds})
+                    client.append_audio(bytes(960))
+                    print("saved")
+                client.create_response(modalities=["text"]).result(5)
+                """,
+                service.url,
+            )
+            connection = service.wait_for_connection()
+            assert connection.wait_closed()
+            said = [event["type"] for event in connection.received]
+
+            assert (done.stdout, done.stderr) == ("saved\n", "")
+            assert said[-1] == "input_audio_buffer.append"
+            assert connection.close_code == 1000
+
+
+def test_after_the_end_of_the_program_a_call_names_it() -> None:
+    """
+    A handler of the exit that comes too late is told why, and not that it closed.
+    """
+    with GA.service(credentials=None) as service:
+        done = run_script(
+            """
+            import atexit, sys
+            def late():
+                try:
+                    client.append_audio(bytes(960))
+                except Exception as error:
+                    print(error)
+            atexit.register(late)
+            from azure_realtime import *
+            client = AzureRealTimeAudio(AzureRealTimeOptions(sys.argv[1], "d", "key"))
+            client.connect(5)
+            """,
+            service.url,
+            head="",
+        )
+
+    assert done.stderr == ""
+    assert done.stdout == "The connection is closed: 1000 (the program is ending).\n"
+
+
+def test_an_executor_that_ended_before_the_client_makes_no_noise() -> None:
+    """
+    The interpreter shuts executors down first; what comes after that is not logged.
+    """
+    with GA.service() as service:
+        done = run_script(
+            """
+            from concurrent.futures import ThreadPoolExecutor
+            client = AzureRealTimeAudio(
+                AzureRealTimeOptions(sys.argv[1], "d", KEY),
+                dispatch=ThreadPoolExecutor(1),
+            )
+            client.on("*", lambda event: None)
+            client.connect(5)
+            """,
+            service.url,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# Ctrl-C.
+
+
+INTERRUPTED = {
+    "connect": "client_of(sys.argv[2]).connect(60)",
+    "connect in with": "client_of(sys.argv[2]).__enter__()",
+    "wait_for": "client.wait_for('response.done', timeout=None)",
+    "future": "client.create_conversation_item(ITEM).result(60)",
+    "events": "next(client.events('response.done'))",
+    "append_audio": "while True: client.append_audio(bytes(96000), timeout=None)",
+    "run_forever": "client.run_forever()",
+    "pump": "while True: client.pump(60)",
+}
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_ctrl_c_works_in_every_wait(name: str) -> None:
+    """
+    It is raised where the program waits, at once, and the client can be used further.
+    """
+    manual = name in ("run_forever", "pump")
+    blocks = name in ("future", "append_audio")
+    source = f"""
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    ITEM = {USER_SAYS!r}
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions(sys.argv[1], "d", KEY),
+        {{"max_send_queue_bytes": 300000}},
+        dispatch={"manual" if manual else "thread"!r},
+    )
+    with client.expect("rate_limits.updated"):
+        client.connect(5)
+    try:
+        print("waiting", flush=True)
+        {INTERRUPTED[name]}
+    except KeyboardInterrupt:
+        print("interrupted", client.state.name, flush=True)
+    if not {blocks}:
+        print(client.clear_audio_buffer().result(5).type)
+    client.close(0.5)
+    """
+    with GA.service() as service, Peer(lambda talk: talk.mute()) as mute:
+        with start_script(source, service.url, mute.url) as process:
+            try:
+                assert process.stdout is not None
+                connection = service.wait_for_connection(10)
+                connection.wait_received("session.update", timeout=10)
+                if blocks:
+                    connection.stop_reading()
+                # only now it may say what shall not be answered
+                connection.send({"type": "rate_limits.updated", "rate_limits": []})
+                assert process.stdout.readline() == "waiting\n"
+                wait_until_it_waits(process)
+                with at_most(2.5):
+                    process.send_signal(signal.SIGINT)
+                    out, err = process.communicate(timeout=20)
+            except BaseException:
+                process.kill()
+                raise
+        connection.resume()
+
+    assert process.returncode == 0, err
+    after = "" if blocks else "input_audio_buffer.cleared\n"
+    assert out == f"interrupted OPEN\n{after}"
+
+
+def test_ctrl_c_in_with_closes_the_session() -> None:
+    """
+    The block is left by KeyboardInterrupt, and the service hears a goodbye.
+    """
+    source = """
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with client_of(sys.argv[1]) as client:
+        print("waiting", flush=True)
+        client.wait_for("response.done", timeout=None)
+    """
+    with GA.service() as service, start_script(source, service.url) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "waiting\n"
+            wait_until_it_waits(process)
+            with at_most(2.0):
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=20)
+        except BaseException:
+            process.kill()
+            raise
+        connection = service.wait_for_connection()
+        assert connection.wait_closed()
+
+    assert process.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in err
+    assert connection.close_code == 1000
+
+
+@pytest.mark.parametrize("then", ["client.close(); print(client.state.name)", ""])
+def test_ctrl_c_in_close_leaves_the_closing_to_the_next(then: str) -> None:
+    """
+    Another close(), or the end of the program, still sends what is queued, and waits.
+    """
+    source = f"""
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    go = threading.Event()
+    def token():
+        go.wait(10)
+        return KEY
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions(sys.argv[1], "d", token_provider=token)
+    )
+    client.append_audio(bytes(4800))
+    try:
+        print("closing", flush=True)
+        client.close()
+    except KeyboardInterrupt:
+        print("interrupted", client.state.name, flush=True)
+    go.set()
+    {then}
+    """
+    received: list[bytes] = []
+    with (
+        Peer(lambda talk: collect_until_close(talk, received)) as peer,
+        start_script(source, peer.url) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "closing\n"
+            wait_until_it_waits(process)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        except BaseException:
+            process.kill()
+            raise
+
+    closed = "CLOSED\n" if then else ""
+    assert (out, err) == (f"interrupted CONNECTING\n{closed}", "")
+    assert len(received) == 2
+    assert received[-1] == b"\x03\xe8"
+
+
+# A client that is dropped.
+
+
+def collected(reference: weakref.ref[Any]) -> bool:
+    """
+    Collect garbage; return whether that is gone, whoever has collected it.
+    """
+    gc.collect()
+    return reference() is None
+
+
+@pytest.mark.parametrize("dispatch", ["thread", "reader", "manual"])
+@pytest.mark.parametrize("circular", [False, True], ids=["plain", "closed over"])
+def test_a_dropped_client_is_collected_and_closed(
+    circular: bool, dispatch: Any, eventually: Callable[..., None]
+) -> None:
+    """
+    Forgetting the client ends its connection, also when its listeners know it.
+    """
+    with GA.service() as service:
+        client = GA.client(service.url, dispatch=dispatch)
+        client.connect(5)
+        client.clear_audio_buffer().result(5)
+        connection = service.wait_for_connection()
+        if circular:
+            client.on("*", lambda event, client=client: print(client))  # noqa: T201
+            client.once("response.done", client.clear_audio_buffer)
+        gone = weakref.ref(client)
+
+        del client
+        if circular:  # a listener that is running holds it until it returns
+            eventually(lambda: collected(gone))
+
+        assert connection.wait_closed(5)
+        assert gone() is None
+        assert connection.close_code == 1000
+
+
+def test_a_client_that_is_dropped_while_connecting_is_gone() -> None:
+    """
+    A cell that is run again leaves nothing of the first run behind.
+    """
+    with Peer(lambda talk: talk.mute()) as peer:
+        for _ in range(5):
+            client = GA.client(peer.url)
+            peer.accepted.acquire(timeout=5)
+        del client
+        gc.collect()
+
+
+def test_running_a_cell_again_leaves_one_connection() -> None:
+    """
+    ``client = ...`` a second time closes the first.
+    """
+    with GA.service() as service:
+        for _ in range(3):
+            client = GA.client(service.url)
+            client.on("response.done", lambda event: None)
+            client.connect(5)
+        first, second, third = (service.wait_for_connection() for _ in range(3))
+        assert first.wait_closed()
+        assert second.wait_closed()
+        assert client.clear_audio_buffer().result(5)
+        client.close()
+        assert third.wait_closed()
+
+
+def test_fifty_dropped_clients_leave_nothing() -> None:
+    """
+    Threads and descriptors are back to where they were.
+    """
+    with GA.service() as service:
+        for _ in range(50):
+            GA.client(service.url).on("init", lambda event: None)
+        gc.collect()
+
+
+# Where it runs.
+
+
+def test_it_works_inside_a_running_event_loop(place: Place) -> None:
+    """
+    A coroutine, or a notebook cell, may use it like anything that blocks.
+    """
+
+    async def main() -> str:
+        with place.talk(service={"replies": ["Hi."]}) as (client, _):
+            return client.create_response(modalities=["text"]).result(10).text
+
+    assert asyncio.run(main()) == "Hi."
+
+
+def test_a_session_needs_no_asyncio_and_no_extra() -> None:
+    """
+    Neither the import nor a whole turn loads asyncio, NumPy, or the simulator's needs.
+    """
+    with GA.service(replies=["Hi."], credentials=None) as service:
+        done = run_script(
+            """
+            options = AzureRealTimeOptions(sys.argv[1], "d", "key")
+            with AzureRealTimeAudio(options) as client:
+                print(client.create_response(modalities=["text"]).result(5).text)
+            extras = {"asyncio", "numpy", "websockets", "azure.identity"}
+            print(sorted(extras & set(sys.modules)))
+            """,
+            service.url,
+            head="import sys\nfrom azure_realtime import *\n",
+        )
+
+    assert (done.stdout, done.stderr) == ("Hi.\n[]\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("ending", ["os._exit(0)", "del client; sys.exit(0)"])
+def test_a_fork_leaves_the_session_to_the_parent(ending: str, place: Place) -> None:
+    """
+    In the child each call says so at once, whatever locks were held in the parent; the
+    parent's session goes on.
+    """
+    source = f"""
+    import contextlib, os, ssl, warnings
+    warnings.simplefilter("ignore")
+    context = ssl._create_unverified_context()
+    version = None if sys.argv[2] == "ga" else "2024-10-01-preview"
+    client = AzureRealTimeAudio(
+        AzureRealTimeOptions(sys.argv[1], "d", KEY, version), {{"ssl_context": context}}
+    )
+    client.on("*", lambda event: None)
+    client.connect(5)
+    pending = client.create_response(modalities=["text"])
+    done = client.clear_audio_buffer()
+    done.result(5)
+    stream = client.events("response.done")
+    expected = client.expect("response.done")
+    core = client._core
+    owners = [
+        *(core.outbox, core.waiters, core.acks, core.gate, core.status),
+        *(core.dispatcher.backlog, client._subscriptions, client._conversation),
+        *(client._follower, client._input, client._tools, client._tools._runner),
+    ]
+    locks = [owner._lock for owner in owners if hasattr(owner, "_lock")]
+    assert len(locks) > 8
+    held, over = threading.Event(), threading.Event()
+    def hold():
+        with contextlib.ExitStack() as stack:
+            for lock in locks:
+                stack.enter_context(lock)
+            held.set()
+            over.wait(10)
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    child = os.fork()
+    if child == 0:
+        def think():
+            client.status = "thinking"
+        item = {USER_SAYS!r}
+        calls = [
+            lambda: client.connect(1),
+            lambda: client.append_audio(bytes(4800)),
+            client.commit_audio,
+            client.clear_audio_buffer,
+            lambda: client.create_conversation_item(item),
+            lambda: client.delete_item("item_1"),
+            lambda: client.truncate_item("item_1", 0, 0),
+            lambda: client.retrieve_item("item_1"),
+            client.create_response,
+            client.cancel_response,
+            lambda: client.update_session(voice="sage"),
+            lambda: client.send({{"type": "response.create"}}),
+            lambda: client.send({{"type": "input_audio_buffer.append", "audio": ""}}),
+            lambda: client.wait_for("response.done"),
+            lambda: client.expect("response.done"),
+            lambda: client.events(),
+            lambda: client.ask("Hello?"),
+            lambda: client.stream("Hello?"),
+            lambda: client.tool(print),
+            client.pump,
+            client.run_forever,
+            client.fileno,
+            lambda: client.on("init", print),
+            lambda: client.on("response.done"),
+            lambda: client.once("init", print),
+            lambda: client.off("response.done"),
+            client.off_all,
+            client.set_model_speak_done,
+            think,
+            lambda: client.status,
+            lambda: client.session,
+            lambda: client.stats,
+            lambda: client.conversation,
+            lambda: client.usage,
+            lambda: client.rate_limits,
+            client.__enter__,
+            lambda: next(stream),
+            lambda: expected.__exit__(None, None, None),
+            lambda: done.result(1),
+            lambda: pending.result(1),
+            lambda: pending.exception(1),
+            lambda: pending.add_done_callback(print),
+            pending.cancel,
+        ]
+        for number, call in enumerate(calls):
+            try:
+                call()
+            except RuntimeError as error:
+                assert "fork" in str(error) or "process" in str(error), error
+            else:
+                print("no error from", number, flush=True)
+        client.close(1)
+        client.__exit__(None, None, None)
+        stream.close()
+        print(client.state.name, client.is_initialized, "CLOSED" in repr(client))
+        print(len(calls), flush=True)
+        {ending}
+    os.waitpid(child, 0)
+    over.set()
+    holder.join()
+    print(client.clear_audio_buffer().result(5).type)
+    client.close()
+    """
+    with place.service() as service:
+        done = run_script(source, service.url, place.protocol)
+        connection = service.wait_for_connection()
+        assert connection.wait_closed()
+
+    said = "CLOSED False True\n43\ninput_audio_buffer.cleared\n"
+    assert (done.stdout, done.stderr) == (said, "")
+    assert connection.close_code == 1000
+
+
+def test_a_thread_may_outlive_the_main_thread() -> None:
+    """
+    A worker that still talks when main is done gets its answers.
+    """
+    with GA.service() as service:
+        done = run_script(
+            """
+            client = client_of(sys.argv[1])
+            client.connect(5)
+            main = threading.main_thread()
+            def work():
+                main.join()
+                print(client.clear_audio_buffer().result(5).type)
+            threading.Thread(target=work).start()
+            """,
+            service.url,
+        )
+
+    assert (done.stdout, done.stderr) == ("input_audio_buffer.cleared\n", "")
+
+
+def test_a_finalizer_may_run_on_any_thread() -> None:
+    """
+    A client collected on its own callback thread does not wait for itself.
+    """
+    over = threading.Event()
+    with GA.service() as service:
+        box = [AzureRealTimeAudio(AzureRealTimeOptions(service.url, "d", KEY))]
+
+        def listener(event: Any) -> None:
+            box.clear()
+            gc.collect()
+            over.set()
+
+        box[0].on("init", listener)
+        assert over.wait(5)
+        assert service.wait_for_connection().wait_closed()
+
+
+class Desk:
+    """
+    An application's object, with the client in it.
+    """
+
+    def __init__(self, client: AzureRealTimeAudio) -> None:
+        self.client = client
+
+    def whoami(self) -> str:
+        """
+        Tell who serves.
+        """
+        return repr(self.client)
+
+
+def test_a_tool_that_knows_the_client_does_not_keep_it(
+    eventually: Callable[..., None],
+) -> None:
+    """
+    A method given as a tool is the usual way; the client is collected all the same.
+    """
+    with GA.service() as service:
+        client = GA.client(service.url)
+        client.connect(5)
+
+        client.tool(Desk(client).whoami)
+        connection = service.wait_for_connection(5)
+        connection.wait_received("session.update", count=2, timeout=5)
+        known = weakref.ref(client)
+        del client
+        eventually(lambda: collected(known))
+
+        connection.wait_closed(5)

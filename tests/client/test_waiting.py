@@ -1,0 +1,427 @@
+"""
+Pull style: ``wait_for``, ``expect`` and ``events``.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+from helpers.clients import GA, MANUAL, SENTENCE, SILENCE, Place, drained, once_it_waits
+from helpers.scripted_service import Service, scripted
+from helpers.timing import SCALE, at_most
+
+from azure_realtime import (
+    AzureRealTimeAudio,
+    ConnectionClosed,
+    ConnectTimeout,
+    SlowConsumer,
+)
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._dispatch import mailbox as _waiters
+from azure_realtime._engine.engine import Core
+from azure_realtime.events import (
+    InputAudioBufferCleared,
+    ResponseOutputAudioDelta,
+    ServerEvent,
+    SessionCreated,
+    SessionUpdated,
+)
+
+CLEARED = "input_audio_buffer.cleared"
+
+
+def marker(number: int) -> dict[str, Any]:
+    """
+    Make an event that can be told from others.
+    """
+    return {"type": "input_audio_buffer.speech_started", "audio_start_ms": number}
+
+
+# wait_for and expect.
+
+
+def test_wait_for_returns_the_next(place: Place) -> None:
+    """
+    By either name or by class, what comes after the call.
+    """
+    with (
+        place.talk(service={"replies": ["Yes."] * 2}) as (client, _),
+        client.events("response.done", timeout=10) as ends,
+    ):
+        once_it_waits(client, lambda: client.append_audio(SENTENCE))
+        started = client.wait_for("input_audio_buffer.speech_started", timeout=10)
+        once_it_waits(client, lambda: client.append_audio(SILENCE))
+        audio = client.wait_for("response.audio.delta", timeout=10)
+        next(ends)
+        once_it_waits(client, client.create_response)
+        done = client.wait_for("response.done", timeout=10)
+
+    assert started.audio_start_ms >= 0
+    assert isinstance(audio, ResponseOutputAudioDelta)
+    assert "completed" == done.response.status
+
+
+def test_states_are_returned_at_once(place: Place) -> None:
+    """
+    What the session is can be asked at any time; what it was is gone.
+    """
+    with place.talk() as (client, _):
+        drained(client)
+        with at_most(0.5):
+            session = client.wait_for("session.created", timeout=5).session
+            assert session.id == client.wait_for("init", timeout=5).session.id
+            with pytest.raises(TimeoutError, match="disconnected"):
+                client.wait_for("disconnected", timeout=0.05)
+            with pytest.raises(TimeoutError):
+                client.wait_for(CLEARED, timeout=0)
+        client.close()
+        with at_most(0.5):
+            assert 1000 == client.wait_for("disconnected", timeout=5).code
+            with pytest.raises(ConnectionClosed):
+                client.wait_for("init", timeout=5)
+
+
+def test_where_chooses(place: Place) -> None:
+    """
+    It is asked on the waiting thread; what it raises is raised here.
+    """
+    asked: list[str] = []
+
+    def where(event: Any) -> bool:
+        asked.append(threading.current_thread().name)
+        return bool(event.audio_start_ms == 7)
+
+    with GA.talk() as (client, wire):
+        with client.expect(marker(0)["type"], where=where, timeout=5) as expected:
+            for number in range(10):
+                wire.send(marker(number))
+        with pytest.raises(ZeroDivisionError):  # noqa: SIM117
+            with client.expect(CLEARED, where=lambda event: 1 / 0):
+                client.clear_audio_buffer()
+
+    assert 7 == expected.event.audio_start_ms
+    assert {threading.current_thread().name} == set(asked)
+    assert 8 == len(asked)
+
+
+def test_expect_begins_before_its_block(place: Place) -> None:
+    """
+    However quick the answer is, it is not missed; an exception in the block is raised
+    as it is, and nothing is waited for.
+    """
+    with place.talk() as (client, _):
+        for _ in range(20):
+            with client.expect(InputAudioBufferCleared, timeout=5) as expected:
+                client.clear_audio_buffer().result(5)
+            assert CLEARED == expected.event.type
+        with pytest.raises(KeyError), at_most(0.5):  # noqa: SIM117
+            with client.expect("response.done", timeout=5):
+                raise KeyError
+        with pytest.raises(TimeoutError, match=r"response\.done"), at_most(0.5):  # noqa: SIM117
+            with client.expect("response.done", timeout=0.05):
+                pass
+
+
+def test_waits_work_inside_a_listener(place: Place) -> None:
+    """
+    For events that are queued behind it: over TLS too, while others stream.
+    """
+    got: list[Any] = []
+    done = threading.Event()
+    with place.talk(service={"replies": ["One.", "Two."]}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+
+        @client.once(CLEARED)
+        def listener(event: Any) -> None:
+            with client.expect("response.done", timeout=10) as expected:
+                client.create_response()
+            got.append(expected.event.response.transcript)
+            futures: list[Any] = []
+            asking = once_it_waits(
+                client, lambda: futures.append(client.create_response())
+            )
+            got.append(client.wait_for("response.done", timeout=10).response.status)
+            asking.join(5)
+            got.append(futures[0].result(5).transcript)
+            stream = client.events(CLEARED, timeout=5)
+            client.clear_audio_buffer()
+            got.append(next(stream).type)
+            done.set()
+
+        wire.flood(500)
+        client.clear_audio_buffer()
+        wire.flood(500)
+        assert done.wait(15)
+
+    assert ["One.", "completed", "Two.", CLEARED] == got
+
+
+# events.
+
+
+def test_nothing_is_lost_between_two_iterations(place: Place) -> None:
+    """
+    However long one takes, whatever came is there, whole and in order.
+    """
+    numbers: list[int] = []
+    with (
+        place.talk() as (client, wire),
+        client.events(marker(0)["type"], timeout=5) as events,
+    ):
+        for number in range(1000):
+            wire.send(marker(number))
+            if number % 100 == 0:
+                drained(client)
+                numbers.append(next(events).audio_start_ms)
+        while len(numbers) < 1000:
+            numbers.append(next(events).audio_start_ms)
+
+    assert list(range(1000)) == numbers
+
+
+def test_iterators_listeners_and_waits_live_side_by_side(place: Place) -> None:
+    """
+    Everybody gets everything, on whatever thread.
+    """
+    name = marker(0)["type"]
+    got: dict[str, list[int]] = {key: [] for key in ("one", "two", "three", "call")}
+
+    with place.talk() as (client, wire):
+        streams = {key: client.events(name, timeout=5) for key in ("one", "two")}
+        streams["three"] = client.events(timeout=5)
+        client.on(name, lambda event: got["call"].append(event.audio_start_ms))
+
+        def collect(key: str) -> None:
+            while len(got[key]) < 100:
+                event = next(streams[key])
+                if event.type == name:
+                    got[key].append(event.audio_start_ms)
+
+        threads = [threading.Thread(target=collect, args=(key,)) for key in streams]
+        for thread in threads:
+            thread.start()
+        with client.expect(name, where=lambda event: event.audio_start_ms == 99):
+            for number in range(100):
+                wire.send(marker(number))
+        for thread in threads:
+            thread.join(5)
+        drained(client)
+
+    assert [list(range(100))] * 4 == list(got.values())
+
+
+def test_a_timeout_ends_one_step_not_the_stream(place: Place) -> None:
+    """
+    After the TimeoutError the iteration can go on.
+    """
+    with place.talk() as (client, _):
+        stream = client.events(CLEARED, timeout=0.05)
+        with pytest.raises(TimeoutError):
+            next(stream)
+        with client.expect(CLEARED):
+            client.clear_audio_buffer()
+
+        assert CLEARED == next(stream).type
+
+
+def test_closing_the_client_ends_the_loop(place: Place) -> None:
+    """
+    At once, also one that waits on another thread; what came before is still told.
+    """
+    ended: list[float] = []
+    started = threading.Event()
+    with place.talk() as (client, _):
+
+        def loop() -> None:
+            for _ in client.events(CLEARED):
+                started.set()
+            ended.append(time.monotonic())
+
+        unread = client.events(CLEARED)
+        thread = threading.Thread(target=loop)
+        thread.start()
+        while not started.wait(0.01):
+            client.clear_audio_buffer().result(5)
+        closing = time.monotonic()
+        client.close()
+        thread.join(5)
+        assert [CLEARED] == list({event.type for event in unread})
+
+    assert ended[0] - closing < 0.2 * SCALE + 0.3  # the goodbye, and then 0.2 s
+
+
+def test_what_is_known_comes_before_what_is_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    I begin to wait in the moment the next event comes: the session's creation is first.
+    """
+    waiters, put = _waiters.Waiters(), _waiters.Mailbox.put
+    known, new = SessionCreated(), SessionUpdated()
+
+    def overtaken(box: _waiters.Mailbox, event: ServerEvent) -> None:
+        if event is known:
+            put(box, new)
+        put(box, event)
+
+    waiters.offer(known)
+    monkeypatch.setattr(_waiters.Mailbox, "put", overtaken)
+    box = waiters.open(frozenset({"session.created", "session.updated"}))
+    waiters.offer(new)
+    assert [known, new] == [box.get(Deadline(1)) for _ in "12"]
+
+
+def test_after_connect_the_beginning_is_no_news(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Whoever asks for events when connect() has returned gets none of the session's own.
+    """
+    emit, told, go = Core.emit, threading.Event(), threading.Event()
+
+    def slowly(core: Core, *events: Any) -> None:
+        if any(isinstance(event, SessionUpdated) for event in events):
+            told.set()
+            go.wait(5)
+        emit(core, *events)
+
+    monkeypatch.setattr(Core, "emit", slowly)
+    with GA.service() as service, closing(GA.client(service.url)) as client:
+        assert told.wait(5)
+        with pytest.raises(ConnectTimeout):
+            client.connect(0.05)
+        go.set()
+        client.connect(5)
+        events = client.events("*", timeout=5)
+        client.clear_audio_buffer()
+        first = next(event for event in events if event.event_id)
+        assert isinstance(first, InputAudioBufferCleared)
+
+
+def test_losing_the_connection_raises(
+    place: Place, eventually: Callable[..., None]
+) -> None:
+    """
+    Every kind of wait, within 0.2 s, with the reason; what came before comes first.
+    """
+    raised: list[float] = []
+    with place.talk(max_reconnect_attempts=0) as (client, wire):
+        stream = client.events(CLEARED)
+        client.clear_audio_buffer().result(5)
+        waits = [
+            lambda: client.wait_for("response.done", timeout=10),
+            lambda: next(client.events("response.done")),
+            lambda: list(stream),
+            lambda: client.expect("response.done").__exit__(None, None, None),
+        ]
+
+        def wait(call: Any) -> None:
+            with pytest.raises(ConnectionClosed) as closed:
+                call()
+            assert 1006 == closed.value.code
+            raised.append(time.monotonic())
+
+        threads = [threading.Thread(target=wait, args=(call,)) for call in waits]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: 4 == len(client._core.waiters._boxes))
+        with client.expect("disconnected"):
+            lost = time.monotonic()
+            wire.drop("rst")
+        for thread in threads:
+            thread.join(5)
+        with pytest.raises(ConnectionClosed), at_most(0.2):
+            client.wait_for("response.done", timeout=10)
+
+    assert 4 == len(raised)
+    assert max(raised) - lost < 0.2 * SCALE
+
+
+def test_a_stream_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Who never looks gets the first so many events and then a SlowConsumer; nobody else
+    notices.
+    """
+    monkeypatch.setattr(_waiters, "MAX_EVENTS", 50)
+    with GA.talk() as (client, wire):
+        lazy = client.events(marker(0)["type"], timeout=5)
+        for number in range(60):
+            wire.send(marker(number))
+        client.clear_audio_buffer().result(5)
+        got = [next(lazy).audio_start_ms for _ in range(50)]
+        with pytest.raises(SlowConsumer, match="50 events"):
+            next(lazy)
+        with client.expect(marker(0)["type"]):
+            wire.send(marker(0))
+
+    assert list(range(50)) == got
+
+
+def test_a_stream_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Audio counts by its size.
+    """
+    monkeypatch.setattr(_waiters, "MAX_BYTES", 100_000)
+    with GA.talk() as (client, wire):
+        lazy = client.events("response.audio.delta", timeout=5)
+        wire.flood(40)
+        client.clear_audio_buffer().result(5)
+        with pytest.raises(SlowConsumer, match="events wait"):
+            list(lazy)
+
+
+def test_a_dropped_iterator_leaves_nothing(place: Place) -> None:
+    """
+    A break out of a loop is enough: its mailbox is gone.
+    """
+    with place.talk() as (client, _):
+        for _ in range(100):
+            _break_out(client)
+            client.expect(CLEARED)
+        gc.collect()
+
+        assert 0 == len(client._core.waiters._boxes)
+
+
+def _break_out(client: AzureRealTimeAudio) -> None:
+    events = client.events(CLEARED, timeout=5)
+    client.clear_audio_buffer()
+    for _ in events:
+        break
+
+
+def test_a_closed_stream_gives_what_it_has_and_ends() -> None:
+    """
+    close() collects no more; a with block does it.
+    """
+    with GA.talk() as (client, _):
+        with client.events(CLEARED, timeout=5) as stream:
+            drained(client)  # the answer's own future is done before streams have it
+        drained(client)
+
+        assert [CLEARED] == [event.type for event in stream]
+
+
+def test_a_loop_survives_whatever_the_service_says() -> None:
+    """
+    events() without names gives garbage, too.
+    """
+
+    def script(service: Service) -> None:
+        service.read("input_audio_buffer.clear")
+        service.say({"type": "brand.new"}, {"type": 5}, {}, {"type": "error"})
+
+    with scripted(script) as (client, _):
+        events = client.events(timeout=5)
+        client.clear_audio_buffer()
+        types = [next(events).type for _ in range(4)]
+
+    assert ["brand.new", "error"] == [types[0], types[3]]

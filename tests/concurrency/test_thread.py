@@ -1,0 +1,123 @@
+"""
+A thread whose end can be waited for, whatever comes in between.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+import pytest
+from helpers.timing import at_most
+
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._concurrency.thread import PatientThread
+from azure_realtime._dispatch.callback_thread import CallbackThread
+from azure_realtime._dispatch.subscriptions import Subscriptions
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_an_exception_in_the_wait_does_not_end_the_thread() -> None:
+    """
+    Ctrl-C while somebody waits for a thread: afterwards it is still known to run.
+    """
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    def wait_for_ctrl_c() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        thread.wait(Deadline(10.0))
+
+    go = threading.Event()
+    thread = PatientThread(go.wait, "patient")
+    thread.start()
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        # it is set in here: where nobody catches it, it would end the whole test run
+        with pytest.raises(KeyboardInterrupt):
+            wait_for_ctrl_c()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert not thread.wait(Deadline(0.01))
+    assert not thread.ended
+    go.set()
+    with at_most(1.0):
+        assert thread.wait(Deadline(10.0))
+    assert not thread.is_alive()
+
+
+def test_what_comes_as_the_callback_thread_ends_is_still_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Somebody has a function called just when the thread has found nothing left to do.
+    """
+    ran = threading.Event()
+    dispatcher = CallbackThread(Subscriptions(), "callbacks")
+    run_next = dispatcher._run_next
+
+    def run_next_or_end() -> bool:
+        goes_on = run_next()
+        if not goes_on:
+            dispatcher.submit(ran.set)
+        return goes_on
+
+    monkeypatch.setattr(dispatcher, "_run_next", run_next_or_end)
+    dispatcher.start()
+    dispatcher.finish()
+    assert dispatcher.join(Deadline(10.0))
+    assert ran.is_set()
+
+
+def test_what_comes_as_the_callback_thread_ends_is_run_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The thread has looked its last; what comes then runs in order, never two at once.
+    """
+    looked, run_next = threading.Event(), CallbackThread._run_next
+    go, inside, log = threading.Event(), threading.Event(), list[str]()
+
+    def look(dispatcher: CallbackThread) -> bool:
+        more = run_next(dispatcher)
+        if not more:
+            looked.set()
+            assert go.wait(5)
+        return more
+
+    def first() -> None:
+        inside.set()
+        second.start()
+        second.join(5)  # it does not wait for us, and runs nothing beside us
+        log.append("first")
+
+    monkeypatch.setattr(CallbackThread, "_run_next", look)
+    dispatcher = CallbackThread(Subscriptions(), "callbacks")
+    second = threading.Thread(target=lambda: dispatcher.call(log.append, "second"))
+    dispatcher.start()
+    dispatcher.finish()
+    assert looked.wait(5)
+    dispatcher.call(first)
+    go.set()
+    assert inside.wait(5)
+    assert dispatcher.join(Deadline(5.0))
+    second.join(5)
+    assert ["first", "second"] == log
+
+
+def test_a_thread_that_fails_has_ended() -> None:
+    """
+    Who waits for it is not left waiting.
+    """
+    before, threading.excepthook = threading.excepthook, lambda _: None
+    try:
+        thread = PatientThread(lambda: 1 / 0, "failing")
+        thread.start()
+
+        assert thread.wait(Deadline(10.0))
+    finally:
+        threading.excepthook = before

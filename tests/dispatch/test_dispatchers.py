@@ -1,0 +1,367 @@
+"""
+Where listeners run: the reader, whoever pumps, an executor, a function like submit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from helpers.clients import GA, MANUAL, Place
+from helpers.processes import run_script
+from helpers.timing import at_most
+
+from azure_realtime import AzureRealTimeAudio, ConnectionClosed, WebSocketState
+from azure_realtime.simulator import Connection
+
+NAME = "input_audio_buffer.speech_started"
+CLEARED = "input_audio_buffer.cleared"
+
+
+def send(wire: Connection, numbers: range) -> None:
+    """
+    Have the service say so many events that can be told apart.
+    """
+    for number in numbers:
+        wire.send({"type": NAME, "audio_start_ms": number})
+
+
+def three_of_which_the_first_is_interrupted(
+    client: AzureRealTimeAudio, wire: Connection
+) -> Ears:
+    """
+    Have three events come, and Ctrl-C in the first listener of the first.
+    """
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    client.once(NAME, interrupt)
+    ears = Ears(client)
+    send(wire, range(3))
+    client.clear_audio_buffer().result(5)
+    return ears
+
+
+class Ears:
+    """
+    A listener that notes what it hears, and where.
+    """
+
+    def __init__(self, client: AzureRealTimeAudio) -> None:
+        self.heard: list[int] = []
+        self.threads: set[str] = set()
+        self.done = threading.Event()
+        client.on(NAME, self)
+        client.on(CLEARED, lambda event: self.done.set())
+
+    def __call__(self, event: Any) -> None:
+        """
+        Note an event.
+        """
+        self.heard.append(event.audio_start_ms)
+        self.threads.add(threading.current_thread().name)
+
+
+@pytest.fixture(params=["pool of 1", "pool of 8", "submit", "callable"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """
+    An executor with one thread or many, its submit alone, or a function of one's own.
+    """
+    if request.param != "callable":
+        workers = 1 if request.param == "pool of 1" else 8
+        with ThreadPoolExecutor(workers, thread_name_prefix="mine") as pool:
+            yield pool.submit if request.param == "submit" else pool
+        return
+    jobs: queue.Queue[Callable[[], object] | None] = queue.Queue()
+
+    def work() -> None:
+        while (job := jobs.get()) is not None:
+            job()
+
+    thread = threading.Thread(target=work, name="mine_0")
+    thread.start()
+    yield jobs.put
+    jobs.put(None)
+    thread.join()
+
+
+def test_an_executor_keeps_the_order(executor: Any) -> None:
+    """
+    One event at a time, in wire order, on the executor's threads; waits work there.
+    """
+    with GA.talk(
+        dispatch=executor, service={"replies": ["Yes."]}, session_config=MANUAL
+    ) as (client, wire):
+        ears = Ears(client)
+        answers: list[str] = []
+        client.once(NAME, lambda e: answers.append(client.ask("?", timeout=10).text))
+        send(wire, range(500))
+        client.clear_audio_buffer()
+        assert ears.done.wait(10)
+
+    assert list(range(500)) == ears.heard
+    assert all(name.startswith("mine") for name in ears.threads)
+    assert ["Yes."] == answers
+
+
+def test_an_executor_that_was_shut_down_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    Listeners are heard no more, which is logged; futures and close go on working.
+    """
+    pool = ThreadPoolExecutor(1)
+    with GA.talk(dispatch=pool) as (client, wire):
+        Ears(client)
+        pool.shutdown()
+        send(wire, range(3))
+
+        assert CLEARED == client.clear_audio_buffer().result(5).type
+        assert WebSocketState.OPEN is client.state
+        with at_most(3):
+            client.close()
+
+    assert "takes no more" in caplog.text
+
+
+def test_what_an_executor_refused_waits_no_more(
+    eventually: Callable[..., None],
+) -> None:
+    """
+    The events are dropped, and not taken for ones that listeners are behind with.
+    """
+    refuse = True
+
+    def submit(job: Callable[[], object]) -> None:
+        if refuse:
+            raise queue.Full("busy")
+        threading.Thread(target=job).start()
+
+    with GA.talk(dispatch=submit) as (client, wire):
+        ears = Ears(client)
+        send(wire, range(5))
+        client.clear_audio_buffer()
+        with client.expect("rate_limits.updated", timeout=5):
+            wire.send({"type": "rate_limits.updated", "rate_limits": []})
+        # so all that came before has been refused; this one is, in a moment
+        eventually(lambda: 0 == client.stats.callback_queue)
+        assert 0 == client.stats.callback_queue_bytes
+        refuse = False
+        send(wire, range(5, 10))
+        client.clear_audio_buffer()
+        assert ears.done.wait(5)
+
+    assert [5, 6, 7, 8, 9] == ears.heard
+
+
+def test_after_ctrl_c_in_a_listener_an_executor_goes_on() -> None:
+    """
+    Where the main thread runs what is submitted: the events behind it are heard.
+    """
+    jobs: queue.Queue[Callable[[], object]] = queue.Queue()
+
+    with GA.talk(dispatch=jobs.put) as (client, wire):
+        ears = three_of_which_the_first_is_interrupted(client, wire)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                jobs.get(timeout=5)()
+        while not ears.done.is_set():
+            jobs.get(timeout=5)()
+        ears.done.clear()
+        send(wire, range(3, 5))
+        client.clear_audio_buffer()
+        while not ears.done.is_set():
+            jobs.get(timeout=5)()
+        client.close(0.1)
+
+    assert [1, 2, 3, 4] == ears.heard
+
+
+def test_what_cannot_dispatch_is_refused() -> None:
+    """
+    A misspelled word fails at once, and so does pumping where nothing is to be pumped.
+    """
+    with pytest.raises(ValueError, match="'reader'"):
+        GA.client("ws://127.0.0.1:9", dispatch="raeder")
+    with GA.talk() as (client, _):
+        for call in (client.pump, client.run_forever, client.fileno):
+            with pytest.raises(RuntimeError, match="dispatch='manual'"):
+                call()
+
+
+def test_the_reader_runs_quick_listeners_itself(place: Place) -> None:
+    """
+    No thread but one, in wire order; a raising one harms nobody.
+    """
+    before = set(threading.enumerate())
+    with place.service() as service:
+        client = place.client(service.url, dispatch="reader")
+        client.connect(5)
+        wire = service.wait_for_connection()
+        ears = Ears(client)
+        client.on(NAME, lambda event: 1 / 0)
+        client.once("listener_error", lambda event: client.clear_audio_buffer())
+        send(wire, range(100))
+        assert ears.done.wait(10)
+        names = {
+            thread.name for thread in threading.enumerate() if thread not in before
+        }
+        client.close()
+
+    assert list(range(100)) == ears.heard
+    assert {n for n in names if n.startswith("azure-realtime-reader")} == ears.threads
+    assert not [n for n in names if n.startswith("azure-realtime-callbacks")]
+
+
+def test_pump_runs_what_has_come(place: Place) -> None:
+    """
+    Here and now, in order, and it says how much that was.
+    """
+    with place.talk(dispatch="manual") as (client, wire):
+        ears = Ears(client)
+        client.clear_audio_buffer()
+        while not ears.done.is_set():
+            client.pump(1)
+        ears.done.clear()
+        assert 0 == client.pump(0.01)
+        send(wire, range(50))
+        client.clear_audio_buffer().result(5)
+        assert not ears.heard
+        ran = client.pump(1)
+        while not ears.done.is_set():
+            ran += client.pump(1)
+
+        assert 52 == ran  # the change of status, too
+    assert list(range(50)) == ears.heard
+    assert {threading.current_thread().name} == ears.threads
+
+
+def test_a_select_loop_sees_when_to_pump(place: Place) -> None:
+    """
+    The descriptor is readable while something waits, and only then.
+    """
+    with place.talk(dispatch="manual") as (client, wire):
+        ears = Ears(client)
+        send(wire, range(1))  # the first changes the status as well
+        client.clear_audio_buffer()
+        while not ears.done.is_set():
+            client.pump(1)
+        for number in range(20):
+            send(wire, range(number, number + 1))
+            assert [client] == select.select([client], [], [], 5)[0]
+            client.pump()
+            assert [] == select.select([client], [], [], 0)[0]
+
+    assert [0, *range(20)] == ears.heard
+
+
+def test_run_forever_ends_with_the_connection(place: Place) -> None:
+    """
+    With a close in a listener, or a loss: the last events are heard before.
+    """
+    for how in ("close", "drop"):
+        with place.talk(dispatch="manual") as (client, wire):
+            ears, last = Ears(client), []
+            client.on("disconnected", lambda event, last=last: last.append(event.code))
+            client.on("closed", lambda event, last=last: last.append("closed"))
+            send(wire, range(10))
+            if how == "close":
+                client.once(CLEARED, lambda event, c=client: c.close())
+            else:
+                client.once(CLEARED, lambda event, w=wire: w.drop("rst"))
+            client.clear_audio_buffer()
+            with at_most(4):
+                client.run_forever()
+
+            assert list(range(10)) == ears.heard
+            assert [1000 if how == "close" else 1006, "closed"] == last
+
+
+def test_commands_wait_and_futures_complete_while_nobody_pumps() -> None:
+    """
+    Only listeners need the pump.
+    """
+    with GA.talk(
+        dispatch="manual", service={"replies": ["Yes."]}, session_config=MANUAL
+    ) as (client, _):
+        assert "Yes." == client.ask("Hello", timeout=5).text
+        with client.expect(CLEARED):
+            client.clear_audio_buffer()
+        with at_most(2):
+            client.close()
+        with pytest.raises(ConnectionClosed):
+            client.clear_audio_buffer()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_ctrl_c_leaves_a_listener_that_is_pumped() -> None:
+    """
+    A listener on the main thread that waits for ever is left at once, and so is
+    run_forever().
+    """
+    ended = run_script(
+        """
+        import os, signal
+        with Simulator() as service:
+            options = AzureRealTimeOptions(service.url, "d", KEY)
+            client = AzureRealTimeAudio(options, dispatch="manual")
+            client.connect()
+            hold = threading.Event()
+
+            def listener(event):
+                threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+                client.wait_for("response.done", timeout=30)
+
+            client.once("input_audio_buffer.cleared", listener)
+            client.clear_audio_buffer()
+            try:
+                client.run_forever()
+            except KeyboardInterrupt:
+                print("left")
+            client.close()
+        """
+    )
+
+    assert ("left\n", 0) == (ended.stdout, ended.returncode), ended.stderr
+
+
+def test_after_ctrl_c_a_select_loop_sees_what_still_waits() -> None:
+    """
+    The descriptor rings for the events behind the one whose listener was left.
+    """
+    with GA.talk(dispatch="manual") as (client, wire):
+        ears = three_of_which_the_first_is_interrupted(client, wire)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                client.pump(1)
+        assert [client] == select.select([client], [], [], 0)[0]
+        while not ears.done.is_set():
+            client.pump(1)
+        assert [] == select.select([client], [], [], 0)[0]
+
+    assert [1, 2] == ears.heard
+
+
+def test_run_forever_serves_a_client_of_tools() -> None:
+    """
+    A whole spoken dialogue without a thread of the user's own.
+    """
+    with GA.talk(
+        dispatch="manual", service={"replies": ["Good day."]}, session_config=MANUAL
+    ) as (client, _):
+        said: list[str] = []
+        client.create_response(modalities=["text"])
+        client.on("response.text.delta", lambda event: said.append(event.delta))
+        client.on("response.done", lambda event: client.close())
+        with at_most(5):
+            client.run_forever()
+
+    assert "Good day." == "".join(said)

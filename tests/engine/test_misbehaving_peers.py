@@ -1,0 +1,475 @@
+"""
+A peer that breaks every rule: the client reports it once, and stays in order.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from helpers.clients import GA, Place
+from helpers.peer import (
+    BINARY,
+    CLOSE,
+    CONT,
+    PING,
+    PONG,
+    TEXT,
+    Peer,
+    close_frame,
+    frame,
+    serve_session,
+)
+from helpers.timing import SCALE, at_most
+
+from azure_realtime import ConnectionClosed, ConnectTimeout, ServerError, WebSocketState
+from azure_realtime.events import Disconnected, ServerEvent, UnknownEvent
+
+LIMITS = "rate_limits.updated"
+
+
+# What is odd, and goes on.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not JSON",
+        "[]",
+        "null",
+        "17",
+        '"text"',
+        "{",
+        "[" * 100_000,
+        '{"type": 5}',
+        "{}",
+        '{"type": null}',
+        '{"type": "x", "n": ' + "9" * 5000 + "}",
+        '{"a": NaN, "a": Infinity}',
+        "\x00\x01\x02",
+    ],
+)
+def test_garbage_is_delivered_and_harms_nothing(place: Place, text: str) -> None:
+    """
+    Text that is no event comes as one, is told apart, and the session goes on.
+    """
+    with place.talk() as (client, connection):
+        strange = client.events("*", timeout=5)
+        connection.send_text(text)
+        client.clear_audio_buffer().result(5)
+        heard = []
+        for event in strange:
+            if event.type == "input_audio_buffer.cleared":
+                break
+            heard.append(event)
+
+        assert len([e for e in heard if e.type not in ("init", "session.created")]) == 1
+        assert client.state is WebSocketState.OPEN
+
+
+def test_an_event_nobody_knows_is_heard(place: Place) -> None:
+    """
+    By its name, by UnknownEvent and by "*", with all that came.
+    """
+    heard: list[ServerEvent] = []
+    event = {"type": "model.dreamed", "event_id": "e1", "of": {"sheep": [1, None]}}
+    with place.talk() as (client, connection):
+        with pytest.warns(UserWarning, match=r"model\.dreamed"):
+            client.on("model.dreamed", heard.append)
+        client.on(UnknownEvent, heard.append)
+        connection.send(event)
+        client.clear_audio_buffer().result(5)
+        client.close()
+
+    assert [dict(e.raw) for e in heard] == [event] * 2
+
+
+def test_a_message_of_20_megabytes_arrives(place: Place) -> None:
+    """
+    Under the limit, size is no reason to fail.
+    """
+    with place.talk() as (client, connection):
+        with client.expect(LIMITS, timeout=20) as expected:
+            connection.send({"type": LIMITS, "x": "y" * (20 << 20)})
+
+        assert len(expected.event.raw["x"]) == 20 << 20
+
+
+def test_a_flood_arrives_whole_and_in_order(place: Place) -> None:
+    """
+    Ten thousand events at once: all of them, in order.
+    """
+    count = 10_000
+    with place.talk() as (client, connection):
+        stream = client.events(LIMITS, timeout=10)
+        for n in range(count):
+            connection.send_text(f'{{"type":"{LIMITS}","n":{n}}}')
+
+        assert [next(stream).raw["n"] for _ in range(count)] == list(range(count))
+
+
+def test_bytes_that_drip_make_an_event(place: Place) -> None:
+    """
+    Byte by byte, an event arrives.
+    """
+    with place.talk() as (client, connection):
+        with client.expect(LIMITS, timeout=10) as expected:
+            connection.drip(0.001)
+            connection.send({"type": LIMITS, "x": "ü€"})
+        connection.resume()
+
+        assert expected.event.raw["x"] == "ü€"
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_message_in_fragments_is_one_event(place: Place, size: int) -> None:
+    """
+    However a message is cut, also inside a character.
+    """
+    with place.talk() as (client, connection):
+        connection.fragment(size)
+        with client.expect(LIMITS, timeout=10) as expected:
+            connection.send({"type": LIMITS, "x": "ü€🎤" * 50})
+
+        assert expected.event.raw["x"] == "ü€🎤" * 50
+
+
+def test_a_ping_inside_a_fragmented_message_is_answered() -> None:
+    """
+    Control frames may come between the fragments of a message.
+    """
+    pong: list[Any] = []
+
+    def script(talk: Any) -> None:
+        serve_session(talk)
+        talk.read_frame()  # now it is listened for
+        talk.send(frame('{"type":', fin=False) + frame(b"now", PING))
+        pong.append(talk.read_frame())
+        talk.send(frame(f'"{LIMITS}"', CONT, fin=False) + frame("}", CONT))
+        talk.read_to_end()
+
+    with (
+        Peer(script) as peer,
+        GA.client(peer.url, close_wait=0.1) as client,
+        client.expect(LIMITS, timeout=5),
+    ):
+        client.clear_audio_buffer()
+
+    assert pong == [(PONG, b"now")]
+
+
+def test_a_storm_of_pings_starves_nobody(place: Place) -> None:
+    """
+    Five thousand pings: events and commands still get through.
+    """
+    with place.talk() as (client, connection):
+        with client.expect(LIMITS, timeout=10):
+            for n in range(5000):
+                connection.ping(b"%d" % n)
+            connection.send({"type": LIMITS})
+
+        assert client.clear_audio_buffer().result(10)
+
+
+def test_empty_and_binary_messages_are_no_crash() -> None:
+    """
+    A binary frame with an event in it is an event; an empty one is garbage.
+    """
+
+    def script(talk: Any) -> None:
+        serve_session(talk)
+        talk.read_frame()  # now it is listened for
+        talk.send(frame(b"", BINARY) + frame(b"", PONG) + frame(b"x", PONG))
+        talk.send(frame(f'{{"type":"{LIMITS}"}}', BINARY))
+        talk.read_to_end()
+
+    with (
+        Peer(script) as peer,
+        GA.client(peer.url, close_wait=0.1) as client,
+        client.expect(LIMITS, timeout=5),
+    ):
+        client.clear_audio_buffer()
+
+
+# What ends the connection, with a reason.
+
+
+def ended_by(script: Any, **numbers: Any) -> tuple[list[Disconnected], Any, bytes]:
+    """
+    Let a peer misbehave; return what listeners heard, what a wait got, what was said.
+    """
+    said: list[bytes] = []
+    inside = threading.Event()
+
+    def whole(talk: Any) -> None:
+        serve_session(talk)
+        assert inside.wait(5)  # who is cut off before that has never had a session
+        script(talk)
+        said.append(talk.read_to_end())
+
+    heard: list[Disconnected] = []
+    numbers = {"close_wait": 0.1, **numbers}
+    with Peer(whole) as peer, GA.client(peer.url, **numbers) as client:
+        client.on("disconnected", heard.append)
+        future = client.clear_audio_buffer()
+        inside.set()
+        with at_most(3.0), pytest.raises(ConnectionClosed) as caught:
+            client.wait_for("response.done", timeout=20)
+        assert isinstance(future.exception(1), ConnectionClosed)
+        client.close()
+    return heard, caught.value, said[0]
+
+
+BROKEN = {
+    "invalid UTF-8": (frame(b'{"type":"\xff\xfe"}'), 1007),
+    "invalid UTF-8 in fragments": (
+        frame(b'{"type":"\xc3', fin=False) + frame(b'("}', CONT),
+        1007,
+    ),
+    "announced too large": (frame(b"x", length=1 << 40), 1009),
+    "grown too large": (
+        frame(b"x" * 60_000, fin=False) + frame(b"x" * 60_000, CONT, fin=False),
+        1009,
+    ),
+    "reserved bits": (frame("{}", rsv=4), 1002),
+    "reserved opcode": (frame("{}", 3), 1002),
+    "masked": (frame("{}", mask=b"abcd"), 1002),
+    "fragmented ping": (frame(b"", PING, fin=False), 1002),
+    "long ping": (frame(b"x" * 126, PING), 1002),
+    "continuation of nothing": (frame("{}", CONT), 1002),
+    "text inside a message": (frame("{", fin=False) + frame("{}", TEXT), 1002),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_frame_closes_with_its_code(name: str) -> None:
+    """
+    The peer is told what it did, and the user hears of it once.
+    """
+    data, code = BROKEN[name]
+
+    heard, error, said = ended_by(
+        lambda talk: talk.send(data), max_message_bytes=100_000
+    )
+
+    assert [event.code for event in heard] == [code]
+    assert heard[0].clean is False
+    assert error.code == code
+    assert bytes([0x80 | CLOSE]) in said
+
+
+def test_an_oversized_message_of_the_service_closes_with_1009(place: Place) -> None:
+    """
+    The service sees 1009, the user too.
+    """
+    with place.talk(max_message_bytes=100_000) as (client, connection):
+        connection.send({"type": LIMITS, "x": "y" * 200_000})
+        with pytest.raises(ConnectionClosed, match="max_message_bytes"):
+            client.wait_for(LIMITS, timeout=5)
+        assert connection.wait_closed()
+
+    assert connection.close_code == 1009
+
+
+@pytest.mark.parametrize("how", ["rst", "fin", "mid_frame"])
+def test_a_drop_is_reported_once_and_frees_everybody(place: Place, how: Any) -> None:
+    """
+    One disconnected event; waits, futures and iterations end within moments.
+    """
+    heard: list[Disconnected] = []
+    outcomes: list[Any] = []
+
+    def wait(function: Any) -> threading.Thread:
+        def run() -> None:
+            try:
+                outcomes.append(function())
+            except ConnectionClosed as error:
+                outcomes.append(error.code)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    with place.talk() as (client, connection):
+        client.on("disconnected", heard.append)
+        connection.stop_reading()
+        future = client.clear_audio_buffer()
+        response = client.create_response()
+        stream = client.events("response.done")
+        threads = [
+            wait(lambda: client.wait_for("response.done", timeout=30)),
+            wait(lambda: future.result(30)),
+            wait(lambda: response.result(30)),
+            wait(lambda: next(stream)),
+        ]
+        with at_most(1.0):
+            connection.drop(how)
+            for thread in threads:
+                thread.join(5)
+        late: list[Disconnected] = []
+        client.on("disconnected", late.append)
+        client.close()
+        client.close()
+
+    assert outcomes == [1006] * 4
+    assert [(e.code, e.clean) for e in heard] == [(1006, False)]
+    assert late == heard
+    assert isinstance(heard[0].error, ConnectionClosed)
+
+
+@pytest.mark.parametrize("how", ["silent", "half a frame"])
+def test_a_dead_peer_is_noticed(how: str) -> None:
+    """
+    Nothing heard for interval plus timeout: the connection is over, with a reason.
+    """
+
+    def script(talk: Any) -> None:
+        if how == "half a frame":
+            talk.send(frame("x" * 1000)[:500])
+
+    with at_most(2.0):
+        heard, error, said = ended_by(script, ping_interval=0.2, ping_timeout=0.3)
+
+    assert "dead" in error.reason
+    assert bytes([0x80 | PING, 0x80]) in said
+    assert len(heard) == 1
+
+
+def test_a_peer_that_talks_but_never_pongs_is_alive() -> None:
+    """
+    Any byte is a sign of life: a peer busy with a long answer is not dead.
+    """
+
+    def script(talk: Any) -> None:
+        serve_session(talk)
+        for _ in range(round(20 * SCALE)):
+            if talk.over.wait(0.05):
+                return
+            talk.send(frame(f'{{"type":"{LIMITS}"}}'))
+        talk.send(frame('{"type":"response.done"}'))
+        talk.read_to_end()
+
+    with (
+        Peer(script) as peer,
+        GA.client(
+            peer.url,
+            ping_interval=0.15 * SCALE,
+            ping_timeout=0.3 * SCALE,
+            close_wait=0.1,
+        ) as client,
+        client.expect("response.done", timeout=10 * SCALE),
+    ):
+        pass
+
+
+def test_a_drip_is_a_sign_of_life() -> None:
+    """
+    A long message that comes slowly, far slower than any audio, keeps the connection.
+    """
+    whole = frame(json.dumps({"type": LIMITS, "x": "y" * 1000}))
+
+    def script(talk: Any) -> None:
+        serve_session(talk)
+        # far more than is borne, so that a busy machine's pauses do not make it less
+        talk.drip(whole, 0.02, size=10)
+        talk.read_to_end()
+
+    with (
+        Peer(script) as peer,
+        GA.client(
+            peer.url, ping_interval=0.2, ping_timeout=0.3 * SCALE, close_wait=0.1
+        ) as client,
+        client.expect(LIMITS, timeout=10 * SCALE),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999])
+def test_the_services_close_code_is_told(place: Place, code: int) -> None:
+    """
+    Whatever code and reason the service closes with, the user gets to know them.
+    """
+    heard: list[Disconnected] = []
+    with place.talk() as (client, connection):
+        client.on("disconnected", heard.append)
+        connection.close(code, "enough of this")
+        with pytest.raises(ConnectionClosed, match="enough of this") as caught:
+            client.wait_for("response.done", timeout=5)
+        assert connection.wait_closed()
+        client.close()
+
+    assert caught.value.code == code
+    assert caught.value.clean is True
+    assert [(e.code, e.reason, e.clean) for e in heard] == [
+        (code, "enough of this", True)
+    ]
+    assert connection.close_code == code
+
+
+def test_an_expired_session_says_so(place: Place) -> None:
+    """
+    The service's last words are an error event and a close with 1001.
+    """
+    with place.talk() as (client, connection):
+        errors = client.events("error", timeout=5)
+        connection.expire()
+        first = next(errors)
+        with pytest.raises(ConnectionClosed, match="maximum duration") as caught:
+            next(errors)
+
+    assert first.error.code == "session_expired"
+    assert caught.value.code == 1001
+
+
+@pytest.mark.parametrize("data", [close_frame(None), close_frame(1000, b"\xff\xfe")])
+def test_a_strange_close_frame_is_a_close(data: bytes) -> None:
+    """
+    Without a code, or with a reason that is no text: it is over, no more.
+    """
+    heard, error, _ = ended_by(lambda talk: talk.send(data))
+
+    assert len(heard) == 1
+    assert error.code in (1000, 1005)
+
+
+def test_what_came_before_the_end_comes_first(place: Place) -> None:
+    """
+    Events that were read together with the close are delivered before it.
+    """
+    heard: list[str] = []
+    with place.talk() as (client, connection):
+        client.on("*", lambda event: heard.append(event.type))
+        for _ in range(100):
+            connection.send({"type": LIMITS})
+        connection.close(1011, "sorry")
+        client.wait_for("disconnected", timeout=5)
+        client.close()
+
+    assert heard.count(LIMITS) == 100
+    assert heard[-2:] == ["disconnected", "closed"]
+
+
+def test_a_service_that_configures_nothing_is_a_timeout() -> None:
+    """
+    An upgrade and then silence: the error names what did not come.
+    """
+    with Peer(lambda talk: (talk.upgrade(), talk.mute())) as peer:
+        client = GA.client(peer.url, connect_timeout=0.3 * SCALE, close_wait=0.1)
+        with pytest.raises(ConnectTimeout, match=r"session\.created"), client:
+            pytest.fail("there is no session")
+
+
+def test_a_refused_configuration_is_told(place: Place) -> None:
+    """
+    The service's answer to the first session.update is an error: connect() raises it.
+    """
+    config = {"extra": {"totally_made_up": 1}}
+    with place.service() as service:
+        client = place.client(service.url, session_config=config)
+        with pytest.raises(ServerError, match="totally_made_up") as caught, client:
+            pytest.fail("it is not configured")
+
+    assert "totally_made_up" in (caught.value.param or "")

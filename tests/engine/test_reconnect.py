@@ -1,0 +1,655 @@
+"""
+Which ends of a connection lead to another one, how often, and when.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.clients import GA, KEY, LONG, MANUAL, USER_SAYS, Place
+from helpers.peer import Peer, Talk, close_frame, frame, serve_session
+from helpers.reconnecting import QUICK, Diary, Scripts
+from helpers.timing import SCALE, at_most
+
+from azure_realtime import (
+    AuthenticationError,
+    AzureRealTimeAudio,
+    AzureRealTimeOptions,
+    ConnectError,
+    ConnectionClosed,
+    DeploymentNotFound,
+    RateLimited,
+    WebSocketState,
+)
+from azure_realtime._engine.reconnect import Backoff
+from azure_realtime.simulator import Connection
+from azure_realtime.simulator._network.faults import CLOSE
+
+# What ends a connection.
+
+
+def _close(code: int) -> Callable[[Connection], None]:
+    return lambda connection: connection.close(code, "because")
+
+
+_AGAIN: dict[str, tuple[Callable[[Connection], None], str]] = {
+    "1001": (_close(1001), "server"),
+    "1005": (lambda connection: connection.send_frame(CLOSE, b""), "server"),
+    "1011": (_close(1011), "server"),
+    "1012": (_close(1012), "server"),
+    "1013": (_close(1013), "server"),
+    "rst": (lambda connection: connection.drop("rst"), "network"),
+    "fin": (lambda connection: connection.drop("fin"), "network"),
+    "mid frame": (lambda connection: connection.drop("mid_frame"), "network"),
+    "expired": (lambda connection: connection.expire(), "expired"),
+}
+
+
+@pytest.mark.parametrize("end", _AGAIN)
+def test_what_the_network_or_housekeeping_did_is_made_good(
+    end: str, place: Place
+) -> None:
+    """
+    A lost connection is one disconnected event, then a new session that works.
+    """
+    cut, cause = _AGAIN[end]
+    with place.talk(**QUICK) as (client, connection):
+        diary = Diary(client)
+        cut(connection)
+        reconnected = diary.wait("reconnected")
+        assert [cause] == [event.cause for event in diary.of("disconnected")]
+        assert diary.of("disconnected")[0].reconnecting
+        assert 2 == reconnected.generation
+        item = client.create_conversation_item(USER_SAYS).result(timeout=5)
+        assert "user" == item.role
+        assert ["disconnected", "reconnecting", "reconnected"] == diary.fate
+        assert 1 == client.stats.reconnects
+
+
+def test_what_was_under_way_is_told_that_it_may_be_asked_again() -> None:
+    """
+    Its error says so, and counts nothing as lost that the next session will get.
+    """
+    with GA.talk(service={"replies": [LONG]}, **QUICK) as (client, connection):
+        diary = Diary(client)
+        with client.expect("response.created", timeout=5):
+            asked = client.create_response()
+        connection.drop()
+        error = asked.exception(timeout=5)
+        assert isinstance(error, ConnectionClosed)
+        assert (True, 0) == (error.reconnecting, error.unsent)
+        diary.wait("reconnected")
+        assert diary.of("disconnected")[0].error.reconnecting
+
+
+@pytest.mark.parametrize("end", ["1001", "1012", "rst", "429"])
+def test_who_closes_in_the_pause_is_told_so(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whatever the service had said when it went, or when it was asked again.
+    """
+    pause = 0.01 if end == "429" else 30.0
+    monkeypatch.setattr(random, "uniform", lambda *_: pause)
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        diary = Diary(client)
+        if end == "429":
+            service.refuse(429, {"Retry-After": "60"})
+        _AGAIN["rst" if end == "429" else end][0](service.wait_for_connection())
+        diary.wait("reconnecting", 2 if end == "429" else 1)
+        queued = client.create_conversation_item(USER_SAYS)
+        client.close()
+        for error in (queued.exception(5), diary.wait("closed").error):
+            assert isinstance(error, ConnectionClosed)
+            assert "you closed it" in error.reason
+            met = error.__cause__
+            assert isinstance(met, RateLimited if end == "429" else ConnectionClosed)
+
+
+def test_the_last_error_of_all_promises_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Who closes in the pause has lost the connection for good.
+    """
+    monkeypatch.setattr(random, "uniform", lambda _, most: most)
+    numbers = {"max_reconnect_attempts": 5, "reconnect_interval": 30.0}
+    with GA.talk(service={"replies": [LONG]}, **numbers) as (client, connection):
+        diary = Diary(client)
+        with client.expect("response.created", timeout=5):
+            asked = client.create_response()
+        connection.drop()
+        diary.wait("reconnecting")
+        client.close()
+        last = diary.wait("closed").error
+        assert isinstance(last, ConnectionClosed)
+        assert not last.reconnecting
+        first = asked.exception(0)
+        assert isinstance(first, ConnectionClosed)
+        assert first.reconnecting
+
+
+@pytest.mark.parametrize(
+    "code", [1000, 1002, 1003, 1007, 1008, 1009, 1010, 1014, 3000, 4000, 4999]
+)
+def test_a_clean_end_and_a_verdict_are_final(code: int) -> None:
+    """
+    What would only come again, or was meant, is not tried again.
+    """
+    with GA.talk(**QUICK) as (client, connection):
+        diary = Diary(client)
+        connection.close(code, "because")
+        closed = diary.wait("closed")
+        assert ["disconnected", "closed"] == diary.fate
+        assert isinstance(closed.error, ConnectionClosed)
+        assert (code, "because") == (closed.error.code, closed.error.reason)
+        assert not diary.of("disconnected")[0].reconnecting
+        assert WebSocketState.CLOSED == client.state
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame("{}", rsv=4),
+        frame(b"\xff\xfe"),
+        frame(b"\x03\xed", CLOSE),
+        frame("{}", mask=b"1234"),
+    ],
+    ids=["reserved bit", "no UTF-8", "forbidden close code", "masked"],
+)
+def test_a_peer_that_breaks_the_protocol_is_left(data: bytes) -> None:
+    """
+    It is no fault of the network's, so no other connection is tried.
+    """
+    with GA.talk(**QUICK) as (client, connection):
+        diary = Diary(client)
+        connection.send_bytes_raw(data)
+        assert diary.wait("closed").error.code in (1002, 1007)
+        assert ["disconnected", "closed"] == diary.fate
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["insufficient_quota", "invalid_api_key", "model_not_found", "account_deactivated"],
+)
+def test_an_error_that_is_fatal_for_the_account_is_final(code: str) -> None:
+    """
+    After it a drop is not made good: no session of this account would work.
+    """
+    error = {"type": "invalid_request_error", "code": code, "message": "No more."}
+    with GA.talk(**QUICK) as (client, connection):
+        diary = Diary(client)
+        connection.send({"type": "error", "error": error})
+        diary.wait("error")
+        connection.drop("fin")
+        diary.wait("closed")
+        assert ["disconnected", "closed"] == diary.fate
+
+
+def test_an_error_about_one_command_is_not_about_the_session() -> None:
+    """
+    A maximum duration that was exceeded may be that of something else: a clean end
+    after it is meant.
+    """
+    error = {
+        "type": "invalid_request_error",
+        "code": "invalid_value",
+        "message": "The audio exceeds the maximum duration of 15 s.",
+        "event_id": "event_mine",
+    }
+    with GA.talk(**QUICK) as (client, connection):
+        diary = Diary(client)
+        with client.expect("error", timeout=5):
+            connection.send({"type": "error", "error": error})
+        connection.close(1000, "because")
+        diary.wait("closed")
+        assert ["disconnected", "closed"] == diary.fate
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "model_not_found"])
+def test_an_error_about_one_command_is_not_about_the_account(code: str) -> None:
+    """
+    A session that went on after it is made good when the network takes it.
+    """
+    with GA.talk(**QUICK) as (client, connection):
+        diary = Diary(client)
+        with client.expect("error", timeout=5):
+            connection.send(
+                {
+                    "type": "error",
+                    "error": {
+                        "type": "invalid_request_error",
+                        "code": code,
+                        "message": "No such model.",
+                        "event_id": "event_mine",
+                    },
+                }
+            )
+        connection.drop()
+        diary.wait("reconnected")
+
+
+# What refuses the next one.
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
+def test_a_service_that_is_busy_is_asked_again(status: int) -> None:
+    """
+    The next handshakes are refused for the moment; the one after them is taken.
+    """
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        diary = Diary(client)
+        service.refuse(status, times=2)
+        service.wait_for_connection().drop()
+        diary.wait("reconnected")
+        assert [1, 2, 3] == [e.attempt for e in diary.of("reconnecting")]
+        first, *others = [event.cause for event in diary.of("reconnecting")]
+        assert isinstance(first, ConnectionClosed)
+        assert [status, status] == [error.status_code for error in others]
+        assert 1 == len(diary.of("disconnected"))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (302, ConnectError),
+        (400, DeploymentNotFound),
+        (401, AuthenticationError),
+        (403, AuthenticationError),
+        (404, DeploymentNotFound),
+        (407, ConnectError),
+        (410, ConnectError),
+        (426, ConnectError),
+        (200, ConnectError),
+    ],
+)
+def test_a_service_that_says_no_is_not_asked_again(
+    status: int, kind: type[ConnectError]
+) -> None:
+    """
+    The typed refusal is the end, and what every later call raises.
+    """
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        diary = Diary(client)
+        service.refuse(status, {"Location": "ws://127.0.0.1:1/"})
+        service.wait_for_connection().drop()
+        error = diary.wait("closed").error
+        assert (kind, status) == (type(error), error.status_code)
+        assert ["disconnected", "reconnecting", "closed"] == diary.fate
+        with pytest.raises(kind):
+            client.clear_audio_buffer()
+
+
+class _Tokens:
+    """
+    A provider whose every token is another one.
+    """
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+
+    def __call__(self) -> str:
+        self.given.append(f"token-{len(self.given) + 1}-{KEY}")
+        return self.given[-1]
+
+
+def _with_tokens(url: str, tokens: _Tokens) -> AzureRealTimeAudio:
+    options = AzureRealTimeOptions(url, "gpt-realtime", token_provider=tokens)
+    return AzureRealTimeAudio(options, QUICK)
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_a_refused_token_is_replaced_once(refusals: int) -> None:
+    """
+    401 is tried once more, with a token that was asked for anew; then it is the end.
+    """
+    tokens = _Tokens()
+    with (
+        GA.service(credentials=lambda _: True) as service,
+        _with_tokens(service.url, tokens) as client,
+    ):
+        diary = Diary(client)
+        service.refuse(401, times=refusals)
+        service.wait_for_connection().drop()
+        if refusals == 1:
+            diary.wait("reconnected")
+            again = service.wait_for_connection()
+            assert f"Bearer {tokens.given[2]}" == again.headers["authorization"]
+        else:
+            assert isinstance(diary.wait("closed").error, AuthenticationError)
+        assert 3 == len(tokens.given)
+
+
+def test_each_401_after_a_session_that_worked_gets_its_second_chance() -> None:
+    """
+    A token that expires every hour is replaced every hour, not only the first time.
+    """
+    tokens = _Tokens()
+    with (
+        GA.service(credentials=lambda _: True) as service,
+        _with_tokens(service.url, tokens) as client,
+    ):
+        diary = Diary(client)
+        for count in (1, 2, 3):
+            service.refuse(401, times=1)
+            service.wait_for_connection().drop()
+            diary.wait("reconnected", count)
+        assert 7 == len(tokens.given)
+
+
+@pytest.mark.parametrize(
+    ("headers", "least"),
+    [({"Retry-After": "1"}, 1.0), ({"retry-after-ms": "400"}, 0.4)],
+    ids=["seconds", "milliseconds"],
+)
+def test_the_service_says_when_to_come_again(
+    headers: dict[str, str], least: float
+) -> None:
+    """
+    Retry-After is honoured, in what the event says and by the clock.
+    """
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        diary = Diary(client)
+        service.refuse(429, headers, times=1)
+        start = time.monotonic()
+        service.wait_for_connection().drop()
+        told = diary.wait("reconnecting", 2)
+        diary.wait("reconnected")
+        assert isinstance(told.cause, RateLimited)
+        assert least <= told.delay < least + 0.1
+        assert least <= time.monotonic() - start < least + 1.0 * SCALE
+
+
+@pytest.mark.parametrize("seconds", ["3000000", "1e300", "-5", "nan", "soon"])
+def test_a_retry_after_beyond_reason_does_no_harm(seconds: str) -> None:
+    """
+    A hostile or mistaken header neither ends the reader thread nor blocks close().
+    """
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        diary = Diary(client)
+        service.refuse(429, {"Retry-After": seconds}, times=1)
+        service.wait_for_connection().drop()
+        diary.wait("reconnecting", 2)
+        if seconds in ("3000000", "1e300"):
+            assert WebSocketState.CONNECTING == client.state
+            with at_most(0.5):
+                client.close()
+            assert "internal error" not in str(diary.wait("closed").error)
+        else:
+            diary.wait("reconnected")
+
+
+# How often.
+
+
+@pytest.mark.parametrize("attempts", [0, 1, 3])
+def test_so_many_attempts_and_no_more(attempts: int) -> None:
+    """
+    The service stays away: it is dialled as often as allowed, then it is the end.
+    """
+    numbers = {**QUICK, "max_reconnect_attempts": attempts}
+    with GA.service() as service, GA.client(service.url, **numbers) as client:
+        diary = Diary(client)
+        service.refuse(503)
+        service.wait_for_connection().drop()
+        error = diary.wait("closed").error
+        fate = ["disconnected", *["reconnecting"] * attempts, "closed"]
+        assert fate == diary.fate
+        assert (attempts > 0) == diary.of("disconnected")[0].reconnecting
+        assert isinstance(error, ConnectError if attempts else ConnectionClosed)
+
+
+def test_none_is_for_ever() -> None:
+    """
+    Forty refusals in a row, and it is still trying; then it works.
+    """
+    numbers = {"max_reconnect_attempts": None, "reconnect_interval": 1e-9}
+    with GA.service() as service, GA.client(service.url, **numbers) as client:
+        diary = Diary(client)
+        service.refuse(500, times=20)
+        service.wait_for_connection().drop()
+        diary.wait("reconnected", timeout=20)
+        assert 21 == diary.of("reconnecting")[-1].attempt
+
+
+def test_for_ever_is_longer_than_a_thousand_attempts() -> None:
+    """
+    The pause stays at its most however long the service is away, hours or days.
+    """
+    backoff = Backoff(None, 1.0)
+    for _ in range(5000):
+        pause = backoff.pause(ConnectionClosed(1006))
+        assert pause is not None
+        assert 0.0 <= pause <= Backoff.MOST
+
+
+def test_the_pause_grows_and_is_drawn_at_random(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Full jitter: anything from nothing to a limit that doubles, up to half a minute.
+    """
+    monkeypatch.setattr(random, "uniform", lambda least, most: (least, most))
+    monkeypatch.setattr("builtins.max", lambda _, drawn: drawn)
+    backoff = Backoff(None, 1.0)
+    drawn = [backoff.pause(ConnectionClosed(1006)) for _ in range(7)]
+    monkeypatch.undo()
+    assert [(0.0, float(most)) for most in (1, 2, 4, 8, 16, 30, 30)] == drawn
+
+
+def test_the_budget_refills_after_a_session_that_worked() -> None:
+    """
+    Two refusals before each of three reconnects, with three attempts: all succeed.
+    """
+    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 0.002}
+    with GA.service() as service, GA.client(service.url, **numbers) as client:
+        diary = Diary(client)
+        for count in (1, 2, 3):
+            client.clear_audio_buffer().result(5)  # it works, and for a moment
+            service.refuse(503, times=2)
+            service.wait_for_connection().drop()
+            diary.wait("reconnected", count)
+        assert [1, 2, 3] * 3 == [e.attempt for e in diary.of("reconnecting")]
+
+
+def test_the_budget_does_not_refill_by_opening_alone() -> None:
+    """
+    A service that opens and dies before it is configured is tried so often, no more.
+    """
+
+    def open_only(talk: Talk) -> None:
+        talk.upgrade(frame('{"type":"session.created","session":{"id":"s"}}'))
+        talk.read_frame()
+        talk.rst()
+
+    def work(talk: Talk) -> None:
+        serve_session(talk)
+        talk.read_frame()
+        talk.rst()
+
+    numbers = {**QUICK, "max_reconnect_attempts": 3}
+    with Peer(Scripts(work, open_only)) as peer:
+        with GA.client(peer.url, **numbers) as client:
+            diary = Diary(client)
+            client.clear_audio_buffer()
+            diary.wait("closed")
+        assert 4 == peer.connections
+        assert [1, 2, 3] == [e.attempt for e in diary.of("reconnecting")]
+
+
+@pytest.mark.parametrize(
+    "last_words",
+    [
+        frame('{"type":"error","error":{"type":"server_error","message":"Oh."}}'),
+        close_frame(1011, b"Oh."),
+        close_frame(1013, b"Full."),
+    ],
+    ids=["error", "1011", "1013"],
+)
+def test_a_session_that_fails_as_soon_as_it_is_configured_did_not_work(
+    last_words: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What is restored breaks the service, or the account has no room: no endless loop.
+    """
+
+    def fail(talk: Talk) -> None:
+        serve_session(talk)
+        talk.send(last_words)
+        talk.fin()
+        talk.read_to_end()
+
+    # what is as soon as that goes by the interval, however slow the service; no pauses
+    monkeypatch.setattr(random, "uniform", lambda least, _: least)
+    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 20.0}
+    with Peer(fail) as peer:
+        with GA.client(peer.url, **numbers) as client:
+            Diary(client).wait("closed")
+        assert 4 == peer.connections
+
+
+def test_a_first_connection_that_fails_is_not_made_good() -> None:
+    """
+    What never worked fails at once, with its reason: it is a mistake more often.
+    """
+    with GA.service() as service:
+        service.refuse(503)
+        client = GA.client(service.url, **QUICK)
+        diary = Diary(client)
+        with pytest.raises(ConnectError):
+            client.connect()
+        diary.wait("closed")
+        assert ["disconnected", "closed"] == diary.fate
+        client.close()
+
+
+# Who may stop it.
+
+
+def test_a_listener_may_veto() -> None:
+    """
+    After a veto in the reconnecting event there is no new connection, ever.
+    """
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        diary = Diary(client)
+        client.on("reconnecting", lambda event: event.veto())
+        service.refuse(429, {"Retry-After": "30"}, times=1)
+        service.wait_for_connection().drop()
+        with at_most(5):
+            diary.wait("closed")
+        assert "reconnected" not in diary.fate
+        assert WebSocketState.CLOSED == client.state
+
+
+def test_a_veto_that_comes_late_still_counts() -> None:
+    """
+    A listener that vetoes while the new connection is dialled is heard as well.
+    """
+    vetoed = threading.Event()
+
+    def mute(talk: Talk) -> None:
+        talk.read_head()
+        vetoed.wait(5)
+        talk.upgrade_answer()
+        talk.send(talk.upgrade_answer())
+        talk.mute()
+
+    def work(talk: Talk) -> None:
+        serve_session(talk)
+        talk.read_frame()
+        talk.rst()
+
+    with Peer(Scripts(work, mute)) as peer, GA.client(peer.url, **QUICK) as client:
+        diary = Diary(client)
+        client.clear_audio_buffer()
+        told = diary.wait("reconnecting")
+        for _ in range(2):
+            assert peer.accepted.acquire(timeout=5)
+        told.veto()
+        vetoed.set()
+        with at_most(2.0):
+            diary.wait("closed")
+        assert "reconnected" not in diary.fate
+
+
+@pytest.mark.parametrize("how", ["close", "drop the client", "leave the block"])
+def test_a_long_pause_keeps_nobody(how: str, eventually: Callable[..., None]) -> None:
+    """
+    In a pause of half a minute the client still closes at once.
+    """
+    with GA.service() as service:
+        client: Any = GA.client(service.url, **QUICK)
+        client.connect()
+        threads = [t for t in threading.enumerate() if "azure-realtime" in t.name]
+        resting = threading.Event()
+        client.on("reconnecting", lambda e: resting.set() if e.delay >= 30 else None)
+        service.refuse(429, {"Retry-After": "30"})
+        service.wait_for_connection().drop()
+        assert resting.wait(5)
+        with at_most(0.5):
+            if how == "close":
+                client.close()
+            elif how == "leave the block":
+                client.__exit__(None, None, None)
+            del client
+            eventually(lambda: not any(t.is_alive() for t in threads))
+
+
+def test_what_is_queued_in_a_pause_is_told_when_it_closes() -> None:
+    """
+    Commands that could not leave any more fail, and are counted.
+    """
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        diary = Diary(client)
+        service.refuse(429, {"Retry-After": "30"})
+        service.wait_for_connection().drop()
+        diary.wait("reconnecting", 2)
+        future = client.create_conversation_item(USER_SAYS)
+        client.close()
+        assert isinstance(future.exception(0), (ConnectionClosed, RateLimited))
+
+
+# Again and again.
+
+
+def test_two_hundred_reconnects_leave_nothing(
+    place: Place, eventually: Callable[..., None]
+) -> None:
+    """
+    Each drop is one disconnected event; threads, descriptors and listeners stay. Who
+    waits for something of the connection is free at once.
+    """
+    times = 200
+
+    def descriptors() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    numbers = {**QUICK, "reconnect_interval": 1e-6}
+    with (
+        place.service(record=False) as service,
+        place.client(service.url, **numbers, session_config=MANUAL) as client,
+    ):
+        diary = Diary(client)
+        heard: list[int] = []
+        client.on("input_audio_buffer.cleared", lambda e: heard.append(e.generation))
+        service.wait_for_connection()
+        client.clear_audio_buffer().result(timeout=5)
+        threads, files = threading.active_count(), descriptors()
+        for count in range(1, times + 1):
+            waiter = client.events("input_audio_buffer.committed", timeout=5)
+            service.connections[-1].drop("rst" if count % 2 else "fin")
+            diary.wait("reconnected", count)
+            client.clear_audio_buffer().result(timeout=5)
+            waiter.close()
+        eventually(lambda: times + 1 == len(heard))
+        assert list(range(1, times + 2)) == heard
+        assert times == len(diary.of("disconnected")) == client.stats.reconnects
+        assert times == len(diary.of("reconnected"))
+        eventually(lambda: threading.active_count() <= threads + 1)
+        eventually(lambda: descriptors() <= files + 2)

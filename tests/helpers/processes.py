@@ -1,0 +1,76 @@
+"""
+Programs of a few lines, run in processes of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import azure_realtime
+from helpers.clients import KEY
+from helpers.timing import SCALE
+
+_HEAD = f"""
+import sys, threading
+from azure_realtime import *
+from azure_realtime.simulator import Simulator
+KEY = {KEY!r}
+def client_of(url, **numbers):
+    return AzureRealTimeAudio(AzureRealTimeOptions(url, "d", KEY), numbers)
+"""
+
+
+def start_script(
+    source: str, *arguments: str, head: str = _HEAD
+) -> subprocess.Popen[str]:
+    """
+    Start a program of a few lines, as a user would, without any set-up of logging.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", head + textwrap.dedent(source), *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(azure_realtime.__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until_it_waits(process: subprocess.Popen[str], timeout: float = 10.0) -> None:
+    """
+    Wait until the main thread of *process* has been asleep for ten looks in a row.
+
+    Nothing announces that a program has come to rest in a wait; Linux can be asked.
+    """
+    stat = Path(f"/proc/{process.pid}/task/{process.pid}/stat")
+    if not stat.exists():
+        pytest.skip("only Linux tells whether a thread sleeps")
+    deadline = time.monotonic() + timeout * SCALE
+    looks = 0
+    while looks < 10:
+        assert time.monotonic() < deadline, "it never came to rest"
+        state = stat.read_text().rpartition(")")[2].split()[0]
+        looks = looks + 1 if state == "S" else 0
+        threading.Event().wait(0.01)
+
+
+def run_script(
+    source: str, *arguments: str, timeout: float = 20.0, head: str = _HEAD
+) -> subprocess.CompletedProcess[str]:
+    """
+    Run such a program to its end.
+    """
+    with start_script(source, *arguments, head=head) as process:
+        try:
+            out, err = process.communicate(timeout=timeout * SCALE)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -1,0 +1,275 @@
+"""
+The errors: their tree, their words, and what must never be in them.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import string
+
+import pytest
+from helpers.timing import SCALE, at_most
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from azure_realtime import errors
+from azure_realtime._redaction import redacted, remember, remember_headers
+from azure_realtime.errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectionClosed,
+    ConnectTimeout,
+    DeploymentNotFound,
+    QueueFull,
+    RateLimited,
+    RealtimeError,
+    ResponseCancelled,
+    ResponseError,
+    ResponseFailed,
+    ResponseIncomplete,
+    ServerError,
+    fresh,
+)
+from azure_realtime.events.service import ErrorDetails
+
+PARENTS = {
+    ConnectError: RealtimeError,
+    AuthenticationError: ConnectError,
+    DeploymentNotFound: ConnectError,
+    RateLimited: ConnectError,
+    ConnectTimeout: ConnectError,
+    ConnectionClosed: RealtimeError,
+    ServerError: RealtimeError,
+    ResponseError: RealtimeError,
+    ResponseFailed: ResponseError,
+    ResponseIncomplete: ResponseError,
+    ResponseCancelled: ResponseError,
+    QueueFull: RealtimeError,
+}
+
+ONE_OF_EACH = [
+    ConnectError("no", status_code=418, body="b", request_id="r", hint="h"),
+    AuthenticationError("no", status_code=401),
+    DeploymentNotFound("no", status_code=404),
+    RateLimited("no", retry_after=2.5, status_code=429, hint="wait"),
+    ConnectTimeout("late", hint="h"),
+    ConnectionClosed(1011, "keepalive", clean=True, unsent=3, reconnecting=True),
+    ServerError("bad", code="unknown_parameter", param="session.x", event={"a": 1}),
+    ResponseError("no", response=1),
+    ResponseFailed("no", response=1, code="c", retryable=True),
+    ResponseIncomplete("no", response=1, reason="max_output_tokens"),
+    ResponseCancelled("no", response=1, reason="turn_detected"),
+    QueueFull("full"),
+]
+
+
+@pytest.mark.parametrize("kind", PARENTS, ids=lambda kind: kind.__name__)
+def test_the_tree(kind: type[Exception]) -> None:
+    """
+    A handler of an error's parent catches it, as the tree in the manual says.
+    """
+    assert kind.__mro__[1] is PARENTS[kind]
+
+
+def test_every_error_is_in_the_tree() -> None:
+    """
+    There is no error of ours that `except RealtimeError` misses.
+    """
+    found = {
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    } - {RealtimeError, errors.ProtocolWarning}
+    assert found >= set(PARENTS)
+    assert [kind for kind in found if not issubclass(kind, RealtimeError)] == []
+
+
+@pytest.mark.parametrize("kind", [ConnectTimeout, QueueFull])
+def test_what_is_a_wait_is_also_a_timeout(kind: type[Exception]) -> None:
+    """
+    `except TimeoutError` catches the two errors that are waits without success.
+    """
+    assert issubclass(kind, TimeoutError)
+
+
+@pytest.mark.parametrize("error", ONE_OF_EACH, ids=lambda error: type(error).__name__)
+def test_copies_and_pickles_keep_everything(error: RealtimeError) -> None:
+    """
+    An error that crosses a process or is raised again says and holds the same.
+    """
+    cause = OSError("why")
+    error.__cause__ = cause
+    for other in (fresh(error), copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert type(other) is type(error)
+        assert str(other) == str(error)
+        assert other.__dict__ == error.__dict__
+        assert other is not error
+    assert fresh(error).__cause__ is cause
+    error.__cause__ = None
+
+
+def test_a_fresh_error_collects_no_frames() -> None:
+    """
+    An error that is kept does not keep the variables of everybody it was raised to.
+    """
+    kept = ConnectionClosed(1006)
+    for _ in range(3):
+        with pytest.raises(ConnectionClosed):
+            raise fresh(kept)
+    assert kept.__traceback__ is None
+
+
+def test_what_a_refusal_says() -> None:
+    """
+    The text has what happened, what the service said, what to do, and the request id.
+    """
+    error = AuthenticationError(
+        "Refused: 401.", body="Bad key", hint="Check it.", request_id="abc"
+    )
+    assert str(error) == (
+        "Refused: 401. The service said: Bad key Check it. (request id abc)"
+    )
+
+
+def test_what_a_closed_connection_says() -> None:
+    """
+    The text has the code, the reason, and what was lost with it.
+    """
+    assert str(ConnectionClosed()) == "The connection is closed: 1006."
+    assert str(ConnectionClosed(1001, "bye", unsent=2)) == (
+        "The connection is closed: 1001 (bye); 2 queued commands were not sent."
+    )
+    assert str(ConnectionClosed(1001, "bye", reconnecting=True)) == (
+        "The connection is closed: 1001 (bye). The client is connecting again: what "
+        "you ask now goes to the next session."
+    )
+
+
+def test_what_a_refused_command_says() -> None:
+    """
+    The text has the code and the field the service complains about, if it named them.
+    """
+    error = ServerError("Unknown", code="unknown_parameter", param="session.x")
+    assert str(error) == "Unknown (code unknown_parameter, param session.x)"
+    assert str(ServerError("Unknown")) == "Unknown"
+
+
+_KEYS = st.text(string.ascii_letters + string.digits + "-_.~+/=", min_size=8)
+_ANY_KEYS = st.text(string.ascii_letters + string.digits + string.punctuation + " ")
+_AROUND = st.text(st.characters(codec="utf-8", exclude_characters="*"), max_size=20)
+
+
+@given(
+    key=_ANY_KEYS.filter(lambda k: len(k.strip("* ")) >= 8 and not k.isalpha()),
+    a=_AROUND,
+    b=_AROUND,
+)
+def test_a_known_key_never_appears(key: str, a: str, b: str) -> None:
+    """
+    A text that holds the key we know of does not hold it any more.
+    """
+    remember(key)
+    assert key not in redacted(f"{a}{key}{b}{key}")
+
+
+def test_a_key_that_is_a_word_is_no_part_of_another() -> None:
+    """
+    A gateway's key is "connection": what is told of connections can still be read.
+    """
+    remember("connection")
+    told = redacted("key=connection, connection: 3 connections, reconnection_1")
+    assert "key=***, ***: 3 connections, reconnection_1" == told
+
+
+@pytest.mark.parametrize(
+    "part", ["-eyJaaaaaaaa", "api-key:", "bearer ", "https://x", "cookie: '"]
+)
+def test_a_long_text_is_searched_in_no_time(part: str) -> None:
+    """
+    A service that repeats what looks like the beginning of a credential stops nobody.
+    """
+    with at_most(1.0 * SCALE):
+        told = redacted(part * (4_000_000 // len(part)))
+    assert len(told) < 100_000
+
+
+def test_an_error_says_no_secret_in_any_of_its_words() -> None:
+    """
+    Nor in the code or the name of the field that the service gives.
+    """
+    remember("sk-0123456789abcdef")
+    error = ServerError(
+        "no", code="bad sk-0123456789abcdef", param="sk-0123456789abcdef"
+    )
+    assert "0123" not in str(error)
+    details = ErrorDetails(code="sk-0123456789abcdef", param="sk-0123456789abcdef")
+    assert "0123" not in repr(details)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Ocp-Apim-Subscription-Key", True),
+        ("X-AuthToken", True),
+        ("Authorization", True),
+        ("X-Author", False),
+        ("X-Passthrough", False),
+    ],
+)
+def test_headers_tell_by_their_names(name: str, told: bool) -> None:
+    """
+    What a header carries is a secret if its name says so.
+    """
+    remember_headers({name: "value-0123456789"})
+    assert told is ("0123" not in redacted("it is value-0123456789"))
+
+
+@given(
+    key=_KEYS,
+    form=st.sampled_from(
+        [
+            "api-key: {}",
+            "API-KEY:{}\r\nHost: x",
+            "{{'api-key': '{}'}}",
+            '{{"Ocp-Apim-Subscription-Key": "{}"}}',
+            "Authorization: Bearer {}",
+            "authorization: {}",
+            "Authorization: Negotiate {}",
+            "Proxy-Authorization: Basic {}",
+            "wss://x.example/realtime?api-key={}&model=y",
+            "http://user:{}@proxy.example:3128",
+            "the token is bearer {}",
+            "Cookie: session={}; theme={}",
+        ]
+    ),
+)
+@example(key="eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2lnbmF0dXJl", form="a token: {}")
+def test_what_looks_like_a_key_never_appears(key: str, form: str) -> None:
+    """
+    A credential that nobody told us of is recognised by what stands around it.
+    """
+    if "@" in form:
+        key = key.replace("/", "_")
+    assert key not in redacted(form.format(key, key))
+
+
+@pytest.mark.parametrize("key", ["a,b;c&d'e\"f", "two words here"])
+def test_a_header_is_blanked_to_the_end_of_its_line(key: str) -> None:
+    """
+    A key of unusual characters is not left in part in a log of headers.
+    """
+    text = redacted(f"GET / HTTP/1.1\r\napi-key: {key}\r\nHost: x.example\r\n")
+    assert key[-3:] not in text
+    assert "Host: x.example" in text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no secret here", "wss://x.example/a?model=b", "authorization failed"]
+)
+def test_innocent_text_stays(text: str) -> None:
+    """
+    Nothing is blanked that a reader needs to understand the error.
+    """
+    remember(None, "", "a")
+    assert redacted(text) == text

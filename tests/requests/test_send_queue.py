@@ -1,0 +1,423 @@
+"""
+The queue between the callers and the reader thread.
+"""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import select
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+from helpers.timing import at_most
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._requests import send_queue as _outbox
+from azure_realtime._requests.send_queue import Entry, Outbox
+from azure_realtime.errors import ConnectionClosed, QueueFull
+
+NOW = Deadline(0)
+
+
+@pytest.fixture
+def outbox() -> Iterator[Outbox]:
+    """
+    Give a small queue that is open.
+    """
+    box = Outbox(100)
+    box.release()
+    yield box
+    box.close(ConnectionClosed())
+
+
+def put(box: Outbox, text: str, event_id: str | None = None) -> None:
+    """
+    Queue a text without waiting.
+    """
+    box.put(Entry(text, event_id), deadline=NOW)
+
+
+def drain(box: Outbox) -> list[str]:
+    """
+    Take all there is.
+    """
+    taken = []
+    while (entry := box.take()) is not None:
+        taken.append(entry.text)
+    return taken
+
+
+def rings(box: Outbox) -> bool:
+    """
+    Whether the reader would wake.
+    """
+    return bool(select.select([box], [], [], 0)[0])
+
+
+def test_what_goes_in_first_leaves_first(outbox: Outbox) -> None:
+    """
+    Commands arrive in the order they were given.
+    """
+    for text in "abc":
+        put(outbox, text)
+    assert (outbox.waiting, outbox.waiting_bytes) == (3, 3)
+    assert drain(outbox) == ["a", "b", "c"]
+    assert (outbox.waiting, outbox.waiting_bytes) == (0, 0)
+
+
+def test_nothing_leaves_before_the_session_is_configured() -> None:
+    """
+    Commands given at once wait for the session, and keep their order.
+    """
+    box = Outbox(100)
+    put(box, "a")
+    put(box, "b")
+    assert box.take() is None
+    box.release()
+    assert drain(box) == ["a", "b"]
+    box.close(ConnectionClosed())
+
+
+def test_a_full_queue_says_so(outbox: Outbox) -> None:
+    """
+    Who produces faster than the network carries is told how much waits, in time.
+    """
+    put(outbox, "x" * 60)
+    with (
+        at_most(0.5),
+        pytest.raises(QueueFull, match=r"60 bytes wait.*50 more.*=100\)"),
+    ):
+        outbox.put(Entry("y" * 50, None), deadline=Deadline(0.05))
+    put(outbox, "z" * 40)
+    assert outbox.waiting_bytes == 100
+
+
+def test_an_empty_queue_takes_anything(outbox: Outbox) -> None:
+    """
+    One message larger than the whole queue can always leave.
+    """
+    put(outbox, "x" * 1000)
+    assert drain(outbox) == ["x" * 1000]
+
+
+@pytest.fixture
+def yielding() -> Iterator[Outbox]:
+    """
+    Give a small queue in which audio makes room.
+    """
+    box = Outbox(100, drop_oldest=True)
+    box.release()
+    yield box
+    box.close(ConnectionClosed())
+
+
+def put_audio(box: Outbox, text: str) -> int:
+    """
+    Queue audio without waiting; return how much made room for it.
+    """
+    return box.put(Entry(text, None, audio=True), deadline=NOW)
+
+
+def test_the_oldest_audio_makes_room_for_audio_and_commands(yielding: Outbox) -> None:
+    """
+    No more audio is dropped than must be, and a command is not kept waiting for it.
+    """
+    for letter in "ab":
+        assert 0 == put_audio(yielding, letter * 30)
+    put(yielding, "c" * 30)
+    assert 1 == put_audio(yielding, "d" * 30)
+    assert 1 == yielding.put(Entry("e" * 20, None), deadline=NOW)
+    assert 2 == yielding.audio_dropped
+    assert ["c" * 30, "d" * 30, "e" * 20] == drain(yielding)
+
+
+def test_audio_is_not_dropped_in_vain(yielding: Outbox) -> None:
+    """
+    Where commands alone leave no room, an append fails and what waits stays.
+    """
+    put(yielding, "c" * 40)
+    put_audio(yielding, "a" * 50)
+    with pytest.raises(QueueFull):
+        put_audio(yielding, "b" * 70)
+    assert 0 == yielding.audio_dropped
+    assert ["c" * 40, "a" * 50] == drain(yielding)
+
+
+def test_an_append_larger_than_the_queue_takes_the_place_of_all(
+    yielding: Outbox,
+) -> None:
+    """
+    Where only audio waits, it can all make room, and an empty queue takes anything.
+    """
+    for letter in "abc":
+        put_audio(yielding, letter * 30)
+    assert 3 == put_audio(yielding, "d" * 1000)
+    assert ["d" * 1000] == drain(yielding)
+    put_audio(yielding, "e" * 90)
+    yielding.drop_audio()
+    put(yielding, "f" * 100)  # nothing of what has left is counted
+    assert ["f" * 100] == drain(yielding)
+
+
+def interrupted(call: Callable[[], object], line: int) -> bool:
+    """
+    Have Ctrl-C fall before the queue's so-manieth *line*; False if there are fewer.
+    """
+    left = line
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != _outbox.__file__:
+            return None
+        source = linecache.getline(_outbox.__file__, frame.f_lineno).strip()
+        # a signal falls neither before a bare "try", which does nothing, nor
+        # between the end of a block and its unlocking
+        left -= event == "line" and source not in ("try:", "with self._lock:")
+        if left < 0:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("what", ["an append", "a command", "a withdrawal"])
+def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
+    """
+    What waits stays in its order, and is counted; another thread can go on.
+    """
+    line, again = 0, True
+    while again:
+        box = Outbox(100, drop_oldest=True)
+        box.release()
+        for letter in "cd":
+            put(box, letter * 10)
+        for letter in "ab":
+            put_audio(box, letter * 30)
+        put(box, "e" * 10, "mine")
+        calls: dict[str, Callable[[], object]] = {
+            "an append": lambda box=box: put_audio(box, "f" * 40),  # type: ignore[misc]
+            "a command": lambda box=box: put(box, "f" * 40),  # type: ignore[misc]
+            "a withdrawal": lambda box=box: box.withdraw("mine"),  # type: ignore[misc]
+        }
+        again = interrupted(calls[what], line)
+        with at_most(1):
+            background = threading.Thread(target=put, args=(box, "g"))
+            background.start()
+            background.join()
+        counted = box.waiting_bytes
+        texts = drain(box)
+        commands = [text[0] for text in texts if text[0] in "cde"]
+        assert commands in (["c", "d", "e"], ["c", "d"][: 2 * (what[2] == "w")])
+        assert "g" == texts[-1]
+        assert sum(map(len, texts)) == counted
+        assert 0 == box.waiting_bytes
+        box.close(ConnectionClosed())
+        line += 1
+    assert line > 10
+
+
+def test_who_must_not_wait_takes_room_that_is_not_there(outbox: Outbox) -> None:
+    """
+    The reader thread itself is never kept waiting for room that only it can make.
+    """
+    put(outbox, "x" * 100)
+    with at_most(0.5):
+        outbox.put(Entry("y", None), deadline=None)
+    assert drain(outbox) == ["x" * 100, "y"]
+
+
+def test_room_wakes_who_waits(outbox: Outbox) -> None:
+    """
+    A caller who waits for room goes on as soon as there is some.
+    """
+    put(outbox, "x" * 100)
+    waiting = threading.Thread(
+        target=lambda: outbox.put(Entry("y", None), deadline=Deadline(5.0))
+    )
+    waiting.start()
+    assert outbox.take() == Entry("x" * 100, None)
+    waiting.join(5.0)
+    assert drain(outbox) == ["y"]
+
+
+def test_the_end_wakes_who_waits(outbox: Outbox) -> None:
+    """
+    A caller who waits for room gets the reason when the connection ends.
+    """
+    put(outbox, "x" * 100)
+    begun = threading.Event()
+    caught: list[BaseException] = []
+
+    def wait() -> None:
+        begun.set()
+        try:
+            outbox.put(Entry("y", None), deadline=Deadline(5.0))
+        except ConnectionClosed as error:
+            caught.append(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    begun.wait(5.0)
+    with at_most(1.0):
+        assert outbox.close(ConnectionClosed(1011, "gone")) == 1
+        waiting.join(5.0)
+    assert [str(error) for error in caught] == [
+        "The connection is closed: 1011 (gone)."
+    ]
+
+
+def test_after_the_end_every_put_raises_a_fresh_copy() -> None:
+    """
+    Commands after the end raise why it ended, and do not pile up in that error.
+    """
+    box = Outbox(100)
+    put(box, "a")
+    error = ConnectionClosed(1006)
+    assert box.close(error) == 1
+    assert (box.waiting, box.waiting_bytes, box.take()) == (0, 0, None)
+    for _ in range(2):
+        with pytest.raises(ConnectionClosed) as info:
+            put(box, "b")
+        assert info.value is not error
+    assert error.__traceback__ is None
+
+
+def test_withdraw(outbox: Outbox) -> None:
+    """
+    A command can be taken back until it has left, and makes room.
+    """
+    put(outbox, "a" * 50, "1")
+    put(outbox, "b" * 50, "2")
+    put_later = threading.Thread(
+        target=lambda: outbox.put(Entry("c" * 50, "3"), deadline=Deadline(5.0))
+    )
+    put_later.start()
+    assert outbox.withdraw("1")
+    put_later.join(5.0)
+    assert not outbox.withdraw("1")
+    assert drain(outbox) == ["b" * 50, "c" * 50]
+    assert not outbox.withdraw("2")
+
+
+def test_every_put_rings_the_bell(outbox: Outbox) -> None:
+    """
+    The reader wakes for each command, however often it was woken before.
+    """
+    assert not rings(outbox)
+    put(outbox, "a")
+    assert rings(outbox)
+    outbox.hush()
+    assert not rings(outbox)
+    for _ in range(20_000):
+        outbox.wake()
+    assert rings(outbox)
+    outbox.hush()
+    assert not rings(outbox)
+
+
+def test_waking_who_has_ended_does_nothing() -> None:
+    """
+    A late wake-up never writes into a descriptor that is somebody else's by now.
+    """
+    box = Outbox(100)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def nag() -> None:
+        try:
+            while not stop.is_set():
+                box.wake()
+        except BaseException as error:
+            failures.append(error)
+
+    naggers = [threading.Thread(target=nag) for _ in range(4)]
+    for thread in naggers:
+        thread.start()
+    for _ in range(300):
+        box.close(ConnectionClosed())
+        pair = Outbox(1)  # takes the descriptors that have just become free
+        assert not rings(pair)
+        pair.close(ConnectionClosed())
+    stop.set()
+    for thread in naggers:
+        thread.join(5.0)
+    box.close(ConnectionClosed())
+    assert failures == []
+
+
+def test_a_finalizer_may_wake_the_reader_within_a_put(outbox: Outbox) -> None:
+    """
+    A client collected in the midst of another's call does not lock it up.
+    """
+
+    class Client:
+        pass
+
+    class Text(str):
+        def __len__(self) -> int:
+            nonlocal client
+            client = None
+            gc.collect()
+            return super().__len__()
+
+    client: Client | None = Client()
+    woken = threading.Event()
+
+    def wake() -> None:
+        outbox.wake()
+        woken.set()
+
+    weakref.finalize(client, wake)
+    put(outbox, "x")
+    with outbox._lock:  # where a collection may strike
+        assert len(Text("abc")) == 3
+    assert woken.is_set()
+
+
+@given(
+    writers=st.lists(
+        st.lists(st.integers(1, 60), min_size=1, max_size=20), min_size=1, max_size=4
+    )
+)
+def test_many_callers_lose_nothing(writers: list[list[int]]) -> None:
+    """
+    Each thread's commands all leave, in that thread's order, through a tiny queue.
+    """
+    box = Outbox(100)
+    box.release()
+
+    def write(number: int, sizes: list[int]) -> None:
+        for index, size in enumerate(sizes):
+            text = f"{number}:{index}:".ljust(size, "x")
+            box.put(Entry(text, None), deadline=Deadline(10.0))
+
+    threads = [threading.Thread(target=write, args=pair) for pair in enumerate(writers)]
+    for thread in threads:
+        thread.start()
+    taken: list[str] = []
+    while len(taken) < sum(map(len, writers)):
+        assert select.select([box], [], [], 10.0)[0]
+        box.hush()
+        taken += drain(box)
+    for thread in threads:
+        thread.join(5.0)
+    box.close(ConnectionClosed())
+    for number, sizes in enumerate(writers):
+        indexes = [t.split(":")[1] for t in taken if t.startswith(f"{number}:")]
+        assert indexes == [str(index) for index in range(len(sizes))]

@@ -1,0 +1,298 @@
+"""
+What the model is told about a function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Annotated, Any, Literal
+
+import jsonschema
+import pytest
+from helpers.tool_types import (
+    GOLDEN,
+    NULL,
+    PLACE,
+    TEXT,
+    WHOLE,
+    Node,
+    Place,
+    Size,
+    golden,
+    schema_of,
+)
+
+from azure_realtime._tools.schema.describe import describe
+
+
+@pytest.mark.parametrize(("hint", "schema"), GOLDEN, ids=[str(h) for h, _ in GOLDEN])
+def test_golden_schemas(hint: Any, schema: Any) -> None:
+    """
+    Every supported hint has the JSON schema that one would write by hand.
+    """
+    made = schema_of(hint)
+
+    assert made == golden(hint, schema)
+    jsonschema.Draft202012Validator.check_schema(made)
+    jsonschema.Draft7Validator.check_schema(made)
+
+
+def test_a_whole_function() -> None:
+    """
+    Name, text, hints, defaults and the docstring's words all reach the model.
+    """
+
+    def order_pizza(
+        pizza: Literal["margherita", "funghi"],
+        size: Size = Size.LARGE,
+        count: Annotated[int, "Up to ten."] = 1,
+        note: str = None,  # noqa: RUF013
+        anything=(),
+        *,
+        where: Place,
+    ):
+        """
+        Order pizza.
+
+        :param pizza: From the menu.
+        :param count: Is told otherwise.
+        :param where: To bring it to.
+        """
+
+    told = describe(order_pizza)
+
+    assert told.name == "order_pizza"
+    assert told.description == "Order pizza."
+    assert told.parameters == {
+        "type": "object",
+        "properties": {
+            "pizza": {
+                "type": "string",
+                "enum": ["margherita", "funghi"],
+                "description": "From the menu.",
+            },
+            "size": {
+                "type": "string",
+                "enum": ["small", "large"],
+                "default": "large",
+            },
+            "count": {"type": "integer", "description": "Up to ten.", "default": 1},
+            "note": {"anyOf": [TEXT, NULL], "default": None},
+            "anything": {"default": []},
+            "where": {**PLACE, "description": "To bring it to."},
+        },
+        "required": ["pizza", "where"],
+        "additionalProperties": False,
+    }
+
+
+def test_given_name_and_description() -> None:
+    """
+    What you pass goes before what the function says about itself.
+    """
+    told = describe(lambda: None, name="nothing", description="Does nothing.")
+
+    assert (told.name, told.description) == ("nothing", "Does nothing.")
+    assert told.parameters == {
+        "type": "object",
+        "properties": {},
+        "additionalProperties": False,
+    }
+
+
+def test_classes_local_to_a_function() -> None:
+    """
+    A class defined beside the tool, in a function or a method, is found.
+    """
+
+    @dataclasses.dataclass
+    class Inner:
+        x: int
+
+    @dataclasses.dataclass
+    class Outer:
+        inner: Inner
+
+    def outer():
+        def function(value: Outer) -> None: ...
+
+        return describe(function)
+
+    told = outer()
+
+    arguments = told.structure({"value": {"inner": {"x": 1}}})
+    assert arguments == {"value": Outer(Inner(1))}
+
+
+def test_methods_and_callable_objects() -> None:
+    """
+    A bound method, an object with __call__ and a class can be tools.
+    """
+
+    class Desk:
+        """
+        An order desk.
+
+        Args:
+            name: Of the desk.
+        """
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def order(self, count: int) -> None:
+            """
+            Order.
+            """
+
+        def __call__(self, x: float) -> None: ...
+
+    desk = Desk("one")
+
+    for function, name, description, argument, schema in [
+        (desk.order, "order", "Order.", "count", WHOLE),
+        (desk, "Desk", "An order desk.", "x", {"type": "number"}),
+        (
+            Desk,
+            "Desk",
+            "An order desk.",
+            "name",
+            TEXT | {"description": "Of the desk."},
+        ),
+    ]:
+        told = describe(function)
+        assert (told.name, told.description) == (name, description)
+        assert told.parameters["properties"] == {argument: schema}
+
+
+def test_partials_hide_what_they_bind() -> None:
+    """
+    The model neither sees nor can set the database handle that a partial binds.
+    """
+
+    def find(db, cursor, name: str, limit: int = 5) -> None:
+        """
+        Find.
+        """
+
+    told = describe(functools.partial(find, object(), cursor=object()), name="find")
+
+    assert list(told.parameters["properties"]) == ["name", "limit"]
+    assert told.description == "Find."
+    with pytest.raises(ValueError, match="'cursor': there is none of that name"):
+        told.structure({"name": "x", "cursor": 1})
+
+
+def test_wrapped_functions() -> None:
+    """
+    A well-behaved decorator changes nothing.
+    """
+
+    def decorate(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    @functools.lru_cache
+    @decorate
+    def find(name: str) -> None:
+        """
+        Find.
+        """
+
+    told = describe(find)
+
+    assert (told.name, told.description) == ("find", "Find.")
+    assert told.parameters["properties"] == {"name": TEXT}
+
+
+def test_any_further_arguments() -> None:
+    """
+    **kwargs are told to the model, and checked if they have a hint.
+    """
+
+    def loose(a: int, **more) -> None: ...
+
+    def typed(**more: int) -> None: ...
+
+    assert describe(loose).parameters["additionalProperties"] is True
+    assert describe(loose).structure({"a": 1, "b": [1]}) == {"a": 1, "b": [1]}
+    assert describe(typed).parameters["additionalProperties"] == WHOLE
+    with pytest.raises(ValueError, match="'b': expected a whole number, got \"x\""):
+        describe(typed).structure({"b": "x"})
+
+
+def test_positional_only_with_defaults_are_left_out() -> None:
+    """
+    An argument that cannot go by name keeps its default.
+    """
+
+    def function(a: int = 1, /, b: int = 2) -> None: ...
+
+    assert list(describe(function).parameters["properties"]) == ["b"]
+
+
+async def _async() -> None: ...
+
+
+async def _async_generator():
+    yield
+
+
+def _star(*numbers: int) -> None: ...
+
+
+def _positional(a: int, /) -> None: ...
+
+
+def _recursive(node: Node) -> None: ...
+
+
+def _unknown(x: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+def _odd(x: bytes) -> None: ...
+
+
+def _keys(x: dict[int, str]) -> None: ...
+
+
+def _literal(x: Literal[b"a"]) -> None: ...
+
+
+class _Desk:
+    def order(self, count: int) -> None: ...
+
+    async def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "reason"),
+    [
+        (_async, TypeError, "_async cannot be a tool: it is async"),
+        (_async_generator, TypeError, "it is async"),
+        (functools.partial(_async), ValueError, "pass name="),
+        (_Desk(), TypeError, "it is async"),
+        (_star, TypeError, r"\*numbers has no names"),
+        (_positional, TypeError, "a is positional-only"),
+        (_recursive, TypeError, "node: child: Node contains itself"),
+        (_unknown, TypeError, "_unknown names 'Missing', which is not known"),
+        (_odd, TypeError, "x: bytes has no JSON form; use str"),
+        (_keys, TypeError, r"x: dict\[int, str\] has no JSON form: names .* are text"),
+        (_literal, TypeError, "x: b'a' is nothing that JSON knows"),
+        (_Desk.order, TypeError, "a method without its object"),
+        (max, TypeError, "cannot be a tool"),
+        (lambda: None, ValueError, "pass name="),
+        (functools.partial(_odd), ValueError, "pass name="),
+        (5, TypeError, "a tool is a function, not int"),
+    ],
+)
+def test_what_cannot_be_a_tool(function: Any, error: type, reason: str) -> None:
+    """
+    A function that no model can call is refused where it is registered, with why.
+    """
+    with pytest.raises(error, match=reason):
+        describe(function)

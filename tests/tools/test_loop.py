@@ -1,0 +1,460 @@
+"""
+Tools in a conversation: every call is answered once, and one answer follows.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from helpers.clients import GA, LONG, MANUAL, SENTENCE, USER_SAYS, Place, drained
+from helpers.timing import SCALE
+
+from azure_realtime import (
+    AzureRealTimeAudio,
+    FunctionTool,
+    ResponseCancelled,
+    SessionConfig,
+)
+from azure_realtime.simulator import Connection, Reply, Request, ToolCall
+
+TURNS = 100
+WARM = 70  # more than the 64 whose continuation is remembered
+
+
+def double(number: int) -> int:
+    """
+    Double a number.
+    """
+    return 2 * number
+
+
+def halve(number: int) -> float:
+    """
+    Halve a number.
+    """
+    return number / 2
+
+
+def outputs(wire: Connection) -> list[tuple[str, Any]]:
+    """
+    Return the outputs that were sent: the call's id, and what was told.
+    """
+    told = []
+    for event in wire.received:
+        item = event.get("item", {})
+        if item.get("type") == "function_call_output":
+            try:
+                told.append((item["call_id"], json.loads(item["output"])))
+            except ValueError:
+                told.append((item["call_id"], item["output"]))
+    return told
+
+
+def asked(wire: Connection) -> list[dict[str, Any]]:
+    """
+    Return the responses that were asked for.
+    """
+    return [
+        event.get("response", {})
+        for event in wire.received
+        if event["type"] == "response.create"
+    ]
+
+
+def calls(*names: str, **arguments: Any) -> Reply:
+    """
+    Make a reply that calls these functions in parallel.
+    """
+    return Reply(
+        calls=[
+            ToolCall(name, arguments, call_id=f"call_{index}")
+            for index, name in enumerate(names)
+        ]
+    )
+
+
+def test_a_hundred_turns_with_two_parallel_tools() -> None:
+    """
+    Exactly one follow-up each, outputs in order of the calls, no call twice, and no
+    more memory than before.
+    """
+    turns = iter(range(10_000))
+
+    def answer(request: Request) -> Reply:
+        if request.items[-1]["type"] == "function_call_output":
+            return Reply("Done.")
+        turn = next(turns)
+        return Reply(
+            calls=[
+                ToolCall("slow", {"number": turn}, call_id=f"call_{turn}_a"),
+                ToolCall("halve", {"number": turn}, call_id=f"call_{turn}_b"),
+            ]
+        )
+
+    quick = threading.Event()
+
+    def slow(number: int) -> int:
+        """
+        Be ready after the other one.
+        """
+        assert quick.wait(5)
+        quick.clear()
+        return number
+
+    def half(number: int) -> float:
+        quick.set()
+        return number / 2
+
+    def ask(client: AzureRealTimeAudio, times: int) -> None:
+        for _ in range(times):
+            turn = client.ask("Go", modalities=["text"], timeout=20)
+            assert "Done." == turn.text
+            assert 2 == len(turn.tool_calls)
+
+    with GA.talk(service={"replies": answer, "pace": 0}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+        client.tool(slow)
+        client.tool(half, name="halve")
+        tracemalloc.start()
+        ask(client, WARM)
+        bytes_before, kept_before = _held()
+        ask(client, TURNS - WARM)
+        bytes_after, kept_after = _held()
+        tracemalloc.stop()
+        requests, told = asked(wire), outputs(wire)
+        kinds = [e["type"] for e in wire.received]
+
+    expected = []
+    for turn in range(TURNS):
+        expected += [(f"call_{turn}_a", turn), (f"call_{turn}_b", turn / 2)]
+    assert expected == told
+    assert 2 * TURNS == len(requests)
+    assert all(["text"] == r["output_modalities"] for r in requests)
+    # no response is asked for between the outputs of one turn
+    turn_of = [kind for kind in kinds if kind != "session.update"]
+    create, item = "response.create", "conversation.item.create"
+    assert [item, create, item, item, create] * TURNS == turn_of
+    # what grows is the conversation itself: five items a turn, kept to be shown
+    assert bytes_after - bytes_before < (TURNS - WARM) * 12_000
+    assert all(abs(kept_after[name] - kept_before[name]) <= 4 for name in kept_before)
+
+
+def _held() -> tuple[int, dict[str, int]]:
+    """
+    Return the bytes that the engine holds, and how many of what a turn is made of.
+    """
+    gc.collect()
+    here = tracemalloc.Filter(True, "*/azure_realtime/_*")
+    snapshot = tracemalloc.take_snapshot().filter_traces([here])
+    kinds = "Mailbox CommandFuture ResponseFuture ResponseRequest TurnRecorder _Batch"
+    kept = dict.fromkeys(kinds.split(), 0)
+    for thing in gc.get_objects():
+        name = type(thing).__name__
+        if name in kept:
+            kept[name] += 1
+    return sum(s.size for s in snapshot.statistics("filename")), kept
+
+
+def test_what_goes_wrong_is_told_to_the_model(place: Place) -> None:
+    """
+    Wrong arguments, broken JSON, an exception, a timeout, an unknown function: each has
+    an error output and a tool_error event, and the model goes on.
+    """
+    hold = threading.Event()
+    events: dict[str, Any] = {}
+    reply = Reply(
+        calls=[
+            ToolCall("double", {"number": "many"}, call_id="type"),
+            ToolCall("double", {"nombre": 1}, call_id="name"),
+            ToolCall("double", '{"number": 1', call_id="json"),
+            ToolCall("fail", {}, call_id="raise"),
+            ToolCall("wait", {}, call_id="time"),
+            ToolCall("nobody", {}, call_id="unknown"),
+            ToolCall("double", {"number": 4}, call_id="right"),
+        ]
+    )
+    with place.talk(service={"replies": [reply, "Sorry."]}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+
+        @client.tool
+        def fail() -> None:
+            """
+            Fail.
+            """
+            raise LookupError("nothing there")
+
+        @client.tool(timeout=0.1)
+        def wait() -> None:
+            """
+            Take long.
+            """
+            hold.wait(10)
+
+        client.tool(double)
+        client.on("tool_error", lambda e: events.setdefault(e.call_id, e))
+        turn = client.ask("Go", timeout=10)
+        hold.set()
+        drained(client)
+        told = dict(outputs(wire))
+
+    assert "Sorry." == turn.text
+    assert ["type", "name", "json", "raise", "time", "unknown", "right"] == list(told)
+    assert 8 == told.pop("right")
+    assert [["error"]] * 6 == [list(output) for output in told.values()]
+    for call_id, words in (
+        ("type", "number"),
+        ("name", "nombre"),
+        ("json", "JSON"),
+        ("raise", "LookupError: nothing there"),
+        ("time", "0.1 s"),
+        ("unknown", "fail, wait, double"),
+    ):
+        assert words in told[call_id]["error"], call_id
+    assert set(told) == set(events)
+    assert isinstance(events["raise"].error, LookupError)
+    assert [True] * 6 + [False] == [call.error for call in turn.tool_calls]
+
+
+def test_an_interruption_takes_the_calls_along(place: Place) -> None:
+    """
+    Speech cancels the response while a tool runs: no output is sent, nothing follows.
+    """
+    started, hold = threading.Event(), threading.Event()
+    reply = Reply(
+        calls=[ToolCall("wait", {}), ToolCall("double", f'{{"x": "{LONG}"}}')]
+    )
+    with place.talk(service={"replies": [reply, "Next."]}) as (client, wire):
+
+        @client.tool
+        def wait() -> str:
+            """
+            Take long.
+            """
+            started.set()
+            hold.wait(10)
+            return "late"
+
+        future = client.create_response()
+        assert started.wait(5)
+        client.append_audio(SENTENCE)
+        with pytest.raises(ResponseCancelled) as cancelled:
+            future.result(10)
+        hold.set()
+        client.cancel_response()
+        client.clear_audio_buffer().result(5)
+        answer = client.create_response().result(10)
+
+        assert [] == outputs(wire)
+        assert 2 == len(asked(wire))
+    assert "turn_detected" == cancelled.value.reason
+    assert "Next." == answer.transcript
+
+
+def test_tools_reach_the_service_whenever_they_are_added(place: Place) -> None:
+    """
+    Before the session is ready, during it, beside those of the configuration.
+    """
+    gate = threading.Event()
+    theirs = FunctionTool("theirs", parameters={"type": "object", "properties": {}})
+    config = SessionConfig(tools=(theirs,), turn_detection=None)
+    replies = [
+        Reply(calls=[ToolCall("double", {"number": 3})]),
+        "Six.",
+        Reply(calls=[ToolCall("halve", {"number": 3})]),
+        "One and a half.",
+    ]
+    with place.service(
+        on_connection=lambda _: gate.wait(5), replies=replies
+    ) as service:
+        client = place.client(service.url, session_config=config)
+        client.tool(double)
+        gate.set()
+        client.connect(5)
+        drained(client)
+        early = [tool.name for tool in client.session.tools]  # type: ignore[union-attr]
+        one = client.ask("Double 3", timeout=10)
+        client.tool(halve)
+        two = client.ask("Halve 3", timeout=10)
+        late = [tool.name for tool in client.session.tools]  # type: ignore[union-attr]
+        client.close()
+
+    assert ["theirs", "double"] == early
+    assert ["theirs", "double", "halve"] == late
+    assert ["6", "1.5"] == [one.tool_calls[0].output, two.tool_calls[0].output]
+
+
+@pytest.mark.parametrize("where", ["response", "session", "name"])
+def test_a_forced_choice_does_not_call_for_ever(place: Place, where: str) -> None:
+    """
+    tool_choice="required" is for the first response; then the model may answer.
+    """
+    choice: Any = (
+        {"type": "function", "name": "double"} if where == "name" else "required"
+    )
+    config = MANUAL.merged(SessionConfig(tool_choice=choice))
+    fields = {"tool_choice": choice} if where == "response" else {}
+    with place.talk(session_config=MANUAL if where == "response" else config) as (
+        client,
+        wire,
+    ):
+        client.tool(double)
+        turn = client.ask("Good morning", modalities=["text"], timeout=10, **fields)
+        plain = asked(wire)
+        with client.expect("response.done", where=_spoke, timeout=10):
+            client.create_conversation_item(USER_SAYS)
+            client.create_response()
+
+        # the service might be patient with it; a model would call again
+        followed = plain[1].get("tool_choice")
+        assert (None if where == "response" else "auto") == followed
+        assert 2 == len(plain)
+        assert (3 if where == "response" else 4) == len(asked(wire))
+    assert ["double"] == [call.name for call in turn.tool_calls]
+    assert turn.text
+
+
+def _spoke(event: Any) -> bool:
+    return any(item.type == "message" for item in event.response.output)
+
+
+def test_parallel_calls_run_in_parallel() -> None:
+    """
+    Two that need each other to go on, do.
+    """
+    barrier = threading.Barrier(2, timeout=5)
+    replies = [calls("meet", "meet"), "Met."]
+    with GA.talk(service={"replies": replies}) as (client, wire):
+
+        @client.tool
+        def meet() -> str:
+            """
+            Meet the other one.
+            """
+            barrier.wait()
+            return "met"
+
+        client.ask("Go", timeout=10)
+
+        assert [("call_0", "met"), ("call_1", "met")] == outputs(wire)
+
+
+def test_a_call_that_is_said_twice_is_run_once() -> None:
+    """
+    Whatever a service repeats, a call_id runs once and is answered once.
+    """
+    ran: list[int] = []
+    item = {
+        "id": "item_1",
+        "type": "function_call",
+        "status": "completed",
+        "call_id": "call_1",
+        "name": "note",
+        "arguments": '{"number": 1}',
+    }
+    done = {"type": "response.output_item.done", "response_id": "r1", "item": item}
+    with GA.talk(session_config=MANUAL, service={"replies": ["Yes."]}) as (
+        client,
+        wire,
+    ):
+
+        @client.tool
+        def note(number: int) -> None:
+            """
+            Take note.
+            """
+            ran.append(number)
+
+        with client.expect("response.done", where=_spoke, timeout=5):
+            wire.send(done)
+            wire.send(done)
+            for _ in range(2):
+                wire.send(
+                    {
+                        "type": "response.done",
+                        "response": {
+                            "id": "r1",
+                            "status": "completed",
+                            "output": [item],
+                        },
+                    }
+                )
+        drained(client)
+
+        assert [("call_1", "done")] == outputs(wire)
+        assert 1 == len(asked(wire))
+    assert [1] == ran
+
+
+def test_closing_does_not_wait_for_a_tool() -> None:
+    """
+    The connection ends while a tool runs: who asked is told within 0.2 s.
+    """
+    started, hold = threading.Event(), threading.Event()
+    with GA.talk(service={"replies": [calls("wait")]}) as (client, wire):
+
+        @client.tool
+        def wait() -> None:
+            """
+            Take long.
+            """
+            started.set()
+            hold.wait(10)
+
+        raised: list[Any] = []
+
+        def ask() -> None:
+            try:
+                client.ask("Go", timeout=30)
+            except Exception as error:
+                raised.append((error, time.monotonic()))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert started.wait(5)
+        with client.expect("disconnected"):
+            dropped = time.monotonic()
+            wire.drop("rst")
+        thread.join(5)
+        hold.set()
+
+    error, at = raised[0]
+    assert "ConnectionClosed" == type(error).__name__
+    assert at - dropped < 0.2 * SCALE
+
+
+def test_without_a_toolbox_calls_are_left_to_the_user(
+    place: Place, eventually: Callable[..., None]
+) -> None:
+    """
+    Who registers no function answers by hand, and nothing interferes.
+    """
+    schema = {"type": "object", "properties": {"number": {"type": "integer"}}}
+    config = MANUAL.merged(
+        SessionConfig(tools=(FunctionTool("double", parameters=schema),))
+    )
+    replies = [calls("double", number=2), "Four."]
+    with place.talk(service={"replies": replies}, session_config=config) as (
+        client,
+        wire,
+    ):
+        first = client.create_response().result(10)
+        call: Any = first.output[0]
+        client.create_conversation_item(
+            {"type": "function_call_output", "call_id": call.call_id, "output": "4"}
+        )
+        second = client.create_response().result(10)
+
+        assert [("call_0", 4)] == outputs(wire)
+        assert 2 == len(asked(wire))
+    assert "Four." == second.transcript

@@ -1,0 +1,560 @@
+"""
+The HTTP side: what a refusal says, and answers that are none.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import traceback
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+import websocket
+from helpers.dialler import Dialler
+from helpers.peer import Peer, Talk, chunked, frame, response
+from helpers.timing import SCALE, at_most
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azure_realtime._redaction import remember
+from azure_realtime._transport.connector import Connector
+from azure_realtime._transport.http import Refusal
+from azure_realtime._transport.websocket import Wire
+from azure_realtime.errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectTimeout,
+    DeploymentNotFound,
+    RateLimited,
+    RealtimeError,
+)
+from azure_realtime.options import AzureRealTimeOptions, WebSocketOptions
+
+KEY = "0123456789abcdefKEY"
+KINDS = {
+    400: DeploymentNotFound,
+    401: AuthenticationError,
+    403: AuthenticationError,
+    404: DeploymentNotFound,
+    429: RateLimited,
+}
+STATUSES = [status for status in HTTPStatus if status != 101]
+SHORT = 0.3 * SCALE
+"""A deadline that comes soon, and not before the service has been reached."""
+
+
+def connect(url: str, seconds: float = 5.0, impl: Any = None, **numbers: Any) -> Wire:
+    """
+    Connect to a peer, with the key.
+    """
+    options = AzureRealTimeOptions(url, "gpt", KEY)
+    connector = Connector(options, WebSocketOptions(**numbers), impl)
+    with Dialler(seconds) as dialler:
+        return connector(dialler.patience)
+
+
+def refused(
+    answer: bytes | Callable[[Talk], Any],
+    seconds: float = 5.0,
+    hang_up: bool = False,
+    impl: Any = None,
+    **numbers: Any,
+) -> ConnectError:
+    """
+    Return the error that an answer to the handshake becomes.
+    """
+
+    def script(talk: Talk) -> None:
+        talk.read_head()
+        if callable(answer):
+            answer(talk)
+        else:
+            talk.send(answer)
+        if not hang_up:
+            talk.read_to_end()
+
+    with Peer(script) as peer, pytest.raises(ConnectError) as info:
+        connect(peer.url, seconds, impl, **numbers)
+    shown = "".join(traceback.format_exception(info.value)) + repr(info.value)
+    assert KEY not in shown
+    return info.value
+
+
+@pytest.mark.parametrize("status", STATUSES, ids=lambda status: str(status.value))
+def test_every_status(status: HTTPStatus) -> None:
+    """
+    Every HTTP status is a typed error that has the status in numbers and in words, what
+    the service said, its request id, and something to try.
+    """
+    body = b'{"error": {"code": "Mine", "message": "Not like this."}}'
+    refusal = Refusal(status, {"apim-request-id": "id-1"}, body)
+    error = refusal.error()
+    assert type(error) is KINDS.get(status, ConnectError)
+    assert f"{status.value} {status.phrase}" in str(error)
+    assert error.status_code == status
+    assert error.body == "Not like this. (code Mine)"
+    assert error.request_id == "id-1"
+    assert error.hint
+    assert str(error).endswith("(request id id-1)")
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503, 599, 999])
+def test_a_refusal_over_the_wire(status: int) -> None:
+    """
+    A refusal is told at once, although the service keeps the connection open.
+    """
+    with at_most(0.5):
+        error = refused(
+            response(
+                f"{status} Whatever",
+                {"Content-Length": "4", "X-Request-ID": "id-2"},
+                b"why?",
+            )
+        )
+    assert type(error) is KINDS.get(status, ConnectError)
+    assert (error.status_code, error.body, error.request_id) == (status, "why?", "id-2")
+
+
+def test_a_chunked_refusal() -> None:
+    """
+    What the service said is told although its body came in chunks.
+    """
+    body = chunked(b'{"error": {"message": "No such ', b'deployment.", "code": 404}}')
+    with at_most(0.5):
+        error = refused(
+            response("404 Not Found", {"Transfer-Encoding": "chunked"}, body)
+        )
+    assert error.body == "No such deployment. (code 404)"
+
+
+def test_a_refusal_that_ends_with_the_connection() -> None:
+    """
+    A body of unknown length is read up to the end of the connection.
+    """
+    error = refused(response("401 No", {}, b"Access denied."), hang_up=True)
+    assert error.body == "Access denied."
+
+
+def test_a_refusal_without_an_end() -> None:
+    """
+    A body that never ends is told as far as it came, and soon.
+    """
+    with at_most(1.6):
+        error = refused(response("401 No", {}, b"Access denied."))
+    assert error.body == "Access denied."
+    with at_most(0.8):
+        error = refused(response("401 No", {}, b"Access denied."), seconds=SHORT)
+    assert isinstance(error, AuthenticationError)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", ""),
+        (b"  plain\n  text ", "plain text"),
+        (b'{"error": "in a word"}', "in a word"),
+        (b'{"error": {"message": "no code"}}', "no code"),
+        (b'{"error": {"code": "x"}}', '{"error": {"code": "x"}}'),
+        (b'{"error": null}', '{"error": null}'),
+        (b"[]", "[]"),
+        (b'{"statusCode": 401, "message": "m"}', "m"),
+        (b"[" * 100_000, "[" * 500),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"x" * 1000, "x" * 500),
+    ],
+)
+def test_bodies(body: bytes, expected: str) -> None:
+    """
+    The message is taken out of the service's JSON; anything else is shown, shortened.
+    """
+    assert Refusal(500, {}, body).error().body == expected
+
+
+@given(before=st.integers(0, 520))
+def test_an_echoed_key_is_not_told(before: int) -> None:
+    """
+    A service that repeats the key in its refusal does not make us show any part of it,
+    wherever the text is cut.
+    """
+    remember(KEY)
+    body = "." * before + KEY + "."
+    for text in (body, json.dumps({"error": {"message": body}})):
+        shown = str(Refusal(500, {}, text.encode()).error())
+        assert KEY[:4] not in shown
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after-ms": "1500", "retry-after": "7"}, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "7"}, 7.0),
+        ({"retry-after": "-5"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "nan"}, None),
+    ],
+)
+def test_when_to_come_back(headers: dict[str, str], expected: float | None) -> None:
+    """
+    A rate limit says in how many seconds to come back, if the service says it.
+    """
+    error = Refusal(429, headers, b"").error()
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == expected
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status: int) -> None:
+    """
+    Another host gets neither a connection nor the key; the text says where it pointed.
+    """
+    with Peer(Talk.mute) as other:
+        where = f"http://127.0.0.1:{other.port}/?api-key={KEY}"
+        with at_most(0.5):
+            error = refused(
+                response(f"{status} Moved", {"Location": where, "Content-Length": "0"})
+            )
+        assert other.connections == 0
+    assert error.status_code == status
+    assert f"127.0.0.1:{other.port}" in error.hint
+    assert "correct host_name" in error.hint
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"hello\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 -1 x\r\n\r\n",
+        b"HTTP/1.1 " + b"9" * 5000 + b" x\r\n\r\n",
+        b"HTTP/1.1 101 OK\r\nno colon\r\n\r\n",
+        b"\xff\xfe\x00\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        b"\x00" * 100,
+    ],
+)
+def test_answers_that_are_none(answer: bytes) -> None:
+    """
+    Whatever a foreign service says, the error says that it is no WebSocket service.
+    """
+    error = refused(answer, hang_up=True)
+    assert error.status_code is None
+    assert "did not answer as a WebSocket service does" in str(error)
+    assert "Check host and port" in error.hint
+
+
+@given(answer=st.binary(max_size=60), first=st.sampled_from([b"", b"HTTP/1.1 "]))
+def test_any_bytes_are_a_typed_error(answer: bytes, first: bytes) -> None:
+    """
+    No answer whatever makes anything but a ConnectError.
+    """
+    refused(first + answer + b"\r\n\r\n", hang_up=True)
+
+
+@given(answer=st.binary(max_size=200))
+def test_parsing_a_refusal_never_fails(answer: bytes) -> None:
+    """
+    Any bytes after a status line are a refusal that can be told.
+    """
+    for head in (b"", b"HTTP/1.1 500 x\r\n", b"HTTP/1.1 401\r\nTransfer-Encoding: ch"):
+        refusal = Refusal.parse(head + answer)
+        assert refusal is None or isinstance(refusal.error(), ConnectError)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Sec_WebSocket_Accept": "c29tZXRoaW5nIGVsc2U="},
+        {"Sec_WebSocket_Accept": None},
+        {"Upgrade": None},
+        {"Connection": "close"},
+        {"Upgrade": "h2c"},
+    ],
+)
+def test_an_upgrade_that_proves_nothing(wrong: dict[str, str | None]) -> None:
+    """
+    A 101 that does not answer our key is no WebSocket, and is told without delay.
+    """
+    with at_most(0.5):
+        error = refused(lambda talk: talk.send(talk.upgrade_answer(**wrong)))
+    assert "did not answer as a WebSocket service does" in str(error)
+
+
+def test_an_endless_head() -> None:
+    """
+    A head that never ends is cut at 64 KiB, not read until memory ends.
+    """
+    sent = 0
+
+    def endless(talk: Talk) -> None:
+        nonlocal sent
+        talk.send(b"HTTP/1.1 101 OK\r\n")
+        while not talk.over.is_set():
+            talk.send(b"X-Y: " + b"z" * 1000 + b"\r\n")
+            sent += 1007
+
+    error = refused(endless)
+    assert "did not answer" in str(error)
+    assert sent < 20 << 20  # what the kernel's buffers hold, at most
+
+
+def test_an_endless_body() -> None:
+    """
+    A refusal's endless body is cut at 64 KiB, too.
+    """
+
+    def endless(talk: Talk) -> None:
+        talk.send(response("403 Forbidden", {"Content-Length": str(1 << 40)}))
+        while not talk.over.is_set():
+            talk.send(b"no " * 1000)
+
+    with at_most(2.0):
+        error = refused(endless)
+    assert isinstance(error, AuthenticationError)
+    assert error.body.startswith("no no no")
+
+
+@pytest.mark.parametrize("speed", [0.02, 5.0])
+def test_a_dripping_or_mute_service(speed: float) -> None:
+    """
+    A service that drips its answer, or says nothing, does not outlive the deadline; the
+    text says what was waited for.
+    """
+    head = b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 1000
+    with at_most(0.8):
+        error = refused(lambda talk: talk.drip(head, speed), seconds=SHORT)
+    assert isinstance(error, ConnectTimeout)
+    assert "waiting for the service to answer the WebSocket handshake" in str(error)
+
+
+def test_a_dripping_refusal() -> None:
+    """
+    A refusal whose body drips is told as the refusal it is, by the deadline.
+    """
+
+    def drip(talk: Talk) -> None:
+        talk.send(response("401 Unauthorized", {"Content-Length": "1000"}))
+        talk.drip(b"x" * 1000, 0.02)
+
+    with at_most(0.8):
+        error = refused(drip, seconds=SHORT)
+    assert isinstance(error, AuthenticationError)
+
+
+@pytest.mark.parametrize("end", [Talk.fin, Talk.rst])
+def test_cut_off_in_the_handshake(end: Callable[[Talk], None]) -> None:
+    """
+    A service that hangs up in place of an answer is an error, not a timeout.
+    """
+    with at_most(1.6):
+        error = refused(end, hang_up=True)
+    assert not isinstance(error, ConnectTimeout)
+    assert error.hint
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 1000])
+def test_the_first_frames_may_come_with_the_answer(pieces: int) -> None:
+    """
+    An event that arrives in the same packet as the upgrade is not lost.
+    """
+
+    def eager(talk: Talk) -> None:
+        talk.read_head()
+        data = talk.upgrade_answer() + frame("first") + frame("second")
+        for start in range(0, len(data), pieces):
+            talk.send(data[start : start + pieces])
+        talk.mute()
+
+    with Peer(eager) as peer:
+        wire = connect(peer.url)
+        messages: list[bytes] = []
+        while len(messages) < 2:
+            messages += wire.read()
+        wire.close()
+    assert messages == [b"first", b"second"]
+
+
+def test_first_frames_are_seen_without_any_further_byte() -> None:
+    """
+    The reader need not wait for the socket to learn of an event that is there already.
+    """
+    with Peer(lambda talk: (talk.upgrade(frame("first")), talk.mute())) as peer:
+        wire = connect(peer.url)
+        assert wire.unread
+        assert wire.read() == [b"first"]
+        wire.close()
+
+
+def test_over_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+    """
+    The upgrade works over TLS, and a message follows.
+    """
+    with Peer(
+        lambda talk: (talk.upgrade(frame("hello")), talk.mute()), tls=server_tls
+    ) as peer:
+        wire = connect(peer.url, ssl_context=client_tls)
+        messages: list[bytes] = []
+        while not messages:
+            messages = wire.read()
+        wire.close()
+    assert messages == [b"hello"]
+
+
+def test_cookies_are_neither_kept_nor_sent() -> None:
+    """
+    What one connection was told to remember is not told to another.
+    """
+    cookies: list[str | None] = []
+
+    def script(talk: Talk) -> None:
+        talk.read_head()
+        cookies.append(talk.headers.get("cookie"))
+        talk.send(talk.upgrade_answer(Set_Cookie="a=b; Domain=localhost; Path=/"))
+
+    with Peer(script) as peer:
+        for _ in range(2):
+            connect(peer.url).close()
+    assert cookies == [None, None]
+
+
+def test_the_key_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Not even websocket-client's own trace shows the key.
+    """
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("websocket").setLevel(logging.DEBUG)
+    websocket.enableTrace(True, handler=logging.NullHandler())
+    try:
+        with Peer(lambda talk: (talk.upgrade(), talk.mute())) as peer:
+            connect(peer.url, headers={"Cookie": f"a=b; session={KEY}"}).close()
+        refused(response("401 No", body=KEY.encode()))
+    finally:
+        websocket.enableTrace(False)
+        logging.getLogger("websocket").setLevel(logging.NOTSET)
+    assert "api-key: ***" in caplog.text
+    assert KEY not in caplog.text
+
+
+# websocket_impl.
+
+
+class Own(websocket.WebSocket):
+    """
+    A user's own class, which needs no change to work.
+    """
+
+
+@pytest.mark.parametrize("impl", [Own, lambda: Own(), websocket.WebSocket])
+def test_an_implementation_of_ones_own(impl: Any) -> None:
+    """
+    A subclass, or a function that returns one, connects with our headers and is read.
+    """
+    seen: list[str | None] = []
+
+    def script(talk: Talk) -> None:
+        talk.upgrade(frame("first"))
+        seen.append(talk.headers.get("api-key"))
+        talk.mute()
+
+    with Peer(script) as peer:
+        wire = connect(peer.url, impl=impl)
+        messages: list[bytes] = []
+        while not messages:
+            messages = wire.read()
+        wire.close()
+    assert messages == [b"first"]
+    assert seen == [KEY]
+
+
+@pytest.mark.parametrize("impl", [None, Own])
+def test_a_host_of_ones_own_is_the_only_one(impl: Any) -> None:
+    """
+    A gateway that goes by the name it is called gets that one, and no second.
+    """
+    heads: list[str] = []
+
+    def script(talk: Talk) -> None:
+        talk.upgrade()
+        heads.append(talk.head.decode())
+        talk.mute()
+
+    with Peer(script) as peer:
+        connect(peer.url, impl=impl, headers={"Host": "gateway.example"}).close()
+    said = [line for line in heads[0].splitlines() if line.lower().startswith("host:")]
+    assert ["Host: gateway.example"] == said
+
+
+def test_an_implementation_that_is_refused() -> None:
+    """
+    A refusal through one's own class is the same typed error.
+    """
+    answer = response("404 Not Found", body=b'{"error": {"message": "Nope."}}')
+    error = refused(answer, impl=Own)
+    assert isinstance(error, DeploymentNotFound)
+    assert error.body == "Nope."
+
+
+def test_an_implementation_that_waits_too_long() -> None:
+    """
+    One's own class that hangs costs the timeout, which names it, and leaves nothing.
+    """
+    with at_most(1.0):
+        error = refused(Talk.mute, seconds=0.2, impl=Own)
+    assert isinstance(error, ConnectTimeout)
+    assert "websocket_impl" in str(error)
+
+
+def _broken() -> Any:
+    raise RuntimeError(f"no tunnel, authorization: bearer {KEY}")
+
+
+class _Breaks(websocket.WebSocket):
+    def connect(self, url: str, **options: Any) -> None:
+        """
+        Fail in a way of its own.
+        """
+        raise KeyError("tunnel")
+
+
+@pytest.mark.parametrize("impl", [_broken, _Breaks, lambda: None, lambda: object()])
+def test_an_implementation_that_breaks(impl: Any) -> None:
+    """
+    Whatever one's own class raises is a ConnectError that names it.
+    """
+    with pytest.raises(ConnectError, match="websocket_impl") as info:
+        connect("ws://127.0.0.1:1", impl=impl)
+    assert isinstance(info.value, RealtimeError)
+    assert KEY not in str(info.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "expected"),
+    [
+        (429, {"retry-after": "7"}, 7.0),
+        (503, {"retry-after": "7"}, 7.0),
+        (408, {"retry-after-ms": "250"}, 0.25),
+        (503, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        (503, {"retry-after": "soon"}, None),
+        (500, {}, None),
+    ],
+)
+def test_when_to_come_back_from_any_refusal(
+    status: int, header: dict[str, str], expected: float | None
+) -> None:
+    """
+    The service's wish is kept with whatever it refused for, in seconds or as a date.
+    """
+    error = Refusal(status, header, b"").error()
+
+    assert expected == error.retry_after
