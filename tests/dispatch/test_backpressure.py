@@ -476,10 +476,7 @@ class _Unspeakable:
     [
         (lambda slow: slow, f"an object of {__name__}._Unspeakable"),
         (lambda slow: slow.hear, f"{__name__}._Unspeakable.__call__"),
-        (
-            lambda slow: functools.partial(slow),
-            f"a partial of an object of {__name__}.",
-        ),
+        (lambda slow: functools.partial(slow), f"a partial of an object of {__name__}."),
         (lambda slow: lambda event: slow(event), f"{__name__}.<lambda>."),
     ],
     ids=["object", "method", "partial", "lambda"],
