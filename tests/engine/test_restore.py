@@ -279,8 +279,8 @@ def test_what_was_under_way_fails_at_once(
         core = client._core
         # one after the other: what waits for its turn behind a response survives a drop
         asked: dict[str, Callable[[], bool]] = {
-            "item": lambda: not core.acks.quiet,
-            "response": lambda: len(core.gate._requests) == 1,
+            "item": lambda: len(core.acks._sent) == 1,  # what is queued survives, too
+            "response": lambda: len(core.gate.sent_responses()) == 1,
             "wait_for": lambda: len(core.waiters._boxes) == 1,
             "ask": lambda: len(core.gate._requests) == 2,
         }
