@@ -203,10 +203,7 @@ def test_the_local_service_is_another_implementation() -> None:
 @pytest.mark.parametrize(
     ("package", "homes"),
     [
-        (
-            "websocket",
-            {"_transport.websocket", "_transport.frames", "_transport.handshake"},
-        ),
+        ("websocket", {"_transport.frames", "_transport.handshake"}),
         ("cattrs", {"_protocol.converter", "_tools.schema.arguments"}),
     ],
 )

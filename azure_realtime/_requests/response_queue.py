@@ -278,8 +278,6 @@ class ResponseQueue:
         """
         if not isinstance(event, (ResponseCreated, ResponseDone)):
             return getattr(event, "response_id", None) in self.out_of_band_ids
-        if not self._requests:
-            return False
         with self._lock:  # its request may not be known yet
             request = self._requests.answered_by(event.response)
             return request is not None and request.is_out_of_band

@@ -241,13 +241,10 @@ class ResponseRequests:
         """
         Remove requests that are done; return their futures, to be completed.
         """
-        futures = []
         for request in requests:
             self._requests.remove(request)
             request.step(Step.FINISH)
-            futures += request.futures
-            request.futures = []  # futures refer to their request
-        return futures
+        return [future for request in requests for future in request.futures]
 
     @property
     def is_busy(self) -> bool:

@@ -279,8 +279,10 @@ def test_what_was_under_way_fails_at_once(
         engine = client._engine
         # one after the other: what waits for its turn behind a response survives a drop
         asked: dict[str, Callable[[], bool]] = {
-            "item": lambda: not engine.pending.quiet,
-            "response": lambda: len(engine.responses._requests) == 1,
+            "item": lambda: (
+                len(engine.pending._sent) == 1
+            ),  # what is queued survives, too
+            "response": lambda: len(engine.responses.sent_responses()) == 1,
             "wait_for": lambda: len(engine.mailboxes._boxes) == 1,
             "ask": lambda: len(engine.responses._requests) == 2,
         }
