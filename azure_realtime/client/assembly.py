@@ -7,6 +7,7 @@ refers to can be collected, and its connection closes.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from functools import partial
@@ -91,10 +92,28 @@ def assemble(
     """
     Make the parts of a client; start nothing.
 
+    If it raises, nothing is left open.
+
     Raises:
         ValueError: An option is misspelled or contradicts another.
         TypeError: An option is of the wrong type.
     """
+    with contextlib.ExitStack() as cleanup:
+        parts = _assemble(
+            options, websocket_options, websocket_impl, dispatch, keep_audio, cleanup
+        )
+        cleanup.pop_all()
+    return parts
+
+
+def _assemble(
+    options: AzureRealTimeOptions | Mapping[str, Any],
+    websocket_options: WebSocketOptions | Mapping[str, Any] | None,
+    websocket_impl: WebSocketImpl | None,
+    dispatch: Dispatch,
+    keep_audio: bool,
+    cleanup: contextlib.ExitStack,
+) -> Parts:
     options = options_from(AzureRealTimeOptions, options)
     numbers = options_from(WebSocketOptions, websocket_options or {})
     if websocket_impl is not None and not callable(websocket_impl):
@@ -112,6 +131,7 @@ def assemble(
         numbers.audio_overflow == "drop_oldest",
         ended=lifecycle.why_ended,
     )
+    cleanup.callback(queue.close)
     control = Control(queue.wake)
     subscriptions = Subscriptions()
     mailboxes = Waiters(lifecycle.why_ended)
@@ -129,6 +149,7 @@ def assemble(
         wake=queue.wake,
         closing=control.is_closing,
     )
+    cleanup.callback(dispatcher.finish)
     emitter = Emitter(mailboxes, dispatcher, lifecycle)
     pending = PendingCommands(lifecycle.why_ended, asks_again=numbers.restore != "none")
     responses = ResponseQueue(

@@ -26,7 +26,7 @@ from azure_realtime import (
     ServerError,
 )
 from azure_realtime._concurrency.future import PatientFuture
-from azure_realtime._requests.send_queue import Outbox
+from azure_realtime._requests.send_queue import SendQueue
 
 AUDIO = bytes(9600)
 
@@ -196,15 +196,15 @@ def test_ctrl_c_while_a_response_is_requested_delays_no_other(
         client,
         _,
     ):
-        put = Outbox.put
+        put = SendQueue.put
 
-        def interrupted(outbox: Outbox, *entries: Any, **how: Any) -> int:
+        def interrupted(queue: SendQueue, *entries: Any, **how: Any) -> int:
             monkeypatch.undo()
             if moment == "after":
-                put(outbox, *entries, **how)
+                put(queue, *entries, **how)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(Outbox, "put", interrupted)
+        monkeypatch.setattr(SendQueue, "put", interrupted)
         with pytest.raises(KeyboardInterrupt):
             client.create_response()
         assert "completed" == client.create_response().result(5).status
