@@ -310,7 +310,7 @@ def test_a_turn_writes_so_much_and_no_more() -> None:
             queue.put(Entry(b"{}", f"event_{number}"), deadline=None)
     wire: Any = _Taking()
     sent, noted = list[str | None](), list[int]()
-    writer = Writer(queue, wire, Control(), 1.0, sent.append, lambda: noted.append(1))
+    writer = Writer(queue, wire, Control(queue.wake), 1.0, sent.append, lambda: noted.append(1))
 
     assert not writer.write()
     assert max(wire.batches) <= 64 << 10
