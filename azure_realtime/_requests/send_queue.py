@@ -25,13 +25,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
+from .._concurrency.lifecycle import Lifecycle
 from .._concurrency.waker import Waker
-from ..errors import QueueFull, RealtimeError, fresh
+from ..errors import QueueFull, fresh
 
 _TAKEN_BYTES = 64 << 10
 """What `take_some` returns at once: what a control frame may have to wait for."""
@@ -56,8 +57,8 @@ class SendQueue:
     Args:
         max_bytes: How many bytes of messages may wait.
         drop_oldest: Whether waiting audio makes room for new messages.
-        ended: Returns why there will be no other connection, or None. Called under the
-            lock; it changes before `close` is called.
+        lifecycle: Knows why there will be no other connection. Its `ended` is read
+            under the lock, and set before `close` is called.
 
     Attributes:
         peak_bytes: The most that has waited.
@@ -72,11 +73,11 @@ class SendQueue:
         max_bytes: int,
         drop_oldest: bool = False,
         *,
-        ended: Callable[[], RealtimeError | None],
+        lifecycle: Lifecycle,
     ) -> None:
         self._max_bytes = max_bytes
         self._drop_oldest = drop_oldest
-        self._ended = ended
+        self._lifecycle = lifecycle
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._audio_bytes = 0  # of them
@@ -102,7 +103,7 @@ class SendQueue:
         """
         size = len(message)
         with self._lock:
-            ended = self._ended()
+            ended = self._lifecycle.ended
             if ended is not None:
                 raise fresh(ended)
             if self._bytes and self._bytes + size > self._max_bytes:
@@ -158,7 +159,7 @@ class SendQueue:
         even_if_full: bool = False,
     ) -> bool:
         with self._lock:
-            ended = self._ended()
+            ended = self._lifecycle.ended
             if ended is not None:
                 raise fresh(ended)
             full = not even_if_full and not self._is_room(size, beside=self._bytes)
@@ -294,7 +295,7 @@ class SendQueue:
         """
         Drop all messages; return how many never left.
 
-        Reader thread, as the last thing it does with this queue; *ended* says why.
+        Reader thread, as the last thing it does with this queue; `ended` says why.
         """
         with self._lock:
             unsent = len(self._entries)

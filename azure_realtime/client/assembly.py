@@ -129,7 +129,7 @@ def _assemble(
     queue = SendQueue(
         numbers.max_send_queue_bytes,
         numbers.audio_overflow == "drop_oldest",
-        ended=lifecycle.why_ended,
+        lifecycle=lifecycle,
     )
     cleanup.callback(queue.close)
     control = Control(queue.wake)
@@ -207,6 +207,7 @@ def _assemble(
         (session, input_audio, conversation, usage, tools, pending_work),
         status,
         sender,
+        mailboxes,
         emitter,
         dispatcher,
         lifecycle,
