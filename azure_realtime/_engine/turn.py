@@ -114,8 +114,8 @@ class Turns:
         wakeups, descriptor = queue.fileno(), wire.fileno()
         while True:
             # still asleep: no message came since the last look at the queue
-            if (self._full or not queue.asleep) and not self._writer.write():
-                self._full = True
+            if self._full or queue.attention or not queue.asleep:
+                self._full = not self._writer.write() or self._full
             left = self._next_timer - time.monotonic()
             if self._full or queue.attention or left <= 0:
                 end = self._look_around()

@@ -15,7 +15,7 @@ Rules:
 6. Ctrl-C may come between any two lines of a caller's. So a command never leaves the
    queue for a moment, what was being counted is counted again, and the reader is woken.
 7. A message wakes the reader only while it sleeps: from its last look at the queue, in
-   `take_some`, to its next turn. A look and the start of the sleep are one step under
+   `take_some`, to the next message or `wake`. A look and the start of the sleep are one step under
    the lock: no message comes between them.
 8. `wake` does more than a message: it asks the reader for a full turn.
 """
@@ -63,8 +63,8 @@ class SendQueue:
     Attributes:
         peak_bytes: The most that has waited.
         audio_dropped: Messages of audio that were dropped.
-        asleep: Whether the reader waits for a wake-up. It clears this itself when it
-            wakes for another reason.
+        asleep: Whether the reader waits for a wake-up. It stays so while the reader
+            wakes for other reasons: then no message has come since its last look.
         attention: Whether somebody asked for a full turn; cleared by the reader.
     """
 
@@ -115,8 +115,8 @@ class SendQueue:
                 if self._bytes > self.peak_bytes:
                     self.peak_bytes = self._bytes
                 if self.asleep:
+                    self.asleep = False  # before the wake-up: the reader looks at it
                     self._waker.wake()
-                    self.asleep = False
             except BaseException:
                 self._recount()
                 self._waker.wake()
@@ -175,8 +175,8 @@ class SendQueue:
                 self._audio_bytes += sum(len(e.message) for e in entries if e.audio)
                 self.peak_bytes = max(self.peak_bytes, self._bytes)
                 if self.asleep:
+                    self.asleep = False  # before the wake-up: the reader looks at it
                     self._waker.wake()
-                    self.asleep = False
             except BaseException:
                 self._recount()
                 self._waker.wake()
@@ -323,3 +323,4 @@ class SendQueue:
         Make the descriptor unreadable. Reader thread, before it looks for changes.
         """
         self._waker.drain()
+        self.asleep = False
