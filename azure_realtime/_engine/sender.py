@@ -183,7 +183,8 @@ class Sender:
         """
         self._lifecycle.check_process()
         command = attrs.evolve(command, event_id=self.identified(command).event_id)
-        self.codec.encode(command)  # a mistake raises here, not when its turn comes
+        if not self.responses.quiet:  # else it is queued, and encoded, at once
+            self.codec.encode(command)  # a mistake raises here, not when its turn comes
 
         def withdraw() -> None:
             commands, event_id = self.responses.abandon(future)
