@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-import azure_realtime._engine.renewal.pending_work as loose_ends_module
+import azure_realtime._state.pending_work as loose_ends_module
 from azure_realtime import SessionConfig
-from azure_realtime._engine.renewal.pending_work import LooseEnds
+from azure_realtime._state.pending_work import LooseEnds
 from azure_realtime._state.session import SessionFollower
 from azure_realtime.events import (
     ConversationItemAdded,
