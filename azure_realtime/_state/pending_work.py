@@ -39,7 +39,7 @@ _CALL = 30.0
 _MOST = 64  # of each kind
 
 
-class LooseEnds:
+class PendingWork:
     """
     Follows them.
 

@@ -4,6 +4,7 @@ One attempt to connect: a fresh credential, a stream, an upgrade.
 
 from __future__ import annotations
 
+import codecs
 import platform
 import uuid
 import weakref
@@ -44,6 +45,10 @@ class Connector:
         self._numbers = numbers
         self._impl = websocket_impl
         self._call: Call[object] | None = None
+        # Imported now and not on our threads: a child that is forked during an import
+        # inherits the lock of the import system. getaddrinfo() needs this codec, and
+        # `websocket` has imported what SOCKS proxies need.
+        codecs.lookup("idna")
 
     def __call__(self, patience: Patience) -> Wire:
         """

@@ -16,7 +16,7 @@ from .._engine.session_kind import SessionKind, SessionParts
 from .._state.conversation import Conversation
 from .._state.input_buffer import InputAudio
 from .._state.model_status import ModelStatus
-from .._state.pending_work import LooseEnds
+from .._state.pending_work import PendingWork
 from .._state.session import SessionFollower
 from .._state.usage_meter import UsageMeter
 from .._tools.loop import ToolLoop
@@ -104,7 +104,7 @@ def _new_parts(
         outlive=numbers.restore == "conversation",
         retry_response=numbers.retry_response,
     )
-    pending_work = LooseEnds(session, tools.answers)
+    pending_work = PendingWork(session, tools.answers)
     turns = TurnOrder()
     restorer = SessionRestorer(
         sender,
@@ -144,7 +144,7 @@ def _new_parts(
 
 
 def _owed(
-    tools: ToolLoop, pending_work: LooseEnds
+    tools: ToolLoop, pending_work: PendingWork
 ) -> tuple[list[FunctionCallOutputItem], set[str]]:
     """
     Return the outputs that were lost on their way, and the calls that will have one.
