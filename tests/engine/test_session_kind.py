@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import attrs
 import pytest
 from helpers.clients import GA
 from helpers.peer import CLOSE, Peer, Talk, frame
-from helpers.reconnecting import QUICK
+from helpers.reconnecting import IDLE, QUICK
 from helpers.timing import SCALE
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, WebSocketOptions
@@ -74,10 +75,15 @@ LIVE = SessionKind(
 class Service:
     """
     The service of such sessions, on any number of connections.
+
+    Args:
+        starts: Whether it answers the opening message.
+        seconds: How long the first session lasts.
     """
 
-    def __init__(self, *, starts: bool = True) -> None:
+    def __init__(self, *, starts: bool = True, seconds: float = 3600.0) -> None:
         self._starts = starts
+        self._seconds = seconds
         self.paths: list[str] = []
         self.received: list[list[Json]] = []
 
@@ -85,7 +91,10 @@ class Service:
         """
         Serve one connection.
         """
-        talk.upgrade(frame('{"type":"live.opened"}'))
+        left = 3600.0 if self.paths else self._seconds
+        session = {"id": "live_1", "expires_at": int(time.time() + left)}
+        created = {"type": "session.created", "session": session}
+        talk.upgrade(frame('{"type":"live.opened"}') + frame(json.dumps(created)))
         self.paths.append(talk.head.decode().split()[1])
         self.received.append([])
         while True:
@@ -167,6 +176,28 @@ def test_another_kind_of_session_is_served_through_a_reconnect_to_its_close() ->
         "closed",
     ]
     assert parts.lifecycle.ended is not None
+
+
+def test_another_kind_of_session_is_renewed_before_it_ends() -> None:
+    """
+    The next session is configured, by the event of this kind, while the first is served.
+    """
+    service = Service(seconds=4.0)
+    events: list[ServerEvent] = []
+    reconnected = threading.Event()
+
+    with Peer(service) as peer, _session(peer.url, **IDLE) as parts:
+        for event, listener in (
+            ("*", events.append),
+            ("reconnected", lambda _: reconnected.set()),
+        ):
+            parts.subscriptions.add(Subscription(event, listener, once=False))
+        assert reconnected.wait(WAIT)
+        types = [event.type for event in events]
+
+    assert "disconnected" not in types
+    assert types.count("live.started") == 2
+    assert service.types == [["live.start"], ["live.start"]]
 
 
 def test_a_command_that_the_kind_lacks_is_refused_with_the_name_of_the_kind() -> None:
