@@ -197,8 +197,7 @@ class Sender:
         """
         self._lifecycle.check_process()
         command = attrs.evolve(command, event_id=self.identified(command).event_id)
-        self._check_exists(command.type)
-        self.codec.encode(command)  # a mistake raises here, not when its turn comes
+        self._entry(command)  # a mistake raises here, not when its turn comes
 
         def withdraw() -> None:
             commands, event_id = self.responses.abandon(future)
