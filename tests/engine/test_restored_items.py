@@ -15,7 +15,7 @@ _ITEM_IDS = {
 
 
 def _added(item_id: str) -> ConversationItemAdded:
-    return ConversationItemAdded(item=MessageItem(role="user", id=item_id))
+    return ConversationItemAdded(item=MessageItem(role="user", content=[], id=item_id))
 
 
 def test_each_event_about_a_restored_item_is_an_acknowledgement_once() -> None:
@@ -23,7 +23,7 @@ def test_each_event_about_a_restored_item_is_an_acknowledgement_once() -> None:
     A listener does not receive it; another item with that id, later, is news.
     """
     restored = RestoredItems({"event_1": "item_1"}, _ITEM_IDS)
-    done = ConversationItemDone(item=MessageItem(role="user", id="item_1"))
+    done = ConversationItemDone(item=MessageItem(role="user", content=[], id="item_1"))
 
     assert not restored.is_acknowledgement(_added("item_2"))
     assert restored.is_acknowledgement(_added("item_1"))
