@@ -16,7 +16,7 @@ import threading
 from enum import Enum
 
 from ..errors import RealtimeError
-from .process import Home
+from .process import current_process
 
 
 class Phase(Enum):
@@ -47,7 +47,7 @@ class Lifecycle:
         self.generation = 0
         self.configured = 0
         self.ended: RealtimeError | None = None
-        self.home = Home()
+        self.home = current_process()
         self._reader: int | None = None
 
     @property

@@ -12,36 +12,20 @@ from __future__ import annotations
 
 import os
 
-_forks = 0  # that this process descends from, since this module was imported
-
-
-def _count_fork() -> None:
-    global _forks
-    _forks += 1
-
-
-if hasattr(os, "register_at_fork"):  # where there is none, nothing forks (Windows)
-    os.register_at_fork(after_in_child=_count_fork)
-
 
 class Home:
     """
-    The process in which it is made.
+    One process. All who ask in the same process get the same object.
+
+    Attributes:
+        elsewhere: Whether this is another process by now: a child of that one. Any
+            thread. A child that C code forks without telling Python is not noticed.
     """
 
-    __slots__ = ("_forks",)
+    __slots__ = ("elsewhere",)
 
     def __init__(self) -> None:
-        self._forks = _forks
-
-    @property
-    def elsewhere(self) -> bool:
-        """
-        Whether this is another process. Any thread.
-
-        A child that C code forks without telling Python is not noticed.
-        """
-        return self._forks != _forks
+        self.elsewhere = False
 
     def check(self) -> None:
         """
@@ -55,3 +39,23 @@ class Home:
                 "this client belongs to the process that made it; after a fork, "
                 "make a new one in the child"
             )
+
+
+_current = Home()
+
+
+def current_process() -> Home:
+    """
+    Return the process that the caller runs in. Any thread.
+    """
+    return _current
+
+
+def _after_fork() -> None:
+    global _current
+    _current.elsewhere = True  # in the child, for all that was made before
+    _current = Home()
+
+
+if hasattr(os, "register_at_fork"):  # where there is none, nothing forks (Windows)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -71,6 +71,8 @@ class Backlog:
         out_count: How many have left. Written without the lock by the thread that
             dispatches, where there is only one; `leave` counts under the lock.
         out_bytes: The sizes of those.
+        behind_since: When the soft mark was passed; None if it was not. Listeners may
+            have caught up since: `next_look` tells.
         running: The user function that runs and its start, on the monotonic clock.
     """
 
@@ -82,6 +84,7 @@ class Backlog:
         manual: bool = False,
     ) -> None:
         self._max_bytes = max_bytes
+        self._soft_bytes = _SOFT * max_bytes
         self._disconnect = disconnect
         self._on_overflow = on_overflow
         self._manual = manual
@@ -98,7 +101,7 @@ class Backlog:
         self._peak_bytes = 0
         self._lag = 0.0
         self._dropped = 0
-        self._behind_since: float | None = None  # past the soft mark
+        self.behind_since: float | None = None  # past the soft mark
         self._drop_unreported = False
         self._warned = False
         self._overflowed = False
@@ -143,13 +146,15 @@ class Backlog:
         """
         total, count = sum(sizes), len(sizes)
         with self._lock:
-            before = self._bytes()
+            waiting = self.in_count - self.out_count
+            before = self._in_bytes - self.out_bytes + waiting * _OVERHEAD
             after = before + total + count * _OVERHEAD
             if after > self._max_bytes:
                 return False
-            self._mark(before, after)
+            if after > self._soft_bytes or self.behind_since is not None:
+                self._mark(before, after)
             self._count_in(count, total, after)
-        if self._behind_since is not None:
+        if self.behind_since is not None:
             self.next_look()
         return True
 
@@ -157,11 +162,11 @@ class Backlog:
         """
         Note whether listeners are past the soft mark, where *before* becomes *after*.
         """
-        soft = _SOFT * self._max_bytes
+        soft = self._soft_bytes
         if before <= soft:  # perhaps since the middle of a batch: `leave` cannot know
-            self._behind_since = None
-        if self._behind_since is None and after > soft:
-            self._behind_since = time.monotonic()
+            self.behind_since = None
+        if self.behind_since is None and after > soft:
+            self.behind_since = time.monotonic()
 
     def _count_in(self, count: int, size: int, after: int) -> None:
         # first the entry: Ctrl-C in between leaves none too few
@@ -185,8 +190,8 @@ class Backlog:
             self.out_count += 1
             while self._entries and self._entries[0][1] <= self.out_count:
                 self._lag = begun - self._entries.popleft()[0]
-            if self._behind_since is not None and not self.behind:
-                self._behind_since = None
+            if self.behind_since is not None and not self.behind:
+                self.behind_since = None
             if self.out_count == self.in_count:
                 text = self._warning_text() if self._drop_unreported else ""
                 self._drop_unreported = self._warned = False
@@ -206,14 +211,14 @@ class Backlog:
         """
         Warn if it is time to; return in how many seconds to look again. Any thread.
         """
-        if self._behind_since is None:
+        if self.behind_since is None:
             return None
         with self._lock:
             if not self.behind:  # since the middle of a batch: `leave` cannot know
-                self._behind_since = None
-            if self._behind_since is None or self._warned:
+                self.behind_since = None
+            if self.behind_since is None or self._warned:
                 return None
-            left = self._behind_since + _PATIENCE - time.monotonic()
+            left = self.behind_since + _PATIENCE - time.monotonic()
             if left > 0:
                 return left
             self._warned, self._drop_unreported = True, False
@@ -226,7 +231,7 @@ class Backlog:
         """
         Whether so much waits that listeners will not have caught up soon. Any thread.
         """
-        return self._bytes() > _SOFT * self._max_bytes
+        return self._bytes() > self._soft_bytes
 
     def load(self) -> Load:
         """

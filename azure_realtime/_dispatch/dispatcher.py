@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from .._concurrency.deadline import Deadline
-from .._concurrency.process import Home
+from .._concurrency.process import current_process
 from ..events import ListenerError, ServerEvent
 from .backlog import Backlog
 from .subscriptions import Listener, Subscription, Subscriptions
@@ -79,7 +79,7 @@ class Dispatcher(ABC):
         self, subscriptions: Subscriptions, backlog: Backlog | None = None
     ) -> None:
         self._subscriptions = weakref.ref(subscriptions)
-        self._home = Home()
+        self._home = current_process()
         self._dropping = False  # whether the callback thread drops what it finds
         self.backlog = backlog or Backlog(64 << 20)
 

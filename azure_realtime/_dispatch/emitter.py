@@ -10,7 +10,6 @@ from .._concurrency.lifecycle import Lifecycle
 from ..events import ServerEvent
 from .backlog import size_of
 from .dispatcher import Dispatcher
-from .event_keys import ANY
 from .mailbox import Waiters
 
 
@@ -42,18 +41,6 @@ class Emitter:
         for event, size in zip(happened, sizes, strict=True):
             self._mailboxes.offer(event, size)
         self.post_batch(happened, sizes)
-
-    def offer(self, event: ServerEvent, size: int) -> None:
-        """
-        Complete the waits for an event that came; `post_batch` comes after it.
-
-        Args:
-            event: Not a state (`Latest`), and none of our own.
-            size: About how many bytes of memory its content takes.
-        """
-        wanted = self._mailboxes.wanted
-        if event.type in wanted or ANY in wanted:
-            self._mailboxes.offer(event, size)
 
     def _stamped(self, event: ServerEvent) -> ServerEvent:
         """

@@ -10,9 +10,12 @@ Rules:
 2. Deltas are nearly all of the traffic, and concern the conversation and the status
    only. They take the short way: their route is looked up once, and the events of one
    read go to the dispatcher as one batch.
-3. Everything else takes the full way, one message at a time, after the batch so far was
+3. Events that neither answer a command nor concern the connection join the batch, too.
+4. Everything else takes the full way, one message at a time, after the batch so far was
    posted: wire order is kept.
-4. The size of a delta is that of its text, times four where it is not ASCII. That
+5. A wait for an event is completed before the event is posted. A delta that nobody
+   waits for is not offered.
+6. The size of a delta is that of its text, times four where it is not ASCII. That
    stands for its memory, because the generated reader has proved that nothing but
    scalars is in it.
 
@@ -26,16 +29,24 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.backlog import size_of
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
+from .._dispatch.event_keys import ANY
+from .._dispatch.mailbox import Waiters
 from .._requests.error_routing import ErrorRoute, Outstanding, Subject, route_error
 from .._requests.failures import refusal
 from .._requests.future import CommandFuture
 from .._state.model_status import ModelStatus
 from ..events import (
     SERVER_EVENTS,
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemDone,
     ErrorEvent,
     ServerEvent,
+    SessionCreated,
+    SessionUpdated,
     StatusChanged,
 )
 from .sender import Sender
@@ -65,6 +76,38 @@ class Part(Protocol):
         """
 
 
+_OF_THE_CONNECTION = {
+    ConversationItemAdded,  # what restored items arrive by
+    ConversationItemCreated,
+    ConversationItemDone,
+    ErrorEvent,
+    SessionCreated,
+    SessionUpdated,
+}
+
+
+class _Batch:
+    """
+    The events of one read that are not posted yet, in wire order, with their sizes.
+    """
+
+    def __init__(
+        self, post_batch: Callable[[Sequence[ServerEvent], Sequence[int]], None]
+    ) -> None:
+        self._post_batch = post_batch
+        self.events: list[ServerEvent] = []
+        self.sizes: list[int] = []
+
+    def post(self) -> None:
+        """
+        Post them, if there are any.
+        """
+        if self.events:
+            events, sizes = self.events, self.sizes
+            self.events, self.sizes = [], []
+            self._post_batch(events, sizes)
+
+
 class EventPipeline:
     """
     What an event changes in this client.
@@ -74,6 +117,7 @@ class EventPipeline:
         parts: Follow other events, in this order.
         status: What the model is doing.
         sender: Has the decoder, and the commands and requests that an event may answer.
+        mailboxes: The waits.
         emitter: The way of an event to the user.
         dispatcher: Knows whether an error has a listener.
         lifecycle: Knows the process.
@@ -85,6 +129,7 @@ class EventPipeline:
         parts: Sequence[Part],
         status: ModelStatus,
         sender: Sender,
+        mailboxes: Waiters,
         emitter: Emitter,
         dispatcher: Dispatcher,
         lifecycle: Lifecycle,
@@ -92,6 +137,7 @@ class EventPipeline:
         self._status = status
         self._decode = sender.codec.decode_one
         self._sender = sender
+        self._mailboxes = mailboxes
         self._emitter = emitter
         self._dispatcher = dispatcher
         self._lifecycle = lifecycle
@@ -100,6 +146,12 @@ class EventPipeline:
             kind: tuple(part.observe for part in parts if kind in part.handles)
             for kind in SERVER_EVENTS.values()
         }
+        self._batched = (
+            frozenset(SERVER_EVENTS.values())
+            - sender.pending.handles
+            - sender.responses.handles
+            - _OF_THE_CONNECTION
+        )
 
     def receive(
         self, messages: Iterable[bytes], generation: int, follow: Follow
@@ -118,35 +170,41 @@ class EventPipeline:
         Raises:
             UnicodeDecodeError: A message is not UTF-8; those before it are taken in.
         """
-        decode, routes, emitter = self._decode, self._delta_routes, self._emitter
+        decode, routes, mailboxes = self._decode, self._delta_routes, self._mailboxes
         was_full = False
-        batch: list[ServerEvent] = []
-        sizes: list[int] = []
+        batch = _Batch(self._emitter.post_batch)
         try:
             for data in messages:
                 event = decode(data, generation)
                 route = routes.get(event.__class__)
-                if route is None:
+                if route is not None:
+                    assert not isinstance(event, tuple)
+                    size = len(data) if data.isascii() else 4 * len(data)
+                    change = self._follow_delta(event, route)
+                else:
                     was_full = True
-                    if batch:
-                        emitter.post_batch(batch, sizes)
-                        batch, sizes = [], []
-                    follow(event if isinstance(event, tuple) else (event,))
-                    continue
-                assert not isinstance(event, tuple)
-                size = len(data) if data.isascii() else 4 * len(data)
-                change = self._follow_delta(event, route)
-                emitter.offer(event, size)
-                batch.append(event)
-                sizes.append(size)
+                    events = event if isinstance(event, tuple) else (event,)
+                    event = events[0]
+                    if len(events) > 1 or event.__class__ not in self._batched:
+                        batch.post()
+                        follow(events)
+                        continue
+                    size = size_of(event)
+                    change = self.follow(event)
+                wanted = mailboxes.wanted
+                if event.type in wanted or ANY in wanted:
+                    mailboxes.offer(event, size)
+                batch.events.append(event)
+                batch.sizes.append(size)
                 if change is not None:
-                    emitter.post_batch(batch, sizes)
-                    batch, sizes = [], []
-                    emitter.emit(change)
-        finally:
+                    batch.post()
+                    self._emitter.emit(change)
+        except BaseException:
             # a listener on this thread may have forked, and here its child comes back
-            if batch and not self._lifecycle.home.elsewhere:
-                emitter.post_batch(batch, sizes)
+            if not self._lifecycle.home.elsewhere:
+                batch.post()
+            raise
+        batch.post()
         return was_full
 
     def _follow_delta(self, event: ServerEvent, route: Route) -> StatusChanged | None:
@@ -172,6 +230,8 @@ class EventPipeline:
                 handle(event)
             except Exception:
                 logger.exception("%r failed; this is a bug", handle)
+        if type(event) not in self._status.handles:
+            return None
         return self._status.observe(event, self._sender.responses.is_out_of_band(event))
 
     def settle(self, event: ServerEvent) -> None:

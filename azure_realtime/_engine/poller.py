@@ -4,10 +4,9 @@ What the reader thread waits with: descriptors, and a time limit.
 
 from __future__ import annotations
 
-import math
 import select
 import selectors
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -19,11 +18,17 @@ class Poller:
     With `select.poll` where there is one: half the time of `selectors`, and no
     descriptor of its own. It knows descriptors by number only. One that was closed, and
     whose number another has by now, needs no special care.
+
+    Attributes:
+        wait: Waits at most so many milliseconds; returns the descriptors that are
+            ready, each with what it is ready for. One that has failed is ready: the
+            operation on it tells how.
     """
 
     def __init__(self) -> None:
         self._interest: Mapping[int, int] = {}
-        self._poll = _Poll() if hasattr(select, "poll") else _Select()
+        self._poll = select.poll() if hasattr(select, "poll") else SelectPoll()
+        self.wait: Callable[[int], list[tuple[int, int]]] = self._poll.poll
 
     def watch(self, interest: Mapping[int, int]) -> None:
         """
@@ -34,43 +39,35 @@ class Poller:
         for descriptor in self._interest:
             self._poll.unregister(descriptor)
         for descriptor, events in interest.items():
-            self._poll.register(descriptor, events)
+            reads = POLLIN if events & READ else 0
+            writes = POLLOUT if events & WRITE else 0
+            self._poll.register(descriptor, reads | writes)
         self._interest = interest
 
-    def wait(self, seconds: float) -> Collection[int]:
-        """
-        Wait at most so long; return the descriptors that are ready.
 
-        One that has failed is ready: the operation on it tells how.
-        """
-        # rounded up: else turns would follow each other without a pause until a timer
-        # is due
-        return self._poll.wait(math.ceil(max(0.0, seconds) * 1000))
+POLLIN, POLLOUT = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
 
 
-class _Poll:
-    def __init__(self) -> None:
-        self._poll = select.poll()
-        self.unregister = self._poll.unregister
-
-    def register(self, descriptor: int, events: int) -> None:
-        reads = select.POLLIN if events & READ else 0
-        writes = select.POLLOUT if events & WRITE else 0
-        self._poll.register(descriptor, reads | writes)
-
-    def wait(self, milliseconds: int) -> Collection[int]:
-        return [descriptor for descriptor, _ in self._poll.poll(milliseconds)]
-
-
-class _Select:
+class SelectPoll:
     """
-    The same for Windows, which has no `select.poll`.
+    A `select.poll` for Windows, which has none.
     """
 
     def __init__(self) -> None:
         self._selector = selectors.SelectSelector()
-        self.register = self._selector.register
         self.unregister = self._selector.unregister
 
-    def wait(self, milliseconds: int) -> Collection[int]:
-        return [key.fd for key, _ in self._selector.select(milliseconds / 1000)]
+    def register(self, descriptor: int, events: int) -> None:
+        """
+        Watch a descriptor for POLLIN, POLLOUT or both.
+        """
+        reads = READ if events & POLLIN else 0
+        writes = WRITE if events & POLLOUT else 0
+        self._selector.register(descriptor, reads | writes)
+
+    def poll(self, milliseconds: int) -> list[tuple[int, int]]:
+        """
+        Wait at most so long; return the descriptors that are ready.
+        """
+        ready = self._selector.select(milliseconds / 1000)
+        return [(key.fd, events) for key, events in ready]

@@ -29,6 +29,7 @@ All of it belongs to the reader thread.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -112,8 +113,9 @@ class Turns:
         wire, queue, counters = self._wire, self._engine.queue, self._engine.counters
         wakeups, descriptor = queue.fileno(), wire.fileno()
         while True:
-            if not self._writer.write():
-                self._full = True
+            # still asleep: no message came since the last look at the queue
+            if self._full or queue.attention or not queue.asleep:
+                self._full = not self._writer.write() or self._full
             left = self._next_timer - time.monotonic()
             if self._full or queue.attention or left <= 0:
                 end = self._look_around()
@@ -123,11 +125,15 @@ class Turns:
             if wire.bytes_sent or wire.bytes_received:
                 counters.take_from(wire)
             unread = wire.unread
-            ready = self._poller.wait(0.0 if unread else left)
-            queue.asleep = False
-            if wakeups in ready:
-                queue.drain()
-            if unread or descriptor in ready:
+            # rounded up: else turns would follow each other without a pause until a
+            # timer is due
+            wait = 0 if unread or left <= 0 else math.ceil(left * 1000)
+            for ready, _ in self._poller.wait(wait):
+                if ready == wakeups:
+                    queue.drain()
+                elif ready == descriptor:
+                    unread = True
+            if unread:
                 self._read()
 
     def _look_around(self) -> RealtimeError | Takeover | None:
@@ -156,5 +162,5 @@ class Turns:
         messages = wire.read()
         if messages and self._connection.receive(messages):
             self._full = True
-        if wire.interest != READ or self._engine.dispatcher.backlog.behind:
-            self._full = True
+        if wire.attention or self._engine.dispatcher.backlog.behind_since is not None:
+            self._full, wire.attention = True, False

@@ -11,7 +11,7 @@ from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
 from .._concurrency.future import PatientFuture, T
-from .._concurrency.process import Home
+from .._concurrency.process import current_process
 
 Run = Callable[[Callable[[Any], Any], Any], None]
 """Runs a function with an argument where user functions run."""
@@ -44,7 +44,7 @@ class CommandFuture(PatientFuture[T]):
         self._run = run
         self._withdraw = withdraw
         self._may_wait = may_wait
-        self._home = Home()
+        self._home = current_process()
         self.heeded = False
 
     def result(self, timeout: float | None = None) -> T:

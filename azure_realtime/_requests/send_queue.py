@@ -15,7 +15,7 @@ Rules:
 6. Ctrl-C may come between any two lines of a caller's. So a command never leaves the
    queue for a moment, what was being counted is counted again, and the reader is woken.
 7. A message wakes the reader only while it sleeps: from its last look at the queue, in
-   `take_some`, to its next turn. A look and the start of the sleep are one step under
+   `take_some`, to the next message or `wake`. A look and the start of the sleep are one step under
    the lock: no message comes between them.
 8. `wake` does more than a message: it asks the reader for a full turn.
 """
@@ -25,13 +25,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
+from .._concurrency.lifecycle import Lifecycle
 from .._concurrency.waker import Waker
-from ..errors import QueueFull, RealtimeError, fresh
+from ..errors import QueueFull, fresh
 
 _TAKEN_BYTES = 64 << 10
 """What `take_some` returns at once: what a control frame may have to wait for."""
@@ -56,14 +57,14 @@ class SendQueue:
     Args:
         max_bytes: How many bytes of messages may wait.
         drop_oldest: Whether waiting audio makes room for new messages.
-        ended: Returns why there will be no other connection, or None. Called under the
-            lock; it changes before `close` is called.
+        lifecycle: Knows why there will be no other connection. Its `ended` is read
+            under the lock, and set before `close` is called.
 
     Attributes:
         peak_bytes: The most that has waited.
         audio_dropped: Messages of audio that were dropped.
-        asleep: Whether the reader waits for a wake-up. It clears this itself when it
-            wakes for another reason.
+        asleep: Whether the reader waits for a wake-up. It stays so while the reader
+            wakes for other reasons: then no message has come since its last look.
         attention: Whether somebody asked for a full turn; cleared by the reader.
     """
 
@@ -72,11 +73,11 @@ class SendQueue:
         max_bytes: int,
         drop_oldest: bool = False,
         *,
-        ended: Callable[[], RealtimeError | None],
+        lifecycle: Lifecycle,
     ) -> None:
         self._max_bytes = max_bytes
         self._drop_oldest = drop_oldest
-        self._ended = ended
+        self._lifecycle = lifecycle
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._audio_bytes = 0  # of them
@@ -102,7 +103,7 @@ class SendQueue:
         """
         size = len(message)
         with self._lock:
-            ended = self._ended()
+            ended = self._lifecycle.ended
             if ended is not None:
                 raise fresh(ended)
             if self._bytes and self._bytes + size > self._max_bytes:
@@ -114,8 +115,8 @@ class SendQueue:
                 if self._bytes > self.peak_bytes:
                     self.peak_bytes = self._bytes
                 if self.asleep:
+                    self.asleep = False  # before the wake-up: the reader looks at it
                     self._waker.wake()
-                    self.asleep = False
             except BaseException:
                 self._recount()
                 self._waker.wake()
@@ -158,7 +159,7 @@ class SendQueue:
         even_if_full: bool = False,
     ) -> bool:
         with self._lock:
-            ended = self._ended()
+            ended = self._lifecycle.ended
             if ended is not None:
                 raise fresh(ended)
             full = not even_if_full and not self._is_room(size, beside=self._bytes)
@@ -174,8 +175,8 @@ class SendQueue:
                 self._audio_bytes += sum(len(e.message) for e in entries if e.audio)
                 self.peak_bytes = max(self.peak_bytes, self._bytes)
                 if self.asleep:
+                    self.asleep = False  # before the wake-up: the reader looks at it
                     self._waker.wake()
-                    self.asleep = False
             except BaseException:
                 self._recount()
                 self._waker.wake()
@@ -294,7 +295,7 @@ class SendQueue:
         """
         Drop all messages; return how many never left.
 
-        Reader thread, as the last thing it does with this queue; *ended* says why.
+        Reader thread, as the last thing it does with this queue; `ended` says why.
         """
         with self._lock:
             unsent = len(self._entries)
@@ -322,3 +323,4 @@ class SendQueue:
         Make the descriptor unreadable. Reader thread, before it looks for changes.
         """
         self._waker.drain()
+        self.asleep = False

@@ -180,7 +180,7 @@ class Conversation:
         Follow one piece of audio, as `observe`, in the shortest way. Reader thread.
         """
         with self._lock:
-            draft = self._known(event)
+            draft = self._drafts.get(event.item_id) or self._staged.get(event.item_id)
             if draft is None or not draft.add_audio(event):
                 self._on_content(event)
 
@@ -191,7 +191,7 @@ class Conversation:
         Follow one piece of text, as `observe`, in the shortest way. Reader thread.
         """
         with self._lock:
-            draft = self._known(event)
+            draft = self._drafts.get(event.item_id) or self._staged.get(event.item_id)
             if draft is None or not draft.add_text(event):
                 self._on_content(event)
             self._unweighed += _TEXT_OVERHEAD + 4 * len(event.delta)
@@ -247,17 +247,6 @@ class Conversation:
                 self._forget(item_id)
 
     # -- All below is called with the lock held ----------------------------------
-
-    def _known(self, event: Any) -> Draft | None:
-        """
-        Return the draft of an item that has begun; None if `_on_content` must decide.
-        """
-        draft = self._drafts.get(event.item_id)
-        if draft is None:
-            draft = self._staged.get(event.item_id)
-            if draft is not None and draft.generation != event.generation:
-                return None
-        return draft
 
     def _item(self, item_id: str) -> Item:
         item = self._drafts[item_id].view()

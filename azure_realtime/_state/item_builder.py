@@ -113,9 +113,12 @@ class Draft:
         part = self._parts.get(event.content_index)
         if part is None or not part.received or self.keep_audio:
             return False
-        if self.response_id is None:
+        if self.response_id is None or self.generation != event.generation:
             return False
-        part.received += _decoded_size(event)
+        delta = event.delta
+        if len(delta) & 3:
+            return False
+        part.received += 3 * (len(delta) >> 2) - delta.count("=", -2)
         self._view = self._weight = None
         return True
 
@@ -127,6 +130,8 @@ class Draft:
         """
         part = self._parts.get(event.content_index)
         if part is None or self.response_id is None:
+            return False
+        if self.generation != event.generation:
             return False
         part.text.add(event.delta)
         self._view = self._weight = None

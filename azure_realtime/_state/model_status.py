@@ -24,9 +24,15 @@ events count (rules 3 and 4) is decided before the table is asked.
 from __future__ import annotations
 
 import threading
+from typing import ClassVar
 
 from ..events import (
     Event,
+    InputAudioBufferCommitted,
+    InputAudioBufferSpeechStarted,
+    InputAudioBufferSpeechStopped,
+    ResponseCreated,
+    ResponseDone,
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
@@ -53,9 +59,9 @@ TRANSITIONS: dict[str, dict[ModelStatusEnum, ModelStatusEnum]] = {
 """Cause -> status before -> status after."""
 
 _CAUSES = {
-    "input_audio_buffer.speech_started": "speech_started",
-    "input_audio_buffer.speech_stopped": "speech_stopped",
-    "input_audio_buffer.committed": "committed",
+    InputAudioBufferSpeechStarted: "speech_started",
+    InputAudioBufferSpeechStopped: "speech_stopped",
+    InputAudioBufferCommitted: "committed",
 }
 
 
@@ -66,7 +72,21 @@ class ModelStatus:
 
     The lock guards the decision only. Two threads that change the status at the same
     moment may announce in either order; each announcement is true of its own change.
+
+    Attributes:
+        handles: The classes of events that `observe` is for.
     """
+
+    handles: ClassVar[frozenset[type[Event]]] = frozenset(
+        {
+            *_CAUSES,
+            ResponseCreated,
+            ResponseDone,
+            ResponseOutputAudioDelta,
+            ResponseOutputAudioTranscriptDelta,
+            ResponseOutputTextDelta,
+        }
+    )
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -138,20 +158,18 @@ class ModelStatus:
         """
         if out_of_band:
             return None
-        name = event.type
         if isinstance(event, ResponseOutputAudioDelta):
             return self.observe_audio(event)
         if isinstance(
             event, (ResponseOutputTextDelta, ResponseOutputAudioTranscriptDelta)
         ):
             return self.observe_text(event)
-        if name in _CAUSES:
-            return self._apply(_CAUSES[name])
-        if name == "response.created":
-            return self._on_created(event.response.id)  # type: ignore[attr-defined]
-        if name == "response.done":
-            return self._on_done(event.response.id)  # type: ignore[attr-defined]
-        return None
+        if isinstance(event, ResponseCreated):
+            return self._on_created(event.response.id)
+        if isinstance(event, ResponseDone):
+            return self._on_done(event.response.id)
+        cause = _CAUSES.get(type(event))
+        return None if cause is None else self._apply(cause)
 
     def _on_created(self, response_id: str) -> StatusChanged | None:
         if self._response_id is not None:

@@ -58,6 +58,8 @@ class Wire:
         bytes_sent: Since somebody last took note of it.
         bytes_received: Likewise.
         closed_by_peer: The peer's close frame, once it came.
+        attention: Whether `read` met more than messages: a control frame, a failure, or
+            TLS that wants to write. Whoever reads it clears it.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Wire:
         self.bytes_sent = 0
         self.bytes_received = len(first)
         self.closed_by_peer: ConnectionClosed | None = None
+        self.attention = False
 
     # What goes out.
 
@@ -183,7 +186,7 @@ class Wire:
         if self._failure is not None and self.closed_by_peer is None:
             if not messages and not self._frames_left:
                 raise self._failure
-            self._bytes_left = True  # what came before it comes first
+            self._bytes_left = self.attention = True  # what came before comes first
         return messages
 
     def _receive(self, messages: list[bytes]) -> None:
@@ -200,7 +203,7 @@ class Wire:
             try:
                 count = self._recv_into(room)
             except ssl.SSLWantWriteError:
-                self._read_wants_write = True
+                self._read_wants_write = self.attention = True
                 return
             except WOULD_BLOCK:
                 return
@@ -234,6 +237,7 @@ class Wire:
             self._failure = error
         self._frames_left = taken == most
         for control in controls:
+            self.attention = True
             self._follow(control)
         if self._parser.empty:
             self.unfinished_at, self.unfinished_bytes = None, 0

@@ -115,7 +115,7 @@ def _assemble(
     queue = SendQueue(
         numbers.max_send_queue_bytes,
         numbers.audio_overflow == "drop_oldest",
-        ended=lifecycle.why_ended,
+        lifecycle=lifecycle,
     )
     cleanup.callback(queue.close)
     control = Control(queue.wake)
@@ -178,6 +178,7 @@ def _assemble(
         session.observers,
         session.status,
         sender,
+        mailboxes,
         emitter,
         dispatcher,
         lifecycle,

@@ -94,7 +94,8 @@ class Commands:
             QueueFull: There was no room in time: more is produced than the network
                 carries. Nothing of it is sent then.
         """
-        self._lifecycle.check_process()
+        if self._lifecycle.home.elsewhere:
+            self._lifecycle.check_process()
         samples = audio if type(audio) is bytes else audio_bytes(audio)
         pieces, half = self._input.cut(samples)
         self._sender.append(pieces, timeout if block else 0.0)

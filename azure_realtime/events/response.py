@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 
-from ..audio.encoding import decode
+from ..audio.encoding import load
 from ..models._base import LENIENT, Model
 from ..models.items import Item, UnknownItem
 from ..models.responses import Response, ResponseConfig, as_response_config
@@ -190,7 +190,7 @@ class ResponseOutputAudioDelta(_DecodedAudio):
         except AttributeError:
             pass
         try:
-            audio = decode(self.delta)
+            audio = load().decode(self.delta)
         except ValueError:
             audio = b""
         object.__setattr__(self, "_audio", audio)

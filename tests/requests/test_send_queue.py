@@ -36,7 +36,7 @@ class Outbox(SendQueue):
 
     def __init__(self, max_bytes: int, drop_oldest: bool = False) -> None:
         self.lifecycle = Lifecycle()
-        super().__init__(max_bytes, drop_oldest, ended=lambda: self.lifecycle.ended)
+        super().__init__(max_bytes, drop_oldest, lifecycle=self.lifecycle)
 
     def end(self, error: ConnectionClosed | None = None) -> int:
         """

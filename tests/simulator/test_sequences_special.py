@@ -98,7 +98,7 @@ def test_no_idle_timeout_while_the_user_speaks(
     detection = {"type": "server_vad", "idle_timeout_ms": 5000}
     client.detect({**detection, "interrupt_response": False})
     client.send("response.create")
-    client.append(speech[:-57_600])  # without the silence that ends the turn
+    client.append(speech[: 14_400 + 48 * 600])  # cut in the middle of a word
     client.until("input_audio_buffer.speech_started")
     begun.set()
     client.until("response.done")
