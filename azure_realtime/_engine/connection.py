@@ -14,18 +14,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from .._concurrency.deadline import Deadline
 from .._requests.error_routing import Subject, says_expired
 from .._transport.websocket import Wire
 from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerError
-from ..events import (
-    ErrorEvent,
-    Expiring,
-    ServerEvent,
-    SessionUpdated,
-)
+from ..events import ErrorEvent, Expiring, ServerEvent
 from ..options import WebSocketOptions
 from .control import Control
 from .engine import Engine
@@ -33,7 +27,9 @@ from .event_pipeline import EventPipeline
 from .keepalive import Pulse
 from .renewal.renewal import Renewal
 from .renewal.replacement import Successor, Takeover
-from .restore import Opening, RestoredItems
+from .restored_items import RestoredItems
+from .session_kind import OpeningMessages
+from .session_setup import SessionSetup
 from .turn import Turns
 from .writer import Writer
 
@@ -44,41 +40,13 @@ _FLASH = 0.05  # of the first pause: what is gone sooner never was
 _NAP = 3600.0  # seconds, at most: a selector takes no 40 days, and clocks are set
 
 
-class Owner(Protocol):
-    """
-    Who serves one connection after the other: the reader.
-    """
-
-    def configured(self, event: SessionUpdated) -> ServerEvent:
-        """
-        Note that the session is configured; return what to announce.
-        """
-
-    def admit(self) -> None:
-        """
-        Free who waits for the session.
-        """
-
-    def refused(
-        self, refusal: ServerError, sure: bool
-    ) -> Opening | RealtimeError | None:
-        """
-        Note that its configuration was refused, if that is *sure*; return what to say
-        instead, or to end with, or None to stay as it is.
-        """
-
-    def successor(self) -> Successor:
-        """
-        Begin to make another session.
-        """
-
-
 class Connection:
     """
     One open connection.
 
     Args:
-        owner: Who serves it.
+        setup: Makes the session ready.
+        begin_replacement: Begins to make another session.
         engine: The shared parts.
         pipeline: What events change.
         mark_sent: Called with the id of each command that leaves.
@@ -86,7 +54,7 @@ class Connection:
         numbers: The options.
         control: What others ask.
         generation: Number of the connection.
-        opening: What to say first.
+        opening: What to send first.
         ready_by: When the session must be configured.
 
     Attributes:
@@ -97,7 +65,8 @@ class Connection:
 
     def __init__(
         self,
-        owner: Owner,
+        setup: SessionSetup,
+        begin_replacement: Callable[[], Successor],
         engine: Engine,
         pipeline: EventPipeline,
         mark_sent: Callable[[str | None], None],
@@ -105,26 +74,27 @@ class Connection:
         numbers: WebSocketOptions,
         control: Control,
         generation: int,
-        opening: Opening,
+        opening: OpeningMessages,
         ready_by: Deadline,
     ) -> None:
-        self._owner = owner
+        self._setup = setup
+        self._kind = setup.kind
         self._engine = engine
         self._pipeline = pipeline
         self._wire = wire
         self._numbers = numbers
         self._control = control
         self._generation = generation
-        self._hello_id = opening.hello_id
+        self._update_event_id = opening.update_event_id
         self._ready_by = ready_by
         self._session_seen = False
         self._refused = False
         self._failure: RealtimeError | None = None
         self._ready_at = 0.0
         self._failed = False
-        self._restored = RestoredItems(opening.restored)
+        self._restored = RestoredItems(opening.restored, self._kind.restored)
         self._pulse = Pulse(wire, numbers, engine.counters)
-        self._renewal = Renewal(engine, wire, numbers, control, owner.successor)
+        self._renewal = Renewal(engine, wire, numbers, control, begin_replacement)
         self._writer = Writer(
             engine.queue,
             wire,
@@ -222,7 +192,8 @@ class Connection:
         if closing is not None and closing.passed:
             return ConnectionClosed(1006, "closed by us, out of time")
         if not self.ready and not self._refused and self._ready_by.passed:
-            missing = "session.updated" if self._session_seen else "session.created"
+            kind = self._kind
+            missing = kind.configured if self._session_seen else kind.created
             return ConnectTimeout(
                 f"The service accepted the connection but sent no {missing} within "
                 f"{self._numbers.connect_timeout:g} s.",
@@ -274,20 +245,21 @@ class Connection:
                 self._pipeline.settle(event)
         self._engine.emitter.emit(*happened)
         if self.ready and not was_ready:
-            self._owner.admit()  # last, so that nobody takes its beginning for news
+            # Last, so that `events('*')` does not start with the session's own setup.
+            self._setup.admit()
 
     def _configure(self, event: ServerEvent) -> ServerEvent | None:
         """
         Follow the session's beginning and end; return what is to be announced.
         """
-        self._session_seen |= event.type == "session.created"
+        self._session_seen |= event.type == self._kind.created
         session = getattr(event, "session", None)
         if session is not None and session.expires_at:
             self._renewal.expiry.note(session.expires_at)
-        if isinstance(event, SessionUpdated) and not self.ready:
+        if event.type == self._kind.configured and not self.ready:
             self._failure = None  # what looked like a refusal was none
             self._ready_at = time.monotonic()
-            return self._owner.configured(event)
+            return self._setup.configured(event)
         return None
 
     def _on_error(self, event: ErrorEvent) -> None:
@@ -296,7 +268,9 @@ class Connection:
         """
         unanswered = not self.ready and not self._refused
         route = self._pipeline.route(
-            event, self._hello_id if unanswered else None, self._restored.commands
+            event,
+            self._update_event_id if unanswered else None,
+            self._restored.commands,
         )
         self.expired |= route.expired
         self.fatal |= route.fatal
@@ -312,7 +286,7 @@ class Connection:
 
     def _refuse(self, event: ErrorEvent) -> None:
         details = event.error
-        instead = self._owner.refused(
+        instead = self._setup.refused(
             ServerError(
                 f"The service refused the session configuration: {details.message}",
                 code=details.code,
@@ -321,8 +295,8 @@ class Connection:
             ),
             sure=bool(details.event_id or details.code or details.param),
         )
-        if isinstance(instead, Opening):
-            self._hello_id = instead.hello_id
+        if isinstance(instead, OpeningMessages):
+            self._update_event_id = instead.update_event_id
             self._wire.send(instead.messages[0])  # the rest was said before
         else:
             self._refused, self._failure = True, instead

@@ -25,7 +25,7 @@ All of it belongs to the reader thread.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .._concurrency.lifecycle import Lifecycle
@@ -37,7 +37,6 @@ from .._dispatch.mailbox import Waiters
 from .._requests.error_routing import ErrorRoute, Outstanding, Subject, route_error
 from .._requests.failures import refusal
 from .._requests.future import CommandFuture
-from .._state.conversation import Conversation
 from .._state.model_status import ModelStatus
 from ..events import (
     SERVER_EVENTS,
@@ -45,9 +44,6 @@ from ..events import (
     ConversationItemCreated,
     ConversationItemDone,
     ErrorEvent,
-    ResponseOutputAudioDelta,
-    ResponseOutputAudioTranscriptDelta,
-    ResponseOutputTextDelta,
     ServerEvent,
     SessionCreated,
     SessionUpdated,
@@ -117,7 +113,7 @@ class EventPipeline:
     What an event changes in this client.
 
     Args:
-        conversation: Follows deltas by the short way.
+        deltas: What follows the events that take the short way.
         parts: Follow other events, in this order.
         status: What the model is doing.
         sender: Has the decoder, and the commands and requests that an event may answer.
@@ -129,7 +125,7 @@ class EventPipeline:
 
     def __init__(
         self,
-        conversation: Conversation,
+        deltas: Mapping[type[ServerEvent], Route],
         parts: Sequence[Part],
         status: ModelStatus,
         sender: Sender,
@@ -145,15 +141,7 @@ class EventPipeline:
         self._emitter = emitter
         self._dispatcher = dispatcher
         self._lifecycle = lifecycle
-        text = conversation.observe_text, status.observe_text
-        self._delta_routes: dict[type, Route] = {
-            ResponseOutputAudioDelta: (
-                conversation.observe_audio,
-                status.observe_audio,
-            ),
-            ResponseOutputAudioTranscriptDelta: text,
-            ResponseOutputTextDelta: text,
-        }
+        self._delta_routes: dict[type, Route] = dict(deltas)
         self._handlers: dict[type[ServerEvent], tuple[Handler, ...]] = {
             kind: tuple(part.observe for part in parts if kind in part.handles)
             for kind in SERVER_EVENTS.values()

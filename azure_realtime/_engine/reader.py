@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from concurrent.futures import Future
 from typing import Any
 
 from .._concurrency.deadline import Deadline
-from .._concurrency.future import PatientFuture
 from .._concurrency.lifecycle import Lifecycle, Phase
 from .._concurrency.thread import PatientThread
 from .._redaction import harmless
 from .._transport.attempt import Interrupted
 from .._transport.websocket import Wire
-from ..errors import ConnectionClosed, RealtimeError, ServerError, fresh
-from ..events import Closed, Init, Reconnected, ServerEvent, SessionUpdated
+from ..errors import ConnectionClosed, RealtimeError
+from ..events import Closed
 from ..models.enums import WebSocketState
 from ..options import WebSocketOptions
 from .at_exit import ExitSteps, register
@@ -33,8 +31,8 @@ from .engine import Engine
 from .event_pipeline import EventPipeline
 from .reconnect import Backoff
 from .renewal.replacement import Successor, Takeover
-from .restore import Opener, Opening
 from .sender import Sender
+from .session_setup import SessionSetup
 
 logger = logging.getLogger("azure_realtime")
 
@@ -54,13 +52,10 @@ class Reader:
         pipeline: The way in.
         control: What other threads ask.
         connect: Opens a connection.
-        opener: Composes what is said first: on the first connection, and on others.
+        setup: Makes the session of each connection ready.
         numbers: The options.
         backoff: Decides whether to connect again.
         name: Of the thread.
-
-    Attributes:
-        ready: Completes when the session is configured; fails when it cannot be.
     """
 
     def __init__(
@@ -70,7 +65,7 @@ class Reader:
         pipeline: EventPipeline,
         control: Control,
         connect: Connect,
-        opener: Opener,
+        setup: SessionSetup,
         numbers: WebSocketOptions,
         backoff: Backoff,
         name: str,
@@ -81,7 +76,7 @@ class Reader:
         self._control = control
         self._lifecycle: Lifecycle = engine.lifecycle
         self._connect = connect
-        self._opener = opener
+        self._setup = setup
         self._numbers = numbers
         self._backoff = backoff
         self._redial = Redial(
@@ -97,8 +92,6 @@ class Reader:
         )
         self._noticed = threading.Event()
         self._closed_why = _CLOSED
-        self._lost_at: float | None = None
-        self.ready: Future[Any] = PatientFuture()
         self._thread = PatientThread(self._run, name)
 
     @property
@@ -113,6 +106,13 @@ class Reader:
         """
         self._thread.start()
         register(self.exit_steps)
+
+    @property
+    def ready(self) -> Future[Any]:
+        """
+        Completes when the session is configured; fails when it cannot be. Any thread.
+        """
+        return self._setup.ready
 
     @property
     def state(self) -> WebSocketState:
@@ -254,7 +254,8 @@ class Reader:
         logger.debug("connected, generation %d", self._generation)
         again = self._generation > 1
         return Connection(
-            self,
+            self._setup,
+            self._begin_replacement,
             self._engine,
             self._pipeline,
             self._sender.mark_sent,
@@ -262,79 +263,22 @@ class Reader:
             self._numbers,
             self._control,
             self._generation,
-            self._opener(again) if takeover is None else takeover.opening,
+            self._setup.opening(again) if takeover is None else takeover.opening,
             self._redial.ready_by,
         )
 
-    # What a connection asks of its owner.
-
-    def successor(self) -> Successor:
+    def _begin_replacement(self) -> Successor:
         """
-        Begin to make the next session.
+        Begin to make the next session, while this one is served.
         """
         return Successor(
             self._connect,
-            lambda: self._opener(True),
+            self._setup,
             self._sender.codec,
             self._generation + 1,
             self._numbers.connect_timeout,
             self._engine.queue.wake,
         )
-
-    def configured(self, event: SessionUpdated) -> ServerEvent:
-        """
-        Let what is queued flow: the session is configured; return what to announce.
-        """
-        self._lifecycle.configured = self._generation
-        self._engine.queue.release()
-        if self._generation == 1:
-            return Init(session=event.session, raw=event.raw, generation=1)
-        lost_at, self._lost_at = self._lost_at, None
-        self._opener.taken()
-        self._engine.pending.session_restored(event)
-        self._sender.follow_up(self._engine.responses.session_restored())
-        self._engine.counters.reconnects += 1
-        return Reconnected(
-            session=event.session,
-            raw=event.raw,
-            restored=self._numbers.restore,
-            seconds_lost=0.0 if lost_at is None else time.monotonic() - lost_at,
-            generation=self._generation,
-        )
-
-    def admit(self) -> None:
-        """
-        Free who waits for the session: all that it began with has been told.
-        """
-        if self.ready.done() and self.ready.exception() is not None:
-            self.ready = PatientFuture()  # refused at first, and mended
-        if not self.ready.done():
-            self.ready.set_result(None)
-
-    def refused(
-        self, refusal: ServerError, sure: bool
-    ) -> Opening | RealtimeError | None:
-        """
-        Settle that the configuration was refused; return what to say instead, or to end
-        with.
-
-        On a later connection it may be for a change that the last one had not answered.
-        If it is not, there is no session like the one that was lost, and it is over:
-        where the error says what is wrong. One that says nothing may be about
-        something else; another attempt will tell.
-        """
-        if self._generation == 1:
-            self.ready.set_exception(refusal)
-            self._engine.queue.release()
-        elif refused := self._engine.pending.refuse_updates(refusal):
-            for event_id in refused:
-                self._engine.queue.withdraw(event_id)
-            return self._opener(True)
-        elif not sure:
-            logger.warning("%s", refusal)
-            return ConnectionClosed(1011, refusal.message)
-        logger.error("%s", refusal)
-        return None if self._generation == 1 else refusal
 
     # Its end.
 
@@ -346,10 +290,8 @@ class Reader:
         cause = cause_of(error, by_us=closing, expired=connection.expired)
         again = again and not self._control.no_more_connections
         again = again and self._backoff.would_retry(error, connection.expired)
-        self._lost_at = time.monotonic()
         self._lifecycle.phase = Phase.CONNECTING if again else Phase.LOST
-        if again and self.ready.done():
-            self.ready = PatientFuture()  # who comes now waits for the next session
+        self._setup.lose(again)
         if isinstance(error, ConnectionClosed):
             error.reconnecting = again  # what waits then goes to the next session
             error.unsent = 0 if again else self._engine.queue.waiting
@@ -362,8 +304,7 @@ class Reader:
         error = last_words(error, why, self._engine.queue.waiting)
         self._lifecycle.ended = error
         self._lifecycle.phase = Phase.ENDED
-        if not self.ready.done():
-            self.ready.set_exception(fresh(error))
+        self._setup.end(error)
         self._engine.queue.close()
         if self._generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)

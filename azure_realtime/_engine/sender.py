@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -42,6 +42,8 @@ class Sender:
         emitter: Announces audio that was dropped.
         lifecycle: Knows the process and the reader thread.
         audio_overflow: What to do with audio where there is no room.
+        session_kind: The name of the kind of session.
+        missing: The types of the commands that such a session does not have.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Sender:
         emitter: Emitter,
         lifecycle: Lifecycle,
         audio_overflow: str,
+        session_kind: str,
+        missing: Collection[str],
     ) -> None:
         self.codec = codec
         self.pending = pending
@@ -63,6 +67,8 @@ class Sender:
         self._emitter = emitter
         self._lifecycle = lifecycle
         self._audio_overflow = audio_overflow
+        self._session_kind = session_kind
+        self._missing = missing
         self._ids = itertools.count()
         self._prefix = f"event_{uuid.uuid4().hex[:12]}_"
 
@@ -87,14 +93,19 @@ class Sender:
             QueueFull: No room until the deadline.
             RealtimeError: The connection has ended.
             RuntimeError: In another process than the one that made the client.
-            ValueError: The protocol cannot say it.
+            ValueError: The protocol cannot say it, or the kind of session lacks it.
         """
         self._lifecycle.check_process()
         self._put([self._entry(command) for command in commands], deadline)
 
     def _entry(self, command: ClientEvent) -> Entry:
+        self._check_exists(command.type)
         audio = isinstance(command, InputAudioBufferAppend)
         return Entry(self.codec.encode(command), command.event_id, audio)
+
+    def _check_exists(self, kind: str) -> None:
+        if kind in self._missing:
+            raise ValueError(f"a {self._session_kind} session has no command {kind!r}")
 
     def _put(self, entries: Sequence[Entry], deadline: Deadline | None) -> None:
         if deadline is not None and self._lifecycle.is_reader_thread():
@@ -114,7 +125,10 @@ class Sender:
         Raises:
             QueueFull: No room in time, or at once.
             RealtimeError: The connection has ended.
+            ValueError: The kind of session has no input audio buffer.
         """
+        if self._missing:
+            self._check_exists(InputAudioBufferAppend.type)
         if len(pieces) == 1:  # what a microphone gives: nearly always there is room
             message = self._append_message(pieces[0])
             if self._queue.put_audio(message):
@@ -184,7 +198,7 @@ class Sender:
         self._lifecycle.check_process()
         command = attrs.evolve(command, event_id=self.identified(command).event_id)
         if not self.responses.quiet:  # else it is queued, and encoded, at once
-            self.codec.encode(command)  # a mistake raises here, not when its turn comes
+            self._entry(command)  # a mistake raises here, not when its turn comes
 
         def withdraw() -> None:
             commands, event_id = self.responses.abandon(future)

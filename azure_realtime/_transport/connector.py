@@ -4,11 +4,13 @@ One attempt to connect: a fresh credential, a stream, an upgrade.
 
 from __future__ import annotations
 
+import codecs
 import platform
 import uuid
 import weakref
 from collections.abc import Callable
 
+from .._endpoint import Endpoint
 from .._redaction import harmless, remember, remember_headers
 from .._version import __version__
 from ..errors import AuthenticationError, RealtimeError
@@ -25,7 +27,8 @@ class Connector:
     What it takes to connect, again and again. Called on the reader thread.
 
     Args:
-        options: Where to, and as whom.
+        options: As whom.
+        endpoint: Where to.
         numbers: The options of the connection.
         websocket_impl: The user's own WebSocket; None for ours.
     """
@@ -33,13 +36,19 @@ class Connector:
     def __init__(
         self,
         options: AzureRealTimeOptions,
+        endpoint: Endpoint,
         numbers: WebSocketOptions,
         websocket_impl: WebSocketImpl | None,
     ) -> None:
         self._options = options
+        self._endpoint = endpoint
         self._numbers = numbers
         self._impl = websocket_impl
         self._call: Call[object] | None = None
+        # Imported now and not on our threads: a child that is forked during an import
+        # inherits the lock of the import system. getaddrinfo() needs this codec, and
+        # `websocket` has imported what SOCKS proxies need.
+        codecs.lookup("idna")
 
     def __call__(self, patience: Patience) -> Wire:
         """
@@ -49,7 +58,7 @@ class Connector:
             ConnectError: See `azure_realtime.errors`.
             Interrupted: ``close()`` was called meanwhile.
         """
-        endpoint, numbers = self._options.endpoint, self._numbers
+        endpoint, numbers = self._endpoint, self._numbers
         name, secret = self._credential(patience)
         remember(self._options.api_key, self._options.token)
         headers = {
@@ -102,7 +111,7 @@ class Connector:
             return "api-key", key
         if options.token is not None:
             return "Authorization", f"Bearer {options.token}"
-        if options.endpoint.host == "api.openai.com":
+        if self._endpoint.host == "api.openai.com":
             return "Authorization", f"Bearer {options.api_key}"
         return "api-key", options.api_key
 

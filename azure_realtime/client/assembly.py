@@ -1,5 +1,5 @@
 """
-Makes the parts of one client and connects them.
+Makes the parts of one client, for any kind of session, and connects them.
 
 The threads know these parts and never the client itself, so a client that nobody
 refers to can be collected, and its connection closes.
@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -28,36 +27,31 @@ from .._engine.engine import Engine
 from .._engine.event_pipeline import EventPipeline
 from .._engine.reader import Reader
 from .._engine.reconnect import Backoff
-from .._engine.renewal.pending_work import LooseEnds
-from .._engine.restore import Opener
 from .._engine.sender import Sender
+from .._engine.session_kind import SessionKind, SessionParts
+from .._engine.session_setup import SessionSetup
 from .._engine.shutdown import Ending
 from .._protocol.codec import Codec
 from .._requests.acknowledgements import PendingCommands
 from .._requests.response_queue import ResponseQueue
 from .._requests.send_queue import SendQueue
-from .._state.conversation import Conversation
-from .._state.input_buffer import InputAudio
-from .._state.model_status import ModelStatus
-from .._state.session import SessionFollower
-from .._state.usage_meter import UsageMeter
-from .._tools.loop import ToolLoop
-from .._tools.tool import Toolbox
 from .._transport.connector import Connector, weakly
 from .._transport.handshake import WebSocketImpl
-from ..events import SessionUpdate
-from ..models.items import FunctionCallOutputItem
-from ..models.session import DEFAULT_SESSION_CONFIG, as_session_config
 from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
-from .turn_order import TurnOrder
 
 _numbers = itertools.count(1)
 
 
+P = TypeVar("P", bound=SessionParts)
+
+
 @attrs.frozen(eq=False)
-class Parts:
+class Parts(Generic[P]):
     """
     What a client is made of.
+
+    Attributes:
+        session: What the kind of session adds.
     """
 
     options: AzureRealTimeOptions
@@ -73,22 +67,16 @@ class Parts:
     engine: Engine
     reader: Reader
     shutdown: Ending
-    session: SessionFollower
-    input: InputAudio
-    conversation: Conversation
-    usage: UsageMeter
-    toolbox: Toolbox
-    tools: ToolLoop
-    turns: TurnOrder
+    session: P
 
 
 def assemble(
+    kind: SessionKind[P],
     options: AzureRealTimeOptions | Mapping[str, Any],
     websocket_options: WebSocketOptions | Mapping[str, Any] | None,
     websocket_impl: WebSocketImpl | None,
     dispatch: Dispatch,
-    keep_audio: bool,
-) -> Parts:
+) -> Parts[P]:
     """
     Make the parts of a client; start nothing.
 
@@ -100,29 +88,27 @@ def assemble(
     """
     with contextlib.ExitStack() as cleanup:
         parts = _assemble(
-            options, websocket_options, websocket_impl, dispatch, keep_audio, cleanup
+            kind, options, websocket_options, websocket_impl, dispatch, cleanup
         )
         cleanup.pop_all()
     return parts
 
 
 def _assemble(
+    kind: SessionKind[P],
     options: AzureRealTimeOptions | Mapping[str, Any],
     websocket_options: WebSocketOptions | Mapping[str, Any] | None,
     websocket_impl: WebSocketImpl | None,
     dispatch: Dispatch,
-    keep_audio: bool,
     cleanup: contextlib.ExitStack,
-) -> Parts:
+) -> Parts[P]:
     options = options_from(AzureRealTimeOptions, options)
     numbers = options_from(WebSocketOptions, websocket_options or {})
     if websocket_impl is not None and not callable(websocket_impl):
         raise TypeError("websocket_impl must be a class or a function")
     options.check_credential(numbers)
-    version = options.endpoint.api_version
-    config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
-    codec = Codec(version)
-    codec.encode(SessionUpdate(session=config))  # a mistake opens nothing
+    endpoint = kind.endpoint(options)
+    codec = Codec(endpoint.api_version)
     number = next(_numbers)
 
     lifecycle = Lifecycle()
@@ -155,8 +141,8 @@ def _assemble(
     responses = ResponseQueue(
         lifecycle.why_ended,
         # the first preview version has no metadata to carry a marker
-        use_markers=version != "2024-10-01-preview",
-        returns_markers=options.endpoint.is_azure,
+        use_markers=endpoint.api_version != "2024-10-01-preview",
+        returns_markers=endpoint.is_azure,
     )
     sender = Sender(
         codec,
@@ -167,66 +153,44 @@ def _assemble(
         emitter,
         lifecycle,
         numbers.audio_overflow,
+        kind.name,
+        kind.missing_commands,
     )
 
-    session = SessionFollower(config)
-    input_audio = InputAudio(session)
-    conversation = Conversation(keep_audio)
-    usage = UsageMeter()
-    toolbox = Toolbox()
-    tools = ToolLoop(
-        sender,
-        emitter,
-        lifecycle,
-        toolbox,
-        session,
-        outlive=numbers.restore == "conversation",
-        retry_response=numbers.retry_response,
-    )
-    pending_work = LooseEnds(session, tools.answers)
-    turns = TurnOrder()
-    status = ModelStatus()
-
+    session = kind.new_parts(sender, emitter, lifecycle, options, numbers)
     engine = Engine(
         lifecycle=lifecycle,
         queue=queue,
         pending=pending,
         responses=responses,
         mailboxes=mailboxes,
-        status=status,
+        status=session.status,
         dispatcher=dispatcher,
         emitter=emitter,
         counters=Counters(),
-        on_loss=(input_audio.lose, tools.lose, pending_work.lose, conversation.lose),
-        on_end=(turns.end,),
-        busy=(input_audio.pending, tools.busy, pending_work.busy),
+        on_loss=session.on_loss,
+        on_end=session.on_end,
+        busy=session.busy,
         retry_response=numbers.retry_response,
     )
     pipeline = EventPipeline(
-        conversation,
-        (session, input_audio, conversation, usage, tools, pending_work),
-        status,
+        session.deltas,
+        session.observers,
+        session.status,
         sender,
         mailboxes,
         emitter,
         dispatcher,
         lifecycle,
     )
-    connector = Connector(options, numbers, websocket_impl)
+    connector = Connector(options, endpoint, numbers, websocket_impl)
     reader = Reader(
         engine,
         sender,
         pipeline,
         control,
         weakly(connector),
-        Opener(
-            sender,
-            config,
-            session,
-            conversation,
-            partial(_owed, tools, pending_work),
-            numbers.restore,
-        ),
+        SessionSetup(kind, session, engine),
         numbers,
         Backoff(
             numbers.max_reconnect_attempts,
@@ -235,12 +199,7 @@ def _assemble(
         ),
         f"azure-realtime-reader-{number}",
     )
-    shutdown = Ending(
-        engine,
-        reader,
-        tools.close,
-        (tools, subscriptions, session, input_audio, conversation, usage, toolbox),
-    )
+    shutdown = Ending(engine, reader, session.close, (subscriptions, *session.locked))
     return Parts(
         options=options,
         websocket_options=numbers,
@@ -256,20 +215,4 @@ def _assemble(
         reader=reader,
         shutdown=shutdown,
         session=session,
-        input=input_audio,
-        conversation=conversation,
-        usage=usage,
-        toolbox=toolbox,
-        tools=tools,
-        turns=turns,
     )
-
-
-def _owed(
-    tools: ToolLoop, pending_work: LooseEnds
-) -> tuple[list[FunctionCallOutputItem], set[str]]:
-    """
-    Return the outputs that were lost on their way, and the calls that will have one.
-    """
-    lost, waiting = tools.owed()
-    return lost, waiting | pending_work.calls

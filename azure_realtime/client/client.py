@@ -24,6 +24,7 @@ from ..models.stats import Stats
 from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .assembly import assemble
+from .conversation_kind import conversation_kind
 from .listeners import Listening
 from .pump import Pumping
 from .turns import Asking
@@ -71,8 +72,13 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         keep_audio: bool = False,
     ) -> None:
         parts = assemble(
-            options, websocket_options, websocket_impl, dispatch, keep_audio
+            conversation_kind(keep_audio),
+            options,
+            websocket_options,
+            websocket_impl,
+            dispatch,
         )
+        session = parts.session
         version = parts.options.endpoint.api_version
         if version is not None:
             warn(
@@ -92,13 +98,13 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         self._engine = parts.engine
         self._reader = parts.reader
         self._shutdown = parts.shutdown
-        self._follower = parts.session
-        self._input = parts.input
-        self._conversation = parts.conversation
-        self._meter = parts.usage
-        self._toolbox = parts.toolbox
-        self._tools = parts.tools
-        self._order = parts.turns
+        self._follower = session.session
+        self._input = session.input
+        self._conversation = session.conversation
+        self._meter = session.usage
+        self._toolbox = session.toolbox
+        self._tools = session.tools
+        self._order = session.turns
         # the reader knows better why it takes so long: it has a little more time to say
         self._connect_timeout = parts.websocket_options.connect_timeout + 5.0
         self._finalizer = weakref.finalize(

@@ -678,7 +678,7 @@ def connector(
     Return what connects, for a host.
     """
     options = AzureRealTimeOptions(host, "gpt", **(who or {"api_key": KEY}))
-    return Connector(options, numbers or WebSocketOptions(), impl)
+    return Connector(options, options.endpoint, numbers or WebSocketOptions(), impl)
 
 
 def test_interrupted_while_the_service_is_mute() -> None:

@@ -52,7 +52,7 @@ def connect(url: str, seconds: float = 5.0, impl: Any = None, **numbers: Any) ->
     Connect to a peer, with the key.
     """
     options = AzureRealTimeOptions(url, "gpt", KEY)
-    connector = Connector(options, WebSocketOptions(**numbers), impl)
+    connector = Connector(options, options.endpoint, WebSocketOptions(**numbers), impl)
     with Dialler(seconds) as dialler:
         return connector(dialler.patience)
 

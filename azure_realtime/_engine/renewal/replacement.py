@@ -29,8 +29,9 @@ from ..._redaction import harmless
 from ..._transport.attempt import Interrupted, Patience
 from ..._transport.websocket import Wire
 from ...errors import ConnectError, ConnectionClosed, ConnectTimeout, RealtimeError
-from ...events import ErrorEvent, ServerEvent, SessionUpdated
-from ..restore import Opening
+from ...events import ErrorEvent, ServerEvent
+from ..session_kind import OpeningMessages
+from ..session_setup import SessionSetup
 
 _MOST_HEARD = 8 << 20  # bytes that a session can say before it has taken over
 _OVERHEAD = 2000  # bytes of an event beside its text, about
@@ -43,7 +44,7 @@ class Takeover(NamedTuple):
     """
 
     wire: Wire
-    opening: Opening
+    opening: OpeningMessages
     heard: list[tuple[ServerEvent, ...]]
 
 
@@ -53,7 +54,7 @@ class Successor:
 
     Args:
         connect: Opens a connection, as patiently as it is told.
-        compose: Returns what is to be said first.
+        setup: Has the kind of session, and composes what is sent first.
         codec: Reads what comes.
         generation: The number it will have.
         seconds: How long it may take to be configured.
@@ -68,14 +69,15 @@ class Successor:
     def __init__(
         self,
         connect: Callable[[Patience], Wire],
-        compose: Callable[[], Opening],
+        setup: SessionSetup,
         codec: Codec,
         generation: int,
         seconds: float,
         wake: Callable[[], None],
     ) -> None:
         self._connect = connect
-        self._compose = compose
+        self._setup = setup
+        self._configured = setup.kind.configured
         self._codec = codec
         self._generation = generation
         self._seconds = seconds
@@ -84,7 +86,7 @@ class Successor:
         self._bell = Waker()
         self._unwanted = False
         self._outcome: Wire | RealtimeError | None = None
-        self._said: Opening | None = None
+        self._said: OpeningMessages | None = None
         self._heard: list[tuple[ServerEvent, ...]] = []
         self._heard_bytes = 0
         self.wire: Wire | None = None
@@ -132,9 +134,9 @@ class Successor:
             raise self._outcome
         if self._outcome is not None:
             self.wire = self._outcome
-            self._configure(self._compose())
+            self._configure(self._setup.opening(True))
 
-    def _configure(self, opening: Opening) -> None:
+    def _configure(self, opening: OpeningMessages) -> None:
         assert self.wire is not None
         self._said, self.ready = opening, False
         self._ready_by = Deadline(self._seconds)
@@ -151,14 +153,14 @@ class Successor:
         if wire.closed_by_peer is not None:
             raise wire.closed_by_peer
         if not self.ready and self._ready_by.passed:
-            raise ConnectTimeout(f"No session.updated within {self._seconds:g} s.")
+            raise ConnectTimeout(f"No {self._configured} within {self._seconds:g} s.")
 
     def _hear(self, events: tuple[ServerEvent, ...]) -> None:
         self._heard.append(events)
         for event in events:
             if isinstance(event, ErrorEvent):
                 raise ConnectError(f"The service reports: {event.error.message}")
-            self.ready = self.ready or isinstance(event, SessionUpdated)
+            self.ready = self.ready or event.type == self._configured
 
     def take(self) -> Takeover | None:
         """
@@ -166,18 +168,21 @@ class Successor:
         """
         assert self.wire is not None
         assert self._said is not None
-        opening = self._compose()
+        opening = self._setup.opening(True)
         if opening.config != self._said.config:
             self._heard = [
                 events
                 for events in self._heard
-                if not any(isinstance(event, SessionUpdated) for event in events)
+                if not any(event.type == self._configured for event in events)
             ]
             self._configure(opening)
             return None
-        hello_id = self._said.hello_id
         self._bell.close()
-        rest = attrs.evolve(opening, hello_id=hello_id, messages=opening.messages[1:])
+        rest = attrs.evolve(
+            opening,
+            update_event_id=self._said.update_event_id,
+            messages=opening.messages[1:],
+        )
         return Takeover(self.wire, rest, self._heard)
 
     def abandon(self) -> None:

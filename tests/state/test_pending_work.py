@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-import azure_realtime._engine.renewal.pending_work as loose_ends_module
+import azure_realtime._state.pending_work as pending_work_module
 from azure_realtime import SessionConfig
-from azure_realtime._engine.renewal.pending_work import LooseEnds
+from azure_realtime._state.pending_work import PendingWork
 from azure_realtime._state.session import SessionFollower
 from azure_realtime.events import (
     ConversationItemAdded,
@@ -24,9 +24,9 @@ from azure_realtime.models.items import FunctionCallItem, FunctionCallOutputItem
 from azure_realtime.models.responses import Response
 
 
-def _ends(answered: bool = False, **config: Any) -> LooseEnds:
+def _ends(answered: bool = False, **config: Any) -> PendingWork:
     session = SessionFollower(SessionConfig(**config))
-    return LooseEnds(session, lambda _: answered)
+    return PendingWork(session, lambda _: answered)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Nobody waits for an answer of the model.
     """
-    monkeypatch.setattr(loose_ends_module, "_ANSWER", 0.0)
+    monkeypatch.setattr(pending_work_module, "_ANSWER", 0.0)
 
 
 def test_an_answer_is_waited_for() -> None:
@@ -103,14 +103,14 @@ def test_nothing_is_waited_for_without_end(
     What never comes does not keep a session from being renewed.
     """
     for name in ("_ANSWER", "_TRANSCRIPT", "_CALL"):
-        monkeypatch.setattr(loose_ends_module, name, 0.0)
+        monkeypatch.setattr(pending_work_module, name, 0.0)
     ends = _ends(input_audio_transcription={"model": "whisper-1"})
     call = FunctionCallItem("look", "{}", "call_1")
     response = Response(id="r1", status="completed", output=[call])
     ends.observe(InputAudioBufferCommitted(item_id="u1"))
     ends.observe(ResponseDone(response=response))
     assert not ends.busy()
-    monkeypatch.setattr(loose_ends_module, what, 60.0)
+    monkeypatch.setattr(pending_work_module, what, 60.0)
     ends.observe(InputAudioBufferCommitted(item_id="u2"))
     ends.observe(ResponseDone(response=response))
     assert ends.busy()

@@ -16,10 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..._concurrency.deadline import Deadline
-from ..._memory import keep
-from ..._state.session import SessionFollower
-from ...events import (
+from .._concurrency.deadline import Deadline
+from .._memory import keep
+from ..events import (
     ConversationItemAdded,
     ConversationItemCreated,
     ConversationItemDone,
@@ -31,7 +30,8 @@ from ...events import (
     ResponseDone,
     ServerEvent,
 )
-from ...models.items import FunctionCallItem, FunctionCallOutputItem
+from ..models.items import FunctionCallItem, FunctionCallOutputItem
+from .session import SessionFollower
 
 _ANSWER = 2.0  # seconds
 _TRANSCRIPT = 5.0
@@ -39,7 +39,7 @@ _CALL = 30.0
 _MOST = 64  # of each kind
 
 
-class LooseEnds:
+class PendingWork:
     """
     Follows them.
 

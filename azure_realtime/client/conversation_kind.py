@@ -1,0 +1,153 @@
+"""
+The conversation with a model: the kind of session that `AzureRealTimeAudio` has.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import attrs
+
+from .._concurrency.lifecycle import Lifecycle
+from .._dispatch.emitter import Emitter
+from .._engine.sender import Sender
+from .._engine.session_kind import SessionKind, SessionParts
+from .._state.conversation import Conversation
+from .._state.input_buffer import InputAudio
+from .._state.model_status import ModelStatus
+from .._state.pending_work import PendingWork
+from .._state.session import SessionFollower
+from .._state.usage_meter import UsageMeter
+from .._tools.loop import ToolLoop
+from .._tools.tool import Toolbox
+from ..events import (
+    CLIENT_EVENTS,
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemDone,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputTextDelta,
+    SessionCreated,
+    SessionUpdated,
+)
+from ..models.items import FunctionCallOutputItem
+from ..models.session import DEFAULT_SESSION_CONFIG, as_session_config
+from ..options import AzureRealTimeOptions, WebSocketOptions
+from .session_restorer import SessionRestorer
+from .turn_order import TurnOrder
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class ConversationParts(SessionParts):
+    """
+    What a conversation adds to the engine of one client.
+    """
+
+    session: SessionFollower
+    input: InputAudio
+    conversation: Conversation
+    usage: UsageMeter
+    toolbox: Toolbox
+    tools: ToolLoop
+    turns: TurnOrder
+
+
+def conversation_kind(keep_audio: bool) -> SessionKind[ConversationParts]:
+    """
+    Return the kind of session that is a conversation.
+
+    Args:
+        keep_audio: Keep the model's audio.
+    """
+    return SessionKind(
+        name="conversation",
+        endpoint=lambda options: options.endpoint,
+        created=SessionCreated.type,
+        configured=SessionUpdated.type,
+        restored={
+            ConversationItemAdded.type: _item_id,
+            ConversationItemCreated.type: _item_id,
+            ConversationItemDone.type: _item_id,
+        },
+        commands=frozenset(CLIENT_EVENTS),
+        new_parts=partial(_new_parts, keep_audio),
+    )
+
+
+def _item_id(event: Any) -> str | None:
+    return event.item.id  # type: ignore[no-any-return]
+
+
+def _new_parts(
+    keep_audio: bool,
+    sender: Sender,
+    emitter: Emitter,
+    lifecycle: Lifecycle,
+    options: AzureRealTimeOptions,
+    numbers: WebSocketOptions,
+) -> ConversationParts:
+    config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
+    session = SessionFollower(config)
+    input_audio = InputAudio(session)
+    conversation = Conversation(keep_audio)
+    usage = UsageMeter()
+    status = ModelStatus()
+    toolbox = Toolbox()
+    tools = ToolLoop(
+        sender,
+        emitter,
+        lifecycle,
+        toolbox,
+        session,
+        outlive=numbers.restore == "conversation",
+        retry_response=numbers.retry_response,
+    )
+    pending_work = PendingWork(session, tools.answers)
+    turns = TurnOrder()
+    restorer = SessionRestorer(
+        sender,
+        config,
+        session,
+        conversation,
+        partial(_owed, tools, pending_work),
+        numbers.restore,
+    )
+    text = conversation.observe_text, status.observe_text
+    return ConversationParts(
+        opening=restorer.opening,
+        on_configured=restorer.on_configured,
+        observers=(session, input_audio, conversation, usage, tools, pending_work),
+        deltas={
+            ResponseOutputAudioDelta: (
+                conversation.observe_audio,
+                status.observe_audio,
+            ),
+            ResponseOutputAudioTranscriptDelta: text,
+            ResponseOutputTextDelta: text,
+        },
+        status=status,
+        on_loss=(input_audio.lose, tools.lose, pending_work.lose, conversation.lose),
+        on_end=(turns.end,),
+        busy=(input_audio.pending, tools.busy, pending_work.busy),
+        close=tools.close,
+        locked=(tools, session, input_audio, conversation, usage, toolbox),
+        session=session,
+        input=input_audio,
+        conversation=conversation,
+        usage=usage,
+        toolbox=toolbox,
+        tools=tools,
+        turns=turns,
+    )
+
+
+def _owed(
+    tools: ToolLoop, pending_work: PendingWork
+) -> tuple[list[FunctionCallOutputItem], set[str]]:
+    """
+    Return the outputs that were lost on their way, and the calls that will have one.
+    """
+    lost, waiting = tools.owed()
+    return lost, waiting | pending_work.calls
