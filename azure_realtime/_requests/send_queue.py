@@ -23,7 +23,6 @@ Rules:
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -85,10 +84,9 @@ class SendQueue:
         self.asleep = False
         self.attention = False
         self._held = True
-        # Purpose: the entries, their counts, and the life of the waker's descriptor.
-        self._lock = threading.RLock()
         self._room = Gong()
-        self._waker = Waker(self._lock)
+        self._waker = Waker()
+        self._lock = self._waker.lock  # guards the entries and their counts as well
 
     def put_audio(self, message: bytes) -> bool:
         """

@@ -13,10 +13,10 @@ Rules:
 5. Nothing grows without bounds: see the limits below, and those of `item_builder`.
 """
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
+from .._concurrency.lock import OwnLock
 from .._memory import keep, weight_of
 from ..audio.formats import bytes_per_ms
 from ..events import (
@@ -75,7 +75,8 @@ class Conversation:
 
     def __init__(self, keep_audio: bool = False) -> None:
         self._keep_audio = keep_audio
-        self._lock = threading.RLock()
+        # the reader thread changes the items while users look at all of them
+        self._lock = OwnLock()
         self._drafts: dict[str, Draft] = {}
         self._order = ItemOrder()
         self._staged: dict[str, Draft] = {}

@@ -23,8 +23,7 @@ events count (rules 3 and 4) is decided before the table is asked.
 
 from __future__ import annotations
 
-import threading
-
+from .._concurrency.lock import OwnLock
 from ..events import (
     Event,
     ResponseOutputAudioDelta,
@@ -64,12 +63,14 @@ class ModelStatus:
     The status, its table applied to events. Every method returns the announcement to
     make, or None.
 
-    The lock guards the decision only. Two threads that change the status at the same
-    moment may announce in either order; each announcement is true of its own change.
+    Two threads that change the status at the same moment may announce in either order;
+    each announcement is true of its own change.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        # makes one step of a look at the status and its change: the reader thread and
+        # the user change it
+        self._lock = OwnLock()
         self._status = IDLE
         self._response_id: str | None = None
         self._begun = False

@@ -234,12 +234,7 @@ def _assemble(
         ),
         f"azure-realtime-reader-{number}",
     )
-    shutdown = Ending(
-        engine,
-        reader,
-        tools.close,
-        (tools, subscriptions, session, input_audio, conversation, usage, toolbox),
-    )
+    shutdown = Ending(engine, reader, tools.close)
     return Parts(
         options=options,
         websocket_options=numbers,
