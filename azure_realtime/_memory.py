@@ -13,11 +13,12 @@ def keep(known: dict[K, V], key: K, value: V, limit: int) -> None:
     """
     Put an entry into *known*, and forget the oldest of more than *limit*.
 
-    Not locked: who owns *known* holds a lock.
+    Several threads may do so at once: each line is harmless if another has been faster.
     """
     known[key] = value
-    while len(known) > limit:
-        del known[next(iter(known))]
+    if len(known) > limit:
+        for oldest in list(known)[:-limit]:
+            known.pop(oldest, None)
 
 
 def weight_of(value: Any) -> int:

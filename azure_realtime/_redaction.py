@@ -9,15 +9,16 @@ were ever used here.
 from __future__ import annotations
 
 import re
-import threading
+from collections import deque
 
 _MOST = 256  # secrets remembered: tokens are renewed every hour
 _LEAST = 6  # letters: a shorter one is a word that may stand anywhere
 _LONGEST = 64 << 10  # letters of a text that are shown
 _CUT = 512  # of those, at its end: the cut may go through a secret
 
-_used: tuple[str, ...] = ()  # replaced as a whole: reading it needs no lock
-_lock = threading.RLock()  # a signal handler may come in between
+# The last of them, a few twice. Adding, which drops the oldest, is one step in C: no
+# lock is needed, and no secret that is remembered again is unknown for a moment.
+_used: deque[str] = deque(maxlen=2 * _MOST)
 
 _HEADERS = (
     "(?:api-key|ocp-apim-subscription-key|authorization|proxy-authorization|cookie)"
@@ -42,11 +43,9 @@ def remember(*secrets: str | None) -> None:
     """
     Blank out these from now on, wherever they turn up. Any thread.
     """
-    global _used
-    new = [secret for secret in secrets if secret and len(secret) >= _LEAST]
-    with _lock:
-        kept = [secret for secret in _used if secret not in new]
-        _used = (*kept, *new)[-_MOST:]
+    for secret in secrets:
+        if secret and len(secret) >= _LEAST and secret not in tuple(_used)[-_MOST:]:
+            _used.append(secret)
 
 
 def remember_headers(headers: dict[str, str]) -> None:
@@ -68,7 +67,7 @@ def redacted(text: str) -> str:
     """
     if len(text) > _LONGEST:
         return redacted(text[:_LONGEST])[:-_CUT] + "..."
-    for secret in sorted(_used, key=len, reverse=True):
+    for secret in sorted(set(_used), key=len, reverse=True):
         if secret.isalpha():  # a word: part of another it is none
             text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", "***", text)
         else:

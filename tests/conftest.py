@@ -49,11 +49,11 @@ def _descriptors() -> int:
 
 
 @pytest.fixture(autouse=True)
-def _no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_secrets() -> None:
     """
     Forget the credentials of other tests: what they are would be blanked out here.
     """
-    monkeypatch.setattr(_secrets, "_used", ())
+    _secrets._used.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -3,16 +3,16 @@ How user threads wait: so that Ctrl-C breaks nothing.
 
 `threading.Condition` is Python code around a lock. The exception of a signal can fall
 between two of its lines, and then the lock stays held, or is released twice: the reader
-thread would stop for good (seen 2 times in 12 on Python 3.10). Here everybody waits on
-a lock of their own, in one call of C; an exception anywhere leaves nothing locked.
+thread would stop for good (seen 2 times in 12 on Python 3.10). Here each thread waits
+on a queue of its own, in one call of C; an exception anywhere leaves nothing locked.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import deque
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 
 from .deadline import Deadline
 
@@ -27,8 +27,8 @@ class Gong:
     """
 
     def __init__(self) -> None:
-        # one lock for each waiting thread, released to wake it
-        self._waiting: deque[threading.Lock] = deque()
+        # of each waiting thread: what is put wakes it
+        self._waiting: deque[SimpleQueue[None]] = deque()
 
     def wait(self, look: Callable[[], bool], deadline: Deadline) -> bool:
         """
@@ -37,8 +37,7 @@ class Gong:
         Any thread. *look* may take a lock, which must not be held here.
         """
         while True:
-            wakeup = threading.Lock()
-            wakeup.acquire()
+            wakeup: SimpleQueue[None] = SimpleQueue()
             self._waiting.append(wakeup)  # before looking: no notification is missed
             try:
                 if look():
@@ -46,9 +45,12 @@ class Gong:
                 if deadline.passed:
                     return False
                 left = deadline.remaining()
-                wakeup.acquire(
-                    timeout=_LONGEST_WAIT if left is None else min(left, _LONGEST_WAIT)
-                )
+                with contextlib.suppress(Empty):
+                    wakeup.get(
+                        timeout=_LONGEST_WAIT
+                        if left is None
+                        else min(left, _LONGEST_WAIT)
+                    )
             finally:
                 with contextlib.suppress(ValueError):  # `strike` has removed it
                     self._waiting.remove(wakeup)
@@ -61,4 +63,4 @@ class Gong:
             return
         with contextlib.suppress(IndexError):
             while True:
-                self._waiting.popleft().release()
+                self._waiting.popleft().put(None)

@@ -8,8 +8,8 @@ import io
 import os
 import socket
 import sys
-import threading
-from typing import Any
+
+from .lock import OwnLock
 
 _ONE = (1).to_bytes(8, sys.byteorder)  # what an eventfd takes; a socket takes anything
 _READ_BYTES = 4096
@@ -22,22 +22,22 @@ class Waker:
     An eventfd where there is one, else a pair of sockets: half the time of a wake-up,
     and one descriptor instead of two.
 
-    Args:
-        lock: A re-entrant lock, if the owner has one already. Re-entrant because a
-            finalizer may call `wake` in a garbage collection that its holder set off.
+    Attributes:
+        lock: Held for each `wake`. The owner takes it to make one step of a change and
+            its `wake`: it guards what the owner has as well.
     """
 
-    def __init__(self, lock: Any = None) -> None:
+    def __init__(self) -> None:
         # Purpose: nobody writes into a descriptor that has been closed, and belongs to
-        # somebody else by then.
-        self._lock = lock or threading.RLock()
+        # somebody else by then; and what the owner guards by it.
+        self.lock = OwnLock()
         self._reader, self._writer = _eventfd() or _socket_pair()
 
     def wake(self) -> None:
         """
         Make the descriptor readable. Any thread; never blocks.
         """
-        with self._lock:
+        with self.lock:
             try:
                 self._writer.write(_ONE)
             except (OSError, ValueError):  # closed: nobody waits any more
@@ -63,7 +63,7 @@ class Waker:
         """
         Close the descriptors; later calls of `wake` do nothing.
         """
-        with self._lock:
+        with self.lock:
             self._reader.close()
             self._writer.close()
 

@@ -1,28 +1,29 @@
 """
 Threads for functions of the user that take their time.
 
-1. Threads start when there is work, at most *size* of them, and end when there has
-   been none for a while, or at `close`.
+1. Threads start when there is work, at most *size* of them, and end when there is none.
 2. They are daemons: a function that never returns does not keep the interpreter from
    exiting. The hook of `concurrent.futures.ThreadPoolExecutor` would wait for it.
 3. A job that is overdue no longer counts: its thread is let go, to end when the job
-   does, and another takes its place. A watcher thread sees to that while jobs run.
-4. Under the lock it is decided; threads are started and functions called after it.
+   does, and another takes its place. A second thread waits for that beside the job.
 
-Strictly private.
+There is no lock. A thread runs only with a slot, and whoever takes a slot, a job or a
+running job out of its container owns it: each is one step in C.
 """
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import logging
-import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
 
 import attrs
+
+from .deadline import Deadline
 
 logger = logging.getLogger("azure_realtime")
 
@@ -36,7 +37,7 @@ class Job:
         run: Called on a worker thread.
         timeout: Seconds it may take, counted from its start; None: as long as it
             likes.
-        overdue: Called on the watcher thread when it took longer; must not block.
+        overdue: Called on a thread of the pool when it took longer; must not block.
     """
 
     run: Callable[[], None]
@@ -51,22 +52,14 @@ class WorkerPool:
     Args:
         size: How many jobs run side by side, overdue ones not counted.
         name: What the threads' names begin with.
-        idle: Seconds without work after which a thread ends.
     """
 
-    def __init__(self, size: int, name: str, idle: float = 5.0) -> None:
-        self._size = size
+    def __init__(self, size: int, name: str) -> None:
         self._name = name
-        self._idle_after = idle
-        self._numbers = itertools.count(1)
-        lock = threading.RLock()
-        self._work = threading.Condition(lock)
-        self._watched = threading.Condition(lock)
         self._jobs: deque[Job] = deque()
-        self._due: dict[Job, float] = {}
-        self._workers = 0
-        self._idle = 0
-        self._watching = False
+        self._slots = deque(range(size, 0, -1))  # of threads that may be started
+        # the jobs that are not overdue; what is put into the queue ends the wait
+        self._running: dict[Job, SimpleQueue[None]] = {}
         self._closed = False
 
     def submit(self, job: Job, *, first: bool = False) -> None:
@@ -75,17 +68,11 @@ class WorkerPool:
 
         Any thread; never blocks. After `close` it is dropped.
         """
-        with self._work:
-            if self._closed:
-                return
-            if first:
-                self._jobs.appendleft(job)
-            else:
-                self._jobs.append(job)
-            self._work.notify()
-            hire = self._hire()
-        if hire:
-            self._start_worker()
+        if first:
+            self._jobs.appendleft(job)
+        else:
+            self._jobs.append(job)
+        self._start_workers()
 
     def close(self) -> None:
         """
@@ -93,23 +80,28 @@ class WorkerPool:
 
         Any thread, also a finalizer; never blocks.
         """
-        with self._work:
-            self._closed = True
+        self._closed = True
+        self._jobs.clear()
+        for over in list(self._running.values()):
+            over.put(None)
+
+    def _start_workers(self) -> None:
+        """
+        Start threads for the jobs that wait, as far as there are slots.
+
+        After each job that is added, and after each slot that is given back: so no job
+        is left where there is a slot.
+        """
+        if self._closed:
             self._jobs.clear()
-            self._work.notify_all()
-            self._watched.notify_all()
-
-    def _hire(self) -> bool:
-        # those who are idle have been woken, but may not have taken their job yet
-        if len(self._jobs) <= self._idle or self._workers >= self._size:
-            return False
-        self._workers += 1
-        return True
-
-    def _start_worker(self) -> None:
-        if not self._start(self._work_on, str(next(self._numbers))):
-            with self._work:
-                self._workers -= 1
+        for _ in range(len(self._jobs)):
+            try:
+                slot = self._slots.pop()
+            except IndexError:
+                return
+            if not self._start(partial(self._work_in, slot), str(slot)):
+                self._slots.append(slot)
+                return
 
     def _start(self, target: Callable[[], None], suffix: str) -> bool:
         name = f"{self._name}-{suffix}"
@@ -120,74 +112,45 @@ class WorkerPool:
             return False
         return True
 
-    # -- Worker threads ----------------------------------------------------------
+    # Worker threads.
 
-    def _work_on(self) -> None:
-        while self._do_next():
+    def _work_in(self, slot: int) -> None:
+        while self._do_next(slot):
             pass
 
-    def _do_next(self) -> bool:
+    def _do_next(self, slot: int) -> bool:
         # a function of its own: between two jobs nothing here refers to the last one
-        job = self._next_job()
-        if job is None:
+        try:
+            job = self._jobs.popleft()
+        except IndexError:
+            self._free(slot)
             return False
+        over = self._running[job] = SimpleQueue()
         if job.timeout is not None:
-            self._watch_over(job, job.timeout)
+            deadline = Deadline(job.timeout)
+            watch = partial(self._watch_over, job, deadline, over, slot)
+            self._start(watch, f"{slot}-watch")
         _safely(job.run)
-        if job.timeout is None:
-            return True
-        with self._work:
-            # gone if it was overdue, and somebody else is in this thread's place
-            return self._due.pop(job, None) is not None
+        over.put(None)
+        # gone if it was overdue, and another thread has the slot
+        return self._running.pop(job, None) is not None
 
-    def _next_job(self) -> Job | None:
-        with self._work:
-            while not self._jobs:
-                self._idle += 1
-                in_time = not self._closed and self._work.wait(self._idle_after)
-                self._idle -= 1
-                if not self._jobs and not in_time:
-                    self._workers -= 1
-                    return None
-            return self._jobs.popleft()
+    def _free(self, slot: int) -> None:
+        self._slots.append(slot)
+        self._start_workers()
 
-    # -- Watcher thread ----------------------------------------------------------
+    # Threads that wait beside a job.
 
-    def _watch_over(self, job: Job, timeout: float) -> None:
-        with self._work:
-            self._due[job] = time.monotonic() + timeout
-            self._watched.notify()
-            start, self._watching = not self._watching, True
-        if start and not self._start(self._watch, "watch"):
-            with self._work:
-                self._watching = False
-
-    def _watch(self) -> None:
-        while self._watch_once():
-            pass
-
-    def _overdue(self) -> list[Job]:
-        now = time.monotonic()
-        return [job for job, due in self._due.items() if due <= now]
-
-    def _watch_once(self) -> bool:
-        with self._watched:
-            while not (overdue := self._overdue()):
-                next_due = min(self._due.values(), default=math.inf)
-                left = min(next_due - time.monotonic(), self._idle_after)
-                news = not self._closed and self._watched.wait(max(left, 0))
-                if self._closed or not (news or self._due):
-                    self._watching = False
-                    return False
-            for job in overdue:
-                del self._due[job]
-            self._workers -= len(overdue)
-            hired = sum(self._hire() for _ in overdue)
-        for _ in range(hired):
-            self._start_worker()
-        for job in overdue:
+    def _watch_over(
+        self, job: Job, deadline: Deadline, over: SimpleQueue[None], slot: int
+    ) -> None:
+        while not (deadline.passed or self._closed):
+            with contextlib.suppress(Empty):
+                over.get(timeout=deadline.remaining())
+                return
+        if not self._closed and self._running.pop(job, None) is not None:
+            self._free(slot)
             _safely(job.overdue)
-        return True
 
 
 def _safely(function: Callable[[], None]) -> None:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -30,6 +29,7 @@ from typing import Any
 
 import attrs
 
+from .._concurrency.lock import OwnLock
 from .._memory import weight_of
 from ..errors import SlowConsumer
 from ..events import InvalidMessage, ResponseOutputAudioDelta, ServerEvent
@@ -90,7 +90,7 @@ class Backlog:
         self._manual = manual
         # makes counting in, the marks and the warnings one step; re-entrant, for a
         # signal handler may close the client in the middle of a call
-        self._lock = threading.RLock()
+        self._lock = OwnLock()
         self.in_count = 0
         self._in_bytes = 0
         self.out_count = 0

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
+from .._concurrency.lock import OwnLock
 from .backlog import Backlog
 from .dispatcher import Dispatcher, Job
 from .subscriptions import Subscriptions
@@ -41,9 +42,8 @@ class ExecutorDispatcher(Dispatcher):
         self._submit = submit
         self._closing = closing
         self._jobs: deque[Job] = deque()
-        # makes one step of "there are jobs" and "somebody runs them"; re-entrant, for a
-        # signal handler may close the client in the middle of a call
-        self._lock = threading.RLock()
+        # makes one step of "there are jobs" and "somebody runs them"
+        self._lock = OwnLock()
         self._idle = Gong()
         self._busy = False
         self._refused = False

@@ -16,7 +16,6 @@ Rules:
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from collections import deque
@@ -25,6 +24,7 @@ from typing import Any
 
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
+from .._concurrency.lock import OwnLock
 from ..errors import RealtimeError, SlowConsumer, fresh
 from ..events import ServerEvent
 from .backlog import size_of
@@ -59,7 +59,7 @@ class Mailbox:
     def __init__(
         self,
         keys: frozenset[str],
-        lock: threading.RLock,
+        lock: OwnLock,
         lasting: bool = False,
         known: Iterable[ServerEvent] = (),
     ) -> None:
@@ -152,9 +152,8 @@ class Waiters:
     """
 
     def __init__(self, ended: Callable[[], RealtimeError | None]) -> None:
-        # guards the list of mailboxes, the states and what is in each mailbox; re-
-        # entrant, for a signal handler may close the client in the middle of a call
-        self._lock = threading.RLock()
+        # guards the list of mailboxes, the states and what is in each mailbox
+        self._lock = OwnLock()
         self._boxes: weakref.WeakSet[Mailbox] = weakref.WeakSet()
         self._counted = 0  # those that `wanted` was made of
         self._latest = Latest()

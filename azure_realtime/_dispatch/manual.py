@@ -4,7 +4,6 @@ A dispatcher that runs listeners where the user calls `pump` or `run_forever`.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 
 from .._concurrency.condition import Gong
@@ -26,9 +25,8 @@ class ManualDispatcher(Dispatcher):
         super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
         self._news = Gong()
-        # makes one step of a job and its wake-up; re-entrant as `Waker` needs it
-        self._lock = threading.RLock()
-        self._bell = Waker(self._lock)
+        self._bell = Waker()
+        self._lock = self._bell.lock  # makes one step of a job and its wake-up
         self._finished = False
 
     def submit(self, job: Job) -> None:

@@ -17,10 +17,10 @@ listener that closes over the client must not keep the client alive.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
+from .._concurrency.lock import OwnLock
 from ..events import (
     Closed,
     Disconnected,
@@ -103,9 +103,8 @@ class Subscriptions:
     """
 
     def __init__(self) -> None:
-        # makes a change of the registry one step, and rule 2; re-entrant, for a signal
-        # handler may close the client in the middle of `on` or `off`
-        self._lock = threading.RLock()
+        # makes a change of the registry one step, and rule 2
+        self._lock = OwnLock()
         self._by_key: dict[str, list[Subscription]] = {}
         self._latest = Latest()
         self.table: dict[type[ServerEvent], tuple[Subscription, ...]] = {}

@@ -65,7 +65,6 @@ class SessionParts:
         on_end: Called when there will be no other. Reader thread.
         busy: Tell whether something is going on that a new session would not know of.
         close: Ends the threads of the parts. Any thread.
-        locked: Parts whose lock a call of the user's may hold.
     """
 
     opening: Callable[[bool], OpeningMessages]
@@ -77,7 +76,6 @@ class SessionParts:
     on_end: Sequence[Callable[[RealtimeError], None]] = ()
     busy: Sequence[Callable[[], bool]] = ()
     close: Callable[[], None] = _nothing
-    locked: tuple[object, ...] = ()
 
 
 P = TypeVar("P", bound=SessionParts, covariant=True)

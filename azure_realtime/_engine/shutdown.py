@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.lock import is_own_lock_held
 from .._dispatch.dispatcher import Dispatcher
 from .engine import Engine
 from .reader import Reader
@@ -27,7 +28,6 @@ class Ending:
         engine: The shared parts.
         reader: The thread that reads.
         close_tools: Ends the threads of tools.
-        others: What else a call of the user's may hold the lock of.
     """
 
     def __init__(
@@ -35,12 +35,10 @@ class Ending:
         engine: Engine,
         reader: Reader,
         close_tools: Callable[[], None],
-        others: tuple[object, ...],
     ) -> None:
         self._engine = engine
         self._reader = reader
         self._close_tools = close_tools
-        self._others = others
 
     def close(self, timeout: float | None) -> None:
         """
@@ -52,7 +50,7 @@ class Ending:
             return
         deadline = Deadline(timeout)
         self._reader.close(deadline)
-        if self._has_interrupted_us():
+        if is_own_lock_held():  # a signal handler that interrupted a call of ours:
             # the reader waits for that call, so nobody can wait for the reader
             _finish(self._close_tools, self._engine.dispatcher)
             return
@@ -65,21 +63,6 @@ class Ending:
         # what the end itself has set off is heard, even when the time is up
         self._engine.dispatcher.join(
             Deadline(None if left is None else max(_FAREWELL, left))
-        )
-
-    def _has_interrupted_us(self) -> bool:
-        """
-        Whether this is a signal handler, and what it interrupted was a call of ours.
-        """
-        engine = self._engine
-        return held_here(
-            engine.queue,
-            engine.dispatcher,
-            engine.dispatcher.backlog,
-            engine.responses,
-            engine.mailboxes,
-            engine.status,
-            *self._others,
         )
 
 
@@ -98,18 +81,3 @@ def abandon(
 def _finish(close_tools: Callable[[], None], dispatcher: Dispatcher) -> None:
     close_tools()
     dispatcher.finish()
-
-
-def held_here(*parts: object) -> bool:
-    """
-    Tell whether the caller's thread holds the lock of one of the *parts*.
-
-    Nothing of ours calls the user while it holds one: so the call that holds it has
-    been interrupted, and goes on only when the caller has returned. Until then nobody
-    may wait for a thread that needs the lock as well.
-
-    Args:
-        parts: Each with a re-entrant ``_lock``, or none.
-    """
-    locks = (getattr(part, "_lock", None) for part in parts)
-    return any(lock is not None and lock._is_owned() for lock in locks)

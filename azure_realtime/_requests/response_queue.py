@@ -19,10 +19,10 @@ them, and futures are completed, after the lock is released.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Literal
 
+from .._concurrency.lock import OwnLock
 from ..errors import RealtimeError, ServerError, fresh
 from ..events import (
     ClientEvent,
@@ -78,10 +78,8 @@ class ResponseQueue:
     ) -> None:
         self._ended = ended
         self._use_markers = use_markers
-        # Guards the requests, which callers and the reader thread change. Re-entrant:
-        # a finalizer (of a stream) or a signal handler may cancel a response in the
-        # middle of any call.
-        self._lock = threading.RLock()
+        # guards the requests, which callers and the reader thread change
+        self._lock = OwnLock()
         self._requests = ResponseRequests(returns_markers)
         self.out_of_band_ids: frozenset[str] = frozenset()
 

@@ -15,15 +15,14 @@ Rules:
 6. Ctrl-C may come between any two lines of a caller's. So a command never leaves the
    queue for a moment, what was being counted is counted again, and the reader is woken.
 7. A message wakes the reader only while it sleeps: from its last look at the queue, in
-   `take_some`, to the next message or `wake`. A look and the start of the sleep are one step under
-   the lock: no message comes between them.
+   `take_some`, to the next message or `wake`. A look and the start of the sleep are
+   one step under the lock: no message comes between them.
 8. `wake` does more than a message: it asks the reader for a full turn.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -86,10 +85,9 @@ class SendQueue:
         self.asleep = False
         self.attention = False
         self._held = True
-        # Purpose: the entries, their counts, and the life of the waker's descriptor.
-        self._lock = threading.RLock()
         self._room = Gong()
-        self._waker = Waker(self._lock)
+        self._waker = Waker()
+        self._lock = self._waker.lock  # guards the entries and their counts as well
 
     def put_audio(self, message: bytes) -> bool:
         """

@@ -10,52 +10,32 @@ Rules:
 3. Its place is settled when it comes: see `item_order`.
 4. After a reconnect, an item that is added anew, under its old id, is what the new
    session has of it.
-5. Nothing grows without bounds: see the limits below, and those of `item_builder`.
+5. Nothing grows without bounds: see the limits in `conversation_items`, which has what
+   the events do, and in `item_builder`. Here is what users ask, and the lock.
 """
 
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
-from .._memory import keep, weight_of
-from ..audio.formats import bytes_per_ms
+from .._concurrency.lock import OwnLock
+from .._memory import weight_of
 from ..events import (
-    ConversationItemAdded,
-    ConversationItemCreated,
-    ConversationItemDeleted,
-    ConversationItemDone,
-    ConversationItemRetrieved,
-    ConversationItemTruncated,
-    ResponseCreated,
-    ResponseDone,
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
     ServerEvent,
-    SessionCreated,
-    SessionUpdated,
 )
-from ..models._unset import UNSET, Unset
 from ..models.items import Item, MessageItem
-from .item_builder import DRAFT_EVENTS, Draft, as_id, item_id_of
-from .item_order import ItemOrder
+from .conversation_items import MAX_BYTES, ConversationItems
 from .transcript import as_mappings, as_text
 
 T = TypeVar("T")
 
-#: Items kept; the oldest are forgotten.
-MAX_ITEMS = 10_000
-#: Bytes that they take, about, without the audio that was asked to be kept; likewise.
-MAX_BYTES = 64 << 20
-#: Items set aside (rule 2), and responses running; the oldest are forgotten.
-MAX_STAGED = 64
 #: Bytes that the memory of a piece of text takes beside the text, about.
 _TEXT_OVERHEAD = 64
-#: Ids of deleted items, so that a late event does not bring one back.
-MAX_DELETED = 1_000
 
 
-class Conversation:
+class Conversation(ConversationItems):
     """
     The items of the conversation, with transcripts as they arrive.
 
@@ -71,18 +51,14 @@ class Conversation:
         keep_audio: Keep what the model says, for `audio`: 2.9 MB a minute.
     """
 
-    handles: ClassVar[frozenset[type[ServerEvent]]]
+    handles: ClassVar[frozenset[type[ServerEvent]]] = frozenset(
+        ConversationItems._RULES
+    )
 
     def __init__(self, keep_audio: bool = False) -> None:
-        self._keep_audio = keep_audio
-        self._lock = threading.RLock()
-        self._drafts: dict[str, Draft] = {}
-        self._order = ItemOrder()
-        self._staged: dict[str, Draft] = {}
-        self._deleted: dict[str, None] = {}
-        self._bytes_per_ms = 48
-        self._bytes_per_ms_of: dict[str, int] = {}  # by response
-        self._unweighed = 0  # bytes, about, that came since all was weighed
+        super().__init__(keep_audio)
+        # the reader thread changes the items while users look at all of them
+        self._lock = OwnLock()
 
     def __repr__(self) -> str:
         return f"<Conversation {len(self)} items>"
@@ -166,7 +142,7 @@ class Conversation:
         """
         Follow *event*. Never raises, never blocks. Reader thread.
         """
-        follow = _RULES.get(type(event))
+        follow = self._RULES.get(type(event))
         if follow is not None:
             with self._lock:
                 follow(self, event)
@@ -252,135 +228,3 @@ class Conversation:
         item = self._drafts[item_id].view()
         assert item is not None, "what has no item yet is set aside"
         return item
-
-    def _on_added(self, event: ConversationItemAdded | ConversationItemCreated) -> None:
-        item_id = item_id_of(event)
-        if not item_id:
-            return
-        self._deleted.pop(item_id, None)
-        draft = self._drafts.get(item_id)
-        if draft is None or draft.generation != event.generation:
-            draft = self._place(event, item_id)
-        draft.observe(event)
-
-    def _on_done(self, event: ConversationItemDone | ConversationItemRetrieved) -> None:
-        item_id = item_id_of(event)
-        if not item_id or item_id in self._deleted:
-            return
-        draft = self._drafts.get(item_id) or self._staged.get(item_id)
-        if draft is None or (item_id in self._staged and draft.response_id is None):
-            draft = self._place(event, item_id)
-        draft.observe(event)
-
-    def _on_content(self, event: Any) -> None:
-        item_id = item_id_of(event)
-        if not item_id or item_id in self._deleted:
-            return
-        draft = self._drafts.get(item_id) or self._stage(item_id, event.generation)
-        response_id = as_id(getattr(event, "response_id", None))
-        if response_id and draft.response_id is None:
-            draft.response_id = response_id
-            sizes = self._bytes_per_ms_of
-            draft.bytes_per_ms = sizes.get(response_id, self._bytes_per_ms)
-        draft.observe(event)
-
-    def _on_truncated(self, event: ConversationItemTruncated) -> None:
-        if event.item_id in self._drafts:
-            self._drafts[event.item_id].observe(event)
-
-    def _on_deleted(self, event: ConversationItemDeleted) -> None:
-        item_id = item_id_of(event)
-        self._forget(item_id)
-        if item_id:
-            keep(self._deleted, item_id, None, MAX_DELETED)
-
-    def _on_session(self, event: SessionCreated | SessionUpdated) -> None:
-        if event.session.output_audio_format is not None:
-            self._bytes_per_ms = bytes_per_ms(event.session.output_audio_format)
-
-    def _on_response_created(self, event: ResponseCreated) -> None:
-        response = event.response
-        if response.output_audio_format is not None and as_id(response.id):
-            size = bytes_per_ms(response.output_audio_format)
-            keep(self._bytes_per_ms_of, response.id, size, MAX_STAGED)
-
-    def _on_response_done(self, event: ResponseDone) -> None:
-        response = event.response
-        self._bytes_per_ms_of.pop(response.id, None)
-        for item in response.output:
-            draft = self._drafts.get(item.id or "")
-            if draft is not None:
-                draft.report(item, final=True)
-        status = "completed" if response.status == "completed" else "incomplete"
-        for draft in self._drafts.values():
-            if draft.response_id == response.id:
-                draft.end(status)
-        self._staged = {
-            item_id: draft
-            for item_id, draft in self._staged.items()
-            if draft.response_id != response.id
-        }
-
-    def _stage(self, item_id: str, generation: int) -> Draft:
-        draft = self._staged.get(item_id)
-        if draft is None or draft.generation != generation:
-            draft = Draft(keep_audio=self._keep_audio, generation=generation)
-            keep(self._staged, item_id, draft, MAX_STAGED)
-        return draft
-
-    def _place(self, event: Any, item_id: str) -> Draft:
-        """
-        Take an item in, with all that was set aside of it.
-        """
-        draft = self._stage(item_id, event.generation)
-        del self._staged[item_id]
-        self._drafts[item_id] = draft
-        self._order.add(item_id, _previous(event), event.generation)
-        if len(self._order) > MAX_ITEMS:
-            self._forget(next(iter(self._order)))
-        return draft
-
-    def _forget(self, item_id: str) -> None:
-        self._drafts.pop(item_id, None)
-        self._order.remove(item_id)
-        self._staged.pop(item_id, None)
-
-    def _weigh(self) -> None:
-        """
-        Forget the oldest items of more than is kept.
-        """
-        self._unweighed = 0
-        drafts = {item_id: self._drafts[item_id] for item_id in self._order}
-        drafts |= self._staged
-        weight = sum(draft.weight for draft in drafts.values())
-        for item_id, draft in drafts.items():
-            if weight <= MAX_BYTES:
-                break
-            weight -= draft.weight
-            self._forget(item_id)
-
-
-def _previous(event: Any) -> str | Unset | None:
-    """
-    Return the id before; UNSET if the service did not say, which null is not.
-    """
-    previous: str | None = getattr(event, "previous_item_id", None)
-    said = previous is not None or "previous_item_id" in event.raw
-    return previous if said else UNSET
-
-
-_RULES: dict[type[ServerEvent], Callable[[Conversation, Any], None]] = {
-    **dict.fromkeys(DRAFT_EVENTS, Conversation._on_content),
-    ConversationItemAdded: Conversation._on_added,
-    ConversationItemCreated: Conversation._on_added,
-    ConversationItemDone: Conversation._on_done,
-    ConversationItemRetrieved: Conversation._on_done,
-    ConversationItemTruncated: Conversation._on_truncated,
-    ConversationItemDeleted: Conversation._on_deleted,
-    SessionCreated: Conversation._on_session,
-    SessionUpdated: Conversation._on_session,
-    ResponseCreated: Conversation._on_response_created,
-    ResponseDone: Conversation._on_response_done,
-}
-
-Conversation.handles = frozenset(_RULES)

@@ -11,8 +11,7 @@ Rules:
 
 from __future__ import annotations
 
-import threading
-
+from .._concurrency.lock import OwnLock
 from ..events import InputAudioBufferCommitted, ServerEvent
 from .session import SessionFollower
 
@@ -28,7 +27,7 @@ class InputAudio:
     """
     What was appended since the last commit or clear.
 
-    The lock guards the count. Samples cut in half come from one thread, or from nobody.
+    Samples cut in half come from one thread, or from nobody.
 
     Args:
         session: Knows the format, and whether the service finds turns by itself.
@@ -40,7 +39,8 @@ class InputAudio:
     handles = frozenset({InputAudioBufferCommitted})
 
     def __init__(self, session: SessionFollower) -> None:
-        self._lock = threading.RLock()
+        # guards the count, to which several callers add, and which the reader clears
+        self._lock = OwnLock()
         self._session = session
         self._half = b""
         self._bytes = 0

@@ -23,9 +23,9 @@ events count (rules 3 and 4) is decided before the table is asked.
 
 from __future__ import annotations
 
-import threading
 from typing import ClassVar
 
+from .._concurrency.lock import OwnLock
 from ..events import (
     Event,
     InputAudioBufferCommitted,
@@ -70,8 +70,8 @@ class ModelStatus:
     The status, its table applied to events. Every method returns the announcement to
     make, or None.
 
-    The lock guards the decision only. Two threads that change the status at the same
-    moment may announce in either order; each announcement is true of its own change.
+    Two threads that change the status at the same moment may announce in either order;
+    each announcement is true of its own change.
 
     Attributes:
         handles: The classes of events that `observe` is for.
@@ -89,7 +89,9 @@ class ModelStatus:
     )
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        # makes one step of a look at the status and its change: the reader thread and
+        # the user change it
+        self._lock = OwnLock()
         self._status = IDLE
         self._response_id: str | None = None
         self._begun = False

@@ -4,13 +4,13 @@ What the session is like now: what was asked for, and what the service made of i
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from typing import Any
 
 import attrs
 
 from .._requests.future import CommandFuture
-from ..events import ServerEvent, SessionCreated, SessionUpdated
+from ..events import ErrorEvent, ServerEvent, SessionCreated, SessionUpdated
 from ..models._shape import SESSION_PATHS, flatten, overlaid
 from ..models._unset import UNSET
 from ..models.session import Session, SessionConfig
@@ -26,6 +26,9 @@ class SessionFollower:
     What the service reports counts; what it leaves out of its report (not every
     compatible service reports all) is taken from what was asked for.
 
+    There is no lock. Callers add to `_pending`; only the reader thread takes from it,
+    and replaces `_granted`.
+
     Args:
         config: What is asked for first.
 
@@ -34,12 +37,11 @@ class SessionFollower:
         session: As the service last reported it; None before it did.
     """
 
-    handles = frozenset({SessionCreated, SessionUpdated})
+    handles = frozenset({SessionCreated, SessionUpdated, ErrorEvent})
 
     def __init__(self, config: SessionConfig) -> None:
-        self._lock = threading.RLock()
         self._granted = config
-        self._pending: list[tuple[SessionConfig, CommandFuture[Any]]] = []
+        self._pending: deque[tuple[SessionConfig, CommandFuture[Any]]] = deque()
         self._refused: SessionConfig | None = None
         self._reported: dict[str, Any] = {}
         self.session: Session | None = None
@@ -48,51 +50,52 @@ class SessionFollower:
         """
         Note what else is asked for, and where the service's answer will be. Any thread.
         """
-        with self._lock:
-            self._pending.append((config, answer))
+        self._pending.append((config, answer))
 
     @property
     def asked(self) -> SessionConfig:
         """
         All that was asked for and not refused: what a new session is to be like.
         """
-        with self._lock:
-            self._settle()
-            config = self._granted
-            for change, answer in self._pending:
-                if not answer.failed:
-                    config = overlaid(config, change)
-            return config
+        while True:
+            config, pending = self._granted, tuple(self._pending)
+            if config is self._granted:  # else an old change might undo a later one
+                break
+        # a change that was granted right before is laid over itself: no difference
+        for change, answer in pending:
+            if not answer.failed:
+                config = overlaid(config, change)
+        return config
 
     def _settle(self) -> None:
         """
-        Take over what was answered. Under the lock.
+        Take over what was answered. Reader thread.
         """
         while self._pending and self._pending[0][1].done():
-            config, answer = self._pending.pop(0)
+            config, answer = self._pending[0]
             if answer.failed:
                 self._refused = config
             else:
                 self._granted = overlaid(self._granted, config)
+            self._pending.popleft()  # last: `asked` finds the change in one of the two
 
     def _grant(self, told: dict[str, Any]) -> None:
         """
         Believe the service's report more than an error that seemed to be a refusal.
         """
-        with self._lock:
-            self._settle()
-            refused = self._refused
-            if refused is None or refused.extra:  # what is extra is not reported
-                return
-            wanted = attrs.asdict(refused, recurse=False)
-            given = {n: v for n, v in wanted.items() if v is not UNSET and n != "extra"}
-            if given and given.items() <= told.items():
-                self._granted, self._refused = overlaid(self._granted, refused), None
+        refused = self._refused
+        if refused is None or refused.extra:  # what is extra is not reported
+            return
+        wanted = attrs.asdict(refused, recurse=False)
+        given = {n: v for n, v in wanted.items() if v is not UNSET and n != "extra"}
+        if given and given.items() <= told.items():
+            self._granted, self._refused = overlaid(self._granted, refused), None
 
     def observe(self, event: ServerEvent) -> None:
         """
         Take note of what the service reports. Reader thread.
         """
+        self._settle()  # also at an error: refused changes do not pile up
         if not isinstance(event, (SessionCreated, SessionUpdated)):
             return
         told: dict[str, Any] = {

@@ -12,7 +12,6 @@ Rules:
 """
 
 import json
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -97,8 +96,7 @@ class TurnRecorder:
     """
     Collects one turn; make it before asking.
 
-    `observe` is the reader thread's, or whoever's who has the events in order; any
-    thread may call the rest.
+    It belongs to the thread that has the events, in order.
 
     Args:
         audio_format: The session's output format, unless a response says otherwise.
@@ -113,7 +111,6 @@ class TurnRecorder:
     ) -> None:
         self._audio_format = audio_format
         self._clock = clock
-        self._lock = threading.RLock()
         self._asked = clock()
         self._answers: dict[str, _Answer] = {}
         self._others: dict[str, _Answer] = {}
@@ -132,33 +129,29 @@ class TurnRecorder:
         """
         Note that a response belongs to this turn.
         """
-        with self._lock:
-            if response_id not in self._answers:
-                answer = self._others.pop(response_id, None)
-                self._answers[response_id] = answer or _Answer(Response(id=response_id))
+        if response_id not in self._answers:
+            answer = self._others.pop(response_id, None)
+            self._answers[response_id] = answer or _Answer(Response(id=response_id))
 
     def listen(self, item_id: str) -> None:
         """
         Note that an item is the question, or part of it, spoken.
         """
-        with self._lock:
-            self._listening[item_id] = None
+        self._listening[item_id] = None
 
     @property
     def response_ids(self) -> tuple[str, ...]:
         """
         The responses of this turn, in the order of `begin`.
         """
-        with self._lock:
-            return tuple(self._answers)
+        return tuple(self._answers)
 
     @property
     def heard(self) -> str | None:
         """
         What was understood of the question; None as long as that is not known.
         """
-        with self._lock:
-            told = [self._heard.get(item_id) for item_id in self._listening]
+        told = [self._heard.get(item_id) for item_id in self._listening]
         known = [text.strip() for text in told if text is not None]
         return " ".join(filter(None, known)) if known else None
 
@@ -167,8 +160,7 @@ class TurnRecorder:
         """
         Whether nothing more is to be expected of `heard`: all told, or failed.
         """
-        with self._lock:
-            return all(item_id in self._heard for item_id in self._listening)
+        return all(item_id in self._heard for item_id in self._listening)
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -177,59 +169,55 @@ class TurnRecorder:
         Raises:
             ResponseError: The turn has become too large to be one.
         """
-        with self._lock:
-            self._bytes += weight_of(event.raw)
-            if self._bytes > MAX_BYTES:
-                raise ResponseError(
-                    f"The turn is too large: more than {MAX_BYTES >> 20} MiB came.",
-                    response=self._last(),
-                )
-            if isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
-                if isinstance(event.item, FunctionCallOutputItem):
-                    keep(self._outputs, event.item.call_id, event.item, MAX_OUTPUTS)
-            elif isinstance(event, ConversationItemInputAudioTranscriptionCompleted):
-                keep(self._heard, event.item_id, event.transcript, MAX_HEARD)
-            elif isinstance(event, ConversationItemInputAudioTranscriptionFailed):
-                keep(self._heard, event.item_id, None, MAX_HEARD)
-            elif isinstance(event, ResponseCreated):
-                self._answer(event.response.id).response = event.response
-            elif isinstance(event, ResponseDone):
-                self._answer(event.response.id).end(event.response, self._clock())
-            elif response_id := getattr(event, "response_id", ""):
-                self._answer(response_id).observe(event, self._clock())
+        self._bytes += weight_of(event.raw)
+        if self._bytes > MAX_BYTES:
+            raise ResponseError(
+                f"The turn is too large: more than {MAX_BYTES >> 20} MiB came.",
+                response=self._last(),
+            )
+        if isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
+            if isinstance(event.item, FunctionCallOutputItem):
+                keep(self._outputs, event.item.call_id, event.item, MAX_OUTPUTS)
+        elif isinstance(event, ConversationItemInputAudioTranscriptionCompleted):
+            keep(self._heard, event.item_id, event.transcript, MAX_HEARD)
+        elif isinstance(event, ConversationItemInputAudioTranscriptionFailed):
+            keep(self._heard, event.item_id, None, MAX_HEARD)
+        elif isinstance(event, ResponseCreated):
+            self._answer(event.response.id).response = event.response
+        elif isinstance(event, ResponseDone):
+            self._answer(event.response.id).end(event.response, self._clock())
+        elif response_id := getattr(event, "response_id", ""):
+            self._answer(response_id).observe(event, self._clock())
 
     def finish(self) -> Turn:
         """
         Return the turn as far as it has come.
         """
-        with self._lock:
-            answers = tuple(self._answers.values())
-            items: list[Item] = []
-            calls: list[ToolCall] = []
-            for answer in answers:
-                made = answer.items()
-                asked = [item for item in made if isinstance(item, FunctionCallItem)]
-                outputs = {call.call_id: self._output_of(call) for call in asked}
-                items += [*made, *filter(None, outputs.values())]
-                calls += [_call(call, outputs[call.call_id]) for call in asked]
-            last = self._last()
-            return Turn(
-                text=_written(items) or _said(items),
-                transcript=_said(items),
-                audio=b"".join(d.audio for a in answers for d in a.in_order()),
-                audio_format=format_name(
-                    last.output_audio_format or self._audio_format
-                ),
-                heard=self.heard,
-                tool_calls=tuple(calls),
-                usage=sum(
-                    (UsageTotals.of(answer.response.usage) for answer in answers),
-                    start=UsageTotals(),
-                ),
-                latency=self._latency(answers),
-                response=last,
-                items=tuple(items),
-            )
+        answers = tuple(self._answers.values())
+        items: list[Item] = []
+        calls: list[ToolCall] = []
+        for answer in answers:
+            made = answer.items()
+            asked = [item for item in made if isinstance(item, FunctionCallItem)]
+            outputs = {call.call_id: self._output_of(call) for call in asked}
+            items += [*made, *filter(None, outputs.values())]
+            calls += [_call(call, outputs[call.call_id]) for call in asked]
+        last = self._last()
+        return Turn(
+            text=_written(items) or _said(items),
+            transcript=_said(items),
+            audio=b"".join(d.audio for a in answers for d in a.in_order()),
+            audio_format=format_name(last.output_audio_format or self._audio_format),
+            heard=self.heard,
+            tool_calls=tuple(calls),
+            usage=sum(
+                (UsageTotals.of(answer.response.usage) for answer in answers),
+                start=UsageTotals(),
+            ),
+            latency=self._latency(answers),
+            response=last,
+            items=tuple(items),
+        )
 
     def _last(self) -> Response:
         answers = list(self._answers.values())

@@ -2,7 +2,6 @@
 What a conversation costs: tokens added up, and what is left of the quotas.
 """
 
-import threading
 from collections import deque
 from collections.abc import Mapping
 
@@ -21,6 +20,8 @@ class UsageMeter:
     """
     Adds up what the responses of a client cost, across reconnects.
 
+    Only the reader thread changes it, and replaces what others read as a whole.
+
     Attributes:
         handles: The classes of events that `observe` is for.
     """
@@ -28,7 +29,6 @@ class UsageMeter:
     handles = frozenset({ResponseDone, RateLimitsUpdated})
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
         self._totals = UsageTotals()
         self._limits: dict[str, RateLimit] = {}
         self._counted: deque[str] = deque(maxlen=_MAX_RESPONSES)
@@ -53,22 +53,20 @@ class UsageMeter:
 
         Azure has not been seen to tell. Any thread.
         """
-        with self._lock:
-            return dict(self._limits)
+        return dict(self._limits)
 
     def observe(self, event: ServerEvent) -> None:
         """
         Count what *event* tells. Never raises, never blocks. Reader thread.
         """
         if isinstance(event, ResponseDone):
-            with self._lock:
-                self._count(event.response.id, event.response.usage)
+            self._count(event.response.id, event.response.usage)
         elif isinstance(event, RateLimitsUpdated):
-            with self._lock:
-                for limit in event.rate_limits:
-                    known = limit.name in self._limits
-                    if limit.name and (known or len(self._limits) < _MAX_LIMITS):
-                        self._limits[limit.name] = limit
+            limits = dict(self._limits)
+            for limit in event.rate_limits:
+                if limit.name and (limit.name in limits or len(limits) < _MAX_LIMITS):
+                    limits[limit.name] = limit
+            self._limits = limits
 
     def _count(self, response_id: str, usage: Usage | None) -> None:
         if response_id:

@@ -16,9 +16,7 @@ Rules:
 from __future__ import annotations
 
 import functools
-import threading
 import uuid
-from collections import OrderedDict
 from concurrent.futures import Future
 from typing import Any
 
@@ -55,6 +53,9 @@ class ToolLoop:
     """
     Runs the tools that responses call, and has the model go on with the outputs.
 
+    There is no lock: the two dictionaries are changed and copied in one step in C each,
+    and nothing depends on both.
+
     Args:
         sender: Where commands go.
         emitter: Announces tools that fail.
@@ -86,10 +87,8 @@ class ToolLoop:
         self._retry_response = retry_response
         self._session = session
         self._runner = ToolRunner(toolbox, self._send, emitter.emit, outlive)
-        self._lock = threading.RLock()
         self._under_way: dict[str, tuple[FunctionCallOutputItem, Future[Any]]] = {}
-        self._continuations: OrderedDict[str, Continuation] = OrderedDict()
-        self._configs: dict[str, ResponseConfig] = {}
+        self._continuations: dict[str, Continuation] = {}
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -97,16 +96,11 @@ class ToolLoop:
         """
         if self._sender.responses.is_out_of_band(event):
             return
-        response_id = event.response.id if isinstance(event, ResponseDone) else None
-        if response_id is not None:
-            # before the runner sees it: the outputs may be sent at once
-            request = self._sender.responses.request_for(response_id)
-            config = request.command.response if request is not None else None
-            if config is not None:
-                self._configs[response_id] = config
-        self._runner.observe(event)
-        if response_id is not None and not self._runner.will_continue(response_id):
-            self._configs.pop(response_id, None)
+        config = None
+        if isinstance(event, ResponseDone):
+            request = self._sender.responses.request_for(event.response.id)
+            config = None if request is None else request.command.response
+        self._runner.observe(event, config)
 
     def continuation(self, response_id: str) -> Continuation | None:
         """
@@ -114,12 +108,10 @@ class ToolLoop:
 
         Any thread, once the response is done.
         """
-        with self._lock:
-            if response_id in self._continuations:
-                return self._continuations[response_id]
-            if not self._runner.will_continue(response_id):
-                return None
-            return self._continuation(response_id)
+        known = self._continuations.get(response_id)
+        if known is None and self._runner.will_continue(response_id):
+            known = self._continuation(response_id)
+        return known
 
     def answers(self, response_id: str) -> bool:
         """
@@ -145,17 +137,12 @@ class ToolLoop:
         Drop what is under way: the response that asked is gone. Reader thread.
         """
         self._runner.connection_lost()
-        for response_id in list(self._configs):
-            if not self._runner.will_continue(response_id):
-                self._configs.pop(response_id, None)
-        with self._lock:
-            waiting = [
-                continuation
-                for response_id, continuation in self._continuations.items()
-                if not continuation.done() and not self._goes_on(response_id)
-            ]
-        for continuation in waiting:
-            if continuation.set_running_or_notify_cancel():
+        for response_id, continuation in self._continuations.copy().items():
+            if (
+                not continuation.done()
+                and not self._goes_on(response_id)
+                and continuation.set_running_or_notify_cancel()
+            ):
                 continuation.set_exception(fresh(error))
 
     def close(self) -> None:
@@ -163,9 +150,7 @@ class ToolLoop:
         Start nothing more, and send nothing more. Any thread; never blocks.
         """
         self._runner.close()
-        with self._lock:
-            waiting = list(self._continuations.values())
-        for continuation in waiting:
+        for continuation in self._continuations.copy().values():
             continuation.cancel()
 
     def _goes_on(self, response_id: str) -> bool:
@@ -173,12 +158,10 @@ class ToolLoop:
         return asks_again and self._runner.will_continue(response_id)
 
     def _continuation(self, response_id: str) -> Continuation:
-        with self._lock:
-            if response_id not in self._continuations:
-                self._continuations[response_id] = PatientFuture()
-                if len(self._continuations) > _REMEMBERED:
-                    self._continuations.popitem(last=False)
-            return self._continuations[response_id]
+        # several threads may come for it: they all get the one that was first
+        continuation = self._continuations.setdefault(response_id, PatientFuture())
+        keep(self._continuations, response_id, continuation, _REMEMBERED)
+        return continuation
 
     def _following(self, config: ResponseConfig | None) -> ResponseConfig | None:
         """
@@ -201,8 +184,7 @@ class ToolLoop:
         Return the outputs that were under way when the connection was lost, and the ids
         of the calls whose outputs still wait to be sent. Reader thread.
         """
-        with self._lock:
-            under_way = list(self._under_way.values())
+        under_way = list(self._under_way.values())
         lost = [output for output, told in under_way if told.done()]
         waiting = {output.call_id for output, told in under_way if not told.done()}
         return lost, waiting
@@ -226,8 +208,7 @@ class ToolLoop:
         """
         Note that an output is under way: from before it can leave, and be lost.
         """
-        with self._lock:
-            keep(self._under_way, item.call_id, (item, told), _REMEMBERED)
+        keep(self._under_way, item.call_id, (item, told), _REMEMBERED)
         told.add_done_callback(functools.partial(self._arrived, item.call_id))
 
     def _arrived(self, call_id: str, told: Future[Any]) -> None:
@@ -235,15 +216,14 @@ class ToolLoop:
             self._forget(call_id)
 
     def _forget(self, call_id: str) -> None:
-        with self._lock:
-            self._under_way.pop(call_id, None)
+        self._under_way.pop(call_id, None)
 
     def _send(self, results: Results) -> None:
         """
         Send the outputs of one response and ask for the next. A worker thread.
         """
         continuation = self._continuation(results.response_id)
-        config = self._following(self._configs.pop(results.response_id, None))
+        config = self._following(results.config)
         elsewhere = results.generation != self._lifecycle.generation
         try:
             for item in [*(results.calls if elsewhere else ()), *results.outputs]:

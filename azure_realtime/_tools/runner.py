@@ -26,11 +26,12 @@ from typing import Any, NamedTuple
 
 import attrs
 
+from .._concurrency.lock import OwnLock
 from .._concurrency.worker_pool import Job, WorkerPool
 from .._memory import keep
 from ..events import ResponseDone, ResponseOutputItemDone, ServerEvent, ToolErrorEvent
 from ..models.items import FunctionCallItem, FunctionCallOutputItem, Item
-from ..models.responses import Response
+from ..models.responses import Response, ResponseConfig
 from .call import Outcome, call_tool, timed_out, unknown_tool
 from .tool import DEFAULT_TIMEOUT, Tool, Toolbox
 
@@ -55,6 +56,7 @@ class _Batch:
     generation: int
     calls: dict[str, _Call] = attrs.field(factory=dict)
     closed: bool = False
+    config: ResponseConfig | None = None
 
     @property
     def complete(self) -> bool:
@@ -65,6 +67,7 @@ class _Batch:
         return Results(
             self.response_id,
             self.generation,
+            self.config,
             [FunctionCallItem(c.name, c.arguments, c.call_id) for c in calls],
             [FunctionCallOutputItem(c.call_id, c.output or "") for c in calls],
         )
@@ -77,12 +80,14 @@ class Results(NamedTuple):
     Attributes:
         response_id: The response.
         generation: The connection that it came by.
+        config: What it was requested with; None if it was not, or with nothing.
         calls: Its calls, in the order the model made them.
         outputs: What each of them returned.
     """
 
     response_id: str
     generation: int
+    config: ResponseConfig | None
     calls: list[FunctionCallItem]
     outputs: list[FunctionCallOutputItem]
 
@@ -96,8 +101,8 @@ class ToolRunner:
             a weak reference is kept: a function may refer to the client.
         send_results: Called once for each response that called tools, on a worker
             thread; queues the outputs and asks for the answer to them.
-        on_error: Called when a call comes to nothing; on a worker thread or the
-            watcher's, so it must not block.
+        on_error: Called when a call comes to nothing; on a thread of the pool,
+            so it must not block.
         outlive: Whether rule 3 lets a complete batch outlive the connection.
         workers: How many tools run side by side.
     """
@@ -115,7 +120,8 @@ class ToolRunner:
         self._on_error = on_error
         self._outlive = outlive
         self._pool = WorkerPool(workers, "azure-realtime-tool")
-        self._lock = threading.RLock()
+        # makes one step of what decides, on several threads, who sends the outputs
+        self._lock = OwnLock()
         self._batches: dict[str, _Batch] = {}
         self._called: dict[str, None] = {}
         self._answered: dict[str, None] = {}
@@ -130,9 +136,13 @@ class ToolRunner:
         """
         return getattr(self._here, "tool", False)
 
-    def observe(self, event: ServerEvent) -> None:
+    def observe(self, event: ServerEvent, config: ResponseConfig | None = None) -> None:
         """
         Start the calls in *event*, end a batch. Reader thread; never blocks or raises.
+
+        Args:
+            event: Of a response in the conversation.
+            config: What a response that is done was requested with.
         """
         if event.generation > self._generation:
             self.connection_lost()
@@ -140,7 +150,7 @@ class ToolRunner:
         if isinstance(event, ResponseOutputItemDone):
             self._start(event, event.response_id, {event.output_index: event.item})
         elif isinstance(event, ResponseDone):
-            self._finish(event, event.response)
+            self._finish(event, event.response, config)
 
     def will_continue(self, response_id: str) -> bool:
         """
@@ -210,7 +220,9 @@ class ToolRunner:
             )
             self._pool.submit(job)
 
-    def _finish(self, event: ServerEvent, response: Response) -> None:
+    def _finish(
+        self, event: ServerEvent, response: Response, config: ResponseConfig | None
+    ) -> None:
         if response.status == "completed":
             # for services that leave out the items' own events
             self._start(event, response.id, dict(enumerate(response.output)))
@@ -221,7 +233,7 @@ class ToolRunner:
             if response.status != "completed":
                 self._drop(batch)
                 return
-            batch.closed = True
+            batch.closed, batch.config = True, config
             ready = self._take(batch)
         if ready:
             self._send_soon(batch)
@@ -249,7 +261,7 @@ class ToolRunner:
                 self._answered.pop(batch.response_id, None)
             logger.exception("The results of tools could not be sent")
 
-    # -- Watcher thread ----------------------------------------------------------
+    # -- Threads that wait beside a call -----------------------------------------
 
     def _give_up(self, batch: _Batch, call: _Call, timeout: float) -> None:
         if self._settle(batch, call, timed_out(call.name, timeout)):

@@ -7,7 +7,6 @@ that goes to the service and the check of what comes back.
 """
 
 import math
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -106,10 +105,12 @@ def make_tool(
 class Toolbox:
     """
     The tools there are, by name. Any thread may call any of its methods.
+
+    There is no lock: each method adds to the dictionary, takes from it, looks into it
+    or copies it, in one step in C.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
         self._tools: dict[str, Tool[..., Any]] = {}
 
     def add(
@@ -128,8 +129,7 @@ class Toolbox:
             ValueError: It has no name, or the timeout is no positive number.
         """
         tool = make_tool(function, name=name, description=description, timeout=timeout)
-        with self._lock:
-            self._tools[tool.name] = tool
+        self._tools[tool.name] = tool
         return tool
 
     def remove(self, name: str) -> Tool[..., Any]:
@@ -139,30 +139,25 @@ class Toolbox:
         Raises:
             KeyError: There is none of that name.
         """
-        with self._lock:
-            return self._tools.pop(name)
+        return self._tools.pop(name)
 
     def get(self, name: str) -> Tool[..., Any] | None:
         """
         Return the tool of that name, if there is one.
         """
-        with self._lock:
-            return self._tools.get(name)
+        return self._tools.get(name)
 
     def names(self) -> tuple[str, ...]:
         """
         Return the names, in the order in which they were added first.
         """
-        with self._lock:
-            return tuple(self._tools)
+        return tuple(self._tools)
 
     def specs(self) -> tuple[FunctionTool, ...]:
         """
         Return what goes to the service, in the order of `names`.
         """
-        with self._lock:
-            tools = list(self._tools.values())
-        return tuple(tool.spec for tool in tools)
+        return tuple(tool.spec for tool in self._tools.copy().values())
 
     def __len__(self) -> int:
         return len(self._tools)

@@ -199,7 +199,7 @@ def _assemble(
         ),
         f"azure-realtime-reader-{number}",
     )
-    shutdown = Ending(engine, reader, session.close, (subscriptions, *session.locked))
+    shutdown = Ending(engine, reader, session.close)
     return Parts(
         options=options,
         websocket_options=numbers,

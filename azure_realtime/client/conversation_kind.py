@@ -132,7 +132,6 @@ def _new_parts(
         on_end=(turns.end,),
         busy=(input_audio.pending, tools.busy, pending_work.busy),
         close=tools.close,
-        locked=(tools, session, input_audio, conversation, usage, toolbox),
         session=session,
         input=input_audio,
         conversation=conversation,

@@ -15,8 +15,9 @@ Rules:
 
 from __future__ import annotations
 
-import threading
+import contextlib
 import weakref
+from collections import deque
 
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
@@ -35,20 +36,21 @@ class Place:
         """
         Let the next one ask.
         """
-        order, self._order = self._order, None
-        if order is not None:
-            order.left(self)
+        if self._order is not None:
+            self._order.left(weakref.ref(self))
 
 
 class TurnOrder:
     """
     Who asks waits here for those before.
+
+    There is no lock. A place joins the queue, and leaves it, in one step in C; the one
+    at the head has the turn. The queue refers to places weakly (rule 3).
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._places: deque[weakref.ref[Place]] = deque()
         self._gong = Gong()
-        self._owner: weakref.ref[Place] | None = None
         self._error: BaseException | None = None
 
     def enter(self, deadline: Deadline) -> Place:
@@ -60,33 +62,33 @@ class TurnOrder:
             RealtimeError: The connection has ended; this is why.
         """
         place = Place(self)
+        reference = weakref.ref(place, self.left)
 
-        def free() -> bool:
-            with self._lock:
-                if self._error is not None:
-                    raise fresh(self._error)
-                if self._owner is not None and self._owner() is not None:
-                    return False
-                self._owner = weakref.ref(place, lambda _: self._gong.strike())
-                return True
+        def is_first() -> bool:
+            if self._error is not None:
+                raise fresh(self._error)
+            return self._places[0] is reference
 
-        if not self._gong.wait(free, deadline):
-            raise TimeoutError("the turn before did not end in time")
+        try:
+            self._places.append(reference)
+            if not self._gong.wait(is_first, deadline):
+                raise TimeoutError("the turn before did not end in time")
+        except BaseException:  # whose traceback may keep the place alive
+            place.leave()
+            raise
         return place
 
     def end(self, error: BaseException) -> None:
         """
         Fail who waits, and who comes to wait. Reader thread.
         """
-        with self._lock:
-            self._error = error
+        self._error = error
         self._gong.strike()
 
-    def left(self, place: Place) -> None:
+    def left(self, reference: weakref.ref[Place]) -> None:
         """
-        Note that a turn has ended. Any thread.
+        Note that a turn has ended. Any thread, also a finalizer.
         """
-        with self._lock:
-            if self._owner is not None and self._owner() is place:
-                self._owner = None
+        with contextlib.suppress(ValueError):
+            self._places.remove(reference)
         self._gong.strike()

@@ -496,12 +496,9 @@ def test_close_in_the_middle_of_a_message_from_the_peer() -> None:
         "_engine.queue",
         "_engine.status",
         "_engine.mailboxes",
-        "_follower",
         "_input",
-        "_meter",
         "_subscriptions",
-        "_toolbox",
-        "_tools",
+        "_tools._runner",
     ],
 )
 def test_a_signal_handler_may_close_in_the_middle_of_any_call(part: str) -> None:

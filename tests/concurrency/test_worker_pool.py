@@ -4,12 +4,14 @@ The threads that tools run on.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from helpers.tool_threads import PATIENCE, join_all, pool_threads
@@ -27,8 +29,8 @@ def _no_thread_survives() -> Iterator[None]:
 def _make_pool() -> Iterator[Callable[..., WorkerPool]]:
     pools: list[WorkerPool] = []
 
-    def make(size: int, idle: float = 5.0) -> WorkerPool:
-        pools.append(WorkerPool(size, "azure-realtime-tool", idle))
+    def make(size: int) -> WorkerPool:
+        pools.append(WorkerPool(size, "azure-realtime-tool"))
         return pools[-1]
 
     yield make
@@ -65,11 +67,13 @@ def test_threads_are_daemons_no_more_than_allowed(
     assert names <= {f"azure-realtime-tool-{number}" for number in (1, 2, 3)}
 
 
-def test_idle_threads_end(make_pool: Callable[..., WorkerPool]) -> None:
+def test_threads_end_when_there_is_no_work(
+    make_pool: Callable[..., WorkerPool],
+) -> None:
     """
-    A client that uses no tools for a while has no threads for them, until it does.
+    A client has no threads for tools while it uses none.
     """
-    pool = make_pool(2, idle=0.01)
+    pool = make_pool(2)
     for _ in range(2):
         ran = threading.Event()
         pool.submit(Job(ran.set, timeout=PATIENCE))
@@ -121,6 +125,98 @@ def test_a_job_may_go_first(make_pool: Callable[..., WorkerPool]) -> None:
     go_on.set()
 
     assert [order.get(timeout=PATIENCE), order.get(timeout=PATIENCE)] == [1, 2]
+
+
+def test_overdue_jobs_free_their_slots(make_pool: Callable[..., WorkerPool]) -> None:
+    """
+    Functions that hang keep no other from running, nor that from being given up.
+    """
+    pool = make_pool(2)
+    go_on = threading.Event()
+    overdue: queue.Queue[int] = queue.Queue()
+    ended: queue.Queue[int] = queue.Queue()
+
+    def hang(number: int) -> None:
+        go_on.wait(PATIENCE)
+        ended.put(number)
+
+    for number in range(6):
+        pool.submit(Job(partial(hang, number), 0.01, partial(overdue.put, number)))
+    given_up = [overdue.get(timeout=PATIENCE) for _ in range(6)]
+
+    assert sorted(given_up) == list(range(6))
+    assert ended.empty()
+    # each slot was given back once: two jobs run side by side, and no third
+    together = threading.Barrier(3)
+    for _ in range(3):
+        pool.submit(Job(lambda: suppressed(together, 0.2)))
+    pool.submit(Job(lambda: overdue.put(6)))
+    assert overdue.get(timeout=PATIENCE) == 6
+    assert together.broken
+    go_on.set()
+
+
+def suppressed(barrier: threading.Barrier, timeout: float) -> None:
+    """
+    Wait for the others, who may not come.
+    """
+    with contextlib.suppress(threading.BrokenBarrierError):
+        barrier.wait(timeout)
+
+
+def test_closing_ends_the_wait_for_a_job_that_hangs(
+    make_pool: Callable[..., WorkerPool],
+) -> None:
+    """
+    Only the function itself is left; it is not given up any more.
+    """
+    pool = make_pool(1)
+    begun, go_on, overdue = threading.Event(), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    pool.submit(Job(hang, timeout=PATIENCE, overdue=overdue.set))
+    pool.submit(Job(overdue.set))
+    assert begun.wait(PATIENCE)
+    watching = [t for t in pool_threads() if t.name.endswith("watch")]
+    pool.close()
+    for thread in watching:
+        thread.join(PATIENCE / 2)
+
+    assert [t.name for t in pool_threads()] == ["azure-realtime-tool-1"]
+    go_on.set()
+    join_all()
+    assert not overdue.is_set()
+
+
+@pytest.mark.slow
+def test_no_job_is_left_behind(make_pool: Callable[..., WorkerPool]) -> None:
+    """
+    Several threads add jobs at the moment at which workers end for want of one.
+    """
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        pool = make_pool(2)
+        done: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+        def add() -> None:
+            for number in range(500):
+                pool.submit(Job(partial(done.put, number), timeout=PATIENCE))
+
+        adding = [threading.Thread(target=add) for _ in range(3)]
+        for thread in adding:
+            thread.start()
+        for thread in adding:
+            thread.join()
+        for _ in range(1500):
+            done.get(timeout=PATIENCE)
+    finally:
+        sys.setswitchinterval(interval)
+    join_all()
+    assert sorted(pool._slots) == [1, 2]
 
 
 def test_no_thread_to_be_had(

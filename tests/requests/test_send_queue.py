@@ -206,7 +206,9 @@ def interrupted(call: Callable[[], object], line: int) -> bool:
         source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
         # a signal falls neither before a bare "try", which does nothing, nor
         # between the end of a block and its unlocking
-        left -= event == "line" and source not in ("try:", "with self._lock:")
+        left -= event == "line" and source not in (
+            *("try:", "with self._lock:", "with self.lock:"),
+        )
         if left < 0:
             raise KeyboardInterrupt
         return trace

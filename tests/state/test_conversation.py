@@ -37,7 +37,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azure_realtime._protocol.codec import Codec
-from azure_realtime._state import conversation
+from azure_realtime._state import conversation, conversation_items
 from azure_realtime._state import item_builder as _drafts
 from azure_realtime._state import part_builder as _part_drafts
 from azure_realtime._state.conversation import Conversation
@@ -969,9 +969,9 @@ def test_no_sequence_of_messages_breaks_it(
         as_item(mapping)
 
 
-@patch.object(conversation, "MAX_ITEMS", 3)
-@patch.object(conversation, "MAX_STAGED", 2)
-@patch.object(conversation, "MAX_DELETED", 2)
+@patch.object(conversation_items, "MAX_ITEMS", 3)
+@patch.object(conversation_items, "MAX_STAGED", 2)
+@patch.object(conversation_items, "MAX_DELETED", 2)
 @patch.object(_drafts, "MAX_PARTS", 2)
 @patch.object(_part_drafts, "MAX_TEXT", 10)
 @given(data=st.data())
@@ -1027,7 +1027,7 @@ def test_the_oldest_items_are_forgotten_first() -> None:
     """
     An endless conversation keeps what was said last.
     """
-    with patch.object(conversation, "MAX_ITEMS", 3):
+    with patch.object(conversation_items, "MAX_ITEMS", 3):
         made = told([user(f"item_{n}", str(n), f"item_{n - 1}") for n in range(5)])
 
     assert ids(made) == ["item_2", "item_3", "item_4"]
@@ -1076,7 +1076,10 @@ def test_memory_is_bounded_by_what_is_said(message: Callable[[int], Json]) -> No
     A flood of long texts, pieces, unknown items or ids does not fill the memory.
     """
     made = Conversation()
-    with patch.object(conversation, "MAX_BYTES", 1 << 20):
+    with (
+        patch.object(conversation, "MAX_BYTES", 1 << 20),
+        patch.object(conversation_items, "MAX_BYTES", 1 << 20),
+    ):
         gc.collect()
         tracemalloc.start()
         for number in range(1_000):  # of 10 to 40 KB
@@ -1094,7 +1097,10 @@ def test_the_oldest_long_items_are_forgotten_first() -> None:
     """
     What was said last stays, in order, and goes on.
     """
-    with patch.object(conversation, "MAX_BYTES", 1 << 20):
+    with (
+        patch.object(conversation, "MAX_BYTES", 1 << 20),
+        patch.object(conversation_items, "MAX_BYTES", 1 << 20),
+    ):
         made = told([_texts(number) for number in range(100)])
 
     assert 10 < len(made) < 60
