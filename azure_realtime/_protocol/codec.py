@@ -28,7 +28,7 @@ from ..models._shape import merge
 from .converter import converter, read_event
 from .dialects import dialect_for, ga_command
 from .readers import readers
-from .strict import nested_readers
+from .strict import event_readers
 
 
 class Codec:
@@ -47,7 +47,7 @@ class Codec:
         # All that a thread of ours needs later is imported and generated here.
         self._fast_loads = _fast_loads()
         self._readers = readers()
-        self._nested_readers = nested_readers()
+        self._event_readers = event_readers()
         encoding.load()
 
     def __repr__(self) -> str:
@@ -123,7 +123,7 @@ class Codec:
         events = []
         for event in self._dialect.from_wire(message):
             kind = event.get("type")
-            read = self._nested_readers.get(kind) if isinstance(kind, str) else None
+            read = self._event_readers.get(kind) if isinstance(kind, str) else None
             made = read and read(event, generation, message)
             if made is None:
                 made = read_event(_class_of(event), event, message, generation)

@@ -14,13 +14,13 @@ Strict readers: from a message that is exactly as promised to an event, in one p
 
 import functools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import attrs
 
 from ..audio.formats import flat_format
-from ..events import SERVER_EVENTS
+from ..events import SERVER_EVENTS, ServerEvent
 from ..models._base import Model
 from ..models._shape import (
     ABSENT,
@@ -29,6 +29,7 @@ from ..models._shape import (
     Path,
     flat_tool_choice,
 )
+from ..models._unset import Unset
 from ..models.responses import Response
 from ..models.session import Session
 from .fields import SCALARS, by_tag, fields_read, members
@@ -39,45 +40,46 @@ Read = Callable[..., Any]
 Step = tuple[str, Callable[[Any, Any], None], frozenset[type], Read | None, Any]
 """Name, setter, types that need no reading, reader of others, value if missing."""
 
+_NULL = frozenset({types.NoneType})
 _new = object.__new__
 
 
 @functools.cache
-def nested_readers() -> Mapping[str, Read]:
+def event_readers() -> Mapping[str, Read]:
     """
-    Return the readers of events that hold more than scalars, by name of the event.
+    Return the reader of each event by its name.
     """
-    return {
-        name: reader_of(cls)
-        for name, cls in SERVER_EVENTS.items()
-        if not holds_scalars(cls)
-    }
+    return {name: _reader(cls, _steps(cls)) for name, cls in SERVER_EVENTS.items()}
 
 
-def holds_scalars(cls: type) -> bool:
+def scalar_reader(cls: type) -> Read | None:
     """
-    Tell whether all fields of *cls* are strings, numbers and booleans, or null.
+    Return the reader of an event that accepts nothing but scalars, or None if the
+    event always holds more.
+
+    It refuses unknown fields, and what is not null in a field of another type.
     """
-    return all(
-        kind in SCALARS or kind is types.NoneType
-        for field in fields_read(cls)
-        for kind in members(field.type)
-    )
+    steps = [
+        (name, store, exact - {dict}, read if read is _as_float else None, default)
+        for name, store, exact, read, default in _steps(cls)
+    ]
+    if not all(exact for _, _, exact, _, _ in steps):
+        return None
+    return _reader(cls, steps, is_closed=True)
 
 
 @functools.cache
-def reader_of(cls: type) -> Read:
-    """
-    Return the reader of an event or model.
+def _model_reader(cls: type) -> Read:
+    return _reader(cls, _steps(cls))
 
-    That of an event of scalars refuses unknown fields: nothing else is in it.
-    """
-    steps = [_step(cls, field) for field in fields_read(cls)]
+
+def _reader(cls: type, steps: Sequence[Step], is_closed: bool = False) -> Read:
     most = len(steps) + 1  # with "type"
-    is_closed = not issubclass(cls, Model) and holds_scalars(cls)
     shape = _SHAPES.get(cls)
-    set_raw, set_problems = cls.raw.__set__, cls.problems.__set__  # type: ignore[attr-defined]
-    set_generation = None if issubclass(cls, Model) else cls.generation.__set__  # type: ignore[attr-defined]
+    descriptors: Any = cls
+    set_raw, set_problems = descriptors.raw.__set__, descriptors.problems.__set__
+    is_event = issubclass(cls, ServerEvent)
+    set_generation = descriptors.generation.__set__ if is_event else None
 
     def read(value: Any, generation: int = 0, raw: Any = None) -> Any:
         if value.__class__ is not dict:
@@ -110,36 +112,46 @@ def reader_of(cls: type) -> Read:
     return read
 
 
+@functools.cache
+def _steps(cls: type) -> Sequence[Step]:
+    return [_step(cls, field) for field in fields_read(cls)]
+
+
 def _step(cls: type, field: "attrs.Attribute[Any]") -> Step:
     exact, read = _accepted(field.type)
     if field.converter is not None:
-        read = _converted(exact - {types.NoneType}, read, field.converter)
-        exact &= {types.NoneType}
-    may_miss = types.NoneType in exact or field.metadata.get("lenient")
+        read = _converted(exact - _NULL, read, field.converter)
+        exact &= _NULL
     default = field.default
+    may_miss = _NULL <= exact or field.metadata.get("lenient")
     if not may_miss or default is attrs.NOTHING or isinstance(default, attrs.Factory):  # type: ignore[arg-type]
         default = ABSENT
     return field.name, getattr(cls, field.name).__set__, exact, read, default
 
 
+@functools.cache
 def _accepted(tp: Any) -> tuple[frozenset[type], Read | None]:
     """
     Return the types whose values are taken as they are, and the reader of others.
     """
-    kinds = members(tp)
-    exact = {kind for kind in kinds if kind in SCALARS or kind is types.NoneType}
-    models = [kind for kind in kinds if isinstance(kind, type) and attrs.has(kind)]
+    exact: set[type] = set()
+    models: list[type[Model]] = []
     read: Read | None = None
+    kinds = members(tp)
+    for kind in kinds:
+        if kind in SCALARS or kind is types.NoneType:
+            exact.add(kind)
+        elif get_origin(kind) is tuple:
+            read = _sequence(get_args(kind)[0])
+        elif get_origin(kind) in (Mapping, dict):
+            exact.add(dict)
+        elif kind is not Unset:
+            models.append(kind)
     if float in exact:
         read = _as_float
-    for kind in kinds:
-        origin = get_origin(kind)
-        if origin is tuple:
-            read = _sequence(get_args(kind)[0])
-        elif origin in (Mapping, dict):
-            exact.add(dict)
     if models:
-        read = _model([kind for kind in kinds if kind is not types.NoneType], models)
+        is_union = len(models) + len(exact - _NULL) > 1
+        read = _union(models) if is_union else _model_reader(models[0])
     return frozenset(exact), read
 
 
@@ -168,21 +180,19 @@ def _sequence(element: Any) -> Read:
     return read_sequence
 
 
-def _model(kinds: list[Any], models: list[type]) -> Read:
-    if len(kinds) == 1:
-        return reader_of(models[0])
+def _union(models: Sequence[type[Model]]) -> Read:
     known, rest = by_tag(models)
-    readers = {tag: reader_of(cls) for tag, cls in known.items()}
-    other = rest and reader_of(rest)
+    readers = {tag: _model_reader(cls) for tag, cls in known.items()}
+    other = rest and _model_reader(rest)
 
-    def read_tagged(value: Any) -> Any:
+    def read_union(value: Any) -> Any:
         if value.__class__ is not dict:
             return None
         tag = value.get("type")
         read = readers.get(tag, other) if tag.__class__ is str else other
         return read and read(value)
 
-    return read_tagged
+    return read_union
 
 
 def _converted(exact: frozenset[type], read: Read | None, convert: Any) -> Read:
