@@ -28,6 +28,7 @@ from ..models._shape import merge
 from .converter import converter, read_event
 from .dialects import dialect_for, ga_command
 from .readers import readers
+from .strict import event_readers
 
 
 class Codec:
@@ -46,6 +47,7 @@ class Codec:
         # All that a thread of ours needs later is imported and generated here.
         self._fast_loads = _fast_loads()
         self._readers = readers()
+        self._event_readers = event_readers()
         encoding.load()
 
     def __repr__(self) -> str:
@@ -101,7 +103,12 @@ class Codec:
             UnicodeDecodeError: *text* is bytes that are not UTF-8. Nothing else.
         """
         try:
-            message = self._loads(text)
+            try:
+                message = self._fast_loads(text)
+            except ValueError:
+                # The strict readers differ at the edges (big numbers, lone surrogates);
+                # what the standard one makes of it holds.
+                message = _standard_loads(text)
         except UnicodeDecodeError:
             raise
         except (ValueError, RecursionError) as exc:
@@ -113,18 +120,15 @@ class Codec:
         reader = self._readers.get(kind) if isinstance(kind, str) else None
         if reader is not None and (event := reader(message, generation)) is not None:
             return event
-        return tuple(
-            read_event(_class_of(event), event, message, generation)
-            for event in self._dialect.from_wire(message)
-        )
-
-    def _loads(self, text: str | bytes) -> Any:
-        try:
-            return self._fast_loads(text)
-        except ValueError:
-            # The strict readers differ at the edges (big numbers, lone surrogates);
-            # what the standard one makes of it holds.
-            return _standard_loads(text)
+        events = []
+        for event in self._dialect.from_wire(message):
+            kind = event.get("type")
+            read = self._event_readers.get(kind) if isinstance(kind, str) else None
+            made = read and read(event, generation, message)
+            if made is None:
+                made = read_event(_class_of(event), event, message, generation)
+            events.append(made)
+        return tuple(events)
 
     def command(self, message: object) -> ClientEvent:
         """

@@ -35,18 +35,16 @@ from ..models._shape import (
     nest,
 )
 from ..models._unset import UNSET
-from ..models.content import UnknownPart
-from ..models.items import UnknownItem
 from ..models.responses import Response, ResponseConfig, StatusDetails
 from ..models.session import Session, SessionConfig
-from ..models.tools import UnknownTool, UnknownToolChoice
-from ..models.turn_detection import UnknownTurnDetection
 from .fields import (
+    OPEN,
     SCALARS,
     Field,
     Hook,
     Partial,
     Values,
+    by_tag,
     expected,
     members,
     plan,
@@ -55,13 +53,6 @@ from .fields import (
 )
 
 E = TypeVar("E", bound=ServerEvent)
-_OPEN = (
-    UnknownItem,
-    UnknownPart,
-    UnknownTool,
-    UnknownToolChoice,
-    UnknownTurnDetection,
-)
 
 
 def make_converter() -> cattrs.Converter:
@@ -137,16 +128,6 @@ def configure_containers(converter: cattrs.Converter) -> None:
     converter.register_structure_hook_func(is_mapping, read_mapping)
 
 
-def _tags(cls: type) -> tuple[str, ...]:
-    """
-    Return the values of ``type`` that stand for model class *cls*.
-    """
-    tag = getattr(cls, "type", None)
-    if not isinstance(tag, str):
-        return ()
-    return (tag, *getattr(cls, "aliases", ()))
-
-
 def configure_unions(converter: cattrs.Converter) -> None:
     """
     Open unions: models by their ``type``, beside at most a few plain types.
@@ -159,9 +140,7 @@ def configure_unions(converter: cattrs.Converter) -> None:
         kinds = members(tp)
         models = [cls for cls in kinds if isinstance(cls, type) and attrs.has(cls)]
         plain = [cls for cls in kinds if cls not in models]
-        by_tag = {tag: cls for cls in models for tag in _tags(cls)}
-        unknown = next((cls for cls in models if cls in _OPEN), None)
-        single = models[0] if len(models) == 1 and not by_tag else None
+        known, other = by_tag(models)
         names = " or ".join(
             [tp.__name__ if isinstance(tp, type) else "object" for tp in plain]
             + ["object"] * bool(models)
@@ -170,8 +149,7 @@ def configure_unions(converter: cattrs.Converter) -> None:
         def read_union(value: Any, _: Any) -> Any:
             if models and isinstance(value, Mapping):
                 tag = value.get("type")
-                cls = by_tag.get(tag) if isinstance(tag, str) else None
-                cls = cls or unknown or single
+                cls = known.get(tag, other) if isinstance(tag, str) else other
                 if cls is not None:
                     return converter.get_structure_hook(cls)(value, cls)
             for cls in plain:
@@ -314,7 +292,7 @@ def configure_sending(converter: cattrs.Converter) -> None:
 
     converter.register_unstructure_hook_factory(is_sent, writer)
     converter.register_unstructure_hook(tuple, write_list)
-    for unknown in _OPEN:
+    for unknown in OPEN:
         converter.register_unstructure_hook(unknown, write_unknown)
 
     write_session = writer(SessionConfig)

@@ -11,17 +11,30 @@ import contextlib
 import functools
 import operator
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Union, cast, get_args, get_origin
 
 import attrs
 
 from ..models._base import Model
 from ..models._unset import Unset
+from ..models.content import UnknownPart
+from ..models.items import UnknownItem
+from ..models.tools import UnknownTool, UnknownToolChoice
+from ..models.turn_detection import UnknownTurnDetection
 
 Hook = Callable[[Any, Any], Any]
 HookFor = Callable[[Any], Hook]
 Values = dict[str, Any]
+
+#: The models of what has a ``type`` that this library does not know.
+OPEN: tuple[type[Model], ...] = (
+    UnknownItem,
+    UnknownPart,
+    UnknownTool,
+    UnknownToolChoice,
+    UnknownTurnDetection,
+)
 
 _MISSING: Any = object()
 
@@ -100,6 +113,28 @@ def members(tp: Any) -> tuple[Any, ...]:
     if get_origin(tp) in (Union, types.UnionType):
         return tuple(arg for arg in get_args(tp) if get_origin(arg) is not Literal)
     return (tp,)
+
+
+def by_tag(
+    models: Sequence[type[Model]],
+) -> tuple[Mapping[str, type[Model]], type[Model] | None]:
+    """
+    Return the models of a union by the values of ``type`` that stand for them, and the
+    one for any other value.
+    """
+    known = {tag: cls for cls in models for tag in _tags(cls)}
+    single = models[0] if len(models) == 1 and not known else None
+    return known, next((cls for cls in models if cls in OPEN), single)
+
+
+def _tags(cls: type[Model]) -> tuple[str, ...]:
+    """
+    Return the values of ``type`` that stand for model class *cls*.
+    """
+    tag = getattr(cls, "type", None)
+    if not isinstance(tag, str):
+        return ()
+    return (tag, *getattr(cls, "aliases", ()))
 
 
 @attrs.frozen
