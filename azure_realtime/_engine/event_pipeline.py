@@ -40,13 +40,8 @@ from .._requests.future import CommandFuture
 from .._state.model_status import ModelStatus
 from ..events import (
     SERVER_EVENTS,
-    ConversationItemAdded,
-    ConversationItemCreated,
-    ConversationItemDone,
     ErrorEvent,
     ServerEvent,
-    SessionCreated,
-    SessionUpdated,
     StatusChanged,
 )
 from .sender import Sender
@@ -74,16 +69,6 @@ class Part(Protocol):
         """
         Take note of *event*.
         """
-
-
-_OF_THE_CONNECTION = {
-    ConversationItemAdded,  # what restored items arrive by
-    ConversationItemCreated,
-    ConversationItemDone,
-    ErrorEvent,
-    SessionCreated,
-    SessionUpdated,
-}
 
 
 class _Batch:
@@ -115,6 +100,7 @@ class EventPipeline:
     Args:
         deltas: What follows the events that take the short way.
         parts: Follow other events, in this order.
+        of_the_connection: The types of events that `Connection` looks at.
         status: What the model is doing.
         sender: Has the decoder, and the commands and requests that an event may answer.
         mailboxes: The waits.
@@ -127,6 +113,7 @@ class EventPipeline:
         self,
         deltas: Mapping[type[ServerEvent], Route],
         parts: Sequence[Part],
+        of_the_connection: Collection[str],
         status: ModelStatus,
         sender: Sender,
         mailboxes: Waiters,
@@ -146,11 +133,11 @@ class EventPipeline:
             kind: tuple(part.observe for part in parts if kind in part.handles)
             for kind in SERVER_EVENTS.values()
         }
-        self._batched = (
-            frozenset(SERVER_EVENTS.values())
-            - sender.pending.handles
-            - sender.responses.handles
-            - _OF_THE_CONNECTION
+        alone = {ErrorEvent, *sender.pending.handles, *sender.responses.handles}
+        self._batched = frozenset(
+            kind
+            for name, kind in SERVER_EVENTS.items()
+            if kind not in alone and name not in of_the_connection
         )
 
     def receive(

@@ -176,6 +176,7 @@ def _assemble(
     pipeline = EventPipeline(
         session.deltas,
         session.observers,
+        {kind.created, kind.configured, *kind.restored},
         session.status,
         sender,
         mailboxes,
