@@ -99,14 +99,15 @@ class Connection:
             engine.queue,
             wire,
             control,
+            generation,
             numbers.close_wait,
             mark_sent,
             self._renewal.note_audio,
         )
         self.expired = False
         self.fatal = False
-        for message in opening.messages:
-            wire.send(message)
+        control.report("out", generation, opening.messages)
+        wire.send_all(opening.messages)
 
     def run(self, takeover: Takeover | None = None) -> RealtimeError | Takeover:
         """
@@ -229,6 +230,8 @@ class Connection:
         """
         Take in messages; return whether they may have changed more than deltas do.
         """
+        if self._control.message_hook is not None:
+            self._control.report("in", self._generation, messages)
         return self._pipeline.receive(messages, self._generation, self._follow)
 
     def _follow(self, events: Sequence[ServerEvent]) -> None:
@@ -297,6 +300,7 @@ class Connection:
         )
         if isinstance(instead, OpeningMessages):
             self._update_event_id = instead.update_event_id
-            self._wire.send(instead.messages[0])  # the rest was said before
+            self._control.report("out", self._generation, instead.messages[:1])
+            self._wire.send(instead.messages[0])  # the rest was sent before
         else:
             self._refused, self._failure = True, instead

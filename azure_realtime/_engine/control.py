@@ -4,10 +4,20 @@ What other threads ask of the reader thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 from .._concurrency.deadline import Deadline
 from ..errors import RealtimeError
+
+logger = logging.getLogger("azure_realtime")
+
+Direction = Literal["in", "out"]
+
+MessageHook = Callable[[Direction, int, float, bytes], object]
+"""Called with direction, number of the connection, monotonic time and wire text."""
 
 
 class Control:
@@ -22,13 +32,17 @@ class Control:
             be brought forward.
         failure: Why the connection is to end.
         vetoed: Whether no other connection is to follow.
+        message_hook: Called on the reader thread with every message that comes, and
+            with every message as it is given to the socket; None costs one comparison.
+            One that raises is logged and removed.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
-        self._wake = wake
+        self.wake = wake
         self.closing: Deadline | None = None
         self.failure: RealtimeError | None = None
         self.vetoed = False
+        self.message_hook: MessageHook | None = None
 
     def close(self, deadline: Deadline) -> None:
         """
@@ -36,21 +50,21 @@ class Control:
         """
         if self.closing is None or deadline.is_before(self.closing):
             self.closing = deadline
-        self._wake()
+        self.wake()
 
     def fail(self, error: RealtimeError) -> None:
         """
         Ask for the end of the connection because of *error*. Any thread.
         """
         self.failure = error
-        self._wake()
+        self.wake()
 
     def veto(self) -> None:
         """
         Ask for no other connection. Any thread.
         """
         self.vetoed = True
-        self._wake()
+        self.wake()
 
     def is_closing(self) -> bool:
         """
@@ -64,3 +78,20 @@ class Control:
         Whether no other connection is wanted.
         """
         return self.closing is not None or self.vetoed
+
+    def report(
+        self, direction: Direction, generation: int, messages: Iterable[bytes]
+    ) -> None:
+        """
+        Call the message hook, if there is one. Reader thread.
+        """
+        hook = self.message_hook
+        if hook is None:
+            return
+        now = time.monotonic()
+        try:
+            for message in messages:
+                hook(direction, generation, now, message)
+        except Exception:
+            logger.exception("The message hook failed; it is called no more")
+            self.message_hook = None

@@ -277,7 +277,7 @@ class Reader:
             self._sender.codec,
             self._generation + 1,
             self._numbers.connect_timeout,
-            self._engine.queue.wake,
+            self._control,
         )
 
     # Its end.

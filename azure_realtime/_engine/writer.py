@@ -26,6 +26,7 @@ class Writer:
         queue: What is to be sent.
         wire: The open WebSocket.
         control: What others ask.
+        generation: Number of the connection.
         close_wait: Seconds in which the peer may answer our close frame.
         sent: Called with the id of a command that leaves.
         note_audio: Called when audio leaves.
@@ -39,6 +40,7 @@ class Writer:
         queue: SendQueue,
         wire: Wire,
         control: Control,
+        generation: int,
         close_wait: float,
         sent: Callable[[str | None], None],
         note_audio: Callable[[], None],
@@ -46,6 +48,7 @@ class Writer:
         self._queue = queue
         self._wire = wire
         self._control = control
+        self._generation = generation
         self._close_wait = close_wait
         self._sent = sent
         self._note_audio = note_audio
@@ -84,7 +87,10 @@ class Writer:
                     self._sent(entry.event_id)
             if audio:
                 self._note_audio()
-            wire.send_all([entry.message for entry in entries])
+            messages = [entry.message for entry in entries]
+            if self._control.message_hook is not None:
+                self._control.report("out", self._generation, messages)
+            wire.send_all(messages)
         return False
 
     def _say_goodbye(self, closing: Deadline) -> None:

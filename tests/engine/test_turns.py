@@ -312,7 +312,7 @@ def test_a_turn_writes_so_much_and_no_more() -> None:
     wire: Any = _Taking()
     sent, noted = list[str | None](), list[int]()
     writer = Writer(
-        queue, wire, Control(queue.wake), 1.0, sent.append, lambda: noted.append(1)
+        queue, wire, Control(queue.wake), 1, 1.0, sent.append, lambda: noted.append(1)
     )
 
     assert not writer.write()

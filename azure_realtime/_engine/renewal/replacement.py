@@ -30,6 +30,7 @@ from ..._transport.attempt import Interrupted, Patience
 from ..._transport.websocket import Wire
 from ...errors import ConnectError, ConnectionClosed, ConnectTimeout, RealtimeError
 from ...events import ErrorEvent, ServerEvent
+from ..control import Control
 from ..session_kind import OpeningMessages
 from ..session_setup import SessionSetup
 
@@ -58,7 +59,7 @@ class Successor:
         codec: Reads what comes.
         generation: The number it will have.
         seconds: How long it may take to be configured.
-        wake: Makes the reader look around.
+        control: Wakes the reader thread, and reports messages.
 
     Attributes:
         wire: The connection, once it is open.
@@ -73,7 +74,7 @@ class Successor:
         codec: Codec,
         generation: int,
         seconds: float,
-        wake: Callable[[], None],
+        control: Control,
     ) -> None:
         self._connect = connect
         self._setup = setup
@@ -82,7 +83,7 @@ class Successor:
         self._generation = generation
         self._seconds = seconds
         self._ready_by = Deadline(seconds)
-        self._wake = wake
+        self._control = control
         self._bell = Waker()
         self._unwanted = False
         self._outcome: Wire | RealtimeError | None = None
@@ -113,7 +114,7 @@ class Successor:
         except BaseException as error:
             self._outcome = ConnectError(f"It could not be dialled: {error!r}.")
             self._outcome.__cause__ = harmless(error)
-        self._wake()
+        self._control.wake()
 
     def turn(self) -> None:
         """
@@ -140,11 +141,14 @@ class Successor:
         assert self.wire is not None
         self._said, self.ready = opening, False
         self._ready_by = Deadline(self._seconds)
+        self._control.report("out", self._generation, opening.messages[:1])
         self.wire.send(opening.messages[0])  # the rest when it takes over
 
     def _talk(self, wire: Wire) -> None:
         wire.write()
-        for data in wire.read():
+        messages = wire.read()
+        self._control.report("in", self._generation, messages)
+        for data in messages:
             self._heard_bytes += len(data) + _OVERHEAD
             if self._heard_bytes > _MOST_HEARD:
                 raise ConnectionClosed(1009, "more was said than a session begins with")
