@@ -79,10 +79,18 @@ class Service:
     Args:
         starts: Whether it answers the opening message.
         seconds: How long the first session lasts.
+        started: The type of its answer to the opening message.
     """
 
-    def __init__(self, *, starts: bool = True, seconds: float = 3600.0) -> None:
+    def __init__(
+        self,
+        *,
+        starts: bool = True,
+        seconds: float = 3600.0,
+        started: str = LIVE.configured,
+    ) -> None:
         self._starts = starts
+        self._started = started
         self._seconds = seconds
         self.paths: list[str] = []
         self.received: list[list[Json]] = []
@@ -105,7 +113,7 @@ class Service:
             command = json.loads(data)
             self.received[-1].append(command)
             if command["type"] == "live.start" and self._starts:
-                talk.send(frame('{"type":"live.started"}'))
+                talk.send(frame(json.dumps({"type": self._started})))
             elif command["type"] == "live.drop":
                 talk.rst()
                 return
@@ -178,15 +186,30 @@ def test_another_kind_of_session_is_served_through_a_reconnect_to_its_close() ->
     assert parts.lifecycle.ended is not None
 
 
+def test_an_event_that_a_conversation_does_not_wait_for_can_mean_configured() -> None:
+    """
+    The engine takes the awaited events from the kind, also where it knows their class.
+    """
+    kind = attrs.evolve(LIVE, configured="output_audio_buffer.started")
+    with (
+        Peer(Service(started=kind.configured)) as peer,
+        _session(peer.url, kind) as parts,
+    ):
+        parts.reader.ready.result(WAIT)
+        assert parts.lifecycle.is_ready
+
+
 def test_another_kind_of_session_is_renewed_before_it_ends() -> None:
     """
     The next session is configured, by the event of this kind, while the first is served.
     """
+    # the end of a session is known from the event that says that it exists
+    kind = attrs.evolve(LIVE, created="session.created")
     service = Service(seconds=4.0)
     events: list[ServerEvent] = []
     reconnected = threading.Event()
 
-    with Peer(service) as peer, _session(peer.url, **IDLE) as parts:
+    with Peer(service) as peer, _session(peer.url, kind, **IDLE) as parts:
         for event, listener in (
             ("*", events.append),
             ("reconnected", lambda _: reconnected.set()),
