@@ -67,7 +67,12 @@ def call_sites() -> Iterator[tuple[str, bool]]:
             if name in LOCKS | OTHERS and owner in OWNERS:
                 place = f"{path.relative_to(ROOT)}:{node.lineno}"
                 beside = lines[node.lineno - 2 : node.lineno]
-                yield place, any(re.search(r"(^|\s)# \S", line) for line in beside)
+                yield (
+                    place,
+                    any(
+                        re.search(r"(^|\s)# (?!type:|noqa)\S", line) for line in beside
+                    ),
+                )
 
 
 def test_there_are_few_locks() -> None:
@@ -223,7 +228,7 @@ def use(client: AzureRealTimeAudio) -> None:
             client.on("response.audio.delta", print)
             client.off("response.audio.delta")
             client.status = ("thinking", "idle")[number % 2]
-            assert len(client.conversation.items) == len(client.conversation.to_list())
+            assert str(client.conversation) or not client.conversation.items
         for turn in asked:
             assert turn.result(20).text == "Done."
     client.clear_audio_buffer().result(5)
@@ -248,6 +253,7 @@ def test_no_lock_is_acquired_while_another_is_held(dispatch: str, watch: Watch) 
             session_config=MANUAL,
             dispatch=chosen,
             reconnect_interval=0.01,
+            max_reconnect_attempts=5,
         ) as (client, connection):
             use(client)
             with client.expect("reconnected", timeout=10):

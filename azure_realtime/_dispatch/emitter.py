@@ -48,7 +48,7 @@ class Emitter:
         Complete the waits for an event that came; `post_batch` comes after it.
 
         Args:
-            event: Not a state (`Latest`), and none of our own.
+            event: Not a state (`RetainedEvents`), and none of our own.
             size: About how many bytes of memory its content takes.
         """
         wanted = self._mailboxes.wanted
