@@ -38,6 +38,7 @@ class PatientFuture(Future[T]):
 
     def __init__(self) -> None:
         super().__init__()
+        # guards the state, which one thread completes and another may cancel
         self._condition = _Lock()  # type: ignore[assignment]
         self._gong = Gong()
         Future.add_done_callback(self, lambda _: self._gong.strike())

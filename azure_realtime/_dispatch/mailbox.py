@@ -4,7 +4,7 @@ Waits for events: the events that came for them, on threads of the user.
 Rules:
 
 1. A mailbox gets what comes after it was opened, and in it from the beginning are the
-   states that hold (`Latest`): both are decided in one step, under the lock.
+   states that hold (`RetainedEvents`): both are decided in one step, under the lock.
 2. Nothing is dropped in silence: after what came before, `Mailbox.get` raises.
 3. `Waiters.wanted` may hold too many names, never too few.
 4. What ends all waits is known before they are ended: `ended` returns the error before
@@ -29,13 +29,13 @@ from ..errors import RealtimeError, SlowConsumer, fresh
 from ..events import ServerEvent
 from .backlog import size_of
 from .event_keys import ANY, keys_of
-from .subscriptions import Latest
+from .subscriptions import RetainedEvents
 
 MAX_EVENTS = 100_000
 MAX_BYTES = 64 << 20  # of what they hold: base64 audio, mostly, and JSON around it
 
 _AFTER_THE_END = frozenset({"closed", "reconnected", "reconnecting"})
-_STATES = frozenset(event.type for event in Latest.CLASSES)
+_STATES = frozenset(event.type for event in RetainedEvents.CLASSES)
 
 Where = Callable[[Any], Any]
 
@@ -156,7 +156,7 @@ class Waiters:
         self._lock = OwnLock()
         self._boxes: weakref.WeakSet[Mailbox] = weakref.WeakSet()
         self._counted = 0  # those that `wanted` was made of
-        self._latest = Latest()
+        self._latest = RetainedEvents()
         self._ended = ended
         self._closed = False
         self.wanted: frozenset[str] = _STATES
@@ -168,7 +168,7 @@ class Waiters:
         A *lasting* one goes on after a reconnect; another ends with the connection,
         unless it waits for what comes after that.
 
-        The states that hold (`Latest`) are in it already.
+        The states that hold (`RetainedEvents`) are in it already.
         """
         lasting = lasting or keys <= _AFTER_THE_END
         with self._lock:

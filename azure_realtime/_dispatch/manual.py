@@ -62,13 +62,6 @@ class ManualDispatcher(Dispatcher):
                 if self._jobs:  # Ctrl-C in a listener: the rest still waits
                     self._bell.wake()
 
-    @property
-    def finished(self) -> bool:
-        """
-        Whether nothing more will come.
-        """
-        return self._finished and not self._jobs
-
     def fileno(self) -> int:
         """
         Return the descriptor that is readable while jobs wait.

@@ -35,9 +35,13 @@ from .event_keys import ANY, keys_of
 Listener = Callable[[Any], Any]
 
 
-class Latest:
+class RetainedEvents:
     """
     The events that are states: the last of each that still holds. Not locked.
+
+    There are two: `Waiters` has them as of their arrival, `Subscriptions` as of their
+    delivery. A listener that is registered in between gets the old state now, and the
+    new one in its place among the events that are queued.
 
     Attributes:
         CLASSES: The events that `note` must see.
@@ -106,7 +110,7 @@ class Subscriptions:
         # makes a change of the registry one step, and rule 2
         self._lock = OwnLock()
         self._by_key: dict[str, list[Subscription]] = {}
-        self._latest = Latest()
+        self._latest = RetainedEvents()
         self.table: dict[type[ServerEvent], tuple[Subscription, ...]] = {}
 
     def add(self, subscription: Subscription) -> list[ServerEvent]:
@@ -152,7 +156,7 @@ class Subscriptions:
             self._latest.note(event)
             found = [s for key in keys_of(event) for s in self._by_key.get(key, ())]
             listening = (*found, *self._by_key.get(ANY, ()))
-            if not isinstance(event, (UnknownEvent, *Latest.CLASSES)):
+            if not isinstance(event, (UnknownEvent, *RetainedEvents.CLASSES)):
                 self.table[type(event)] = listening
             return listening
 

@@ -11,7 +11,8 @@ Rules:
 
 from __future__ import annotations
 
-from .._concurrency.lock import OwnLock
+from collections import deque
+
 from ..events import InputAudioBufferCommitted, ServerEvent
 from .session import SessionFollower
 
@@ -19,6 +20,8 @@ CHUNK = 192 << 10
 """Bytes of audio in one append; a whole number of samples in every format."""
 
 MIN_COMMIT_MS = 100
+
+_COUNTED = 2400  # appends: of a sample each, they are as long as a commit must be
 
 BYTES_PER_MS = {"pcm16": 48, "g711_ulaw": 8, "g711_alaw": 8}
 
@@ -28,6 +31,11 @@ class InputAudio:
     What was appended since the last commit or clear.
 
     Samples cut in half come from one thread, or from nobody.
+
+    There is no lock. What is appended is noted, in one step in C, after it was queued;
+    and where a commit or a clear begins, before its command is queued, the notes are
+    replaced as a whole. So a note that still goes to the old ones is of audio that was
+    queued before that command.
 
     Args:
         session: Knows the format, and whether the service finds turns by itself.
@@ -39,11 +47,9 @@ class InputAudio:
     handles = frozenset({InputAudioBufferCommitted})
 
     def __init__(self, session: SessionFollower) -> None:
-        # guards the count, to which several callers add, and which the reader clears
-        self._lock = OwnLock()
         self._session = session
         self._half = b""
-        self._bytes = 0
+        self._sizes: deque[int] = deque(maxlen=_COUNTED)  # in bytes, of each append
 
     def cut(self, data: bytes) -> tuple[list[bytes], bytes]:
         """
@@ -72,29 +78,32 @@ class InputAudio:
         """
         Count what has been queued. Any thread.
         """
-        with self._lock:
-            self._half = half
-            self._bytes += sum(map(len, pieces))
+        self._half = half
+        if pieces:
+            self._sizes.append(sum(map(len, pieces)))
 
     def count(self, text: str) -> None:
         """
         Note that base64 *text* is appended without our help. Any thread.
         """
-        with self._lock:
-            self._bytes += len(text) * 3 // 4
+        if text:
+            self._sizes.append(len(text) * 3 // 4)
 
     def pending(self) -> bool:
         """
         Whether audio waits to be committed by the user, as in push-to-talk. Any thread.
         """
-        return self._bytes > 0 and not self._session.vad
+        return bool(self._sizes) and not self._session.vad
 
     @property
     def milliseconds(self) -> float:
         """
-        How much was appended since the last commit or clear.
+        How much was appended since the last commit or clear; at least so much where
+        that is more than can be committed.
         """
-        return self._bytes / BYTES_PER_MS.get(self._session.input_format, 48)
+        return sum(self._sizes.copy()) / BYTES_PER_MS.get(
+            self._session.input_format, 48
+        )
 
     def check(self) -> None:
         """
@@ -116,25 +125,23 @@ class InputAudio:
                 f"{MIN_COMMIT_MS} ms are needed.{advice}"
             )
 
-    def clear(self) -> tuple[int, bytes]:
+    def clear(self) -> tuple[deque[int], bytes]:
         """
         Begin anew; return what counted, for `put_back`. Any thread.
 
         Before the command that does so is queued: what another thread appends behind
         it counts already.
         """
-        with self._lock:
-            counted = self._bytes, self._half
-            self._bytes, self._half = 0, b""
-            return counted
+        counted = self._sizes, self._half
+        self._sizes, self._half = deque(maxlen=_COUNTED), b""
+        return counted
 
-    def put_back(self, counted: int, half: bytes) -> None:
+    def put_back(self, counted: deque[int], half: bytes) -> None:
         """
         Count again what was cleared for nothing. Any thread.
         """
-        with self._lock:
-            self._bytes += counted
-            self._half = self._half or half
+        self._sizes.extend(counted)
+        self._half = self._half or half
 
     def lose(self, _: object) -> None:
         """
@@ -147,5 +154,4 @@ class InputAudio:
         Begin anew where the service has committed by itself. Reader thread.
         """
         if isinstance(event, InputAudioBufferCommitted) and self._session.vad:
-            with self._lock:
-                self._bytes = 0
+            self._sizes = deque(maxlen=_COUNTED)

@@ -119,12 +119,6 @@ class TurnRecorder:
         self._outputs: dict[str, FunctionCallOutputItem] = {}
         self._bytes = 0
 
-    def asked(self) -> None:
-        """
-        Start the clock again: the question is complete only now.
-        """
-        self._asked = self._clock()
-
     def begin(self, response_id: str) -> None:
         """
         Note that a response belongs to this turn.
@@ -138,13 +132,6 @@ class TurnRecorder:
         Note that an item is the question, or part of it, spoken.
         """
         self._listening[item_id] = None
-
-    @property
-    def response_ids(self) -> tuple[str, ...]:
-        """
-        The responses of this turn, in the order of `begin`.
-        """
-        return tuple(self._answers)
 
     @property
     def heard(self) -> str | None:

@@ -5,6 +5,7 @@ What a client can say: one method for each command of the wire.
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -260,7 +261,7 @@ class Commands:
             )
         if not isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
             return self._sender.command(command)
-        begun: list[tuple[Future[Any], tuple[int, bytes]]] = []
+        begun: list[tuple[Future[Any], tuple[deque[int], bytes]]] = []
         try:
             return self._sender.command(
                 command, lambda future: begun.append((future, self._input.clear()))

@@ -496,7 +496,6 @@ def test_close_in_the_middle_of_a_message_from_the_peer() -> None:
         "_engine.queue",
         "_engine.status",
         "_engine.mailboxes",
-        "_input",
         "_subscriptions",
         "_tools._runner",
     ],

@@ -226,22 +226,6 @@ def test_the_clock_runs_from_asking() -> None:
     )
 
 
-def test_the_clock_can_be_started_again() -> None:
-    """
-    A question that takes long to say does not count as waiting.
-    """
-    now = [0.0]
-    recorder = TurnRecorder(clock=lambda: now[0])
-    recorder.begin("resp_1")
-    now[0] = 5.0
-    recorder.asked()
-    now[0] = 5.5
-    for event in events(text_answer("Hello")):
-        recorder.observe(event)
-
-    assert recorder.finish().latency == Latency(0.5, None, 0.5)
-
-
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_written_answer_has_text_and_no_transcript(protocol: str | None) -> None:
     """
@@ -391,17 +375,6 @@ def test_a_failed_call_is_known_by_its_output(output: str, error: bool) -> None:
     (made,) = recorded(messages, begin=["resp_1"]).tool_calls
 
     assert (made.output, made.error) == (output, error)
-
-
-def test_begin_tells_which_responses_are_of_the_turn() -> None:
-    """
-    `response_ids` repeats what was begun, each once, in order.
-    """
-    recorder = TurnRecorder()
-    for response_id in ["b", "a", "b"]:
-        recorder.begin(response_id)
-
-    assert recorder.response_ids == ("b", "a")
 
 
 # -- Formats and files -----------------------------------------------------------

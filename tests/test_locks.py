@@ -1,0 +1,283 @@
+"""
+Locks: few, each with its purpose beside it, and none acquired while another is held.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import pkgutil
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from helpers.clients import GA, MANUAL
+
+import azure_realtime
+from azure_realtime import AzureRealTimeAudio
+from azure_realtime._concurrency.lock import OwnLock, is_own_lock_held
+from azure_realtime.simulator import Reply, Request, ToolCall
+
+ROOT = Path(azure_realtime.__file__).parent
+MOST = 14
+LOCKS = {"Lock", "RLock", "OwnLock", "_Lock", "allocate_lock"}
+OTHERS = {"Condition", "Semaphore", "BoundedSemaphore", "Event", "Barrier"}
+OWNERS = ("", "threading", "_thread")
+
+
+def sources() -> Iterator[Path]:
+    """
+    Yield the files of the client.
+    """
+    for path in sorted(ROOT.rglob("*.py")):
+        if "simulator" not in path.relative_to(ROOT).parts:
+            yield path
+
+
+def modules() -> Iterator[ModuleType]:
+    """
+    Yield the client's modules that are loaded with it.
+    """
+    found = pkgutil.walk_packages([str(ROOT)], "azure_realtime.")
+    for info in found:
+        if ".simulator" not in info.name:
+            yield importlib.import_module(info.name)
+
+
+def call_sites() -> Iterator[tuple[str, bool]]:
+    """
+    Yield where a lock is made, and whether a comment is beside it.
+    """
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines()
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Call):
+                continue
+            function = node.func
+            name = getattr(function, "attr", getattr(function, "id", ""))
+            owner = getattr(getattr(function, "value", None), "id", "")
+            if name in LOCKS | OTHERS and owner in OWNERS:
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                beside = lines[node.lineno - 2 : node.lineno]
+                yield (
+                    place,
+                    any(
+                        re.search(r"(^|\s)# (?!type:|noqa)\S", line) for line in beside
+                    ),
+                )
+
+
+def test_there_are_few_locks() -> None:
+    """
+    State that one thread writes, or that is replaced as a whole, needs none.
+    """
+    assert len(list(call_sites())) <= MOST
+
+
+def test_each_lock_has_a_purpose() -> None:
+    """
+    A comment says what it guards, on the same line or the one before.
+    """
+    assert [place for place, has_comment in call_sites() if not has_comment] == []
+
+
+class Watch:
+    """
+    Notes, for each thread, which locks it acquires while it holds another.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[int, list[Watched]] = defaultdict(list)
+        self.nested: set[tuple[str, str]] = set()
+        self.acquired: set[str] = set()
+        self.threads: set[str] = set()
+
+    def acquire(self, lock: Watched) -> None:
+        """
+        Note that this thread is about to acquire *lock*.
+        """
+        held = self.held[threading.get_ident()]
+        self.acquired.add(lock.made_at)
+        self.threads.add(threading.current_thread().name.rstrip("-0123456789"))
+        self.nested |= {
+            (other.made_at, lock.made_at) for other in held if other is not lock
+        }
+        held.append(lock)
+
+    def release(self, lock: Watched) -> None:
+        """
+        Note that this thread releases *lock*.
+        """
+        held = self.held[threading.get_ident()]
+        assert held.pop() is lock
+
+
+class Watched:
+    """
+    Stands in for a lock.
+    """
+
+    def __init__(self, make: Any, watch: Watch, made_at: str) -> None:
+        self._lock = make()
+        self._watch = watch
+        self.made_at = made_at
+
+    def acquire(self, *args: Any, **kwargs: Any) -> bool:
+        """
+        Acquire it.
+        """
+        self._watch.acquire(self)
+        got: bool = self._lock.acquire(*args, **kwargs)
+        if not got:
+            self._watch.release(self)
+        return got
+
+    def release(self) -> None:
+        """
+        Release it.
+        """
+        self._watch.release(self)
+        self._lock.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _is_owned(self) -> bool:
+        return self in self._watch.held[threading.get_ident()]
+
+
+class Threading:
+    """
+    Stands in for the module `threading` in one module of the client.
+    """
+
+    def __init__(self, watch: Watch, where: str) -> None:
+        self.Lock = functools.partial(Watched, threading.Lock, watch, where)
+        self.RLock = functools.partial(Watched, threading.RLock, watch, where)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(threading, name)
+
+
+@pytest.fixture(name="watch")
+def _watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """
+    Have the client make locks that are watched.
+    """
+    watch = Watch()
+    for module in modules():
+        where = module.__name__.removeprefix("azure_realtime.")
+        if getattr(module, "threading", None) is threading:
+            monkeypatch.setattr(module, "threading", Threading(watch, where))
+        if getattr(module, "OwnLock", None) is OwnLock and not where.endswith(".lock"):
+            made = functools.partial(Watched, OwnLock, watch, where)
+            monkeypatch.setattr(module, "OwnLock", made)
+        for name, value in list(vars(module).items()):
+            if isinstance(value, type(threading.Lock())):
+                made_before = Watched(threading.Lock, watch, f"{where}.{name}")
+                monkeypatch.setattr(module, name, made_before)
+    return watch
+
+
+def answer(request: Request) -> Reply:
+    """
+    Call a tool, then answer with its output.
+    """
+    if request.items[-1]["type"] == "function_call_output":
+        return Reply("Done.")
+    return Reply(calls=[ToolCall("double", {"number": 2}), ToolCall("fail", {})])
+
+
+def fail() -> None:
+    """
+    Raise.
+    """
+    raise ValueError("no")
+
+
+def double(number: int) -> int:
+    """
+    Double a number.
+    """
+    return 2 * number
+
+
+def use(client: AzureRealTimeAudio) -> None:
+    """
+    Do what clients do, from several threads.
+    """
+    client.tool(double)
+    client.tool(fail)
+    client.on("*", lambda event: client.stats)
+    client.once("response.done", lambda event: client.set_model_speak_done())
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(client.ask, "Go", timeout=20) for _ in range(3)]
+        for number in range(20):
+            client.append_audio(bytes(4800))
+            client.on("response.audio.delta", print)
+            client.off("response.audio.delta")
+            client.status = ("thinking", "idle")[number % 2]
+            assert str(client.conversation) or not client.conversation.items
+        for turn in asked:
+            assert turn.result(20).text == "Done."
+    client.clear_audio_buffer().result(5)
+    client.update_session(instructions="Be kind.").result(5)
+    response = client.create_response()
+    client.create_response(when_busy="cancel").cancel()
+    response.cancel()
+    with client.expect("session.updated") as expected:
+        client.update_session(instructions="Be brief.")
+    assert expected.event.type == "session.updated"
+
+
+@pytest.mark.parametrize("dispatch", ["thread", "reader", "manual", "executor"])
+def test_no_lock_is_acquired_while_another_is_held(dispatch: str, watch: Watch) -> None:
+    """
+    So no two threads can wait for each other, whatever they do.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        chosen: Any = pool if dispatch == "executor" else dispatch
+        with GA.talk(
+            service={"replies": answer, "pace": 0},
+            session_config=MANUAL,
+            dispatch=chosen,
+            reconnect_interval=0.01,
+            max_reconnect_attempts=5,
+        ) as (client, connection):
+            use(client)
+            with client.expect("reconnected", timeout=10):
+                connection.drop()
+            client.ask("Go", timeout=20)
+            client.close()
+
+    assert watch.nested == set()
+    assert "azure-realtime-reader" in watch.threads
+    assert {
+        "_concurrency.waker",
+        "_dispatch.mailbox",
+        "_tools.runner",
+    } <= watch.acquired
+
+
+def test_a_thread_knows_whether_it_holds_a_lock() -> None:
+    """
+    Whoever interrupts a call that holds one must not wait for other threads.
+    """
+    lock = OwnLock()
+    with ThreadPoolExecutor(1) as pool:
+        assert not is_own_lock_held()
+        with lock, lock:
+            assert is_own_lock_held()
+            assert pool.submit(is_own_lock_held).result(5) is False
+        assert not is_own_lock_held()
