@@ -48,7 +48,8 @@ def event_readers() -> Mapping[str, Read]:
     """
     Return the reader of each event by its name.
     """
-    return {name: _reader_of(cls) for name, cls in SERVER_EVENTS.items()}
+    classes: Mapping[str, Any] = SERVER_EVENTS
+    return {name: _reader_of(cls) for name, cls in classes.items()}
 
 
 def scalar_reader(cls: type) -> Read | None:

@@ -121,9 +121,11 @@ def _assert_readers_agree(message: dict[str, Any]) -> None:
         assert _everything(tolerant) == _everything(strict)
 
 
-def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def _places(
+    value: Any, path: tuple[Any, ...] = ()
+) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """
-    Yield the paths to all that is in *value*, at every depth.
+    Yield all that is in *value*, at every depth: the path to it, and what is there.
     """
     inner: Any = ()
     if isinstance(value, dict):
@@ -131,7 +133,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
     elif isinstance(value, list):
         inner = enumerate(value)
     for key, element in inner:
-        yield (*path, key)
+        yield (*path, key), element
         yield from _places(element, (*path, key))
 
 
@@ -194,17 +196,21 @@ def test_what_the_service_sends_is_read_strictly(
 
 
 @pytest.mark.parametrize("name", sorted({message["type"] for message in FULL}))
-def test_both_ways_agree_when_something_is_missing(name: str) -> None:
+def test_both_ways_agree_on_every_single_change(name: str) -> None:
     """
-    Each value at each depth once missing, and once null.
+    Each value at each depth once missing, and once of another type.
     """
+    function = {"type": "function", "function": {"name": "f"}}
+    done = set()
     for message in FULL:
         if message["type"] != name:
             continue
-        for path in _places(message):
-            if path != ("type",):
-                _assert_readers_agree(_changed(message, path, ...))
-                _assert_readers_agree(_changed(message, path, None))
+        for path, was in _places(message):
+            if path == ("type",) or (path, repr(was)) in done:
+                continue
+            done.add((path, repr(was)))
+            for value in (..., None, "y", 1, 1.0, 10**400, {}, [], function):
+                _assert_readers_agree(_changed(message, path, value))
 
 
 @pytest.mark.parametrize("name", sorted({message["type"] for message in FULL}))
@@ -217,7 +223,7 @@ def test_both_ways_agree(name: str, data: st.DataObject) -> None:
     candidates = [message for message in FULL if message["type"] == name]
     message = data.draw(st.sampled_from(candidates))
     for _ in range(data.draw(st.integers(1, 3))):
-        places = [path for path in _places(message) if path != ("type",)]
+        places = [path for path, _ in _places(message) if path != ("type",)]
         if not places:
             break
         path = data.draw(st.sampled_from(places))
@@ -251,3 +257,5 @@ def test_events_that_hold_models_are_not_taken_for_scalars() -> None:
         found = Codec(None).decode_one(json.dumps(message), 1)
         holds_more = any(isinstance(value, (dict, list)) for value in message.values())
         assert isinstance(found, tuple) is holds_more
+        more = json.dumps({**message, "new": {}})
+        assert isinstance(Codec(None).decode_one(more, 1), tuple)
