@@ -114,20 +114,22 @@ class Codec:
         except (ValueError, RecursionError) as exc:
             return (_invalid(text, str(exc), generation),)
         if not isinstance(message, dict):
-            found = type(message).__name__
-            return (_invalid(text, f"expected object, got {found}", generation),)
+            reason = f"expected object, got {type(message).__name__}"
+            return (_invalid(text, reason, generation),)
         kind = message.get("type")
         reader = self._readers.get(kind) if isinstance(kind, str) else None
         if reader is not None and (event := reader(message, generation)) is not None:
             return event
-        events = []
-        for event in self._dialect.from_wire(message):
-            kind = event.get("type")
+        events: list[ServerEvent] = []
+        for ga_message in self._dialect.from_wire(message):
+            kind = ga_message.get("type")
             read = self._event_readers.get(kind) if isinstance(kind, str) else None
-            made = read and read(event, generation, message)
-            if made is None:
-                made = read_event(_class_of(event), event, message, generation)
-            events.append(made)
+            found = read(ga_message, generation, message) if read else None
+            if found is None:
+                found = read_event(
+                    _class_of(ga_message), ga_message, message, generation
+                )
+            events.append(found)
         return tuple(events)
 
     def command(self, message: object) -> ClientEvent:

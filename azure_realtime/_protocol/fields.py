@@ -28,7 +28,7 @@ HookFor = Callable[[Any], Hook]
 Values = dict[str, Any]
 
 #: The models of what has a ``type`` that this library does not know.
-OPEN: tuple[type[Model], ...] = (
+OPEN: tuple[type, ...] = (
     UnknownItem,
     UnknownPart,
     UnknownTool,
@@ -115,9 +115,7 @@ def members(tp: Any) -> tuple[Any, ...]:
     return (tp,)
 
 
-def by_tag(
-    models: Sequence[type[Model]],
-) -> tuple[Mapping[str, type[Model]], type[Model] | None]:
+def by_tag(models: Sequence[type]) -> tuple[Mapping[str, type], type | None]:
     """
     Return the models of a union by the values of ``type`` that stand for them, and the
     one for any other value.
@@ -127,7 +125,7 @@ def by_tag(
     return known, next((cls for cls in models if cls in OPEN), single)
 
 
-def _tags(cls: type[Model]) -> tuple[str, ...]:
+def _tags(cls: type) -> tuple[str, ...]:
     """
     Return the values of ``type`` that stand for model class *cls*.
     """

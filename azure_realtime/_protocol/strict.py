@@ -21,7 +21,6 @@ import attrs
 
 from ..audio.formats import flat_format
 from ..events import SERVER_EVENTS, ServerEvent
-from ..models._base import Model
 from ..models._shape import (
     ABSENT,
     RESPONSE_PATHS,
@@ -49,7 +48,8 @@ def event_readers() -> Mapping[str, Read]:
     """
     Return the reader of each event by its name.
     """
-    return {name: _reader(cls, _steps(cls)) for name, cls in SERVER_EVENTS.items()}
+    classes: Mapping[str, Any] = SERVER_EVENTS
+    return {name: _reader_of(cls) for name, cls in classes.items()}
 
 
 def scalar_reader(cls: type) -> Read | None:
@@ -69,7 +69,7 @@ def scalar_reader(cls: type) -> Read | None:
 
 
 @functools.cache
-def _model_reader(cls: type) -> Read:
+def _reader_of(cls: Any) -> Read:
     return _reader(cls, _steps(cls))
 
 
@@ -89,7 +89,7 @@ def _reader(cls: type, steps: Sequence[Step], is_closed: bool = False) -> Read:
             return None
         get = found.get
         missing = 0
-        made = _new(cls)
+        made: Any = _new(cls)
         for name, store, exact, read_other, default in steps:
             part = get(name, ABSENT)
             if part.__class__ not in exact:
@@ -113,12 +113,13 @@ def _reader(cls: type, steps: Sequence[Step], is_closed: bool = False) -> Read:
 
 
 @functools.cache
-def _steps(cls: type) -> Sequence[Step]:
+def _steps(cls: Any) -> Sequence[Step]:
     return [_step(cls, field) for field in fields_read(cls)]
 
 
 def _step(cls: type, field: "attrs.Attribute[Any]") -> Step:
-    exact, read = _accepted(field.type)
+    tp: Any = field.type
+    exact, read = _accepted(tp)
     if field.converter is not None:
         read = _converted(exact - _NULL, read, field.converter)
         exact &= _NULL
@@ -135,7 +136,7 @@ def _accepted(tp: Any) -> tuple[frozenset[type], Read | None]:
     Return the types whose values are taken as they are, and the reader of others.
     """
     exact: set[type] = set()
-    models: list[type[Model]] = []
+    models: list[type] = []
     read: Read | None = None
     kinds = members(tp)
     for kind in kinds:
@@ -151,7 +152,7 @@ def _accepted(tp: Any) -> tuple[frozenset[type], Read | None]:
         read = _as_float
     if models:
         is_union = len(models) + len(exact - _NULL) > 1
-        read = _union(models) if is_union else _model_reader(models[0])
+        read = _union(models) if is_union else _reader_of(models[0])
     return frozenset(exact), read
 
 
@@ -180,10 +181,10 @@ def _sequence(element: Any) -> Read:
     return read_sequence
 
 
-def _union(models: Sequence[type[Model]]) -> Read:
+def _union(models: Sequence[type]) -> Read:
     known, rest = by_tag(models)
-    readers = {tag: _model_reader(cls) for tag, cls in known.items()}
-    other = rest and _model_reader(rest)
+    readers = {tag: _reader_of(cls) for tag, cls in known.items()}
+    other = rest and _reader_of(rest)
 
     def read_union(value: Any) -> Any:
         if value.__class__ is not dict:
