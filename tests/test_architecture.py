@@ -30,7 +30,7 @@ LAYERS = """
     _transport  _requests  _dispatch  _protocol
     options  _concurrency  events
     models
-    audio  errors  _endpoint  _memory  _public  _redaction  _spelling  _version
+    audio  errors  _endpoint  _memory  _public  _redaction  _spelling  _version  _websocket_options
 """
 """Top to bottom: folders and single modules. Those of one row do not know each other,
 but for the last row and for `options`, whose modules build on one another."""

@@ -90,6 +90,7 @@ class Reader:
             backoff,
             self.veto,
         )
+        # set when somebody hears of a failure, and waited for before one is logged
         self._noticed = threading.Event()
         self._closed_why = _CLOSED
         self._thread = PatientThread(self._run, name)

@@ -125,6 +125,7 @@ _PREVIEW_REFUSES: Mapping[str, str] = {
 }
 
 _warned: set[tuple[str, Path]] = set()
+# makes one step of a look and the note, so that each warning is given once
 _warned_lock = threading.Lock()
 
 

@@ -93,6 +93,7 @@ def dial_with(
     handle: Any = None
     remaining = patience.deadline.remaining()
     connected = abandoned = False
+    # makes one step of "connected" or "abandoned": only one of them comes true
     deciding = threading.Lock()
 
     def connect() -> None:
@@ -176,6 +177,7 @@ def _handshake(handle: Any, url: str, headers: list[str], **how: Any) -> None:
         )
 
 
+# guards the count of users and what they put aside: clients connect side by side
 _jar_lock = threading.Lock()
 _jar_users = 0
 _jar_kept: dict[Any, Any] = {}
