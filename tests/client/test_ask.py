@@ -408,6 +408,20 @@ def test_nobody_waits_for_a_turn_of_a_client_that_is_over() -> None:
     held.leave()
 
 
+def test_who_gives_up_waiting_for_a_turn_keeps_nobody_waiting() -> None:
+    """
+    Also where the error is kept, as a notebook does.
+    """
+    order = TurnOrder()
+    held = order.enter(Deadline(5.0))
+    with pytest.raises(TimeoutError) as kept:
+        order.enter(Deadline(0.0))
+    held.leave()
+
+    order.enter(Deadline(1.0)).leave()
+    assert kept.traceback
+
+
 def test_a_stream_that_is_forgotten_keeps_nobody_waiting() -> None:
     """
     Who reads only the beginning and asks again gets an answer.
