@@ -200,7 +200,7 @@ def test_both_ways_agree_on_every_single_change(name: str) -> None:
     """
     Each value at each depth once missing, and once of another type.
     """
-    function = {"type": "function", "function": {"name": "f"}}
+    function = {"type": "function", "name": "g", "function": {"name": "f"}}
     done = set()
     for message in FULL:
         if message["type"] != name:
