@@ -116,20 +116,20 @@ class Backlog:
             event: The event.
             size: About how many bytes of memory its content takes; see `size_of`.
         """
-        is_audio = isinstance(event, ResponseOutputAudioDelta)
+        if self.enter_batch((size,)):
+            return True
+        keep = not isinstance(event, ResponseOutputAudioDelta)
+        if keep:
+            self.enter_batch((size,), even_if_full=True)
         with self._lock:
             before = self._bytes()
-            after = before + size + _OVERHEAD
-            over = after > self._max_bytes
+            after = before if keep else before + size + _OVERHEAD
             overflows = not self._overflowed and (
-                after > _UTMOST * self._max_bytes or (over and self._disconnect)
+                self._disconnect or after > _UTMOST * self._max_bytes
             )
             self._overflowed |= overflows
-            self._mark(before, after)
-            keep = not (over and is_audio)
-            if keep:
-                self._count_in(1, size, after)
-            else:
+            if not keep:
+                self._mark(before, after)
                 self._dropped += 1
                 self._drop_unreported = not self._warned
             text = self._warning_text() if overflows else ""
@@ -138,7 +138,7 @@ class Backlog:
         self.next_look()
         return keep
 
-    def enter_batch(self, sizes: Sequence[int]) -> bool:
+    def enter_batch(self, sizes: Sequence[int], even_if_full: bool = False) -> bool:
         """
         Count events in that are posted together; False if there is no room for all.
 
@@ -149,11 +149,18 @@ class Backlog:
             waiting = self.in_count - self.out_count
             before = self._in_bytes - self.out_bytes + waiting * _OVERHEAD
             after = before + total + count * _OVERHEAD
-            if after > self._max_bytes:
+            if after > self._max_bytes and not even_if_full:
                 return False
             if after > self._soft_bytes or self.behind_since is not None:
                 self._mark(before, after)
-            self._count_in(count, total, after)
+            # first the entry: Ctrl-C in between leaves none too few
+            self._entries.append((time.monotonic(), self.in_count + count))
+            self.in_count += count
+            self._in_bytes += total
+            if waiting + count > self._peak:
+                self._peak = waiting + count
+            if after > self._peak_bytes:
+                self._peak_bytes = after
         if self.behind_since is not None:
             self.next_look()
         return True
@@ -167,14 +174,6 @@ class Backlog:
             self.behind_since = None
         if self.behind_since is None and after > soft:
             self.behind_since = time.monotonic()
-
-    def _count_in(self, count: int, size: int, after: int) -> None:
-        # first the entry: Ctrl-C in between leaves none too few
-        self._entries.append((time.monotonic(), self.in_count + count))
-        self.in_count += count
-        self._in_bytes += size
-        self._peak = max(self._peak, self.in_count - self.out_count)
-        self._peak_bytes = max(self._peak_bytes, after)
 
     def leave(self, size: int, begun: float) -> None:
         """

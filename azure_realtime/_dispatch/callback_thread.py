@@ -61,9 +61,10 @@ class CallbackThread(Dispatcher):
         posted by itself, for audio to be dropped or the connection to end.
         """
         if events and self.backlog.enter_batch(sizes):
-            self.submit(
-                Delivery(self._deliver, deque(zip(events, sizes, strict=True)), None)
-            )
+            waiting = deque(zip(events, sizes, strict=True))
+            self._jobs.put(Delivery(self._deliver, waiting, None))
+            if self._over:  # as in `submit`
+                self._run_rest()
         else:
             super().post_batch(events, sizes)
 

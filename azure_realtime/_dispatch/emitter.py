@@ -36,17 +36,22 @@ class Emitter:
 
         None stands for nothing to announce.
         """
-        happened = [self._stamped(event) for event in events if event is not None]
-        sizes = [size_of(event) for event in happened]
-        for event, size in zip(happened, sizes, strict=True):
-            self._mailboxes.offer(event, size)
+        happened: list[ServerEvent] = []
+        sizes: list[int] = []
+        for event in events:
+            if event is not None:
+                if not event.generation:
+                    event = self._stamped(event)
+                size = size_of(event)
+                self._mailboxes.offer(event, size)
+                happened.append(event)
+                sizes.append(size)
         self.post_batch(happened, sizes)
 
     def _stamped(self, event: ServerEvent) -> ServerEvent:
         """
-        Return *event* with the number of the connection: local events have none.
+        Return *event*, which is none of the service's, with the number of the
+        connection.
         """
         generation = self._lifecycle.generation
-        if event.generation or not generation:
-            return event
-        return attrs.evolve(event, generation=generation)
+        return attrs.evolve(event, generation=generation) if generation else event

@@ -7,7 +7,7 @@ Either generation's wire name of an event, and its class, are the same key: the 
 from __future__ import annotations
 
 from ..errors import warn
-from ..events import ServerEvent, UnknownEvent
+from ..events import SERVER_EVENTS, ServerEvent, UnknownEvent
 from ..events._names import (
     KNOWN_EVENT_NAMES,
     LOCAL_EVENT_NAMES,
@@ -20,6 +20,9 @@ EventName = str | type[ServerEvent]
 
 ANY = "*"
 _UNKNOWN = "(unknown)"
+
+
+_KEYS = {kind: (canonical(name),) for name, kind in SERVER_EVENTS.items()}
 
 
 def key_for(event: EventName) -> str:
@@ -45,6 +48,9 @@ def keys_of(event: ServerEvent) -> tuple[str, ...]:
     """
     Return the keys of *event*, without "*".
     """
+    keys = _KEYS.get(type(event))
+    if keys is not None:
+        return keys
     if isinstance(event, UnknownEvent):
         # the service may use the name of one of our local events: that name is not
         # a key of the service's event

@@ -37,7 +37,7 @@ logger = logging.getLogger("azure_realtime")
 
 _LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
 _FLASH = 0.05  # of the first pause: what is gone sooner never was
-_NAP = 3600.0  # seconds, at most: a selector takes no 40 days, and clocks are set
+_LONGEST_WAIT = 3600.0  # seconds: poll takes no 40 days, and clocks are set
 
 
 class Connection:
@@ -206,13 +206,16 @@ class Connection:
         """
         Return in how many seconds to ask `over` and `renew` again.
         """
-        deadlines = [self._control.closing, self._writer.goodbye]
-        if not self.ready and not self._refused:
-            deadlines.append(self._ready_by)
-        timers = [_NAP, *(d.remaining() for d in deadlines if d is not None)]
-        timers += [self._renewal.next_look(), self._pulse.next_look()]
-        timers.append(self._engine.dispatcher.backlog.next_look())
-        return min(timer for timer in timers if timer is not None)
+        next_timer = _LONGEST_WAIT
+        ready_by = None if self.ready or self._refused else self._ready_by
+        for deadline in (self._control.closing, self._writer.goodbye, ready_by):
+            left = None if deadline is None else deadline.remaining()
+            if left is not None:
+                next_timer = min(next_timer, left)
+        for part in (self._renewal, self._pulse, self._engine.dispatcher.backlog):
+            if (left := part.next_look()) is not None:
+                next_timer = min(next_timer, left)
+        return next_timer
 
     def renew(self) -> Takeover | None:
         """
@@ -228,7 +231,7 @@ class Connection:
 
     def receive(self, messages: Sequence[bytes]) -> bool:
         """
-        Take in messages; return whether they may have changed more than deltas do.
+        Take in messages; return whether any of them concerns the connection.
         """
         if self._control.message_hook is not None:
             self._control.report("in", self._generation, messages)
@@ -247,7 +250,7 @@ class Connection:
             else:
                 self._pipeline.settle(event)
         self._engine.emitter.emit(*happened)
-        if self.ready and not was_ready:
+        if not was_ready and self.ready:
             # Last, so that `events('*')` does not start with the session's own setup.
             self._setup.admit()
 

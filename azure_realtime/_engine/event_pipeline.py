@@ -10,7 +10,9 @@ Rules:
 2. Deltas are nearly all of the traffic, and concern the conversation and the status
    only. They take the short way: their route is looked up once, and the events of one
    read go to the dispatcher as one batch.
-3. Events that neither answer a command nor concern the connection join the batch, too.
+3. Events that do not concern the connection join the batch, too. The batch so far is
+   posted before an event completes a future: done-callbacks keep their place among the
+   listeners.
 4. Everything else takes the full way, one message at a time, after the batch so far was
    posted: wire order is kept.
 5. A wait for an event is completed before the event is posted. A delta that nobody
@@ -28,12 +30,14 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+import attrs
+
 from .._concurrency.lifecycle import Lifecycle
-from .._dispatch.backlog import size_of
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._dispatch.event_keys import ANY
 from .._dispatch.mailbox import Waiters
+from .._memory import weight_of
 from .._requests.error_routing import ErrorRoute, Outstanding, Subject, route_error
 from .._requests.failures import refusal
 from .._requests.future import CommandFuture
@@ -47,6 +51,8 @@ from ..events import (
 from .sender import Sender
 
 logger = logging.getLogger("azure_realtime")
+
+_CHANGE_SIZE = 500  # bytes of an event that announces a change of status, about
 
 Handler = Callable[[Any], object]
 Route = tuple[Handler, Callable[[Any], StatusChanged | None]]
@@ -133,11 +139,11 @@ class EventPipeline:
             kind: tuple(part.observe for part in parts if kind in part.handles)
             for kind in SERVER_EVENTS.values()
         }
-        alone = {ErrorEvent, *sender.pending.handles, *sender.responses.handles}
+        self._answers = sender.pending.handles | sender.responses.handles
         self._batched = frozenset(
             kind
             for name, kind in SERVER_EVENTS.items()
-            if kind not in alone and name not in of_the_connection
+            if kind is not ErrorEvent and name not in of_the_connection
         )
 
     def receive(
@@ -149,10 +155,10 @@ class EventPipeline:
         Args:
             messages: In wire order.
             generation: Number of the connection they came by.
-            follow: Takes in whatever is not a delta.
+            follow: Takes in what concerns the connection, and what is unknown.
 
         Returns:
-            Whether there was anything but deltas.
+            Whether there was anything that concerns the connection.
 
         Raises:
             UnicodeDecodeError: A message is not UTF-8; those before it are taken in.
@@ -169,23 +175,30 @@ class EventPipeline:
                     size = len(data) if data.isascii() else 4 * len(data)
                     change = self._follow_delta(event, route)
                 else:
-                    was_full = True
                     events = event if isinstance(event, tuple) else (event,)
                     event = events[0]
-                    if len(events) > 1 or event.__class__ not in self._batched:
+                    kind = event.__class__
+                    answers = kind in self._answers
+                    if answers or len(events) > 1 or kind not in self._batched:
                         batch.post()
+                    if len(events) > 1 or kind not in self._batched:
+                        was_full = True
                         follow(events)
                         continue
-                    size = size_of(event)
+                    size = weight_of(event.raw)
                     change = self.follow(event)
+                    if answers:
+                        self.settle(event)
                 wanted = mailboxes.wanted
                 if event.type in wanted or ANY in wanted:
                     mailboxes.offer(event, size)
                 batch.events.append(event)
                 batch.sizes.append(size)
                 if change is not None:
-                    batch.post()
-                    self._emitter.emit(change)
+                    change = attrs.evolve(change, generation=generation)
+                    mailboxes.offer(change, _CHANGE_SIZE)
+                    batch.events.append(change)
+                    batch.sizes.append(_CHANGE_SIZE)
         except BaseException:
             # a listener on this thread may have forked, and here its child comes back
             if not self._lifecycle.home.elsewhere:

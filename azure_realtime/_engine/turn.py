@@ -13,7 +13,7 @@ Rules:
    - `SendQueue.wake`: a close, a veto, a failure, the end of a successor's dial, jobs
      that listeners have on this thread;
    - a timer that is due;
-   - every event but a delta: the session, its end, the refusal of its configuration;
+   - an event that concerns the connection: the session, its end, an error;
    - listeners that have fallen behind;
    - unsent bytes: also our answer to the peer's close frame;
    - our own close frame, from then on;
@@ -51,7 +51,7 @@ class Turning(Protocol):
 
     def receive(self, messages: Sequence[bytes]) -> bool:
         """
-        Take in messages; return whether they may have changed more than deltas do.
+        Take in messages; return whether any of them concerns the connection.
         """
 
     def over(self) -> RealtimeError | None:

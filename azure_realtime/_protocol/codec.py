@@ -48,6 +48,8 @@ class Codec:
         self._fast_loads = _fast_loads()
         self._readers = readers()
         self._event_readers = event_readers()
+        # of messages that need no translation: GA's own names
+        self._direct = self._event_readers if self._dialect.name == "ga" else {}
         encoding.load()
 
     def __repr__(self) -> str:
@@ -120,6 +122,11 @@ class Codec:
         reader = self._readers.get(kind) if isinstance(kind, str) else None
         if reader is not None and (event := reader(message, generation)) is not None:
             return event
+        direct = self._direct.get(kind) if isinstance(kind, str) else None
+        if direct is not None:
+            found = direct(message, generation, message)
+            if found is not None:
+                return (found,)
         events: list[ServerEvent] = []
         for ga_message in self._dialect.from_wire(message):
             kind = ga_message.get("type")

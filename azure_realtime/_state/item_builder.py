@@ -297,7 +297,8 @@ def item_id_of(event: Any) -> str:
     Return the id of the item that *event* is about; "" if it does not say.
     """
     item = getattr(event, "item", None)
-    return as_id(getattr(event, "item_id", None) if item is None else item.id)
+    found = getattr(event, "item_id", None) if item is None else item.id
+    return found if found and len(found) <= MAX_ID else ""
 
 
 def as_id(found: str | None) -> str:
