@@ -72,6 +72,7 @@ class Mailbox:
         self._error: RealtimeError | None = None
         self._lock = lock
         self._changed = Gong()
+        self.notify = self._changed.strike  # after `put`, and after its lock
 
     def __repr__(self) -> str:
         return f"of {', '.join(sorted(self.keys))}: {len(self._events)} waiting"
@@ -89,12 +90,6 @@ class Mailbox:
         else:
             self._events.append((time.monotonic(), size, event))
             self._bytes += size
-
-    def notify(self) -> None:
-        """
-        Wake whoever waits in `get`. Any thread, after the lock.
-        """
-        self._changed.strike()
 
     def end(self, error: RealtimeError) -> None:
         """
@@ -205,15 +200,16 @@ class Waiters:
         if ANY not in wanted and wanted.isdisjoint(keys):
             return
         with self._lock:
-            self._latest.note(event)
+            if isinstance(event, RetainedEvents.CLASSES):
+                self._latest.note(event)
             boxes = list(self._boxes)
             if len(boxes) != self._counted:  # one was dropped without being closed
                 self._publish()
-            taking = [
-                box for box in boxes if ANY in box.keys or not box.keys.isdisjoint(keys)
-            ]
-            for box in taking:
-                box.put(event, size)
+            taking: list[Mailbox] = []
+            for box in boxes:
+                if ANY in box.keys or not box.keys.isdisjoint(keys):
+                    box.put(event, size)
+                    taking.append(box)
         for box in taking:
             box.notify()
 

@@ -79,8 +79,9 @@ class ConversationItems:
         if not item_id or item_id in self._deleted:
             return
         draft = self._drafts.get(item_id) or self._stage(item_id, event.generation)
-        response_id = as_id(getattr(event, "response_id", None))
-        if response_id and draft.response_id is None:
+        if draft.response_id is None and (
+            response_id := as_id(getattr(event, "response_id", None))
+        ):
             draft.response_id = response_id
             sizes = self._bytes_per_ms_of
             draft.bytes_per_ms = sizes.get(response_id, self._bytes_per_ms)
