@@ -11,7 +11,6 @@ The preview protocol, and what either protocol cannot say: nowhere else.
 """
 
 import re
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -124,9 +123,7 @@ _PREVIEW_REFUSES: Mapping[str, str] = {
     "output_audio": "an assistant's audio cannot be sent: send its text",
 }
 
-_warned: set[tuple[str, Path]] = set()
-# makes one step of a look and the note, so that each warning is given once
-_warned_lock = threading.Lock()
+_warned: dict[tuple[str, Path], object] = {}
 
 
 def _without(message: Mapping[str, Any], lacks: Lacks, protocol: str) -> Message:
@@ -147,10 +144,9 @@ def _without(message: Mapping[str, Any], lacks: Lacks, protocol: str) -> Message
 
 
 def _warn_once(protocol: str, path: Path) -> None:
-    with _warned_lock:
-        if (protocol, path) in _warned:
-            return
-        _warned.add((protocol, path))
+    mine = object()  # the look and the note are one step in C: each warning comes once
+    if _warned.setdefault((protocol, path), mine) is not mine:
+        return
     warn(f"{path[0]}: the {protocol} protocol has no {path[-1]!r}; it is left out.")
 
 
