@@ -18,7 +18,7 @@ from ..options import AzureRealTimeOptions, WebSocketOptions, checked_secret
 from .attempt import Call, Interrupted, Patience
 from .dial import open_stream
 from .handshake import WebSocketImpl, dial_with, upgrade
-from .proxy import find_proxy
+from .proxy import find_proxy, import_what_it_takes
 from .websocket import Wire
 
 
@@ -49,6 +49,7 @@ class Connector:
         # inherits the lock of the import system. getaddrinfo() needs this codec, and
         # `websocket` has imported what SOCKS proxies need.
         codecs.lookup("idna")
+        import_what_it_takes()
 
     def __call__(self, patience: Patience) -> Wire:
         """

@@ -9,7 +9,6 @@ import contextlib
 import ipaddress
 import selectors
 import socket
-import urllib.request
 from urllib.parse import unquote, urlsplit
 
 from .._endpoint import Endpoint
@@ -70,6 +69,16 @@ class Proxy:
         return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
 
+def import_what_it_takes() -> None:
+    """
+    Import what reads the environment's proxies: on the thread that makes the client.
+
+    It costs a tenth of importing this package, and our threads import nothing: a child
+    that is forked during an import inherits the lock of the import system.
+    """
+    import urllib.request  # noqa: F401
+
+
 def find_proxy(endpoint: Endpoint, proxy: str | None) -> Proxy | None:
     """
     Return the proxy to use: the one given, the environment's, or none (``""``).
@@ -80,6 +89,8 @@ def find_proxy(endpoint: Endpoint, proxy: str | None) -> Proxy | None:
         host = endpoint.host
         if host == "localhost" or host.startswith("127.") or host == "::1":
             return None
+        import urllib.request  # by now it is imported
+
         known = urllib.request.getproxies()
         proxy = known.get("https" if endpoint.secure else "http") or known.get("all")
         if proxy and _is_spared(host, endpoint.port, known.get("no", "")):
@@ -92,6 +103,8 @@ def _is_spared(host: str, port: int, no_proxy: str) -> bool:
     Whether no proxy is to be used for a host: by its name, with or without the port, or
     as an address in a network (``192.0.2.0/24``), which the standard library lacks.
     """
+    import urllib.request  # by now it is imported
+
     bypass = urllib.request.proxy_bypass
     if bypass(host) or bypass(f"{host}:{port}"):
         return True

@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 
 import attrs
 
+from ..models._base import Value
 
-@attrs.frozen(kw_only=True)
-class Event:
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Event(Value):
     """
     Anything that is dispatched or sent.
 
@@ -29,7 +31,7 @@ class Event:
     event_id: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ServerEvent(Event):
     """
     Something the service says.
@@ -46,7 +48,7 @@ class ServerEvent(Event):
     generation: int = attrs.field(default=0, repr=False, eq=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ClientEvent(Event):
     """
     Something we say: a command.

@@ -17,7 +17,7 @@ def _no_item() -> UnknownItem:
     return UnknownItem("")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemCreate(ClientEvent):
     """
     Add an item to the conversation.
@@ -34,7 +34,7 @@ class ConversationItemCreate(ClientEvent):
     previous_item_id: str | None = attrs.field(default=None, validator=maybe_text)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemRetrieve(ClientEvent):
     """
     Ask for an item as the service has it, audio included.
@@ -45,7 +45,7 @@ class ConversationItemRetrieve(ClientEvent):
     item_id: str = attrs.field(validator=text)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemDelete(ClientEvent):
     """
     Remove an item.
@@ -56,7 +56,7 @@ class ConversationItemDelete(ClientEvent):
     item_id: str = attrs.field(validator=text)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemTruncate(ClientEvent):
     """
     Cut an assistant's audio to what was heard, so that the model knows.
@@ -73,7 +73,7 @@ class ConversationItemTruncate(ClientEvent):
     audio_end_ms: int = attrs.field(converter=whole)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Conversation(Model):
     """
     The conversation of a session.
@@ -83,7 +83,7 @@ class Conversation(Model):
     object: str | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationCreated(ServerEvent):
     """
     The session has a conversation (preview protocol only).
@@ -94,13 +94,13 @@ class ConversationCreated(ServerEvent):
     conversation: Conversation = attrs.field(factory=Conversation)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class _ItemEvent(ServerEvent):
     item: Item = attrs.field(factory=_no_item)
     previous_item_id: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemAdded(_ItemEvent):
     """
     The conversation has a new item. An answer's item is still empty here.
@@ -109,7 +109,7 @@ class ConversationItemAdded(_ItemEvent):
     type: ClassVar[str] = "conversation.item.added"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemCreated(_ItemEvent):
     """
     The former name of `ConversationItemAdded`; some gateways send both.
@@ -118,7 +118,7 @@ class ConversationItemCreated(_ItemEvent):
     type: ClassVar[str] = "conversation.item.created"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemDone(_ItemEvent):
     """
     The item is final.
@@ -127,7 +127,7 @@ class ConversationItemDone(_ItemEvent):
     type: ClassVar[str] = "conversation.item.done"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemRetrieved(ServerEvent):
     """
     The item that was asked for, audio included.
@@ -138,7 +138,7 @@ class ConversationItemRetrieved(ServerEvent):
     item: Item = attrs.field(factory=_no_item)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemDeleted(ServerEvent):
     """
     The item is gone.
@@ -149,7 +149,7 @@ class ConversationItemDeleted(ServerEvent):
     item_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemTruncated(ServerEvent):
     """
     The item's audio is cut.
@@ -165,7 +165,7 @@ class ConversationItemTruncated(ServerEvent):
     audio_end_ms: int = 0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class LogProb(Model):
     """
     How likely the model found a token of a transcript.
@@ -176,7 +176,7 @@ class LogProb(Model):
     bytes: tuple[int, ...] = ()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class TranscriptionLanguage(Model):
     """
     A language that was heard.
@@ -185,7 +185,7 @@ class TranscriptionLanguage(Model):
     code: str = ""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class TranscriptionUsage(Model):
     """
     What a transcription cost.
@@ -203,7 +203,7 @@ class TranscriptionUsage(Model):
     seconds: float | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class TranscriptionError(Model):
     """
     Why a transcription failed; ``DeploymentNotFound``: the transcription model must
@@ -216,7 +216,7 @@ class TranscriptionError(Model):
     param: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemInputAudioTranscriptionDelta(ServerEvent):
     """
     A piece of what the user said.
@@ -231,7 +231,7 @@ class ConversationItemInputAudioTranscriptionDelta(ServerEvent):
     obfuscation: str | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemInputAudioTranscriptionSegment(ServerEvent):
     """
     A piece of what was said, by whom and when.
@@ -251,7 +251,7 @@ class ConversationItemInputAudioTranscriptionSegment(ServerEvent):
     end: float = 0.0
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemInputAudioTranscriptionCompleted(ServerEvent):
     """
     What the user said. It may come before, during or after the answer.
@@ -269,7 +269,7 @@ class ConversationItemInputAudioTranscriptionCompleted(ServerEvent):
     )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemInputAudioTranscriptionFailed(ServerEvent):
     """
     The user's words could not be written down; the model heard them all the same.

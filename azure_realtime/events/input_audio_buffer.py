@@ -10,7 +10,7 @@ from ..audio.encoding import as_base64
 from ._base import ClientEvent, ServerEvent
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferAppend(ClientEvent):
     """
     Add audio to the buffer. The service does not acknowledge it.
@@ -25,7 +25,7 @@ class InputAudioBufferAppend(ClientEvent):
     audio: str = attrs.field(converter=as_base64, repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferCommit(ClientEvent):
     """
     Make the buffer (at least 100 ms) an item. Not needed where VAD is on.
@@ -34,7 +34,7 @@ class InputAudioBufferCommit(ClientEvent):
     type: ClassVar[str] = "input_audio_buffer.commit"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferClear(ClientEvent):
     """
     Forget what is in the buffer.
@@ -43,7 +43,7 @@ class InputAudioBufferClear(ClientEvent):
     type: ClassVar[str] = "input_audio_buffer.clear"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferCommitted(ServerEvent):
     """
     The buffer has become the user item *item_id*.
@@ -55,7 +55,7 @@ class InputAudioBufferCommitted(ServerEvent):
     previous_item_id: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferCleared(ServerEvent):
     """
     The buffer is empty.
@@ -64,7 +64,7 @@ class InputAudioBufferCleared(ServerEvent):
     type: ClassVar[str] = "input_audio_buffer.cleared"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferSpeechStarted(ServerEvent):
     """
     The service hears speech.
@@ -81,7 +81,7 @@ class InputAudioBufferSpeechStarted(ServerEvent):
     item_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferSpeechStopped(ServerEvent):
     """
     The speech has ended.
@@ -96,7 +96,7 @@ class InputAudioBufferSpeechStopped(ServerEvent):
     item_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferTimeoutTriggered(ServerEvent):
     """
     Nobody spoke for ``idle_timeout_ms``: an empty item follows, and an answer.
@@ -109,7 +109,7 @@ class InputAudioBufferTimeoutTriggered(ServerEvent):
     item_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferDtmfEventReceived(ServerEvent):
     """
     A key was pressed (telephone calls only; it carries no ``event_id``).

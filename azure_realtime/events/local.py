@@ -12,7 +12,7 @@ from ..models.session import Session
 from ._base import Event, ServerEvent
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Init(ServerEvent):
     """
     The session is there and configured: from here on it answers as you asked.
@@ -23,7 +23,7 @@ class Init(ServerEvent):
     session: Session = attrs.field(factory=Session)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class StatusChanged(ServerEvent):
     """
     The model has begun to listen, to think, to speak, or to rest.
@@ -35,7 +35,7 @@ class StatusChanged(ServerEvent):
     previous: ModelStatusEnum = ModelStatusEnum.IDLE
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ListenerError(ServerEvent):
     """
     A listener raised; the others were called all the same.
@@ -53,7 +53,7 @@ class ListenerError(ServerEvent):
     event: Event | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ToolErrorEvent(ServerEvent):
     """
     A tool gave no result; the model was told so instead, and can try again.
@@ -75,7 +75,7 @@ class ToolErrorEvent(ServerEvent):
     error: BaseException
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Disconnected(ServerEvent):
     """
     The connection is gone.
@@ -100,7 +100,7 @@ class Disconnected(ServerEvent):
     reconnecting: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Reconnecting(ServerEvent):
     """
     The client is about to connect again.
@@ -125,7 +125,7 @@ class Reconnecting(ServerEvent):
         self.stop()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Reconnected(ServerEvent):
     """
     A new session has taken the place of the lost one.
@@ -144,7 +144,7 @@ class Reconnected(ServerEvent):
     seconds_lost: float = 0.0
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Closed(ServerEvent):
     """
     It is over: the client will not connect again. The last event there is.
@@ -158,7 +158,7 @@ class Closed(ServerEvent):
     error: BaseException
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Overflow(ServerEvent):
     """
     Audio was dropped, for the network carries less than is appended.
@@ -172,7 +172,7 @@ class Overflow(ServerEvent):
     dropped: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Expiring(ServerEvent):
     """
     The service will end the session soon.

@@ -9,7 +9,7 @@ import attrs
 from ._base import ServerEvent
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class McpListToolsInProgress(ServerEvent):
     """
     The service is asking an MCP server for its tools.
@@ -20,7 +20,7 @@ class McpListToolsInProgress(ServerEvent):
     item_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class McpListToolsCompleted(ServerEvent):
     """
     The tools are known; before this, a response cannot use them.
@@ -31,7 +31,7 @@ class McpListToolsCompleted(ServerEvent):
     item_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class McpListToolsFailed(ServerEvent):
     """
     The MCP server did not tell its tools.
@@ -42,7 +42,7 @@ class McpListToolsFailed(ServerEvent):
     item_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseMcpCallArgumentsDelta(ServerEvent):
     """
     A piece of the arguments (JSON text) of an MCP call.
@@ -57,7 +57,7 @@ class ResponseMcpCallArgumentsDelta(ServerEvent):
     obfuscation: str | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseMcpCallArgumentsDone(ServerEvent):
     """
     The arguments (JSON text) of an MCP call are complete.
@@ -71,7 +71,7 @@ class ResponseMcpCallArgumentsDone(ServerEvent):
     arguments: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseMcpCallInProgress(ServerEvent):
     """
     The service is calling an MCP server.
@@ -83,7 +83,7 @@ class ResponseMcpCallInProgress(ServerEvent):
     output_index: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseMcpCallCompleted(ServerEvent):
     """
     An MCP call has returned; the item has its output.
@@ -95,7 +95,7 @@ class ResponseMcpCallCompleted(ServerEvent):
     output_index: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseMcpCallFailed(ServerEvent):
     """
     An MCP call failed; the item has the error.

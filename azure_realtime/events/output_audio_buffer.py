@@ -9,7 +9,7 @@ import attrs
 from ._base import ClientEvent, ServerEvent
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class OutputAudioBufferClear(ClientEvent):
     """
     Stop playing. Over a WebSocket the player is yours: stop it yourself.
@@ -18,7 +18,7 @@ class OutputAudioBufferClear(ClientEvent):
     type: ClassVar[str] = "output_audio_buffer.clear"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class OutputAudioBufferStarted(ServerEvent):
     """
     The service has begun to play a response.
@@ -29,7 +29,7 @@ class OutputAudioBufferStarted(ServerEvent):
     response_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class OutputAudioBufferStopped(ServerEvent):
     """
     The service has played all of a response.
@@ -40,7 +40,7 @@ class OutputAudioBufferStopped(ServerEvent):
     response_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class OutputAudioBufferCleared(ServerEvent):
     """
     Playing was cut short, by the user's speech or by command.

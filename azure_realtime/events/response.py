@@ -14,7 +14,7 @@ from ._base import ClientEvent, ServerEvent
 from ._checks import maybe_text
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseCreate(ClientEvent):
     """
     Ask for an answer. While one is running, the service refuses another.
@@ -30,7 +30,7 @@ class ResponseCreate(ClientEvent):
     )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseCancel(ClientEvent):
     """
     Stop an answer.
@@ -44,7 +44,7 @@ class ResponseCancel(ClientEvent):
     response_id: str | None = attrs.field(default=None, validator=maybe_text)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseCreated(ServerEvent):
     """
     An answer has begun.
@@ -55,7 +55,7 @@ class ResponseCreated(ServerEvent):
     response: Response = attrs.field(factory=Response)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseDone(ServerEvent):
     """
     An answer has ended, well or not: see ``response.status``.
@@ -66,14 +66,14 @@ class ResponseDone(ServerEvent):
     response: Response = attrs.field(factory=Response)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class _OutputItem(ServerEvent):
     response_id: str = ""
     output_index: int = 0
     item: Item = attrs.field(factory=lambda: UnknownItem(""))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputItemAdded(_OutputItem):
     """
     The answer has a new item, still empty.
@@ -82,7 +82,7 @@ class ResponseOutputItemAdded(_OutputItem):
     type: ClassVar[str] = "response.output_item.added"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputItemDone(_OutputItem):
     """
     An item of the answer is complete; act on a function call from here.
@@ -91,7 +91,7 @@ class ResponseOutputItemDone(_OutputItem):
     type: ClassVar[str] = "response.output_item.done"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class _OfPart(ServerEvent):
     response_id: str = ""
     item_id: str = ""
@@ -99,7 +99,7 @@ class _OfPart(ServerEvent):
     content_index: int = 0
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ContentPart(Model):
     """
     A part of the answer.
@@ -115,7 +115,7 @@ class ContentPart(Model):
     transcript: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseContentPartAdded(_OfPart):
     """
     An item of the answer has a new part, still empty.
@@ -126,7 +126,7 @@ class ResponseContentPartAdded(_OfPart):
     part: ContentPart = attrs.field(factory=ContentPart)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseContentPartDone(_OfPart):
     """
     A part of the answer is complete.
@@ -137,7 +137,7 @@ class ResponseContentPartDone(_OfPart):
     part: ContentPart = attrs.field(factory=ContentPart)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputTextDelta(_OfPart):
     """
     A piece of written answer.
@@ -149,7 +149,7 @@ class ResponseOutputTextDelta(_OfPart):
     obfuscation: str | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputTextDone(_OfPart):
     """
     A written part is complete.
@@ -167,7 +167,7 @@ class _DecodedAudio(_OfPart):
     _audio: bytes
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputAudioDelta(_DecodedAudio):
     """
     A piece of spoken answer. It comes much faster than it can be played.
@@ -197,7 +197,7 @@ class ResponseOutputAudioDelta(_DecodedAudio):
         return audio
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputAudioDone(_OfPart):
     """
     A spoken part has all its audio.
@@ -206,7 +206,7 @@ class ResponseOutputAudioDone(_OfPart):
     type: ClassVar[str] = "response.output_audio.done"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputAudioTranscriptDelta(_OfPart):
     """
     A piece of what is being said.
@@ -218,7 +218,7 @@ class ResponseOutputAudioTranscriptDelta(_OfPart):
     obfuscation: str | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputAudioTranscriptDone(_OfPart):
     """
     All that a spoken part says.
@@ -229,7 +229,7 @@ class ResponseOutputAudioTranscriptDone(_OfPart):
     transcript: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class _OfCall(ServerEvent):
     response_id: str = ""
     item_id: str = ""
@@ -237,7 +237,7 @@ class _OfCall(ServerEvent):
     call_id: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseFunctionCallArgumentsDelta(_OfCall):
     """
     A piece of the arguments (JSON text) of a function call.
@@ -249,7 +249,7 @@ class ResponseFunctionCallArgumentsDelta(_OfCall):
     obfuscation: str | None = attrs.field(default=None, repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseFunctionCallArgumentsDone(_OfCall):
     """
     The arguments (JSON text) of a function call are complete.

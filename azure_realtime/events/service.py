@@ -11,7 +11,7 @@ from ..models._base import Model
 from ._base import ServerEvent
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ErrorDetails(Model):
     """
     What went wrong.
@@ -30,7 +30,7 @@ class ErrorDetails(Model):
     event_id: str | None = attrs.field(default=None, repr=shown)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ErrorEvent(ServerEvent):
     """
     A command was refused, or the service failed. The connection mostly stays open.
@@ -41,7 +41,7 @@ class ErrorEvent(ServerEvent):
     error: ErrorDetails = attrs.field(factory=ErrorDetails)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class RateLimit(Model):
     """
     How much of a quota is left.
@@ -57,7 +57,7 @@ class RateLimit(Model):
     reset_seconds: float | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class RateLimitsUpdated(ServerEvent):
     """
     Quotas, at the start of a response. Azure has not been seen to send it.

@@ -10,7 +10,7 @@ from ..models.session import Session, SessionConfig, as_session_config
 from ._base import ClientEvent, ServerEvent
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class SessionUpdate(ClientEvent):
     """
     Change the session. It is all or nothing: one bad field, and none is applied.
@@ -24,7 +24,7 @@ class SessionUpdate(ClientEvent):
     session: SessionConfig = attrs.field(converter=as_session_config)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class SessionCreated(ServerEvent):
     """
     The connection is up; the session runs on the service's defaults.
@@ -35,7 +35,7 @@ class SessionCreated(ServerEvent):
     session: Session = attrs.field(factory=Session)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class SessionUpdated(ServerEvent):
     """
     A ``session.update`` was applied.

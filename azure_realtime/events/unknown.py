@@ -10,7 +10,7 @@ import attrs
 from ._base import ClientEvent, ServerEvent
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class UnknownEvent(ServerEvent):
     """
     An event of a type this library does not know; `raw` has all of it.
@@ -22,7 +22,7 @@ class UnknownEvent(ServerEvent):
     type: str  # type: ignore[misc]  # of each event here, not of the class
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InvalidMessage(ServerEvent):
     """
     A message that is not a JSON object. It does no harm.
@@ -38,7 +38,7 @@ class InvalidMessage(ServerEvent):
     reason: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class RawCommand(ClientEvent):
     """
     A command of a type this library does not know, sent as it is given.

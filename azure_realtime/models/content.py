@@ -16,7 +16,7 @@ from ._coerce import as_list, as_model
 from .enums import ImageDetail
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class InputText(Model):
     """
     Text of a system or user message.
@@ -27,7 +27,7 @@ class InputText(Model):
     text: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class InputAudio(Model):
     """
     Audio of a user message.
@@ -47,7 +47,7 @@ class InputAudio(Model):
     transcript: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class InputImage(Model):
     """
     An image of a user message.
@@ -63,7 +63,7 @@ class InputImage(Model):
     detail: ImageDetail | str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class OutputText(Model):
     """
     Text of an assistant message.
@@ -75,7 +75,7 @@ class OutputText(Model):
     text: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class OutputAudio(Model):
     """
     Audio of an assistant message.
@@ -94,7 +94,7 @@ class OutputAudio(Model):
     transcript: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class UnknownPart(Model):
     """
     A content part of a type this library does not know; `raw` has all of it.

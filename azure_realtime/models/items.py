@@ -17,7 +17,7 @@ from .content import Part, as_content, part_text
 from .enums import ItemStatus, Phase, Role
 
 
-@attrs.frozen(init=False)
+@attrs.frozen(init=False, eq=False, repr=False)
 class MessageItem(Model):
     """
     Something said or written.
@@ -63,7 +63,7 @@ class MessageItem(Model):
         return "".join(part_text(part) for part in self.content)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class FunctionCallItem(Model):
     """
     The model asks for a function to be called.
@@ -83,7 +83,7 @@ class FunctionCallItem(Model):
     object: str | None = attrs.field(default=None, kw_only=True, repr=False)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class FunctionCallOutputItem(Model):
     """
     What the function returned, as text. On its own it triggers no answer.
@@ -98,7 +98,7 @@ class FunctionCallOutputItem(Model):
     object: str | None = attrs.field(default=None, kw_only=True, repr=False)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class McpListedTool(Model):
     """
     A tool that an MCP server offers.
@@ -117,7 +117,7 @@ def _as_listed_tools(tools: Any) -> tuple[McpListedTool, ...]:
     return tuple(tool for tool in made if isinstance(tool, McpListedTool))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class McpListToolsItem(Model):
     """
     The tools an MCP server has announced.
@@ -130,7 +130,7 @@ class McpListToolsItem(Model):
     id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class McpError(Model):
     """
     Why an MCP call failed.
@@ -149,7 +149,7 @@ def _as_error(error: Any) -> McpError | None:
     return made if isinstance(made, McpError) else None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class McpCallItem(Model):
     """
     A call that the service made to an MCP server.
@@ -169,7 +169,7 @@ class McpCallItem(Model):
     )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class McpApprovalRequestItem(Model):
     """
     The service asks whether it may make an MCP call.
@@ -183,7 +183,7 @@ class McpApprovalRequestItem(Model):
     arguments: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class McpApprovalResponseItem(Model):
     """
     Yes or no to a `McpApprovalRequestItem`.
@@ -197,7 +197,7 @@ class McpApprovalResponseItem(Model):
     reason: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ItemReference(Model):
     """
     Stands for an item of the conversation, in the ``input`` of a response only.
@@ -208,7 +208,7 @@ class ItemReference(Model):
     id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class UnknownItem(Model):
     """
     An item of a type this library does not know; `raw` has all of it.

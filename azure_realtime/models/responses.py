@@ -115,7 +115,7 @@ def as_response_config(config: Any) -> ResponseConfig:
     raise TypeError(msg)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class StatusError(Model):
     """
     Why a response failed, such as ``rate_limit_exceeded``.
@@ -126,7 +126,7 @@ class StatusError(Model):
     message: str | None = attrs.field(default=None, repr=shown)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class StatusDetails(Model):
     """
     Why a response ended as it did.
@@ -142,7 +142,7 @@ class StatusDetails(Model):
     error: StatusError | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CachedTokensDetails(Model):
     """
     Cached input tokens by kind.
@@ -153,7 +153,7 @@ class CachedTokensDetails(Model):
     image_tokens: int | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class InputTokenDetails(Model):
     """
     Input tokens by kind; cached ones cost less.
@@ -166,7 +166,7 @@ class InputTokenDetails(Model):
     cached_tokens_details: CachedTokensDetails | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class OutputTokenDetails(Model):
     """
     Output tokens by kind.
@@ -176,7 +176,7 @@ class OutputTokenDetails(Model):
     audio_tokens: int | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Usage(Model):
     """
     What a response cost, in tokens.
@@ -189,7 +189,7 @@ class Usage(Model):
     output_token_details: OutputTokenDetails | None = None
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, eq=False)
 class Response(Model):
     """
     An answer of the model, or what there is of it.

@@ -140,7 +140,7 @@ class SessionConfig:
         return overlaid(self, other)
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, eq=False)
 class Session(Model):
     """
     A session as the service reports it: every field it has, under the flat names.

@@ -20,7 +20,7 @@ from .enums import (
 )
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Transcription(Model):
     """
     Write down what the user says, beside answering it.
@@ -43,7 +43,7 @@ class Transcription(Model):
     delay: TranscriptionDelay | str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class NoiseReduction(Model):
     """
     Filter the input before it is listened to.
@@ -55,7 +55,7 @@ class NoiseReduction(Model):
     type: NoiseReductionType | str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Reasoning(Model):
     """
     How hard to think; only models that reason accept it at all.
@@ -64,7 +64,7 @@ class Reasoning(Model):
     effort: ReasoningEffort | str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class RetentionRatioTruncation(Model):
     """
     When the conversation outgrows the model, keep this part of it.
@@ -80,7 +80,7 @@ class RetentionRatioTruncation(Model):
     token_limits: Mapping[str, Any] | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Prompt(Model):
     """
     A prompt stored with the service (GA protocol only).
@@ -91,7 +91,7 @@ class Prompt(Model):
     variables: Mapping[str, Any] | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Tracing(Model):
     """
     How the session is called in the traces dashboard.

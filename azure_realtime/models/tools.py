@@ -14,7 +14,7 @@ from ._unset import Unset
 from .enums import RequireApproval, ToolChoiceMode
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class FunctionTool(Model):
     """
     A function of yours that the model may ask for.
@@ -42,7 +42,7 @@ def _address(url: object) -> str:
     return repr(url and re.split("[?#]", bare)[0])
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class McpTool(Model):
     """
     A remote MCP server whose tools the service calls itself (GA protocol only).
@@ -79,7 +79,7 @@ class McpTool(Model):
     defer_loading: bool | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class UnknownTool(Model):
     """
     A tool of a type this library does not know; `raw` is what is sent.
@@ -92,7 +92,7 @@ class UnknownTool(Model):
 Tool = FunctionTool | McpTool | UnknownTool
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ToolChoiceFunction(Model):
     """
     The model must call this function.
@@ -103,7 +103,7 @@ class ToolChoiceFunction(Model):
     name: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ToolChoiceMcp(Model):
     """
     The model must use this MCP server, or this one tool of it.
@@ -115,7 +115,7 @@ class ToolChoiceMcp(Model):
     name: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class UnknownToolChoice(Model):
     """
     A choice of a type this library does not know; `raw` is what is sent.

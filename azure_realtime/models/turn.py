@@ -2,7 +2,6 @@
 A turn: one question, and all that came of it.
 """
 
-import html
 import os
 from pathlib import Path
 
@@ -125,6 +124,8 @@ class Turn:
         """
         Return what a notebook shows: the text, and a player.
         """
+        import html  # only for notebooks
+
         text = html.escape(self.text).replace("\n", "<br>")
         if not 0 < len(self.audio) <= _MAX_EMBEDDED:
             return f"<div>{text}</div>"

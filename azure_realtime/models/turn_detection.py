@@ -13,7 +13,7 @@ from ._unset import UNSET, Unset
 from .enums import Eagerness
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ServerVad(Model):
     """
     Voice activity detection by loudness: a turn ends with silence.
@@ -41,7 +41,7 @@ class ServerVad(Model):
     idle_timeout_ms: int | None | Unset = UNSET
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class SemanticVad(Model):
     """
     Voice activity detection by meaning: a turn ends when the user seems done.
@@ -60,7 +60,7 @@ class SemanticVad(Model):
     interrupt_response: bool | None = None
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class UnknownTurnDetection(Model):
     """
     A kind of turn detection this library does not know; `raw` is what is sent.
