@@ -451,6 +451,7 @@ def test_a_timeout_cancels_the_response(place: Place) -> None:
     assert 1 == len(cancels)
 
 
+@pytest.mark.slow
 def test_an_endless_answer_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A turn that grows beyond all measure fails and is cancelled; the next is answered.
