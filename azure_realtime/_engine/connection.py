@@ -1,9 +1,28 @@
 """
-One connection, from the moment it is open to its end.
+One connection, from the moment it is open to its end: the reader thread's turns on it.
 
-What an event means is settled in this order: the state follows, then what is waited for
-is completed, then user functions are queued. So whoever is woken sees the new state,
-and a listener can wait for an event that is queued behind it.
+Rules:
+
+1. A turn: write what the socket takes, wait for the socket, the queue or the next
+   timer, read what has come. No step blocks, each is bounded, and no lock is held
+   across a call.
+2. A full turn also looks at the clock and at what others ask. A short one does not: the
+   next timer stays what it is. It may be early, never late.
+3. So whatever changes a timer, or why the connection ends, leads to a full turn:
+
+   - `SendQueue.wake`: a close, a veto, a failure, the end of a replacement's dial, jobs
+     that listeners have on this thread;
+   - a timer that is due;
+   - an event that concerns the connection: the session, its end, an error;
+   - listeners that have fallen behind;
+   - unsent bytes: also our answer to the peer's close frame;
+   - our own close frame, from then on;
+   - a ping that has no answer yet, and a replacement that is being made.
+
+   What a short turn reads makes timers later only: the next ping is due after the last
+   inbound byte, and a frame that never ends is given up later than that.
+4. The socket and the waker are read only if they are ready, or if bytes are left over
+   that no poll can see.
 
 All of it belongs to the reader thread.
 """
@@ -12,31 +31,30 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
-from .._requests.error_routing import Subject, says_expired
+from .._requests.error_routing import says_expired
 from .._transport.websocket import Wire
-from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError, ServerError
-from ..events import ErrorEvent, Expiring, ServerEvent
+from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError
+from ..events import Expiring
 from ..options import WebSocketOptions
 from .control import Control
 from .engine import Engine
 from .event_pipeline import EventPipeline
 from .keepalive import Pulse
+from .poller import READ, Poller
 from .renewal.renewal import Renewal
 from .renewal.replacement import Successor, Takeover
-from .restored_items import RestoredItems
+from .session_events import SessionEvents
 from .session_kind import OpeningMessages
 from .session_setup import SessionSetup
-from .turn import Turns
 from .writer import Writer
 
-logger = logging.getLogger("azure_realtime")
-
 _LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
-_FLASH = 0.05  # of the first pause: what is gone sooner never was
+_SHORT_PAUSE = 0.05  # of the first pause: a session that is gone sooner did not work
 _LONGEST_WAIT = 3600.0  # seconds: poll takes no 40 days, and clocks are set
 
 
@@ -59,8 +77,7 @@ class Connection:
 
     Attributes:
         expired: Whether the session has come to its end, as the service has said then
-            or before.
-        fatal: Whether it said that no other will do better.
+            or before. Complete after `run`.
     """
 
     def __init__(
@@ -77,7 +94,6 @@ class Connection:
         opening: OpeningMessages,
         ready_by: Deadline,
     ) -> None:
-        self._setup = setup
         self._kind = setup.kind
         self._engine = engine
         self._pipeline = pipeline
@@ -85,16 +101,18 @@ class Connection:
         self._numbers = numbers
         self._control = control
         self._generation = generation
-        self._update_event_id = opening.update_event_id
         self._ready_by = ready_by
-        self._session_seen = False
-        self._refused = False
-        self._failure: RealtimeError | None = None
-        self._ready_at = 0.0
-        self._failed = False
-        self._restored = RestoredItems(opening.restored, self._kind.restored)
         self._pulse = Pulse(wire, numbers, engine.counters)
         self._renewal = Renewal(engine, wire, numbers, control, begin_replacement)
+        self._session = SessionEvents(
+            setup,
+            engine,
+            pipeline,
+            generation,
+            opening,
+            self._send_opening,
+            self._renewal.expiry.note,
+        )
         self._writer = Writer(
             engine.queue,
             wire,
@@ -104,26 +122,28 @@ class Connection:
             mark_sent,
             self._renewal.note_audio,
         )
+        self._poller = Poller()
+        self._full = True
+        self._next_timer = 0.0
         self.expired = False
-        self.fatal = False
-        control.report("out", generation, opening.messages)
-        wire.send_all(opening.messages)
+        self._send_opening(*opening.messages)
+
+    def _send_opening(self, *messages: bytes) -> None:
+        self._control.report("out", self._generation, messages)
+        self._wire.send_all(messages)
 
     def run(self, takeover: Takeover | None = None) -> RealtimeError | Takeover:
         """
-        Turn until it is over; return why, or which session is to take its place.
+        Serve it until it is over; return why, or which session is to take its place.
 
         Args:
             takeover: What it took over with, if it did.
         """
         wire = self._wire
-        turns = Turns(
-            self, self._engine, wire, self._writer, self._pulse, self._renewal
-        )
         try:
             for events in takeover.heard if takeover else ():
-                self._follow(events)
-            return turns.run()
+                self._session.follow(events)
+            return self._serve()
         except ConnectionClosed as closed:
             return self._say_why(closed)
         except UnicodeDecodeError:
@@ -132,8 +152,10 @@ class Connection:
             )
         finally:
             end = wire.closed_by_peer
-            self.expired |= self._renewal.expiry.over or (
-                end is not None and says_expired(None, end.reason)
+            self.expired = (
+                self._session.expired
+                or self._renewal.expiry.over
+                or (end is not None and says_expired(None, end.reason))
             )
             # a listener may have forked: the child leaves it alone
             if not self._engine.lifecycle.home.elsewhere:
@@ -144,57 +166,132 @@ class Connection:
         """
         Whether the session is configured.
         """
-        return self._engine.lifecycle.configured == self._generation
+        return self._session.ready_at is not None
+
+    @property
+    def fatal(self) -> bool:
+        """
+        Whether the service said that another connection would fail likewise.
+        """
+        return self._session.fatal
 
     @property
     def worked(self) -> bool:
         """
-        Whether it was of use, for longer than it takes to come by another one.
+        Whether it was of use, for longer than it takes to make another one.
 
         One that the service fails as soon as it is configured was not: it does not bear
         what is restored, or there is no room for the account.
         """
+        ready_at = self._session.ready_at
         closed = self._wire.closed_by_peer
-        failed = self._failed or (closed is not None and closed.code in (1011, 1013))
+        failed = closed is not None and closed.code in (1011, 1013)
         least = self._numbers.reconnect_interval
-        if self._restored.done and not failed:
-            least *= _FLASH
-        return self.ready and time.monotonic() - self._ready_at >= least
+        if self._session.proved and not failed:
+            least *= _SHORT_PAUSE
+        return ready_at is not None and time.monotonic() - ready_at >= least
 
     def _say_why(self, error: ConnectionClosed) -> RealtimeError:
         """
-        Tell a peer that broke the protocol, as far as one write carries.
+        Send a peer that broke the protocol the reason, as far as one write carries.
         """
         if error.code in (1002, 1007, 1009):
             self._wire.send_close(error.code, error.reason)
-            # it may have gone already; the first cause is the one to tell
+            # the peer may have gone already; the first cause is the one to report
             with contextlib.suppress(ConnectionClosed):
                 self._wire.write()
                 self._wire.linger(_LINGER)
         return error
 
+    # Turns.
+
+    def _serve(self) -> RealtimeError | Takeover:
+        """
+        Take turns until it is over.
+
+        Raises:
+            ConnectionClosed: The connection is gone, or the peer broke the protocol.
+            UnicodeDecodeError: Likewise.
+        """
+        wire, queue = self._wire, self._engine.queue
+        wakeups, descriptor = queue.fileno(), wire.fileno()
+        while True:
+            # still asleep: no message came since the last look at the queue
+            if self._full or queue.attention or not queue.asleep:
+                self._full = not self._writer.write() or self._full
+            left = self._next_timer - time.monotonic()
+            if self._full or queue.attention or left <= 0:
+                end = self._look_around()
+                if end is not None:
+                    return end
+                left = self._next_timer - time.monotonic()
+            unread = wire.unread
+            # rounded up: else turns would follow each other without a pause until a
+            # timer is due
+            wait = 0 if unread or left <= 0 else math.ceil(left * 1000)
+            for ready, _ in self._poller.wait(wait):
+                if ready == wakeups:
+                    queue.drain()
+                elif ready == descriptor:
+                    unread = True
+            if unread:
+                self._read()
+
+    def _look_around(self) -> RealtimeError | Takeover | None:
+        """
+        Do what a full turn does more than a short one; return the end, if it has come.
+        """
+        wire, queue, renewal = self._wire, self._engine.queue, self._renewal
+        queue.attention = False  # before looking: what is set meanwhile is looked at
+        self._engine.dispatcher.turn()
+        end = self._over() or self._renew()
+        if end is not None:
+            return end
+        interest = {queue.fileno(): READ, wire.fileno(): wire.interest}
+        unread, coming = False, renewal.wire
+        if coming is not None:
+            interest[coming.fileno()] = coming.interest
+            unread = coming.unread
+        self._poller.watch(interest)
+        self._full = (
+            interest[wire.fileno()] != READ or self._pulse.pinged or renewal.under_way
+        )
+        left = 0.0 if unread else self._until_next_timer()
+        self._next_timer = time.monotonic() + left
+        return None
+
+    def _read(self) -> None:
+        wire, control = self._wire, self._control
+        messages = wire.read()
+        if messages:
+            if control.message_hook is not None:
+                control.report("in", self._generation, messages)
+            self._full |= self._pipeline.receive(
+                messages, self._generation, self._session.follow
+            )
+        if wire.attention or self._engine.dispatcher.backlog.behind_since is not None:
+            self._full, wire.attention = True, False
+
     # The clock.
 
-    def over(self) -> RealtimeError | None:
+    def _over(self) -> RealtimeError | None:
         """
         Return why it is over, or None while it is not.
         """
-        if self._failure is not None:
-            return self._failure
-        goodbye = self._writer.goodbye
+        session, control, goodbye = self._session, self._control, self._writer.goodbye
+        if session.failure is not None:
+            return session.failure
         if self._wire.closed_by_peer is not None:
             self._wire.write()  # our answer, if the socket takes it
             return self._wire.closed_by_peer
         if goodbye is not None and goodbye.passed:
             return ConnectionClosed(1006, "the peer did not answer our close")
-        if self._control.failure is not None:
-            return self._control.failure
-        closing = self._control.closing
-        if closing is not None and closing.passed:
+        if control.failure is not None:
+            return control.failure
+        if control.closing is not None and control.closing.passed:
             return ConnectionClosed(1006, "closed by us, out of time")
-        if not self.ready and not self._refused and self._ready_by.passed:
-            kind = self._kind
-            missing = kind.configured if self._session_seen else kind.created
+        if session.unanswered and self._ready_by.passed:
+            missing = self._kind.configured if session.created else self._kind.created
             return ConnectTimeout(
                 f"The service accepted the connection but sent no {missing} within "
                 f"{self._numbers.connect_timeout:g} s.",
@@ -202,12 +299,12 @@ class Connection:
             )
         return self._pulse.feel()
 
-    def until_next_timer(self) -> float:
+    def _until_next_timer(self) -> float:
         """
-        Return in how many seconds to ask `over` and `renew` again.
+        Return in how many seconds to ask `_over` and `_renew` again.
         """
         next_timer = _LONGEST_WAIT
-        ready_by = None if self.ready or self._refused else self._ready_by
+        ready_by = self._ready_by if self._session.unanswered else None
         for deadline in (self._control.closing, self._writer.goodbye, ready_by):
             left = None if deadline is None else deadline.remaining()
             if left is not None:
@@ -217,7 +314,7 @@ class Connection:
                 next_timer = min(next_timer, left)
         return next_timer
 
-    def renew(self) -> Takeover | None:
+    def _renew(self) -> Takeover | None:
         """
         Announce the end of the session, and return another that takes over now.
         """
@@ -226,84 +323,3 @@ class Connection:
             expiring = Expiring(seconds_left=left, generation=self._generation)
             self._engine.emitter.emit(expiring)
         return self._renewal.turn()
-
-    # Reading.
-
-    def receive(self, messages: Sequence[bytes]) -> bool:
-        """
-        Take in messages; return whether any of them concerns the connection.
-        """
-        if self._control.message_hook is not None:
-            self._control.report("in", self._generation, messages)
-        return self._pipeline.receive(messages, self._generation, self._follow)
-
-    def _follow(self, events: Sequence[ServerEvent]) -> None:
-        happened: list[ServerEvent | None] = []
-        was_ready = self.ready
-        for event in events:
-            known = self._restored.is_acknowledgement(event)
-            happened += [None if known else event, self._pipeline.follow(event)]
-            happened.append(self._configure(event))
-        for event in events:
-            if isinstance(event, ErrorEvent):
-                self._on_error(event)
-            else:
-                self._pipeline.settle(event)
-        self._engine.emitter.emit(*happened)
-        if not was_ready and self.ready:
-            # Last, so that `events('*')` does not start with the session's own setup.
-            self._setup.admit()
-
-    def _configure(self, event: ServerEvent) -> ServerEvent | None:
-        """
-        Follow the session's beginning and end; return what is to be announced.
-        """
-        self._session_seen |= event.type == self._kind.created
-        session = getattr(event, "session", None)
-        if session is not None and session.expires_at:
-            self._renewal.expiry.note(session.expires_at)
-        if event.type == self._kind.configured and not self.ready:
-            self._failure = None  # what looked like a refusal was none
-            self._ready_at = time.monotonic()
-            return self._setup.configured(event)
-        return None
-
-    def _on_error(self, event: ErrorEvent) -> None:
-        """
-        Do what an error means for the connection, and fail what it is about.
-        """
-        unanswered = not self.ready and not self._refused
-        route = self._pipeline.route(
-            event,
-            self._update_event_id if unanswered else None,
-            self._restored.commands,
-        )
-        self.expired |= route.expired
-        self.fatal |= route.fatal
-        self._failed |= self.ready and not self.expired
-        if route.subject is Subject.RESTORED_ITEM and route.event_id:
-            self._restored.refuse(route.event_id)
-        elif route.subject is Subject.OPENING:
-            if self._generation == 1 or not route.passing:
-                self._refuse(event)
-                return  # which logs it
-            self._failure = ConnectionClosed(1011, event.error.message)
-        self._pipeline.refuse(event, route)
-
-    def _refuse(self, event: ErrorEvent) -> None:
-        details = event.error
-        instead = self._setup.refused(
-            ServerError(
-                f"The service refused the session configuration: {details.message}",
-                code=details.code,
-                param=details.param,
-                event=event,
-            ),
-            sure=bool(details.event_id or details.code or details.param),
-        )
-        if isinstance(instead, OpeningMessages):
-            self._update_event_id = instead.update_event_id
-            self._control.report("out", self._generation, instead.messages[:1])
-            self._wire.send(instead.messages[0])  # the rest was sent before
-        else:
-            self._refused, self._failure = True, instead

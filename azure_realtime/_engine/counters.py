@@ -4,26 +4,37 @@ The numbers of a client that the reader thread counts.
 
 from __future__ import annotations
 
-from typing import Any
-
-import attrs
+from .._transport.websocket import Wire
 
 
-@attrs.define
 class Counters:
     """
-    Counted since the client was made; each is written by one thread.
+    Counted since the client was made. Written by the reader thread, read by any.
+
+    Attributes:
+        reconnects: How many sessions replaced one that was lost or renewed.
+        round_trip: Seconds of the last ping; None before the first.
     """
 
-    reconnects: int = 0
-    round_trip: float | None = None
-    bytes_sent: int = 0
-    bytes_received: int = 0
+    def __init__(self) -> None:
+        self.reconnects = 0
+        self.round_trip: float | None = None
+        # One attribute, for a reader that comes while it changes: the connection that
+        # is served, and what those before it have sent and received.
+        self._traffic: tuple[Wire | None, int, int] = (None, 0, 0)
 
-    def take_from(self, wire: Any) -> None:
+    @property
+    def traffic(self) -> tuple[int, int]:
         """
-        Count what a wire has carried since it was last asked. Reader thread.
+        The bytes that all connections have sent and received.
         """
-        self.bytes_sent += wire.bytes_sent
-        self.bytes_received += wire.bytes_received
-        wire.bytes_sent = wire.bytes_received = 0
+        wire, sent, received = self._traffic
+        if wire is None:
+            return sent, received
+        return sent + wire.bytes_sent, received + wire.bytes_received
+
+    def serve(self, wire: Wire | None) -> None:
+        """
+        Count what *wire* carries from now on. Reader thread.
+        """
+        self._traffic = (wire, *self.traffic)

@@ -62,13 +62,17 @@ class Engine:
         """
         Return a snapshot of the numbers. Any thread.
         """
+        bytes_sent, bytes_received = self.counters.traffic
         return Stats(
             send_queue=self.queue.waiting,
             send_queue_bytes=self.queue.waiting_bytes,
             send_queue_peak_bytes=self.queue.peak_bytes,
             audio_dropped=self.queue.audio_dropped,
             **attrs.asdict(self.dispatcher.backlog.load()),
-            **attrs.asdict(self.counters),
+            reconnects=self.counters.reconnects,
+            round_trip=self.counters.round_trip,
+            bytes_sent=bytes_sent,
+            bytes_received=bytes_received,
         )
 
     def quiet(self) -> bool:

@@ -210,10 +210,11 @@ class Reader:
             wire = self._redial.dial()
             takeover: Takeover | None = None
             while wire is not None:
+                self._engine.counters.serve(wire)
                 connection = self._open(wire, takeover)
                 ended = connection.run(takeover)
                 wire.leave()
-                self._engine.counters.take_from(wire)
+                self._engine.counters.serve(None)
                 if connection.worked:
                     self._backoff.worked()
                 if isinstance(ended, Takeover):

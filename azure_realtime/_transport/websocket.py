@@ -55,7 +55,7 @@ class Wire:
         unfinished_at: When, on the monotonic clock, the first bytes came of a frame
             that is not whole yet; None if there is none.
         unfinished_bytes: How many have come since.
-        bytes_sent: Since somebody last took note of it.
+        bytes_sent: Since the handshake, frames included.
         bytes_received: Likewise.
         closed_by_peer: The peer's close frame, once it came.
         attention: Whether `read` met more than messages: a control frame, a failure, or

@@ -1,0 +1,158 @@
+"""
+What the events of one connection mean for its session: its setup, its end, errors.
+
+What an event means is settled in this order: the state follows, then futures and waits
+are completed, then user functions are queued. So a thread that wakes up sees the new
+state, and a listener can wait for an event that is queued behind its own.
+
+All of it belongs to the reader thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from .._requests.error_routing import Subject
+from ..errors import ConnectionClosed, RealtimeError, ServerError
+from ..events import ErrorEvent, ServerEvent
+from .engine import Engine
+from .event_pipeline import EventPipeline
+from .restored_items import RestoredItems
+from .session_kind import OpeningMessages
+from .session_setup import SessionSetup
+
+
+class SessionEvents:
+    """
+    Follows the session of one connection.
+
+    Args:
+        setup: Makes the session ready.
+        engine: The shared parts.
+        pipeline: What events change.
+        generation: Number of the connection.
+        opening: What was sent first.
+        send_instead: Sends another opening message, after a refusal.
+        on_expiry: Called with the Unix time at which the session ends.
+
+    Attributes:
+        created: Whether the service has reported the session.
+        ready_at: Monotonic time at which the session was configured; None before.
+        failure: Why the connection must end; None while there is no reason.
+        expired: Whether an error said that the session has come to its end.
+        fatal: Whether an error said that another connection would fail likewise.
+    """
+
+    def __init__(
+        self,
+        setup: SessionSetup,
+        engine: Engine,
+        pipeline: EventPipeline,
+        generation: int,
+        opening: OpeningMessages,
+        send_instead: Callable[[bytes], object],
+        on_expiry: Callable[[float], object],
+    ) -> None:
+        self._setup = setup
+        self._kind = setup.kind
+        self._engine = engine
+        self._pipeline = pipeline
+        self._generation = generation
+        self._update_event_id = opening.update_event_id
+        self._send_instead = send_instead
+        self._on_expiry = on_expiry
+        self._restored = RestoredItems(opening.restored, self._kind.restored)
+        self._refused = False
+        self._failed_when_ready = False
+        self.created = False
+        self.ready_at: float | None = None
+        self.failure: RealtimeError | None = None
+        self.expired = False
+        self.fatal = False
+
+    @property
+    def unanswered(self) -> bool:
+        """
+        Whether the opening message is neither confirmed nor refused.
+        """
+        return self.ready_at is None and not self._refused
+
+    @property
+    def proved(self) -> bool:
+        """
+        Whether the session has taken all that was restored, and failed nothing since.
+        """
+        return self._restored.done and not self._failed_when_ready
+
+    def follow(self, events: Sequence[ServerEvent]) -> None:
+        """
+        Take in the events of one message.
+        """
+        happened: list[ServerEvent | None] = []
+        was_ready = self.ready_at is not None
+        for event in events:
+            known = self._restored.is_acknowledgement(event)
+            happened += [None if known else event, self._pipeline.follow(event)]
+            happened.append(self._configure(event))
+        for event in events:
+            if isinstance(event, ErrorEvent):
+                self._on_error(event)
+            else:
+                self._pipeline.settle(event)
+        self._engine.emitter.emit(*happened)
+        if not was_ready and self.ready_at is not None:
+            # Last, so that `events('*')` does not start with the session's own setup.
+            self._setup.admit()
+
+    def _configure(self, event: ServerEvent) -> ServerEvent | None:
+        """
+        Follow the session's beginning and end; return what is to be announced.
+        """
+        self.created |= event.type == self._kind.created
+        session = getattr(event, "session", None)
+        if session is not None and session.expires_at:
+            self._on_expiry(session.expires_at)
+        if event.type == self._kind.configured and self.ready_at is None:
+            self.failure = None  # the error before was no refusal
+            self.ready_at = time.monotonic()
+            return self._setup.configured(event)
+        return None
+
+    def _on_error(self, event: ErrorEvent) -> None:
+        """
+        Do what an error means for the connection, and fail what it is about.
+        """
+        route = self._pipeline.route(
+            event,
+            self._update_event_id if self.unanswered else None,
+            self._restored.commands,
+        )
+        self.expired |= route.expired
+        self.fatal |= route.fatal
+        self._failed_when_ready |= self.ready_at is not None and not self.expired
+        if route.subject is Subject.RESTORED_ITEM and route.event_id:
+            self._restored.refuse(route.event_id)
+        elif route.subject is Subject.OPENING:
+            if self._generation == 1 or not route.passing:
+                self._refuse(event)
+                return  # which logs it
+            self.failure = ConnectionClosed(1011, event.error.message)
+        self._pipeline.refuse(event, route)
+
+    def _refuse(self, event: ErrorEvent) -> None:
+        details = event.error
+        instead = self._setup.refused(
+            ServerError(
+                f"The service refused the session configuration: {details.message}",
+                code=details.code,
+                param=details.param,
+                event=event,
+            ),
+            sure=bool(details.event_id or details.code or details.param),
+        )
+        if isinstance(instead, OpeningMessages):
+            self._update_event_id = instead.update_event_id
+            self._send_instead(instead.messages[0])  # the rest was sent before
+        else:
+            self._refused, self.failure = True, instead
