@@ -76,9 +76,6 @@ class PatientFuture(Future[T]):
         Raises:
             TimeoutError: Not in *timeout* seconds.
         """
-        self._await(timeout)
-        return super().exception(0)
-
-    def _await(self, timeout: float | None) -> None:
         if not self.done() and not self._gong.wait(self.done, Deadline(timeout)):
             raise TimeoutError(f"no answer within {timeout} s")
+        return super().exception(0)

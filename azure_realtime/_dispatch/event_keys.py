@@ -21,8 +21,8 @@ EventName = str | type[ServerEvent]
 ANY = "*"
 _UNKNOWN = "(unknown)"
 
-
-_KEYS = {kind: (canonical(name),) for name, kind in SERVER_EVENTS.items()}
+KEYS = {kind: (canonical(name),) for name, kind in SERVER_EVENTS.items()}
+"""The keys of every event whose class alone decides them."""
 
 
 def key_for(event: EventName) -> str:
@@ -48,7 +48,7 @@ def keys_of(event: ServerEvent) -> tuple[str, ...]:
     """
     Return the keys of *event*, without "*".
     """
-    keys = _KEYS.get(type(event))
+    keys = KEYS.get(type(event))
     if keys is not None:
         return keys
     if isinstance(event, UnknownEvent):

@@ -28,7 +28,7 @@ from .._concurrency.lock import OwnLock
 from ..errors import RealtimeError, SlowConsumer, fresh
 from ..events import ServerEvent
 from .backlog import size_of
-from .event_keys import ANY, keys_of
+from .event_keys import ANY, KEYS, keys_of
 from .subscriptions import RetainedEvents
 
 MAX_EVENTS = 100_000
@@ -195,7 +195,7 @@ class Waiters:
             size: About how many bytes of memory its content takes; see
                 `Dispatcher.post`.
         """
-        keys = keys_of(event)
+        keys = KEYS.get(event.__class__) or keys_of(event)
         wanted = self.wanted
         if ANY not in wanted and wanted.isdisjoint(keys):
             return

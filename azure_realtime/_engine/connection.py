@@ -30,7 +30,6 @@ All of it belongs to the reader thread.
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -123,6 +122,8 @@ class Connection:
             self._renewal.note_audio,
         )
         self._poller = Poller()
+        self._wakeups = engine.queue.fileno()
+        self._descriptor = wire.fileno()
         self._full = True
         self._next_timer = 0.0
         self.expired = False
@@ -214,7 +215,7 @@ class Connection:
             UnicodeDecodeError: Likewise.
         """
         wire, queue = self._wire, self._engine.queue
-        wakeups, descriptor = queue.fileno(), wire.fileno()
+        wakeups, descriptor = self._wakeups, self._descriptor
         while True:
             # still asleep: no message came since the last look at the queue
             if self._full or queue.attention or not queue.asleep:
@@ -241,21 +242,22 @@ class Connection:
         """
         Do what a full turn does more than a short one; return the end, if it has come.
         """
-        wire, queue, renewal = self._wire, self._engine.queue, self._renewal
-        queue.attention = False  # before looking: what is set meanwhile is looked at
+        wire, renewal = self._wire, self._renewal
+        # before looking: what is set meanwhile is looked at in the next turn
+        self._engine.queue.attention = False
         self._engine.dispatcher.turn()
         end = self._over() or self._renew()
         if end is not None:
             return end
-        interest = {queue.fileno(): READ, wire.fileno(): wire.interest}
-        unread, coming = False, renewal.wire
-        if coming is not None:
+        events, unread = wire.interest, False
+        interest = {self._wakeups: READ, self._descriptor: events}
+        if renewal.successor is not None and renewal.successor.wire is not None:
+            coming = renewal.successor.wire
             interest[coming.fileno()] = coming.interest
             unread = coming.unread
         self._poller.watch(interest)
-        self._full = (
-            interest[wire.fileno()] != READ or self._pulse.pinged or renewal.under_way
-        )
+        pinged = self._pulse.pinged_at is not None
+        self._full = events != READ or pinged or renewal.successor is not None
         left = 0.0 if unread else self._until_next_timer()
         self._next_timer = time.monotonic() + left
         return None

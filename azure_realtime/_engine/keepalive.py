@@ -31,6 +31,9 @@ class Pulse:
         wire: The connection.
         numbers: How long silence may last.
         counters: Where the round trip is kept.
+
+    Attributes:
+        pinged_at: Monotonic time of a ping that has no answer yet; None without one.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class Pulse:
         self._interval = numbers.ping_interval
         self._patience = numbers.ping_timeout
         self._counters = counters
-        self._pinged_at: float | None = None
+        self.pinged_at: float | None = None
 
     def feel(self) -> ConnectionClosed | None:
         """
@@ -50,14 +53,20 @@ class Pulse:
             return None
         heard_at = self._wire.heard_at
         silent = time.monotonic() - heard_at
-        if self._pinged_at is not None and heard_at > self._pinged_at:
-            self._counters.round_trip = heard_at - self._pinged_at
-            self._pinged_at = None
-        if silent >= self._interval and self._pinged_at is None:
-            self._pinged_at = time.monotonic()
+        if self.pinged_at is not None and heard_at > self.pinged_at:
+            self._counters.round_trip = heard_at - self.pinged_at
+            self.pinged_at = None
+        if silent >= self._interval and self.pinged_at is None:
+            self.pinged_at = time.monotonic()
             self._wire.ping()
             self._wire.write()
-        if self._patience is not None and self._waited >= self._patience:
+        pinged_at, patience = self.pinged_at, self._patience
+        # counted from the ping, not from the last byte: this process may have slept
+        if (
+            pinged_at is not None
+            and patience is not None
+            and time.monotonic() - pinged_at >= patience
+        ):
             return ConnectionClosed(
                 1006, f"the peer is dead: nothing heard for {silent:.1f} s"
             )
@@ -82,28 +91,19 @@ class Pulse:
             return None
         return max(0.0, since + self._interval + self._patience - time.monotonic())
 
-    @property
-    def _waited(self) -> float:
-        # counted from the ping, not from the last byte: this process may have slept
-        return 0.0 if self._pinged_at is None else time.monotonic() - self._pinged_at
-
-    @property
-    def pinged(self) -> bool:
-        """
-        Whether a ping has not been answered yet.
-        """
-        return self._pinged_at is not None
-
     def next_look(self) -> float | None:
         """
         Return in how many seconds to `feel` again.
         """
         if self._interval is None:
             return None
-        looks = [self._left_to_frame()]
-        if self._pinged_at is None:
-            silent = time.monotonic() - self._wire.heard_at
-            looks.append(max(0.0, self._interval - silent))
+        now, due = time.monotonic(), None
+        if self.pinged_at is None:
+            due = self._wire.heard_at + self._interval
         elif self._patience is not None:
-            looks.append(max(0.0, self._patience - self._waited))
-        return min((look for look in looks if look is not None), default=None)
+            due = self.pinged_at + self._patience
+        left = None if due is None else max(0.0, due - now)
+        frame = self._left_to_frame()
+        if left is None or frame is None:
+            return frame if left is None else left
+        return min(left, frame)

@@ -68,8 +68,9 @@ class CommandFuture(PatientFuture[T]):
         """
         self._home.check()
         self.heeded = True
-        if not self.done():
-            self._may_wait()
+        if self.done():
+            return Future.exception(self, 0)
+        self._may_wait()
         return super().exception(timeout)
 
     @property
@@ -77,7 +78,7 @@ class CommandFuture(PatientFuture[T]):
         """
         Whether it has failed or was cancelled. Takes no lock; does not set `heeded`.
         """
-        return self.cancelled() or (self.done() and self._exception is not None)
+        return self._exception is not None or self.cancelled()
 
     def cancel(self) -> bool:
         """

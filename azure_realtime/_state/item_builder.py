@@ -312,7 +312,7 @@ def _without_audio(item: MessageItem) -> MessageItem:
     """
     Return *item* without the base64 that it may hold, in its `raw` too.
     """
-    if not any(getattr(part, "audio", None) for part in item.content):
+    if not [part for part in item.content if getattr(part, "audio", None)]:
         return item
     content = [
         {key: value for key, value in part.raw.items() if key != "audio"}

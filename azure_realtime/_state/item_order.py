@@ -51,7 +51,7 @@ class ItemOrder:
         known = item_id in self._generations
         if not known:
             index = self._index(self._understood(item_id, previous))
-            while index < len(self) and self._generation_at(index) < generation:
+            while index < len(self._ids) and self._generation_at(index) < generation:
                 index += 1
             self._ids.insert(index, item_id)
         self._generations[item_id] = generation
@@ -79,7 +79,7 @@ class ItemOrder:
         if previous == "root":
             return 0
         if previous not in self._generations or self._ids[-1] == previous:
-            return len(self)
+            return len(self._ids)
         return self._ids.index(str(previous)) + 1
 
     def _generation_at(self, index: int) -> int:

@@ -73,16 +73,18 @@ class Expiry:
         """
         Whether it is time to do something about it.
         """
-        return self.left is not None and self.left <= self._warning
+        left = self.left
+        return left is not None and left <= self._warning
 
     def announce(self) -> float | None:
         """
         Return the seconds that are left if that is to be announced now, else None.
         """
-        if self.announced or not self.near:
+        left = None if self.announced else self.left
+        if left is None or left > self._warning:
             return None
         self.announced = True
-        return self.left
+        return left
 
     @property
     def renewable(self) -> bool:
@@ -101,9 +103,10 @@ class Expiry:
         """
         Return in how many seconds the answer of a method may be another one.
         """
-        if self.left is None:
+        left = self.left
+        if left is None:
             return None
-        near = max(0.0, self.left - self._warning)
+        near = max(0.0, left - self._warning)
         if not self.announced:
             return near
         renewable = self._renewable.remaining()

@@ -42,6 +42,7 @@ class Renewal:
 
     Attributes:
         expiry: When the session ends.
+        successor: The session that is being made; None while there is none.
     """
 
     def __init__(
@@ -57,24 +58,10 @@ class Renewal:
         self._wanted = numbers.renew == "idle"
         self._control = control
         self._begin = begin
-        self._successor: Successor | None = None
+        self.successor: Successor | None = None
         self._listening: Deadline | None = None
         self._audio_at: float | None = None
         self.expiry = Expiry(numbers.expiry_warning)
-
-    @property
-    def wire(self) -> Wire | None:
-        """
-        The connection of the session in the making.
-        """
-        return self._successor.wire if self._successor else None
-
-    @property
-    def under_way(self) -> bool:
-        """
-        Whether another session is in the making.
-        """
-        return self._successor is not None
 
     def note_audio(self) -> None:
         """
@@ -86,21 +73,21 @@ class Renewal:
         """
         Go on as far as that goes without waiting; return what takes over now.
         """
-        if self._successor is None:
+        if self.successor is None:
             if self._possible and self.expiry.renewable:
-                self._successor = self._begin()
+                self.successor = self._begin()
             return None
-        self._successor.turn()
-        if self._successor.failure is not None:
+        self.successor.turn()
+        if self.successor.failure is not None:
             logger.warning(
-                "The session could not be renewed: %s", self._successor.failure
+                "The session could not be renewed: %s", self.successor.failure
             )
             self.expiry.postpone()
             self.abandon()
-        elif self._is_calm(self._successor):
-            takeover = self._successor.take()
+        elif self._is_calm(self.successor):
+            takeover = self.successor.take()
             if takeover is not None:
-                self._successor = None
+                self.successor = None
             return takeover
         return None
 
@@ -108,7 +95,7 @@ class Renewal:
         """
         Return in how many seconds to `turn` again.
         """
-        if self._successor is None:
+        if self.successor is None:
             if self._possible or not self.expiry.announced:
                 return self.expiry.next_look()
             return None
@@ -119,9 +106,9 @@ class Renewal:
         """
         Do without what is in the making.
         """
-        if self._successor is not None:
-            self._successor.abandon()
-            self._successor = None
+        if self.successor is not None:
+            self.successor.abandon()
+            self.successor = None
             self._stay()
 
     @property
