@@ -87,13 +87,16 @@ def shown(value: object) -> str:
 def harmless(error: BaseException) -> BaseException | None:
     """
     Return a foreign *error* to chain to one of ours, or None if it, or what led to it,
-    tells a secret: a traceback shows it as it is.
+    tells a secret (a traceback shows it as it is), or cannot be read.
     """
     seen: BaseException | None = error
     for _ in range(20):  # errors may be chained in a circle
         if seen is None:
             return error
-        text = f"{seen} {seen.args} {getattr(seen, '__notes__', '')}"
+        try:
+            text = f"{seen} {seen.args} {getattr(seen, '__notes__', '')}"
+        except Exception:  # the class is not ours
+            return None
         if redacted(text) != text:
             return None
         seen = seen.__cause__ or seen.__context__

@@ -14,7 +14,6 @@ running job out of its container owns it: each is one step in C.
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,9 +22,8 @@ from queue import Empty, SimpleQueue
 
 import attrs
 
+from .._logging import logger
 from .deadline import Deadline
-
-logger = logging.getLogger("azure_realtime")
 
 
 @attrs.frozen(eq=False)

@@ -20,7 +20,6 @@ Both numbers only grow, so their difference is never too small.
 from __future__ import annotations
 
 import functools
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -30,11 +29,10 @@ from typing import Any
 import attrs
 
 from .._concurrency.lock import OwnLock
+from .._logging import logger
 from .._memory import weight_of
 from ..errors import SlowConsumer
 from ..events import InvalidMessage, ResponseOutputAudioDelta, ServerEvent
-
-logger = logging.getLogger("azure_realtime")
 
 _OVERHEAD = 2000  # bytes of an event beside its text, about
 _SOFT = 0.25  # of the hard mark

@@ -35,6 +35,7 @@ import time
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.poller import READ, Poller
 from .._requests.error_routing import says_expired
 from .._transport.websocket import Wire
 from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError
@@ -44,7 +45,6 @@ from .control import Control
 from .engine import Engine
 from .event_pipeline import EventPipeline
 from .keepalive import Pulse
-from .poller import READ, Poller
 from .renewal.renewal import Renewal
 from .renewal.replacement import Successor, Takeover
 from .session_events import SessionEvents
@@ -53,7 +53,6 @@ from .session_setup import SessionSetup
 from .writer import Writer
 
 _LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
-_SHORT_PAUSE = 0.05  # of the first pause: a session that is gone sooner did not work
 _LONGEST_WAIT = 3600.0  # seconds: poll takes no 40 days, and clocks are set
 
 
@@ -177,20 +176,12 @@ class Connection:
         return self._session.fatal
 
     @property
-    def worked(self) -> bool:
+    def lasted(self) -> float:
         """
-        Whether it was of use, for longer than it takes to make another one.
-
-        One that the service fails as soon as it is configured was not: it does not bear
-        what is restored, or there is no room for the account.
+        For how many seconds the session has been configured; 0 if it never was.
         """
         ready_at = self._session.ready_at
-        closed = self._wire.closed_by_peer
-        failed = closed is not None and closed.code in (1011, 1013)
-        least = self._numbers.reconnect_interval
-        if self._session.proved and not failed:
-            least *= _SHORT_PAUSE
-        return ready_at is not None and time.monotonic() - ready_at >= least
+        return 0.0 if ready_at is None else time.monotonic() - ready_at
 
     def _say_why(self, error: ConnectionClosed) -> RealtimeError:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from .._logging import text_of
 from ..errors import (
     ConnectionClosed,
     RealtimeError,
@@ -48,7 +49,7 @@ def farewell(
         error=None if expected else error,
         cause=cause,
         code=closed.code if closed else None,
-        reason=closed.reason if closed else str(error),
+        reason=closed.reason if closed else text_of(error),
         clean=bool(closed and (closed.clean or closed.code == 1000)),
         reconnecting=again,
         generation=generation,

@@ -7,17 +7,15 @@ Strictly private.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable
 from typing import Any
 
 import attrs
 
+from .._logging import logger
 from .._redaction import redacted
 from .schema.to_json import as_json
 from .tool import Tool
-
-logger = logging.getLogger("azure_realtime")
 
 
 @attrs.frozen

@@ -18,7 +18,6 @@ Strictly private.
 from __future__ import annotations
 
 import functools
-import logging
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -28,14 +27,13 @@ import attrs
 
 from .._concurrency.lock import OwnLock
 from .._concurrency.worker_pool import Job, WorkerPool
+from .._logging import logger
 from .._memory import keep
 from ..events import ResponseDone, ResponseOutputItemDone, ServerEvent, ToolErrorEvent
 from ..models.items import FunctionCallItem, FunctionCallOutputItem, Item
 from ..models.responses import Response, ResponseConfig
 from .call import Outcome, call_tool, timed_out, unknown_tool
 from .tool import DEFAULT_TIMEOUT, Tool, Toolbox
-
-logger = logging.getLogger("azure_realtime")
 
 _REMEMBERED = 1000  # ids
 

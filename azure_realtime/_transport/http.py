@@ -13,7 +13,7 @@ import contextlib
 import email.parser
 import json
 import math
-import selectors
+import re
 import socket
 import ssl
 import time
@@ -25,6 +25,7 @@ from typing import Any
 import attrs
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.poller import READ, WRITE
 from .._redaction import redacted
 from ..errors import (
     AuthenticationError,
@@ -34,6 +35,10 @@ from ..errors import (
     RateLimited,
 )
 from .attempt import MAX_HEAD_BYTES, Patience
+
+_STATUS = len("HTTP/1.1 101")
+_INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 class HandshakeStream:
@@ -62,18 +67,19 @@ class HandshakeStream:
             try:
                 view = view[self.sock.send(view) :]
             except ssl.SSLWantReadError:
-                self._patience.until(self.sock, selectors.EVENT_READ)
+                self._patience.until(self.sock, READ)
             except (BlockingIOError, ssl.SSLWantWriteError):
-                self._patience.until(self.sock, selectors.EVENT_WRITE)
+                self._patience.until(self.sock, WRITE)
         return len(data)
 
     def recv(self, size: int) -> bytes:
         """
         Return some bytes of the answer; b"" when there are no more.
         """
-        if self._given == len(self.received) and not self._fill(
-            self._patience.deadline
-        ):
+        deadline = self._patience.deadline
+        if not self._given:
+            self._skip_informational(deadline)
+        if self._given == len(self.received) and not self._fill(deadline):
             return b""
         chunk = bytes(self.received[self._given : self._given + size])
         self._given += len(chunk)
@@ -100,6 +106,20 @@ class HandshakeStream:
         Do nothing: who opened the socket closes it, after a look at `received`.
         """
 
+    def _skip_informational(self, deadline: Deadline) -> None:
+        """
+        Drop 1xx answers before the final one (RFC 9110, 15.2). 101 is the final one.
+        """
+        while True:
+            while len(self.received) < _STATUS and self._fill(deadline):
+                pass
+            if not _INFORMATIONAL.match(self.received):
+                return
+            while (end := _HEAD_END.search(self.received)) is None:
+                if not self._fill(deadline):
+                    return
+            del self.received[: end.end()]
+
     def _fill(self, deadline: Deadline) -> bool:
         if len(self.received) >= MAX_HEAD_BYTES:
             return False
@@ -109,9 +129,9 @@ class HandshakeStream:
                 self.received += data
                 return bool(data)
             except ssl.SSLWantWriteError:
-                self._patience.until(self.sock, selectors.EVENT_WRITE, deadline)
+                self._patience.until(self.sock, WRITE, deadline)
             except (BlockingIOError, ssl.SSLWantReadError):
-                self._patience.until(self.sock, selectors.EVENT_READ, deadline)
+                self._patience.until(self.sock, READ, deadline)
 
 
 @attrs.frozen

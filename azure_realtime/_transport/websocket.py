@@ -12,7 +12,7 @@ All of `Wire` belongs to the reader thread.
 from __future__ import annotations
 
 import contextlib
-import selectors
+import math
 import socket
 import ssl
 import time
@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from .._concurrency.poller import READ, WRITE, Poller
 from ..errors import ConnectionClosed
 from .frames import (
     CLOSE,
@@ -272,9 +273,9 @@ class Wire:
         """
         The selector events to wait for: what the operations asked for, by name or not.
         """
-        events = selectors.EVENT_READ
+        events = READ
         if self._read_wants_write or (not self.idle and not self._write_wants_read):
-            events |= selectors.EVENT_WRITE
+            events |= WRITE
         return events
 
     @property
@@ -295,10 +296,11 @@ class Wire:
         A socket that is closed with unread input is reset, and our close frame with it.
         """
         end = time.monotonic() + seconds
-        with selectors.DefaultSelector() as selector, contextlib.suppress(OSError):
-            selector.register(self._sock, selectors.EVENT_READ)
+        poller = Poller()
+        with contextlib.suppress(OSError):
+            poller.watch({self._sock.fileno(): READ})
             while (left := end - time.monotonic()) > 0:
-                if not self.unread and not selector.select(left):
+                if not self.unread and not poller.wait(math.ceil(left * 1000)):
                     return
                 self._bytes_left = self._frames_left = False
                 with contextlib.suppress(*WOULD_BLOCK):

@@ -4,7 +4,6 @@ What a conversation's connection sends first, and what a new session gets of the
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,14 +11,13 @@ import attrs
 
 from .._engine.sender import Sender
 from .._engine.session_kind import OpeningMessages
+from .._logging import logger
 from .._state.conversation import Conversation
 from .._state.session import SessionFollower
 from .._state.transcript import as_mappings
 from ..events import Init, Reconnected, ServerEvent, SessionUpdate, SessionUpdated
 from ..models.items import FunctionCallOutputItem
 from ..models.session import SessionConfig
-
-logger = logging.getLogger("azure_realtime")
 
 
 class SessionRestorer:
