@@ -62,7 +62,7 @@ class Sender:
         self.codec = codec
         self.pending = pending
         self.responses = responses
-        self._queue = queue
+        self._queue = self.send_queue = queue
         self._dispatcher = dispatcher
         self._emitter = emitter
         self._lifecycle = lifecycle

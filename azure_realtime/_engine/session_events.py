@@ -62,7 +62,9 @@ class SessionEvents:
         self._update_event_id = opening.update_event_id
         self._send_instead = send_instead
         self._on_expiry = on_expiry
-        self._restored = RestoredItems(opening.restored, self._kind.restored)
+        self._restored = RestoredItems(
+            opening.restored, self._kind.restored, setup.rename_restored
+        )
         self._refused = False
         self.created = False
         self.ready_at: float | None = None

@@ -47,6 +47,10 @@ def _nothing() -> None:
     pass
 
 
+def _keep_id(_: str, __: Any) -> bool:
+    return False
+
+
 @attrs.frozen(eq=False, kw_only=True)
 class SessionParts:
     """
@@ -58,6 +62,9 @@ class SessionParts:
         on_configured: Called when the service has configured the session, with the
             event, the number of the connection and, after a reconnect, the seconds
             without a session; returns the event to announce. Reader thread.
+        rename_restored: Called with the id of a restored item and an event about an
+            item that is not known: returns whether that is the restored one, which the
+            service has given another id. Reader thread.
         observers: Follow events, in this order.
         deltas: What follows the events that take the short way (see `EventPipeline`).
         status: What the model is doing.
@@ -69,6 +76,7 @@ class SessionParts:
 
     opening: Callable[[bool], OpeningMessages]
     on_configured: Callable[[Any, int, float | None], ServerEvent]
+    rename_restored: Callable[[str, Any], bool] = _keep_id
     observers: Sequence[Part] = ()
     deltas: Mapping[type[ServerEvent], Route] = attrs.field(factory=dict)
     status: ModelStatus = attrs.field(factory=ModelStatus)

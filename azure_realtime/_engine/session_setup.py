@@ -36,6 +36,7 @@ class SessionSetup:
     ) -> None:
         self.kind = kind
         self.opening = parts.opening
+        self.rename_restored = parts.rename_restored
         self._on_configured = parts.on_configured
         self._engine = engine
         self._lifecycle = engine.lifecycle

@@ -39,7 +39,7 @@ from ..events import (
     SessionUpdate,
 )
 from ..models._shape import overlaid
-from ..models.items import Item, as_item
+from ..models.items import Item, MessageItem, as_item
 from ..models.responses import Response, ResponseConfig, as_response_config
 from ..models.session import Session, SessionConfig, as_session_config
 
@@ -278,5 +278,6 @@ def _named(item: Any) -> Any:
     Return *item* with an id, by which its answer is known.
     """
     if getattr(item, "id", "") is None:
-        return attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
+        kind = "msg" if isinstance(item, MessageItem) else "item"
+        return attrs.evolve(item, id=f"{kind}_{uuid.uuid4().hex[:20]}")
     return item

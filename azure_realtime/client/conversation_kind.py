@@ -90,7 +90,7 @@ def _new_parts(
 ) -> ConversationParts:
     config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
     session = SessionFollower(config)
-    input_audio = InputAudio(session)
+    input_audio = InputAudio(session, sender.send_queue)
     conversation = Conversation(keep_audio)
     usage = UsageMeter()
     status = ModelStatus()
@@ -118,6 +118,7 @@ def _new_parts(
     return ConversationParts(
         opening=restorer.opening,
         on_configured=restorer.on_configured,
+        rename_restored=conversation.rename,
         observers=(session, input_audio, conversation, usage, tools, pending_work),
         deltas={
             ResponseOutputAudioDelta: (

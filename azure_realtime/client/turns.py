@@ -9,6 +9,7 @@ from typing import Any
 from .._concurrency.deadline import Deadline
 from .._dispatch.mailbox import Waiters
 from .._engine.engine import Engine
+from .._state.conversation import Conversation
 from .._tools.loop import ToolLoop
 from ..models.turn import Turn
 from .tools import Tooling
@@ -23,6 +24,7 @@ class Asking(Tooling):
 
     _engine: Engine
     _mailboxes: Waiters
+    _conversation: Conversation
     _tools: ToolLoop
     _order: TurnOrder
 
@@ -97,6 +99,7 @@ class Asking(Tooling):
             self._lifecycle,
             self._mailboxes,
             self._follower,
+            self._conversation,
             self._tools,
             timeout,
             deadline,

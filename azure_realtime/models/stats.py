@@ -21,7 +21,8 @@ class Stats:
         dispatch_lag: Seconds that the event delivered last had waited, or that the
             oldest has been waiting by now, whichever is more.
         events_dropped: Audio deltas that were not delivered, for listeners were slow.
-        audio_dropped: Messages of audio that were never sent.
+        audio_dropped: Messages of audio that were never sent, or were lost with a
+            session before they were committed.
         bytes_sent: Over all connections, frames included.
         bytes_received: Likewise.
         reconnects: Sessions that took the place of another.
