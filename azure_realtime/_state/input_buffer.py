@@ -123,8 +123,8 @@ class InputAudio:
         """
         if self._lost_ms:
             raise RealtimeError(
-                f"The connection was lost during this utterance: {self._lost_ms:.0f} ms "
-                "of its audio went with the session, so the rest was not committed. "
+                f"The connection was lost during this utterance: {self._lost_ms:.0f} "
+                "ms of its audio went with the session; the rest was not committed. "
                 "Call clear_audio_buffer() and send the utterance again."
             )
         if self.milliseconds < MIN_COMMIT_MS:
