@@ -76,6 +76,8 @@ class Connection:
     Attributes:
         expired: Whether the session has come to its end, as the service has said then
             or before. Complete after `run`.
+        undelivered: How many messages the peer had not acknowledged. Complete after
+            `run`.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class Connection:
         self._full = True
         self._next_timer = 0.0
         self.expired = False
+        self.undelivered = 0
         self._send_opening(*opening.messages)
 
     def _send_opening(self, *messages: bytes) -> None:
@@ -152,6 +155,8 @@ class Connection:
             )
         finally:
             end = wire.closed_by_peer
+            answered = end is not None and self._writer.goodbye is not None
+            self.undelivered = 0 if answered else self._writer.undelivered
             self.expired = (
                 self._session.expired
                 or self._renewal.expiry.over
@@ -271,13 +276,13 @@ class Connection:
         """
         Return why it is over, or None while it is not.
         """
-        session, control, goodbye = self._session, self._control, self._writer.goodbye
+        session, control = self._session, self._control
         if session.failure is not None:
             return session.failure
         if self._wire.closed_by_peer is not None:
             self._wire.write()  # our answer, if the socket takes it
             return self._wire.closed_by_peer
-        if goodbye is not None and goodbye.passed:
+        if self._writer.is_given_up():
             return ConnectionClosed(1006, "the peer did not answer our close")
         if control.failure is not None:
             return control.failure

@@ -24,7 +24,7 @@ def last_words(error: RealtimeError, why: str | None, unsent: int) -> RealtimeEr
     Args:
         error: What ended it.
         why: Why we have closed it, if we have.
-        unsent: Commands that never left.
+        unsent: Commands that were not delivered.
     """
     if not isinstance(error, ConnectionClosed):
         return error

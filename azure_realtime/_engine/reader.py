@@ -293,9 +293,12 @@ class Reader:
         self._setup.lose(again)
         if isinstance(error, ConnectionClosed):
             error.reconnecting = again  # what waits then goes to the next session
-            error.unsent = 0 if again else self._engine.queue.waiting
+            error.unsent = 0 if again else self._undelivered(connection)
         self._engine.lose(error, farewell(error, cause, again, self._generation))
         logger.debug("disconnected: %s", error)
+
+    def _undelivered(self, connection: Connection) -> int:
+        return self._engine.queue.waiting + connection.undelivered
 
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None

@@ -138,7 +138,7 @@ def test_what_a_closed_connection_says() -> None:
     """
     assert str(ConnectionClosed()) == "The connection is closed: 1006."
     assert str(ConnectionClosed(1001, "bye", unsent=2)) == (
-        "The connection is closed: 1001 (bye); 2 queued commands were not sent."
+        "The connection is closed: 1001 (bye); 2 commands were not delivered."
     )
     assert str(ConnectionClosed(1001, "bye", reconnecting=True)) == (
         "The connection is closed: 1001 (bye). The client is connecting again: what "
