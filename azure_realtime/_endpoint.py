@@ -20,9 +20,8 @@ Source of the facts: Microsoft's realtime reference and migration guide, 2026.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
-
-import attrs
 
 _SCHEMES = {"wss": "wss", "https": "wss", "ws": "ws", "http": "ws"}
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -49,8 +48,7 @@ _NEVER_PLAIN = re.compile(
 )
 
 
-@attrs.frozen
-class Endpoint:
+class Endpoint(NamedTuple):
     """
     Where to dial, and which protocol is spoken there.
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import attrs
 
+from .models._base import Value
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OF_THE_HANDSHAKE = {
     *("connection", "upgrade", "content-length", "transfer-encoding"),
@@ -80,8 +82,8 @@ def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
     return check
 
 
-@attrs.frozen(kw_only=True)
-class WebSocketOptions:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class WebSocketOptions(Value):
     """
     The numbers of the connection. All times are seconds.
 

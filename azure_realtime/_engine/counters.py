@@ -6,19 +6,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 
-
-@attrs.define
 class Counters:
     """
     Counted since the client was made; each is written by one thread.
     """
 
-    reconnects: int = 0
-    round_trip: float | None = None
-    bytes_sent: int = 0
-    bytes_received: int = 0
+    __slots__ = ("bytes_received", "bytes_sent", "reconnects", "round_trip")
+
+    def __init__(self) -> None:
+        self.reconnects = 0
+        self.round_trip: float | None = None
+        self.bytes_sent = 0
+        self.bytes_received = 0
 
     def take_from(self, wire: Any) -> None:
         """

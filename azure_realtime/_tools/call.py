@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from .._redaction import redacted
 from .schema.to_json import as_json
@@ -20,8 +18,7 @@ from .tool import Tool
 logger = logging.getLogger("azure_realtime")
 
 
-@attrs.frozen
-class Outcome:
+class Outcome(NamedTuple):
     """
     What the model gets to read.
 

@@ -20,9 +20,7 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from .._concurrency.deadline import Deadline
 from .._redaction import redacted
@@ -114,8 +112,7 @@ class HandshakeStream:
                 self._patience.until(self.sock, selectors.EVENT_READ, deadline)
 
 
-@attrs.frozen
-class Refusal:
+class Refusal(NamedTuple):
     """
     An HTTP answer that is not the upgrade we asked for.
 
