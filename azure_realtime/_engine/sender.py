@@ -5,7 +5,7 @@ The way out: from a command to the send queue, with its id, text and future.
 from __future__ import annotations
 
 import itertools
-import uuid
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -70,7 +70,7 @@ class Sender:
         self._session_kind = session_kind
         self._missing = missing
         self._ids = itertools.count()
-        self._prefix = f"event_{uuid.uuid4().hex[:12]}_"
+        self._prefix = f"event_{os.urandom(6).hex()}_"
 
     def identified(self, command: ClientEvent) -> ClientEvent:
         """

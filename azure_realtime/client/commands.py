@@ -4,7 +4,7 @@ What a client can say: one method for each command of the wire.
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -278,5 +278,5 @@ def _named(item: Any) -> Any:
     Return *item* with an id, by which its answer is known.
     """
     if getattr(item, "id", "") is None:
-        return attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
+        return attrs.evolve(item, id=f"item_{os.urandom(10).hex()}")
     return item
