@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._concurrency.deadline import Deadline
 from .._dispatch.mailbox import Waiters
-from .._engine.engine import Engine
-from .._tools.loop import ToolLoop
-from ..models.turn import Turn
 from .tools import Tooling
 from .turn_order import Place, TurnOrder
-from .turn_stream import TurnStream
+
+if TYPE_CHECKING:
+    from .._engine.engine import Engine
+    from .._tools.loop import ToolLoop
+    from ..models.turn import Turn
+    from .turn_stream import TurnStream
 
 
 class Asking(Tooling):
@@ -87,6 +89,8 @@ class Asking(Tooling):
         """
         if text is None and audio is None and image is None:
             raise ValueError("nothing to ask: give text, audio or image")
+        from .turn_stream import TurnStream  # only for clients that ask
+
         self._lifecycle.check_may_wait()
         deadline, place = Deadline(timeout), Place()
         beside = response.get("conversation") == "none"
