@@ -75,6 +75,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         from .._engine.shutdown import abandon
         from .assembly import assemble
         from .conversation_kind import conversation_kind
+        from .turn_stream import TurnStream
 
         parts = assemble(
             conversation_kind(keep_audio),
@@ -110,6 +111,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         self._toolbox = session.toolbox
         self._tools = session.tools
         self._order = session.turns
+        self._new_stream = TurnStream
         # the reader knows better why it takes so long: it has a little more time to say
         self._connect_timeout = parts.websocket_options.connect_timeout + 5.0
         self._finalizer = weakref.finalize(

@@ -27,6 +27,7 @@ class Asking(Tooling):
     _mailboxes: Waiters
     _tools: ToolLoop
     _order: TurnOrder
+    _new_stream: type[TurnStream]
 
     def ask(
         self,
@@ -89,15 +90,13 @@ class Asking(Tooling):
         """
         if text is None and audio is None and image is None:
             raise ValueError("nothing to ask: give text, audio or image")
-        from .turn_stream import TurnStream  # only for clients that ask
-
         self._lifecycle.check_may_wait()
         deadline, place = Deadline(timeout), Place()
         beside = response.get("conversation") == "none"
         if not beside and not self._tools.is_current:
             # nothing of it is under way before: a drop meanwhile is none of its own
             place = self._order.enter(deadline)
-        stream = TurnStream(
+        stream = self._new_stream(
             self._lifecycle,
             self._mailboxes,
             self._follower,
