@@ -63,7 +63,7 @@ _START = {"type": "live.start", "voice": "marin"}
 
 LIVE = SessionKind(
     name="live",
-    endpoint=lambda options: attrs.evolve(options.endpoint, target="/live/sessions"),
+    endpoint=lambda options: options.endpoint._replace(target="/live/sessions"),
     created="live.opened",
     configured="live.started",
     commands=frozenset({InputAudioBufferClear.type}),
