@@ -24,9 +24,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from .._concurrency.lock import OwnLock
 from .._logging import logger
@@ -40,8 +38,7 @@ _UTMOST = 4  # times the hard mark
 _PATIENCE = 1.0  # seconds past the soft mark before a warning
 
 
-@attrs.frozen
-class Load:
+class Load(NamedTuple):
     """
     A snapshot; the fields are those of `Stats`.
     """

@@ -23,8 +23,6 @@ from __future__ import annotations
 import random
 import ssl
 
-import attrs
-
 from ..errors import (
     AuthenticationError,
     ConnectError,
@@ -36,7 +34,6 @@ _AGAIN = {1001, 1005, 1006, 1011, 1012, 1013}
 _OUR_VERDICTS = {1002, 1007, 1009}  # the peer broke the protocol, and would again
 
 
-@attrs.define
 class Backoff:
     """
     The attempts since the last session that worked.
@@ -48,14 +45,17 @@ class Backoff:
         attempts: How many there were.
     """
 
-    max_attempts: int | None
-    interval: float
-    fresh_tokens: bool = False
-    attempts: int = 0
-    _refused: bool = False
-
     MOST = 30.0
     """Seconds that no pause of our own exceeds."""
+
+    def __init__(
+        self, max_attempts: int | None, interval: float, fresh_tokens: bool = False
+    ) -> None:
+        self.max_attempts = max_attempts
+        self.interval = interval
+        self.fresh_tokens = fresh_tokens
+        self.attempts = 0
+        self._refused = False
 
     def session_ended(self, lasted: float) -> None:
         """

@@ -8,7 +8,8 @@ reconnects, renewal, the send queue and the dispatch of events stay as they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import attrs
 
@@ -23,8 +24,7 @@ from .event_pipeline import Part, Route
 from .sender import Sender
 
 
-@attrs.frozen
-class OpeningMessages:
+class OpeningMessages(NamedTuple):
     """
     What is sent first on a connection.
 
@@ -40,7 +40,7 @@ class OpeningMessages:
     update_event_id: str
     messages: Sequence[bytes]
     config: object
-    restored: Mapping[str, str] = attrs.field(factory=dict)
+    restored: Mapping[str, str] = MappingProxyType({})
 
 
 def _nothing() -> None:
@@ -51,7 +51,7 @@ def _keep_id(_: str, __: Any) -> bool:
     return False
 
 
-@attrs.frozen(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class SessionParts:
     """
     What a kind of session adds to the engine of one client.
@@ -89,7 +89,7 @@ class SessionParts:
 P = TypeVar("P", bound=SessionParts, covariant=True)
 
 
-@attrs.frozen(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class SessionKind(Generic[P]):
     """
     One kind of session.

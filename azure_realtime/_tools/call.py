@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from .._logging import logger
 from .._redaction import redacted
-from .schema.to_json import as_json
 from .tool import Tool
 
 
-@attrs.frozen
-class Outcome:
+class Outcome(NamedTuple):
     """
     What the model gets to read.
 
@@ -36,7 +32,7 @@ class Outcome:
         """
         Return the outcome of a call that came to nothing.
         """
-        return cls(as_json({"error": redacted(text)}), error)
+        return cls(json.dumps({"error": redacted(text)}, ensure_ascii=False), error)
 
 
 def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
@@ -98,7 +94,11 @@ def _refuse(constant: str) -> Any:
 def _as_output(result: Any) -> str:
     if result is None:
         return "done"  # to a model, "null" looks like a failure
-    return result if isinstance(result, str) else as_json(result)
+    if isinstance(result, str):
+        return result
+    from .schema.to_json import as_json  # loaded when the tool was made
+
+    return as_json(result)
 
 
 def _in_short(error: BaseException) -> str:

@@ -16,7 +16,7 @@ Rules:
 from __future__ import annotations
 
 import functools
-import uuid
+import os
 from concurrent.futures import Future
 from typing import Any
 
@@ -191,7 +191,7 @@ class ToolLoop:
 
     def _tell(self, item: FunctionCallItem | FunctionCallOutputItem) -> None:
         # by its id the answer is known; without one it would stay outstanding
-        item = attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
+        item = attrs.evolve(item, id=f"item_{os.urandom(10).hex()}")
         if not isinstance(item, FunctionCallOutputItem):
             self._sender.command(ConversationItemCreate(item=item))
             return

@@ -23,8 +23,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import attrs
-
 from .._concurrency.lock import OwnLock
 from .._concurrency.worker_pool import Job, WorkerPool
 from .._logging import logger
@@ -38,23 +36,29 @@ from .tool import DEFAULT_TIMEOUT, Tool, Toolbox
 _REMEMBERED = 1000  # ids
 
 
-@attrs.define(eq=False)
 class _Call:
-    call_id: str
-    name: str
-    arguments: str
-    output_index: int
-    settled: bool = False
-    output: str | None = None
+    __slots__ = "arguments", "call_id", "name", "output", "output_index", "settled"
+
+    def __init__(
+        self, call_id: str, name: str, arguments: str, output_index: int
+    ) -> None:
+        self.call_id = call_id
+        self.name = name
+        self.arguments = arguments
+        self.output_index = output_index
+        self.settled = False
+        self.output: str | None = None
 
 
-@attrs.define(eq=False)
 class _Batch:
-    response_id: str
-    generation: int
-    calls: dict[str, _Call] = attrs.field(factory=dict)
-    closed: bool = False
-    config: ResponseConfig | None = None
+    __slots__ = ("calls", "closed", "config", "generation", "response_id")
+
+    def __init__(self, response_id: str, generation: int) -> None:
+        self.response_id = response_id
+        self.generation = generation
+        self.calls: dict[str, _Call] = {}
+        self.closed = False
+        self.config: ResponseConfig | None = None
 
     @property
     def complete(self) -> bool:

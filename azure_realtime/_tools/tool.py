@@ -13,7 +13,6 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import attrs
 
 from ..models.tools import FunctionTool
-from .schema.describe import describe
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,6 +90,8 @@ def make_tool(
         raise ValueError(msg)
     if isinstance(function, Tool):  # of another toolbox
         name, function = name or function.name, function.function
+    from .schema.describe import describe  # only for clients with tools
+
     told = describe(function, name=name, description=description)
     return Tool(
         told.name,

@@ -208,9 +208,9 @@ _WRONG_CERTIFICATE = {
     **dict.fromkeys((9, 10), _ANOTHER_TIME),
     **dict.fromkeys((62, 64), _ANOTHER_NAME),
 }
-_NO_COMMON_VERSION = re.compile("UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS")
+_NO_COMMON_VERSION = "UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS"
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
-_NO_CERTIFICATE = re.compile("CERTIFICATE|UNKNOWN_CA|ALERT_HANDSHAKE_FAILURE")
+_NO_CERTIFICATE = "CERTIFICATE|UNKNOWN_CA|ALERT_HANDSHAKE_FAILURE"
 
 
 def tls_hint(error: BaseException) -> str:
@@ -223,9 +223,9 @@ def tls_hint(error: BaseException) -> str:
     reason = getattr(error, "reason", None) or ""
     if reason in _NOT_TLS:
         return "This port does not speak TLS: use ws:// for a local service."
-    if _NO_COMMON_VERSION.search(reason):
+    if re.search(_NO_COMMON_VERSION, reason):
         return "It speaks no version of TLS that we do: 1.2 or newer is needed."
-    if _NO_CERTIFICATE.search(reason):
+    if re.search(_NO_CERTIFICATE, reason):
         return (
             "The service may want a client certificate that it trusts: pass "
             "WebSocketOptions(ssl_context=...) with one in it (load_cert_chain)."

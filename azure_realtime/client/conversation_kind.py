@@ -39,7 +39,7 @@ from .session_restorer import SessionRestorer
 from .turn_order import TurnOrder
 
 
-@attrs.frozen(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class ConversationParts(SessionParts):
     """
     What a conversation adds to the engine of one client.

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .._state.session import SessionFollower
 from .._tools.tool import DEFAULT_TIMEOUT, Tool, Toolbox
 from .commands import Commands
+
+if TYPE_CHECKING:
+    from .._state.session import SessionFollower
 
 F = TypeVar("F", bound=Callable[..., Any])
 

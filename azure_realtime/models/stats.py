@@ -4,9 +4,11 @@ Numbers about a client, for those who watch it.
 
 import attrs
 
+from ._base import Value
 
-@attrs.frozen(kw_only=True)
-class Stats:
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Stats(Value):
     """
     A snapshot of a client's numbers.
 

@@ -20,8 +20,6 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-import attrs
-
 from ..._concurrency.deadline import Deadline
 from ..._concurrency.waker import Waker
 from ..._logging import repr_of, text_of
@@ -183,8 +181,7 @@ class Successor:
             self._configure(opening)
             return None
         self._bell.close()
-        rest = attrs.evolve(
-            opening,
+        rest = opening._replace(
             update_event_id=self._said.update_event_id,
             messages=opening.messages[1:],
         )
