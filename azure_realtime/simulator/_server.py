@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ._network.faults import HandshakeFaults, HttpRefusal
 from ._network.handshake import http_response, request_headers, select_subprotocol
-from ._network.listener import Listener, release
+from ._network.listener import Listener, close_shutdown_pipe
 from ._network.transport import Transport
 from ._service.client_session import ClientSession
 from ._service.connection import Connection
@@ -104,9 +104,9 @@ class Simulator:
         self._prefix = prefix
         self._on_connection = on_connection
         self._faults = HandshakeFaults()
-        self._change = threading.Condition()
+        self._condition = threading.Condition()
         self._connections: list[Connection] = []
-        self._handed_out = 0
+        self._returned = 0
         self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
         self._stopping = False
         self._listener: Listener | None = None
@@ -151,7 +151,7 @@ class Simulator:
         """
         Close every connection with 1001 and end every thread, within two seconds.
         """
-        with self._change:
+        with self._condition:
             if self._stopping or self._listener is None:
                 return
             self._stopping = True
@@ -172,7 +172,7 @@ class Simulator:
             connection.join(deadline)
         for transport in transports:
             transport.join(deadline)
-        release(self._server)
+        close_shutdown_pipe(self._server)
 
     def serve_forever(self) -> None:
         """
@@ -214,7 +214,7 @@ class Simulator:
         """
         All connections so far, newest last.
         """
-        with self._change:
+        with self._condition:
             return list(self._connections)
 
     def wait_for_connection(self, timeout: float = 5.0) -> Connection:
@@ -224,13 +224,13 @@ class Simulator:
         Raises:
             TimeoutError: None has come within *timeout* seconds.
         """
-        with self._change:
-            if not self._change.wait_for(
-                lambda: len(self._connections) > self._handed_out, timeout
+        with self._condition:
+            if not self._condition.wait_for(
+                lambda: len(self._connections) > self._returned, timeout
             ):
                 raise TimeoutError(f"no connection within {timeout} s")
-            self._handed_out += 1
-            return self._connections[self._handed_out - 1]
+            self._returned += 1
+            return self._connections[self._returned - 1]
 
     def add_reply(self, reply: Reply | str) -> None:
         """
@@ -280,7 +280,7 @@ class Simulator:
         from websockets.sync.server import ServerConnection
 
         transport = Transport(sock, self._ssl_context)
-        with self._change:
+        with self._condition:
             if self._stopping:
                 raise ConnectionAbortedError("the simulator is stopping")
             self._transports.add(transport)
@@ -292,7 +292,7 @@ class Simulator:
     ) -> Response | None:
         transport = cast(Transport, connection.socket)
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
-        answer = self._faults.meet(transport) or route(
+        answer = self._faults.next_refusal(transport) or route(
             request.path,
             headers,
             self.kinds,
@@ -314,7 +314,7 @@ class Simulator:
 
     def _serve(self, websocket: ServerConnection) -> None:
         transport = cast(Transport, websocket.socket)
-        kind, found = cast("tuple[SessionKind[Any, Any], Route]", transport.route)
+        kind, accepted = cast("tuple[SessionKind[Any, Any], Route]", transport.route)
         settings = Settings(
             session_seconds=self.session_seconds,
             pace=self.pace,
@@ -322,24 +322,24 @@ class Simulator:
             rate_limits=self.rate_limits,
             record=self.record,
         )
-        session = ClientSession(kind, transport, found, settings, self.script)
+        session = ClientSession(kind, transport, accepted, settings, self.script)
         connection = session.connection
         if self._on_connection is not None:
             # Faults must not affect the answer to the handshake.
             transport.flush(1.0)
             self._on_connection(connection)
-        with self._change:
+        with self._condition:
             self._connections.append(connection)
-            self._change.notify_all()
+            self._condition.notify_all()
         try:
             session.run(websocket)
         finally:
             if not self.record:
-                self._forget(connection)
+                self._remove(connection)
 
-    def _forget(self, connection: Connection) -> None:
-        with self._change:
+    def _remove(self, connection: Connection) -> None:
+        with self._condition:
             position = self._connections.index(connection)
             del self._connections[position]
-            if position < self._handed_out:
-                self._handed_out -= 1
+            if position < self._returned:
+                self._returned -= 1

@@ -26,15 +26,15 @@ def encode_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
     """
     Return one unmasked WebSocket frame (RFC 6455, 5.2).
     """
-    first = (0x80 if fin else 0) | opcode
+    first_byte = (0x80 if fin else 0) | opcode
     size = len(payload)
     if size < 126:
-        head = bytes((first, size))
+        header = bytes((first_byte, size))
     elif size < 65536:
-        head = bytes((first, 126)) + size.to_bytes(2, "big")
+        header = bytes((first_byte, 126)) + size.to_bytes(2, "big")
     else:
-        head = bytes((first, 127)) + size.to_bytes(8, "big")
-    return head + payload
+        header = bytes((first_byte, 127)) + size.to_bytes(8, "big")
+    return header + payload
 
 
 class ConnectionFaults:
@@ -63,13 +63,15 @@ class ConnectionFaults:
         Send one text message, cut into frames if `fragment` says so.
         """
         size = self._fragment_size or len(payload) or 1
-        pieces = [payload[at : at + size] for at in range(0, len(payload), size)]
-        pieces = pieces or [b""]
+        fragments = [payload[at : at + size] for at in range(0, len(payload), size)]
+        fragments = fragments or [b""]
         frames = [
             encode_frame(
-                CONTINUATION if index else TEXT, piece, fin=index == len(pieces) - 1
+                CONTINUATION if index else TEXT,
+                fragment,
+                fin=index == len(fragments) - 1,
             )
-            for index, piece in enumerate(pieces)
+            for index, fragment in enumerate(fragments)
         ]
         # One write, so that no other message can come between the fragments.
         self.transport.write(b"".join(frames))
@@ -82,8 +84,8 @@ class ConnectionFaults:
         after the first tenth of a frame.
         """
         if how == "mid_frame":
-            torn = encode_frame(TEXT, b'{"type":"' + b"x" * 991)[:100]
-            self.transport.write(torn, last=True)  # an answer may be under way
+            partial_frame = encode_frame(TEXT, b'{"type":"' + b"x" * 991)[:100]
+            self.transport.write(partial_frame, last=True)  # an answer may be under way
             self.transport.flush(1.0)
         self.transport.kill("rst" if how == "rst" else "fin")
 
@@ -91,13 +93,13 @@ class ConnectionFaults:
         """
         Stop reading and writing; the TCP connection stays open.
         """
-        self.transport.set_gates(reading=False, writing=False)
+        self.transport.set_enabled(reading=False, writing=False)
 
     def stop_reading(self) -> None:
         """
         Stop reading only, so that the client's sends fill up.
         """
-        self.transport.set_gates(reading=False, writing=True)
+        self.transport.set_enabled(reading=False, writing=True)
 
     def resume(self) -> None:
         """
@@ -107,7 +109,7 @@ class ConnectionFaults:
         self.transport.answer_pings = True
         self.transport.answer_close = True
         self._fragment_size = 0
-        self.transport.set_gates(reading=True, writing=True)
+        self.transport.set_enabled(reading=True, writing=True)
 
     def drip(self, seconds_per_byte: float = 0.01) -> None:
         """
@@ -214,7 +216,7 @@ class HandshakeFaults:
     """
 
     def __init__(self) -> None:
-        self._change = threading.Condition()
+        self._condition = threading.Condition()
         self._refusal: HttpRefusal | None = None
         self._times: int | None = None
         self._mute = False
@@ -224,43 +226,43 @@ class HandshakeFaults:
         """
         Refuse the next *times* handshakes, or all of them.
         """
-        with self._change:
+        with self._condition:
             self._refusal, self._times, self._mute = refusal, times, False
-            self._change.notify_all()
+            self._condition.notify_all()
 
     def mute(self) -> None:
         """
         Take connections and requests, and never answer.
         """
-        with self._change:
+        with self._condition:
             self._refusal, self._mute = None, True
 
     def accept(self) -> None:
         """
         Behave again; handshakes that were kept waiting go on.
         """
-        with self._change:
+        with self._condition:
             self._refusal, self._mute = None, False
-            self._change.notify_all()
+            self._condition.notify_all()
 
     def stop(self) -> None:
         """
-        End the waits in `meet`; the service is stopping.
+        End the waits in `next_refusal`; the service is stopping.
         """
-        with self._change:
+        with self._condition:
             self._stopped = True
-            self._change.notify_all()
+            self._condition.notify_all()
 
-    def meet(self, transport: Transport) -> HttpRefusal | None:
+    def next_refusal(self, transport: Transport) -> HttpRefusal | None:
         """
         Return the refusal for a handshake, if any, after waiting while mute.
 
         Handshake thread only.
         """
-        with self._change:
+        with self._condition:
             while self._mute and not self._stopped and not transport.ended.is_set():
                 # The end of the transport is not signalled here: look again.
-                self._change.wait(0.05)
+                self._condition.wait(0.05)
             if self._refusal is None or self._times == 0:
                 return None
             if self._times is not None:

@@ -121,7 +121,7 @@ def read_handshake(
     return Handshake(split.path, service_path, query, headers, deployments)
 
 
-def request_headers(sent: Mapping[str, str]) -> dict[str, str]:
+def request_headers(client_headers: Mapping[str, str]) -> dict[str, str]:
     """
     Return the identifying headers of an HTTP answer, the client's own id included.
     """
@@ -130,8 +130,8 @@ def request_headers(sent: Mapping[str, str]) -> dict[str, str]:
         "x-request-id": new_id("req"),
         "x-ms-region": "local",
     }
-    if "x-ms-client-request-id" in sent:
-        headers["x-ms-client-request-id"] = sent["x-ms-client-request-id"]
+    if "x-ms-client-request-id" in client_headers:
+        headers["x-ms-client-request-id"] = client_headers["x-ms-client-request-id"]
     return headers
 
 
@@ -191,14 +191,14 @@ def select_subprotocol(_: ServerConnection, offered: Any) -> Subprotocol | None:
     return cast("Subprotocol", "realtime") if "realtime" in offered else None
 
 
-def http_response(refusal: HttpRefusal, sent: Mapping[str, str]) -> Response:
+def http_response(refusal: HttpRefusal, client_headers: Mapping[str, str]) -> Response:
     """
     Return a refusal in the form that ``websockets`` sends.
     """
     from websockets.datastructures import Headers
     from websockets.http11 import Response
 
-    headers = Headers(request_headers(sent))
+    headers = Headers(request_headers(client_headers))
     headers["Connection"] = "close"
     headers["Content-Length"] = str(len(refusal.body))
     for name, value in refusal.headers.items():

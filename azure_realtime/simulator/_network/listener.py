@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Listener", "release"]
+__all__ = ["Listener", "close_shutdown_pipe"]
 
 
 class Listener:
@@ -34,7 +34,7 @@ class Listener:
         self.socket = socket.create_server((host, port))
         # A client may leave between select() and accept(), which then must not wait.
         self.socket.setblocking(False)
-        self._wake, self._waker = socket.socketpair()
+        self._wake_reader, self._wake_writer = socket.socketpair()
         self._handlers: set[threading.Thread] = set()
         self._thread: threading.Thread | None = None
 
@@ -58,11 +58,11 @@ class Listener:
         """
         Stop accepting. Waits until *deadline* (`time.monotonic`) at most.
         """
-        self._waker.send(b"x")
+        self._wake_writer.send(b"x")
         if self._thread is not None:
             self._thread.join(max(0.0, deadline - time.monotonic()))
-        for end in (self.socket, self._wake, self._waker):
-            end.close()
+        for closable in (self.socket, self._wake_reader, self._wake_writer):
+            closable.close()
 
     def join(self, deadline: float) -> None:
         """
@@ -74,10 +74,10 @@ class Listener:
     def _accept(self, handler: Callable[[socket.socket, Any], None]) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self.socket, selectors.EVENT_READ)
-            selector.register(self._wake, selectors.EVENT_READ)
+            selector.register(self._wake_reader, selectors.EVENT_READ)
             while True:
                 ready = {key.fileobj for key, _ in selector.select()}
-                if self._wake in ready:
+                if self._wake_reader in ready:
                     return
                 try:
                     accepted, address = self.socket.accept()
@@ -94,13 +94,13 @@ class Listener:
                 thread.start()
 
 
-def release(server: Any) -> None:
+def close_shutdown_pipe(server: Any) -> None:
     """
     Close what ``websockets`` opened for a loop of its own that never ran.
     """
     for name in ("shutdown_watcher", "shutdown_notifier"):
-        end = getattr(server, name, None)
-        if isinstance(end, int):
-            os.close(end)  # A pipe, up to websockets 16.
-        elif end is not None:
-            end.close()
+        closable = getattr(server, name, None)
+        if isinstance(closable, int):
+            os.close(closable)  # A pipe, up to websockets 16.
+        elif closable is not None:
+            closable.close()

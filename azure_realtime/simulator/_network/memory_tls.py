@@ -30,7 +30,7 @@ class MemoryTls:
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
-    def shake_hands(self, sock: socket.socket, timeout: float) -> None:
+    def do_tls_handshake(self, sock: socket.socket, timeout: float) -> None:
         """
         Do the TLS handshake on a blocking socket.
 
@@ -91,7 +91,7 @@ class MemoryTls:
                 pass  # Nonsense ends the session as well as a farewell.
         return b"".join(pieces) or None
 
-    def farewell(self) -> bytes:
+    def close_notify(self) -> bytes:
         """
         Return the ``close_notify`` to send; the peer's own is not awaited.
         """

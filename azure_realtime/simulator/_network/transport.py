@@ -52,7 +52,7 @@ class Transport:
     def __init__(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         self._raw = sock
         self._raw.settimeout(None)
-        self._change = threading.Condition()
+        self._condition = threading.Condition()
         # All below is guarded by _change.
         self._queue: deque[bytes | None] = deque()  # None: end of our data
         self._queued = 0
@@ -83,7 +83,7 @@ class Transport:
             OSError: The peer left, was killed, or did not finish in *timeout* seconds.
         """
         if self._tls is not None:
-            self._tls.shake_hands(self._raw, timeout)
+            self._tls.do_tls_handshake(self._raw, timeout)
         self._writer.start()
 
     # ------------------------------------------------ what websockets calls
@@ -162,30 +162,30 @@ class Transport:
         """
         if not self.answer_close:
             return
-        with self._change:
+        with self._condition:
             self._queue.append(None)
-            self._change.notify_all()
+            self._condition.notify_all()
 
     def close(self) -> None:
         """
         Send what is queued (for a second at most), then close. Idempotent.
         """
-        with self._change:
+        with self._condition:
             if self._closed:
                 return
             self._closed = self._closing = True
             if not self._writing:
                 self._killed = True
-            self._change.notify_all()
+            self._condition.notify_all()
         if self._writer.is_alive() and threading.current_thread() is not self._writer:
             self._writer.join(_FLUSH_SECONDS)
-        with self._change:
+        with self._condition:
             self._killed = True
-            self._change.notify_all()
+            self._condition.notify_all()
         self.ended.set()
         self._wake_reader()
-        with self._change:
-            self._change.wait_for(lambda: self._readers == 0, _FLUSH_SECONDS)
+        with self._condition:
+            self._condition.wait_for(lambda: self._readers == 0, _FLUSH_SECONDS)
         self._raw.close()
 
     # ------------------------------------------------ what the simulator calls
@@ -199,52 +199,52 @@ class Transport:
         Data frames that come after a close frame are dropped, as RFC 6455 (5.5.1)
         demands of a healthy server.
         """
-        with self._change:
+        with self._condition:
             if self._killed or self._closing or self._close_sent:
                 return
             if last or (data and data[0] == _CLOSE_FRAME):
                 self._close_sent = True
             self._queue.append(data)
             self._queued += len(data)
-            self._change.notify_all()
+            self._condition.notify_all()
 
     def wait_writable(self, limit: int) -> bool:
         """
         Wait until fewer than *limit* bytes are queued; False once the end has come.
         """
-        with self._change:
-            self._change.wait_for(lambda: self._queued < limit or self._killed)
+        with self._condition:
+            self._condition.wait_for(lambda: self._queued < limit or self._killed)
             return not self._killed
 
     def flush(self, timeout: float) -> bool:
         """
         Wait until everything queued is with the kernel; False if it is not.
         """
-        with self._change:
-            return self._change.wait_for(
+        with self._condition:
+            return self._condition.wait_for(
                 lambda: self._queued == 0 or self._killed, timeout
             )
 
-    def set_gates(self, *, reading: bool, writing: bool) -> None:
+    def set_enabled(self, *, reading: bool, writing: bool) -> None:
         """
         Stop or resume reading and writing. Any thread.
         """
-        with self._change:
+        with self._condition:
             self._reading = reading
             self._writing = writing
-            self._change.notify_all()
+            self._condition.notify_all()
 
     def kill(self, how: Literal["fin", "rst"] = "fin") -> None:
         """
         End the TCP connection now, without a closing handshake. Any thread.
         """
-        with self._change:
+        with self._condition:
             if self._killed:
                 return
             self._killed = True
             self._queue.clear()
             self._queued = 0
-            self._change.notify_all()
+            self._condition.notify_all()
         self.ended.set()
         try:
             if how == "rst":
@@ -272,17 +272,17 @@ class Transport:
             self._raw.shutdown(socket.SHUT_RD)
 
     def _enter_reading(self) -> bool:
-        with self._change:
-            self._change.wait_for(lambda: self._reading or self._killed)
+        with self._condition:
+            self._condition.wait_for(lambda: self._reading or self._killed)
             if self._killed:
                 return False
             self._readers += 1
             return True
 
     def _leave_reading(self) -> None:
-        with self._change:
+        with self._condition:
             self._readers -= 1
-            self._change.notify_all()
+            self._condition.notify_all()
 
     def _write_loop(self) -> None:
         try:
@@ -290,15 +290,15 @@ class Transport:
                 pass
         except (OSError, ssl.SSLError):
             # The peer is gone; the reader will notice and close.
-            with self._change:
+            with self._condition:
                 self._killed = True
-                self._change.notify_all()
+                self._condition.notify_all()
             self.ended.set()
             self._wake_reader()
 
     def _write_next(self) -> bool:
-        with self._change:
-            self._change.wait_for(
+        with self._condition:
+            self._condition.wait_for(
                 lambda: self._killed or self._closing or (self._queue and self._writing)
             )
             if self._killed or not self._queue:
@@ -309,30 +309,30 @@ class Transport:
             return False
         if data:
             self._transmit(self._tls.encrypt(data) if self._tls else data)
-        with self._change:
+        with self._condition:
             self._queued = max(0, self._queued - len(data))
-            self._change.notify_all()
+            self._condition.notify_all()
         return True
 
     def _end_of_data(self) -> None:
         if self._tls is not None:
-            self._transmit(self._tls.farewell())
+            self._transmit(self._tls.close_notify())
         self._raw.shutdown(socket.SHUT_WR)
-        with self._change:
-            left = self._change.wait_for(
+        with self._condition:
+            ended = self._condition.wait_for(
                 lambda: self._killed or self._closing, _LINGER_SECONDS
             )
-        if not left:
+        if not ended:
             self.kill()
 
     def _transmit(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             pause = self.seconds_per_byte
-            with self._change:
-                self._change.wait_for(lambda: self._writing or self._killed)
+            with self._condition:
+                self._condition.wait_for(lambda: self._writing or self._killed)
                 if pause and not self._killed:
-                    self._change.wait_for(lambda: self._killed, pause)
+                    self._condition.wait_for(lambda: self._killed, pause)
                 if self._killed:
                     return
             try:

@@ -32,7 +32,7 @@ P = TypeVar("P")
 _logger = logging.getLogger(__name__)
 
 # Commands of a client that does not read their answers wait beyond this.
-_ANSWER_LIMIT = 16 << 20
+_UNREAD_LIMIT = 16 << 20
 
 
 class ClientSession(Generic[S, P]):
@@ -61,7 +61,7 @@ class ClientSession(Generic[S, P]):
         self._parts = kind.new_parts(self.connection, self._session, script)
         self._commands = kind.commands(self._parts)
 
-    def run(self, socket: ServerConnection) -> None:
+    def run(self, websocket: ServerConnection) -> None:
         """
         Serve the client until it leaves. Connection's thread.
         """
@@ -76,15 +76,15 @@ class ClientSession(Generic[S, P]):
             connection.timers.after(seconds, connection.expire)
             while True:
                 # Also after the end: commands sent before the client left count.
-                connection.wait_writable(_ANSWER_LIMIT)
-                self._handle(socket.recv())
+                connection.wait_writable(_UNREAD_LIMIT)
+                self._handle(websocket.recv())
         except ConnectionClosed:
             pass
         finally:
             connection.timers.stop()
             with connection.lock:
                 self._kind.stop(self._parts)
-            received = socket.protocol.close_rcvd
+            received = websocket.protocol.close_rcvd
             if received is None:
                 connection.set_closed(1006, "")
             else:
@@ -95,11 +95,11 @@ class ClientSession(Generic[S, P]):
         event_id: str | None = None
         try:
             event = _parse(message)
-            given = event.get("event_id")
-            event_id = given if isinstance(given, str) else None
+            sent_id = event.get("event_id")
+            event_id = sent_id if isinstance(sent_id, str) else None
             with connection.lock:
                 connection.record(event)
-                self._carry_out(event)
+                self._run_command(event)
         except ServiceError as error:
             connection.send_error(error, event_id)
         except Exception:
@@ -111,7 +111,7 @@ class ClientSession(Generic[S, P]):
             failure = ServiceError(None, message, kind="server_error", echo=False)
             connection.send_error(failure, None)
 
-    def _carry_out(self, event: Json) -> None:
+    def _run_command(self, event: Json) -> None:
         kind = event["type"]
         if kind is None:
             raise ServiceError("invalid_event", "The 'type' field is missing.")

@@ -68,7 +68,7 @@ class Connection(ConnectionFaults):
         self.close_reason = ""
         self.lock = threading.RLock()
         self.timers = Timers()
-        self._arrival = threading.Condition()
+        self._received_condition = threading.Condition()
         self._received: list[Json] = []
         self._sent: list[str] = []
         self._threads: list[threading.Thread] = []
@@ -85,7 +85,7 @@ class Connection(ConnectionFaults):
         """
         The client's events so far, oldest first.
         """
-        with self._arrival:
+        with self._received_condition:
             return list(self._received)
 
     @property
@@ -103,13 +103,13 @@ class Connection(ConnectionFaults):
             TimeoutError: They have not come within *timeout* seconds.
         """
         deadline = time.monotonic() + timeout
-        with self._arrival:
+        with self._received_condition:
             while True:
                 found = [event for event in self._received if event["type"] == kind]
                 if len(found) >= count:
                     return found[count - 1]
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._arrival.wait(left):
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or not self._received_condition.wait(remaining):
                     msg = f"{len(found)} of {count} {kind!r} within {timeout} s"
                     raise TimeoutError(msg)
 
@@ -178,9 +178,9 @@ class Connection(ConnectionFaults):
         Add an event to `received`, unless recording is off.
         """
         if self.settings.record:
-            with self._arrival:
+            with self._received_condition:
                 self._received.append(event)
-                self._arrival.notify_all()
+                self._received_condition.notify_all()
 
     def wait_writable(self, limit: int = _SEND_LIMIT) -> bool:
         """
@@ -207,8 +207,8 @@ class Connection(ConnectionFaults):
         """
         self.close_code, self.close_reason = code, reason
         self._ended.set()
-        with self._arrival:
-            self._arrival.notify_all()
+        with self._received_condition:
+            self._received_condition.notify_all()
 
     def join(self, deadline: float) -> None:
         """

@@ -94,8 +94,8 @@ class Item:
         All text and transcripts of a message, joined.
         """
         parts = [] if self.placeholder else self.wire.get("content", [])
-        words = [part.get("text") or part.get("transcript") or "" for part in parts]
-        return " ".join(word for word in words if word)
+        texts = [part.get("text") or part.get("transcript") or "" for part in parts]
+        return " ".join(text for text in texts if text)
 
     def retrieved(self) -> Json:
         """
@@ -134,11 +134,11 @@ def parse_item(given: Any, path: str, protocol: str, fmt: str) -> Item:
                 f"{path}.role",
             )
         for index, part in enumerate(given["content"]):
-            where = f"{path}.content[{index}]"
-            _check_part(part, allowed, given["role"], where)
+            part_path = f"{path}.content[{index}]"
+            _check_part(part, allowed, given["role"], part_path)
             if "audio" in part:
                 audio[index] = bytearray(
-                    decode_base64(part["audio"], f"{where}.audio", fmt)
+                    decode_base64(part["audio"], f"{part_path}.audio", fmt)
                 )
     wire = _preview.item_in(given) if protocol == "preview" else dict(given)
     wire.pop("object", None)
@@ -151,18 +151,20 @@ def parse_item(given: Any, path: str, protocol: str, fmt: str) -> Item:
     images = 0
     if "content" in wire:
         images = sum(part["type"] == "input_image" for part in wire["content"])
-        wire["content"] = [_shown(part) for part in wire["content"]]
+        wire["content"] = [_without_audio(part) for part in wire["content"]]
     return Item(wire, audio, fmt, images)
 
 
-def _check_part(part: Json, allowed: tuple[str, ...], role: str, where: str) -> None:
+def _check_part(
+    part: Json, allowed: tuple[str, ...], role: str, part_path: str
+) -> None:
     kind = part["type"]
     if kind not in allowed:
         raise ServiceError(
             "unsupported_content_type",
             f"Content of type '{kind}' is not supported for the role '{role}'. "
             f"Supported types: {', '.join(allowed)}.",
-            f"{where}.type",
+            f"{part_path}.type",
         )
     needed = {"input_image": "image_url", "input_audio": "audio"}.get(kind, "text")
     if kind == "output_audio":
@@ -170,19 +172,19 @@ def _check_part(part: Json, allowed: tuple[str, ...], role: str, where: str) -> 
     if needed not in part:
         raise ServiceError(
             "missing_required_parameter",
-            f"Missing required parameter: '{where}.{needed}'.",
-            f"{where}.{needed}",
+            f"Missing required parameter: '{part_path}.{needed}'.",
+            f"{part_path}.{needed}",
         )
 
 
-def _shown(part: Json) -> Json:
+def _without_audio(part: Json) -> Json:
     """
     Return a content part as the service echoes it: without its audio.
     """
-    shown = {key: value for key, value in part.items() if key != "audio"}
+    result = {key: value for key, value in part.items() if key != "audio"}
     if part["type"] in ("input_audio", "output_audio"):
-        shown.setdefault("transcript", None)
-    return shown
+        result.setdefault("transcript", None)
+    return result
 
 
 class Conversation:
@@ -265,20 +267,20 @@ class Conversation:
         """
         Return an item, or raise ``item_retrieve_invalid_item_id``.
         """
-        return self._existing(item_id, "retrieve", "retrieving")
+        return self._require(item_id, "retrieve", "retrieving")
 
     def delete(self, item_id: Any) -> None:
         """
         Remove an item, or raise ``item_delete_invalid_item_id``.
         """
-        self.items.remove(self._existing(item_id, "delete", "deleting"))
+        self.items.remove(self._require(item_id, "delete", "deleting"))
 
-    def _existing(self, item_id: Any, verb: str, doing: str) -> Item:
+    def _require(self, item_id: Any, verb: str, gerund: str) -> Item:
         item = self.find(item_id)
         if item is None:
             raise ServiceError(
                 f"item_{verb}_invalid_item_id",
-                f"Error {doing} item: the item with id '{item_id}' does not exist.",
+                f"Error {gerund} item: the item with id '{item_id}' does not exist.",
                 "item_id",
             )
         return item
@@ -291,7 +293,7 @@ class Conversation:
             None, or the real end in milliseconds where *end_ms* lies beyond it: the
             service then reports an error and truncates at the real end.
         """
-        item = self._existing(item_id, "truncate", "truncating")
+        item = self._require(item_id, "truncate", "truncating")
         if item.wire.get("role") != "assistant":
             raise ServiceError(
                 "item_truncate_invalid_item_id",

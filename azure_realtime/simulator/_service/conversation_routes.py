@@ -20,7 +20,7 @@ _PREVIEW_PATH = "/openai/realtime"
 _OPENAI_PATH = "/v1/realtime"
 _PREVIEW_VERSION = re.compile(r"20\d\d-\d\d-\d\d-preview")
 # Models that transcribe and nothing else, by how their deployments tend to be named.
-_NO_REALTIME = re.compile(r"whisper|transcribe|(?<!realtime-)translate")
+_NOT_REALTIME = re.compile(r"whisper|transcribe|(?<!realtime-)translate")
 
 
 def is_transcription(query: dict[str, str]) -> bool:
@@ -35,14 +35,14 @@ def route_conversation(handshake: Handshake) -> Route | HttpRefusal | None:
     Accept or refuse the handshake of a conversation; None: its path is another.
     """
     if handshake.service_path == _PREVIEW_PATH:
-        found = _preview_route(handshake)
+        route = _preview_route(handshake)
     elif handshake.service_path in (_GA_PATH, _OPENAI_PATH):
-        found = _v1_route(handshake)
+        route = _v1_route(handshake)
     else:
         return None
-    if isinstance(found, HttpRefusal) or is_transcription(handshake.query):
-        return found
-    return handshake.check_deployment(found.model) or _check_model(found)
+    if isinstance(route, HttpRefusal) or is_transcription(handshake.query):
+        return route
+    return handshake.check_deployment(route.model) or _check_model(route)
 
 
 def _preview_route(handshake: Handshake) -> Route | HttpRefusal:
@@ -81,12 +81,12 @@ def _v1_route(handshake: Handshake) -> Route | HttpRefusal:
     return Route(handshake, protocol, query.get("model", ""), azure)
 
 
-def _check_model(found: Route) -> Route | HttpRefusal:
-    if _NO_REALTIME.search(found.model):
+def _check_model(route: Route) -> Route | HttpRefusal:
+    if _NOT_REALTIME.search(route.model):
         return HttpRefusal.error(
             400,
             "OperationNotSupported",
             "The realtime operation does not work with the specified model, "
-            f"{found.model}. Please choose a different model and try again.",
+            f"{route.model}. Please choose a different model and try again.",
         )
-    return found
+    return route

@@ -103,7 +103,7 @@ class ConversationSession(Session):
         self.protocol = protocol
         self.transcription = transcription
         self.model = model
-        listening: Json = {
+        audio_input: Json = {
             "format": dict(_PCM),
             "transcription": None,
             "noise_reduction": None,
@@ -119,7 +119,7 @@ class ConversationSession(Session):
             "include": None,
         }
         if transcription:
-            state: Json = {**head, "audio": {"input": listening}}
+            state: Json = {**head, "audio": {"input": audio_input}}
         else:
             state = {
                 **head,
@@ -134,7 +134,7 @@ class ConversationSession(Session):
                 "prompt": None,
                 "temperature": 0.8,
                 "audio": {
-                    "input": listening,
+                    "input": audio_input,
                     "output": {"format": dict(_PCM), "voice": "alloy", "speed": 1.0},
                 },
             }
@@ -147,16 +147,16 @@ class ConversationSession(Session):
         """
         What is configured for the user's audio.
         """
-        listening: Json = self.state["audio"]["input"]
-        return listening
+        audio_input: Json = self.state["audio"]["input"]
+        return audio_input
 
     @property
     def output(self) -> Json:
         """
         What is configured for the assistant's audio.
         """
-        speaking: Json = self.state["audio"]["output"]
-        return speaking
+        audio_output: Json = self.state["audio"]["output"]
+        return audio_output
 
     @property
     def input_format(self) -> str:
@@ -223,8 +223,8 @@ class ConversationSession(Session):
             )
 
     def _check_transcription(self, state: Json) -> None:
-        listening = state["audio"]["input"]
-        transcription = listening["transcription"] or {}
+        audio_input = state["audio"]["input"]
+        transcription = audio_input["transcription"] or {}
         if transcription.get("model") != "gpt-realtime-whisper":
             return
         if transcription.get("prompt"):
@@ -236,7 +236,7 @@ class ConversationSession(Session):
                     "input_audio_transcription.prompt",
                 ),
             )
-        if self.transcription and listening["turn_detection"] is not None:
+        if self.transcription and audio_input["turn_detection"] is not None:
             raise ServiceError(
                 "invalid_value",
                 "Turn detection is not supported by 'gpt-realtime-whisper'; set it to "

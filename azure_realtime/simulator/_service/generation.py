@@ -37,7 +37,7 @@ _DELTA_MS = 100  # audio in one delta
 _TEXT_SECONDS = 0.007
 _SPEECH_SPEED = 20.0
 # One thread at a time: the others then find the same words in the voice's memory.
-_speaking = threading.Lock()
+_synthesis_lock = threading.Lock()
 # Roughly what a model's tokens look like; joined they are the text again.
 _TOKEN = re.compile(r"\s*\S{1,6}|\s+")
 
@@ -100,7 +100,7 @@ class Generation:
 
     def _describe(self) -> Json:
         params = self._spec.params
-        speaking = params["audio"]["output"]
+        audio_output = params["audio"]["output"]
         response: Json = {
             "object": "realtime.response",
             "id": self.id,
@@ -111,7 +111,10 @@ class Generation:
             "output_modalities": params["output_modalities"],
             "max_output_tokens": params["max_output_tokens"],
             "audio": {
-                "output": {"format": speaking["format"], "voice": speaking["voice"]}
+                "output": {
+                    "format": audio_output["format"],
+                    "voice": audio_output["voice"],
+                }
             },
             "usage": self._usage,
             "metadata": params.get("metadata"),
@@ -130,10 +133,10 @@ class Generation:
         """
         output = self.output
         with self._connection.lock:
-            if output.over.is_set():
+            if output.finished.is_set():
                 return
             output.close_item("completed" if status == "completed" else "incomplete")
-            output.over.set()
+            output.finished.set()
             self._status = status
             if status != "completed":
                 self._status_details = {"type": status}
@@ -155,15 +158,15 @@ class Generation:
 
     def _run(self) -> None:
         try:
-            reply = self._spec.reply or self._plan()
-            self._wait(reply.delay)
+            reply = self._spec.reply or self._take_reply()
+            self._sleep(reply.delay)
             if reply.usage is not None:
                 self._usage = dict(reply.usage)
             if reply.text:
-                self._say(reply)
+                self._stream_message(reply)
             for call in reply.calls:
-                self._call(call)
-            self._conclude(reply)
+                self._stream_call(call)
+            self._finish_reply(reply)
         except Finished:
             pass
         except OutOfTokens:
@@ -175,7 +178,7 @@ class Generation:
                 "failed", error=_server_error("The script of the reply failed.")
             )
 
-    def _plan(self) -> Reply:
+    def _take_reply(self) -> Reply:
         with self._connection.lock:
             request = self._spec.request(self._connection)
         reply = self._script.take(request)
@@ -187,7 +190,7 @@ class Generation:
                 user.wire["content"][0]["transcript"] = reply.heard
         return reply
 
-    def _conclude(self, reply: Reply) -> None:
+    def _finish_reply(self, reply: Reply) -> None:
         error = None
         if reply.status == "failed":
             error = _server_error(reply.error_message or "The model failed.")
@@ -200,16 +203,16 @@ class Generation:
             reason = "client_cancelled"
         self.finish(reply.status, reason, error)
 
-    def _wait(self, seconds: float) -> None:
-        if seconds > 0 and self.output.over.wait(seconds):
+    def _sleep(self, seconds: float) -> None:
+        if seconds > 0 and self.output.finished.wait(seconds):
             raise Finished
 
     def _pause(self, seconds: float) -> None:
         if not self._connection.wait_writable():
             raise Finished
-        self._wait(seconds * self._connection.settings.pace)
+        self._sleep(seconds * self._connection.settings.pace)
 
-    def _say(self, reply: Reply) -> None:
+    def _stream_message(self, reply: Reply) -> None:
         modalities = reply.modalities or self._spec.params["output_modalities"]
         wire: Json = {
             "id": new_id("item"),
@@ -223,7 +226,7 @@ class Generation:
         self.output.open_item(wire)
         if "audio" in modalities:
             self.output.open_content("audio")
-            self._speak(reply.text)
+            self._stream_speech(reply.text)
         else:
             self.output.open_content("text")
             for token in _TOKEN.findall(reply.text):
@@ -232,7 +235,7 @@ class Generation:
         if reply.status in ("completed", "failed"):
             self.output.close_item("completed")
 
-    def _speak(self, text: str) -> None:
+    def _stream_speech(self, text: str) -> None:
         """
         Stream speech phrase by phrase, each phrase's words spread over its audio.
         """
@@ -240,23 +243,23 @@ class Generation:
         encoder = _audio.Encoder(fmt)
         for phrase in _voice.phrases(text):
             tokens = _TOKEN.findall(phrase)
-            with _speaking:
+            with _synthesis_lock:
                 pcm = _voice.speak(phrase, voice)
-            pieces = list(_cut(encoder.feed(pcm), fmt))
-            shown = 0
+            pieces = list(_split_audio(encoder.feed(pcm), fmt))
+            sent = 0
             for number, piece in enumerate(pieces, 1):
-                due = -(-len(tokens) * number // len(pieces))
-                for token in tokens[shown:due]:
+                end = -(-len(tokens) * number // len(pieces))
+                for token in tokens[sent:end]:
                     self.output.write(token)
-                shown = due
+                sent = end
                 self.output.send_audio(piece)
                 self._pause(_DELTA_MS / 1000 / _SPEECH_SPEED)
-            for token in tokens[shown:]:
+            for token in tokens[sent:]:
                 self.output.write(token)
 
-    def _call(self, call: ToolCall) -> None:
+    def _stream_call(self, call: ToolCall) -> None:
         if call.server_label is not None:
-            self._call_server(call, call.server_label)
+            self._stream_mcp_call(call, call.server_label)
             return
         self.output.open_item(
             {
@@ -276,7 +279,7 @@ class Generation:
             self.output.send_arguments(token)
             self._pause(_TEXT_SECONDS)
 
-    def _call_server(self, call: ToolCall, label: str) -> None:
+    def _stream_mcp_call(self, call: ToolCall, label: str) -> None:
         """
         Call a tool of an MCP server, or send an approval request.
         """
@@ -288,14 +291,14 @@ class Generation:
             "arguments": "",
         }
         with self._connection.lock:
-            approval_id = servers.approval_of(call)
+            approval_id = servers.take_approval(call)
             if approval_id is None and servers.needs_approval(label, call.name):
                 wire.update(
                     id=new_id("mcpr"),
                     type="mcp_approval_request",
                     arguments=call.arguments_text,
                 )
-                servers.ask(wire["id"], call)
+                servers.add_request(wire["id"], call)
                 self.output.open_item(wire)
                 self.output.close_item("completed")
                 return
@@ -320,7 +323,7 @@ def _server_error(message: str) -> Json:
     return {"type": "server_error", "code": None, "message": message}
 
 
-def _cut(audio: bytes, fmt: str) -> Iterator[bytes]:
+def _split_audio(audio: bytes, fmt: str) -> Iterator[bytes]:
     size = _DELTA_MS * _audio.bytes_per_ms(fmt)
     for start in range(0, len(audio), size):
         yield audio[start : start + size]

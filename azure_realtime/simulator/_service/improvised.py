@@ -10,7 +10,7 @@ from typing import Any
 from .mcp import tool_names
 from .script import Reply, Request, ToolCall
 
-__all__ = ["made_up_arguments", "reply", "unheard"]
+__all__ = ["made_up_arguments", "placeholder_transcript", "reply"]
 
 Json = dict[str, Any]
 
@@ -40,7 +40,7 @@ _STORY = (
     "Nobody interrupted it although anybody could have done so at any moment.",
 )
 _STORY_TIMES = 4
-_SPOKEN_SECONDS = "I heard about {seconds:.1f} seconds of speech, and then a pause."
+_SPEECH_LENGTH = "I heard about {seconds:.1f} seconds of speech, and then a pause."
 
 
 def reply(request: Request) -> Reply:
@@ -53,7 +53,7 @@ def reply(request: Request) -> Reply:
     return Reply(text=_answer(request))
 
 
-def unheard(audio_ms: int) -> str:
+def placeholder_transcript(audio_ms: int) -> str:
     """
     Return the transcript of speech that no script put words to.
     """
@@ -71,16 +71,16 @@ def _answer(request: Request) -> str:
     if _answers_tool_output(request):
         output = str(request.items[-1].get("output"))
         return f"The tool has answered. It says: {_shorten(output)}."
-    wish = f"{request.text} {request.response.get('instructions', '')}"
-    if match := _COUNT.search(wish):
+    prompt = f"{request.text} {request.response.get('instructions', '')}"
+    if match := _COUNT.search(prompt):
         return (
             ", ".join(str(n) for n in range(1, min(int(match[1][:4]), 500) + 1)) + "."
         )
-    if _LONG.search(wish):
+    if _LONG.search(prompt):
         return " ".join(_STORY * _STORY_TIMES)
     if request.audio_ms and not request.text:
-        heard = _SPOKEN_SECONDS.format(seconds=request.audio_ms / 1000)
-        return f"{heard} I am a local practice service, so I cannot tell the words."
+        sentence = _SPEECH_LENGTH.format(seconds=request.audio_ms / 1000)
+        return f"{sentence} I am a local practice service, so I cannot tell the words."
     if not request.text:
         return "Hello! I am a local practice service. What would you like to try?"
     return (
@@ -100,9 +100,9 @@ def _shorten(text: str) -> str:
 def _choose_calls(request: Request) -> list[ToolCall]:
     choice = request.tool_choice
     candidates = [
-        (call, about)
+        (call, is_match)
         for tool in request.tools
-        for call, about in _candidates(tool, request.text)
+        for call, is_match in _candidates(tool, request.text)
     ]
     if choice == "none":
         return []
@@ -114,7 +114,7 @@ def _choose_calls(request: Request) -> list[ToolCall]:
             and call.name == (choice.get("name") or call.name)
         ]
         return calls[:1]
-    calls = [call for call, about in candidates if about]
+    calls = [call for call, is_match in candidates if is_match]
     if choice == "required" and not calls:
         calls = [call for call, _ in candidates[:1]]
     return calls[:_MAX_CALLS]
@@ -126,13 +126,13 @@ def _candidates(tool: Json, text: str) -> list[tuple[ToolCall, bool]]:
     """
     if tool["type"] == "mcp":
         label = tool["server_label"]
-        about = bool(_words(text) & _words(label))
+        is_match = bool(_words(text) & _words(label))
         return [
-            (ToolCall(name, {"query": _shorten(text)}, server_label=label), about)
+            (ToolCall(name, {"query": _shorten(text)}, server_label=label), is_match)
             for name in tool_names(tool)[:1]
         ]
     arguments = made_up_arguments(tool.get("parameters") or {}, text)
-    return [(ToolCall(tool["name"], arguments), _is_about(text, tool))]
+    return [(ToolCall(tool["name"], arguments), _mentions_tool(text, tool))]
 
 
 def _words(text: str) -> set[str]:
@@ -141,7 +141,7 @@ def _words(text: str) -> set[str]:
     return {re.sub(r"s$", "", word) for word in words - _STOP_WORDS}
 
 
-def _is_about(text: str, tool: Json) -> bool:
+def _mentions_tool(text: str, tool: Json) -> bool:
     """
     Guess from shared words whether a text asks for a tool.
     """

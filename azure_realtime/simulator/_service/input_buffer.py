@@ -74,7 +74,7 @@ class InputBuffer:
             self._format = session.input_format
             self._decoder = _audio.Decoder(self._format)
             self._detector = None
-            self._forget()
+            self._drop_all()
         elif session.input["turn_detection"] == self._vad:
             return
         self._vad = session.input["turn_detection"]
@@ -129,7 +129,7 @@ class InputBuffer:
             audio_start_ms=self._speech_start_ms,
             item_id=self._speech_item,
         )
-        self._responses.user_speaks(interrupt=self._vad["interrupt_response"])
+        self._responses.on_speech_started(interrupt=self._vad["interrupt_response"])
 
     def _speech_stopped(self, at_ms: int) -> None:
         item_id = self._speech_item or new_id("item")
@@ -137,7 +137,7 @@ class InputBuffer:
         self._connection.emit(
             "input_audio_buffer.speech_stopped", audio_end_ms=at_ms, item_id=item_id
         )
-        audio = self._cut(self._speech_start_ms, at_ms)
+        audio = self._take_audio(self._speech_start_ms, at_ms)
         self._commit(item_id, audio)
         if self._vad["create_response"] and not self._session.transcription:
             self._responses.create_after_turn()
@@ -156,7 +156,7 @@ class InputBuffer:
             )
         item_id = self._speech_item or new_id("item")
         audio = bytes(self._data)
-        self._forget()
+        self._drop_all()
         self._new_detector()
         self._commit(item_id, audio)
 
@@ -164,7 +164,7 @@ class InputBuffer:
         """
         Drop what has not been committed.
         """
-        self._forget()
+        self._drop_all()
         self._new_detector()
         self._connection.emit("input_audio_buffer.cleared")
 
@@ -177,7 +177,7 @@ class InputBuffer:
             return
         start_ms, end_ms = int(self._start_ms), int(self._clock_ms)
         audio = bytes(self._data)
-        self._forget()
+        self._drop_all()
         self._new_detector()
         item_id = new_id("item")
         self._connection.emit(
@@ -209,14 +209,14 @@ class InputBuffer:
         if transcribe:
             self._transcription.start(item)
 
-    def _cut(self, start_ms: int, end_ms: int) -> bytes:
+    def _take_audio(self, start_ms: int, end_ms: int) -> bytes:
         """
         Take the audio between two times out, and drop what lies before it.
         """
         rate = _audio.bytes_per_ms(self._format)
-        first = max(0, int(start_ms - self._start_ms)) * rate
-        last = max(0, int(end_ms - self._start_ms)) * rate
-        audio = bytes(self._data[first:last])
+        start = max(0, int(start_ms - self._start_ms)) * rate
+        end = max(0, int(end_ms - self._start_ms)) * rate
+        audio = bytes(self._data[start:end])
         self._drop_before(end_ms)
         return audio
 
@@ -227,6 +227,6 @@ class InputBuffer:
             del self._data[:excess]
             self._start_ms += excess / rate
 
-    def _forget(self) -> None:
+    def _drop_all(self) -> None:
         self._data.clear()
         self._start_ms = self._clock_ms

@@ -44,7 +44,7 @@ class McpServers:
         self._session = session
         self._conversation = conversation
         self._known: dict[str, Json] = {}
-        self._asked: dict[str, ToolCall] = {}
+        self._requested: dict[str, ToolCall] = {}
         self._approved: dict[int, str] = {}
 
     def configure(self) -> None:
@@ -72,10 +72,11 @@ class McpServers:
         )
         connection.emit("mcp_list_tools.in_progress", item_id=item.id)
         connection.timers.after(
-            _PAUSE_SECONDS * connection.settings.pace, lambda: self._listed(item, tool)
+            _PAUSE_SECONDS * connection.settings.pace,
+            lambda: self._send_tools(item, tool),
         )
 
-    def _listed(self, item: Item, tool: Json) -> None:
+    def _send_tools(self, item: Item, tool: Json) -> None:
         connection = self._connection
         with connection.lock:
             if "missing" in str(tool.get("server_url")):
@@ -110,19 +111,19 @@ class McpServers:
         never = (required.get("never") or {}).get("tool_names") or []
         return name not in never
 
-    def ask(self, request_id: str, call: ToolCall) -> None:
+    def add_request(self, request_id: str, call: ToolCall) -> None:
         """
         Remember a call until the client approves it.
         """
-        self._asked[request_id] = call
+        self._requested[request_id] = call
 
-    def approval_of(self, call: ToolCall) -> str | None:
+    def take_approval(self, call: ToolCall) -> str | None:
         """
         Return the id of the request by which a call was approved, or None.
         """
         return self._approved.pop(id(call), None)
 
-    def answer(self, response: Json) -> Reply | None:
+    def on_approval(self, response: Json) -> Reply | None:
         """
         Take an item ``mcp_approval_response`` of the client's.
 
@@ -130,7 +131,7 @@ class McpServers:
             The reply that makes the approved call; None if there is no call to make.
         """
         request_id = str(response["approval_request_id"])
-        call = self._asked.pop(request_id, None)
+        call = self._requested.pop(request_id, None)
         if call is None or not response["approve"]:
             return None
         self._approved[id(call)] = request_id

@@ -2,7 +2,7 @@
 The output items of one response, as they are streamed.
 
 Everything here is sent under the connection's lock and only while the response is
-unfinished: once `over` is set, every method raises `Finished`, so that nothing of a
+unfinished: once `finished` is set, every method raises `Finished`, so that nothing of a
 cancelled response follows its ``response.done``.
 """
 
@@ -71,7 +71,7 @@ class Output:
         self._max_tokens = max_tokens
         self._item: Item | None = None
         self._part: Json | None = None
-        self.over = threading.Event()
+        self.finished = threading.Event()
         self.items: list[Item] = []
         self.text_tokens = 0
         self.audio_tokens = 0
@@ -104,7 +104,7 @@ class Output:
         """
         part: Json = {"type": kind, "transcript" if kind == "audio" else "text": ""}
         with self._connection.lock:
-            item = self._open()
+            item = self._require_open_item()
             self._part = part
             item.wire["content"].append({**part, "type": f"output_{kind}"})
             if kind == "audio":
@@ -116,10 +116,10 @@ class Output:
         Send a piece of the open content's text or transcript.
         """
         with self._connection.lock:
-            item = self._open()
+            item = self._require_open_item()
             part = self._part
             assert part is not None
-            self._spend(text=1)
+            self._count_tokens(text=1)
             event, key = _TRANSCRIPT if part["type"] == "audio" else _TEXT
             part[key] += token
             item.wire["content"][0][key] = part[key]
@@ -131,8 +131,8 @@ class Output:
         """
         length_ms = len(piece) // _audio.bytes_per_ms(self._format)
         with self._connection.lock:
-            item = self._open()
-            self._spend(audio=max(1, length_ms // _AUDIO_TOKEN_MS))
+            item = self._require_open_item()
+            self._count_tokens(audio=max(1, length_ms // _AUDIO_TOKEN_MS))
             if not self.audio_ms:
                 self.first_audio_at = time.monotonic()
             if self._conversation is not None:
@@ -147,8 +147,8 @@ class Output:
         Send a piece of the open call's arguments.
         """
         with self._connection.lock:
-            wire = self._open().wire
-            self._spend(text=1)
+            wire = self._require_open_item().wire
+            self._count_tokens(text=1)
             wire["arguments"] += token
             self._emit_call("delta", wire, delta=token, obfuscation=obfuscation(token))
 
@@ -157,15 +157,15 @@ class Output:
         Send an event whose only fields name the open item.
         """
         with self._connection.lock:
-            place = self._place(self._open())
-            self._connection.emit(kind, **place)
+            item_fields = self._item_fields(self._require_open_item())
+            self._connection.emit(kind, **item_fields)
 
     def close_arguments(self) -> None:
         """
         Send the ``done`` event of the open call's arguments, complete or not.
         """
         with self._connection.lock:
-            wire = self._open().wire
+            wire = self._require_open_item().wire
             extra = {"name": wire["name"]} if wire["type"] == "function_call" else {}
             self._emit_call("done", wire, **extra, arguments=wire["arguments"])
 
@@ -199,35 +199,35 @@ class Output:
 
     # ------------------------------------------------ inside, under the lock
 
-    def _open(self) -> Item:
-        # `finish` closes the item, then sets `over`: both mean the end.
-        if self.over.is_set() or self._item is None:
+    def _require_open_item(self) -> Item:
+        # `finish` closes the item, then sets `finished`: both mean the end.
+        if self.finished.is_set() or self._item is None:
             raise Finished
         return self._item
 
-    def _place(self, item: Item) -> Json:
+    def _item_fields(self, item: Item) -> Json:
         return {"item_id": item.id, "output_index": len(self.items) - 1}
 
     def _emit(self, kind: str, **fields: Any) -> None:
-        if self.over.is_set():
+        if self.finished.is_set():
             raise Finished
         self._connection.emit(kind, response_id=self._response_id, **fields)
 
     def _emit_part(self, kind: str, **fields: Any) -> None:
-        place = self._place(self._open())
-        self._emit(kind, **place, content_index=0, **fields)
+        item_fields = self._item_fields(self._require_open_item())
+        self._emit(kind, **item_fields, content_index=0, **fields)
 
     def _emit_content_part(self, what: str, part: Json) -> None:
         # Azure's GA service sends the part twice; OpenAI's and preview do not.
-        twice = self._connection.azure and self._connection.protocol == "ga"
-        copy = {"content": part} if twice else {}
-        self._emit_part(f"response.content_part.{what}", part=part, **copy)
+        azure_ga = self._connection.azure and self._connection.protocol == "ga"
+        extra = {"content": part} if azure_ga else {}
+        self._emit_part(f"response.content_part.{what}", part=part, **extra)
 
     def _emit_call(self, what: str, wire: Json, **fields: Any) -> None:
-        place = self._place(self._open())
+        item_fields = self._item_fields(self._require_open_item())
         if "call_id" in wire:
-            place["call_id"] = wire["call_id"]
-        self._emit(f"{_ARGUMENTS[wire['type']]}.{what}", **place, **fields)
+            item_fields["call_id"] = wire["call_id"]
+        self._emit(f"{_ARGUMENTS[wire['type']]}.{what}", **item_fields, **fields)
 
     def _close_content(self, part: Json) -> None:
         if part["type"] == "audio":
@@ -240,7 +240,7 @@ class Output:
         self._emit_content_part("done", part)
         self._part = None
 
-    def _spend(self, *, text: int = 0, audio: int = 0) -> None:
+    def _count_tokens(self, *, text: int = 0, audio: int = 0) -> None:
         if isinstance(self._max_tokens, int):
             spent = self.text_tokens + self.audio_tokens
             if spent + text + audio > self._max_tokens:

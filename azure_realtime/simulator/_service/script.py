@@ -136,7 +136,7 @@ class Script:
         with self._lock:
             self._list.append(reply)
 
-    def next_heard(self) -> str | None:
+    def next_transcript(self) -> str | None:
         """
         Return `Reply.heard` of the next reply in the list, without using it up.
         """

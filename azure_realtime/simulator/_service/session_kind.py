@@ -19,7 +19,7 @@ from .._network.handshake import (
     not_found,
     read_handshake,
 )
-from .._wire.schema import Maybe, Record, Shape, Text
+from .._wire.schema import Nullable, Record, Shape, String
 from .connection import Connection
 from .script import Script
 from .session import Session
@@ -31,7 +31,10 @@ Json = dict[str, Any]
 S = TypeVar("S", bound=Session)
 P = TypeVar("P")
 
-_HEAD: dict[str, Shape] = {"type": Text(), "event_id": Maybe(Text(longest=512))}
+_COMMON_FIELDS: dict[str, Shape] = {
+    "type": String(),
+    "event_id": Nullable(String(max_length=512)),
+}
 
 
 class Command(Generic[P]):
@@ -51,7 +54,7 @@ class Command(Generic[P]):
         optional: Mapping[str, Shape],
         run: Callable[[P, Json], None],
     ) -> None:
-        self.shape = Record({**_HEAD, **required, **optional}, tuple(required))
+        self.shape = Record({**_COMMON_FIELDS, **required, **optional}, tuple(required))
         self.run = run
 
 

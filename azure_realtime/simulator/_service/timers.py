@@ -38,7 +38,7 @@ class Timers:
     """
 
     def __init__(self) -> None:
-        self._change = threading.Condition()
+        self._condition = threading.Condition()
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._stopped = False
@@ -49,7 +49,7 @@ class Timers:
         Run *function* on the timer thread in *seconds*. Any thread.
         """
         timer = Timer(function)
-        with self._change:
+        with self._condition:
             if self._stopped:
                 return timer
             entry = (time.monotonic() + seconds, next(self._order), timer)
@@ -59,17 +59,17 @@ class Timers:
                     target=self._run, name="simulator-timers", daemon=True
                 )
                 self._thread.start()
-            self._change.notify()
+            self._condition.notify()
         return timer
 
     def stop(self) -> None:
         """
         Cancel all calls and end the thread. Any thread.
         """
-        with self._change:
+        with self._condition:
             self._stopped = True
             self._heap.clear()
-            self._change.notify()
+            self._condition.notify()
 
     def join(self, timeout: float) -> None:
         """
@@ -80,13 +80,13 @@ class Timers:
 
     def _run(self) -> None:
         while True:
-            with self._change:
+            with self._condition:
                 while not self._stopped:
                     now = time.monotonic()
                     if self._heap and self._heap[0][0] <= now:
                         break
                     wait = self._heap[0][0] - now if self._heap else None
-                    self._change.wait(wait)
+                    self._condition.wait(wait)
                 if self._stopped:
                     return
                 timer = heapq.heappop(self._heap)[2]

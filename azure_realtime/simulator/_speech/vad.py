@@ -90,8 +90,8 @@ class Detector:
         self.configure(threshold, prefix_padding_ms, silence_duration_ms)
         self._origin_ms = clock_ms
         self._frames = 0  # whole frames judged since the origin
-        self._rest = b""
-        self._taken_ms = clock_ms  # audio before this belongs to an earlier turn
+        self._remainder = b""
+        self._earliest_ms = clock_ms  # audio before this belongs to an earlier turn
         self.reset()
 
     def __repr__(self) -> str:
@@ -110,10 +110,10 @@ class Detector:
         """
         How much audio has been fed, in whole milliseconds.
         """
-        return self._judged_ms + len(self._rest) // _BYTES_PER_MS
+        return self._measured_ms + len(self._remainder) // _BYTES_PER_MS
 
     @property
-    def _judged_ms(self) -> int:
+    def _measured_ms(self) -> int:
         return self._origin_ms + self._frames * FRAME_MS
 
     def configure(
@@ -137,9 +137,9 @@ class Detector:
         the clock goes on, and the next turn cannot reach back over this moment.
         """
         self._speaking = False
-        self._run = 0  # active frames in a row, up to and including the last one
+        self._active_frames = 0  # in a row, up to and including the last frame
         self._speech_end_ms = 0  # end of the last run that was speech
-        self._taken_ms = self.clock_ms
+        self._earliest_ms = self.clock_ms
 
     def feed(self, pcm16_24k: bytes) -> list[SpeechStarted | SpeechStopped]:
         """
@@ -149,35 +149,35 @@ class Detector:
             pcm16_24k: PCM16 little-endian, mono, 24 kHz; any number of bytes.
         """
         events: list[SpeechStarted | SpeechStopped] = []
-        data = self._rest + pcm16_24k
-        whole = len(data) - len(data) % _FRAME_BYTES
-        self._rest = data[whole:]
-        for start in range(0, whole, _FRAME_BYTES):
+        data = self._remainder + pcm16_24k
+        whole_size = len(data) - len(data) % _FRAME_BYTES
+        self._remainder = data[whole_size:]
+        for start in range(0, whole_size, _FRAME_BYTES):
             power = _frame_power(data[start : start + _FRAME_BYTES])
             self._frames += 1
-            event = self._judge(power)
+            event = self._next_event(power)
             if event is not None:
                 events.append(event)
         return events
 
-    def _judge(self, power: int) -> SpeechStarted | SpeechStopped | None:
-        now = self._judged_ms
-        if power >= (self._stay_power if self._run else self._enter_power):
-            self._run += 1
+    def _next_event(self, power: int) -> SpeechStarted | SpeechStopped | None:
+        now = self._measured_ms
+        if power >= (self._stay_power if self._active_frames else self._enter_power):
+            self._active_frames += 1
         else:
-            self._run = 0
+            self._active_frames = 0
 
-        if self._run >= _SPEECH_FRAMES:
+        if self._active_frames >= _SPEECH_FRAMES:
             self._speech_end_ms = now
             if not self._speaking:
                 self._speaking = True
-                onset = now - self._run * FRAME_MS
-                return SpeechStarted(max(self._taken_ms, onset - self._prefix_ms))
-        elif self._speaking and not self._run:
+                onset = now - self._active_frames * FRAME_MS
+                return SpeechStarted(max(self._earliest_ms, onset - self._prefix_ms))
+        elif self._speaking and not self._active_frames:
             at_ms = self._speech_end_ms + self._silence_ms
             if now >= at_ms:
                 self._speaking = False
-                self._taken_ms = at_ms
+                self._earliest_ms = at_ms
                 return SpeechStopped(at_ms)
         return None
 

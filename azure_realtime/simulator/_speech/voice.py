@@ -49,7 +49,7 @@ _WORDS_PER_MINUTE = 165
 # has come to a stop, and a minute of it is better than a test that never ends.
 _ESPEAK_TIMEOUT = 60.0
 
-_BREATH = re.compile(r"(?<=[.!?;:,])\s+|\n\s*")
+_PHRASE_END = re.compile(r"(?<=[.!?;:,])\s+|\n\s*")
 _SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")
 _WORD_OR_GAP = re.compile(r"[^\W_]+|[\W_]+")
 # Vowels in a row are one syllable, as are a digit and two letters of another script.
@@ -90,20 +90,20 @@ def speak(text: str, voice: str = "alloy") -> bytes:
     """
     if not any(map(str.isalnum, text)):
         return b""
-    return _spoken(text, voice, shutil.which("espeak-ng"))
+    return _cached_speech(text, voice, shutil.which("espeak-ng"))
 
 
 def phrases(text: str) -> list[str]:
     """
     Cut *text* after its punctuation; joined, the pieces are the text again.
     """
-    cuts = [0, *(gap.end() for gap in _BREATH.finditer(text)), len(text)]
+    cuts = [0, *(gap.end() for gap in _PHRASE_END.finditer(text)), len(text)]
     pieces = [text[start:end] for start, end in pairwise(cuts)]
     return [piece for piece in pieces if piece]
 
 
 @lru_cache(maxsize=16)
-def _spoken(text: str, voice: str, espeak: str | None) -> bytes:
+def _cached_speech(text: str, voice: str, espeak: str | None) -> bytes:
     if espeak is not None:
         try:
             pcm = _espeak(espeak, text, voice)
@@ -165,10 +165,10 @@ def synthesize(text: str, voice: str = "alloy") -> bytes:
             if isinstance(token, int):
                 samples.frombytes(bytes(2 * (RATE * token // 1000)))
                 continue
-            height = 1.15 - 0.3 * index / len(tokens)
+            pitch_factor = 1.15 - 0.3 * index / len(tokens)
             if sentence.endswith("?") and index >= len(tokens) - 3:
-                height = 1.3
-            samples.extend(_syllable(token, round(RATE / (pitch * height))))
+                pitch_factor = 1.3
+            samples.extend(_syllable(token, round(RATE / (pitch * pitch_factor))))
     if sys.byteorder == "big":
         samples.byteswap()
     return samples.tobytes()
@@ -213,12 +213,12 @@ def _period(vowel: str, period: int) -> list[float]:
     Add up the harmonics below 4 kHz, the louder the nearer to a formant.
     """
     pitch = RATE / period
-    wave_form = [0.0] * period
+    waveform = [0.0] * period
     for harmonic in range(1, int(4000 / pitch) + 1):
         distances = [harmonic * pitch - formant for formant in _FORMANTS[vowel]]
         gain = sum(1 / (1 + (d / _FORMANT_WIDTH) ** 2) for d in distances)
-        turn = 2 * math.pi * harmonic / period
+        phase_step = 2 * math.pi * harmonic / period
         for i in range(period):
-            wave_form[i] += gain * math.sin(turn * i)
-    scale = _PEAK / max(map(abs, wave_form))
-    return [scale * value for value in wave_form]
+            waveform[i] += gain * math.sin(phase_step * i)
+    scale = _PEAK / max(map(abs, waveform))
+    return [scale * value for value in waveform]
