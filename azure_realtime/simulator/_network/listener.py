@@ -1,8 +1,8 @@
 """
-Accepting connections, each on a thread of its own, until told to stop.
+Accepts TCP connections and serves each on its own thread.
 
-``websockets`` has such a loop too. Ours can be stopped in a moment and leaves no
-descriptor to the garbage collector.
+It replaces the accept loop of ``websockets``: this one stops immediately and leaves no
+descriptor for the garbage collector to close.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ __all__ = ["Listener", "close_shutdown_pipe"]
 
 class Listener:
     """
-    A listening socket and the thread that serves it.
+    A listening socket and the thread that accepts connections on it.
 
     Args:
         host: The address to listen on.
-        port: The port; 0 takes a free one.
+        port: The port to listen on; 0 selects a free port.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The address or the port is not available.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.socket = socket.create_server((host, port))
-        # A client may leave between select() and accept(), which then must not wait.
+        # If a client resets its connection between select() and accept(), a blocking
+        # accept() would wait for the next client.
         self.socket.setblocking(False)
+        # A self-pipe: close() writes to it to end select().
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._handlers: set[threading.Thread] = set()
         self._thread: threading.Thread | None = None
@@ -41,13 +43,13 @@ class Listener:
     @property
     def port(self) -> int:
         """
-        The port in use.
+        The port that the socket is bound to.
         """
         return int(self.socket.getsockname()[1])
 
     def start(self, handler: Callable[[socket.socket, Any], None]) -> None:
         """
-        Call *handler* with each accepted socket and its address.
+        Call *handler* with each accepted socket and its address, on a new thread.
         """
         self._thread = threading.Thread(
             target=self._accept, args=(handler,), name="simulator", daemon=True
@@ -56,7 +58,9 @@ class Listener:
 
     def close(self, deadline: float) -> None:
         """
-        Stop accepting. Waits until *deadline* (`time.monotonic`) at most.
+        Stop accepting connections and close the listening socket.
+
+        Waits for the accepting thread until *deadline* (`time.monotonic`) at most.
         """
         self._wake_writer.send(b"x")
         if self._thread is not None:
@@ -66,7 +70,7 @@ class Listener:
 
     def join(self, deadline: float) -> None:
         """
-        Wait for the handlers, after `close`, until *deadline* at most.
+        Wait for the handlers to end, after `close`, until *deadline* at most.
         """
         for thread in self._handlers:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -96,11 +100,11 @@ class Listener:
 
 def close_shutdown_pipe(server: Any) -> None:
     """
-    Close what ``websockets`` opened for a loop of its own that never ran.
+    Close the pipe that ``websockets`` opened for its own, unused accept loop.
     """
     for name in ("shutdown_watcher", "shutdown_notifier"):
         closable = getattr(server, name, None)
         if isinstance(closable, int):
-            os.close(closable)  # A pipe, up to websockets 16.
+            os.close(closable)  # a descriptor of os.pipe(), up to websockets 16
         elif closable is not None:
             closable.close()
