@@ -5,7 +5,7 @@ A local Realtime service: real sockets, both protocols, scripts and faults.
         print(service.url)
 
 Starting it requires the extra ``simulator`` (the ``websockets`` package). ``README.md``
-in this folder lists what it can and cannot do.
+in this folder lists what the simulator can and cannot do.
 """
 
 from ._server import Simulator

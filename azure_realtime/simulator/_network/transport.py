@@ -217,7 +217,7 @@ class Transport:
 
     def flush(self, timeout: float) -> bool:
         """
-        Wait until the kernel has all queued bytes; False after *timeout* seconds.
+        Wait until all bytes are with the kernel or dropped; False on timeout.
         """
         with self._condition:
             return self._condition.wait_for(
@@ -264,7 +264,7 @@ class Transport:
         if self._writer.ident is not None:
             self._writer.join(max(0.0, deadline - time.monotonic()))
 
-    # ------------------------------------------------ inside
+    # ------------------------------------------------ private
 
     def _wake_reader(self) -> None:
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """
-The service's side of one session: reads the client's commands and carries them out.
+The service's side of one session: reads and executes the client's commands.
 
-It is the same for every kind of session; `SessionKind` holds the differences.
+It is the same for every kind of session; a `SessionKind` has the differences.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ P = TypeVar("P")
 
 _logger = logging.getLogger(__name__)
 
-# Commands of a client that does not read their answers wait beyond this.
+# In bytes. No further command is read while more than this is queued for the client.
 _UNREAD_LIMIT = 16 << 20
 
 
 class ClientSession(Generic[S, P]):
     """
-    One session of one kind, on one connection.
+    One session on one connection.
 
     Args:
-        kind: What is particular to this kind of session.
-        transport: The bytes of the connection.
+        kind: The kind of session.
+        transport: The transport of the connection.
         route: The accepted handshake.
         settings: The settings of the service.
         script: The replies of the service.
@@ -63,7 +63,7 @@ class ClientSession(Generic[S, P]):
 
     def run(self, websocket: ServerConnection) -> None:
         """
-        Serve the client until it leaves. Connection's thread.
+        Serve the client until the connection ends. The connection's thread.
         """
         from websockets.exceptions import ConnectionClosed
 
@@ -75,7 +75,8 @@ class ClientSession(Generic[S, P]):
             seconds = connection.settings.session_seconds
             connection.timers.after(seconds, connection.expire)
             while True:
-                # Also after the end: commands sent before the client left count.
+                # Its result is ignored: also after the end of the connection, the
+                # commands received before the end are executed.
                 connection.wait_writable(_UNREAD_LIMIT)
                 self._handle(websocket.recv())
         except ConnectionClosed:
@@ -124,7 +125,7 @@ class ClientSession(Generic[S, P]):
 
 def _parse(message: str | bytes) -> Json:
     """
-    Return a client event, or raise the service's error for another message.
+    Return the event in a message, or raise the service's error for an invalid one.
     """
     if isinstance(message, bytes):
         raise ServiceError("invalid_event", "Binary messages are not supported.")

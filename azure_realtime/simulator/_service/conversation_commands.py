@@ -1,5 +1,5 @@
 """
-The commands of a conversation: their shapes, and what each does.
+The commands of a conversation: their shapes and functions.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _create_item(parts: ConversationParts, event: Json) -> None:
             if reply is not None:
                 parts.responses.create_after_turn(reply)
 
-    # While a response runs, the service takes items but adds them after it.
+    # The service adds items that it receives during a response after the response.
     parts.responses.when_idle(add)
 
 
@@ -119,7 +119,7 @@ _PREVIEW_TRANSCRIPTION = {"transcription_session.update": _UPDATE, **_COMMON_COM
 
 def commands_of(parts: ConversationParts) -> Mapping[str, _Command]:
     """
-    Return the commands that exist in a session.
+    Return the commands of a session, by type.
     """
     if parts.connection.protocol == "preview" and parts.session.transcription:
         return _PREVIEW_TRANSCRIPTION

@@ -1,8 +1,9 @@
 """
-One response: planned by the script, streamed by its own thread, ended once.
+One response: takes a reply from the script and streams it on its own thread.
 
-`Generation.finish` may be called at any time and from any thread (a cancel, speech,
-the end of the script): it closes what is open, and no event of the response follows.
+Any thread may call `Generation.finish`, at any time: when the client cancels, when
+speech starts, or when the reply ends. It closes the open item. No event of the response
+is sent after it.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ Json = dict[str, Any]
 
 _logger = logging.getLogger(__name__)
 
-_DELTA_MS = 100  # audio in one delta
-# Text comes about as fast as from the real service, speech twenty times as fast as it
-# is spoken: quick, but slow enough that a long answer can be interrupted.
+_DELTA_MS = 100  # duration of the audio in one delta
+# Text is about as fast as that of the real service. Speech is 20 times faster than real
+# time, which is slow enough for a test to interrupt a long answer.
 _TEXT_SECONDS = 0.007
 _SPEECH_SPEED = 20.0
-# One thread at a time: the others then find the same words in the voice's memory.
+# Held during speech synthesis, so that a second thread with the same text waits and
+# then finds the audio in the cache.
 _synthesis_lock = threading.Lock()
-# Roughly what a model's tokens look like; joined they are the text again.
+# Pieces of about the size of a model's tokens; joined, they equal the text.
 _TOKEN = re.compile(r"\s*\S{1,6}|\s+")
 
 
@@ -48,11 +50,11 @@ class Generation:
 
     Args:
         connection: The connection to send the events on.
-        conversation: The conversation that it belongs to, unless it is out-of-band.
-        script: The script to take the reply from.
+        conversation: The conversation of the session.
+        script: The script that has the reply.
         servers: The MCP servers of the session.
         tokens: Counts the usage.
-        spec: What it answers.
+        spec: The input of the response.
         on_done: Called once, after ``response.done``, under the connection's lock.
     """
 
@@ -90,9 +92,7 @@ class Generation:
 
     def start(self) -> None:
         """
-        Send ``response.created`` and start streaming.
-
-        The caller holds the connection's lock.
+        Send ``response.created`` and start the thread. Under the connection's lock.
         """
         self._connection.emit("response.created", response=self._describe())
         self._tokens.send_rate_limits()
@@ -127,9 +127,7 @@ class Generation:
         self, status: str, reason: str | None = None, error: Json | None = None
     ) -> None:
         """
-        Close what is open and send ``response.done``, unless that was done before.
-
-        Any thread.
+        Close the open item and send ``response.done``, unless already done. Any thread.
         """
         output = self.output
         with self._connection.lock:
@@ -172,8 +170,8 @@ class Generation:
         except OutOfTokens:
             self.finish("incomplete", "max_output_tokens")
         except Exception:
-            # To the client, a script that raises is a model that fails.
-            _logger.exception("the simulator's script failed")
+            # A script that raises looks to the client like a model that fails.
+            _logger.exception("the script of the simulator raised an exception")
             self.finish(
                 "failed", error=_server_error("The script of the reply failed.")
             )
@@ -237,7 +235,7 @@ class Generation:
 
     def _stream_speech(self, text: str) -> None:
         """
-        Stream speech phrase by phrase, each phrase's words spread over its audio.
+        Stream speech phrase by phrase, with the tokens of a phrase among its audio.
         """
         fmt, voice = self._spec.audio_format, self._spec.voice
         encoder = _audio.Encoder(fmt)
@@ -281,7 +279,7 @@ class Generation:
 
     def _stream_mcp_call(self, call: ToolCall, label: str) -> None:
         """
-        Call a tool of an MCP server, or send an approval request.
+        Stream the call of an MCP server's tool, or a request to approve the call.
         """
         servers = self._servers
         wire: Json = {

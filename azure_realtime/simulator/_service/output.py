@@ -1,9 +1,9 @@
 """
-The output items of one response, as they are streamed.
+The output items of one response, while they are streamed.
 
-Everything here is sent under the connection's lock and only while the response is
-unfinished: once `finished` is set, every method raises `Finished`, so that nothing of a
-cancelled response follows its ``response.done``.
+All events are sent under the connection's lock. After `finished` is set, every method
+that sends raises `Finished`, so that no event of a cancelled response follows its
+``response.done``.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ _ARGUMENTS = {
 
 class Finished(Exception):
     """
-    The response has ended, and with it its thread's work.
+    The response has ended; its thread stops.
     """
 
 
 class OutOfTokens(Exception):
     """
-    ``max_output_tokens`` are used up.
+    The response has reached ``max_output_tokens``.
     """
 
 
 class Output:
     """
-    The output of one response so far.
+    The output of one response.
 
     Args:
         connection: The connection to send the events on.
-        conversation: The conversation that the items become part of; None for an
-            out-of-band response.
+        conversation: The conversation to add the items to; None for an out-of-band
+            response.
         response_id: The response's id.
         audio_format: The format of the audio, e.g. ``audio/pcm``.
-        max_tokens: How many tokens it may have, or ``"inf"``.
+        max_tokens: The maximum number of tokens, or ``"inf"``.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Output:
 
     def open_item(self, wire: Json) -> None:
         """
-        Begin an item.
+        Start an item.
         """
         connection = self._connection
         with connection.lock:
@@ -100,7 +100,7 @@ class Output:
 
     def open_content(self, kind: str) -> None:
         """
-        Begin the open message's content, ``audio`` or ``text``.
+        Start the content of the open message, ``audio`` or ``text``.
         """
         part: Json = {"type": kind, "transcript" if kind == "audio" else "text": ""}
         with self._connection.lock:
@@ -113,7 +113,7 @@ class Output:
 
     def write(self, token: str) -> None:
         """
-        Send a piece of the open content's text or transcript.
+        Send a delta of the open content's text or transcript.
         """
         with self._connection.lock:
             item = self._require_open_item()
@@ -127,7 +127,7 @@ class Output:
 
     def send_audio(self, piece: bytes) -> None:
         """
-        Send a piece of the open content's audio, in the response's format.
+        Send a delta of the open content's audio, in the response's format.
         """
         length_ms = len(piece) // _audio.bytes_per_ms(self._format)
         with self._connection.lock:
@@ -144,7 +144,7 @@ class Output:
 
     def send_arguments(self, token: str) -> None:
         """
-        Send a piece of the open call's arguments.
+        Send a delta of the open call's arguments.
         """
         with self._connection.lock:
             wire = self._require_open_item().wire
@@ -154,7 +154,7 @@ class Output:
 
     def send_event(self, kind: str) -> None:
         """
-        Send an event whose only fields name the open item.
+        Send an event that has no other fields than those that identify the open item.
         """
         with self._connection.lock:
             item_fields = self._item_fields(self._require_open_item())
@@ -162,7 +162,7 @@ class Output:
 
     def close_arguments(self) -> None:
         """
-        Send the ``done`` event of the open call's arguments, complete or not.
+        Send the ``done`` event of the open call's arguments, also if incomplete.
         """
         with self._connection.lock:
             wire = self._require_open_item().wire
@@ -171,7 +171,7 @@ class Output:
 
     def close_item(self, status: str) -> None:
         """
-        Send the ``done`` events of what is open, if anything is.
+        Send the ``done`` events of the open item, if there is one.
         """
         connection = self._connection
         with connection.lock:
@@ -197,10 +197,10 @@ class Output:
             )
             self._item = None
 
-    # ------------------------------------------------ inside, under the lock
+    # ------------------------------------------------ private, under the lock
 
     def _require_open_item(self) -> Item:
-        # `finish` closes the item, then sets `finished`: both mean the end.
+        # `Generation.finish` closes the item and then sets `finished`.
         if self.finished.is_set() or self._item is None:
             raise Finished
         return self._item
@@ -218,7 +218,7 @@ class Output:
         self._emit(kind, **item_fields, content_index=0, **fields)
 
     def _emit_content_part(self, what: str, part: Json) -> None:
-        # Azure's GA service sends the part twice; OpenAI's and preview do not.
+        # Azure's GA service sends the part in two fields; OpenAI and preview in one.
         azure_ga = self._connection.azure and self._connection.protocol == "ga"
         extra = {"content": part} if azure_ga else {}
         self._emit_part(f"response.content_part.{what}", part=part, **extra)

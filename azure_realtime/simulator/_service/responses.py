@@ -1,5 +1,8 @@
 """
-The responses of one connection: at most one in the conversation, any number beside it.
+The responses of one connection.
+
+At most one response in the conversation is active; any number of out-of-band responses
+may run at the same time.
 """
 
 from __future__ import annotations
@@ -38,12 +41,12 @@ class Responses:
 
     Args:
         connection: The connection to send the events on.
-        session: Its session.
-        conversation: Its conversation.
+        session: The configuration of the session.
+        conversation: The conversation of the session.
         servers: The MCP servers of the session.
-        script: The script that the responses take their replies from.
-        on_idle: Called when ``idle_timeout_ms`` has passed after a response and no
-            other is in progress. Timer thread, under the connection's lock.
+        script: The script that has the replies.
+        on_idle: Called ``idle_timeout_ms`` after a response, unless another is active.
+            Timer thread, under the connection's lock.
     """
 
     def __init__(
@@ -64,8 +67,8 @@ class Responses:
         self._tokens = TokenCounter(connection)
         self._running: dict[str, Generation] = {}
         self._active: Generation | None = None
-        # The reply of a turn that waits for the active response to end: (None,) takes
-        # it from the script, None is no such turn.
+        # A response that waits for the active one to end, as a tuple with its reply:
+        # (None,) takes the reply from the script. None: no response waits.
         self._queued_turn: tuple[Reply | None] | None = None
         self._idle_timer: Timer | None = None
         self._deferred: list[Callable[[], None]] = []
@@ -74,7 +77,7 @@ class Responses:
 
     def create(self, given: Any) -> None:
         """
-        Start the response that a client asks for, or raise the service's error.
+        Start a response that the client requests, or raise the service's error.
         """
         if self._session.transcription:
             raise ServiceError(
@@ -121,11 +124,10 @@ class Responses:
 
     def create_after_turn(self, reply: Reply | None = None) -> None:
         """
-        Start a response that the client has not asked for: now, or after the active
-        response.
+        Start a response that the service creates itself, after the active response.
 
         Args:
-            reply: The reply to send; None takes it from the script.
+            reply: The reply to send; None takes the next reply of the script.
         """
         if self._active is not None:
             self._queued_turn = (reply,)
@@ -168,7 +170,7 @@ class Responses:
 
     def cancel(self, response_id: Any) -> None:
         """
-        Cancel a response by id, or the active one.
+        Cancel the response with this id, or the active one if the id is None.
         """
         generation = self._active
         if response_id is not None:
@@ -184,7 +186,7 @@ class Responses:
 
     def on_speech_started(self, *, interrupt: bool) -> None:
         """
-        Note that speech has started, and interrupt the active response if asked to.
+        Stop the idle timer, and cancel the active response if *interrupt* is true.
         """
         self._stop_idle()
         if interrupt and self._active is not None:
@@ -193,7 +195,7 @@ class Responses:
 
     def when_idle(self, action: Callable[[], None]) -> None:
         """
-        Call *act* now, or right after the active response is done.
+        Call *action* at once, or after the active response.
         """
         if self._active is None:
             action()
@@ -216,7 +218,7 @@ class Responses:
 
     def stop(self) -> None:
         """
-        End every response; the connection has ended.
+        End all responses, after the connection has ended.
         """
         self._deferred.clear()
         self._queued_turn = None
@@ -237,7 +239,7 @@ class Responses:
         if timeout_ms is None:
             return
         output = generation.output
-        # The client is still playing: the service counts from the end of that.
+        # The service counts from the end of the client's playback.
         playback_end = output.first_audio_at + output.audio_ms / 1000
         remaining = max(0.0, playback_end - time.monotonic())
         seconds = (remaining + timeout_ms / 1000) * self._connection.settings.idle_scale

@@ -1,9 +1,9 @@
 """
-Input transcription: the words of the user's speech, as far as a script has them.
+Input transcription: scripted transcripts, or placeholders.
 
-The transcript of an item comes from the script (`Reply.heard`); without one it is a
-placeholder sentence. A deployment whose name contains ``missing``
-does not exist: like the real service, this one notices that at the first use.
+The transcript of an item comes from the script (`Reply.heard`) or is a placeholder
+sentence. A transcription deployment whose name contains ``missing`` does not exist;
+like the real service, the simulator reports that at the first use.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Transcription:
 
     def start(self, item: Item) -> None:
         """
-        Send an item's transcription events a little later, if the session wants them.
+        Send an item's transcription events after a pause, if the session enables them.
 
-        The caller holds the connection's lock.
+        Under the connection's lock.
         """
         connection = self._connection
         item.wire["content"][0]["transcript"] = self._script.next_transcript()
@@ -74,7 +74,7 @@ class Transcription:
                 item.audio_ms
             )
             part["transcript"] = text
-            # Whisper hears the whole utterance before it writes a word.
+            # Whisper sends its transcript in one delta.
             pieces = [text] if "whisper" in model else re.findall(r"\S+\s*", text)
             for piece in pieces:
                 connection.emit(

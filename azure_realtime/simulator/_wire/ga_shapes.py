@@ -1,5 +1,5 @@
 """
-What GA lets a client say: one nested vocabulary, as tables of shapes.
+The shapes of what a GA client may send.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ GA_TRANSCRIPTION = Record(
     ("type",),
 )
 
-# Which part types fit which role is judged by the conversation, with its own code.
+# The conversation checks which part types a role may have; the error code differs.
 _GA_PART = Record(
     {
         "type": STRING,

@@ -1,9 +1,9 @@
 """
-The preview protocol, as a rendering of the GA one.
+Conversion between the preview protocol and the GA protocol.
 
-The simulator works with GA shapes. What a preview client sends is checked against the
-tables of preview first (so that errors name the fields it knows), then rewritten here;
-events to the client are rewritten here when they are sent. All functions are pure.
+The simulator works with GA events. An event of a preview client is first checked
+against the shapes of preview, so that errors name preview's fields, and then converted
+here. An event to the client is converted here when it is sent. All functions are pure.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _tool_choice_in(choice: Any) -> Any:
 
 def session_in(session: Json) -> Json:
     """
-    Rewrite a checked preview session (of either kind) as a GA session update.
+    Convert a checked preview session of either kind to a GA session update.
     """
     update: Json = {}
     audio_input: Json = {}
@@ -85,7 +85,7 @@ def session_in(session: Json) -> Json:
 
 def response_in(params: Json) -> Json:
     """
-    Rewrite checked ``response.create`` parameters as GA ones.
+    Convert checked ``response.create`` parameters to those of GA.
     """
     result: Json = {}
     audio_output: Json = {}
@@ -111,7 +111,7 @@ def response_in(params: Json) -> Json:
 
 def item_in(item: Json) -> Json:
     """
-    Rewrite a checked preview item as a GA item.
+    Convert a checked preview item to a GA item.
     """
     item = {key: value for key, value in item.items() if key != "object"}
     if item.get("role") == "assistant":
@@ -201,7 +201,7 @@ def _response_out(response: Json) -> Json:
 
 def event_out(event: Json) -> Json | None:
     """
-    Rewrite a GA server event for a preview client; None if preview has no such event.
+    Convert a GA server event to preview; return None if preview has no such event.
     """
     kind: str = event["type"]
     if kind in ("conversation.item.done", "input_audio_buffer.timeout_triggered"):

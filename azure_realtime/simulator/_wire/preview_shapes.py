@@ -1,5 +1,5 @@
 """
-What preview lets a client say: one flat vocabulary, as tables of shapes.
+The shapes of what a preview client may send.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _PREVIEW_VAD = Nullable(
         {
             "server_vad": Record(SERVER_VAD_FIELDS),
             "semantic_vad": SEMANTIC_VAD,
-            # How 2024-10-01-preview switched turn detection off.
+            # 2024-10-01-preview uses this type to switch turn detection off.
             "none": Record({"type": STRING}),
         }
     )
@@ -139,7 +139,7 @@ PREVIEW_RESPONSE = Record(
         "tools": _PREVIEW_TOOLS,
         "tool_choice": _PREVIEW_TOOL_CHOICE,
         "temperature": Number(0.6, 1.2),
-        # The first specification and the SDKs of that time disagree on the name.
+        # The first specification and the SDKs of that time use different names.
         "max_output_tokens": MAX_TOKENS,
         "max_response_output_tokens": MAX_TOKENS,
         "input": PREVIEW_INPUT,

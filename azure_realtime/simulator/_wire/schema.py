@@ -1,10 +1,9 @@
 """
-Shapes of JSON values, and the service's words for what does not fit them.
+Shapes of JSON values, and the errors of the service for values that do not match.
 
-A shape is a small frozen object; `check` walks a value and raises the `ServiceError`
-that the real service would send, with the path of the first offending field. The
-order is the service's: what is missing is reported before what is unknown, and what
-is unknown before what is ill-valued.
+`check` raises the `ServiceError` that the real service would send, with the path of the
+first invalid field. The order is the service's: missing fields are reported before
+unknown fields, and unknown fields before invalid values.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ _TYPE_NAMES = {
 
 def wrong_type(path: str, expected: Sequence[str], value: object) -> ServiceError:
     """
-    Return the error for a value of another JSON type.
+    Return the error for a value of the wrong JSON type.
     """
     expected_names = " or ".join(_TYPE_NAMES[name] for name in expected)
     actual = _TYPE_NAMES[json_type(value)]
@@ -92,7 +91,7 @@ def wrong_value(path: str, value: object, choices: Sequence[str]) -> ServiceErro
 
 def missing(path: str) -> ServiceError:
     """
-    Return the error for a field that is not there.
+    Return the error for a missing field.
     """
     return ServiceError(
         "missing_required_parameter", f"Missing required parameter: '{path}'.", path
@@ -101,7 +100,7 @@ def missing(path: str) -> ServiceError:
 
 class Shape:
     """
-    Anything goes; the base of the others.
+    The base class of all shapes. It accepts every value.
     """
 
     def check(self, value: Any, path: str) -> None:
@@ -119,7 +118,7 @@ class Anything(Shape):
 @dataclass(frozen=True)
 class String(Shape):
     """
-    A string, perhaps one of a few, perhaps not too long.
+    A string, optionally one of *choices* or of at most *max_length* characters.
     """
 
     choices: tuple[str, ...] | None = None
@@ -143,7 +142,7 @@ class String(Shape):
 @dataclass(frozen=True)
 class Integer(Shape):
     """
-    An integer, perhaps within bounds.
+    An integer, optionally with bounds.
     """
 
     minimum: int | None = None
@@ -158,7 +157,7 @@ class Integer(Shape):
 @dataclass(frozen=True)
 class Number(Shape):
     """
-    A number, perhaps within bounds.
+    A number, optionally with bounds.
     """
 
     minimum: float | None = None
@@ -177,7 +176,7 @@ def _check_bounds(
     minimum: float | None,
     maximum: float | None,
 ) -> None:
-    # "not >=" rather than "<": NaN is outside every bound.
+    # "not >=" instead of "<", since NaN is outside every bound.
     if minimum is not None and not value >= minimum:
         raise ServiceError(
             f"{type_name}_below_min_value",
@@ -207,7 +206,7 @@ class Boolean(Shape):
 @dataclass(frozen=True)
 class ArrayOf(Shape):
     """
-    An array whose members all have one shape.
+    An array whose members have the same shape.
     """
 
     member: Shape
@@ -222,7 +221,7 @@ class ArrayOf(Shape):
 @dataclass(frozen=True)
 class Record(Shape):
     """
-    An object with known keys, some of them required.
+    An object with known keys, of which some are required.
     """
 
     fields: Mapping[str, Shape]
@@ -249,7 +248,7 @@ class Record(Shape):
 @dataclass(frozen=True)
 class TaggedUnion(Shape):
     """
-    An object whose *tag* key says which of several records it is.
+    One of several records. The value of the key *tag* selects the record.
     """
 
     records: Mapping[str, Record]
@@ -295,7 +294,7 @@ class ByType(Shape):
 
 class Metadata(Shape):
     """
-    Metadata: at most 16 pairs, keys of up to 64 and values of up to 512 characters.
+    An object of up to 16 strings; keys have up to 64, values up to 512 characters.
     """
 
     def check(self, value: Any, path: str) -> None:

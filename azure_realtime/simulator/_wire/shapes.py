@@ -1,8 +1,8 @@
 """
-Shapes that both protocols share.
+The shapes that both protocols share.
 
-The tables follow the published schemas where the service is known to follow them too;
-where recordings differ (nulls, the two spellings of ``tool_choice``), they win.
+They follow the published schemas. Where recordings of real services differ from these
+(null values, the two forms of ``tool_choice``), the shapes follow the recordings.
 """
 
 from __future__ import annotations
