@@ -53,15 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except (OSError, OverflowError) as error:
         print(
-            f"Cannot serve on {options.host}:{options.port}: {error}. Check --host, "
-            "--port (0 selects a free port), --certfile and --keyfile.",
+            f"Cannot serve on {options.host}:{options.port}: {error}\n"
+            "Check --host, --port (0 selects a free port), --certfile and --keyfile.",
             file=sys.stderr,
         )
         return 1
     credential = "a key given by --key" if options.key else "any non-empty key"
     print(
-        f"Serving Realtime (GA and preview) on {service.url}. Pass this address as "
-        f"host_name, with {credential}. Press Ctrl-C to stop.",
+        f"Serving Realtime (GA and preview) on {service.url}\n"
+        f"Pass this address as host_name, with {credential}. Press Ctrl-C to stop.",
         flush=True,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
