@@ -47,7 +47,7 @@ class RunToken:
     """
 
     def __init__(self) -> None:
-        self._free = deque((None,))
+        self._free = [None]
 
     def take(self) -> bool:
         """

@@ -229,9 +229,10 @@ class Connection:
 
     # Reading.
 
-    def receive(self, messages: Sequence[bytes]) -> bool:
+    def receive(self, messages: list[bytes]) -> bool:
         """
-        Take in messages; return whether any of them concerns the connection.
+        Take in messages, and empty the list; return whether any concerns the
+        connection.
         """
         if self._control.message_hook is not None:
             self._control.report("in", self._generation, messages)

@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from typing import Protocol
 
 from .._transport.websocket import Wire
@@ -49,9 +48,10 @@ class Turning(Protocol):
     What a turn asks of its connection.
     """
 
-    def receive(self, messages: Sequence[bytes]) -> bool:
+    def receive(self, messages: list[bytes]) -> bool:
         """
-        Take in messages; return whether any of them concerns the connection.
+        Take in messages, and empty the list; return whether any concerns the
+        connection.
         """
 
     def over(self) -> RealtimeError | None:
