@@ -35,9 +35,9 @@ from .frames import (
 from .sockets import bound_unsent, recv_into_of
 
 _RECORD = 16 << 10  # bytes: one TLS record; nothing larger is offered to TLS
-# Then events are made of them: the memory of a turn stays with the thread's malloc arena.
-# Three times as much saves a tenth of the CPU time of an audio delta in a burst, and
-# costs 8 kB of resident memory a session (measured).
+# Then events are made of them: the memory of a turn stays with the thread's arena of
+# malloc. Three times as much saves a tenth of the CPU time of an audio delta in a
+# burst, and costs 8 kB of resident memory a session (measured).
 _BYTES_PER_TURN = 64 << 10
 _FRAMES_PER_TURN = 100  # likewise; and all of them may be pings
 
