@@ -45,7 +45,7 @@ class RunToken:
     """
 
     def __init__(self) -> None:
-        self._free = deque((None,))
+        self._free = [None]
 
     def take(self) -> bool:
         """
@@ -157,7 +157,9 @@ class Dispatcher(ABC):
         if subscriptions is None:
             return now
         if only is not None:
-            listening: tuple[Subscription, ...] | None = (only,)
+            # what replaced a state may have been queued before this
+            holds = subscriptions.holds(event)
+            listening: tuple[Subscription, ...] | None = (only,) if holds else ()
         else:
             listening = subscriptions.table.get(event.__class__)
         if listening is None:

@@ -160,6 +160,13 @@ class Subscriptions:
                 self.table[type(event)] = listening
             return listening
 
+    def holds(self, event: ServerEvent) -> bool:
+        """
+        Whether *event* is a state that still holds. The thread that dispatches.
+        """
+        with self._lock:
+            return any(event is state for state in self._latest.events())
+
     def claim(self, subscription: Subscription) -> bool:
         """
         Whether to call the listener now; this uses up a "once".

@@ -317,13 +317,37 @@ class Session:
                 self.wrong.append(f"{number} arrived {times} times")
 
 
+def trim(libc: ctypes.CDLL) -> None:
+    """
+    Have glibc give back what is free, of which it keeps much for a hundred threads.
+
+    ``malloc_trim`` leaves the free end of every arena but the main one (glibc 2.36). A
+    thread of an arena gives that back when it frees 64 KiB: so one thread for each does.
+    """
+    libc.mallopt(-1, 128 << 10)  # M_TRIM_THRESHOLD, which grows with what is freed
+    libc.malloc_trim(0)
+    arenas = 8 * (os.cpu_count() or 1)
+    all_run = threading.Barrier(arenas)
+
+    def free_much() -> None:
+        all_run.wait(30)  # those that run at once have an arena each
+        bytes(100_000)
+        all_run.wait(30)
+
+    threads = [threading.Thread(target=free_much) for _ in range(arenas)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def measured() -> tuple[int, int, int, int]:
     """
     Return threads, descriptors, bytes of memory, and objects in it.
     """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # what is free in a hundred threads' arenas
+        trim(ctypes.CDLL(None))
     folder = Path("/proc/self/fd")
     files = len(list(folder.iterdir())) if folder.is_dir() else 0
     memory = 0
