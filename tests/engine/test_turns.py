@@ -287,6 +287,8 @@ class _Taking:
     A wire whose socket takes everything at once.
     """
 
+    bytes_sent = acknowledged = 0
+
     def __init__(self) -> None:
         self.batches: list[int] = []
         self.idle = True
