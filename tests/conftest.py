@@ -9,12 +9,14 @@ import os
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
-from helpers.clients import Place
+from helpers.clients import Variant
 from helpers.timing import SCALE
 from hypothesis import settings
 
@@ -32,6 +34,35 @@ settings.load_profile("suite")
 _DESCRIPTORS = Path("/proc/self/fd")
 _PROTOCOL = Path(__file__).parents[2] / "shared" / "protocol"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """
+    Add the report of slow tests, which CI's full run asks for.
+    """
+    parser.addoption(
+        "--unmarked",
+        type=float,
+        metavar="SECONDS",
+        help="list the tests without the mark `slow` that took longer than this",
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """
+    List the tests that took longer than ``--unmarked`` and are not marked as slow.
+    """
+    limit = config.getoption("--unmarked")
+    if limit is None:
+        return
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport) and "slow" not in report.keywords:
+                seconds[report.nodeid] += report.duration
+    for name, took in seconds.most_common():
+        if took > limit:
+            terminalreporter.write_line(f"unmarked: {took:.1f} s {name}")
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +123,7 @@ def protocol_tables() -> Path:
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
     """
-    A certificate authority that nobody trusts but `client_tls`.
+    A certificate authority that only `client_tls` trusts.
     """
     return trustme.CA()
 
@@ -133,15 +164,15 @@ def eventually() -> Callable[..., None]:
 
 
 @pytest.fixture(params=["ga-ws", "ga-wss", "preview-ws", "preview-wss"])
-def place(
+def variant(
     request: pytest.FixtureRequest,
     server_tls: ssl.SSLContext,
     client_tls: ssl.SSLContext,
-) -> Place:
+) -> Variant:
     """
     Each protocol, in plain text and over TLS.
     """
     protocol, scheme = request.param.split("-")
     if scheme == "ws":
-        return Place(protocol)
-    return Place(protocol, server_tls, client_tls)
+        return Variant(protocol)
+    return Variant(protocol, server_tls, client_tls)

@@ -126,10 +126,10 @@ def test_a_fork_while_busy_never_hangs_the_child() -> None:
     client.on("*", lambda event: None)
     client.connect(10)
     over = threading.Event()
-    def talk():
+    def append():
         while not over.is_set():
             client.append_audio(bytes(960))
-    threads = [threading.Thread(target=talk) for _ in range(2)]
+    threads = [threading.Thread(target=append) for _ in range(2)]
     for thread in threads:
         thread.start()
     for _ in range(30):
@@ -398,7 +398,7 @@ def test_no_signal_handler_is_ever_installed() -> None:
     """
     before = {number: signal.getsignal(number) for number in signal.valid_signals()}
     with (
-        GA.talk(max_reconnect_attempts=1) as (client, connection),
+        GA.connected(max_reconnect_attempts=1) as (client, connection),
         client.expect("reconnected"),
     ):
         connection.drop()

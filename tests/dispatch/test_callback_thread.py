@@ -117,7 +117,7 @@ def test_events_come_in_order_and_on_one_thread(bench: Bench) -> None:
 
 def test_post_never_waits_for_a_slow_listener(bench: Bench) -> None:
     """
-    A listener that takes its time keeps nobody from reading on.
+    A slow listener does not keep the reader from reading on.
     """
     go = threading.Event()
     bench.on("*", lambda _: go.wait(5.0))
@@ -126,7 +126,7 @@ def test_post_never_waits_for_a_slow_listener(bench: Bench) -> None:
     go.set()
 
 
-def test_a_raising_listener_harms_nobody(
+def test_a_raising_listener_does_not_affect_others(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -363,7 +363,7 @@ def test_a_batch_is_delivered_in_order_between_its_neighbours(bench: Bench) -> N
     assert bench.waiting == (0, 0)
 
 
-def test_a_batch_of_none_wakes_nobody() -> None:
+def test_an_empty_batch_wakes_no_thread() -> None:
     """
     A read that brings no event costs the callback thread nothing.
     """
@@ -438,7 +438,7 @@ def test_a_state_in_a_batch_is_heard_by_who_comes_late(bench: Bench) -> None:
     """
     seen: list[ServerEvent] = []
     first, second = Init(generation=1), Init(generation=2)
-    bench.on("init", lambda _: None)  # somebody hears them when they come
+    bench.on("init", lambda _: None)  # they have a listener when they come
     bench.on("last", lambda _: bench.on("init", seen.append))
     bench.thread.post_batch(
         [first, second, UnknownEvent(type="last")], [SIZE, SIZE, SIZE]
@@ -476,7 +476,7 @@ def test_what_is_dropped_of_a_batch_counts_no_more(bench: Bench) -> None:
 
 def test_a_client_that_is_dropped_in_the_middle_of_a_batch_hears_no_more() -> None:
     """
-    The last reference goes in a listener: the events behind it reach nobody.
+    The last reference goes in a listener: the events behind it are dropped.
     """
     bench = Bench()
     thread, seen = bench.thread, list[str]()
@@ -601,6 +601,6 @@ def test_a_dropped_client_is_not_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
     finally:
         gc.enable()
         logging.getLogger("azure_realtime").removeHandler(quiet)
-        thread.post(event, SIZE)  # nobody is left to hear it
+        thread.post(event, SIZE)  # there is no listener left
         thread.finish()
         assert thread.join(Deadline(5.0))

@@ -47,7 +47,7 @@ USER_SAYS: dict[str, Any] = {
 
 
 @attrs.frozen
-class Place:
+class Variant:
     """
     A protocol and a way to carry it.
 
@@ -131,7 +131,7 @@ class Place:
         return Simulator(ssl_context=self.server_tls, **how)
 
     @contextlib.contextmanager
-    def talk(
+    def connected(
         self, *, service: dict[str, Any] | None = None, **client: Any
     ) -> Iterator[tuple[AzureRealTimeAudio, Connection]]:
         """
@@ -144,7 +144,7 @@ class Place:
             yield ready, simulator.wait_for_connection()
 
 
-GA = Place("ga")
+GA = Variant("ga")
 """GA in plain text: for what neither protocol nor TLS can change."""
 
 

@@ -229,7 +229,7 @@ def test_extra_is_laid_over_what_is_sent(protocol: str) -> None:
 # -- Commands from mappings ----------------------------------------------------------
 
 
-def test_a_command_nobody_knows_is_passed_on() -> None:
+def test_an_unknown_command_is_passed_on() -> None:
     """
     The service may have learnt it.
     """
@@ -257,9 +257,9 @@ def test_a_command_nobody_knows_is_passed_on() -> None:
         ({}, "type"),
     ],
 )
-def test_a_slip_of_the_pen_is_told(message: dict[str, Any], meant: str) -> None:
+def test_a_misspelled_name_is_reported(message: dict[str, Any], meant: str) -> None:
     """
-    A misspelled command or field would be ignored by nobody's leave.
+    A misspelled command or field would be ignored silently.
     """
     with pytest.raises(ValueError, match=meant):
         Codec(None).command(message)
@@ -301,7 +301,7 @@ def test_what_is_no_json_object_is_an_event_too(
     protocol: str, text: str | bytes
 ) -> None:
     """
-    It comes with the message and the reason, and harms nobody.
+    It comes with the message and the reason, and the session goes on.
     """
     (event,) = Codec(VERSIONS[protocol]).decode(text, generation=3)
 
@@ -311,7 +311,7 @@ def test_what_is_no_json_object_is_an_event_too(
     assert 3 == event.generation
 
 
-def test_numbers_beyond_all_bounds_are_delivered_or_told() -> None:
+def test_numbers_out_of_range_are_delivered_or_reported() -> None:
     """
     Neither a huge integer nor a huge float stops the reader.
     """
@@ -391,7 +391,7 @@ print(sorted(set(sys.modules) - before[0]))
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_an_event_nobody_knows_is_delivered() -> None:
+def test_an_unknown_event_is_delivered() -> None:
     """
     The service gains events without notice.
     """

@@ -183,7 +183,7 @@ def test_models_keep_their_own_raw(read: Any) -> None:
 
 def test_unions_are_open(read: Any) -> None:
     """
-    A type nobody knows is delivered as such, and so is none at all.
+    An unknown type is delivered as such, and so is a missing one.
     """
     assert UnknownItem("hologram", "i", raw={"type": "hologram", "id": "i"}) == read(
         {"type": "hologram", "id": "i"}, Item

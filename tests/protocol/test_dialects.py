@@ -66,7 +66,7 @@ def test_an_unknown_version_is_refused(version: str) -> None:
 @pytest.mark.slow
 def test_preview_is_spoken_in_one_file_only() -> None:
     """
-    Outside the dialects, the names and the local service, nobody knows its words.
+    Outside the dialects, the names and the local service, its words do not occur.
     """
     allowed = {"dialects.py", "_names.py"}
 

@@ -227,7 +227,7 @@ def test_what_an_error_speaks_of_decides(
 
 
 @pytest.mark.parametrize(("fields", "expected"), SPEAKING)
-def test_what_speaks_of_nobody_here_harms_nobody(
+def test_errors_about_nothing_pending_fail_no_command(
     fields: dict[str, Any], expected: Any
 ) -> None:
     """
@@ -330,7 +330,7 @@ def test_trouble_of_the_service(
     outstanding: Outstanding, expected: Any, family: str
 ) -> None:
     """
-    Rules 8 and 9: it is about a command that is pending all alone, else about nobody.
+    Rules 8 and 9: it is about the only pending command, else about none.
     """
     assert expected == subject(outstanding, type=family)
 

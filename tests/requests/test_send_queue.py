@@ -114,7 +114,7 @@ def test_nothing_leaves_before_the_session_is_configured() -> None:
 
 def test_a_full_queue_says_so(outbox: Outbox) -> None:
     """
-    Who produces faster than the network carries is told how much waits, in time.
+    A producer faster than the network gets QueueFull with how much waits, in time.
     """
     put(outbox, "x" * 60)
     with (
@@ -373,7 +373,7 @@ def test_a_sleeping_reader_is_woken_once(outbox: Outbox) -> None:
 
 def test_a_reader_that_has_work_is_not_woken(outbox: Outbox) -> None:
     """
-    Before its first look, and while there is something to take, nobody writes a byte.
+    Before its first look, and while there is something to take, no byte is written.
     """
     put(outbox, "a")
     outbox.put_audio(b"b")
@@ -416,7 +416,7 @@ def test_no_wake_up_is_lost_between_the_last_look_and_the_wait(
     outbox: Outbox, kind: str
 ) -> None:
     """
-    Somebody puts after the reader has looked, and before it waits: it does not wait.
+    A message is put after the reader has looked, and before it waits: it does not wait.
     """
     acts: dict[str, Callable[[], object]] = {
         "append": lambda: outbox.put_audio(b"x"),
@@ -487,7 +487,7 @@ def test_audio_at_once_or_not_at_all(outbox: Outbox) -> None:
 
 def test_audio_after_the_end_raises_why() -> None:
     """
-    An append is not swallowed by a queue that nobody reads.
+    An append is not swallowed by a queue that has no reader.
     """
     box = Outbox(100)
     box.end(ConnectionClosed(1011, "gone"))
@@ -498,7 +498,7 @@ def test_audio_after_the_end_raises_why() -> None:
 
 def test_waking_who_has_ended_does_nothing() -> None:
     """
-    A late wake-up never writes into a descriptor that is somebody else's by now.
+    A late wake-up never writes into a descriptor that is another file's by now.
     """
     box = Outbox(100)
     stop = threading.Event()

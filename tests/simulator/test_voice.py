@@ -171,7 +171,7 @@ class TestSpeak:
         """
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
-        names = [*_voice._VOICES, "nobody", "nobody-else"]
+        names = [*_voice._VOICES, "unknown", "unknown-too"]
         heard = [speak("One two", name) for name in names]
         _voice._spoken.cache_clear()
 
@@ -194,7 +194,7 @@ class TestSynthesize:
         """
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
-        names = [*_voice._VOICES, "nobody", "nobody-else"]
+        names = [*_voice._VOICES, "unknown", "unknown-too"]
         heard = [synthesize("One two", name) for name in names]
 
         assert heard == [synthesize("One two", name) for name in names]

@@ -269,7 +269,7 @@ def test_what_came_is_kept_when_there_is_no_end() -> None:
 
 def test_only_the_end_counts_when_nothing_else_came() -> None:
     """
-    An answer that is told in ``response.done`` alone, without ids even, is one.
+    An answer that is in ``response.done`` alone, without ids even, is one.
     """
     parts = [{"type": "output_text", "text": "One."}]
     items = [{"type": "message", "role": "assistant", "content": parts}] * 2
@@ -364,7 +364,7 @@ def test_hearing_nothing_is_not_the_same_as_not_knowing() -> None:
 )
 def test_a_failed_call_is_known_by_its_output(output: str, error: bool) -> None:
     """
-    A call counts as failed if the model was told so.
+    A call counts as failed if the model got an error for it.
     """
     done = response("resp_1", status="completed", output=CALLS[:1])
     messages = [
@@ -435,11 +435,11 @@ def test_it_is_saved_so_that_it_can_be_played(
 
 def test_the_sessions_format_holds_if_the_response_is_silent_about_it() -> None:
     """
-    The recorder is told the format, in either spelling.
+    The recorder gets the format, in either spelling.
     """
     messages = text_answer("Hi")
-    for told in ["g711_alaw", "audio/pcma", {"type": "audio/pcma"}]:
-        turn = recorded(messages, begin=["resp_1"], audio_format=told)
+    for spelling in ["g711_alaw", "audio/pcma", {"type": "audio/pcma"}]:
+        turn = recorded(messages, begin=["resp_1"], audio_format=spelling)
 
         assert turn.audio_format == "g711_alaw"
 

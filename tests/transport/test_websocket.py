@@ -145,7 +145,7 @@ MESSAGES = [b"one", b"", b"two, three", b"f" * 130, b"bytes", b"g" * 66_000 + b"
 def test_a_conversation_cut_at_every_place() -> None:
     """
     Wherever the network cuts the stream, the same messages come, pings are answered in
-    order, and the close is told.
+    order, and the close is reported.
     """
     stream, seam = SMALL + LARGE, len(SMALL)
     for edge in [*range(seam + 50), *range(len(stream) - 50, len(stream) + 1)]:
@@ -218,7 +218,7 @@ def test_what_another_implementation_sends(
 
 def test_the_bytes_that_came_with_the_handshake() -> None:
     """
-    What was read too early is read first, and the reader is told that it is there.
+    What was read too early is read first, and the reader is informed that it is there.
     """
     with opened(first=frame("one") + frame("two")[:3]) as bench:
         assert bench.wire.unread
@@ -244,7 +244,7 @@ def test_how_much_has_come_of_a_frame_that_is_not_whole(
     opcode: int, bench: Bench
 ) -> None:
     """
-    It is counted from when the frame began, so that a slow link is told from a peer
+    It is counted from when the frame began, so that a slow link differs from a peer
     that has died in the middle of one.
     """
     wire, data = bench.wire, frame("x" * 10_000, opcode)
@@ -617,7 +617,7 @@ def test_an_end_without_goodbye(data: bytes, bench: Bench) -> None:
 
 def test_what_came_before_the_end_comes_first(bench: Bench) -> None:
     """
-    Messages that arrived with the end are delivered before it is told.
+    Messages that arrived with the end are delivered before the end is reported.
     """
     bench.theirs.sendall(frame("last"))
     bench.theirs.shutdown(socket.SHUT_WR)
@@ -631,7 +631,7 @@ def test_what_came_before_the_end_comes_first(bench: Bench) -> None:
 )
 def test_many_messages_before_the_end_come_first(end: bytes) -> None:
     """
-    Also more of them than one turn takes, and when there is nobody to write to.
+    Also more of them than one turn takes, and when there is no peer to write to.
     """
     with opened() as bench:
         bench.theirs.sendall(frame("x") * 1000 + end)
@@ -682,7 +682,7 @@ def test_a_close_is_answered_with_its_own_code(
     code: int, reason: str, bench: Bench
 ) -> None:
     """
-    A peer's goodbye is told with code and reason, whatever the code, and answered.
+    A peer's close frame is reported with code and reason, whatever the code, and answered.
     """
     assert bench.come(frame("last") + close_frame(code, reason.encode())) == [b"last"]
     closed = bench.wire.closed_by_peer
