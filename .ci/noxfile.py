@@ -16,12 +16,6 @@ PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 # What touches threads, sockets, TLS and type hints, where Pythons differ.
 FOLDERS = ["client", "concurrency", "dispatch", "engine", "protocol", "requests"]
 FOLDERS += ["tools", "transport"]
-DOCUMENTS = ["documents", "readme", "samples"]
-PARTS = [
-    nox.param(["tests/interop"], id="interop"),
-    nox.param([f"tests/test_{n}.py" for n in DOCUMENTS], id="documents"),
-    nox.param(["tests/soak"], id="soaks"),
-]
 CORE_ALONE = """import sys, azure_realtime
 extras = {"asyncio", "websockets", "numpy", "orjson", "pybase64", "azure.identity"}
 assert not extras & set(sys.modules), extras & set(sys.modules)"""
@@ -87,23 +81,12 @@ def packages(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def full(session: nox.Session) -> None:
-    """Run the tests but those that have sessions of their own; measure the coverage."""
+    """Run all but the soaks, measure the coverage, and list unmarked slow tests."""
     counts, data = SCRATCH / "full.xml", str(SCRATCH / "coverage")
-    options = [
-        "-n",
-        2,
-        "-m",
-        "not soak",
-        "--unmarked",
-        1,
-        "--junitxml",
-        counts,
-        "--cov",
-    ]
-    lines = run(session, 600, *PYTEST, *options, COVERAGE_FILE=data)
-    for line in lines:
-        if re.match(r"TOTAL|Required test coverage|unmarked|SKIPPED", line):
-            session.log(line)
+    options = ["-n", 2, "--cov", "--unmarked", 1, "--junitxml", counts]
+    lines = run(session, 900, *PYTEST, "-m", "not soak", *options, COVERAGE_FILE=data)
+    shown = re.compile("TOTAL|Required test coverage|unmarked|SKIPPED")
+    session.log("\n".join(["", *filter(shown.match, lines)]))
     (SCRATCH / "closing").write_text(lines[-1])
 
 
@@ -133,10 +116,9 @@ def others(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
-@nox.parametrize("paths", PARTS)
-def part(session: nox.Session, paths: list[str]) -> None:
-    """Run a part of the tests by itself, the soaks in the form that takes a minute."""
-    run(session, 300, *PYTEST, "-m", "", *paths, AZURE_REALTIME_SOAK="1")
+def soaks(session: nox.Session) -> None:
+    """Run the short form of what looks for losses at voice rates, and with faults."""
+    run(session, 400, *PYTEST, "-m", "soak", "tests/soak", AZURE_REALTIME_SOAK="1")
 
 
 @nox.session(python=False)
@@ -144,3 +126,16 @@ def benchmarks(session: nox.Session) -> None:
     """Start each: it must work; a noisy machine cannot tell how fast it is."""
     for path in sorted((ROOT / "benchmarks").glob("[a-z]*.py")):
         run(session, 120, "python", path, "--quick")
+
+
+@nox.session(python=False, default=False)
+def interop(session: nox.Session) -> None:
+    """Run what the full suite has of OpenAI's client against the simulator."""
+    run(session, 300, *PYTEST, "-m", "", "tests/interop")
+
+
+@nox.session(python=False, default=False)
+def documents(session: nox.Session) -> None:
+    """Run what the full suite has of the documents, the README and the samples."""
+    paths = [f"tests/test_{name}.py" for name in ("documents", "readme", "samples")]
+    run(session, 300, *PYTEST, "-m", "", *paths)

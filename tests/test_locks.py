@@ -242,6 +242,7 @@ def use(client: AzureRealTimeAudio) -> None:
     assert expected.event.type == "session.updated"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dispatch", ["thread", "reader", "manual", "executor"])
 def test_no_lock_is_acquired_while_another_is_held(
     dispatch: str, watch: Watch, request: pytest.FixtureRequest

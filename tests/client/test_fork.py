@@ -361,6 +361,7 @@ def test_a_sigterm_handler_may_close(busy: str) -> None:
         assert 1000 == connection.close_code
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
 def test_a_signal_handler_may_close_at_any_instruction() -> None:
     """
@@ -409,6 +410,7 @@ def test_no_signal_handler_is_ever_installed() -> None:
 # Notebooks and event loops.
 
 
+@pytest.mark.slow
 def test_running_a_cell_again_leaves_one_connection(
     eventually: Callable[..., None],
 ) -> None:

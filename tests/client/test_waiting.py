@@ -314,6 +314,7 @@ def test_a_wait_that_begins_as_all_ends_gets_the_last_event_and_ends(
         box.get(Deadline(1))
 
 
+@pytest.mark.slow
 def test_event_types_without_a_wait_are_known() -> None:
     """
     An event type that is waited for is published, also after a wait was forgotten.
@@ -432,6 +433,7 @@ def test_a_stream_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
             list(lazy)
 
 
+@pytest.mark.slow
 def test_a_dropped_iterator_leaves_nothing(variant: Variant) -> None:
     """
     A break out of a loop is enough: its mailbox is gone.

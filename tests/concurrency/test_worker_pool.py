@@ -258,6 +258,7 @@ print("bye")
 """
 
 
+@pytest.mark.slow
 def test_a_function_that_hangs_does_not_keep_the_script_from_exiting() -> None:
     """
     A script ends when its last line is done.

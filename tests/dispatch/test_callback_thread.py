@@ -518,6 +518,7 @@ def test_ctrl_c_in_a_batch_after_the_end_leaves_nothing_that_waits() -> None:
     assert seen == ["b", "b"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_the_child_of_a_listener_delivers_nothing() -> None:
     """

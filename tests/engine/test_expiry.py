@@ -87,6 +87,7 @@ def test_a_clock_that_is_wrong_makes_no_storm(expires_at: Any) -> None:
         assert 1 == peer.connections
 
 
+@pytest.mark.slow
 def test_a_session_shorter_than_the_warning_is_not_renewed_at_once() -> None:
     """
     Sessions of three seconds and a warning of sixty: no storm of connections.

@@ -42,6 +42,7 @@ def _half(connection: Connection, data: bytes) -> None:
     connection.send_bytes_raw(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", SILENCES)
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 def test_silence_is_noticed_in_time(
@@ -65,6 +66,7 @@ def test_silence_is_noticed_in_time(
         assert end - start <= LIMIT + GRACE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "pause"), [(1, 0.1), (17 * SCALE, 0.575 * SCALE)])
 @pytest.mark.parametrize("kind", ["ws", "wss"])
 def test_a_frame_that_drips_for_ever_is_noticed_in_time(
@@ -99,6 +101,7 @@ def test_a_frame_that_drips_for_ever_is_noticed_in_time(
         assert end - start <= LIMIT + GRACE
 
 
+@pytest.mark.slow
 def test_silence_is_noticed_though_our_sends_are_stuck() -> None:
     """
     With a full socket not even a ping can leave; the peer is dead all the same.
@@ -145,6 +148,7 @@ def test_a_dead_peer_is_replaced() -> None:
             assert ["dead peer"] == [e.cause for e in recorder.of("disconnected")]
 
 
+@pytest.mark.slow
 def test_a_new_session_that_never_comes_is_given_up() -> None:
     """
     The upgrade is answered and then nothing: it counts as an attempt, and ends.

@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 import pytest
-from helpers.clients import GA, Variant
+from helpers.clients import GA, MATRIX, Variant
 from helpers.peer import (
     BINARY,
     CLOSE,
@@ -98,6 +98,7 @@ def test_a_message_of_20_megabytes_arrives(variant: Variant) -> None:
         assert len(expected.event.raw["x"]) == 20 << 20
 
 
+@MATRIX
 @pytest.mark.slow
 def test_a_flood_arrives_whole_and_in_order(variant: Variant) -> None:
     """
@@ -341,6 +342,7 @@ def test_a_dead_peer_is_noticed(how: str) -> None:
     assert len(heard) == 1
 
 
+@pytest.mark.slow
 def test_a_peer_that_talks_but_never_pongs_is_alive() -> None:
     """
     Any byte is a sign of life: a peer busy with a long answer is not dead.
@@ -368,6 +370,7 @@ def test_a_peer_that_talks_but_never_pongs_is_alive() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_drip_is_a_sign_of_life() -> None:
     """
     A long message that comes slowly, far slower than any audio, keeps the connection.

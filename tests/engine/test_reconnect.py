@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.clients import GA, KEY, LONG, MANUAL, USER_SAYS, Variant
+from helpers.clients import GA, KEY, LONG, MANUAL, MATRIX, USER_SAYS, Variant
 from helpers.peer import Peer, PeerConnection, close_frame, frame, serve_session
 from helpers.reconnecting import QUICK, EventRecorder, Scripts
 from helpers.timing import SCALE, at_most
@@ -51,6 +51,7 @@ _AGAIN: dict[str, tuple[Callable[[Connection], None], str]] = {
 }
 
 
+@MATRIX
 @pytest.mark.parametrize("end", _AGAIN)
 def test_what_the_network_or_housekeeping_did_is_made_good(
     end: str, variant: Variant

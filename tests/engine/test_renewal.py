@@ -139,6 +139,7 @@ def test_what_is_committed_without_a_question_is_no_turn() -> None:
         assert [] == recorder.of("disconnected")
 
 
+@pytest.mark.slow
 def test_a_session_that_worked_until_it_was_renewed_refills_the_budget() -> None:
     """
     One attempt is allowed; there was a good session since it was used.
@@ -305,6 +306,7 @@ def _types(heard: list[Any]) -> list[str]:
     return [event["type"] for event in heard]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["dialled", "asked"])
 def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> None:
     """
@@ -332,6 +334,7 @@ def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> Non
         assert [1, 2] == created
 
 
+@pytest.mark.slow
 def test_a_change_made_meanwhile_is_taken_along() -> None:
     """
     The session changes after the new one was configured: it is configured once more.
@@ -351,6 +354,7 @@ def test_a_change_made_meanwhile_is_taken_along() -> None:
         assert 1 == len(recorder.of("reconnected"))
 
 
+@pytest.mark.slow
 def test_a_word_that_has_begun_is_not_cut_in_two(
     monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
@@ -381,6 +385,7 @@ def test_a_word_that_has_begun_is_not_cut_in_two(
         assert [] == recorder.of("reconnected", "disconnected")
 
 
+@pytest.mark.slow
 def test_a_new_session_that_is_refused_leaves_the_old_one(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
@@ -399,6 +404,7 @@ def test_a_new_session_that_is_refused_leaves_the_old_one(
         assert [] == recorder.of("error", "reconnected", "disconnected")
 
 
+@pytest.mark.slow
 def test_a_new_session_that_floods_is_given_up(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
@@ -414,6 +420,7 @@ def test_a_new_session_that_floods_is_given_up(
         client.clear_audio_buffer().result(timeout=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["dialled", "asked"])
 def test_closing_leaves_nothing_of_a_move(stage: str) -> None:
     """
@@ -432,6 +439,7 @@ def test_closing_leaves_nothing_of_a_move(stage: str) -> None:
         moved.go.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["dialled", "asked"])
 def test_a_drop_comes_before_a_move(stage: str) -> None:
     """

@@ -199,6 +199,7 @@ def test_an_event_that_a_conversation_does_not_wait_for_can_mean_configured() ->
         assert parts.lifecycle.is_ready
 
 
+@pytest.mark.slow
 def test_another_kind_of_session_is_renewed_before_it_ends() -> None:
     """
     The next session is configured, by the event of this kind, while the first is served.

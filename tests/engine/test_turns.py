@@ -54,6 +54,7 @@ def streaming(seconds: float) -> Callable[[PeerConnection], None]:
     return script
 
 
+@pytest.mark.slow
 def test_a_peer_that_falls_silent_is_noticed_while_we_send() -> None:
     """
     Appends make turns of their own; the ping leaves in time, and so does the verdict.
@@ -86,6 +87,7 @@ def test_a_peer_that_falls_silent_is_noticed_while_we_send() -> None:
     assert took <= 0.75 * SCALE
 
 
+@pytest.mark.slow
 def test_a_peer_that_falls_silent_after_many_deltas_is_noticed() -> None:
     """
     The ping is due after the last of them, though no turn has looked at the clock since.
@@ -197,6 +199,7 @@ def test_a_close_ends_in_time_before_there_is_a_session() -> None:
             client.close(timeout=0.2)
 
 
+@pytest.mark.slow
 def test_the_end_of_a_session_is_announced_while_deltas_come() -> None:
     """
     Not when they end.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
+import pytest
 
 from azure_realtime import (
     AzureRealTimeAudio,
@@ -143,6 +144,11 @@ class Variant:
         ):
             yield ready, simulator.wait_for_connection()
 
+
+MATRIX = pytest.mark.parametrize(
+    "variant", ["ga-ws", "ga-wss", "preview-ws", "preview-wss"], indirect=True
+)
+"""Each protocol both in plain text and over TLS."""
 
 GA = Variant("ga")
 """GA in plain text: for what neither protocol nor TLS can change."""

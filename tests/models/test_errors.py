@@ -160,6 +160,7 @@ _ANY_KEYS = st.text(string.ascii_letters + string.digits + string.punctuation + 
 _AROUND = st.text(st.characters(codec="utf-8", exclude_characters="*"), max_size=20)
 
 
+@pytest.mark.slow
 @given(
     key=_ANY_KEYS.filter(lambda k: len(k.strip("* ")) >= 8 and not k.isalpha()),
     a=_AROUND,

@@ -364,6 +364,7 @@ def test_what_follows_a_message_makes_it_invalid(
         monkeypatch.setattr(_codec, "_fast_loads", lambda: _codec._standard_loads)
 
 
+@pytest.mark.slow
 def test_a_codec_imports_and_generates_all_at_once() -> None:
     """
     A thread that decodes imports nothing and makes no class: a child forked at that

@@ -248,6 +248,7 @@ def test_bytes_that_are_no_text_end_the_connection_only() -> None:
         assert isinstance(client.wait_for("disconnected").error, ConnectionClosed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [10, 20])
 def test_a_decoded_message_may_weigh_more_than_its_text(size: int) -> None:
     """

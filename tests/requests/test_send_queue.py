@@ -526,6 +526,7 @@ def test_waking_who_has_ended_does_nothing() -> None:
     assert failures == []
 
 
+@pytest.mark.slow
 def test_a_finalizer_may_wake_the_reader_within_a_put(outbox: Outbox) -> None:
     """
     A client collected in the midst of another's call does not lock it up.

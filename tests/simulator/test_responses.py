@@ -241,6 +241,7 @@ def test_nothing_follows_a_cancel(serve: Serve, join: Join) -> None:
     assert ["conversation.item.added", "conversation.item.done"] == client.types()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["Tell me a long story", "Please count to 50", "Explain in detail"]
 )

@@ -166,6 +166,7 @@ class TestSpeak:
         assert 2 < seconds(pcm) < 6
         assert loudest(pcm) > 5000
 
+    @pytest.mark.slow
     @needs_espeak
     def test_espeak_names(self) -> None:
         """
@@ -247,6 +248,7 @@ class TestPhrases:
 
         assert expected == phrases(text)
 
+    @pytest.mark.slow
     @given(st.text() | st.text(alphabet="ab .,!?\n"))
     def test_nothing_is_lost(self, text: str) -> None:
         """

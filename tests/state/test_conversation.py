@@ -974,6 +974,7 @@ def test_no_sequence_of_messages_breaks_it(
         as_item(mapping)
 
 
+@pytest.mark.slow
 @patch.object(conversation_items, "MAX_ITEMS", 3)
 @patch.object(conversation_items, "MAX_STAGED", 2)
 @patch.object(conversation_items, "MAX_DELETED", 2)

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, Variant, drained
+from helpers.clients import GA, MANUAL, MATRIX, Variant, drained
 
 from azure_realtime import (
     AzureRealTimeAudio,
@@ -98,6 +98,7 @@ def test_g711_has_no_halves() -> None:
         assert client.commit_audio().result(5).item_id
 
 
+@MATRIX
 @pytest.mark.slow
 def test_a_lot_is_split(variant: Variant) -> None:
     """

@@ -622,6 +622,7 @@ def interrupted_at(
     assert took < PROMPT * SCALE
 
 
+@pytest.mark.slow
 def test_interrupted_while_looking_up(nameserver: Callable[[Resolver], None]) -> None:
     """
     Closing does not wait for the name server.
@@ -843,6 +844,7 @@ def test_a_token_provider_that_fails(provider: Callable[[], Any], words: str) ->
     assert KEY not in str(info.value)
 
 
+@pytest.mark.slow
 def test_a_token_provider_that_takes_too_long() -> None:
     """
     A sign-in that is never completed is a timeout that names the provider.

@@ -272,6 +272,7 @@ _PATHS = st.lists(
 ).map("/".join)
 
 
+@pytest.mark.slow
 @given(path=_PATHS, version=st.sampled_from([None, DATED]))
 def test_the_address_is_a_fixed_point(path: str, version: str | None) -> None:
     """

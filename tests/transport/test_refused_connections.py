@@ -219,6 +219,7 @@ def test_any_body_is_taken(body: bytes, ears: Ears) -> None:
     assert len(str(error)) < 800
 
 
+@pytest.mark.slow
 @IMPL
 def test_a_refusal_that_echoes_the_request_tells_no_secret(
     impl: Any, ears: Ears
