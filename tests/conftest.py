@@ -99,21 +99,22 @@ def _nothing_left(_no_proxy: None) -> Iterator[None]:
     After every test no thread and no descriptor is there that was not there before.
     """
     threads, descriptors = set(threading.enumerate()), _descriptors()
+
+    def left() -> tuple[list[threading.Thread], int]:
+        new = [thread for thread in threading.enumerate() if thread not in threads]
+        return new, max(0, _descriptors() - descriptors)
+
     yield
     deadline = time.monotonic() + 5.0 * SCALE
-    while time.monotonic() < deadline:
-        new = [thread for thread in threading.enumerate() if thread not in threads]
-        if not new and _descriptors() <= descriptors:
-            return
+    while any(left()) and time.monotonic() < deadline:
         gc.collect()
-        for thread in new:
+        for thread in left()[0]:
             thread.join(0.02)
-        if not new:
-            threading.Event().wait(0.01)
-    names = [thread.name for thread in threading.enumerate() if thread not in threads]
-    pytest.fail(
-        f"left behind: threads {names}, {_descriptors() - descriptors} descriptors"
-    )
+        threading.Event().wait(0.01)
+    alive, opened = left()
+    if alive or opened:
+        names = [thread.name for thread in alive]
+        pytest.fail(f"left behind: threads {names}, {opened} descriptors")
 
 
 @pytest.fixture(scope="session")

@@ -221,7 +221,7 @@ def test_the_preview_protocol_shows_no_pictures(variant: Variant) -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked_says_why(
+def test_an_invalid_question_raises_and_holds_nothing(
     question: dict[str, Any], config: SessionConfig, sentence: str
 ) -> None:
     """

@@ -397,7 +397,7 @@ def test_an_unknown_name_warns_once_and_works() -> None:
 
 
 @pytest.mark.parametrize("event", [5, None, int, InputAudioBufferAppend])
-def test_what_is_no_event_is_refused(event: Any) -> None:
+def test_listening_to_something_else_than_an_event_is_refused(event: Any) -> None:
     """
     Listening to a number, or to a command, is a mistake that shows at once.
     """

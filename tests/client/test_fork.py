@@ -238,7 +238,7 @@ def test_gunicorn_prefork(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_what_waits_for_a_pump_is_the_parents() -> None:
+def test_a_child_pumps_no_events_of_its_parent() -> None:
     """
     dispatch="manual": a child runs no listener, and takes away no byte that rings.
     """
@@ -434,7 +434,7 @@ answer = client.clear_audio_buffer().result(5)
             exec(compile(cell, f"<cell {count}>", "exec"), namespace)
 
         def alive() -> int:
-            return sum(not c._ended.is_set() for c in service.connections)
+            return sum(not c.wait_closed(0) for c in service.connections)
 
         import gc
 

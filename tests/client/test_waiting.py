@@ -269,7 +269,7 @@ def test_closing_the_client_ends_the_loop(variant: Variant) -> None:
     assert ended[0] - closing < 0.2 * SCALE + 0.3  # the goodbye, and then 0.2 s
 
 
-def test_what_is_known_comes_before_what_is_new(
+def test_wait_for_returns_init_before_newer_events(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """

@@ -50,7 +50,7 @@ def test_an_exception_in_the_wait_does_not_end_the_thread() -> None:
     assert not thread.is_alive()
 
 
-def test_what_comes_as_the_callback_thread_ends_is_still_run(
+def test_a_function_posted_as_the_callback_thread_ends_is_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
@@ -73,7 +73,7 @@ def test_what_comes_as_the_callback_thread_ends_is_still_run(
     assert ran.is_set()
 
 
-def test_what_comes_as_the_callback_thread_ends_is_run_one_by_one(
+def test_functions_posted_as_the_callback_thread_ends_run_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """

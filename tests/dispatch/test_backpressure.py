@@ -581,7 +581,7 @@ def test_a_batch_for_which_there_is_no_room_may_end_the_connection() -> None:
     assert "very_slow" in str(errors[0])
 
 
-def test_who_has_caught_up_within_a_batch_is_not_warned(
+def test_catching_up_within_a_batch_draws_no_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -807,7 +807,7 @@ def test_a_slow_consumer_may_be_disconnected() -> None:
     ],
     ids=["large ends", "unknown", "a delta of something else"],
 )
-def test_what_cannot_be_left_out_is_bounded_too(event: dict[str, Any]) -> None:
+def test_large_events_without_audio_are_bounded_too(event: dict[str, Any]) -> None:
     """
     Large events that are no audio count with all they hold: too many end it.
     """

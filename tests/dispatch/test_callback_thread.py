@@ -284,7 +284,7 @@ class LastMoment(queue.SimpleQueue[Any]):
             raise
 
 
-def test_what_comes_as_the_thread_ends_is_delivered() -> None:
+def test_events_that_come_as_the_thread_ends_are_delivered() -> None:
     """
     Between its last look and its end nothing is lost: who listens as another thread
     closes hears what he would have heard afterwards.
@@ -447,7 +447,7 @@ def test_a_state_in_a_batch_is_heard_by_who_comes_late(bench: Bench) -> None:
     assert [id(event) for event in seen] == [id(second)]
 
 
-def test_what_is_dropped_of_a_batch_counts_no_more(bench: Bench) -> None:
+def test_dropped_events_of_a_batch_are_not_counted_as_waiting(bench: Bench) -> None:
     """
     A listener that hangs longer than close() waits: what is behind it in the same batch
     is never delivered, and does not count as waiting.

@@ -132,7 +132,7 @@ def test_an_executor_that_was_shut_down_does_not_end_the_client(
     assert "takes no more" in caplog.text
 
 
-def test_what_an_executor_refused_waits_no_more(
+def test_events_refused_by_an_executor_are_not_counted_as_waiting(
     eventually: Callable[..., None],
 ) -> None:
     """
@@ -186,7 +186,7 @@ def test_after_ctrl_c_in_a_listener_an_executor_goes_on() -> None:
     assert [1, 2, 3, 4] == ears.heard
 
 
-def test_what_cannot_dispatch_is_refused() -> None:
+def test_an_unknown_dispatcher_is_refused() -> None:
     """
     A misspelled word fails at once, and so does pumping where nothing is to be pumped.
     """

@@ -30,7 +30,7 @@ def raise_it(error: BaseException) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_listener_raises_is_seen_without_any_set_up() -> None:
+def test_an_exception_of_a_listener_is_on_stderr_without_set_up() -> None:
     """
     A script that knows nothing of logging sees the traceback on stderr.
     """

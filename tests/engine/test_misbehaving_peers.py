@@ -441,7 +441,7 @@ def test_a_strange_close_frame_is_a_close(data: bytes) -> None:
     assert error.code in (1000, 1005)
 
 
-def test_what_came_before_the_end_comes_first(variant: Variant) -> None:
+def test_messages_before_the_close_are_delivered_first(variant: Variant) -> None:
     """
     Events that were read together with the close are delivered before it.
     """

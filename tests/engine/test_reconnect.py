@@ -53,9 +53,7 @@ _AGAIN: dict[str, tuple[Callable[[Connection], None], str]] = {
 
 @MATRIX
 @pytest.mark.parametrize("end", _AGAIN)
-def test_what_the_network_or_housekeeping_did_is_made_good(
-    end: str, variant: Variant
-) -> None:
+def test_a_lost_connection_is_replaced(end: str, variant: Variant) -> None:
     """
     A lost connection is one disconnected event, then a new session that works.
     """

@@ -322,7 +322,7 @@ def test_a_tool_result_from_a_drop_is_sent_to_the_new_session() -> None:
         assert [] == recorder.of("error")
 
 
-def test_who_asks_again_gets_the_answer_to_what_a_tool_did() -> None:
+def test_retry_response_survives_a_drop_while_a_tool_runs() -> None:
     """
     With retry_response the question survives a drop while its tool runs.
     """
@@ -538,7 +538,7 @@ def test_a_session_that_expires_does_not_refuse_what_is_under_way(
     assert "response.create" in str(received)
 
 
-def test_who_connects_in_a_pause_waits_for_the_next_session() -> None:
+def test_connect_during_back_off_waits_for_the_next_session() -> None:
     """
     connect() returns a session that lives, not the one that was lost.
     """

@@ -124,7 +124,7 @@ def test_push_to_talk_is_not_interrupted() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_committed_without_a_question_is_no_turn() -> None:
+def test_a_commit_without_a_response_does_not_delay_renewal() -> None:
     """
     For transcripts only, no answer is requested: the session is renewed all the same.
     """

@@ -194,7 +194,7 @@ def test_the_conversation_goes_on_as_text(variant: Variant) -> None:
 # What is queued, and audio.
 
 
-def test_what_was_queued_follows_what_is_restored(variant: Variant) -> None:
+def test_queued_commands_follow_the_restored_ones(variant: Variant) -> None:
     """
     Configuration, conversation, commands given in the pause, fresh audio: in order.
     """
@@ -256,7 +256,7 @@ def test_audio_from_before_is_never_sent_again(variant: Variant) -> None:
 # What was under way.
 
 
-def test_what_was_under_way_fails_at_once(
+def test_pending_futures_and_waits_fail_at_once(
     variant: Variant, eventually: Callable[..., None]
 ) -> None:
     """
@@ -344,7 +344,9 @@ def test_an_interrupted_response_may_be_asked_for_again(variant: Variant) -> Non
         assert ["conversation.item.create", "response.create"] == kinds[1:]
 
 
-def test_what_is_asked_again_does_not_follow_half_of_itself(variant: Variant) -> None:
+def test_a_repeated_request_does_not_follow_its_own_half_answer(
+    variant: Variant,
+) -> None:
     """
     The model would go on after its own torso; the new session never hears of it.
     """
@@ -381,7 +383,7 @@ def test_the_heard_part_stays_when_no_new_answer_is_requested() -> None:
         assert 2 == len(client.conversation.items)
 
 
-def test_what_the_service_says_of_the_session_counts_more_than_a_stray_error() -> None:
+def test_a_session_event_overrides_an_unrelated_error() -> None:
     """
     A change seemed to be refused, and then the service reported it: the next session
     has it, too.

@@ -155,15 +155,15 @@ class PeerConnection:
         """
         Read one frame of the client; return its opcode and its payload, unmasked.
         """
-        first, second = self._exactly(2)
+        first, second = self.read_exactly(2)
         length = second & 0x7F
         if length == 126:
-            length = int.from_bytes(self._exactly(2), "big")
+            length = int.from_bytes(self.read_exactly(2), "big")
         elif length == 127:
-            length = int.from_bytes(self._exactly(8), "big")
+            length = int.from_bytes(self.read_exactly(8), "big")
         assert second & 0x80, "a client must mask"
-        mask = self._exactly(4)
-        data = self._exactly(length)
+        mask = self.read_exactly(4)
+        data = self.read_exactly(length)
         return first & 0x0F, bytes(b ^ mask[i % 4] for i, b in enumerate(data))
 
     def read_to_end(self) -> bytes:
@@ -221,7 +221,10 @@ class PeerConnection:
                         return
                     key.data.sendall(data)
 
-    def _exactly(self, size: int) -> bytes:
+    def read_exactly(self, size: int) -> bytes:
+        """
+        Read so many bytes.
+        """
         data = b""
         while len(data) < size:
             part = self.sock.recv(size - len(data))
@@ -254,7 +257,7 @@ class Peer:
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
         self._threads: list[threading.Thread] = []
-        self._socks: list[PeerConnection] = []
+        self.accepted_connections: list[PeerConnection] = []
         self._errors: list[BaseException] = []
         self.over = threading.Event()
         self.accepted = threading.Semaphore(0)
@@ -276,7 +279,7 @@ class Peer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for conn in list(self._socks):
+        for conn in list(self.accepted_connections):
             with contextlib.suppress(OSError):
                 conn.sock.shutdown(socket.SHUT_RDWR)
         for thread in list(self._threads):
@@ -307,7 +310,7 @@ class Peer:
 
     def _serve(self, sock: socket.socket) -> None:
         conn = PeerConnection(sock, self.over)
-        self._socks.append(conn)
+        self.accepted_connections.append(conn)
         self.accepted.release()
         try:
             if self._tls is not None:

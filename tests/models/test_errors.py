@@ -86,7 +86,7 @@ def test_every_error_is_in_the_tree() -> None:
 
 
 @pytest.mark.parametrize("kind", [ConnectTimeout, QueueFull])
-def test_what_is_a_wait_is_also_a_timeout(kind: type[Exception]) -> None:
+def test_errors_of_waits_are_timeout_errors(kind: type[Exception]) -> None:
     """
     `except TimeoutError` catches the two errors that are waits without success.
     """
@@ -120,7 +120,7 @@ def test_a_fresh_error_collects_no_frames() -> None:
     assert kept.__traceback__ is None
 
 
-def test_what_a_refusal_says() -> None:
+def test_the_text_of_a_refusal() -> None:
     """
     The text has what happened, what the service said, what to do, and the request id.
     """
@@ -132,7 +132,7 @@ def test_what_a_refusal_says() -> None:
     )
 
 
-def test_what_a_closed_connection_says() -> None:
+def test_the_text_of_a_closed_connection() -> None:
     """
     The text has the code, the reason, and what was lost with it.
     """
@@ -146,7 +146,7 @@ def test_what_a_closed_connection_says() -> None:
     )
 
 
-def test_what_a_refused_command_says() -> None:
+def test_the_text_of_a_refused_command() -> None:
     """
     The text has the code and the field the service complains about, if it named them.
     """
@@ -246,7 +246,7 @@ def test_headers_tell_by_their_names(name: str, shown: bool) -> None:
     ),
 )
 @example(key="eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2lnbmF0dXJl", form="a token: {}")
-def test_what_looks_like_a_key_never_appears(key: str, form: str) -> None:
+def test_text_that_looks_like_a_key_is_redacted(key: str, form: str) -> None:
     """
     A credential that was never registered is recognised by what stands around it.
     """

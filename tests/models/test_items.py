@@ -112,7 +112,7 @@ def test_a_misspelled_name_is_reported(item: dict[str, Any], meant: str) -> None
 
 
 @pytest.mark.parametrize("item", [5, None, ["message"], object()])
-def test_what_is_no_item_is_refused(item: Any) -> None:
+def test_other_types_than_items_are_refused(item: Any) -> None:
     """
     By its type.
     """
@@ -121,7 +121,7 @@ def test_what_is_no_item_is_refused(item: Any) -> None:
 
 
 @pytest.mark.parametrize("content", [5, InputText("x"), {"type": "input_text"}, [5]])
-def test_what_is_no_content_is_refused(content: Any) -> None:
+def test_other_types_than_content_are_refused(content: Any) -> None:
     """
     One part alone is not a list of parts.
     """

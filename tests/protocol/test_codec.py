@@ -78,7 +78,7 @@ def test_every_command_has_a_golden_file(protocol: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::azure_realtime.errors.ProtocolWarning")
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - set(_golden("preview"))))
-def test_what_only_ga_can_say_is_not_lost_in_silence(name: str) -> None:
+def test_ga_only_commands_raise_on_preview(name: str) -> None:
     """
     On the preview protocol it is an error that names the way out.
     """
@@ -86,7 +86,7 @@ def test_what_only_ga_can_say_is_not_lost_in_silence(name: str) -> None:
         Codec("2025-04-01-preview").encode(COMMANDS[name])
 
 
-def test_what_only_preview_can_say_is_left_out_once_with_a_warning() -> None:
+def test_preview_only_fields_are_left_out_with_one_warning() -> None:
     """
     GA has no temperature: the session is configured all the same.
     """
@@ -297,7 +297,7 @@ def test_a_command_is_its_own_command() -> None:
     ids=range(11),
 )
 @pytest.mark.parametrize("protocol", VERSIONS)
-def test_what_is_no_json_object_is_an_event_too(
+def test_other_json_than_objects_is_delivered_as_an_event(
     protocol: str, text: str | bytes
 ) -> None:
     """
@@ -351,7 +351,7 @@ def test_white_space_around_a_message_is_json(
 
 
 @pytest.mark.parametrize("text", ["{} {}", "{}x", "{}\ufeff", "{}\x00", "{} \x0b"])
-def test_what_follows_a_message_makes_it_invalid(
+def test_trailing_text_makes_a_message_invalid(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """

@@ -158,7 +158,7 @@ def test_a_model_is_made_of_whatever_comes(read: Any) -> None:
     ) == tree.problems
 
 
-def test_what_is_missing_falls_back_to_its_default(read: Any) -> None:
+def test_missing_fields_have_their_defaults(read: Any) -> None:
     """
     Only what was promised is missed.
     """

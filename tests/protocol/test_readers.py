@@ -198,7 +198,7 @@ _SENT = [
 
 
 @pytest.mark.parametrize("sample", _SENT, ids=lambda sample: sample["type"])
-def test_what_the_service_really_sends_takes_the_fast_way(
+def test_real_messages_take_the_fast_way(
     sample: dict[str, Any],
 ) -> None:
     """

@@ -180,7 +180,7 @@ def test_both_ways_agree_on_samples(message: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("sample", ga_samples(), ids=_id)
-def test_what_the_service_sends_is_read_strictly(
+def test_real_messages_are_read_strictly(
     sample: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """

@@ -359,7 +359,7 @@ def test_the_end_of_an_item_is_no_second_answer() -> None:
     assert (["0", "1"], ["2"]) == (line.answered, line.refused)
 
 
-def test_what_is_still_queued_is_not_answered() -> None:
+def test_a_queued_command_is_not_acknowledged() -> None:
     """
     An answer that comes before a command has left belongs to another command.
     """
@@ -428,7 +428,7 @@ def test_a_lost_connection_fails_what_had_left() -> None:
 
 
 @pytest.mark.parametrize("ends_meanwhile", [True, False])
-def test_what_is_registered_while_the_client_ends_fails_once(
+def test_a_command_registered_while_the_client_ends_fails_once(
     ends_meanwhile: bool,
 ) -> None:
     """
@@ -450,7 +450,7 @@ def test_what_is_registered_while_the_client_ends_fails_once(
     assert line.acks.quiet
 
 
-def test_what_was_sent_is_answered_whoever_forgets_it() -> None:
+def test_a_sent_command_keeps_its_answer_when_it_is_forgotten() -> None:
     """
     A command that is forgotten after it was sent keeps its answer for itself.
     """

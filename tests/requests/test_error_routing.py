@@ -217,7 +217,7 @@ SPEAKING: list[tuple[dict[str, Any], Any]] = [
 
 @pytest.mark.parametrize("family", [INVALID, "server_error"])
 @pytest.mark.parametrize(("fields", "expected"), SPEAKING)
-def test_what_an_error_speaks_of_decides(
+def test_the_subject_of_an_error_decides(
     fields: dict[str, Any], expected: Any, family: str
 ) -> None:
     """
@@ -373,7 +373,7 @@ MEANINGS: list[tuple[dict[str, Any], set[str]]] = [
 
 @pytest.mark.parametrize(("fields", "meanings"), MEANINGS)
 @pytest.mark.parametrize("outstanding", [NOTHING, ALL, OPENING])
-def test_what_an_error_means_for_the_connection(
+def test_the_effect_of_an_error_on_the_connection(
     fields: dict[str, Any], meanings: set[str], outstanding: Outstanding
 ) -> None:
     """

@@ -153,7 +153,7 @@ def test_an_error_without_an_event_id_reaches_the_right_future(kind: str) -> Non
             assert isinstance(future.exception(0), (ServerError, ConnectionClosed))
 
 
-def test_what_a_model_does_not_have_fails_its_response() -> None:
+def test_an_unsupported_feature_fails_the_pending_response() -> None:
     """
     "Reasoning is not supported" names no command: the only one that waits has it.
     """
@@ -168,7 +168,7 @@ def test_what_a_model_does_not_have_fails_its_response() -> None:
             future.result(5)
 
 
-def test_what_speaks_of_another_command_does_not_fail_a_response() -> None:
+def test_an_error_about_another_command_fails_no_response() -> None:
     """
     A duplicate item that was restored, a commit that was sent as it is: no response is
     refused so.
@@ -354,7 +354,7 @@ def test_a_cancelled_future_is_done_for_everybody() -> None:
         connection.resume()
 
 
-def test_who_shares_a_response_cancels_for_himself(variant: Variant) -> None:
+def test_cancelling_one_future_of_a_shared_response(variant: Variant) -> None:
     """
     Of two that wait for the same response one may leave; when both have, it is gone.
     """

@@ -61,7 +61,7 @@ def busy(client: AzureRealTimeAudio) -> Any:
 # While one is active.
 
 
-def test_who_asks_while_one_is_active_waits_and_shares(variant: Variant) -> None:
+def test_requests_during_a_response_wait_and_share_the_next(variant: Variant) -> None:
     """
     Five that want the same get one response, after the one that was active.
     """
@@ -84,7 +84,7 @@ def test_who_asks_while_one_is_active_waits_and_shares(variant: Variant) -> None
     assert [] == [e for e in wire.sent if e["type"] == "error"]
 
 
-def test_who_is_in_a_hurry_cancels_the_active_one(variant: Variant) -> None:
+def test_when_busy_cancel_cancels_the_active_response(variant: Variant) -> None:
     """
     when_busy="cancel": the one that runs is cancelled, then ours is made.
     """
@@ -98,7 +98,7 @@ def test_who_is_in_a_hurry_cancels_the_active_one(variant: Variant) -> None:
     assert "client_cancelled" == cancelled.value.reason
 
 
-def test_who_does_not_want_to_wait_fails(variant: Variant) -> None:
+def test_when_busy_error_fails_at_once(variant: Variant) -> None:
     """
     when_busy="error": nothing is sent and the future says so.
     """
@@ -591,7 +591,7 @@ def test_responses_out_of_band_are_known_by_their_ids(how: str) -> None:
     assert {"resp_1"} == before
 
 
-def test_what_a_lost_connection_interrupted_is_requested_again() -> None:
+def test_an_interrupted_response_is_requested_again() -> None:
     """
     With its first response known until it is done; what is queued stays so.
     """

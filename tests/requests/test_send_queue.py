@@ -88,7 +88,7 @@ def rings(box: Outbox) -> bool:
     return bool(select.select([box], [], [], 0)[0])
 
 
-def test_what_goes_in_first_leaves_first(outbox: Outbox) -> None:
+def test_commands_are_sent_in_order(outbox: Outbox) -> None:
     """
     Commands arrive in the order they were given.
     """
@@ -269,7 +269,7 @@ def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
     assert line > 9
 
 
-def test_who_must_not_wait_takes_room_that_is_not_there(outbox: Outbox) -> None:
+def test_the_reader_thread_never_waits_for_room(outbox: Outbox) -> None:
     """
     The reader thread itself is never kept waiting for room that only it can make.
     """
@@ -383,7 +383,7 @@ def test_a_reader_that_has_work_is_not_woken(outbox: Outbox) -> None:
     assert not rings(outbox)
 
 
-def test_who_asks_for_attention_gets_it_awake_or_asleep(outbox: Outbox) -> None:
+def test_interrupt_wakes_a_reader_in_any_state(outbox: Outbox) -> None:
     """
     A close is not taken for a message, and wakes also a reader that is dialling.
     """
@@ -397,7 +397,7 @@ def test_who_asks_for_attention_gets_it_awake_or_asleep(outbox: Outbox) -> None:
     assert not rings(outbox)
 
 
-def test_what_a_held_queue_gets_waits_without_waking_twice() -> None:
+def test_a_held_queue_wakes_the_reader_once() -> None:
     """
     Before the session is configured the reader looks once for many commands.
     """

@@ -172,7 +172,7 @@ class TestSpeak:
         """
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
-        names = [*_voice._VOICES, "unknown", "unknown-too"]
+        names = [*_voice._VOICES, "custom", "custom-too"]
         heard = [speak("One two", name) for name in names]
         _voice._spoken.cache_clear()
 
@@ -195,7 +195,7 @@ class TestSynthesize:
         """
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
-        names = [*_voice._VOICES, "unknown", "unknown-too"]
+        names = [*_voice._VOICES, "custom", "custom-too"]
         heard = [synthesize("One two", name) for name in names]
 
         assert heard == [synthesize("One two", name) for name in names]

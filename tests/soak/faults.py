@@ -99,7 +99,7 @@ def misbehave(service: Any, over: threading.Event, pause: float, seed: int) -> C
         for entry in [entry for entry in slowed if entry[0] < now]:
             entry[1].resume()
             slowed.remove(entry)
-        alive = [c for c in service.connections[-400:] if not c._ended.is_set()]
+        alive = [c for c in service.connections[-400:] if not c.wait_closed(0)]
         if not alive:
             continue
         name, connection = dice.choice(list(faults)), dice.choice(alive)

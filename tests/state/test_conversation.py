@@ -170,9 +170,7 @@ def test_any_order_the_service_may_choose_makes_the_same_conversation(
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(data=st.data())
-def test_what_is_known_grows_and_is_never_taken_back(
-    protocol: str | None, data: st.DataObject
-) -> None:
+def test_a_transcript_only_grows(protocol: str | None, data: st.DataObject) -> None:
     """
     Read at any moment, a transcript is the beginning of what it will be.
     """
@@ -558,7 +556,7 @@ DELTA = {
 BEGUN = message_item("item_a", "assistant", status="in_progress")
 
 
-def test_what_is_over_does_not_begin_again() -> None:
+def test_a_late_announcement_reopens_no_item() -> None:
     """
     A late announcement of an item that is complete does not reopen it.
     """

@@ -175,7 +175,9 @@ def test_numpy_arrays_are_taken(variant: Variant) -> None:
         ([1, 2], TypeError, "list"),
     ],
 )
-def test_what_is_no_audio_is_refused(audio: Any, error: type, sentence: str) -> None:
+def test_other_types_than_audio_are_refused(
+    audio: Any, error: type, sentence: str
+) -> None:
     """
     With what to do instead; nothing is sent.
     """
@@ -214,7 +216,7 @@ def test_a_commit_of_too_little_fails_at_once(variant: Variant, vad: bool) -> No
 
 
 @pytest.mark.parametrize("kind", ["commit", "clear"])
-def test_what_is_appended_behind_a_commit_counts_for_the_next(
+def test_audio_appended_after_a_commit_counts_for_the_next(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -339,7 +341,7 @@ def _full(*_: Any, **__: Any) -> int:
     raise QueueFull("full", 1)
 
 
-def test_what_send_appends_and_commits_counts() -> None:
+def test_raw_appends_and_commits_are_counted() -> None:
     """
     The raw commands keep the same books.
     """

@@ -239,7 +239,7 @@ def test_a_written_answer_has_text_and_no_transcript(protocol: str | None) -> No
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("output", [[], None])
-def test_what_came_counts_when_the_end_does_not_repeat_it(
+def test_deltas_count_when_response_done_has_no_output(
     protocol: str | None, output: Any
 ) -> None:
     """
@@ -256,7 +256,7 @@ def test_what_came_counts_when_the_end_does_not_repeat_it(
     assert turn.text == "Paris."
 
 
-def test_what_came_is_kept_when_there_is_no_end() -> None:
+def test_deltas_are_kept_without_response_done() -> None:
     """
     A turn that was given up still tells what there was of it.
     """
@@ -316,7 +316,7 @@ def test_nothing_at_all_is_an_empty_turn() -> None:
     assert repr(turn) == "<Turn ''>"
 
 
-def test_what_was_heard_may_be_in_several_items_and_may_fail() -> None:
+def test_input_transcripts_of_several_items_are_joined() -> None:
     """
     All parts of a spoken question are joined; one that failed is left out.
     """

@@ -107,7 +107,9 @@ def test_bad_arguments_are_described_in_words(arguments: Any, problem: str) -> N
     ],
     ids=repr,
 )
-def test_what_the_function_gets(hint: Any, given: Any, expected: Any) -> None:
+def test_the_function_gets_the_types_of_its_hints(
+    hint: Any, given: Any, expected: Any
+) -> None:
     """
     The function gets the types of its hints, not the JSON that the model wrote.
     """

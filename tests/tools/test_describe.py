@@ -290,7 +290,9 @@ class _Desk:
         (5, TypeError, "a tool is a function, not int"),
     ],
 )
-def test_what_cannot_be_a_tool(function: Any, error: type, reason: str) -> None:
+def test_a_function_that_cannot_be_a_tool_is_refused(
+    function: Any, error: type, reason: str
+) -> None:
     """
     A function that no model can call is refused where it is registered, with why.
     """

@@ -81,6 +81,7 @@ def calls(*names: str, **arguments: Any) -> Reply:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)  # a second a turn, at the very most
 def test_a_hundred_turns_with_two_parallel_tools() -> None:
     """
     Exactly one follow-up each, outputs in order of the calls, no call twice, and no

@@ -68,7 +68,7 @@ def test_a_tool_is_still_the_function() -> None:
     assert "add" in repr(tool)
 
 
-def test_what_goes_to_the_service() -> None:
+def test_the_spec_that_is_sent() -> None:
     """
     The spec is the function tool of the session.
     """

@@ -347,8 +347,8 @@ def socks(port: int, seen: list[Any], credential: str | None = None) -> Any:
     """
 
     def script(conn: PeerConnection) -> None:
-        version, count = conn._exactly(2)
-        methods = conn._exactly(count)
+        version, count = conn.read_exactly(2)
+        methods = conn.read_exactly(count)
         assert 5 == version
         method = 2 if credential else 0
         if method not in methods:
@@ -356,16 +356,20 @@ def socks(port: int, seen: list[Any], credential: str | None = None) -> Any:
             return
         conn.send(bytes([5, method]))
         if credential:
-            _, size = conn._exactly(2)
-            user = conn._exactly(size)
-            secret = conn._exactly(conn._exactly(1)[0])
+            _, size = conn.read_exactly(2)
+            user = conn.read_exactly(size)
+            secret = conn.read_exactly(conn.read_exactly(1)[0])
             good = f"{user.decode()}:{secret.decode()}" == credential
             conn.send(b"\x01\x00" if good else b"\x01\x01")
             if not good:
                 return
-        _, command, _, kind = conn._exactly(4)
-        host = conn._exactly(conn._exactly(1)[0]) if kind == 3 else conn._exactly(4)
-        seen.append((command, kind, host, int.from_bytes(conn._exactly(2), "big")))
+        _, command, _, kind = conn.read_exactly(4)
+        host = (
+            conn.read_exactly(conn.read_exactly(1)[0])
+            if kind == 3
+            else conn.read_exactly(4)
+        )
+        seen.append((command, kind, host, int.from_bytes(conn.read_exactly(2), "big")))
         conn.send(b"\x05\x00\x00\x01\x7f\x00\x00\x01" + port.to_bytes(2, "big"))
         conn.tunnel(port)
 
@@ -458,12 +462,12 @@ def test_an_old_socks_proxy(
     seen: list[bytes] = []
 
     def script(conn: PeerConnection) -> None:
-        version, command, *_ = conn._exactly(4)
+        version, command, *_ = conn.read_exactly(4)
         assert (4, 1) == (version, command)
-        request = conn._exactly(4)
+        request = conn.read_exactly(4)
         for _ in range(2 if scheme == "socks4a" else 1):
             while not request.endswith(b"\0") or len(request) == 4:
-                request += conn._exactly(1)
+                request += conn.read_exactly(1)
             seen.append(request)
             request = b"...."
         conn.send(b"\x00\x5a" + bytes(6))
@@ -551,7 +555,7 @@ def test_a_proxy_that_dies_is_the_network() -> None:
         numbers = {"proxy": f"http://127.0.0.1:{gate.port}"}
         with _client(f"ws://{NAME}", numbers, api_key=KEY) as client:
             recorder = EventRecorder(client)
-            for conn in list(gate._socks):
+            for conn in list(gate.accepted_connections):
                 conn.sock.shutdown(2)
             recorder.wait("reconnected")
             assert ["network"] == [e.cause for e in recorder.of("disconnected")]

@@ -273,7 +273,7 @@ def test_a_working_session_of_an_own_websocket_logs_no_secret(variant: Variant) 
         client.clear_audio_buffer().result(5)
 
 
-def test_what_a_service_says_later_tells_no_secret(
+def test_later_messages_of_a_service_reveal_no_secret(
     variant: Variant, ears: Ears
 ) -> None:
     """
@@ -338,7 +338,7 @@ def test_headers_of_ones_own_are_in_no_trace(ears: Ears) -> None:
     assert "X-Also: ***" in ears.everything
 
 
-def test_what_is_no_answer_tells_no_secret(ears: Ears) -> None:
+def test_an_answer_of_another_program_reveals_no_secret(ears: Ears) -> None:
     """
     Something else that listens there may repeat what it was sent, in words of its own;
     the error of a library that shows it is not chained to ours.

@@ -184,7 +184,7 @@ _FRAGMENTS = st.lists(st.binary(max_size=300), min_size=1, max_size=5)
     pings=st.lists(st.binary(max_size=125), max_size=3),
     cuts=st.lists(st.integers(0, 3000), max_size=8),
 )
-def test_what_another_implementation_sends(
+def test_frames_of_another_implementation_are_understood(
     messages: list[tuple[bool, list[bytes]]], pings: list[bytes], cuts: list[int]
 ) -> None:
     """
@@ -324,7 +324,7 @@ def test_a_turn_of_small_frames_is_short() -> None:
         assert [*(str(n).encode() for n in range(5000)), b"last"] == messages
 
 
-def test_who_is_behind_does_not_take_the_peer_for_dead() -> None:
+def test_a_busy_reader_does_not_take_the_peer_for_dead() -> None:
     """
     As long as there is something left to look at, the peer has not fallen silent.
     """
@@ -615,7 +615,7 @@ def test_an_end_without_goodbye(data: bytes, bench: Bench) -> None:
     assert (error.code, error.clean) == (1006, False)
 
 
-def test_what_came_before_the_end_comes_first(bench: Bench) -> None:
+def test_messages_before_the_close_are_delivered_first(bench: Bench) -> None:
     """
     Messages that arrived with the end are delivered before the end is reported.
     """
@@ -753,7 +753,7 @@ def test_a_long_reason_is_cut_between_letters(letter: str, bench: Bench) -> None
 
 @pytest.mark.slow
 @given(texts=st.lists(st.text(max_size=100), max_size=10))
-def test_what_we_send_is_understood(texts: list[str]) -> None:
+def test_another_implementation_understands_our_frames(texts: list[str]) -> None:
     """
     Every text arrives whole and in order at another implementation.
     """
@@ -940,7 +940,7 @@ def test_writing_resumes_where_it_stopped(takes: list[int], texts: list[str]) ->
     assert max(map(len, sock.offered)) <= 16384
 
 
-def test_what_may_be_tls_is_offered_a_record_at_a_time() -> None:
+def test_data_for_tls_is_offered_a_record_at_a_time() -> None:
     """
     A slice that it refuses must be offered again, so it is small.
     """
