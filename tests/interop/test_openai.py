@@ -119,29 +119,31 @@ def _clients(way: str, url: str, asynchronous: bool) -> tuple[Any, str]:
     return client.beta.realtime, "preview"
 
 
-@pytest.fixture(params=["sync", "async"])
-def asynchronous(request: pytest.FixtureRequest) -> bool:
-    """
-    Each of the two kinds of client.
-    """
-    return bool(request.param == "async")
-
-
+# Each way to connect once, and the usual one with both of the package's clients.
 @pytest.fixture(
-    params=["ga", "ga_websocket_url", "ga_own", "beta", "azure_preview"],
+    params=[
+        "ga-sync",
+        "ga-async",
+        "ga_websocket_url-async",
+        "ga_own-sync",
+        "beta-async",
+        "azure_preview-sync",
+    ],
 )
 def hold(
-    request: pytest.FixtureRequest, asynchronous: bool
+    request: pytest.FixtureRequest,
 ) -> Callable[..., list[str]]:
     """
     Hold a conversation with a service, one way of connecting at a time.
     """
+    way, kind = request.param.split("-")
+    asynchronous = kind == "async"
 
     def held(conversation: Conversation, **options: Any) -> list[str]:
         with Simulator(**options) as service, warnings.catch_warnings():
             # What the package deprecates in itself is not our concern.
             warnings.simplefilter("ignore")
-            realtime, protocol = _clients(request.param, service.url, asynchronous)
+            realtime, protocol = _clients(way, service.url, asynchronous)
 
             async def converse() -> list[str]:
                 if asynchronous:

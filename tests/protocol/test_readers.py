@@ -148,6 +148,7 @@ def test_both_ways_agree_on_every_single_change(name: str) -> None:
         _assert_both_ways_agree({k: v for k, v in message.items() if k != key})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
