@@ -75,13 +75,13 @@ def test_states_are_those_of_the_code() -> None:
     The phases of a client and the states of a response request.
     """
     phases = [phase.strip("`") for phase, *_ in rows("The life of a client")]
-    told = {
+    documented = {
         state.strip("`"): set(re.findall(r"`(\w+)`", following))
         for state, _, following in rows("The life of a response request")
     }
 
     assert phases == [phase.name for phase in Phase]
-    assert told == {
+    assert documented == {
         state.name: {after.name for after in steps.values()} - {state.name}
         for state, steps in TRANSITIONS.items()
     }

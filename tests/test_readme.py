@@ -193,7 +193,7 @@ def test_the_readme_tells_what_to_do_about_every_error() -> None:
     Whoever gets an error finds its name in the README, with what to do.
     """
     text = (ROOT / "README.md").read_text("utf-8")
-    told = set(re.findall(r"^\| `(\w+)` \|", text, re.M))
+    documented = set(re.findall(r"^\| `(\w+)` \|", text, re.M))
 
     def leaves(cls: type) -> Iterator[type]:
         yield cls
@@ -201,7 +201,7 @@ def test_the_readme_tells_what_to_do_about_every_error() -> None:
             yield from leaves(each)
 
     public = {cls.__name__ for cls in leaves(RealtimeError) if cls.__module__ == MODULE}
-    assert public - {"RealtimeError", "ResponseError"} == told
+    assert public - {"RealtimeError", "ResponseError"} == documented
 
 
 MODULE = "azure_realtime"

@@ -105,6 +105,7 @@ def test_the_order_desk_looks_up_both_at_the_same_time(tmp_path: Path) -> None:
         assert words in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_window_answers_and_closes(tmp_path: Path) -> None:
     """
     The window of tk_window.py shows the answer, and its demo ends by itself.

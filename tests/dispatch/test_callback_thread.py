@@ -139,7 +139,7 @@ def test_events_come_in_order_and_on_one_thread(bench: Bench) -> None:
 
 def test_post_never_waits_for_a_slow_listener(bench: Bench) -> None:
     """
-    A listener that takes its time keeps nobody from reading on.
+    A slow listener does not keep the reader from reading on.
     """
     go = threading.Event()
     bench.on("*", lambda _: go.wait(5.0))
@@ -148,7 +148,7 @@ def test_post_never_waits_for_a_slow_listener(bench: Bench) -> None:
     go.set()
 
 
-def test_a_raising_listener_harms_nobody(
+def test_a_raising_listener_does_not_affect_others(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -306,7 +306,7 @@ class LastMoment(queue.SimpleQueue[Any]):
             raise
 
 
-def test_what_comes_as_the_thread_ends_is_delivered() -> None:
+def test_events_that_come_as_the_thread_ends_are_delivered() -> None:
     """
     Between its last look and its end nothing is lost: who listens as another thread
     closes hears what he would have heard afterwards.
@@ -385,7 +385,7 @@ def test_a_batch_is_delivered_in_order_between_its_neighbours(bench: Bench) -> N
     assert bench.waiting == (0, 0)
 
 
-def test_a_batch_of_none_wakes_nobody() -> None:
+def test_an_empty_batch_wakes_no_thread() -> None:
     """
     A read that brings no event costs the callback thread nothing.
     """
@@ -460,7 +460,7 @@ def test_a_state_in_a_batch_is_heard_by_who_comes_late(bench: Bench) -> None:
     """
     seen: list[ServerEvent] = []
     first, second = Init(generation=1), Init(generation=2)
-    bench.on("init", lambda _: None)  # somebody hears them when they come
+    bench.on("init", lambda _: None)  # they have a listener when they come
     bench.on("last", lambda _: bench.on("init", seen.append))
     bench.thread.post_batch(
         [first, second, UnknownEvent(type="last")], [SIZE, SIZE, SIZE]
@@ -469,7 +469,7 @@ def test_a_state_in_a_batch_is_heard_by_who_comes_late(bench: Bench) -> None:
     assert [id(event) for event in seen] == [id(second)]
 
 
-def test_what_is_dropped_of_a_batch_counts_no_more(bench: Bench) -> None:
+def test_dropped_events_of_a_batch_are_not_counted_as_waiting(bench: Bench) -> None:
     """
     A listener that hangs longer than close() waits: what is behind it in the same batch
     is never delivered, and does not count as waiting.
@@ -498,7 +498,7 @@ def test_what_is_dropped_of_a_batch_counts_no_more(bench: Bench) -> None:
 
 def test_a_client_that_is_dropped_in_the_middle_of_a_batch_hears_no_more() -> None:
     """
-    The last reference goes in a listener: the events behind it reach nobody.
+    The last reference goes in a listener: the events behind it are dropped.
     """
     bench = Bench()
     thread, seen = bench.thread, list[str]()
@@ -540,6 +540,7 @@ def test_ctrl_c_in_a_batch_after_the_end_leaves_nothing_that_waits() -> None:
     assert seen == ["b", "b"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_the_child_of_a_listener_delivers_nothing() -> None:
     """
@@ -623,6 +624,6 @@ def test_a_dropped_client_is_not_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
     finally:
         gc.enable()
         logging.getLogger("azure_realtime").removeHandler(quiet)
-        thread.post(event, SIZE)  # nobody is left to hear it
+        thread.post(event, SIZE)  # there is no listener left
         thread.finish()
         assert thread.join(Deadline(5.0))

@@ -17,6 +17,7 @@ _ROOT = Path(azure_realtime.__file__).parents[1]
 _SOAK = Path(__file__).with_name("faults.py")
 
 
+@pytest.mark.slow
 @pytest.mark.soak
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", [(), ("--preview", "--tls")], ids=["ga", "preview"])

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.clients import GA, LONG, MANUAL, SENTENCE, USER_SAYS, Place, drained
+from helpers.clients import GA, LONG, MANUAL, SENTENCE, USER_SAYS, Variant, drained
 from helpers.timing import SCALE
 
 from azure_realtime import (
@@ -44,17 +44,17 @@ def halve(number: int) -> float:
 
 def outputs(wire: Connection) -> list[tuple[str, Any]]:
     """
-    Return the outputs that were sent: the call's id, and what was told.
+    Return the outputs that were sent: the call's id, and the output.
     """
-    told = []
+    answers = []
     for event in wire.received:
         item = event.get("item", {})
         if item.get("type") == "function_call_output":
             try:
-                told.append((item["call_id"], json.loads(item["output"])))
+                answers.append((item["call_id"], json.loads(item["output"])))
             except ValueError:
-                told.append((item["call_id"], item["output"]))
-    return told
+                answers.append((item["call_id"], item["output"]))
+    return answers
 
 
 def asked(wire: Connection) -> list[dict[str, Any]]:
@@ -81,6 +81,7 @@ def calls(*names: str, **arguments: Any) -> Reply:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)  # a second a turn, at the very most
 def test_a_hundred_turns_with_two_parallel_tools() -> None:
     """
     Exactly one follow-up each, outputs in order of the calls, no call twice, and no
@@ -119,7 +120,9 @@ def test_a_hundred_turns_with_two_parallel_tools() -> None:
             assert "Done." == turn.text
             assert 2 == len(turn.tool_calls)
 
-    with GA.talk(service={"replies": answer, "pace": 0}, session_config=MANUAL) as (
+    with GA.connected(
+        service={"replies": answer, "pace": 0}, session_config=MANUAL
+    ) as (
         client,
         wire,
     ):
@@ -131,13 +134,13 @@ def test_a_hundred_turns_with_two_parallel_tools() -> None:
         ask(client, TURNS - WARM)
         bytes_after, kept_after = _held()
         tracemalloc.stop()
-        requests, told = asked(wire), outputs(wire)
+        requests, answers = asked(wire), outputs(wire)
         kinds = [e["type"] for e in wire.received]
 
     expected = []
     for turn in range(TURNS):
         expected += [(f"call_{turn}_a", turn), (f"call_{turn}_b", turn / 2)]
-    assert expected == told
+    assert expected == answers
     assert 2 * TURNS == len(requests)
     assert all(["text"] == r["output_modalities"] for r in requests)
     # no response is asked for between the outputs of one turn
@@ -165,7 +168,7 @@ def _held() -> tuple[int, dict[str, int]]:
     return sum(s.size for s in snapshot.statistics("filename")), kept
 
 
-def test_what_goes_wrong_is_told_to_the_model(place: Place) -> None:
+def test_tool_errors_are_sent_to_the_model(variant: Variant) -> None:
     """
     Wrong arguments, broken JSON, an exception, a timeout, an unknown function: each has
     an error output and a tool_error event, and the model goes on.
@@ -179,11 +182,13 @@ def test_what_goes_wrong_is_told_to_the_model(place: Place) -> None:
             ToolCall("double", '{"number": 1', call_id="json"),
             ToolCall("fail", {}, call_id="raise"),
             ToolCall("wait", {}, call_id="time"),
-            ToolCall("nobody", {}, call_id="unknown"),
+            ToolCall("unknown", {}, call_id="unknown"),
             ToolCall("double", {"number": 4}, call_id="right"),
         ]
     )
-    with place.talk(service={"replies": [reply, "Sorry."]}, session_config=MANUAL) as (
+    with variant.connected(
+        service={"replies": [reply, "Sorry."]}, session_config=MANUAL
+    ) as (
         client,
         wire,
     ):
@@ -207,12 +212,14 @@ def test_what_goes_wrong_is_told_to_the_model(place: Place) -> None:
         turn = client.ask("Go", timeout=10)
         hold.set()
         drained(client)
-        told = dict(outputs(wire))
+        answers = dict(outputs(wire))
 
     assert "Sorry." == turn.text
-    assert ["type", "name", "json", "raise", "time", "unknown", "right"] == list(told)
-    assert 8 == told.pop("right")
-    assert [["error"]] * 6 == [list(output) for output in told.values()]
+    assert ["type", "name", "json", "raise", "time", "unknown", "right"] == list(
+        answers
+    )
+    assert 8 == answers.pop("right")
+    assert [["error"]] * 6 == [list(output) for output in answers.values()]
     for call_id, words in (
         ("type", "number"),
         ("name", "nombre"),
@@ -221,13 +228,13 @@ def test_what_goes_wrong_is_told_to_the_model(place: Place) -> None:
         ("time", "0.1 s"),
         ("unknown", "fail, wait, double"),
     ):
-        assert words in told[call_id]["error"], call_id
-    assert set(told) == set(events)
+        assert words in answers[call_id]["error"], call_id
+    assert set(answers) == set(events)
     assert isinstance(events["raise"].error, LookupError)
     assert [True] * 6 + [False] == [call.error for call in turn.tool_calls]
 
 
-def test_an_interruption_takes_the_calls_along(place: Place) -> None:
+def test_an_interruption_takes_the_calls_along(variant: Variant) -> None:
     """
     Speech cancels the response while a tool runs: no output is sent, nothing follows.
     """
@@ -235,7 +242,7 @@ def test_an_interruption_takes_the_calls_along(place: Place) -> None:
     reply = Reply(
         calls=[ToolCall("wait", {}), ToolCall("double", f'{{"x": "{LONG}"}}')]
     )
-    with place.talk(service={"replies": [reply, "Next."]}) as (client, wire):
+    with variant.connected(service={"replies": [reply, "Next."]}) as (client, wire):
 
         @client.tool
         def wait() -> str:
@@ -262,7 +269,7 @@ def test_an_interruption_takes_the_calls_along(place: Place) -> None:
     assert "Next." == answer.transcript
 
 
-def test_tools_reach_the_service_whenever_they_are_added(place: Place) -> None:
+def test_tools_reach_the_service_whenever_they_are_added(variant: Variant) -> None:
     """
     Before the session is ready, during it, beside those of the configuration.
     """
@@ -275,10 +282,10 @@ def test_tools_reach_the_service_whenever_they_are_added(place: Place) -> None:
         Reply(calls=[ToolCall("halve", {"number": 3})]),
         "One and a half.",
     ]
-    with place.service(
+    with variant.service(
         on_connection=lambda _: gate.wait(5), replies=replies
     ) as service:
-        client = place.client(service.url, session_config=config)
+        client = variant.client(service.url, session_config=config)
         client.tool(double)
         gate.set()
         client.connect(5)
@@ -296,7 +303,7 @@ def test_tools_reach_the_service_whenever_they_are_added(place: Place) -> None:
 
 
 @pytest.mark.parametrize("where", ["response", "session", "name"])
-def test_a_forced_choice_does_not_call_for_ever(place: Place, where: str) -> None:
+def test_a_forced_choice_does_not_call_for_ever(variant: Variant, where: str) -> None:
     """
     tool_choice="required" is for the first response; then the model may answer.
     """
@@ -305,7 +312,9 @@ def test_a_forced_choice_does_not_call_for_ever(place: Place, where: str) -> Non
     )
     config = MANUAL.merged(SessionConfig(tool_choice=choice))
     fields = {"tool_choice": choice} if where == "response" else {}
-    with place.talk(session_config=MANUAL if where == "response" else config) as (
+    with variant.connected(
+        session_config=MANUAL if where == "response" else config
+    ) as (
         client,
         wire,
     ):
@@ -335,7 +344,7 @@ def test_parallel_calls_run_in_parallel() -> None:
     """
     barrier = threading.Barrier(2, timeout=5)
     replies = [calls("meet", "meet"), "Met."]
-    with GA.talk(service={"replies": replies}) as (client, wire):
+    with GA.connected(service={"replies": replies}) as (client, wire):
 
         @client.tool
         def meet() -> str:
@@ -364,7 +373,7 @@ def test_a_call_that_is_said_twice_is_run_once() -> None:
         "arguments": '{"number": 1}',
     }
     done = {"type": "response.output_item.done", "response_id": "r1", "item": item}
-    with GA.talk(session_config=MANUAL, service={"replies": ["Yes."]}) as (
+    with GA.connected(session_config=MANUAL, service={"replies": ["Yes."]}) as (
         client,
         wire,
     ):
@@ -399,10 +408,10 @@ def test_a_call_that_is_said_twice_is_run_once() -> None:
 
 def test_closing_does_not_wait_for_a_tool() -> None:
     """
-    The connection ends while a tool runs: who asked is told within 0.2 s.
+    The connection ends while a tool runs: the caller gets an error within 0.2 s.
     """
     started, hold = threading.Event(), threading.Event()
-    with GA.talk(service={"replies": [calls("wait")]}) as (client, wire):
+    with GA.connected(service={"replies": [calls("wait")]}) as (client, wire):
 
         @client.tool
         def wait() -> None:
@@ -435,7 +444,7 @@ def test_closing_does_not_wait_for_a_tool() -> None:
 
 
 def test_without_a_toolbox_calls_are_left_to_the_user(
-    place: Place, eventually: Callable[..., None]
+    variant: Variant, eventually: Callable[..., None]
 ) -> None:
     """
     Who registers no function answers by hand, and nothing interferes.
@@ -445,7 +454,7 @@ def test_without_a_toolbox_calls_are_left_to_the_user(
         SessionConfig(tools=(FunctionTool("double", parameters=schema),))
     )
     replies = [calls("double", number=2), "Four."]
-    with place.talk(service={"replies": replies}, session_config=config) as (
+    with variant.connected(service={"replies": replies}, session_config=config) as (
         client,
         wire,
     ):

@@ -42,13 +42,13 @@ def call(function: Any, arguments: str = "{}") -> _tool_call.Outcome:
 
 def error_of(outcome: _tool_call.Outcome) -> str:
     """
-    Return what the model is told about an error.
+    Return what the model gets about an error.
     """
     assert outcome.error is not None
 
-    told = json.loads(outcome.output)
-    assert list(told) == ["error"]
-    return told["error"]
+    text = json.loads(outcome.output)
+    assert list(text) == ["error"]
+    return text["error"]
 
 
 def test_a_tool_is_still_the_function() -> None:
@@ -68,7 +68,7 @@ def test_a_tool_is_still_the_function() -> None:
     assert "add" in repr(tool)
 
 
-def test_what_goes_to_the_service() -> None:
+def test_the_spec_that_is_sent() -> None:
     """
     The spec is the function tool of the session.
     """
@@ -209,11 +209,11 @@ def test_results_without_a_json_form(
     result: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    The model is told that the result was of no use, and so are you.
+    The model gets an error about the unusable result, and so does the user.
     """
-    told = error_of(call(lambda: result))
+    text = error_of(call(lambda: result))
 
-    assert told.startswith(f"The function 'it' returned {type(result).__name__} that")
+    assert text.startswith(f"The function 'it' returned {type(result).__name__} that")
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
@@ -259,7 +259,7 @@ class Mute(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "text"),
     [
         (LookupError("no such city"), "LookupError: no such city"),
         (ZeroDivisionError(), "ZeroDivisionError"),
@@ -270,7 +270,7 @@ class Mute(Exception):
     ids=repr,
 )
 def test_a_function_that_raises(
-    error: BaseException, told: str, caplog: pytest.LogCaptureFixture
+    error: BaseException, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
     The model reads a short error without secrets; the log has the traceback.
@@ -281,7 +281,7 @@ def test_a_function_that_raises(
 
     outcome = call(fail)
 
-    assert error_of(outcome) == redacted(told)
+    assert error_of(outcome) == redacted(text)
     assert outcome.error is error
     assert caplog.records[0].exc_info is not None
 

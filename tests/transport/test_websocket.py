@@ -147,7 +147,7 @@ MESSAGES = [b"one", b"", b"two, three", b"f" * 130, b"bytes", b"g" * 66_000 + b"
 def test_a_conversation_cut_at_every_place() -> None:
     """
     Wherever the network cuts the stream, the same messages come, pings are answered in
-    order, and the close is told.
+    order, and the close is reported.
     """
     stream, seam = SMALL + LARGE, len(SMALL)
     for edge in [*range(seam + 50), *range(len(stream) - 50, len(stream) + 1)]:
@@ -188,7 +188,7 @@ _FRAGMENTS = st.lists(st.binary(max_size=300), min_size=1, max_size=5)
     pings=st.lists(st.binary(max_size=125), max_size=3),
     cuts=st.lists(st.integers(0, 3000), max_size=8),
 )
-def test_what_another_implementation_sends(
+def test_frames_of_another_implementation_are_understood(
     messages: list[tuple[bool, list[bytes]]], pings: list[bytes], cuts: list[int]
 ) -> None:
     """
@@ -222,7 +222,7 @@ def test_what_another_implementation_sends(
 
 def test_the_bytes_that_came_with_the_handshake() -> None:
     """
-    What was read too early is read first, and the reader is told that it is there.
+    What was read too early is read first, and the reader is informed that it is there.
     """
     with opened(first=frame("one") + frame("two")[:3]) as bench:
         assert bench.wire.unread
@@ -248,7 +248,7 @@ def test_how_much_has_come_of_a_frame_that_is_not_whole(
     opcode: int, bench: Bench
 ) -> None:
     """
-    It is counted from when the frame began, so that a slow link is told from a peer
+    It is counted from when the frame began, so that a slow link differs from a peer
     that has died in the middle of one.
     """
     wire, data = bench.wire, frame("x" * 10_000, opcode)
@@ -328,7 +328,7 @@ def test_a_turn_of_small_frames_is_short() -> None:
         assert [*(str(n).encode() for n in range(5000)), b"last"] == messages
 
 
-def test_who_is_behind_does_not_take_the_peer_for_dead() -> None:
+def test_a_busy_reader_does_not_take_the_peer_for_dead() -> None:
     """
     As long as there is something left to look at, the peer has not fallen silent.
     """
@@ -661,9 +661,9 @@ def test_an_end_without_goodbye(data: bytes, bench: Bench) -> None:
     assert (error.code, error.clean) == (1006, False)
 
 
-def test_what_came_before_the_end_comes_first(bench: Bench) -> None:
+def test_messages_before_the_close_are_delivered_first(bench: Bench) -> None:
     """
-    Messages that arrived with the end are delivered before it is told.
+    Messages that arrived with the end are delivered before the end is reported.
     """
     bench.theirs.sendall(frame("last"))
     bench.theirs.shutdown(socket.SHUT_WR)
@@ -677,7 +677,7 @@ def test_what_came_before_the_end_comes_first(bench: Bench) -> None:
 )
 def test_many_messages_before_the_end_come_first(end: bytes) -> None:
     """
-    Also more of them than one turn takes, and when there is nobody to write to.
+    Also more of them than one turn takes, and when there is no peer to write to.
     """
     with opened() as bench:
         bench.theirs.sendall(frame("x") * 1000 + end)
@@ -726,7 +726,7 @@ def test_a_close_is_answered_with_its_own_code(
     code: int, reason: str, bench: Bench
 ) -> None:
     """
-    A peer's goodbye is told with code and reason, whatever the code, and answered.
+    A peer's close frame is reported with code and reason, whatever the code, and answered.
     """
     assert bench.come(frame("last") + close_frame(code, reason.encode())) == [b"last"]
     closed = bench.wire.closed_by_peer
@@ -797,7 +797,7 @@ def test_a_long_reason_is_cut_between_letters(letter: str, bench: Bench) -> None
 
 @pytest.mark.slow
 @given(texts=st.lists(st.text(max_size=100), max_size=10))
-def test_what_we_send_is_understood(texts: list[str]) -> None:
+def test_another_implementation_understands_our_frames(texts: list[str]) -> None:
     """
     Every text arrives whole and in order at another implementation.
     """
@@ -984,7 +984,7 @@ def test_writing_resumes_where_it_stopped(takes: list[int], texts: list[str]) ->
     assert max(map(len, sock.offered)) <= 16384
 
 
-def test_what_may_be_tls_is_offered_a_record_at_a_time() -> None:
+def test_data_for_tls_is_offered_a_record_at_a_time() -> None:
     """
     A slice that it refuses must be offered again, so it is small.
     """
