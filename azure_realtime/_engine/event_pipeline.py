@@ -141,8 +141,10 @@ class EventPipeline:
             for kind in part.handles:
                 self._handlers[kind] = (*self._handlers.get(kind, ()), handle)
         self._answers = sender.pending.handles | sender.responses.handles
-        self._full_way = {ErrorEvent, InvalidMessage, UnknownEvent}
-        self._full_way.update(SERVER_EVENTS[name] for name in of_the_connection)
+        # a type that only another kind of session has comes as an UnknownEvent
+        self._full_way = {ErrorEvent, InvalidMessage, UnknownEvent} | {
+            SERVER_EVENTS[name] for name in of_the_connection if name in SERVER_EVENTS
+        }
 
     def receive(self, messages: list[bytes], generation: int, follow: Follow) -> bool:
         """
