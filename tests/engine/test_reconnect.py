@@ -458,6 +458,21 @@ def test_the_budget_refills_after_a_session_that_worked() -> None:
         assert [1, 2, 3] * 3 == [e.attempt for e in recorder.of("reconnecting")]
 
 
+def test_sessions_that_do_not_last_use_the_budget_up() -> None:
+    """
+    A service that drops each session soon after it is configured is not dialled for
+    ever: the attempts count, and the pauses grow.
+    """
+    numbers = {"max_reconnect_attempts": 4, "reconnect_interval": 0.05}
+    with Peer(serve_session) as peer:
+        client = GA.client(peer.url, **numbers)
+        recorder = EventRecorder(client)
+        recorder.wait("closed")
+        client.close()
+        assert [1, 2, 3, 4] == [e.attempt for e in recorder.of("reconnecting")]
+        assert peer.connections == 5
+
+
 def test_the_budget_does_not_refill_by_opening_alone() -> None:
     """
     A service that opens and dies before it is configured is tried so often, no more.

@@ -237,6 +237,19 @@ def test_the_next_address_is_tried(
             assert dial(endpoint(443, "x.y"), seconds=1.2) == b"hello"
 
 
+def test_an_address_that_drops_packets_delays_the_next_by_a_moment(
+    nameserver: Callable[[Resolver], None], deaf_port: int
+) -> None:
+    """
+    RFC 8305: 250 ms, whatever the time-out; and the families alternate.
+    """
+    deaf = address(deaf_port)
+    with Peer(echo) as peer:
+        nameserver(lambda *_, **__: [deaf, deaf, address(peer.port)])
+        with at_most(2.0):
+            assert dial(endpoint(443, "x.y"), seconds=60) == b"hello"
+
+
 def test_the_last_failure_is_reported(
     nameserver: Callable[[Resolver], None], refused_port: int
 ) -> None:

@@ -321,6 +321,64 @@ def test_an_upgrade_that_proves_nothing(wrong: dict[str, str | None]) -> None:
     assert "did not answer as a WebSocket service does" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("header", "what"),
+    [
+        ("Sec-WebSocket-Extensions: permessage-deflate", "extension"),
+        ("Sec-WebSocket-Protocol: chat", "subprotocol"),
+    ],
+)
+def test_what_was_not_offered_fails_the_handshake(header: str, what: str) -> None:
+    """
+    RFC 6455, 4.1: frames of an extension would be read as messages.
+    """
+    name, _, value = header.partition(": ")
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        conn.send(conn.upgrade_answer(**{name: value}))
+        conn.mute()
+
+    with Peer(script) as peer, pytest.raises(ConnectError, match=what):
+        connect(peer.url)
+
+
+def test_a_subprotocol_that_the_user_offered_is_taken() -> None:
+    """
+    A header of the user's offers it.
+    """
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        conn.send(conn.upgrade_answer(**{"Sec-WebSocket-Protocol": "realtime"}))
+        conn.mute()
+
+    offered = {"Sec-WebSocket-Protocol": "chat, realtime"}
+    with Peer(script) as peer:
+        connect(peer.url, headers=offered).close()
+
+
+@pytest.mark.parametrize("drip", [False, True])
+@pytest.mark.parametrize("status", ["100 Continue", "103 Early Hints"])
+def test_informational_answers_are_skipped(status: str, drip: bool) -> None:
+    """
+    RFC 9110, 15.2: any number of 1xx answers may come before the final one.
+    """
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        early = f"HTTP/1.1 {status}\r\nLink: </style>\r\n\r\n".encode() * 2
+        answer = early + conn.upgrade_answer() + frame("{}")
+        if drip:
+            conn.drip(answer, 0.0005)
+        else:
+            conn.send(answer)
+        conn.mute()
+
+    with Peer(script) as peer:
+        connect(peer.url).close()
+
+
 def test_an_endless_head() -> None:
     """
     A head that never ends is cut at 64 KiB, not read until memory ends.
