@@ -10,6 +10,7 @@ import ssl
 import sys
 from collections.abc import Sequence
 
+from .._version import INSTALL_HINT
 from ._server import Simulator
 
 __all__ = ["main"]
@@ -45,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             record=False,
         ).start()
     except ImportError:
-        hint = 'The simulator needs websockets: pip install "azure-realtime[simulator]"'
-        print(hint, file=sys.stderr)
+        hint = INSTALL_HINT.format("simulator")
+        print(f"The simulator needs websockets. {hint}", file=sys.stderr)
         return 1
     except (OSError, OverflowError) as error:
         print(
