@@ -113,15 +113,15 @@ class Phone:
         question = read_wav(ROOT / "samples" / "question.wav")
         pcm = resample(question.pcm, question.rate, 8_000)
         levels = memoryview(decode_ulaw(bytes(range(256)))).cast("h")
-        codes = sorted(range(256), key=lambda code: levels[code])
-        step = {level >> 6: code for code in codes for level in (levels[code],)}
-        known = sorted(step)
-        for at in range(0, len(pcm) - 319, 320):
-            samples = memoryview(pcm[at : at + 320]).cast("h")
-            yield bytes(
-                step[min(known, key=lambda level: abs(level - (sample >> 6)))]
-                for sample in samples
+        nearest = [
+            min(
+                range(256), key=lambda code, level=level << 6: abs(levels[code] - level)
             )
+            for level in range(-512, 512)
+        ]
+        mulaw = bytes(nearest[(at >> 6) + 512] for at in memoryview(pcm).cast("h"))
+        for start in range(0, len(mulaw), 160):
+            yield mulaw[start : start + 160]
         for _ in range(3_000):
             if self.played > 4_000:
                 return
@@ -209,19 +209,34 @@ def test_block_of_a_document_runs(block: Block, reader: dict[str, Any]) -> None:
 NAMES = """
 from typing import Any
 from azure_realtime import AzureRealTimeAudio
+from azure_realtime.simulator import Simulator as Simulator
 client: AzureRealTimeAudio
 pcm: bytes
 phone: Any
 speaker: Any
 window: Any
 """
-"""The stub of a module of the objects that blocks use and do not make."""
+"""The module of the objects that blocks use and do not make."""
 
-HEAD = """\
-from azure_realtime import *
-from azure_realtime.simulator import Reply, Simulator, ToolCall
-from names import *
-"""
+
+def with_imports(code: str) -> str:
+    """
+    Return a block after the imports of the names that it uses and does not define.
+    """
+    nodes = list(ast.walk(ast.parse(code)))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    made |= {
+        node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.alias)
+    }
+    imports = [
+        f"from {'azure_realtime' if name in PUBLIC else 'names'} import {name}"
+        for name in sorted(used - made)
+        if name in PUBLIC or re.search(rf"\b{name}\b", NAMES)
+    ]
+    return "\n".join([*imports, code])
+
 
 CHECKERS = {
     "mypy": "-m mypy --config-file= --check-untyped-defs --follow-imports=silent "
@@ -240,11 +255,11 @@ def test_blocks_pass_a_type_checker(checker: str, tmp_path: Path) -> None:
     pytest.importorskip(checker, reason=f"{checker} is in the extra 'dev'")
     config = f'{{"typeCheckingMode": "standard", "extraPaths": ["{ROOT}"]}}'
     (tmp_path / "pyrightconfig.json").write_text(config)
-    (tmp_path / "names.pyi").write_text(NAMES)
+    (tmp_path / "names.py").write_text(NAMES)
     for block in blocks():
         if not block.marked:
             name = re.sub(r"\W", "_", str(block))
-            (tmp_path / f"{name}.py").write_text(HEAD + block.code, "utf-8")
+            (tmp_path / f"{name}.py").write_text(with_imports(block.code), "utf-8")
     ended = subprocess.run(
         [sys.executable, *CHECKERS[checker].split(), "."],
         cwd=tmp_path,
