@@ -9,6 +9,7 @@ import os
 import resource
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,9 @@ class Full(logging.Handler):
         self.records = 0
 
     def emit(self, record: logging.LogRecord) -> None:
+        """
+        Raise what the disk says.
+        """
         self.records += 1
         raise OSError("disk full")
 
@@ -162,7 +166,7 @@ def test_a_process_without_descriptors_connects_again_when_there_are_some() -> N
         numbers = {"max_reconnect_attempts": None, "reconnect_interval": 0.05}
         with GA.client(peer.url, **numbers) as client:
             recorder = EventRecorder(client)
-            highest = max(map(int, os.listdir("/proc/self/fd")))
+            highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
             resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 8, hard))
             taker.start()
             try:
