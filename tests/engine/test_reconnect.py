@@ -5,6 +5,7 @@ Which ends of a connection lead to another one, how often, and when.
 from __future__ import annotations
 
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from helpers.clients import GA, KEY, LONG, MANUAL, MATRIX, USER_SAYS, Variant
 from helpers.peer import Peer, PeerConnection, close_frame, frame, serve_session
 from helpers.reconnecting import QUICK, EventRecorder, Scripts
@@ -456,6 +458,32 @@ def test_the_budget_refills_after_a_session_that_worked() -> None:
             service.wait_for_connection().drop()
             recorder.wait("reconnected", count)
         assert [1, 2, 3] * 3 == [e.attempt for e in recorder.of("reconnecting")]
+
+
+def test_an_untrusted_certificate_is_not_tried_again(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    """
+    The service's second certificate is another authority's: no attempt can mend that.
+    """
+    other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(other)
+
+    def work(conn: PeerConnection) -> None:
+        conn.start_tls(server_tls)
+        serve_session(conn)
+
+    def change(conn: PeerConnection) -> None:
+        conn.start_tls(other)
+
+    with Peer(Scripts(work, change)) as peer:
+        url = f"wss://localhost:{peer.port}"
+        client = GA.client(url, ssl_context=client_tls, **QUICK)
+        recorder = EventRecorder(client)
+        error = recorder.wait("closed").error
+        client.close()
+    assert "is not trusted" in str(error)
+    assert peer.connections == 2
 
 
 def test_sessions_that_do_not_last_use_the_budget_up() -> None:

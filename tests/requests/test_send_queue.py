@@ -165,6 +165,20 @@ def test_the_oldest_audio_makes_room_for_audio_and_commands(yielding: Outbox) ->
     assert ["c" * 30, "d" * 30, "e" * 20] == drain(yielding)
 
 
+def test_audio_that_has_left_makes_no_room(yielding: Outbox) -> None:
+    """
+    Only audio that still waits can be dropped for commands.
+    """
+    for number in range(10):
+        yielding.put(entry(f"{number}" * 10, audio=True), deadline=NOW)
+    while yielding.waiting > 2:
+        yielding.take_some(10)
+    yielding.put(entry("c" * 90), deadline=NOW)
+    with pytest.raises(QueueFull):
+        yielding.put(entry("d" * 20), deadline=NOW)
+    assert yielding.waiting_bytes <= 100
+
+
 def test_audio_is_not_dropped_in_vain(yielding: Outbox) -> None:
     """
     Where commands alone leave no room, an append fails and what waits stays.

@@ -379,6 +379,22 @@ def test_informational_answers_are_skipped(status: str, drip: bool) -> None:
         connect(peer.url).close()
 
 
+def test_a_token_of_the_users_headers_is_redacted_without_its_scheme() -> None:
+    """
+    A service that echoes the token alone does not make it appear in the error.
+    """
+    token = "opaque-0123456789"
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        conn.send(response("401 Unauthorized", body=f"bad: {token}".encode()))
+
+    with Peer(script) as peer, pytest.raises(AuthenticationError) as info:
+        connect(peer.url, headers={"Authorization": f"Bearer {token}"})
+    assert "bad: ***" in str(info.value)
+    assert token not in repr(info.value)
+
+
 def test_an_endless_head() -> None:
     """
     A head that never ends is cut at 64 KiB, not read until memory ends.
