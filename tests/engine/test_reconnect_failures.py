@@ -266,8 +266,8 @@ def test_a_question_that_waited_its_turn_is_put_once(
             for event in service.connections[1].received
             if event["type"] == "conversation.item.create"
         ]
-        assert ("first", "second") == (said[0], said[-1])
-        assert 1 == said.count("second")
+        # the first has failed: asked again, it would stand twice
+        assert ["second"] == said
 
 
 def _types(connection: Any) -> list[str]:
