@@ -28,7 +28,6 @@ USAGE:
 from __future__ import annotations
 
 import argparse
-import atexit
 import os
 import secrets
 import signal
@@ -184,9 +183,9 @@ def create_app(
     app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_hex()
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"  # no requests from other sites
     clients = Clients(options or AzureRealTimeOptions.from_env(), idle)
+    # Not `teardown_appcontext`: Flask calls that after each request. A client that is
+    # open when the process ends closes by itself.
     app.extensions["realtime"] = clients
-    # Not `teardown_appcontext`: Flask calls that after each request.
-    atexit.register(clients.close)
 
     def user_name() -> str:
         name: str = flask.session.setdefault("user", secrets.token_urlsafe())

@@ -278,12 +278,17 @@ def test_window_answers_and_closes(screen: str, tmp_path: Path) -> None:
 INTERRUPTED_WINDOW = """
 # Ctrl-C while the window waits for the answer; xvfb-run would not pass it on.
 import os, runpy, signal, sys, threading
+from azure_realtime import AzureRealTimeAudio
 from azure_realtime.simulator import Simulator
 
 def reply(request):
-    os.kill(os.getpid(), signal.SIGINT)
+    if where == "in a callback":
+        AzureRealTimeAudio.pump = lambda self: signal.raise_signal(signal.SIGINT)
+    else:
+        os.kill(os.getpid(), signal.SIGINT)
     released.wait(20)
 
+where = sys.argv.pop(1)
 released = threading.Event()
 sys.path.insert(0, sys.argv[1].rpartition("tk_window")[0])
 with Simulator(replies=reply) as simulator:
@@ -301,9 +306,10 @@ with Simulator(replies=reply) as simulator:
 
 @pytest.mark.slow
 @pytest.mark.processes
-def test_window_closes_at_ctrl_c(screen: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["in a callback", "anywhere"])
+def test_window_closes_at_ctrl_c(where: str, screen: str, tmp_path: Path) -> None:
     """
-    Ctrl-C ends tk_window.py with code 130 and without a traceback.
+    Ctrl-C ends tk_window.py with code 130 and without a traceback, also in a callback.
     """
     ended = finish(
         start(
@@ -311,7 +317,7 @@ def test_window_closes_at_ctrl_c(screen: str, tmp_path: Path) -> None:
             "--demo",
             folder=tmp_path,
             screen=screen,
-            by=("-c", INTERRUPTED_WINDOW),
+            by=("-c", INTERRUPTED_WINDOW, where),
         )
     )
     assert (130, "") == (ended.returncode, ended.stdout), ended.stderr
