@@ -27,7 +27,7 @@ from pathlib import Path
 import pytest
 from helpers.timing import SCALE
 
-from azure_realtime.simulator import Request, Simulator
+from azure_realtime.simulator import Reply, Request, Simulator
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 NAMES = sorted(path.name for path in SAMPLES.glob("[a-z]*.py"))
@@ -664,16 +664,33 @@ def test_batch_keeps_the_answers_under_way_at_ctrl_c(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_batch_reads_questions_from_a_file(tmp_path: Path) -> None:
+def test_batch_asks_again_or_reports_what_failed(tmp_path: Path) -> None:
     """
-    One question a line, empty lines aside; a question that fails is reported.
+    Questions of a file, empty lines aside: a failure that can pass is asked again, too
+    many connections are tried again, and what is incomplete is named at the end.
     """
-    (tmp_path / "mine.txt").write_text("one\n\ntwo\n")
+    failures = {
+        "two": [Reply(status="failed", error_code="server_error")],
+        "three": [Reply(status="incomplete")],
+    }
+
+    def reply(request: Request) -> Reply | str:
+        waiting = failures.get(request.text)
+        return waiting.pop() if waiting else "An answer."
+
+    (tmp_path / "mine.txt").write_text("one\n\ntwo\nthree\n")
     command = ["--questions", "mine.txt", "--results", "mine.jsonl"]
-    ended = finish(start("batch.py", *command, folder=tmp_path))
-    assert 0 == ended.returncode, ended.stderr
-    assert "2 of 2 are answered in mine.jsonl." in ended.stdout
-    assert 2 == len((tmp_path / "mine.jsonl").read_text().splitlines())
+    with Simulator(replies=reply, pace=0) as simulator:
+        simulator.refuse(429, {"Retry-After": "1"}, times=1)
+        azure = {"AZURE_OPENAI_ENDPOINT": simulator.url, **ACCOUNT}
+        ended = finish(start("batch.py", *command, folder=tmp_path, azure=azure))
+
+    assert 1 == ended.returncode
+    assert "2 of 3 are answered in mine.jsonl." in ended.stdout
+    assert "The same command goes on with the rest." in ended.stdout
+    assert re.search("^Question 3: .* is incomplete", ended.stderr, re.MULTILINE)
+    lines = (tmp_path / "mine.jsonl").read_text().splitlines()
+    assert {"one", "two"} == {json.loads(line)["question"] for line in lines}
 
 
 class Browser:
