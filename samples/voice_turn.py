@@ -119,7 +119,7 @@ def main() -> None:
                 break
         client.set_model_speak_done()  # a player calls this at the end of the audio
         if not answered.is_set():
-            sys.exit(f"No answer within {MAX_SILENCE:.0f} s. Is there speech in it?")
+            sys.exit(f"No answer in {MAX_SILENCE:.0f} s. Does the file contain speech?")
         transcribed.wait(MAX_TRANSCRIPT_DELAY)
 
     print("Question:", " ".join(asked) or "(no transcript)")
