@@ -13,8 +13,8 @@ DESCRIPTION:
       line. Therefore the last line is `client.run_forever()`, and `dispatch="manual"`
       makes it run the listeners.
 
-    The examples only listen. `converse` is added: it asks for one answer, so that events
-    arrive, and closes the client after it.
+    The examples only listen. `converse` is added: it asks for one answer, so that
+    events arrive, and closes the client after it.
 
 USAGE:
     python samples/port_of_the_original.py [basic | node | custom]
