@@ -158,7 +158,7 @@ class Array:
     Stands for a NumPy array, or one of its numbers.
     """
 
-    def tolist(self) -> Any:  # noqa: D102
+    def tolist(self) -> Any:
         return [1, 2]
 
 
