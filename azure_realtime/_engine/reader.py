@@ -167,11 +167,23 @@ class Reader:
         dispatcher = self._engine.dispatcher
         return ExitSteps(
             dispatcher.drain,
+            self._report_outstanding,
             lambda deadline: self.close(deadline, at_exit=True),
             self.join,
             dispatcher.finish,
             dispatcher.join,
         )
+
+    def _report_outstanding(self) -> None:
+        """
+        Log that the program ends while answers are to come: a script of callbacks does,
+        where its last line waits for none.
+        """
+        if self._control.closing is None and not self._engine.responses.quiet:
+            logger.warning(
+                "The program ended while an answer was outstanding. End a script of "
+                "callbacks with client.run_forever() or client.wait_closed()."
+            )
 
     def veto(self) -> None:
         """

@@ -193,7 +193,7 @@ def test_an_unknown_dispatcher_is_refused() -> None:
     with pytest.raises(ValueError, match="'reader'"):
         GA.client("ws://127.0.0.1:9", dispatch="raeder")
     with GA.connected() as (client, _):
-        for call in (client.pump, client.run_forever, client.fileno):
+        for call in (client.pump, client.fileno):
             with pytest.raises(RuntimeError, match="dispatch='manual'"):
                 call()
 
