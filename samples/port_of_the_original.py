@@ -10,8 +10,7 @@ DESCRIPTION:
     - apiVersion is left out: '2024-10-01-preview' is the preview protocol, which Azure
       retired. AZURE_OPENAI_API_VERSION sets it for another service.
     - A Node program runs as long as its socket is open, a Python script until its last
-      line. Therefore the last line is `client.run_forever()`, and `dispatch="manual"`
-      makes it run the listeners.
+      line. Therefore the last line is `client.run_forever()`.
 
     The examples only listen. `converse` is added: it asks for one answer, so that
     events arrive, and closes the client after it.
@@ -46,7 +45,6 @@ def basic(azure: AzureRealTimeOptions) -> None:
             # apiKey: 'your-api-key'
             "api_key": azure.api_key,
         },  # });
-        dispatch="manual",
     )
 
     # client.once('init', (session) => {
@@ -80,7 +78,6 @@ def node(azure: AzureRealTimeOptions) -> None:
         # WebSocket // the WebSocket implementation
         websocket.WebSocket,
         # );
-        dispatch="manual",
     )
     client.once("init", lambda _: print("Connected through", websocket.WebSocket))
     converse(client)
@@ -116,7 +113,6 @@ def custom(azure: AzureRealTimeOptions) -> None:
                 },  # }
             },  # }
         },  # });
-        dispatch="manual",
     )
     client.once("init", lambda event: print("Voice:", event.session.voice))
     converse(client)
