@@ -93,8 +93,9 @@ class Writer:
             if audio:
                 self._note_audio()
             messages = [entry.message for entry in entries]
-            if self._control.message_hook is not None:
-                self._control.report("out", self._generation, messages)
+            control = self._control
+            if control.message_hook is not None or control.logs_messages:
+                control.report("out", self._generation, messages)
             self._in_flight.append((wire.bytes_sent, [len(m) for m in messages]))
             if len(self._in_flight) > _BATCHES_IN_FLIGHT:
                 self._drop_delivered()

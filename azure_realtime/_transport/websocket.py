@@ -33,7 +33,7 @@ from .frames import (
     parse_close,
     text_frames,
 )
-from .sockets import bound_unsent, recv_into_of, unacknowledged
+from .sockets import bound_unsent, recv_into_of, request_id_of, unacknowledged
 
 _RECORD = 16 << 10  # bytes: one TLS record; nothing larger is offered to TLS
 # Then events are made of them: the memory of a turn stays with the thread's arena of
@@ -58,11 +58,11 @@ class Wire:
         unfinished_at: When, on the monotonic clock, the first bytes came of a frame
             that is not whole yet; None if there is none.
         unfinished_bytes: How many have come since.
-        bytes_sent: Since the handshake, frames included.
-        bytes_received: Likewise.
+        bytes_sent, bytes_received: Since the handshake, frames included.
+        request_id: What the service calls this connection; None if it has no name.
         closed_by_peer: The peer's close frame, once it came.
         attention: Whether `read` met more than messages: a control frame, a failure, or
-            TLS that wants to write. Whoever reads it clears it.
+            TLS that wants to write. The reader of it clears it.
     """
 
     def __init__(
@@ -93,13 +93,12 @@ class Wire:
         self.bytes_received = len(first)
         self.closed_by_peer: ConnectionClosed | None = None
         self.attention = False
+        self.request_id = request_id_of(websocket_)
 
     # What goes out.
 
     def send(self, message: bytes) -> None:
-        """
-        Queue a text message; `write` sends it. After our close frame it is dropped.
-        """
+        """Queue a text message; `write` sends it, unless our close frame was sent."""
         self.send_all((message,))
 
     def send_all(self, messages: Sequence[bytes]) -> None:
