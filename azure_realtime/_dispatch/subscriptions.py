@@ -81,13 +81,14 @@ class Subscription:
     One listener for one event.
     """
 
-    __slots__ = ("active", "key", "listener", "once")
+    __slots__ = ("active", "failures", "key", "listener", "once")
 
     def __init__(self, key: str, listener: Listener, once: bool) -> None:
         self.key = key
         self.listener = listener
         self.once = once
         self.active = True
+        self.failures = 0
 
     def wants(self, event: ServerEvent) -> bool:
         """

@@ -81,8 +81,27 @@ def test_a_raising_listener_harms_no_other(
     assert failures[0].listener is bad
     assert isinstance(failures[0].event, InputAudioBufferCleared)
     records = [r for r in caplog.records if r.levelno == logging.ERROR]
-    assert len(records) == 3
-    assert all(record.exc_info and record.exc_info[1] is error for record in records)
+    assert len(records) == 1
+    assert records[0].exc_info
+    assert records[0].exc_info[1] is error
+
+
+def test_a_listener_that_always_fails_is_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    The first traceback is logged, then the 10th and the 100th failure.
+    """
+    with GA.connected() as (client, _):
+        client.on("input_audio_buffer.cleared", lambda _: raise_it(ValueError("no")))
+        for _ in range(120):
+            cleared = client.clear_audio_buffer()
+        cleared.result(5)
+        client.close()
+    texts = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert len(texts) == 3
+    assert "has raised 10 times, the last time ValueError('no')" in texts[1]
+    assert "has raised 100 times" in texts[2]
 
 
 def test_a_listener_of_listener_error_may_raise_too() -> None:
