@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import attrs
 
 from ._endpoint import Endpoint, resolve_endpoint
-from ._spelling import refuse_unknown
+from ._spelling import checks_names, refuse_unknown
 from ._websocket_options import WebSocketOptions
 from .models._base import Value
 from .models.session import SessionConfig, as_session_config
@@ -50,6 +50,7 @@ def _as_config(value: Any) -> SessionConfig | None:
     return None if value is None else as_session_config(value)
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class AzureRealTimeOptions(Value):
     """
