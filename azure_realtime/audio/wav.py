@@ -10,7 +10,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import attrs
 
@@ -68,7 +68,9 @@ def no_check() -> None:
     """
 
 
-def read_wav(source: str | os.PathLike[str] | bytes | bytearray | Any) -> WavAudio:
+def read_wav(
+    source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
+) -> WavAudio:
     """
     Read a WAV file: PCM of 8 to 32 bits, floats of 32 or 64, mu-law or A-law; also
     RF64 and big-endian ones. Several channels are mixed down to one.
@@ -282,8 +284,9 @@ def unreadable(name: str, why: str, kind: str = "WAV") -> ValueError:
     """
     if kind != "WAV" and name == "input.wav":
         name = f"input.{kind.lower()}"
+    file = f'"{name}"' if " " in name else name
     return ValueError(
         f"{name}: {why}; expected a WAV file of PCM (8 to 32 bit), of floats (32, 64 "
-        f"bit), of mu-law or A-law. Convert it with: ffmpeg -i {name} -ar 24000 -ac 1 "
+        f"bit), of mu-law or A-law. Convert it with: ffmpeg -i {file} -ar 24000 -ac 1 "
         "-c:a pcm_s16le converted.wav"
     )
