@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from .containers import file_format
-from .pcm import read_audio
+from .pcm import LinearAudio, read_audio
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -71,17 +71,6 @@ def decode(text: str) -> bytes:
         ValueError: *text* is not base64.
     """
     return load().decode(text)
-
-
-class LinearAudio(str):
-    """
-    Base64 text of PCM16 that is still to be converted for the format of a session.
-
-    Attributes:
-        rate: Samples a second; None is the rate of the session.
-    """
-
-    rate: int | None = None
 
 
 def as_audio(audio: Any) -> str:

@@ -46,6 +46,17 @@ class AudioInput(NamedTuple):
     whole: bool = False
 
 
+class LinearAudio(str):
+    """
+    Base64 text of PCM16 that is still to be converted for the format of a session.
+
+    Attributes:
+        rate: Samples a second; None is the rate of the session.
+    """
+
+    rate: int | None = None
+
+
 def read_audio(
     audio: Any,
     rate: Any = None,
@@ -72,6 +83,8 @@ def read_audio(
     """
     if rate is not None:
         rate = checked_rate(rate)
+    if isinstance(audio, LinearAudio):
+        return AudioInput(_decoded(audio), True, audio.rate, typed=True, whole=True)
     if isinstance(audio, str):
         return _from_bytes(_decoded(audio), rate, check, complete)
     if isinstance(audio, os.PathLike):

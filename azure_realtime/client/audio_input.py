@@ -12,9 +12,9 @@ import attrs
 from .._concurrency.deadline import Deadline
 from .._state.input_buffer import MIN_COMMIT_MS
 from ..audio.convert import AudioStream, converted
-from ..audio.encoding import LinearAudio, decode, encode
+from ..audio.encoding import encode
 from ..audio.formats import bytes_per_ms, format_name
-from ..audio.pcm import AudioInput, pieces_of, read_audio
+from ..audio.pcm import LinearAudio, pieces_of, read_audio
 from ..audio.wav import no_check
 from ..events import (
     ClientEvent,
@@ -121,5 +121,5 @@ def _part(part: Any, input_format: str) -> Any:
 
 
 def _text(audio: LinearAudio, input_format: str) -> str:
-    given = AudioInput(decode(audio), True, audio.rate, typed=True, whole=True)
-    return encode(converted(given, format_name(input_format), no_check))
+    name = format_name(input_format)
+    return encode(converted(read_audio(audio), name, no_check))

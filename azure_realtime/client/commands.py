@@ -101,6 +101,8 @@ class Commands:
                 - a WAV file: its `pathlib.Path`, its bytes, or an open file. It is
                   converted as a whole, with `soxr` where that is installed (``pip
                   install soxr``; it needs NumPy, and is faster and more exact).
+
+                Text is never taken for a path: it may come from elsewhere.
             timeout: Seconds to convert and to wait for room in the send queue.
             block: False never waits: for the callback of an audio device.
             rate: Samples a second of samples or bytes, where that is not the session's

@@ -129,6 +129,19 @@ def test_a_stream_of_another_rate(name: str, rate: float) -> None:
     assert ENCODE[name](resample(TONE, int(rate), RATES[name])) == got
 
 
+def test_the_audio_of_a_part_can_be_used_again() -> None:
+    """
+    What a content part made of a file is still that file's sound elsewhere.
+    """
+    text = InputAudio(audio=WAV).audio
+    with GA.talk(session_config=config("g711_alaw")) as (client, wire):
+        client.append_audio(text)
+        client.send(InputAudioBufferAppend(audio=text))
+        got = sent(client, wire)
+
+    assert encode_alaw(resample(TONE, 16_000, 8_000)) * 2 == got
+
+
 def test_a_format_that_was_just_asked_for() -> None:
     """
     Commands arrive in order: what is appended behind a change of the format has it,
