@@ -14,6 +14,7 @@ A resampler is not locked: one thread at a time.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from array import array
@@ -275,6 +276,9 @@ def pcm_of_floats(values: Sequence[float]) -> bytes:
     """
     Return samples from -1.0 to 1.0 as PCM16; louder ones are clipped, NaN is silence.
     """
+    if values and -1.0 <= min(values) and max(values) <= 1.0:
+        with contextlib.suppress(ValueError):  # not a number, somewhere
+            return pcm_of([value * 32767.0 for value in values])
     clipped = (
         min(max(value, -1.0), 1.0) if value == value else 0.0 for value in values
     )

@@ -61,6 +61,14 @@ def test_floats(bits: int, code: str, extensible: bool) -> None:
     assert pcm(AS_PCM) == found.pcm
 
 
+def test_floats_that_are_not_loud() -> None:
+    """
+    Something that is no number is silence there, too.
+    """
+    data = struct.pack("<4f", 0.5, math.nan, -1.0, 1.0)
+    assert pcm([16384, 0, -32767, 32767]) == read_wav(wav(data, 3, bits=32)).pcm
+
+
 @pytest.mark.parametrize(("tag", "decode"), [(6, decode_alaw), (7, decode_ulaw)])
 @pytest.mark.parametrize("bits", [8, 16])  # some programs write those of the PCM
 def test_telephone_codes(tag: int, decode: Any, bits: int) -> None:
