@@ -3,7 +3,8 @@ The user's audio on its way out: whole samples, in pieces, and how much of it.
 
 Rules:
 
-1. Nothing is corrupted: half a sample waits for its other half.
+1. Nothing is corrupted: half a sample waits for its other half; audio of another
+   rate is one stream until a commit or a clear.
 2. One append is small enough that a pong never waits long behind it.
 3. A commit of less than 100 ms is refused by the service; it is refused here, where
    the mistake is (``input_audio_buffer_commit_empty``, protocol reference).
@@ -14,11 +15,19 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from .._requests.send_queue import SendQueue
+from ..audio.containers import file_format
+from ..audio.convert import AudioStream
+from ..audio.formats import bytes_per_ms, format_name
+from ..audio.pcm import AudioInput
 from ..errors import RealtimeError
 from ..events import InputAudioBufferCommitted, ServerEvent
 from .session import SessionFollower
+
+if TYPE_CHECKING:
+    from .._requests.send_queue import SendQueue
 
 CHUNK = 192 << 10
 """Bytes of audio in one append; a whole number of samples in every format."""
@@ -27,14 +36,14 @@ MIN_COMMIT_MS = 100
 
 _COUNTED = 2400  # appends: of a sample each, they are as long as a commit must be
 
-BYTES_PER_MS = {"pcm16": 48, "g711_ulaw": 8, "g711_alaw": 8}
+_NOTHING_HELD = AudioStream()
 
 
 class InputAudio:
     """
     What was appended since the last commit or clear.
 
-    Samples cut in half come from one thread, or from nobody.
+    Samples cut in half, and those of another rate, come from one thread.
 
     There is no lock. What is appended is noted, in one step in C, after it was queued;
     and where a commit or a clear begins, before its command is queued, the notes are
@@ -56,39 +65,55 @@ class InputAudio:
         self._queue = queue
         self._dropped_before = 0  # by the queue, before the first of `_sizes`
         self._lost_ms = 0.0
-        self._half = b""
+        self._stream: AudioStream | None = None  # what is held back
         self._sizes: deque[int] = deque(maxlen=_COUNTED)  # in bytes, of each append
 
-    def cut(self, data: bytes) -> tuple[list[bytes], bytes]:
+    def is_ready(self, data: bytes) -> bool:
         """
-        Return what to append now, in pieces of whole samples, and what is left of the
-        last one. Any thread; `note` it when it is queued.
+        Whether *data* can be sent as it is, which is what a microphone gives, whatever
+        the format. Any thread.
+        """
+        return (
+            0 < len(data) <= CHUNK
+            and not len(data) & 1
+            and self._stream is None
+            and file_format(data) is None
+        )
 
-        Raises:
-            ValueError: It is a file, not samples.
+    def cut(
+        self, audio: AudioInput, check: Callable[[], object]
+    ) -> tuple[list[bytes], AudioStream | None]:
         """
-        if data[:4] == b"RIFF":
-            raise ValueError(
-                "this is a WAV file, not samples: use client.ask(audio=...), or take "
-                "the samples out with wave.open(...).readframes(...)"
-            )
-        if 0 < len(data) <= CHUNK and not len(data) & 1 and not self._half:
-            return [data], b""  # what a microphone gives, whatever the format
-        half = b""
-        if self._session.input_format == "pcm16":
-            data = self._half + data
-            whole = len(data) & ~1
-            data, half = data[:whole], data[whole:]
+        Return what to append now, in pieces of whole samples in the format of the
+        session, and what is held back. Any thread; `note` it when it is queued.
+
+        Args:
+            audio: What to append.
+            check: Is called again and again meanwhile; what it raises ends it.
+        """
+        before = self._stream or _NOTHING_HELD
+        data, stream = before.feed(audio, self._format, check)
         pieces = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
-        return pieces, half
+        return pieces, stream
 
-    def note(self, pieces: list[bytes], half: bytes) -> None:
+    def note(self, pieces: list[bytes], stream: AudioStream | None) -> None:
         """
         Count what has been queued. Any thread.
         """
-        self._half = half
+        self._stream = stream
         if pieces:
             self._sizes.append(sum(map(len, pieces)))
+
+    def rest(self) -> list[bytes]:
+        """
+        Return what is held back, to be appended before a commit. Any thread.
+        """
+        rest = self._stream.rest(self._format) if self._stream else b""
+        return [rest] if rest else []
+
+    @property
+    def _format(self) -> str:
+        return format_name(self._session.input_format)
 
     def count(self, text: str) -> None:
         """
@@ -106,12 +131,11 @@ class InputAudio:
     @property
     def milliseconds(self) -> float:
         """
-        How much was appended since the last commit or clear; at least so much where
-        that is more than can be committed.
+        How much was appended since the last commit or clear, also what is held back;
+        at least so much where that is more than can be committed.
         """
-        return sum(self._sizes.copy()) / BYTES_PER_MS.get(
-            self._session.input_format, 48
-        )
+        size = sum(self._sizes.copy()) + sum(map(len, self.rest()))
+        return size / bytes_per_ms(self._format)
 
     def check(self) -> None:
         """
@@ -140,24 +164,24 @@ class InputAudio:
                 f"{MIN_COMMIT_MS} ms are needed.{advice}"
             )
 
-    def clear(self) -> tuple[deque[int], bytes]:
+    def clear(self) -> tuple[deque[int], AudioStream | None]:
         """
         Begin anew; return what counted, for `put_back`. Any thread.
 
         Before the command that does so is queued: what another thread appends behind
         it counts already.
         """
-        counted = self._sizes, self._half
-        self._sizes, self._half = deque(maxlen=_COUNTED), b""
+        counted = self._sizes, self._stream
+        self._sizes, self._stream = deque(maxlen=_COUNTED), None
         self._dropped_before, self._lost_ms = self._queue.audio_dropped, 0.0
         return counted
 
-    def put_back(self, counted: deque[int], half: bytes) -> None:
+    def put_back(self, counted: deque[int], stream: AudioStream | None) -> None:
         """
         Count again what was cleared for nothing. Any thread.
         """
         self._sizes.extend(counted)
-        self._half = self._half or half
+        self._stream = self._stream or stream
 
     def lose(self, _: object) -> None:
         """

@@ -131,8 +131,12 @@ class SessionFollower:
     @property
     def input_format(self) -> str:
         """
-        The short name of the format of the user's audio.
+        The short name of the format of audio that is appended now: behind changes that
+        the service has not answered yet.
         """
+        for config, answer in reversed(tuple(self._pending)):
+            if config.input_audio_format is not UNSET and not answer.failed:
+                return _name(config.input_audio_format)
         return _name(self.field("input_audio_format"))
 
     @property

@@ -2,7 +2,7 @@
 Sound as bytes: WAV files, PCM samples, G.711 telephone audio, resampling.
 """
 
-from .g711 import decode_alaw, decode_ulaw
+from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
 from .resample import Resampler, resample
 from .wav import WavAudio, read_wav, wav_bytes, write_wav
 
@@ -11,6 +11,8 @@ __all__ = [
     "WavAudio",
     "decode_alaw",
     "decode_ulaw",
+    "encode_alaw",
+    "encode_ulaw",
     "read_wav",
     "resample",
     "wav_bytes",

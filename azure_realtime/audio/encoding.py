@@ -10,6 +10,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+from .containers import file_format
+from .pcm import LinearAudio, read_audio
+
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
@@ -68,6 +71,37 @@ def decode(text: str) -> bytes:
         ValueError: *text* is not base64.
     """
     return load().decode(text)
+
+
+def as_audio(audio: Any) -> str:
+    """
+    Return *audio* as base64 text: `LinearAudio` of samples and of WAV files.
+
+    Text is never taken for a path: it may come from somewhere else.
+
+    Raises:
+        OSError: The file cannot be read.
+        TypeError: It is no audio.
+        ValueError: It is text but not base64, a file other than WAV, or has several
+            channels.
+    """
+    if isinstance(audio, LinearAudio):
+        return audio
+    if isinstance(audio, str) and not _is_file(audio):
+        return as_base64(audio)
+    given = read_audio(audio)
+    text = encode(given.data)
+    if given.linear:
+        text = LinearAudio(text)
+        text.rate = given.rate
+    return text
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return file_format(decode(text[:1024])) is not None
+    except ValueError:
+        return False
 
 
 def as_base64(audio: Any) -> str:

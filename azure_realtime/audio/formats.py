@@ -14,6 +14,34 @@ from .g711 import decode_alaw, decode_ulaw
 RATES = {"pcm16": 24_000, "g711_ulaw": 8_000, "g711_alaw": 8_000}
 
 
+#: The rates that audio can have, in Hz; others are slips or broken headers.
+MIN_RATE, MAX_RATE = 1_000, 768_000
+
+
+def checked_rate(rate: object) -> int:
+    """
+    Return a sample rate that a user gave: any whole number, also as a float.
+
+    Raises:
+        TypeError: *rate* is no number.
+        ValueError: No audio has this rate.
+    """
+    if isinstance(rate, bool) or not hasattr(rate, "__int__"):
+        msg = f"rate must be a number of samples a second, not {rate!r:.40}"
+        raise TypeError(msg)
+    try:
+        whole = int(rate)
+    except (ValueError, OverflowError):  # not a number, infinity
+        whole = 0
+    if whole != rate or not MIN_RATE <= whole <= MAX_RATE:
+        msg = (
+            f"rate must be a whole number of samples a second from {MIN_RATE:,} to "
+            f"{MAX_RATE:,}, not {rate!r:.40}"
+        )
+        raise ValueError(msg)
+    return whole
+
+
 def format_name(audio_format: object) -> str:
     """
     Return the short name of a format in whatever shape the service reports it.

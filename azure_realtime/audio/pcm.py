@@ -1,5 +1,5 @@
 """
-Whatever people hold their samples in, made into bytes.
+Whatever people hold their audio in, made into bytes.
 
 Strictly private. NumPy is recognised by its looks and never imported.
 """
@@ -8,50 +8,190 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+import os
+import struct
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .containers import file_format
+from .formats import checked_rate
+from .resample import pcm_of_floats
+from .wav import no_check, parse_wav, unreadable
+
+_READ = 1 << 18
+_NO_AUDIO = (
+    "audio must be bytes, base64 text, or an array of int16 or float samples, or a WAV "
+    "file (a pathlib.Path, its bytes, an open file), not "
+)
 
 
-def audio_bytes(audio: Any) -> bytes:
+class AudioInput(NamedTuple):
     """
-    Return the bytes of *audio*, ready for the wire's base64.
+    Audio as a user gave it.
+
+    Attributes:
+        data: Bytes in the format of the session; PCM16 where it is *linear*.
+        linear: Whether it is PCM16, whatever the format of the session.
+        rate: Of what is linear: samples a second; None is the rate of the session.
+        typed: Whether the samples are whole: bytes may end in the middle of one.
+        whole: Whether it is a recording of its own: no part of a stream.
+    """
+
+    data: bytes
+    linear: bool = False
+    rate: int | None = None
+    typed: bool = False
+    whole: bool = False
+
+
+class LinearAudio(str):
+    """
+    Base64 text of PCM16 that is still to be converted for the format of a session.
+
+    Attributes:
+        rate: Samples a second; None is the rate of the session.
+    """
+
+    rate: int | None = None
+
+
+def read_audio(
+    audio: Any,
+    rate: Any = None,
+    check: Callable[[], object] = no_check,
+    *,
+    complete: bool = False,
+) -> AudioInput:
+    """
+    Return *audio* as bytes, with what they are.
 
     Args:
-        audio: Base64 text; bytes or anything with their buffer; or a NumPy array of
-            int16 samples, or of floats from -1.0 to 1.0 (one channel).
+        audio: Base64 text; bytes or anything with their buffer; int16 samples, or
+            floats from -1.0 to 1.0, in a NumPy array or anything with such a buffer
+            (one channel); a WAV file: its bytes, its `pathlib.Path`, or an open file.
+        rate: Samples a second; bytes are PCM16 then. A WAV file has its own.
+        check: Is called again and again meanwhile; what it raises ends the reading.
+        complete: Whether to refuse a WAV file that is cut short.
 
     Raises:
+        OSError: The file cannot be read.
         TypeError: It is none of these.
-        ValueError: The text is not base64, or the array has more than one channel.
+        ValueError: The text is not base64, the array has more than one channel, or the
+            file is no WAV file, or has no sound in it.
     """
+    if rate is not None:
+        rate = checked_rate(rate)
+    if isinstance(audio, LinearAudio):
+        return AudioInput(_decoded(audio), True, audio.rate, typed=True, whole=True)
     if isinstance(audio, str):
-        try:
-            return base64.b64decode(audio, validate=True)
-        except (binascii.Error, ValueError) as error:
-            advice = (
-                "; to speak a file use client.ask(audio=...)" if "." in audio else ""
-            )
-            raise ValueError(
-                f"audio given as text must be base64: {error}{advice}"
-            ) from None
-    if hasattr(getattr(audio, "dtype", None), "kind"):
-        return _samples(audio)
+        return _from_bytes(_decoded(audio), rate, check, complete)
+    if isinstance(audio, os.PathLike):
+        return _recording(Path(audio).read_bytes(), os.fspath(audio), check)
+    if hasattr(getattr(audio, "dtype", None), "kind") or hasattr(audio, "__array__"):
+        return AudioInput(_array_samples(audio), True, rate, typed=True)
     try:
         view = memoryview(audio)
     except TypeError:
         view = None
-    if view is None or view.itemsize > 2:  # floats, say, would be heard as noise
-        raise TypeError(
-            "audio must be bytes, base64 text, or an array of int16 or float samples, "
-            f"not {type(audio).__name__}"
-        )
-    return view.tobytes()
+    if view is not None:
+        if view.format in ("B", "b", "c", "<B", "<b", "<c"):
+            return _from_bytes(view.tobytes(), rate, check, complete)
+        return AudioInput(_buffer_samples(view, audio), True, rate, typed=True)
+    if callable(getattr(audio, "read", None)):
+        return _from_bytes(_content(audio, check), rate, check, complete=False)
+    raise TypeError(f"{_NO_AUDIO}{type(audio).__name__}")
 
 
-def _samples(array: Any) -> bytes:
-    if array.ndim > 1 and array.size != max(array.shape):
+def pieces_of(audio: Any) -> Iterator[Any] | None:
+    """
+    Return the pieces of *audio* if it is an iterable of them; None if it is one piece.
+
+    Raises:
+        TypeError: While iterating: they are plain numbers.
+    """
+    if isinstance(audio, (str, os.PathLike, Mapping)) or not isinstance(
+        audio, Iterable
+    ):
+        return None
+    if any(hasattr(audio, name) for name in ("dtype", "__array__", "read")):
+        return None
+    try:
+        memoryview(audio)  # type: ignore[arg-type]
+    except TypeError:
+        return _pieces(audio)
+    return None
+
+
+def _pieces(audio: Iterable[Any]) -> Iterator[Any]:
+    for piece in audio:
+        if isinstance(piece, (int, float)):
+            kinds = f"{type(audio).__name__} of {type(piece).__name__}"
+            raise TypeError(f"{_NO_AUDIO}a {kinds}: use array.array('h', ...)")
+        yield piece
+
+
+def _from_bytes(
+    data: bytes, rate: int | None, check: Callable[[], object], complete: bool
+) -> AudioInput:
+    kind = file_format(data)
+    if kind is None:
+        return AudioInput(data, rate is not None, rate)
+    try:
+        return _recording(data, "input.wav", check, complete=complete)
+    except ValueError as error:
+        if kind != "WAV" or not complete:
+            raise
         raise ValueError(
-            f"audio must have one channel; this array has the shape {array.shape}"
+            f"{error}. A WAV file cannot be appended in pieces: give append_audio() "
+            "or ask(audio=...) its pathlib.Path or all of its bytes"
+        ) from None
+
+
+def _recording(
+    data: bytes, name: str, check: Callable[[], object], *, complete: bool = False
+) -> AudioInput:
+    wav = parse_wav(data, name, check, complete=complete)
+    if not wav.pcm:
+        raise unreadable(name, "it has no samples")
+    return AudioInput(wav.pcm, True, wav.rate, typed=True, whole=True)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        advice = (
+            "; of a file give the pathlib.Path, or use client.ask(audio=...)"
+            if "." in text
+            else ""
         )
+        raise ValueError(
+            f"audio given as text must be base64: {error}{advice}"
+        ) from None
+
+
+def _content(file: Any, check: Callable[[], object]) -> bytes:
+    blocks: list[bytes] = []
+    while block := file.read(_READ):
+        if not isinstance(block, (bytes, bytearray)):
+            raise TypeError(
+                f"an audio file must be open for reading bytes (mode 'rb'); this one "
+                f"gives {type(block).__name__}"
+            )
+        if blocks:  # what is short takes no time
+            check()
+        blocks.append(bytes(block))
+    return b"".join(blocks)
+
+
+def _array_samples(array: Any) -> bytes:
+    if hasattr(array, "__array__"):
+        array = array.__array__()  # what is no NumPy array itself, of pandas say
+    if array.ndim == 0:
+        raise TypeError(f"{_NO_AUDIO}a single number")
+    _check_channels(array.shape)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "f":
         # in single precision: half cannot hold 32767, and would wrap round
@@ -63,3 +203,32 @@ def _samples(array: Any) -> bytes:
             f"samples must be int16, or floats from -1.0 to 1.0, not {array.dtype}"
         )
     return bytes(array.astype("<i2").tobytes())
+
+
+def _buffer_samples(view: memoryview, audio: Any) -> bytes:
+    """
+    Return the samples of a buffer of numbers, such as an `array.array`.
+    """
+    order, code = view.format[:-1], view.format[-1:]
+    if code not in "hfde" or order not in ("", "@", "=", "<", ">", "!"):
+        raise TypeError(
+            f"{_NO_AUDIO}{type(audio).__name__} with items of format {view.format!r}"
+        )
+    _check_channels(view.shape or ())
+    data = view.tobytes()
+    if code != "h":
+        count = len(data) // view.itemsize
+        return pcm_of_floats(struct.unpack(f"{order}{count}{code}", data))
+    big = order in (">", "!") or (sys.byteorder == "big" and order != "<")
+    if big:
+        turned = bytearray(data)
+        turned[0::2], turned[1::2] = data[1::2], data[0::2]
+        data = bytes(turned)
+    return data
+
+
+def _check_channels(shape: tuple[int, ...]) -> None:
+    if sum(length != 1 for length in shape) > 1:
+        raise ValueError(
+            f"audio must have one channel; this array has the shape {shape}"
+        )

@@ -6,11 +6,15 @@ many are best worked out in different orders. So filter coefficients are multipl
 2**-20: then every product and sum is exact in a double, and no order matters. It also
 makes the result the same on every machine.
 
+Where the two rates have so little in common that there would be thousands of phases,
+samples are interpolated between the two nearest of 256 phases.
+
 A resampler is not locked: one thread at a time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from array import array
@@ -31,6 +35,11 @@ _QUANTUM = 2.0**-20
 # Columns that `_weigh` adds in one pass.
 _PASS = 8
 _BLOCK_BYTES = 16_384
+# With more phases than this, a table of its own for each takes longer than it is worth:
+# 11,025 Hz to 24,000 has 320, 22,051 Hz has 24,000.
+_MOST_PHASES = 512
+# Interpolating between so many is exact to 1e-5 of a coefficient.
+_PHASES = 256
 
 
 class Resampler:
@@ -55,6 +64,7 @@ class Resampler:
         self._up = rate_out // common
         self._down = rate_in // common
         self._rows = _filter_rows(self._up, self._down)
+        self._exact = self._up <= _MOST_PHASES
         self._taps = len(self._rows[0])
         self._aligned = aligned
         self._odd = b""
@@ -86,13 +96,28 @@ class Resampler:
             return b""
         return self._convert([0.0] * (self._taps // 2))
 
+    @property
+    def holds(self) -> bool:
+        """
+        Whether what was fed last is not all in what came back.
+        """
+        return bool(self._odd) or self._up != self._down
+
+    def drop_half(self) -> None:
+        """
+        Forget an odd byte.
+        """
+        self._odd = b""
+
     def _convert(self, new: Sequence[float]) -> bytes:
         up, down, taps = self._up, self._down, self._taps
-        signal = self._held
-        signal.extend(map(float, new))
+        # A new list: a copy of this object, made before, still has the old one.
+        signal = [*self._held, *map(float, new)]
         room = (len(signal) - taps + 1) * up - self._at
         count = max(0, -(-room // down))
-        if count < 8 * up:
+        if not self._exact:
+            out = self._interpolated(signal, count)
+        elif count < 8 * up:
             out = self._one_by_one(signal, count)
         else:
             out = self._phase_by_phase(signal, count)
@@ -111,6 +136,21 @@ class Resampler:
             start, phase = divmod(at, self._up)
             window = signal[start : start + self._taps]
             out.append(sum(map(mul, self._rows[phase], window)))
+        return out
+
+    def _interpolated(self, signal: list[float], count: int) -> list[float]:
+        """
+        Work out samples whose phases are between those of the table.
+        """
+        up, rows, taps = self._up, self._rows, self._taps
+        out = []
+        for at in range(self._at, self._at + count * self._down, self._down):
+            start, phase = divmod(at, up)
+            row, rest = divmod(phase * _PHASES, up)
+            window = signal[start : start + taps]
+            low = sum(map(mul, rows[row], window))
+            high = sum(map(mul, rows[row + 1], window))
+            out.append(low + (high - low) * (rest / up))
         return out
 
     def _phase_by_phase(self, signal: list[float], count: int) -> list[float]:
@@ -162,15 +202,20 @@ def _weigh(
 def _filter_rows(up: int, down: int) -> tuple[tuple[float, ...], ...]:
     """
     Make the coefficients of each of the *up* phases; each row sums to exactly 1.
+
+    Of too many phases, make those to interpolate between, both ends included.
     """
     if up == down:
         return ((1.0,),)
     cut = 1.0 if up > down else _ROLL_OFF * up / down
     half = -(-_LOBES * max(up, down) // up)
     half = -(-half * 2 // _PASS) * _PASS // 2
+    phases = [phase / up for phase in range(up)]
+    if up > _MOST_PHASES:
+        phases = [phase / _PHASES for phase in range(_PHASES + 1)]
     rows = []
-    for phase in range(up):
-        offsets = [k - (half - 1) - phase / up for k in range(2 * half)]
+    for phase in phases:
+        offsets = [k - (half - 1) - phase for k in range(2 * half)]
         raw = [_sinc(cut * x) * _kaiser(x / half) for x in offsets]
         unit = sum(raw) * _QUANTUM
         row = [round(value / unit) * _QUANTUM for value in raw]
@@ -227,6 +272,19 @@ def pcm_of(values: Sequence[float]) -> bytes:
     return samples.tobytes()
 
 
+def pcm_of_floats(values: Sequence[float]) -> bytes:
+    """
+    Return samples from -1.0 to 1.0 as PCM16; louder ones are clipped, NaN is silence.
+    """
+    if values and -1.0 <= min(values) and max(values) <= 1.0:
+        with contextlib.suppress(ValueError):  # not a number, somewhere
+            return pcm_of([value * 32767.0 for value in values])
+    clipped = (
+        min(max(value, -1.0), 1.0) if value == value else 0.0 for value in values
+    )
+    return pcm_of([value * 32767.0 for value in clipped])
+
+
 def resample(pcm: bytes, rate_in: int, rate_out: int) -> bytes:
     """
     Change the sample rate of a whole clip of mono PCM16, little-endian.
@@ -237,8 +295,8 @@ def resample(pcm: bytes, rate_in: int, rate_out: int) -> bytes:
     Args:
         pcm: the clip.
         rate_in: its rate in Hz.
-        rate_out: the wanted rate in Hz. The filter table grows with
-            ``rate_out / gcd``: all usual rates are quick, 22051 Hz takes seconds.
+        rate_out: the wanted rate in Hz. Usual rates are quickest; odd ones, such as
+            22051 Hz, take a few times as long.
 
     Raises:
         ValueError: if a rate is not positive.

@@ -4,19 +4,42 @@ WAV files, as plain PCM: read what recorders and speech programs write, write mo
 Any thread may call these; they block on the file.
 """
 
+from __future__ import annotations
+
 import os
 import struct
-import sys
-from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import add
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import attrs
 
-_PCM = 0x0001
+from .containers import file_format
+from .formats import MAX_RATE, MIN_RATE
+from .g711 import decode_alaw, decode_ulaw
+from .resample import pcm_of, pcm_of_floats, samples_of
+
+_PCM, _FLOAT, _ALAW, _ULAW = 1, 3, 6, 7
 _EXTENSIBLE = 0xFFFE
 #: What else the tag of a WAV file may announce, for the error message.
-_OTHERS = {2: "ADPCM", 3: "floating point", 6: "A-law", 7: "mu-law", 85: "MP3"}
+_OTHERS = {2: "ADPCM", 17: "ADPCM", 49: "GSM", 80: "MPEG", 85: "MP3", 255: "AAC"}
+_WIDTHS = {_PCM: (1, 2, 3, 4), _FLOAT: (4, 8), _ALAW: (1,), _ULAW: (1,)}
+_MPEG = (b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")
+_MOST_CHANNELS = 256
+_UNKNOWN_SIZE = 0x7FFF0000  # this or more is written where the size is not known
+_BLOCK = 1 << 18  # bytes decoded between two looks at the clock
+
+
+class _Layout(NamedTuple):
+    """
+    How the samples of a WAV file are written; *width* is the bytes of one.
+    """
+
+    tag: int
+    channels: int
+    rate: int
+    width: int
 
 
 @attrs.frozen
@@ -40,36 +63,71 @@ class WavAudio:
         return len(self.pcm) / 2 / self.rate
 
 
-def read_wav(source: str | os.PathLike[str] | bytes | bytearray) -> WavAudio:
+def no_check() -> None:
     """
-    Read a WAV file of 8, 16, 24 or 32 bit samples; stereo is mixed down.
+    Let a long computation go on.
+    """
+
+
+def read_wav(
+    source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
+) -> WavAudio:
+    """
+    Read a WAV file: PCM of 8 to 32 bits, floats of 32 or 64, mu-law or A-law; also
+    RF64 and big-endian ones. Several channels are mixed down to one.
 
     Sizes are taken from the file, not from its header: who writes to a pipe
     (``espeak --stdout``) cannot know them, and makes them up.
 
     Args:
-        source: Its path, or what is in it.
+        source: Its path, what is in it, or a file that is open for reading bytes.
 
     Raises:
         OSError: The file cannot be read.
         ValueError: It is something else; the message says how to convert it.
     """
-    if isinstance(source, (bytes, bytearray)):
-        return _parse(bytes(source), "input.wav")
-    return _parse(Path(source).read_bytes(), os.fspath(source))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return parse_wav(bytes(source), "input.wav")
+    if isinstance(source, (str, os.PathLike)):
+        return parse_wav(Path(source).read_bytes(), os.fspath(source))
+    return parse_wav(source.read(), "input.wav")
 
 
-def _parse(data: bytes, name: str) -> WavAudio:
-    layout: tuple[int, int, int] | None = None
-    for tag, body in _chunks(data, name):
+def parse_wav(
+    data: bytes,
+    name: str,
+    check: Callable[[], object] = no_check,
+    *,
+    complete: bool = False,
+) -> WavAudio:
+    """
+    Read what is in a WAV file. Raises as `read_wav`.
+
+    Args:
+        data: What is in it.
+        name: What to call it in an error message.
+        check: Is called again and again meanwhile; what it raises ends the reading.
+        complete: Whether to refuse a file that is cut short, too.
+    """
+    layout: _Layout | None = None
+    bodies = []
+    order = ">" if data[:4] == b"RIFX" else "<"
+    for tag, size, body in _chunks(data, order, name):
         if tag == b"fmt ":
-            layout = _layout(body, name)
+            layout = _layout(body, order, name)
         elif tag == b"data":
             if layout is None:
-                raise _unreadable(name, "it has samples before their format")
-            channels, rate, width = layout
-            return WavAudio(_mono(_pcm16(body, width), channels), rate)
-    raise _unreadable(name, "it has no samples")
+                raise unreadable(name, "it has samples before their format")
+            if complete and len(body) < size < _UNKNOWN_SIZE:
+                raise unreadable(
+                    name, f"it is cut short ({len(body):,} of {size:,} bytes of sound)"
+                )
+            bodies.append(body)
+    if layout is None or not bodies:
+        raise unreadable(name, "it has no samples")
+    if order == ">":
+        bodies = [_turned(body, layout.width) for body in bodies]
+    return WavAudio(_decoded(b"".join(bodies), layout, check), layout.rate)
 
 
 def write_wav(path: str | os.PathLike[str], pcm: bytes, rate: int) -> None:
@@ -99,44 +157,109 @@ def wav_bytes(pcm: bytes, rate: int) -> bytes:
     return head + layout + struct.pack("<4sI", b"data", size) + pcm[:size]
 
 
-def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise _unreadable(name, "it is no WAV file")
-    made_up = struct.unpack_from("<I", data, 4)[0] + 8 != len(data)
-    position = 12
+def _chunks(data: bytes, order: str, name: str) -> Iterator[tuple[bytes, int, bytes]]:
+    """
+    Yield the tag, the announced size and the body of each chunk.
+    """
+    kind = file_format(data)
+    if kind is None and data[:2] in _MPEG:
+        kind = "MP3"  # here it is a file, so that the first two bytes are enough
+    if kind not in ("WAV", None):
+        raise unreadable(name, f"it is no WAV file but {kind}", kind)
+    if kind is None or data[8:12] != b"WAVE":
+        raise unreadable(name, "it is no WAV file")
+    made_up = struct.unpack_from(f"{order}I", data, 4)[0] + 8 != len(data)
+    position, long_size = 12, 0
     while position + 8 <= len(data):
-        tag, size = struct.unpack_from("<4sI", data, position)
+        tag, size = struct.unpack_from(f"{order}4sI", data, position)
         position += 8
-        if tag == b"data" and size == 0 and made_up:
-            size = len(data)
-        yield tag, data[position : position + size]
-        position += size + size % 2
+        if tag == b"ds64" and position + 16 <= len(data):
+            long_size = struct.unpack_from("<Q", data, position + 8)[0]
+        if tag == b"data":
+            if size == 0xFFFFFFFF and long_size:
+                size = long_size
+            if size == 0 and made_up:
+                size = len(data) - position
+        end = position + size
+        yield tag, size, data[position:end]
+        # An odd chunk is padded; some programs forget that.
+        if size % 2 and data[end : end + 4] not in (b"data", b"fmt "):
+            end += 1
+        position = end
 
 
-def _layout(body: bytes, name: str) -> tuple[int, int, int]:
-    """
-    Return channels, samples a second, and bytes a sample.
-    """
+def _layout(body: bytes, order: str, name: str) -> _Layout:
     if len(body) < 16:
-        raise _unreadable(name, "its format is cut short")
-    tag, channels, rate, _, frame, _ = struct.unpack_from("<HHIIHH", body)
+        raise unreadable(name, "its format is cut short")
+    tag, channels, rate, _, frame, bits = struct.unpack_from(f"{order}HHIIHH", body)
     if tag == _EXTENSIBLE and len(body) >= 26:
-        tag = struct.unpack_from("<H", body, 24)[0]
-    if tag != _PCM:
-        raise _unreadable(name, f"its samples are {_OTHERS.get(tag, f'of type {tag}')}")
-    if channels not in (1, 2):
-        raise _unreadable(name, f"it has {channels} channels")
-    width, rest = divmod(frame, channels)
-    if rate == 0 or rest or width not in (1, 2, 3, 4):
-        raise _unreadable(name, f"it has {frame} bytes a frame, {rate} frames a second")
-    return channels, rate, width
+        tag = struct.unpack_from(f"{order}H", body, 24)[0]
+    if tag not in _WIDTHS:
+        raise unreadable(name, f"its samples are {_OTHERS.get(tag, f'of type {tag}')}")
+    if not 1 <= channels <= _MOST_CHANNELS:
+        raise unreadable(name, f"it has {channels} channels")
+    width = 1 if tag in (_ALAW, _ULAW) else _width(bits, frame, channels)
+    if width not in _WIDTHS[tag] or not MIN_RATE <= rate <= MAX_RATE:
+        raise unreadable(
+            name,
+            f"it has {frame} bytes a frame ({bits} bits, {channels} channels), {rate} "
+            "frames a second",
+        )
+    return _Layout(tag, channels, rate, width)
 
 
-def _pcm16(data: bytes, width: int) -> bytes:
+def _width(bits: int, frame: int, channels: int) -> int:
     """
-    Return samples of *width* bytes as 16 bit: their upper two bytes.
+    Return the bytes of a sample, where block align and bits may contradict each other.
+
+    Then the bits are right, as every other reader has it: broken programs write any
+    block align. But 24 bits may be the upper ones of 32.
     """
-    data = data[: len(data) - len(data) % width]
+    width = -(-bits // 8)
+    in_32 = bits % 8 or (bits == 24 and frame == 4 * channels)
+    if width and (frame == width * channels or not in_32):
+        return width
+    return frame // channels if frame % channels == 0 else 0
+
+
+def _turned(body: bytes, width: int) -> bytes:
+    """
+    Return big-endian samples as little-endian ones.
+    """
+    turned = bytearray(len(body) - len(body) % width)
+    for byte in range(width):
+        turned[byte::width] = body[width - 1 - byte : len(turned) : width]
+    return bytes(turned)
+
+
+def _decoded(data: bytes, layout: _Layout, check: Callable[[], object]) -> bytes:
+    """
+    Return whole frames as mono PCM16.
+    """
+    frame = layout.channels * layout.width
+    end = len(data) - len(data) % frame
+    step = max(1, _BLOCK // frame) * frame
+    blocks = []
+    for start in range(0, end, step):
+        if start:  # what is short takes no time
+            check()
+        block = data[start : min(start + step, end)]
+        blocks.append(_mono(_pcm16(block, layout), layout.channels))
+    return b"".join(blocks)
+
+
+def _pcm16(data: bytes, layout: _Layout) -> bytes:
+    """
+    Return samples as 16 bit; of wider ones these are the upper two bytes.
+    """
+    width = layout.width
+    if layout.tag == _ULAW:
+        return decode_ulaw(data)
+    if layout.tag == _ALAW:
+        return decode_alaw(data)
+    if layout.tag == _FLOAT:
+        code = "f" if width == 4 else "d"
+        return pcm_of_floats(struct.unpack(f"<{len(data) // width}{code}", data))
     if width == 2:
         return data
     pcm = bytearray(2 * (len(data) // width))
@@ -151,21 +274,22 @@ def _pcm16(data: bytes, width: int) -> bytes:
 def _mono(pcm: bytes, channels: int) -> bytes:
     if channels == 1:
         return pcm
-    samples = array("h", pcm[: len(pcm) & ~3])
-    if sys.byteorder == "big":
-        samples.byteswap()
-    mixed = array("h", map(_middle, samples[0::2], samples[1::2]))
-    if sys.byteorder == "big":
-        mixed.byteswap()
-    return mixed.tobytes()
+    samples = samples_of(pcm)
+    sums: Iterable[int] = samples[::channels]
+    for channel in range(1, channels):  # loops in C: half as long as a sum for each
+        sums = map(add, sums, samples[channel::channels])
+    return pcm_of([value / channels for value in sums])
 
 
-def _middle(left: int, right: int) -> int:
-    return (left + right) // 2
-
-
-def _unreadable(name: str, why: str) -> ValueError:
+def unreadable(name: str, why: str, kind: str = "WAV") -> ValueError:
+    """
+    Return the error about a file that cannot be read, with the way to convert it.
+    """
+    if kind != "WAV" and name == "input.wav":
+        name = f"input.{kind.lower()}"
+    file = f'"{name}"' if " " in name else name
     return ValueError(
-        f"{name}: {why}; expected WAV with 8 to 32 bit PCM, mono or stereo. Convert it "
-        f"with: ffmpeg -i {name} -ar 24000 -ac 1 -c:a pcm_s16le converted.wav"
+        f"{name}: {why}; expected a WAV file of PCM (8 to 32 bit), of floats (32, 64 "
+        f"bit), of mu-law or A-law. Convert it with: ffmpeg -i {file} -ar 24000 -ac 1 "
+        "-c:a pcm_s16le converted.wav"
     )

@@ -15,7 +15,8 @@ import attrs
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
-from ..audio.pcm import audio_bytes
+from ..audio.convert import AudioStream
+from ..audio.pcm import pieces_of, read_audio
 from ..events import (
     ClientEvent,
     ConversationItemCreate,
@@ -36,6 +37,7 @@ from ..models._shape import overlaid
 from ..models.items import Item, MessageItem, as_item
 from ..models.responses import Response, ResponseConfig, as_response_config
 from ..models.session import Session, SessionConfig, as_session_config
+from .audio_input import with_audio_for, within
 
 if TYPE_CHECKING:
     from .._engine.sender import Sender
@@ -80,28 +82,62 @@ class Commands:
         return self._command(SessionUpdate(session=merged))
 
     def append_audio(
-        self, audio: Any, timeout: float | None = 10.0, *, block: bool = True
+        self,
+        audio: Any,
+        timeout: float | None = 10.0,
+        *,
+        block: bool = True,
+        rate: float | None = None,
     ) -> None:
         """
-        Send samples to the input audio buffer.
+        Send audio to the input audio buffer, converted for the session's format.
 
         Args:
-            audio: Base64 text, bytes or anything with their buffer, in the session's
-                input format (pcm16: 24 kHz, one channel, little-endian); or a NumPy
-                array of int16 samples, or of floats from -1.0 to 1.0.
-            timeout: Seconds to wait for room in the send queue.
+            audio: One of these, or an iterable of them:
+
+                - base64 text, bytes or anything with their buffer, in the session's
+                  input format (pcm16: 24 kHz, one channel, little-endian; or G.711);
+                - samples of one channel, int16 or floats from -1.0 to 1.0, in a NumPy
+                  array, an `array.array` or another typed buffer;
+                - a WAV file: its `pathlib.Path`, its bytes, or an open file. It is
+                  converted as a whole, with `soxr` where that is installed (``pip
+                  install soxr``; it needs NumPy, and is faster and more exact).
+
+                Text is never taken for a path: it may come from elsewhere.
+            timeout: Seconds to convert and to wait for room in the send queue.
             block: False never waits: for the callback of an audio device.
+            rate: Samples a second of samples or bytes, where that is not the session's
+                (pcm16 24,000; G.711 8,000). Bytes are 16 bit PCM then, not G.711. What
+                is appended with one rate is one stream, of which up to 1 ms is held
+                back until the next append or commit; append it from one thread.
 
         Raises:
             QueueFull: There was no room in time: more is produced than the network
                 carries. Nothing of it is sent then.
+            TimeoutError: The conversion was not done in time; nothing is sent.
+            TypeError: It is no audio.
+            ValueError: It is a file other than WAV, has several channels, or *rate* is
+                no rate of audio.
         """
         if self._lifecycle.home.elsewhere:
             self._lifecycle.check_process()
-        samples = audio if type(audio) is bytes else audio_bytes(audio)
-        pieces, half = self._input.cut(samples)
-        self._sender.append(pieces, timeout if block else 0.0)
-        self._input.note(pieces, half)
+        if type(audio) is bytes and rate is None and self._input.is_ready(audio):
+            held: AudioStream | None = None
+            ready = [audio]
+        else:
+            deadline = Deadline(timeout)
+            pieces = pieces_of(audio)
+            if pieces is not None:
+                for piece in pieces:
+                    left = deadline.remaining()
+                    self.append_audio(piece, left, block=block, rate=rate)
+                return
+            check = within(deadline)
+            given = read_audio(audio, rate, check, complete=True)
+            ready, held = self._input.cut(given, check)
+            timeout = deadline.remaining()
+        self._sender.append(ready, timeout if block else 0.0)
+        self._input.note(ready, held)
 
     def commit_audio(self) -> Future[InputAudioBufferCommitted]:
         """
@@ -139,7 +175,10 @@ class Commands:
         if previous_item_id == "root":
             self._conversation.send_to_front(str(getattr(item, "id", "")))
         return self._sender.command(
-            ConversationItemCreate(item=item, previous_item_id=previous_item_id)
+            with_audio_for(
+                ConversationItemCreate(item=item, previous_item_id=previous_item_id),
+                self._follower.input_format,
+            )
         )
 
     def retrieve_item(self, item_id: str) -> Future[Item]:
@@ -205,7 +244,9 @@ class Commands:
             response = as_response_config(config or {})
             if fields:
                 response = overlaid(response, as_response_config(fields))
-        return self._sender.request(ResponseCreate(response=response), when_busy)
+        command = ResponseCreate(response=response)
+        command = with_audio_for(command, self._follower.input_format)
+        return self._sender.request(command, when_busy)
 
     def cancel_response(self, response_id: str | None = None) -> bool:
         """
@@ -240,6 +281,7 @@ class Commands:
         """
         self._lifecycle.check_process()
         command = self._sender.codec.command(event)
+        command = with_audio_for(command, self._follower.input_format)
         if isinstance(command, ResponseCreate):
             return self._sender.request(command, "wait")
         if isinstance(command, ConversationItemCreate):
@@ -262,7 +304,10 @@ class Commands:
             )
         if not isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
             return self._sender.command(command)
-        begun: list[tuple[Future[Any], tuple[deque[int], bytes]]] = []
+        if isinstance(command, InputAudioBufferCommit) and (rest := self._input.rest()):
+            self._sender.append(rest, self._sender.QUEUE_TIMEOUT)
+            self._input.note(rest, None)
+        begun: list[tuple[Future[Any], tuple[deque[int], AudioStream | None]]] = []
         try:
             return self._sender.command(
                 command, lambda future: begun.append((future, self._input.clear()))

@@ -48,9 +48,11 @@ class Asking(Tooling):
 
         Args:
             text: What to say in writing.
-            audio: What to say aloud: the path or the bytes of a WAV file of any sample
-                rate, or samples as for `append_audio`. Turn detection is off while it
-                is sent.
+            audio: What to say aloud: the path of a WAV file of any sample rate, or
+                anything that `append_audio` takes; of an iterable, all pieces are one
+                recording. It is converted for the session's format, with `soxr` where
+                that is installed (``pip install soxr``). Turn detection is off while
+                it is sent.
             image: A picture to show: a path, a URL, or the bytes of a PNG, JPEG, GIF or
                 WebP file (GA only).
             timeout: Seconds for the whole turn; after that the response is cancelled.
@@ -62,7 +64,8 @@ class Asking(Tooling):
             ServerError: The service refused the question.
             TimeoutError: The turn was not done in time.
             ConnectionClosed: The connection ended first.
-            ValueError: There is nothing to ask, or a recording of another format.
+            ValueError: There is nothing to ask, less than 100 ms of sound, or a file
+                that is no WAV file.
         """
         with self.stream(
             text, audio=audio, image=image, timeout=timeout, **response

@@ -14,17 +14,15 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from .._concurrency.deadline import Deadline
 from .._state.session import SessionFollower
-from ..audio.pcm import audio_bytes
-from ..audio.resample import resample
-from ..audio.wav import read_wav
 from ..models.content import InputImage, InputText, Part
 from ..models.items import MessageItem
 from ..models.turn_detection import ServerVad
+from .audio_input import spoken
 from .commands import Commands
 
 _LONGEST_PATH = 4096
-_RATE = 24000  # Hz, of pcm16
 
 _IMAGES = (
     (b"\x89PNG", "png"),
@@ -68,7 +66,10 @@ def put_question(
         parts.append(InputImage(image_url=image_url(image)))
     if text is not None:
         parts.append(InputText(text=text))
-    samples = None if audio is None else _samples(audio, session.input_format)
+    deadline = Deadline(timeout)
+    samples = None
+    if audio is not None:
+        samples = spoken(_recording(audio), session.input_format, deadline)
     if parts:
         item = MessageItem(role="user", content=tuple(parts))
         watch(commands.create_conversation_item(item))
@@ -79,12 +80,12 @@ def put_question(
         commands.update_session(turn_detection=None)
     try:
         commands.clear_audio_buffer()
-        commands.append_audio(samples, timeout=timeout)
+        commands.append_audio(samples, timeout=deadline.remaining())
         committed = commands.commit_audio()
     finally:
         if vad:
             commands.update_session(turn_detection=detection or ServerVad())
-    return committed.result(timeout).item_id
+    return committed.result(deadline.remaining()).item_id
 
 
 def image_url(image: Any) -> str:
@@ -104,22 +105,15 @@ def image_url(image: Any) -> str:
     raise ValueError("the image is neither PNG, JPEG, GIF nor WebP")
 
 
-def _samples(audio: Any, input_format: str) -> bytes:
-    if isinstance(audio, str) and len(audio) > _LONGEST_PATH:
+def _recording(audio: Any) -> Any:
+    """
+    Return *audio*; text is the path of a WAV file.
+    """
+    if not isinstance(audio, str):
+        return audio
+    if len(audio) > _LONGEST_PATH:
         raise ValueError(
             "text is the path of a recording here: give samples as bytes "
             "(base64.b64decode)"
         )
-    if isinstance(audio, (str, Path)) or (
-        isinstance(audio, (bytes, bytearray)) and audio[:4] == b"RIFF"
-    ):
-        recording = read_wav(audio)
-        if input_format != "pcm16":
-            raise ValueError(
-                f"the session takes {input_format}, not the PCM of a WAV file: give "
-                "the samples as bytes, or use input_audio_format='pcm16'"
-            )
-        if recording.rate == _RATE:
-            return recording.pcm
-        return resample(recording.pcm, recording.rate, _RATE)
-    return audio_bytes(audio)
+    return Path(audio)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 
-from ..audio.encoding import as_base64
+from ..audio.encoding import as_audio
 from ._base import ClientEvent, ServerEvent
 
 
@@ -16,13 +16,14 @@ class InputAudioBufferAppend(ClientEvent):
     Add audio to the buffer. The service does not acknowledge it.
 
     Attributes:
-        audio: base64 text in the session's input format, at most 15 MiB (raw bytes
-            are accepted and encoded).
+        audio: base64 text in the session's input format, at most 15 MiB. Raw bytes
+            are accepted and encoded; samples and WAV files are, as for
+            `append_audio`, and converted for the session when they are sent.
     """
 
     type: ClassVar[str] = "input_audio_buffer.append"
 
-    audio: str = attrs.field(converter=as_base64, repr=False)
+    audio: str = attrs.field(converter=as_audio, repr=False)
 
 
 class InputAudioBufferCommit(ClientEvent):

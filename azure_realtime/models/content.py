@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from ..audio.encoding import as_base64
+from ..audio.encoding import as_audio, as_base64
 from ._base import Model
 from ._coerce import as_list, as_model
 from .enums import ImageDetail
@@ -33,16 +33,17 @@ class InputAudio(Model):
     Audio of a user message.
 
     Attributes:
-        audio: base64 text, in the session's input format (raw bytes are accepted
-            and encoded). The service leaves it out of what it reports, except in
-            the answer to ``conversation.item.retrieve``.
+        audio: base64 text, in the session's input format. Raw bytes are accepted and
+            encoded; samples and WAV files are, as for `append_audio`, and converted
+            for the session when they are sent. The service leaves it out of what it
+            reports, except in the answer to ``conversation.item.retrieve``.
         transcript: What was said, once it has been transcribed.
     """
 
     type: ClassVar[str] = "input_audio"
 
     audio: str | None = attrs.field(
-        default=None, converter=attrs.converters.optional(as_base64), repr=False
+        default=None, converter=attrs.converters.optional(as_audio), repr=False
     )
     transcript: str | None = None
 

@@ -25,7 +25,10 @@ from azure_realtime import (
     [
         (lambda c: c.delete_item(MessageItem("user", "Hi")), "give the id, item.id"),
         (lambda c: c.retrieve_item(5), "item_id must be a str, not int"),
-        (lambda c: c.wait_for("init", timeout="5"), "a number of seconds or None, not '5'"),
+        (
+            lambda c: c.wait_for("init", timeout="5"),
+            "a number of seconds or None, not '5'",
+        ),
         (lambda c: c.ask("Hi", timeout="5"), "a number of seconds or None, not '5'"),
         (lambda c: c.close("5"), "a number of seconds or None, not '5'"),
     ],
@@ -51,8 +54,7 @@ def test_mistakes_in_calls(
         (lambda: AzureRealTimeOptions(hostname="x"), "Did you mean 'host_name'"),
         (
             lambda: SessionConfig(turn_detection="server_vad"),
-            r"ServerVad, .* or a mapping such as \{'type': 'server_vad', ...\}, "
-            "not 'server_vad'",
+            r"ServerVad, .* a mapping such as .*'server_vad', \.\.\.\}, not 'server_vad'",
         ),
     ],
 )

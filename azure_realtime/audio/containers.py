@@ -1,0 +1,121 @@
+"""
+Which kind of file some bytes are the beginning of, if they are one.
+
+Samples may begin with any bytes, so short signatures are not enough: what would refuse
+a microphone's audio once a month is checked further.
+"""
+
+from __future__ import annotations
+
+#: Signatures of four bytes -> the format.
+_SIGNATURES = {
+    b"RIFF": "WAV",
+    b"RIFX": "WAV",
+    b"RF64": "WAV",
+    b"BW64": "WAV",
+    b"OggS": "OGG",
+    b"fLaC": "FLAC",
+    b"FORM": "AIFF",
+    b".snd": "AU",
+    b"caff": "CAF",
+    b"riff": "Wave64",
+    b"#!AM": "AMR",
+    b"\x1aE\xdf\xa3": "WebM",
+    b"0&\xb2u": "WMA",
+}
+_FRAMES_IN_A_ROW = 3
+
+# Of MPEG audio, by version (1, or 2 and 2.5) and layer: kilobits a second by index.
+_BIT_RATES = {
+    (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES = (44_100, 48_000, 32_000)
+
+
+def file_format(data: bytes) -> str | None:
+    """
+    Return the format of the file that *data* is or begins: ``WAV``, ``MP3``, ``MP4``
+    ...; None for bare samples.
+    """
+    name = _SIGNATURES.get(data[:4])
+    if name is not None:
+        return name if _is_plausible(name, data) else None
+    if data[4:8] == b"ftyp" and data[:2] == b"\0\0":
+        return "MP4"
+    if data[:3] == b"ID3" and _is_id3(data):
+        return "MP3"
+    if data[:1] == b"\xff" and len(data) > 4:
+        return _mpeg(data)
+    return None
+
+
+def _is_plausible(name: str, data: bytes) -> bool:
+    kind = data[8:12]
+    if name == "WAV":
+        return len(data) < 12 or kind == b"WAVE" or data[:4] == b"RIFF"
+    if name == "AIFF":
+        return kind in (b"AIFF", b"AIFC")
+    if name == "Wave64":
+        return data[4:8] == b"\x2e\x91\xcf\x11"
+    if name == "AU":
+        return data[4:6] == b"\0\0"
+    return True
+
+
+def _is_id3(data: bytes) -> bool:
+    """
+    Whether an ID3 tag begins here: its version, flags, and a size of 7 bit digits.
+    """
+    rest = data[3:10]
+    return len(rest) < 7 or (
+        rest[0] <= 4 and not rest[2] & 0x0F and max(rest[3:]) < 0x80
+    )
+
+
+def _mpeg(data: bytes) -> str | None:
+    """
+    Return ``MP3`` or ``AAC`` if several frames follow each other from the start.
+    """
+    for name, measure in (("MP3", _mpeg_frame), ("AAC", _adts_frame)):
+        at = frames = 0
+        while frames < _FRAMES_IN_A_ROW and (size := measure(data[at : at + 8])):
+            at += size
+            frames += 1
+            if at == len(data) and frames > 1:
+                return name
+        if frames == _FRAMES_IN_A_ROW:
+            return name
+    return None
+
+
+def _mpeg_frame(head: bytes) -> int:
+    """
+    Return the size of the frame of MPEG audio with this header; 0 if it is none.
+    """
+    if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
+        return 0
+    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
+    bits, rate = head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or layer == 4 or bits in (0, 15) or rate == 3:
+        return 0
+    bit_rate = 1000 * _BIT_RATES[1 if version == 3 else 2, layer][bits - 1]
+    samples = _RATES[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    padding = head[2] >> 1 & 1
+    if layer == 1:
+        return (12 * bit_rate // samples + padding) * 4
+    return (72 if layer == 3 and version != 3 else 144) * bit_rate // samples + padding
+
+
+def _adts_frame(head: bytes) -> int:
+    """
+    Return the size of the frame of AAC with this header; 0 if it is none.
+    """
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
+        return 0
+    size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    return size if size >= 7 and head[2] >> 2 & 15 < 13 else 0

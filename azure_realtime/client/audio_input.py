@@ -1,0 +1,125 @@
+"""
+Audio in commands, converted for the format of the session. The caller's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import attrs
+
+from .._concurrency.deadline import Deadline
+from .._state.input_buffer import MIN_COMMIT_MS
+from ..audio.convert import AudioStream, converted
+from ..audio.encoding import encode
+from ..audio.formats import bytes_per_ms, format_name
+from ..audio.pcm import LinearAudio, pieces_of, read_audio
+from ..audio.wav import no_check
+from ..events import (
+    ClientEvent,
+    ConversationItemCreate,
+    InputAudioBufferAppend,
+    ResponseCreate,
+)
+from ..models.content import InputAudio
+from ..models.items import MessageItem
+
+C = TypeVar("C", bound=ClientEvent)
+
+
+def within(deadline: Deadline) -> Callable[[], None]:
+    """
+    Return a function that raises TimeoutError after *deadline*.
+    """
+
+    def check() -> None:
+        if deadline.passed:
+            raise TimeoutError(
+                "the audio was not read and converted in time; give a longer timeout, "
+                "or audio in the format of the session"
+            )
+
+    return check
+
+
+def spoken(audio: Any, input_format: str, deadline: Deadline) -> bytes:
+    """
+    Return a whole recording in the format of the session; raises as `read_audio`.
+
+    Args:
+        audio: What `read_audio` takes, or an iterable of pieces of it.
+        input_format: The short name of the format.
+        deadline: When to give up.
+
+    Raises:
+        TimeoutError: It was not read and converted in time.
+        ValueError: It is too short to be a user message.
+    """
+    name, check = format_name(input_format), within(deadline)
+    pieces = pieces_of(audio)
+    if pieces is None:
+        data = converted(read_audio(audio, check=check), name, check)
+    else:
+        data = _joined(pieces, name, check)
+    milliseconds = len(data) / bytes_per_ms(name)
+    if milliseconds < MIN_COMMIT_MS:
+        raise ValueError(
+            f"ask(audio=...) was given {milliseconds:.0f} ms of sound; "
+            f"{MIN_COMMIT_MS} ms are needed. Is the recording empty?"
+        )
+    return data
+
+
+def _joined(pieces: Any, name: str, check: Callable[[], None]) -> bytes:
+    collected = []
+    for piece in pieces:
+        check()
+        collected.append(piece)
+    if all(isinstance(piece, (bytes, bytearray)) for piece in collected):
+        # a WAV file in pieces, maybe
+        return converted(read_audio(b"".join(collected), check=check), name, check)
+    stream, out = AudioStream(), []
+    for piece in collected:
+        data, held = stream.feed(read_audio(piece, check=check), name, check)
+        stream = held or AudioStream()
+        out.append(data)
+    return b"".join([*out, stream.rest(name)])
+
+
+def with_audio_for(command: C, input_format: str) -> C:
+    """
+    Return *command* with the audio of its items in the format of the session.
+    """
+    changes: dict[str, Any] = {}
+    if isinstance(command, InputAudioBufferAppend):
+        if isinstance(command.audio, LinearAudio):
+            changes = {"audio": _text(command.audio, input_format)}
+    elif isinstance(command, ConversationItemCreate):
+        changes = {"item": _item(command.item, input_format)}
+    elif isinstance(command, ResponseCreate) and command.response is not None:
+        items = command.response.input
+        if isinstance(items, tuple):
+            items = tuple(_item(item, input_format) for item in items)
+            response = attrs.evolve(command.response, input=items)
+            changes = {"response": response}
+    return attrs.evolve(command, **changes) if changes else command
+
+
+def _item(item: Any, input_format: str) -> Any:
+    if not isinstance(item, MessageItem):
+        return item
+    return attrs.evolve(
+        item, content=tuple(_part(part, input_format) for part in item.content)
+    )
+
+
+def _part(part: Any, input_format: str) -> Any:
+    if isinstance(part, InputAudio) and isinstance(part.audio, LinearAudio):
+        return attrs.evolve(part, audio=_text(part.audio, input_format))
+    return part
+
+
+def _text(audio: LinearAudio, input_format: str) -> str:
+    name = format_name(input_format)
+    return encode(converted(read_audio(audio), name, no_check))

@@ -1,0 +1,488 @@
+"""
+Audio at every entry point is converted for the format of the session.
+"""
+
+from __future__ import annotations
+
+import array
+import base64
+import io
+import math
+import signal
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.clients import GA, MANUAL, Variant
+
+from azure_realtime import (
+    AzureRealTimeAudio,
+    MessageItem,
+    QueueFull,
+    ResponseConfig,
+    SessionConfig,
+)
+from azure_realtime._requests.send_queue import SendQueue
+from azure_realtime.audio import (
+    Resampler,
+    encode_alaw,
+    encode_ulaw,
+    resample,
+    wav_bytes,
+)
+from azure_realtime.events import InputAudioBufferAppend
+from azure_realtime.models.content import InputAudio
+from azure_realtime.simulator import Connection
+
+RATES = {"pcm16": 24_000, "g711_ulaw": 8_000, "g711_alaw": 8_000}
+ENCODE: dict[str, Callable[[bytes], bytes]] = {
+    "pcm16": bytes,
+    "g711_ulaw": encode_ulaw,
+    "g711_alaw": encode_alaw,
+}
+TONE = struct.pack("<6000h", *(round(9000 * math.sin(n / 9)) for n in range(6000)))
+WAV = wav_bytes(TONE, 16_000)
+
+
+def config(name: str) -> SessionConfig:
+    return SessionConfig(input_audio_format=name, turn_detection=None)
+
+
+def appended(wire: Connection) -> list[bytes]:
+    return [
+        base64.b64decode(event["audio"], validate=True)
+        for event in wire.received
+        if event["type"] == "input_audio_buffer.append"
+    ]
+
+
+def sent(client: AzureRealTimeAudio, wire: Connection) -> bytes:
+    """
+    Return all that has been appended, up to a commit.
+    """
+    client.commit_audio().result(5)
+    return b"".join(appended(wire))
+
+
+def parts(wire: Connection, kind: str) -> list[bytes]:
+    """
+    Return the audio of the items in the commands of *kind*.
+    """
+    found = []
+    for event in wire.received:
+        if event["type"] == kind:
+            items = [event["item"]] if "item" in event else event["response"]["input"]
+            found += [
+                base64.b64decode(part["audio"], validate=True)
+                for item in items
+                for part in item["content"]
+            ]
+    return found
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_samples_are_encoded(name: str, variant: Variant) -> None:
+    """
+    Arrays and typed buffers are samples at the session's rate; bytes are left alone.
+    """
+    np = pytest.importorskip("numpy")
+    samples = np.frombuffer(TONE, "<i2")
+    forms = [
+        samples,
+        samples.reshape(-1, 1),
+        samples.astype("f4") / 32767,
+        samples.astype(">i2"),
+        array.array("h", samples.tolist()),
+        memoryview(samples),
+        array.array("d", (samples / 32767).tolist()),
+    ]
+    with variant.connected(session_config=config(name)) as (client, wire):
+        for form in forms:
+            client.append_audio(form)
+        client.append_audio(np.zeros((0, 1), "f4"))
+        client.append_audio(TONE)
+        got = sent(client, wire)
+
+    assert ENCODE[name](TONE) * len(forms) + TONE == got
+
+
+@pytest.mark.parametrize("name", RATES)
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000.0, 22_051])
+def test_a_stream_of_another_rate(name: str, rate: float) -> None:
+    """
+    Appended in pieces of any kind, it is one stream without a click, and complete when
+    it is committed.
+    """
+    samples = array.array("h", TONE)
+    text = base64.b64encode(TONE[2000:3000]).decode()
+    with GA.connected(session_config=config(name)) as (client, wire):
+        client.append_audio(samples[:333], rate=rate)
+        client.append_audio(TONE[666:1001], rate=rate)
+        client.append_audio(bytearray(TONE[1001:2000]), rate=rate)
+        client.append_audio(text, rate=rate)
+        client.append_audio(iter([TONE[3000:3001], TONE[3001:]]), rate=rate)
+        got = sent(client, wire)
+
+    assert ENCODE[name](resample(TONE, int(rate), RATES[name])) == got
+
+
+def test_the_audio_of_a_part_can_be_used_again() -> None:
+    """
+    What a content part made of a file is still that file's sound elsewhere.
+    """
+    text = InputAudio(audio=WAV).audio
+    with GA.connected(session_config=config("g711_alaw")) as (client, wire):
+        client.append_audio(text)
+        client.send(InputAudioBufferAppend(audio=text))
+        got = sent(client, wire)
+
+    assert encode_alaw(resample(TONE, 16_000, 8_000)) * 2 == got
+
+
+def test_a_format_that_was_just_asked_for() -> None:
+    """
+    Commands arrive in order: what is appended behind a change of the format has it,
+    unless the service refuses.
+    """
+    samples = array.array("h", TONE)
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        wire.stall()
+        change = client.update_session(input_audio_format="g711_ulaw")
+        client.append_audio(samples)
+        wire.resume()
+        change.result(5)
+        client.append_audio(samples)
+        got = sent(client, wire)
+
+    assert encode_ulaw(TONE) * 2 == got
+
+
+def test_100_ms_of_another_rate_can_be_committed() -> None:
+    """
+    What is held back counts; and after the commit another stream begins.
+    """
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        for _ in range(2):
+            client.append_audio(TONE[:3200], rate=16_000)
+            assert client.commit_audio().result(5).item_id
+        client.append_audio(TONE[:3200], rate=16_000)
+        committed = client.send({"type": "input_audio_buffer.commit"})
+        assert committed is not None
+        assert committed.result(5).item_id
+        got = b"".join(appended(wire))
+
+    assert resample(TONE[:3200], 16_000, 24_000) * 3 == got
+
+
+def test_a_cleared_stream_leaves_nothing_behind() -> None:
+    """
+    What was held back is not heard in the next turn.
+    """
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        client.append_audio(b"\xff\x7f" * 1600, rate=16_000)
+        client.clear_audio_buffer().result(5)
+        before = len(appended(wire))
+        client.append_audio(TONE, rate=16_000)
+        client.commit_audio().result(5)
+        got = b"".join(appended(wire)[before:])
+
+    assert resample(TONE, 16_000, 24_000) == got
+
+
+def test_a_piece_for_which_there_was_no_room_is_not_in_the_stream() -> None:
+    """
+    It can be appended again: it is there once.
+    """
+
+    def full(*_: Any, **__: Any) -> int:
+        raise QueueFull("full", 1)
+
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        client.append_audio(TONE[:3001], rate=16_000)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SendQueue, "put_audio", lambda *_: False)
+            patch.setattr(SendQueue, "put", full)
+            with pytest.raises(QueueFull):
+                client.append_audio(TONE[3001:], rate=16_000)
+        client.append_audio(TONE[3001:], rate=16_000)
+        got = sent(client, wire)
+
+    assert resample(TONE, 16_000, 24_000) == got
+
+
+def forms_of_a_file(path: Path) -> list[Any]:
+    path.write_bytes(WAV)
+    return [path, WAV, bytearray(WAV), io.BytesIO(WAV), base64.b64encode(WAV).decode()]
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_wav_files_are_recognised_by_append_audio(name: str, tmp_path: Path) -> None:
+    """
+    By path, as bytes, as text and open, they are converted, not sent as they are.
+    """
+    forms = forms_of_a_file(tmp_path / "a.wav")
+    with GA.connected(session_config=config(name)) as (client, wire):
+        for form in forms:
+            client.append_audio(form)
+        client.append_audio(forms_of_a_file(tmp_path / "a.wav"))
+        got = sent(client, wire)
+
+    one = ENCODE[name](resample(TONE, 16_000, RATES[name]))
+    assert one * 2 * len(forms) == got
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_wav_files_and_samples_in_items(
+    name: str, variant: Variant, tmp_path: Path
+) -> None:
+    """
+    In a message, in a mapping, and in what `send` takes.
+    """
+    samples = array.array("h", TONE)
+    kind = "conversation.item.create"
+    with variant.connected(session_config=config(name)) as (client, wire):
+        for form in [*forms_of_a_file(tmp_path / "a.wav"), samples, TONE]:
+            part = InputAudio(audio=form)
+            client.create_conversation_item(MessageItem("user", [part])).result(5)
+        for form in (WAV, samples, TONE):
+            part = {"type": "input_audio", "audio": form}
+            item = {"type": "message", "role": "user", "content": [part]}
+            client.create_conversation_item(item).result(5)
+            created = client.send({"type": kind, "item": item})
+            assert created is not None
+            created.result(5)
+        got = parts(wire, kind)
+
+    file = ENCODE[name](resample(TONE, 16_000, RATES[name]))
+    own = ENCODE[name](TONE)
+    assert [file] * 5 + [own, TONE] + [file] * 2 + [own] * 2 + [TONE] * 2 == got
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_audio_in_the_input_of_a_response(name: str) -> None:
+    """
+    ``input=`` is an entry point as well.
+    """
+    with GA.connected(
+        service={"replies": ["Yes."] * 3}, session_config=config(name)
+    ) as (
+        client,
+        wire,
+    ):
+        for form in (WAV, array.array("h", TONE), TONE):
+            items = [MessageItem("user", [InputAudio(audio=form)])]
+            client.create_response(input=items).result(5)
+        client.send(
+            {"type": "response.create", "response": ResponseConfig(input=items)}
+        )
+        wire.wait_received("response.create", 4)
+        got = parts(wire, "response.create")
+
+    file = ENCODE[name](resample(TONE, 16_000, RATES[name]))
+    assert [file, ENCODE[name](TONE), TONE, TONE] == got
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_audio_in_an_append_command(name: str) -> None:
+    """
+    `send` converts what `InputAudioBufferAppend` was given, and counts it.
+    """
+    with GA.connected(session_config=config(name)) as (client, wire):
+        client.send(InputAudioBufferAppend(audio=WAV))
+        client.send(
+            {"type": "input_audio_buffer.append", "audio": array.array("h", TONE)}
+        )
+        client.send({"type": "input_audio_buffer.append", "audio": TONE})
+        got = sent(client, wire)
+
+    file = ENCODE[name](resample(TONE, 16_000, RATES[name]))
+    assert file + ENCODE[name](TONE) + TONE == got
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_a_question_is_converted(name: str, tmp_path: Path) -> None:
+    """
+    Files of any kind, arrays, and pieces of either.
+    """
+    forms = forms_of_a_file(tmp_path / "a.wav")[:4]
+    pieces = [WAV[at : at + 999] for at in range(0, len(WAV), 999)]
+    samples = array.array("h", TONE)
+    with GA.connected(
+        service={"replies": ["Yes."] * 8}, session_config=config(name)
+    ) as (
+        client,
+        wire,
+    ):
+        got = []
+        for form in [*forms, str(tmp_path / "a.wav"), iter(pieces), samples]:
+            before = len(appended(wire))
+            client.ask(audio=form, timeout=20)
+            got.append(b"".join(appended(wire)[before:]))
+        before = len(appended(wire))
+        client.ask(audio=[samples[:99], TONE[198:], WAV], timeout=20)
+        mixed = b"".join(appended(wire)[before:])
+
+    file = ENCODE[name](resample(TONE, 16_000, RATES[name]))
+    assert [file] * 6 + [ENCODE[name](TONE)] == got
+    assert ENCODE[name](TONE[:198]) + TONE[198:] + file == mixed
+
+
+MP3 = b"ID3\4\0\0\0\0\0\0" + bytes(2000)
+
+
+@pytest.mark.parametrize(
+    ("audio", "sentence"),
+    [
+        (MP3, "MP3.*ffmpeg"),
+        (b"OggS" + bytes(2000), "OGG.*ffmpeg"),
+        (b"fLaC" + bytes(2000), "FLAC.*ffmpeg"),
+        (b"\0\0\0\x20ftypisom" + bytes(2000), "MP4.*ffmpeg"),
+        (wav_bytes(b"", 24_000), "no samples"),
+        (WAV[:20], "cut short"),
+    ],
+)
+def test_files_that_cannot_be_read_are_refused_everywhere(
+    audio: bytes, sentence: str
+) -> None:
+    """
+    With the remedy, before anything is sent.
+    """
+    text = base64.b64encode(audio).decode()
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        for attempt in (
+            lambda: client.append_audio(audio),
+            lambda: client.append_audio(text),
+            lambda: client.append_audio(io.BytesIO(audio), rate=16_000),
+            lambda: client.append_audio([audio]),
+            lambda: client.ask(audio=audio, timeout=5),
+            lambda: client.stream(audio=bytearray(audio), timeout=5),
+            lambda: client.send({"type": "input_audio_buffer.append", "audio": audio}),
+            lambda: client.send({"type": "input_audio_buffer.append", "audio": text}),
+            lambda: client.create_conversation_item(
+                MessageItem("user", [InputAudio(audio=audio)])
+            ),
+        ):
+            with pytest.raises(ValueError, match=sentence):
+                attempt()
+        client.append_audio(bytes(4800))
+        client.commit_audio().result(5)
+        kinds = {event["type"] for event in wire.received}
+        assert [bytes(4800)] == appended(wire)
+
+    assert {"conversation.item.create", "response.create"}.isdisjoint(kinds)
+
+
+def test_the_beginning_of_a_file_is_no_piece_of_a_stream() -> None:
+    """
+    What would follow is no WAV file, and would be heard at a wrong speed.
+    """
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        with pytest.raises(ValueError, match=r"cut short.*pieces.*ask"):
+            client.append_audio(WAV[:4096])
+        assert appended(wire) == []
+
+
+def test_text_is_never_a_path(tmp_path: Path) -> None:
+    """
+    It may come from somebody on the network, who would be played the user's files.
+    """
+    path = tmp_path / "secret.wav"
+    path.write_bytes(WAV)
+    with GA.connected(session_config=MANUAL) as (client, _):
+        with pytest.raises(ValueError, match=r"base64.*pathlib\.Path"):
+            client.append_audio(str(path))
+        with pytest.raises(ValueError, match="base64"):
+            client.send({"type": "input_audio_buffer.append", "audio": str(path)})
+
+
+@pytest.mark.parametrize(
+    "audio", [b"", [], io.BytesIO(), array.array("h"), bytes(4798), b"ab" * 2399]
+)
+def test_a_question_of_no_length_gives_advice_about_ask(audio: Any) -> None:
+    """
+    Not about a commit that nobody called; nothing is sent.
+    """
+    with GA.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+        with pytest.raises(ValueError, match=r"ask\(audio=.* 100 ms are needed") as no:
+            client.ask("Listen", audio=audio, timeout=5)
+        assert "commit" not in str(no.value)
+        assert [e["type"] for e in wire.received] == ["session.update"]
+        assert client.ask("Still there?", timeout=5).text == "Yes."
+
+
+@pytest.mark.parametrize(
+    "audio", [[1, 2], [0.5], (5,), {1: 2}, [None], [object()], object(), 5, True]
+)
+def test_what_is_no_audio_is_refused(audio: Any) -> None:
+    """
+    Plain numbers, too, with the way to an array.
+    """
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        for attempt in (client.append_audio, lambda it: client.ask(audio=it)):
+            with pytest.raises(TypeError, match="audio must be bytes, base64 text"):
+                attempt(audio)
+        assert appended(wire) == []
+
+
+def slow_wav() -> bytes:
+    """
+    Return ten minutes, which take many seconds to convert.
+    """
+    return wav_bytes(bytes(44_101 * 2 * 600), 44_101)
+
+
+def test_a_conversion_counts_under_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A recording that takes longer to convert than there is time is a TimeoutError soon.
+    """
+    monkeypatch.setattr("azure_realtime.audio.convert._soxr", lambda: None)
+    wav = slow_wav()
+    with GA.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+        for attempt in (
+            lambda: client.ask(audio=wav, timeout=0.3),
+            lambda: client.append_audio(wav, timeout=0.3),
+            lambda: client.append_audio(wav[44:], 0.3, rate=44_101),
+        ):
+            began = time.thread_time()
+            with pytest.raises(TimeoutError, match="converted in time"):
+                attempt()
+            assert time.thread_time() - began < 2
+        assert appended(wire) == []
+        assert client.ask("Still there?", timeout=5).text == "Yes."
+
+
+def test_a_conversion_can_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Ctrl-C ends it at once; nothing is sent, and the client goes on.
+    """
+    monkeypatch.setattr("azure_realtime.audio.convert._soxr", lambda: None)
+    wav, feed = slow_wav(), Resampler.feed
+
+    def interrupted(resampler: Resampler, pcm: bytes) -> bytes:
+        signal.raise_signal(signal.SIGINT)
+        return feed(resampler, pcm)
+
+    with GA.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(Resampler, "feed", interrupted)
+            for attempt in (
+                lambda: client.ask(audio=wav, timeout=30),
+                lambda: client.append_audio(TONE, rate=16_000),
+            ):
+                with pytest.raises(KeyboardInterrupt):
+                    attempt()
+        client.append_audio(TONE, rate=16_000)
+        assert resample(TONE, 16_000, 24_000) == sent(client, wire)
+        assert client.ask("Still there?", timeout=5).text == "Yes."
