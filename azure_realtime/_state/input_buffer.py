@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from ..audio.containers import file_format
 from ..audio.convert import AudioStream
-from ..audio.formats import bytes_per_ms, format_name
+from ..audio.formats import MIN_COMMIT_MS, bytes_per_ms, format_name
 from ..audio.pcm import AudioInput
 from ..errors import RealtimeError
 from ..events import InputAudioBufferCommitted, ServerEvent
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 CHUNK = 192 << 10
 """Bytes of audio in one append; a whole number of samples in every format."""
-
-MIN_COMMIT_MS = 100
 
 _COUNTED = 2400  # appends: of a sample each, they are as long as a commit must be
 

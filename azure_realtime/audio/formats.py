@@ -11,6 +11,9 @@ from typing import Any
 from .g711 import decode_alaw, decode_ulaw
 
 #: Name -> samples a second.
+MIN_COMMIT_MS = 100
+"""Milliseconds of audio that the service takes in one commit, at least."""
+
 RATES = {"pcm16": 24_000, "g711_ulaw": 8_000, "g711_alaw": 8_000}
 
 

@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 import attrs
 
 from .._concurrency.deadline import Deadline
-from .._state.input_buffer import MIN_COMMIT_MS
 from ..audio.convert import AudioStream, converted
 from ..audio.encoding import encode
-from ..audio.formats import bytes_per_ms, format_name
+from ..audio.formats import MIN_COMMIT_MS, bytes_per_ms, format_name
 from ..audio.pcm import LinearAudio, pieces_of, read_audio
 from ..audio.wav import no_check
 from ..events import (
