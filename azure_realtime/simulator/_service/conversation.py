@@ -21,6 +21,12 @@ __all__ = ["Conversation", "Item", "decode_base64", "parse_item"]
 
 Json = dict[str, Any]
 
+_WITHOUT_STATUS = {
+    "ga": ("mcp_approval_response", "mcp_list_tools", "function_call_output"),
+    "preview": ("mcp_approval_response", "mcp_list_tools"),
+}
+"""By the protocol: the types of items that have no ``status``."""
+
 _PARTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("ga", "system"): ("input_text",),
     ("ga", "user"): ("input_text", "input_audio", "input_image"),
@@ -144,7 +150,7 @@ def parse_item(given: Any, path: str, protocol: str, fmt: str) -> Item:
     wire.pop("object", None)
     wire = {"id": wire.get("id") or new_id("item"), **wire}
     wire["id"] = wire["id"] or new_id("item")
-    if wire["type"] not in ("mcp_approval_response", "mcp_list_tools"):
+    if wire["type"] not in _WITHOUT_STATUS[protocol]:
         wire["status"] = "completed"
     if wire["type"] == "function_call":
         wire.setdefault("call_id", new_id("call"))
@@ -166,9 +172,8 @@ def _check_part(
             f"Supported types: {', '.join(allowed)}.",
             f"{part_path}.type",
         )
+    # of the assistant, the service takes text only: a part of audio lacks its text
     needed = {"input_image": "image_url", "input_audio": "audio"}.get(kind, "text")
-    if kind == "output_audio":
-        return
     if needed not in part:
         raise ServiceError(
             "missing_required_parameter",

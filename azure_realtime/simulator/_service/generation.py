@@ -95,7 +95,8 @@ class Generation:
         Send ``response.created`` and start the thread. Under the connection's lock.
         """
         self._connection.emit("response.created", response=self._describe())
-        self._tokens.send_rate_limits()
+        if self._connection.protocol == "preview":
+            self._tokens.send_rate_limits()
         self.thread.start()
 
     def _describe(self) -> Json:
@@ -150,6 +151,8 @@ class Generation:
                     output.audio_tokens,
                 )
             self._connection.emit("response.done", response=self._describe())
+            if self._connection.protocol == "ga" and not self._connection.azure:
+                self._tokens.send_rate_limits()  # Azure's GA service sends none
             self._on_done(self)
 
     # ------------------------------------------------ on its own thread

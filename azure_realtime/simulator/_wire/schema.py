@@ -8,6 +8,7 @@ unknown fields, and unknown fields before invalid values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,11 +119,13 @@ class Anything(Shape):
 @dataclass(frozen=True)
 class String(Shape):
     """
-    A string, optionally one of *choices* or of at most *max_length* characters.
+    A string, optionally one of *choices*, of at most *max_length* characters, or as a
+    *pattern* says.
     """
 
     choices: tuple[str, ...] | None = None
     max_length: int | None = None
+    pattern: str | None = None
 
     def check(self, value: Any, path: str) -> None:
         if not isinstance(value, str):
@@ -135,6 +138,13 @@ class String(Shape):
                 f"Invalid '{path}': string too long. Expected a string with maximum "
                 f"length {self.max_length}, but got a string with length {len(value)} "
                 "instead.",
+                path,
+            )
+        if self.pattern is not None and not re.fullmatch(self.pattern, value):
+            raise ServiceError(
+                "invalid_value",
+                f"Invalid '{path}': string does not match pattern. Expected a string "
+                f"that matches the pattern '{self.pattern}'.",
                 path,
             )
 

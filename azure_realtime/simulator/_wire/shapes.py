@@ -86,8 +86,8 @@ SERVER_VAD_FIELDS = {
 FUNCTION_TOOL = Record(
     {
         "type": STRING,
-        "name": String(max_length=64),
-        "description": STRING,
+        "name": String(max_length=64, pattern="^[a-zA-Z0-9_-]+$"),
+        "description": String(max_length=1024),
         "parameters": Nullable(ByType({"object": Anything()})),
     },
     ("name",),
@@ -99,7 +99,7 @@ MODALITIES = ArrayOf(String(("text", "audio")))
 def message_shape(parts: Record) -> Record:
     return Record(
         {
-            "id": String(max_length=512),
+            "id": String(max_length=32),
             "object": STRING,
             "type": STRING,
             "status": String(("completed", "incomplete", "in_progress")),
@@ -112,7 +112,7 @@ def message_shape(parts: Record) -> Record:
 
 
 ITEM_FIELDS = {
-    "id": String(max_length=512),
+    "id": String(max_length=32),
     "object": STRING,
     "type": STRING,
     "status": String(("completed", "incomplete", "in_progress")),
@@ -126,7 +126,7 @@ FUNCTION_CALL_OUTPUT = Record(
 )
 ITEM_REFERENCE = Record({"type": STRING, "id": STRING}, ("id",))
 RESPONSE_FIELDS: dict[str, Shape] = {
-    "instructions": STRING,
+    "instructions": Nullable(STRING),
     "conversation": String(("auto", "none")),
     "metadata": Nullable(Metadata()),
 }
