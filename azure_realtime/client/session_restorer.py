@@ -117,7 +117,7 @@ class SessionRestorer:
             create = {"type": "conversation.item.create", "item": item}
             command = self._sender.identified(self._sender.codec.command(create))
             try:
-                messages.append(self._sender.codec.encode(command))
+                messages.append(self._sender.codec.encode(command, repair=True))
             except ValueError as error:
                 logger.warning("An item cannot be restored: %s", error)
                 continue

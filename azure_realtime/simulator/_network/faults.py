@@ -137,7 +137,7 @@ class ConnectionFaults:
                 "content_index": 0,
                 "delta": base64.b64encode(bytes(4800)).decode(),
             }
-        frame = encode_frame(TEXT, json.dumps(event, ensure_ascii=False).encode())
+        frame = encode_frame(TEXT, json.dumps(event).encode())
         for _ in range(count):
             self.transport.write(frame)
 

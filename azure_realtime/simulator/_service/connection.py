@@ -129,7 +129,7 @@ class Connection(ConnectionFaults):
         """
         Send any text message, JSON or not.
         """
-        self.send_payload(text.encode("utf-8", "surrogatepass"))
+        self.send_payload(text.encode("utf-8", "replace"))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """
