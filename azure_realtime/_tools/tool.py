@@ -12,7 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import attrs
 
-from ..models.tools import FunctionTool
+from ..models.tools import FunctionTool, check_function
 from .schema.describe import describe
 
 P = ParamSpec("P")
@@ -84,14 +84,17 @@ def make_tool(
 
     Raises:
         TypeError: The function is async, or takes what JSON cannot say.
-        ValueError: It has no name, or the timeout is no positive number.
+        ValueError: It has no name or one that the service refuses, the description is
+            too long, or the timeout is no positive number.
     """
     if not timeout > 0 or math.isnan(timeout):
         msg = f"timeout must be a positive number of seconds, got {timeout!r}"
         raise ValueError(msg)
     if isinstance(function, Tool):  # of another toolbox
-        name, function = name or function.name, function.function
+        name = function.name if name is None else name
+        function = function.function
     told = describe(function, name=name, description=description)
+    check_function(told.name, told.description)
     return Tool(
         told.name,
         told.description,
@@ -126,7 +129,7 @@ class Toolbox:
 
         Raises:
             TypeError: The function is async, or takes what JSON cannot say.
-            ValueError: It has no name, or the timeout is no positive number.
+            ValueError: As `make_tool`.
         """
         tool = make_tool(function, name=name, description=description, timeout=timeout)
         self._tools[tool.name] = tool
