@@ -214,9 +214,9 @@ def _checked(escape: re.Match[bytes]) -> bytes:
     if escape[1]:
         before = escape.string[max(0, escape.start() - 20) : escape.start()]
         msg = (
-            f"after {before.decode()!r} there is {escape[1].decode()}, half a character "
-            "(a lone surrogate, as in names of files that are not UTF-8), which cannot "
-            "be sent; replace it: text.encode('utf-8', 'replace').decode()"
+            f"after {before.decode()!r} there is {escape[1].decode()}, half a "
+            "character (a lone surrogate, as in names of files that are not UTF-8), "
+            "which cannot be sent: text.encode('utf-8', 'replace').decode() replaces it"
         )
         raise ValueError(msg)
     return escape[0]

@@ -6,6 +6,7 @@ Strictly private.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from typing import Any
 import attrs
 
 from .._redaction import redacted
-from .schema.to_json import as_json
+from .schema.to_json import as_json, text_of_error, utf8_text
 from .tool import Tool
 
 logger = logging.getLogger("azure_realtime")
@@ -43,24 +44,37 @@ class Outcome:
 
 def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
     """
-    Call *tool*. Worker thread; never raises.
+    Call *tool*. Worker thread; never raises, whatever the user's code does.
     """
     try:
         values = tool.structure(_parse(arguments))
-    except Exception as exc:
-        return Outcome.failure(exc, str(exc))
+    except ValueError as exc:
+        return Outcome.failure(exc, text_of_error(exc))
+    except BaseException as exc:  # of the classes that arguments are made into
+        return Outcome.failure(exc, _in_short(exc))
     try:
         result = tool.function(**values)
     except BaseException as exc:  # sys.exit() in a tool must not end us
-        logger.exception("The tool %r raised", tool.name)
+        log_exception("The tool %r raised", tool.name)
         return Outcome.failure(exc, _in_short(exc))
     try:
         return Outcome(_as_output(result))
-    except Exception as exc:
-        what = type(result).__name__
-        msg = f"The function '{tool.name}' returned {what} that is no JSON: {exc}"
-        logger.exception(msg)
+    except BaseException as exc:  # of the result's own methods
+        msg = (
+            f"The function '{tool.name}' returned {type(result).__name__} that is no "
+            f"JSON: {text_of_error(exc)}"
+        )
+        log_exception("%s", msg)
         return Outcome.failure(exc, msg)
+
+
+def log_exception(message: str, *values: object) -> None:
+    """
+    Log *message* with the traceback of the exception that is handled. Never raises: a
+    handler of the user's that does would keep the model waiting.
+    """
+    with contextlib.suppress(Exception):
+        logger.exception(message, *values)
 
 
 def timed_out(name: str, seconds: float) -> Outcome:
@@ -77,6 +91,17 @@ def unknown_tool(name: str, known: Iterable[str]) -> Outcome:
     """
     msg = f"there is no function '{name}'; the functions are: {', '.join(known)}"
     return Outcome.failure(LookupError(msg), msg)
+
+
+def too_many_rounds(rounds: int) -> Outcome:
+    """
+    Return the outcome of a call beyond the rounds that a turn may have. Any thread.
+    """
+    msg = (
+        f"it was not called: {rounds} responses in a row have called functions, which "
+        "is the limit"
+    )
+    return Outcome.failure(RuntimeError(msg), msg)
 
 
 def _parse(arguments: str) -> Any:
@@ -100,13 +125,9 @@ def _refuse(constant: str) -> Any:
 def _as_output(result: Any) -> str:
     if result is None:
         return "done"  # to a model, "null" looks like a failure
-    return result if isinstance(result, str) else as_json(result)
+    return utf8_text(result) if isinstance(result, str) else as_json(result)
 
 
 def _in_short(error: BaseException) -> str:
-    name = type(error).__name__
-    try:
-        text = str(error)
-    except Exception:  # it is not ours
-        text = ""
-    return f"{name}: {text}" if text else name
+    name, text = type(error).__name__, text_of_error(error)
+    return name if text == name else f"{name}: {text}"

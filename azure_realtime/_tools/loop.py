@@ -11,11 +11,15 @@ Rules:
 4. A session that did not make the calls is told of them together with the outputs.
    Who waited has been told of the drop, unless they ask again (``retry_response``):
    then the model is told, and not asked.
+5. A turn has a limited number of rounds (``max_rounds``). After the last one nothing
+   more is requested, and who waits for the end of the turn gets `ResponseIncomplete`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import logging
 import uuid
 from concurrent.futures import Future
 from typing import Any
@@ -30,7 +34,7 @@ from .._memory import keep
 from .._requests.future import CommandFuture
 from .._requests.response_requests import ResponseFuture
 from .._state.session import SessionFollower
-from ..errors import ConnectionClosed, RealtimeError, fresh
+from ..errors import ConnectionClosed, RealtimeError, ResponseIncomplete, fresh
 from ..events import (
     ConversationItemCreate,
     ResponseCreate,
@@ -41,8 +45,12 @@ from ..events import (
 from ..models._unset import UNSET
 from ..models.items import FunctionCallItem, FunctionCallOutputItem
 from ..models.responses import ResponseConfig
-from .runner import Results, ToolRunner
+from .batch import Results
+from .runner import ToolRunner
+from .schema.to_json import utf8_text
 from .tool import Toolbox
+
+logger = logging.getLogger("azure_realtime")
 
 _REMEMBERED = 64  # turns whose continuation somebody may still ask for
 
@@ -53,8 +61,8 @@ class ToolLoop:
     """
     Runs the tools that responses call, and has the model go on with the outputs.
 
-    There is no lock: the two dictionaries are changed and copied in one step in C each,
-    and nothing depends on both.
+    There is no lock: the dictionaries are changed and copied in one step in C each, and
+    nothing depends on two of them.
 
     Args:
         sender: Where commands go.
@@ -64,6 +72,7 @@ class ToolLoop:
         session: What it is like.
         outlive: Whether a new session is told the conversation.
         retry_response: Whether an interrupted response is requested again.
+        max_rounds: How many responses of a turn may call tools; None: any number.
 
     Attributes:
         handles: The classes of events that `observe` is for.
@@ -81,14 +90,19 @@ class ToolLoop:
         *,
         outlive: bool,
         retry_response: bool,
+        max_rounds: int | None,
     ) -> None:
         self._sender = sender
         self._lifecycle = lifecycle
         self._retry_response = retry_response
         self._session = session
-        self._runner = ToolRunner(toolbox, self._send, emitter.emit, outlive)
+        self._runner = ToolRunner(
+            toolbox, self._send, emitter.emit, outlive, max_rounds
+        )
         self._under_way: dict[str, tuple[FunctionCallOutputItem, Future[Any]]] = {}
         self._continuations: dict[str, Continuation] = {}
+        # how many rounds came before a request, by its event_id
+        self._rounds: dict[str | None, int] = {}
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -96,11 +110,18 @@ class ToolLoop:
         """
         if self._sender.responses.is_out_of_band(event):
             return
-        config = None
-        if isinstance(event, ResponseDone):
-            request = self._sender.responses.request_for(event.response.id)
-            config = None if request is None else request.command.response
-        self._runner.observe(event, config)
+        config, rounds = None, 0
+        if isinstance(event, (ResponseDone, ResponseOutputItemDone)):
+            response_id = (
+                event.response.id
+                if isinstance(event, ResponseDone)
+                else event.response_id
+            )
+            request = self._sender.responses.request_for(response_id)
+            if request is not None:
+                config = request.command.response
+                rounds = self._rounds.get(request.command.event_id, 0)
+        self._runner.observe(event, config, rounds)
 
     def continuation(self, response_id: str) -> Continuation | None:
         """
@@ -193,6 +214,7 @@ class ToolLoop:
         # by its id the answer is known; without one it would stay outstanding
         item = attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
         if not isinstance(item, FunctionCallOutputItem):
+            item = attrs.evolve(item, arguments=utf8_text(item.arguments))
             self._sender.command(ConversationItemCreate(item=item))
             return
         try:
@@ -230,7 +252,12 @@ class ToolLoop:
                 self._tell(item)
             if continuation.done():
                 return  # who asked does not want to hear any more
-            following = self._sender.request(ResponseCreate(response=config), "wait")
+            if results.is_last:
+                raise _too_many(results)
+            request = self._sender.identified(ResponseCreate(response=config))
+            assert isinstance(request, ResponseCreate)
+            keep(self._rounds, request.event_id, results.rounds + 1, _REMEMBERED)
+            following = self._sender.request(request, "wait")
         except Exception as error:
             if continuation.set_running_or_notify_cancel():
                 continuation.set_exception(error)
@@ -239,3 +266,20 @@ class ToolLoop:
             return
         if continuation.set_running_or_notify_cancel():
             continuation.set_result(following)
+
+
+def _too_many(results: Results) -> ResponseIncomplete:
+    """
+    Return what a turn ends with that calls tools again and again; log it, too: a script
+    of callbacks only does not wait for the turn.
+    """
+    error = ResponseIncomplete(
+        f"The turn was ended: {results.rounds} responses in a row called tools, and "
+        "the next one did so again. If that is as it should be, raise "
+        "WebSocketOptions(max_tool_rounds=...).",
+        response=results.response,
+        reason="max_tool_rounds",
+    )
+    with contextlib.suppress(Exception):  # a handler of the user's
+        logger.warning("%s", error)
+    return error

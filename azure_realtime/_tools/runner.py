@@ -9,7 +9,9 @@ Calls the tools that the model asks for, and hands back what they return.
    dropped. A batch whose response is complete outlives the connection where the new
    session is told the conversation: what a function has done is done.
 4. A ``call_id`` is called once, however often it is announced.
-5. A response out of band (``conversation="none"``) is none of ours: there is nowhere
+5. A turn has a limited number of rounds, each a response that calls tools. What is
+   called beyond it is answered with an error instead.
+6. A response out of band (``conversation="none"``) is none of ours: there is nowhere
    to put the outputs. Its events must not be given to us.
 
 Strictly private.
@@ -18,78 +20,29 @@ Strictly private.
 from __future__ import annotations
 
 import functools
-import logging
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
-import attrs
+from typing import Any
 
 from .._concurrency.lock import OwnLock
 from .._concurrency.worker_pool import Job, WorkerPool
 from .._memory import keep
 from ..events import ResponseDone, ResponseOutputItemDone, ServerEvent, ToolErrorEvent
-from ..models.items import FunctionCallItem, FunctionCallOutputItem, Item
+from ..models.items import FunctionCallItem, Item
 from ..models.responses import Response, ResponseConfig
-from .call import Outcome, call_tool, timed_out, unknown_tool
+from .batch import Batch, Call, Results
+from .call import (
+    Outcome,
+    call_tool,
+    log_exception,
+    timed_out,
+    too_many_rounds,
+    unknown_tool,
+)
 from .tool import DEFAULT_TIMEOUT, Tool, Toolbox
 
-logger = logging.getLogger("azure_realtime")
-
 _REMEMBERED = 1000  # ids
-
-
-@attrs.define(eq=False)
-class _Call:
-    call_id: str
-    name: str
-    arguments: str
-    output_index: int
-    settled: bool = False
-    output: str | None = None
-
-
-@attrs.define(eq=False)
-class _Batch:
-    response_id: str
-    generation: int
-    calls: dict[str, _Call] = attrs.field(factory=dict)
-    closed: bool = False
-    config: ResponseConfig | None = None
-
-    @property
-    def complete(self) -> bool:
-        return self.closed and all(c.output is not None for c in self.calls.values())
-
-    def results(self) -> Results:
-        calls = sorted(self.calls.values(), key=lambda call: call.output_index)
-        return Results(
-            self.response_id,
-            self.generation,
-            self.config,
-            [FunctionCallItem(c.name, c.arguments, c.call_id) for c in calls],
-            [FunctionCallOutputItem(c.call_id, c.output or "") for c in calls],
-        )
-
-
-class Results(NamedTuple):
-    """
-    What the functions returned that one response called.
-
-    Attributes:
-        response_id: The response.
-        generation: The connection that it came by.
-        config: What it was requested with; None if it was not, or with nothing.
-        calls: Its calls, in the order the model made them.
-        outputs: What each of them returned.
-    """
-
-    response_id: str
-    generation: int
-    config: ResponseConfig | None
-    calls: list[FunctionCallItem]
-    outputs: list[FunctionCallOutputItem]
 
 
 class ToolRunner:
@@ -104,6 +57,7 @@ class ToolRunner:
         on_error: Called when a call comes to nothing; on a thread of the pool,
             so it must not block.
         outlive: Whether rule 3 lets a complete batch outlive the connection.
+        max_rounds: Of rule 5; None: no limit.
         workers: How many tools run side by side.
     """
 
@@ -113,16 +67,18 @@ class ToolRunner:
         send_results: Callable[[Results], None],
         on_error: Callable[[ToolErrorEvent], None],
         outlive: bool = False,
+        max_rounds: int | None = None,
         workers: int = 8,
     ) -> None:
         self._registry = weakref.ref(toolbox)
         self._send_results = send_results
         self._on_error = on_error
         self._outlive = outlive
+        self._max_rounds = max_rounds
         self._pool = WorkerPool(workers, "azure-realtime-tool")
         # makes one step of what decides, on several threads, who sends the outputs
         self._lock = OwnLock()
-        self._batches: dict[str, _Batch] = {}
+        self._batches: dict[str, Batch] = {}
         self._called: dict[str, None] = {}
         self._answered: dict[str, None] = {}
         self._generation = 0
@@ -136,21 +92,28 @@ class ToolRunner:
         """
         return getattr(self._here, "tool", False)
 
-    def observe(self, event: ServerEvent, config: ResponseConfig | None = None) -> None:
+    def observe(
+        self,
+        event: ServerEvent,
+        config: ResponseConfig | None = None,
+        rounds: int = 0,
+    ) -> None:
         """
         Start the calls in *event*, end a batch. Reader thread; never blocks or raises.
 
         Args:
             event: Of a response in the conversation.
             config: What a response that is done was requested with.
+            rounds: How many responses of the same turn called tools before it.
         """
         if event.generation > self._generation:
             self.connection_lost()
             self._generation = event.generation
         if isinstance(event, ResponseOutputItemDone):
-            self._start(event, event.response_id, {event.output_index: event.item})
+            items = {event.output_index: event.item}
+            self._start(event, event.response_id, items, rounds)
         elif isinstance(event, ResponseDone):
-            self._finish(event, event.response, config)
+            self._finish(event, event.response, config, rounds)
 
     def will_continue(self, response_id: str) -> bool:
         """
@@ -190,16 +153,22 @@ class ToolRunner:
     # -- Reader thread -----------------------------------------------------------
 
     def _start(
-        self, event: ServerEvent, response_id: str, items: Mapping[int, Item]
+        self,
+        event: ServerEvent,
+        response_id: str,
+        items: Mapping[int, Item],
+        rounds: int,
     ) -> None:
         toolbox = self._registry()
-        if not toolbox:
+        # a batch that was begun is answered as a whole, even without a tool left
+        if toolbox is None or not (toolbox or response_id in self._batches):
             return
+        is_last = self._max_rounds is not None and rounds >= self._max_rounds
         with self._lock:
             batch = self._batches.get(response_id)
-            batch = batch or _Batch(response_id, event.generation)
+            batch = batch or Batch(response_id, event.generation, rounds, is_last)
             calls = {
-                item.call_id: _Call(item.call_id, item.name, item.arguments, index)
+                item.call_id: Call(item.call_id, item.name, item.arguments, index)
                 for index, item in items.items()
                 if isinstance(item, FunctionCallItem)
                 and item.call_id
@@ -221,11 +190,15 @@ class ToolRunner:
             self._pool.submit(job)
 
     def _finish(
-        self, event: ServerEvent, response: Response, config: ResponseConfig | None
+        self,
+        event: ServerEvent,
+        response: Response,
+        config: ResponseConfig | None,
+        rounds: int,
     ) -> None:
         if response.status == "completed":
             # for services that leave out the items' own events
-            self._start(event, response.id, dict(enumerate(response.output)))
+            self._start(event, response.id, dict(enumerate(response.output)), rounds)
         with self._lock:
             batch = self._batches.get(response.id)
             if batch is None:
@@ -233,18 +206,20 @@ class ToolRunner:
             if response.status != "completed":
                 self._drop(batch)
                 return
-            batch.closed, batch.config = True, config
+            batch.closed, batch.config, batch.response = True, config, response
             ready = self._take(batch)
         if ready:
             self._send_soon(batch)
 
     # -- Worker threads ----------------------------------------------------------
 
-    def _run(self, batch: _Batch, call: _Call, tool: Tool[..., Any] | None) -> None:
+    def _run(self, batch: Batch, call: Call, tool: Tool[..., Any] | None) -> None:
         if not self._is_wanted(batch):
             return
         self._here.tool = True
-        if tool is None:
+        if batch.is_last:
+            outcome = too_many_rounds(batch.rounds)
+        elif tool is None:
             toolbox = self._registry()
             names = toolbox.names() if toolbox is not None else ()
             outcome = unknown_tool(call.name, names)
@@ -253,26 +228,26 @@ class ToolRunner:
         if self._settle(batch, call, outcome):
             self._send(batch)
 
-    def _send(self, batch: _Batch) -> None:
+    def _send(self, batch: Batch) -> None:
         try:
             self._send_results(batch.results())
         except Exception:
             with self._lock:
                 self._answered.pop(batch.response_id, None)
-            logger.exception("The results of tools could not be sent")
+            log_exception("The results of tools could not be sent")
 
     # -- Threads that wait beside a call -----------------------------------------
 
-    def _give_up(self, batch: _Batch, call: _Call, timeout: float) -> None:
+    def _give_up(self, batch: Batch, call: Call, timeout: float) -> None:
         if self._settle(batch, call, timed_out(call.name, timeout)):
             self._send_soon(batch)
 
     # -- Any of them -------------------------------------------------------------
 
-    def _send_soon(self, batch: _Batch) -> None:
+    def _send_soon(self, batch: Batch) -> None:
         self._pool.submit(Job(functools.partial(self._send, batch)), first=True)
 
-    def _settle(self, batch: _Batch, call: _Call, outcome: Outcome) -> bool:
+    def _settle(self, batch: Batch, call: Call, outcome: Outcome) -> bool:
         """
         Note what came of a call; return whether it is the last that was waited for.
         """
@@ -286,7 +261,7 @@ class ToolRunner:
             call.output = outcome.output
             return self._take(batch)
 
-    def _report(self, batch: _Batch, call: _Call, error: BaseException) -> None:
+    def _report(self, batch: Batch, call: Call, error: BaseException) -> None:
         event = ToolErrorEvent(
             tool=call.name,
             call_id=call.call_id,
@@ -297,13 +272,13 @@ class ToolRunner:
         try:
             self._on_error(event)
         except Exception:
-            logger.exception("The error of a tool could not be told")
+            log_exception("The error of a tool could not be told")
 
-    def _is_wanted(self, batch: _Batch) -> bool:
+    def _is_wanted(self, batch: Batch) -> bool:
         with self._lock:
             return self._batches.get(batch.response_id) is batch
 
-    def _take(self, batch: _Batch) -> bool:
+    def _take(self, batch: Batch) -> bool:
         # under the lock; whoever gets True, once, sends the outputs
         if not batch.complete or self._batches.get(batch.response_id) is not batch:
             return False
@@ -311,7 +286,7 @@ class ToolRunner:
         keep(self._answered, batch.response_id, None, _REMEMBERED)
         return True
 
-    def _drop(self, batch: _Batch) -> None:
+    def _drop(self, batch: Batch) -> None:
         # under the lock; the calls stay known, for services that say things twice
         self._batches.pop(batch.response_id, None)
         for call_id in batch.calls:

@@ -103,6 +103,7 @@ def _new_parts(
         session,
         outlive=numbers.restore == "conversation",
         retry_response=numbers.retry_response,
+        max_rounds=numbers.max_tool_rounds,
     )
     pending_work = PendingWork(session, tools.answers)
     turns = TurnOrder()
