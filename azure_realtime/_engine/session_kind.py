@@ -16,7 +16,7 @@ from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.emitter import Emitter
 from .._endpoint import Endpoint
 from .._state.model_status import ModelStatus
-from ..errors import RealtimeError
+from ..errors import RealtimeError, ServerError
 from ..events import CLIENT_EVENTS, ServerEvent
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .event_pipeline import Part, Route
@@ -47,6 +47,10 @@ def _nothing() -> None:
     pass
 
 
+def _is_final(_: ServerError) -> bool:
+    return False
+
+
 @attrs.frozen(eq=False, kw_only=True)
 class SessionParts:
     """
@@ -58,6 +62,8 @@ class SessionParts:
         on_configured: Called when the service has configured the session, with the
             event, the number of the connection and, after a reconnect, the seconds
             without a session; returns the event to announce. Reader thread.
+        on_refused: Called when a later session refuses the configuration that the last
+            one had; returns whether `opening` is another now. Reader thread.
         observers: Follow events, in this order.
         deltas: What follows the events that take the short way (see `EventPipeline`).
         status: What the model is doing.
@@ -69,6 +75,7 @@ class SessionParts:
 
     opening: Callable[[bool], OpeningMessages]
     on_configured: Callable[[Any, int, float | None], ServerEvent]
+    on_refused: Callable[[ServerError], bool] = _is_final
     observers: Sequence[Part] = ()
     deltas: Mapping[type[ServerEvent], Route] = attrs.field(factory=dict)
     status: ModelStatus = attrs.field(factory=ModelStatus)

@@ -21,6 +21,7 @@ import contextlib
 import functools
 import logging
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -139,6 +140,12 @@ class ToolLoop:
         Whether the calls of a response are answered here. Any thread.
         """
         return self._runner.will_continue(response_id)
+
+    def run_soon(self, function: Callable[[], None]) -> None:
+        """
+        Run *function* on a thread that runs tools. Any thread; never blocks.
+        """
+        self._runner.run_soon(function)
 
     def busy(self) -> bool:
         """

@@ -122,6 +122,12 @@ class ToolRunner:
         with self._lock:
             return response_id in self._batches or response_id in self._answered
 
+    def run_soon(self, function: Callable[[], None]) -> None:
+        """
+        Run *function* on a worker thread, before all calls. Any thread; never blocks.
+        """
+        self._pool.submit(Job(function), first=True)
+
     @property
     def busy(self) -> bool:
         """
@@ -245,7 +251,7 @@ class ToolRunner:
     # -- Any of them -------------------------------------------------------------
 
     def _send_soon(self, batch: Batch) -> None:
-        self._pool.submit(Job(functools.partial(self._send, batch)), first=True)
+        self.run_soon(functools.partial(self._send, batch))
 
     def _settle(self, batch: Batch, call: Call, outcome: Outcome) -> bool:
         """

@@ -103,6 +103,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         self._conversation = session.conversation
         self._meter = session.usage
         self._toolbox = session.toolbox
+        self._registrar = session.registrar
         self._tools = session.tools
         self._order = session.turns
         # the reader knows better why it takes so long: it has a little more time to say
