@@ -62,8 +62,9 @@ class Codec:
 
         Args:
             event: The command.
-            repair: Replace characters that UTF-8 cannot carry (lone surrogates). For
-                what others wrote: the text of a user is refused where it is given.
+            repair: Replace what UTF-8 cannot carry (lone surrogates) by U+FFFD. For
+                what no caller can change any more; a command is refused where it is
+                given.
 
         Raises:
             ValueError: The protocol cannot say it, a number is not finite, or UTF-8

@@ -112,7 +112,7 @@ class SessionRestorer:
         self, config: SessionConfig, items: list[dict[str, Any]]
     ) -> OpeningMessages:
         update = self._sender.identified(SessionUpdate(session=config))
-        messages, restored = [self._sender.codec.encode(update)], {}
+        messages, restored = [self._sender.codec.encode(update, repair=True)], {}
         for item in items:
             create = {"type": "conversation.item.create", "item": item}
             command = self._sender.identified(self._sender.codec.command(create))

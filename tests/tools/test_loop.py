@@ -513,10 +513,13 @@ def test_a_file_name_that_is_no_utf8(place: Place) -> None:
     """
     name = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
     replies = [calls("names", "fail"), "Two files.", "Bye."]
-    with place.talk(service={"replies": replies}, session_config=MANUAL) as (
+    config = MANUAL.merged(SessionConfig(instructions=f"Read {name}."))
+    with place.talk(service={"replies": replies}, session_config=config) as (
         client,
         wire,
     ):
+        assert client.session is not None
+        assert "Read caf\ufffd.txt." == client.session.instructions
 
         @client.tool
         def names() -> list[str]:
