@@ -20,37 +20,28 @@ Source of the facts: Microsoft's realtime reference and migration guide, 2026.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
-
-import attrs
 
 _SCHEMES = {"wss": "wss", "https": "wss", "ws": "ws", "http": "ws"}
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_ODD = re.compile(r"(https?|wss?)(/|:/[^/]|://(https?|wss?)[:/])", re.I)
-_DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
-_API_PATH = re.compile(
-    r"(?P<prefix>.*?)(?P<api>/openai/v1|/openai|/v1)(?P<rest>/realtime)?$", re.I
-)
-_DEPLOYMENT_PATH = re.compile(
-    r"(?P<prefix>.*?)/openai/deployments/(?P<name>[^/]+)(/.*)?$", re.I
-)
-_OTHER_PATH = re.compile(r"(?P<base>.*?/openai/v1)/(?!realtime$)(?P<rest>.+)$", re.I)
-_OTHER_SOCKETS = re.compile(r"realtime/|live\b", re.I)
-_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1")
+# Patterns are text: `re` compiles them at first use, and keeps them.
+_HOST = rf"{_LABEL}(\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
+_ODD = r"(?i)(https?|wss?)(/|:/[^/]|://(https?|wss?)[:/])"
+_DATED = r"\d{4}-\d{2}-\d{2}(-preview)?"
+_API_PATH = r"(?i)(?P<prefix>.*?)(?P<api>/openai/v1|/openai|/v1)(?P<rest>/realtime)?$"
+_DEPLOYMENT_PATH = r"(?i)(?P<prefix>.*?)/openai/deployments/(?P<name>[^/]+)(/.*)?$"
+_OTHER_PATH = r"(?i)(?P<base>.*?/openai/v1)/(?!realtime$)(?P<rest>.+)$"
+_OTHER_SOCKETS = r"(?i)realtime/|live\b"
+_LOOPBACK = r"localhost|127\.[0-9.]+|::1"
 _PORTALS = {"portal.azure.com", "oai.azure.com", "ai.azure.com", "ml.azure.com"}
-_PROJECT_PATH = re.compile(r"/api/projects(/.*)?$", re.I)
-_SECRET_KEY = re.compile(
-    "auth|authorization|code|sig|.*(key|password|secret|signature|token)"
-)
-_NEVER_PLAIN = re.compile(
-    r"(^|\.)((azure|microsoft)\.(com|us|cn)|azure-api\.net|openai\.com)$"
-)
+_PROJECT_PATH = r"(?i)/api/projects(/.*)?$"
+_SECRET_KEY = "auth|authorization|code|sig|.*(key|password|secret|signature|token)"
+_NEVER_PLAIN = r"(^|\.)((azure|microsoft)\.(com|us|cn)|azure-api\.net|openai\.com)$"
 
 
-@attrs.frozen
-class Endpoint:
+class Endpoint(NamedTuple):
     """
     Where to dial, and which protocol is spoken there.
 
@@ -141,12 +132,12 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
             "host_name is empty: give your resource's address, "
             "such as 'my-resource.openai.azure.com'"
         )
-    if _ODD.match(text):
+    if re.match(_ODD, text):
         raise ValueError(
             f"host_name begins oddly ({text[:16]!r}): write it as "
             "https://<resource>.openai.azure.com"
         )
-    bare = _SCHEME.match(text) is None
+    bare = re.match(_SCHEME, text) is None
     try:
         parts = urlsplit("wss://" + text.lstrip("/") if bare else text)
     except ValueError:  # its text may show what stands there, a password, say
@@ -167,12 +158,12 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
         raise ValueError(
             "host_name has a bad port: it is a number up to 65535"
         ) from None
-    if bare and _LOOPBACK.fullmatch(host):
+    if bare and re.fullmatch(_LOOPBACK, host):
         secure = False  # nobody has a certificate for this very machine
     _check_host(host, bare=bare, secure=secure)
     query: dict[str, str] = {}
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
-        if _SECRET_KEY.fullmatch(re.sub("[-_]", "", key.lower())):
+        if re.fullmatch(_SECRET_KEY, re.sub("[-_]", "", key.lower())):
             raise ValueError(
                 f"host_name carries a credential ({key}=...): URLs end up in logs; "
                 "take it out and pass api_key=... (it travels in a header)"
@@ -182,7 +173,7 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
 
 
 def _check_host(host: str, *, bare: bool, secure: bool) -> None:
-    if not host or not _HOST.fullmatch(host):
+    if not host or not re.fullmatch(_HOST, host):
         raise ValueError(
             f"host_name {host!r} is not a host: give your resource's address, "
             "such as 'my-resource.openai.azure.com'"
@@ -202,7 +193,7 @@ def _check_host(host: str, *, bare: bool, secure: bool) -> None:
             f"host_name {host!r} is a regional address, which serves no realtime API: "
             "use the one with your resource's name, '<resource>.openai.azure.com'"
         )
-    if not secure and _NEVER_PLAIN.search(host):
+    if not secure and re.search(_NEVER_PLAIN, host):
         raise ValueError(
             f"host_name would send your credential to {host} unencrypted: "
             "use https:// or wss://"
@@ -229,7 +220,7 @@ def _version(api_version: str | None, query: dict[str, str]) -> str | None:
             f"{_shown(pasted)}: give one of the two, or none for the GA protocol"
         )
     version = version or pasted
-    if version and not _DATED.fullmatch(version):
+    if version and not re.fullmatch(_DATED, version):
         raise ValueError(
             f"api_version {_shown(version)} is neither 'v1' (or None: the GA protocol) "
             "nor a date such as '2024-10-01-preview' (the retired preview protocol)"
@@ -250,18 +241,18 @@ def _path(path: str, version: str | None) -> tuple[str, str | None]:
     """
     path = re.sub(r"/{2,}", "/", unquote(path)).rstrip("/")
     ga = version is None
-    if match := _DEPLOYMENT_PATH.match(path):
+    if match := re.match(_DEPLOYMENT_PATH, path):
         return _default(match["prefix"], ga), match["name"]
-    if match := _OTHER_PATH.match(path):
-        if _OTHER_SOCKETS.match(match["rest"]):
+    if match := re.match(_OTHER_PATH, path):
+        if re.match(_OTHER_SOCKETS, match["rest"]):
             raise ValueError(
                 f"host_name names another API ({match['rest']}): cut it after "
                 "/openai/v1/realtime"
             )
         path = match["base"]
-    if _PROJECT_PATH.match(path):
+    if re.match(_PROJECT_PATH, path):
         return _default("", ga), None
-    match = _API_PATH.match(path)
+    match = re.match(_API_PATH, path)
     if match is None:
         return _default(path, ga), None
     prefix, api, rest = match["prefix"], match["api"].lower(), match["rest"]

@@ -23,7 +23,8 @@ _used: deque[str] = deque(maxlen=2 * _MOST)
 _HEADERS = (
     "(?:api-key|ocp-apim-subscription-key|authorization|proxy-authorization|cookie)"
 )
-_SECRETS = re.compile(
+# Patterns are text: `re` compiles them at first use, and keeps them.
+_SECRETS = (
     rf"(?im)(^{_HEADERS}\s*:\s*)[^\r\n]+"  # a header, to the end of its line
     rf"|({_HEADERS}['\"]?\s*[:=]\s*(?:(?:bearer|basic|negotiate)\s+)?)"
     r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"&,;]+)"
@@ -32,10 +33,10 @@ _SECRETS = re.compile(
     # one start for each run of letters, or a long text takes for ever
     r"|(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
 )
-_SCHEME = re.compile(r"(?:bearer|basic|negotiate)\s+", re.I)
-_TELLING = re.compile(
-    r"(?:key|token|auth|authorization|secret|pass|password|cookie|signature)(?![a-z])",
-    re.I,
+_SCHEME = r"(?i)(?:bearer|basic|negotiate)\s+"
+_TELLING = (
+    r"(?i)(?:key|token|auth|authorization|secret|pass|password|cookie|signature)"
+    r"(?![a-z])"
 )
 
 
@@ -53,8 +54,8 @@ def remember_headers(headers: dict[str, str]) -> None:
     Blank out what headers carry whose names tell that it is a secret. Any thread.
     """
     for name, value in headers.items():
-        if _TELLING.search(name):
-            remember(value, _SCHEME.sub("", value, count=1))
+        if re.search(_TELLING, name):
+            remember(value, re.sub(_SCHEME, "", value, count=1))
 
 
 def redacted(text: str) -> str:
@@ -72,8 +73,8 @@ def redacted(text: str) -> str:
             text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", "***", text)
         else:
             text = text.replace(secret, "***")
-    return _SECRETS.sub(
-        lambda match: next(filter(None, match.groups()), "") + "***", text
+    return re.sub(
+        _SECRETS, lambda match: next(filter(None, match.groups()), "") + "***", text
     )
 
 
@@ -87,13 +88,16 @@ def shown(value: object) -> str:
 def harmless(error: BaseException) -> BaseException | None:
     """
     Return a foreign *error* to chain to one of ours, or None if it, or what led to it,
-    tells a secret: a traceback shows it as it is.
+    tells a secret (a traceback shows it as it is), or cannot be read.
     """
     seen: BaseException | None = error
     for _ in range(20):  # errors may be chained in a circle
         if seen is None:
             return error
-        text = f"{seen} {seen.args} {getattr(seen, '__notes__', '')}"
+        try:
+            text = f"{seen} {seen.args} {getattr(seen, '__notes__', '')}"
+        except Exception:  # the class is not ours
+            return None
         if redacted(text) != text:
             return None
         seen = seen.__cause__ or seen.__context__

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 import attrs
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+from .models._base import Value
+
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _OF_THE_HANDSHAKE = {
     *("connection", "upgrade", "content-length", "transfer-encoding"),
     *("sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"),
@@ -21,7 +23,7 @@ def _headers(value: Mapping[str, str] | None) -> dict[str, str]:
     if len({str(name).lower() for name in headers}) < len(headers):
         raise ValueError("a header is given twice, in two spellings")
     for name, content in headers.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
             shown = repr(name) if len(str(name)) <= 20 else "something in headers"
             raise ValueError(f"{shown} is not the name of an HTTP header")
         if name.lower() in _OF_THE_HANDSHAKE:
@@ -80,8 +82,8 @@ def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
     return check
 
 
-@attrs.frozen(kw_only=True)
-class WebSocketOptions:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class WebSocketOptions(Value):
     """
     The numbers of the connection. All times are seconds.
 

@@ -137,7 +137,8 @@ class ConnectionClosed(RealtimeError):
         code: WebSocket close code; 1006 when the peer sent none (RFC 6455 7.1.5).
         reason: What the peer gave as its reason, or ours; may be "".
         clean: Whether both sides said goodbye.
-        unsent: Commands that were accepted and never left; they have no effect.
+        unsent: Commands that were accepted and not delivered: they never left, or the
+            peer had not acknowledged them at the end (Linux tells).
         reconnecting: Whether the client was about to connect again by itself then.
     """
 
@@ -163,7 +164,7 @@ class ConnectionClosed(RealtimeError):
         if self.reason:
             text += f" ({self.reason})"
         if self.unsent:
-            text += f"; {self.unsent} queued commands were not sent"
+            text += f"; {self.unsent} commands were not delivered"
         if self.reconnecting:
             text += (
                 ". The client is connecting again: what you ask now goes to the next "

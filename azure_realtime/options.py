@@ -14,6 +14,7 @@ import attrs
 from ._endpoint import Endpoint, resolve_endpoint
 from ._spelling import refuse_unknown
 from ._websocket_options import WebSocketOptions
+from .models._base import Value
 from .models.session import SessionConfig, as_session_config
 
 __all__ = ["AzureRealTimeOptions", "WebSocketOptions"]
@@ -50,8 +51,8 @@ def _as_config(value: Any) -> SessionConfig | None:
     return None if value is None else as_session_config(value)
 
 
-@attrs.frozen
-class AzureRealTimeOptions:
+@attrs.frozen(eq=False, repr=False)
+class AzureRealTimeOptions(Value):
     """
     What to connect to, and as whom.
 

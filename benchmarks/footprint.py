@@ -5,7 +5,8 @@ What the package costs before it does anything: import time, memory of a session
 
 1. CPU time of ``import azure_realtime`` against that of the three packages it stands on, with
    .pyc files written (into a temporary directory), in processes that take turns. Twice: of the
-   import statements alone, and of the whole process with the start of Python.
+   import statements alone, and of the whole process with the start of Python. Beside it, the
+   same with all that the first client loads: what a program that connects pays.
 2. CPU time of a process that imports a client, connects, and is called with a first delta event.
 3. Resident memory and threads of an idle session, beyond the first of a process: sessions that
    were never used, and sessions that have received 2 s and sent 0.4 s of audio.
@@ -27,6 +28,13 @@ import _runs
 
 CORE = ("websocket", "attrs", "cattrs")
 OURS = ("azure_realtime",)
+CLIENT = (
+    *OURS,
+    "azure_realtime._engine.shutdown",
+    "azure_realtime.client.assembly",
+    "azure_realtime.client.conversation_kind",
+    "azure_realtime.client.turn_stream",
+)
 PEERS = ("openai_sync", "websockets", "bare", "azure_realtime")
 IMPORT = """
 import os, sys
@@ -65,16 +73,20 @@ def imports(rounds: int, env: dict[str, str]) -> None:
     """
     Print what importing costs.
     """
-    found: dict[tuple[str, ...], list[list[float]]] = {CORE: [], OURS: []}
+    found: dict[tuple[str, ...], list[list[float]]] = {
+        modules: [] for modules in (CORE, OURS, CLIENT)
+    }
     for modules in found:
         import_once(modules, env)  # writes the .pyc files
     for number in range(rounds):
-        for modules in _runs.rotated([CORE, OURS], number):
+        for modules in _runs.rotated([CORE, OURS, CLIENT], number):
             found[modules].append(import_once(modules, env))
     columns = {m: list(zip(*rows, strict=True)) for m, rows in found.items()}
     rows = []
     for index, title in enumerate(("import statement", "whole process")):
-        core, ours = list(columns[CORE][index]), list(columns[OURS][index])
+        core, ours, client = (
+            list(columns[modules][index]) for modules in (CORE, OURS, CLIENT)
+        )
         rows.append(
             [
                 title,
@@ -82,16 +94,20 @@ def imports(rounds: int, env: dict[str, str]) -> None:
                 f"{statistics.median(ours) * 1000:.0f}",
                 f"{_runs.median_ratio(ours, core):.2f}",
                 f"{min(ours) * 1000:.0f}-{max(ours) * 1000:.0f}",
+                f"{statistics.median(client) * 1000:.0f}",
+                f"{_runs.median_ratio(client, core):.2f}",
             ]
         )
-    modules = [f"{columns[m][2][0]:.0f}" for m in (CORE, OURS)]
-    rows.append(["modules loaded", *modules, "-", "-"])
+    modules = [f"{columns[m][2][0]:.0f}" for m in (CORE, OURS, CLIENT)]
+    rows.append(["modules loaded", *modules[:2], "-", "-", modules[2], "-"])
     head = [
         "CPU ms of import",
         ", ".join(CORE),
         "azure_realtime",
         "ratio",
         "range, azure_realtime",
+        "with the first client",
+        "ratio",
     ]
     _runs.table(head, rows)
 

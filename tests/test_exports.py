@@ -5,6 +5,8 @@ What a user can import, and what it says about itself.
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 import azure_realtime
 from azure_realtime import events
+from azure_realtime.events import CLIENT_EVENTS, SERVER_EVENTS
 
 PACKAGES = [azure_realtime, events]
 
@@ -47,6 +50,28 @@ def test_all_is_complete(package: ModuleType) -> None:
         and getattr(value, "__module__", "azure_realtime").startswith("azure_realtime")
     }
     assert public - set(package.__all__) == set()
+
+
+@pytest.mark.parametrize("cls", [*SERVER_EVENTS.values(), *CLIENT_EVENTS.values()])
+def test_an_event_takes_only_its_own_fields(cls: type) -> None:
+    """
+    An instance of a class without fields of its own has no dictionary either.
+    """
+    assert "__slots__" in vars(cls)
+    assert cls.__dictoffset__ == 0
+
+
+def test_importing_loads_no_engine_and_no_tool_schemas() -> None:
+    """
+    They load with the first client and the first tool.
+    """
+    script = "import sys, azure_realtime; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    unwanted = ("_engine", "_protocol", "_requests", "_transport", "_tools.schema")
+    prefixes = tuple(f"azure_realtime.{name}" for name in unwanted)
+    assert [name for name in done.stdout.split() if name.startswith(prefixes)] == []
 
 
 def test_every_error_is_exported() -> None:

@@ -14,21 +14,16 @@ running job out of its container owns it: each is one step in C.
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from queue import Empty, SimpleQueue
 
-import attrs
-
+from .._logging import logger
 from .deadline import Deadline
 
-logger = logging.getLogger("azure_realtime")
 
-
-@attrs.frozen(eq=False)
 class Job:
     """
     Something to do.
@@ -40,9 +35,17 @@ class Job:
         overdue: Called on a thread of the pool when it took longer; must not block.
     """
 
-    run: Callable[[], None]
-    timeout: float | None = None
-    overdue: Callable[[], None] = lambda: None
+    __slots__ = ("overdue", "run", "timeout")
+
+    def __init__(
+        self,
+        run: Callable[[], None],
+        timeout: float | None = None,
+        overdue: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.run = run
+        self.timeout = timeout
+        self.overdue = overdue
 
 
 class WorkerPool:

@@ -20,21 +20,17 @@ Both numbers only grow, so their difference is never too small.
 from __future__ import annotations
 
 import functools
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from .._concurrency.lock import OwnLock
+from .._logging import logger
 from .._memory import weight_of
 from ..errors import SlowConsumer
 from ..events import InvalidMessage, ResponseOutputAudioDelta, ServerEvent
-
-logger = logging.getLogger("azure_realtime")
 
 _OVERHEAD = 2000  # bytes of an event beside its text, about
 _SOFT = 0.25  # of the hard mark
@@ -42,8 +38,7 @@ _UTMOST = 4  # times the hard mark
 _PATIENCE = 1.0  # seconds past the soft mark before a warning
 
 
-@attrs.frozen
-class Load:
+class Load(NamedTuple):
     """
     A snapshot; the fields are those of `Stats`.
     """

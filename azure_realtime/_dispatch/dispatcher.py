@@ -11,7 +11,6 @@ could keep a client alive.
 from __future__ import annotations
 
 import functools
-import logging
 import threading
 import time
 import weakref
@@ -21,11 +20,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.process import current_process
+from .._logging import logger
 from ..events import ListenerError, ServerEvent
 from .backlog import Backlog
 from .subscriptions import Listener, Subscription, Subscriptions
-
-logger = logging.getLogger("azure_realtime")
 
 Job = Callable[[], object]
 Sized = tuple[ServerEvent, int]

@@ -4,7 +4,6 @@ A dispatcher that hands listeners to the user's executor, one at a time and in o
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -12,11 +11,10 @@ from collections.abc import Callable
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
 from .._concurrency.lock import OwnLock
+from .._logging import logger
 from .backlog import Backlog
 from .dispatcher import Dispatcher, Job
 from .subscriptions import Subscriptions
-
-logger = logging.getLogger("azure_realtime")
 
 
 class ExecutorDispatcher(Dispatcher):

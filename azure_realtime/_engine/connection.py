@@ -35,6 +35,7 @@ import time
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.poller import READ, Poller
 from .._requests.error_routing import says_expired
 from .._transport.websocket import Wire
 from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError
@@ -44,7 +45,6 @@ from .control import Control
 from .engine import Engine
 from .event_pipeline import EventPipeline
 from .keepalive import Pulse
-from .poller import READ, Poller
 from .renewal.renewal import Renewal
 from .renewal.replacement import Successor, Takeover
 from .session_events import SessionEvents
@@ -53,7 +53,6 @@ from .session_setup import SessionSetup
 from .writer import Writer
 
 _LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
-_SHORT_PAUSE = 0.05  # of the first pause: a session that is gone sooner did not work
 _LONGEST_WAIT = 3600.0  # seconds: poll takes no 40 days, and clocks are set
 
 
@@ -77,6 +76,8 @@ class Connection:
     Attributes:
         expired: Whether the session has come to its end, as the service has said then
             or before. Complete after `run`.
+        undelivered: How many messages the peer had not acknowledged. Complete after
+            `run`.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Connection:
         self._full = True
         self._next_timer = 0.0
         self.expired = False
+        self.undelivered = 0
         self._send_opening(*opening.messages)
 
     def _send_opening(self, *messages: bytes) -> None:
@@ -153,6 +155,8 @@ class Connection:
             )
         finally:
             end = wire.closed_by_peer
+            answered = end is not None and self._writer.goodbye is not None
+            self.undelivered = 0 if answered else self._writer.undelivered
             self.expired = (
                 self._session.expired
                 or self._renewal.expiry.over
@@ -177,20 +181,12 @@ class Connection:
         return self._session.fatal
 
     @property
-    def worked(self) -> bool:
+    def lasted(self) -> float:
         """
-        Whether it was of use, for longer than it takes to make another one.
-
-        One that the service fails as soon as it is configured was not: it does not bear
-        what is restored, or there is no room for the account.
+        For how many seconds the session has been configured; 0 if it never was.
         """
         ready_at = self._session.ready_at
-        closed = self._wire.closed_by_peer
-        failed = closed is not None and closed.code in (1011, 1013)
-        least = self._numbers.reconnect_interval
-        if self._session.proved and not failed:
-            least *= _SHORT_PAUSE
-        return ready_at is not None and time.monotonic() - ready_at >= least
+        return 0.0 if ready_at is None else time.monotonic() - ready_at
 
     def _say_why(self, error: ConnectionClosed) -> RealtimeError:
         """
@@ -280,13 +276,13 @@ class Connection:
         """
         Return why it is over, or None while it is not.
         """
-        session, control, goodbye = self._session, self._control, self._writer.goodbye
+        session, control = self._session, self._control
         if session.failure is not None:
             return session.failure
         if self._wire.closed_by_peer is not None:
             self._wire.write()  # our answer, if the socket takes it
             return self._wire.closed_by_peer
-        if goodbye is not None and goodbye.passed:
+        if self._writer.is_given_up():
             return ConnectionClosed(1006, "the peer did not answer our close")
         if control.failure is not None:
             return control.failure

@@ -4,15 +4,13 @@ What other threads ask of the reader thread.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Literal
 
 from .._concurrency.deadline import Deadline
+from .._logging import logger
 from ..errors import RealtimeError
-
-logger = logging.getLogger("azure_realtime")
 
 Direction = Literal["in", "out"]
 

@@ -5,11 +5,12 @@ as there is a point in it.
 
 from __future__ import annotations
 
-import selectors
+import math
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
+from .._concurrency.poller import READ, Poller
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._requests.send_queue import SendQueue
@@ -132,10 +133,11 @@ class Redial:
         Wait; return False if there is no point any more.
         """
         deadline = Deadline(seconds)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._queue, selectors.EVENT_READ)
-            while not deadline.passed and not self._control.no_more_connections:
-                if selector.select(deadline.remaining()):
-                    self._queue.drain()
-                    self._dispatcher.turn()
+        poller = Poller()
+        poller.watch({self._queue.fileno(): READ})
+        while not deadline.passed and not self._control.no_more_connections:
+            left = deadline.remaining() or 0.0
+            if poller.wait(math.ceil(left * 1000)):
+                self._queue.drain()
+                self._dispatcher.turn()
         return not self._control.no_more_connections

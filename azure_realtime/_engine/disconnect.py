@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from .._logging import text_of
 from ..errors import (
     ConnectionClosed,
     RealtimeError,
@@ -23,7 +24,7 @@ def last_words(error: RealtimeError, why: str | None, unsent: int) -> RealtimeEr
     Args:
         error: What ended it.
         why: Why we have closed it, if we have.
-        unsent: Commands that never left.
+        unsent: Commands that were not delivered.
     """
     if not isinstance(error, ConnectionClosed):
         return error
@@ -48,7 +49,7 @@ def farewell(
         error=None if expected else error,
         cause=cause,
         code=closed.code if closed else None,
-        reason=closed.reason if closed else str(error),
+        reason=closed.reason if closed else text_of(error),
         clean=bool(closed and (closed.clean or closed.code == 1000)),
         reconnecting=again,
         generation=generation,

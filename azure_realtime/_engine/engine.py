@@ -23,7 +23,7 @@ from ..models.stats import Stats
 from .counters import Counters
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False, repr=False)
 class Engine:
     """
     The parts that a connection's loss and a client's end concern.
@@ -68,7 +68,7 @@ class Engine:
             send_queue_bytes=self.queue.waiting_bytes,
             send_queue_peak_bytes=self.queue.peak_bytes,
             audio_dropped=self.queue.audio_dropped,
-            **attrs.asdict(self.dispatcher.backlog.load()),
+            **self.dispatcher.backlog.load()._asdict(),
             reconnects=self.counters.reconnects,
             round_trip=self.counters.round_trip,
             bytes_sent=bytes_sent,

@@ -26,7 +26,6 @@ All of it belongs to the reader thread.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -37,6 +36,7 @@ from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._dispatch.event_keys import ANY
 from .._dispatch.mailbox import Waiters
+from .._logging import logger
 from .._memory import weight_of
 from .._requests.error_routing import ErrorRoute, Outstanding, Subject, route_error
 from .._requests.failures import refusal
@@ -49,8 +49,6 @@ from ..events import (
     StatusChanged,
 )
 from .sender import Sender
-
-logger = logging.getLogger("azure_realtime")
 
 _CHANGE_SIZE = 500  # bytes of an event that announces a change of status, about
 

@@ -5,8 +5,11 @@ Rules:
 
 1. Inbound bytes are the sign of life, whatever they say; a ping is sent only when none
    come.
-2. But a frame that never ends is none: it keeps every answer behind it. One that has
-   come in drips, for as long as silence would have been borne, is given up.
+2. The peer has `ping_timeout` to answer from when it has the ping. On a slow uplink the
+   ping waits behind what was sent before. While the peer acknowledges some of that, it
+   is alive: a healthy peer on a 60 kB/s uplink was given up after 40 s.
+3. A frame that never ends is no sign of life: it keeps every answer behind it. A peer
+   whose frame has come in drips, for as long as silence is tolerated, is given up.
 
 All of it belongs to the reader thread.
 """
@@ -21,11 +24,12 @@ from ..options import WebSocketOptions
 from .counters import Counters
 
 _DRIP = 30.0  # bytes a second: a tenth of a second of audio would take minutes
+_LOOKS = 4  # at the progress of a ping, in `ping_timeout`
 
 
 class Pulse:
     """
-    The sign of life of one connection.
+    The keepalive of one connection.
 
     Args:
         wire: The connection.
@@ -41,36 +45,48 @@ class Pulse:
     ) -> None:
         self._wire = wire
         self._interval = numbers.ping_interval
-        self._patience = numbers.ping_timeout
+        self._timeout = numbers.ping_timeout
         self._counters = counters
         self.pinged_at: float | None = None
+        self._ping_end = 0  # what the peer must acknowledge to have the ping
+        self._acknowledged = 0  # at the last look
+        self._progress_at = 0.0  # monotonic time of the last progress of the ping
+        self._on_its_way = False
 
     def feel(self) -> ConnectionClosed | None:
         """
-        Ping if it is silent; return what to end with if it is dead.
+        Send a ping when idle. Return the error to close with if the peer missed it.
         """
         if self._interval is None:
             return None
-        heard_at = self._wire.heard_at
-        silent = time.monotonic() - heard_at
+        now, heard_at = time.monotonic(), self._wire.heard_at
         if self.pinged_at is not None and heard_at > self.pinged_at:
             self._counters.round_trip = heard_at - self.pinged_at
             self.pinged_at = None
-        if silent >= self._interval and self.pinged_at is None:
-            self.pinged_at = time.monotonic()
-            self._wire.ping()
+        if self.pinged_at is None and now - heard_at >= self._interval:
+            self.pinged_at = self._progress_at = now
+            self._ping_end = self._wire.ping()
             self._wire.write()
-        pinged_at, patience = self.pinged_at, self._patience
-        # counted from the ping, not from the last byte: this process may have slept
-        if (
-            pinged_at is not None
-            and patience is not None
-            and time.monotonic() - pinged_at >= patience
-        ):
-            return ConnectionClosed(
-                1006, f"the peer is dead: nothing heard for {silent:.1f} s"
-            )
+            self._acknowledged = self._wire.acknowledged
+            self._on_its_way = True
+        if self.pinged_at is not None and self._timeout is not None:
+            if self._on_its_way:
+                self._look_at_ping(now)
+            # counted from the ping, not from the last byte: this process may have slept
+            if now - self._progress_at >= self._timeout:
+                return ConnectionClosed(
+                    1006,
+                    f"the peer is dead: nothing received for {now - heard_at:.1f} s",
+                )
         return self._look_at_frame(self._wire)
+
+    def _look_at_ping(self, now: float) -> None:
+        acknowledged = self._wire.acknowledged
+        if acknowledged >= self._ping_end:
+            self._on_its_way = False
+        elif acknowledged > self._acknowledged:
+            self._progress_at = now
+        self._acknowledged = acknowledged
 
     def _look_at_frame(self, wire: Wire) -> ConnectionClosed | None:
         if wire.unfinished_at is None or self._left_to_frame() != 0.0:
@@ -87,9 +103,9 @@ class Pulse:
 
     def _left_to_frame(self) -> float | None:
         since = self._wire.unfinished_at
-        if since is None or self._interval is None or self._patience is None:
+        if since is None or self._interval is None or self._timeout is None:
             return None
-        return max(0.0, since + self._interval + self._patience - time.monotonic())
+        return max(0.0, since + self._interval + self._timeout - time.monotonic())
 
     def next_look(self) -> float | None:
         """
@@ -97,12 +113,14 @@ class Pulse:
         """
         if self._interval is None:
             return None
-        now, due = time.monotonic(), None
+        now, left = time.monotonic(), None
         if self.pinged_at is None:
-            due = self._wire.heard_at + self._interval
-        elif self._patience is not None:
-            due = self.pinged_at + self._patience
-        left = None if due is None else max(0.0, due - now)
+            left = self._wire.heard_at + self._interval - now
+        elif self._timeout is not None:
+            left = self._progress_at + self._timeout - now
+            if self._on_its_way:
+                left = min(left, self._timeout / _LOOKS)
+        left = None if left is None else max(0.0, left)
         frame = self._left_to_frame()
         if left is None or frame is None:
             return frame if left is None else left

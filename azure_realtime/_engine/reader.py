@@ -7,7 +7,6 @@ here only where the client was made with ``dispatch="reader"``.
 
 from __future__ import annotations
 
-import logging
 import threading
 from concurrent.futures import Future
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle, Phase
 from .._concurrency.thread import PatientThread
+from .._logging import logger, repr_of
 from .._redaction import harmless
 from .._transport.attempt import Interrupted
 from .._transport.websocket import Wire
@@ -33,8 +33,6 @@ from .reconnect import Backoff
 from .renewal.replacement import Successor, Takeover
 from .sender import Sender
 from .session_setup import SessionSetup
-
-logger = logging.getLogger("azure_realtime")
 
 _CLOSED = "you closed it; make a new client to go on"
 _EXITED = "the program is ending"
@@ -215,8 +213,7 @@ class Reader:
                 ended = connection.run(takeover)
                 wire.leave()
                 self._engine.counters.serve(None)
-                if connection.worked:
-                    self._backoff.worked()
+                self._backoff.session_ended(connection.lasted)
                 if isinstance(ended, Takeover):
                     wire, takeover = ended.wire, ended
                     continue
@@ -242,7 +239,7 @@ class Reader:
                 raise
             cause = harmless(failure)
             logger.error("The reader thread failed; this is a bug", exc_info=cause)
-            error = ConnectionClosed(1006, f"internal error: {failure!r}")
+            error = ConnectionClosed(1006, f"internal error: {repr_of(failure)}")
             error.__cause__ = cause
         if wire is not None:
             wire.close()
@@ -296,9 +293,12 @@ class Reader:
         self._setup.lose(again)
         if isinstance(error, ConnectionClosed):
             error.reconnecting = again  # what waits then goes to the next session
-            error.unsent = 0 if again else self._engine.queue.waiting
+            error.unsent = 0 if again else self._undelivered(connection)
         self._engine.lose(error, farewell(error, cause, again, self._generation))
         logger.debug("disconnected: %s", error)
+
+    def _undelivered(self, connection: Connection) -> int:
+        return self._engine.queue.waiting + connection.undelivered
 
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None

@@ -13,17 +13,15 @@ Rules:
    command of ours is about that command.
 4. The pause is exponential with full jitter, so that many clients do not come back in
    one wave; the service's ``Retry-After`` is the least it can be.
-5. Attempts are counted from the last session that worked: that was configured, took
-   what was restored, and was not gone, or failed by the service (an ``error``, 1011,
-   1013), as soon as it was.
+5. Attempts are counted from the last session that worked: that was configured for at
+   least as long as the next pause could be. So a service that drops every session soon
+   after it is configured meets growing pauses, and the attempts come to an end.
 """
 
 from __future__ import annotations
 
 import random
 import ssl
-
-import attrs
 
 from ..errors import (
     AuthenticationError,
@@ -36,7 +34,6 @@ _AGAIN = {1001, 1005, 1006, 1011, 1012, 1013}
 _OUR_VERDICTS = {1002, 1007, 1009}  # the peer broke the protocol, and would again
 
 
-@attrs.define
 class Backoff:
     """
     The attempts since the last session that worked.
@@ -48,20 +45,29 @@ class Backoff:
         attempts: How many there were.
     """
 
-    max_attempts: int | None
-    interval: float
-    fresh_tokens: bool = False
-    attempts: int = 0
-    _refused: bool = False
-
     MOST = 30.0
     """Seconds that no pause of our own exceeds."""
 
-    def worked(self) -> None:
+    def __init__(
+        self, max_attempts: int | None, interval: float, fresh_tokens: bool = False
+    ) -> None:
+        self.max_attempts = max_attempts
+        self.interval = interval
+        self.fresh_tokens = fresh_tokens
+        self.attempts = 0
+        self._refused = False
+
+    def session_ended(self, lasted: float) -> None:
         """
-        Note a session that worked.
+        Note the end of a session that was configured for so many seconds, 0 for never.
         """
-        self.attempts, self._refused = 0, False
+        if lasted and lasted >= self._longest_pause:
+            self.attempts, self._refused = 0, False
+
+    @property
+    def _longest_pause(self) -> float:
+        # the exponent has its own bound: a float ends at 2.0**1024
+        return min(self.MOST, self.interval * 2.0 ** min(self.attempts, 64))
 
     def would_retry(self, error: RealtimeError, expired: bool = False) -> bool:
         """
@@ -86,8 +92,7 @@ class Backoff:
             self._refused = True
         elif not _worth_it(error, expired):
             return None
-        # the exponent has its own bound: a float ends at 2.0**1024
-        longest = min(self.MOST, self.interval * 2.0 ** min(self.attempts, 64))
+        longest = self._longest_pause
         self.attempts += 1
         least = error.retry_after if isinstance(error, ConnectError) else None
         return max(least or 0.0, random.uniform(0.0, longest))

@@ -5,7 +5,7 @@ The way out: from a command to the send queue, with its id, text and future.
 from __future__ import annotations
 
 import itertools
-import uuid
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
@@ -16,7 +16,7 @@ from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._protocol.codec import Codec
-from .._requests.acknowledgements import PendingCommands
+from .._requests.acknowledgements import ACKNOWLEDGED, PendingCommands
 from .._requests.future import CommandFuture
 from .._requests.response_queue import ResponseQueue, WhenBusy
 from .._requests.response_requests import ResponseFuture
@@ -24,9 +24,6 @@ from .._requests.send_queue import Entry, SendQueue
 from ..audio.encoding import encode_bytes
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
-
-QUEUE_TIMEOUT = 10.0
-"""Seconds that a command waits for room in the send queue."""
 
 
 class Sender:
@@ -46,6 +43,12 @@ class Sender:
         missing: The types of the commands that such a session does not have.
     """
 
+    ACKNOWLEDGED = ACKNOWLEDGED
+    """The types of the commands that have a future."""
+
+    QUEUE_TIMEOUT = 10.0
+    """Seconds that a command waits for room in the send queue."""
+
     def __init__(
         self,
         codec: Codec,
@@ -62,7 +65,7 @@ class Sender:
         self.codec = codec
         self.pending = pending
         self.responses = responses
-        self._queue = queue
+        self._queue = self.send_queue = queue
         self._dispatcher = dispatcher
         self._emitter = emitter
         self._lifecycle = lifecycle
@@ -70,7 +73,7 @@ class Sender:
         self._session_kind = session_kind
         self._missing = missing
         self._ids = itertools.count()
-        self._prefix = f"event_{uuid.uuid4().hex[:12]}_"
+        self._prefix = f"event_{os.urandom(6).hex()}_"
 
     def identified(self, command: ClientEvent) -> ClientEvent:
         """
@@ -182,7 +185,7 @@ class Sender:
         self.pending.expect(command, future)
         try:
             expect(future)
-            self._put([entry], Deadline(QUEUE_TIMEOUT))
+            self._put([entry], Deadline(self.QUEUE_TIMEOUT))
         except BaseException:
             self.pending.forget(event_id)
             future.cancel()

@@ -62,9 +62,10 @@ class SessionEvents:
         self._update_event_id = opening.update_event_id
         self._send_instead = send_instead
         self._on_expiry = on_expiry
-        self._restored = RestoredItems(opening.restored, self._kind.restored)
+        self._restored = RestoredItems(
+            opening.restored, self._kind.restored, setup.rename_restored
+        )
         self._refused = False
-        self._failed_when_ready = False
         self.created = False
         self.ready_at: float | None = None
         self.failure: RealtimeError | None = None
@@ -77,13 +78,6 @@ class SessionEvents:
         Whether the opening message is neither confirmed nor refused.
         """
         return self.ready_at is None and not self._refused
-
-    @property
-    def proved(self) -> bool:
-        """
-        Whether the session has taken all that was restored, and failed nothing since.
-        """
-        return self._restored.done and not self._failed_when_ready
 
     def follow(self, events: Sequence[ServerEvent]) -> None:
         """
@@ -130,7 +124,6 @@ class SessionEvents:
         )
         self.expired |= route.expired
         self.fatal |= route.fatal
-        self._failed_when_ready |= self.ready_at is not None and not self.expired
         if route.subject is Subject.RESTORED_ITEM and route.event_id:
             self._restored.refuse(route.event_id)
         elif route.subject is Subject.OPENING:

@@ -8,7 +8,8 @@ reconnects, renewal, the send queue and the dispatch of events stay as they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import attrs
 
@@ -23,8 +24,7 @@ from .event_pipeline import Part, Route
 from .sender import Sender
 
 
-@attrs.frozen
-class OpeningMessages:
+class OpeningMessages(NamedTuple):
     """
     What is sent first on a connection.
 
@@ -40,7 +40,7 @@ class OpeningMessages:
     update_event_id: str
     messages: Sequence[bytes]
     config: object
-    restored: Mapping[str, str] = attrs.field(factory=dict)
+    restored: Mapping[str, str] = MappingProxyType({})
 
 
 def _nothing() -> None:
@@ -51,7 +51,11 @@ def _is_final(_: ServerError) -> bool:
     return False
 
 
-@attrs.frozen(eq=False, kw_only=True)
+def _keep_id(_: str, __: Any) -> bool:
+    return False
+
+
+@attrs.define(eq=False, repr=False, kw_only=True)
 class SessionParts:
     """
     What a kind of session adds to the engine of one client.
@@ -64,6 +68,9 @@ class SessionParts:
             without a session; returns the event to announce. Reader thread.
         on_refused: Called when a later session refuses the configuration that the last
             one had; returns whether `opening` is another now. Reader thread.
+        rename_restored: Called with the id of a restored item and an event about an
+            item that is not known: returns whether that is the restored one, which the
+            service has given another id. Reader thread.
         observers: Follow events, in this order.
         deltas: What follows the events that take the short way (see `EventPipeline`).
         status: What the model is doing.
@@ -76,6 +83,7 @@ class SessionParts:
     opening: Callable[[bool], OpeningMessages]
     on_configured: Callable[[Any, int, float | None], ServerEvent]
     on_refused: Callable[[ServerError], bool] = _is_final
+    rename_restored: Callable[[str, Any], bool] = _keep_id
     observers: Sequence[Part] = ()
     deltas: Mapping[type[ServerEvent], Route] = attrs.field(factory=dict)
     status: ModelStatus = attrs.field(factory=ModelStatus)
@@ -88,7 +96,7 @@ class SessionParts:
 P = TypeVar("P", bound=SessionParts, covariant=True)
 
 
-@attrs.frozen(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class SessionKind(Generic[P]):
     """
     One kind of session.

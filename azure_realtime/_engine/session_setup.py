@@ -4,18 +4,16 @@ How the session of each connection becomes ready, and who waits for that.
 
 from __future__ import annotations
 
-import logging
 import time
 from concurrent.futures import Future
 from typing import Any
 
 from .._concurrency.future import PatientFuture
+from .._logging import logger
 from ..errors import ConnectionClosed, RealtimeError, ServerError, fresh
 from ..events import ServerEvent
 from .engine import Engine
 from .session_kind import OpeningMessages, SessionKind, SessionParts
-
-logger = logging.getLogger("azure_realtime")
 
 
 class SessionSetup:
@@ -38,6 +36,7 @@ class SessionSetup:
     ) -> None:
         self.kind = kind
         self.opening = parts.opening
+        self.rename_restored = parts.rename_restored
         self._on_configured = parts.on_configured
         self._on_refused = parts.on_refused
         self._engine = engine

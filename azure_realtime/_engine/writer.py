@@ -8,13 +8,16 @@ queue reports as waiting has not left.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
 from .._requests.send_queue import SendQueue
+from .._transport.frames import frame_size
 from .._transport.websocket import Wire
 from .control import Control
 
+_BATCHES_IN_FLIGHT = 8  # kept without a look at what has arrived
 _BATCHES_PER_TURN = 4  # of 64 KiB: then what has come has a turn
 
 
@@ -52,6 +55,9 @@ class Writer:
         self._close_wait = close_wait
         self._sent = sent
         self._note_audio = note_audio
+        self._acknowledged = 0  # when the peer's answer was last waited for
+        # what was sent, each batch with the count of bytes sent before it
+        self._in_flight: deque[tuple[int, list[bytes]]] = deque()
         self.goodbye: Deadline | None = None
 
     def write(self) -> bool:
@@ -77,7 +83,7 @@ class Writer:
                 closing = self._control.closing
                 if closing is None or queue.waiting:  # held, until there is a session
                     return True
-                self._say_goodbye(closing)
+                self._say_goodbye()
                 return False
             audio = False
             for entry in entries:
@@ -90,11 +96,51 @@ class Writer:
             messages = [entry.message for entry in entries]
             if self._control.message_hook is not None:
                 self._control.report("out", self._generation, messages)
+            self._in_flight.append((wire.bytes_sent, messages))
+            if len(self._in_flight) > _BATCHES_IN_FLIGHT:
+                self._drop_delivered()
             wire.send_all(messages)
         return False
 
-    def _say_goodbye(self, closing: Deadline) -> None:
+    def is_given_up(self) -> bool:
+        """
+        Whether the peer has not answered our close frame in time.
+
+        While it acknowledges bytes that were sent before, the frame is on its way.
+        """
+        if self.goodbye is None or not self.goodbye.passed:
+            return False
+        before, self._acknowledged = self._acknowledged, self._wire.acknowledged
+        if not before < self._acknowledged < self._wire.bytes_sent:
+            return True
+        self.goodbye = self._answer_by()
+        return self.goodbye.passed
+
+    @property
+    def undelivered(self) -> int:
+        """
+        How many messages were sent that the peer has not acknowledged.
+        """
+        acknowledged, count = self._wire.acknowledged, 0
+        for position, messages in self._in_flight:
+            for message in messages:
+                position += frame_size(len(message))
+                count += position > acknowledged
+        return count
+
+    def _drop_delivered(self) -> None:
+        acknowledged = self._wire.acknowledged
+        while len(self._in_flight) > 1 and self._in_flight[1][0] <= acknowledged:
+            self._in_flight.popleft()
+
+    def _say_goodbye(self) -> None:
         self._wire.send_close()
         self._wire.write()
-        left, wait = closing.remaining(), self._close_wait
-        self.goodbye = Deadline(wait if left is None else min(wait, left))
+        self._acknowledged = self._wire.acknowledged
+        self.goodbye = self._answer_by()
+
+    def _answer_by(self) -> Deadline:
+        closing = self._control.closing
+        left = None if closing is None else closing.remaining()
+        wait = self._close_wait
+        return Deadline(wait if left is None else min(wait, left))

@@ -12,9 +12,7 @@ The preview protocol, and what either protocol cannot say: nowhere else.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from ..errors import warn
 from ..events._names import RENAMED
@@ -33,8 +31,7 @@ from ..models._shape import (
 Message = dict[str, Any]
 
 
-@attrs.frozen
-class Dialect:
+class Dialect(NamedTuple):
     """
     One protocol.
 

@@ -12,7 +12,7 @@ import functools
 import operator
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Union, cast, get_args, get_origin
+from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin
 
 import attrs
 
@@ -135,8 +135,7 @@ def _tags(cls: type) -> tuple[str, ...]:
     return (tag, *getattr(cls, "aliases", ()))
 
 
-@attrs.frozen
-class Field:
+class Field(NamedTuple):
     """
     How one field is read.
     """

@@ -6,7 +6,8 @@ Rules:
 1. A command is registered before it is queued, so no answer can come too early.
 2. The service answers the commands of one kind in the order in which they were sent: an
    answer that names nothing belongs to the oldest command of its kind.
-3. An answer that names an item belongs to the command about that item.
+3. An answer that names an item belongs to the command about that item; where a service
+   gives items ids of its own, to the oldest command that creates an item like it.
 4. What an ``error`` is about is decided in `error_routing`.
 
 Response requests have more than one answer; see `response_queue`.
@@ -31,6 +32,7 @@ from ..events import (
     ServerEvent,
     SessionUpdated,
 )
+from ..models.items import looks_like
 from .error_routing import SentCommand
 from .future import CommandFuture
 
@@ -157,15 +159,32 @@ class PendingCommands:
                 return  # answered when it was added; another may have its id
         elif isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
             self._items_begin = True
-        kind, named_by, result = _ANSWERS[type(event)]
-        item_id = named_by(event) if named_by is not None else None
-        for event_id, (command, future) in self._sent.items():
-            if command.type != kind:
-                continue
-            if named_by is None or item_id == _item_of(command):
-                del self._sent[event_id]
-                future.settle(result(event))
-                return
+        event_id = self._answered_by(event)
+        if event_id is not None:
+            result = _ANSWERS[type(event)].result(event)
+            self._sent.pop(event_id).future.settle(result)
+
+    def _answered_by(self, event: ServerEvent) -> str | None:
+        """
+        Return the id of the command that *event* answers (rules 2 and 3).
+        """
+        kind, named_by, _ = _ANSWERS[type(event)]
+        commands: dict[str, Any] = {
+            event_id: command
+            for event_id, (command, _) in self._sent.items()
+            if command.type == kind
+        }
+        if named_by is None:
+            return next(iter(commands), None)
+        item_id = named_by(event)
+        for event_id, command in commands.items():
+            if item_id == _item_of(command):
+                return event_id
+        if kind == _CREATED.command:
+            for event_id, command in commands.items():
+                if looks_like(command.item, _item(event)):
+                    return event_id
+        return None
 
     def sent_commands(self) -> list[SentCommand]:
         """

@@ -34,8 +34,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Sequence
-
-import attrs
+from typing import NamedTuple
 
 from ..events import ErrorDetails
 
@@ -97,8 +96,7 @@ class Subject(enum.Enum):
     NOBODY = enum.auto()
 
 
-@attrs.frozen
-class SentCommand:
+class SentCommand(NamedTuple):
     """
     A command that was sent and is not answered.
 
@@ -111,8 +109,7 @@ class SentCommand:
     item_id: str | None = None
 
 
-@attrs.frozen
-class SentResponse:
+class SentResponse(NamedTuple):
     """
     A response request that was sent and whose response is not done.
 
@@ -127,8 +124,7 @@ class SentResponse:
     out_of_band: bool = False
 
 
-@attrs.frozen
-class Outstanding:
+class Outstanding(NamedTuple):
     """
     What an error can be about at the moment it arrives.
 
@@ -148,8 +144,7 @@ class Outstanding:
     is_active: bool = False
 
 
-@attrs.frozen
-class ErrorRoute:
+class ErrorRoute(NamedTuple):
     """
     What an error is about, and what it means for the connection.
 

@@ -101,7 +101,6 @@ class ResponseFuture(CommandFuture[Response]):
         return None if self.request is None else self.request.response_id
 
 
-@attrs.define(eq=False)
 class ResponseRequest:
     """
     One ``response.create``.
@@ -117,14 +116,20 @@ class ResponseRequest:
         interrupted_response_id: The response to it that a lost connection interrupted.
     """
 
-    command: ResponseCreate
-    futures: list[ResponseFuture]
-    has_marker: bool = False
-    state: State = State.WAITING
-    response_id: str | None = None
-    matched_by_marker: bool = False
-    abandoned: bool = False
-    interrupted_response_id: str | None = None
+    def __init__(
+        self,
+        command: ResponseCreate,
+        futures: list[ResponseFuture],
+        has_marker: bool = False,
+    ) -> None:
+        self.command = command
+        self.futures = futures
+        self.has_marker = has_marker
+        self.state = State.WAITING
+        self.response_id: str | None = None
+        self.matched_by_marker = False
+        self.abandoned = False
+        self.interrupted_response_id: str | None = None
 
     def step(self, step: Step, response_id: str | None = None) -> None:
         """
@@ -194,7 +199,6 @@ def has_room_for_marker(command: ResponseCreate) -> bool:
     return metadata is not None and len(metadata) < _MAX_METADATA
 
 
-@attrs.define(eq=False)
 class ResponseRequests:
     """
     The requests that are not done, the oldest first.
@@ -204,9 +208,10 @@ class ResponseRequests:
         active: The id of the conversation's active response.
     """
 
-    returns_markers: bool = False
-    active: str | None = None
-    _requests: list[ResponseRequest] = attrs.field(factory=list, init=False)
+    def __init__(self, returns_markers: bool = False) -> None:
+        self.returns_markers = returns_markers
+        self.active: str | None = None
+        self._requests: list[ResponseRequest] = []
 
     def __iter__(self) -> Iterator[ResponseRequest]:
         return iter(self._requests)

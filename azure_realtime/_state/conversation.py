@@ -25,7 +25,7 @@ from ..events import (
     ResponseOutputTextDelta,
     ServerEvent,
 )
-from ..models.items import Item, MessageItem
+from ..models.items import FunctionCallOutputItem, Item, MessageItem, looks_like
 from .conversation_items import MAX_BYTES, ConversationItems
 from .transcript import as_mappings, as_text
 
@@ -213,6 +213,46 @@ class Conversation(ConversationItems):
                 if draft.response_id in response_ids
                 and isinstance(draft.view(), MessageItem)
             }
+
+    def rename(self, item_id: str, event: Any) -> bool:
+        """
+        Give an item the id of *event*, if the two look alike. Reader thread.
+
+        Returns:
+            Whether they do.
+        """
+        item = event.item
+        with self._lock:
+            draft = self._drafts.get(item_id)
+            if draft is None or item.id is None or item.id in self._drafts:
+                return False
+            if not looks_like(draft.view(), item):
+                return False
+            self._drafts[item.id] = self._drafts.pop(item_id)
+            self._order.rename(item_id, item.id)
+            return True
+
+    def forget_turn(
+        self, item_ids: Collection[str], response_ids: Collection[str]
+    ) -> None:
+        """
+        Forget a question, and all of its answers with their calls. Any thread.
+        """
+        with self._lock:
+            calls = set()
+            answers = set()
+            for item_id, draft in self._drafts.items():
+                if draft.response_id in response_ids:
+                    answers.add(item_id)
+                    calls.add(getattr(draft.view(), "call_id", None))
+            outputs = {
+                item_id
+                for item_id, draft in self._drafts.items()
+                if isinstance(output := draft.view(), FunctionCallOutputItem)
+                and output.call_id in calls
+            }
+            for item_id in {*item_ids, *answers, *outputs}:
+                self._forget(item_id)
 
     def forget(self, item_ids: Iterable[str]) -> None:
         """

@@ -7,12 +7,16 @@ Rules:
 2. One append is small enough that a pong never waits long behind it.
 3. A commit of less than 100 ms is refused by the service; it is refused here, where
    the mistake is (``input_audio_buffer_commit_empty``, protocol reference).
+4. A session that is lost takes with it what it has of an utterance. The rest is no
+   utterance: it cannot be committed.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
+from .._requests.send_queue import SendQueue
+from ..errors import RealtimeError
 from ..events import InputAudioBufferCommitted, ServerEvent
 from .session import SessionFollower
 
@@ -39,6 +43,7 @@ class InputAudio:
 
     Args:
         session: Knows the format, and whether the service finds turns by itself.
+        queue: Counts the audio that is dropped.
 
     Attributes:
         handles: The classes of events that `observe` is for.
@@ -46,8 +51,11 @@ class InputAudio:
 
     handles = frozenset({InputAudioBufferCommitted})
 
-    def __init__(self, session: SessionFollower) -> None:
+    def __init__(self, session: SessionFollower, queue: SendQueue) -> None:
         self._session = session
+        self._queue = queue
+        self._dropped_before = 0  # by the queue, before the first of `_sizes`
+        self._lost_ms = 0.0
         self._half = b""
         self._sizes: deque[int] = deque(maxlen=_COUNTED)  # in bytes, of each append
 
@@ -111,7 +119,14 @@ class InputAudio:
 
         Raises:
             ValueError: There is not enough to commit.
+            RealtimeError: The beginning was lost with a session.
         """
+        if self._lost_ms:
+            raise RealtimeError(
+                f"The connection was lost during this utterance: {self._lost_ms:.0f} "
+                "ms of its audio went with the session; the rest was not committed. "
+                "Call clear_audio_buffer() and send the utterance again."
+            )
         if self.milliseconds < MIN_COMMIT_MS:
             advice = (
                 " With turn detection on the service commits by itself: leave "
@@ -134,6 +149,7 @@ class InputAudio:
         """
         counted = self._sizes, self._half
         self._sizes, self._half = deque(maxlen=_COUNTED), b""
+        self._dropped_before, self._lost_ms = self._queue.audio_dropped, 0.0
         return counted
 
     def put_back(self, counted: deque[int], half: bytes) -> None:
@@ -145,9 +161,14 @@ class InputAudio:
 
     def lose(self, _: object) -> None:
         """
-        Begin anew with a new session. Reader thread.
+        Begin with a new session. Reader thread, after the queue dropped its audio.
         """
+        lost_ms = 0.0 if self._session.vad else self._lost_ms + self.milliseconds
+        if lost_ms:
+            dropped = self._queue.audio_dropped - self._dropped_before
+            self._queue.audio_dropped += max(0, len(self._sizes) - dropped)
         self.clear()
+        self._lost_ms = lost_ms
 
     def observe(self, event: ServerEvent) -> None:
         """

@@ -66,7 +66,6 @@ _PARTS: dict[str, Part] = {
 }
 
 
-@attrs.define(eq=False)
 class Draft:
     """
     An item in the making.
@@ -80,17 +79,18 @@ class Draft:
         output_index: Its place among the items of that response.
     """
 
-    keep_audio: bool = False
-    generation: int = 0
-    response_id: str | None = None
-    bytes_per_ms: int = 48
-    output_index: int = 0
-    _item: Item | None = None
-    _status: str | None = None
-    _parts: dict[int, PartDraft] = attrs.field(factory=dict)
-    _arguments: Text = attrs.field(factory=Text)
-    _view: Item | None = None
-    _weight: int | None = None
+    def __init__(self, keep_audio: bool = False, generation: int = 0) -> None:
+        self.keep_audio = keep_audio
+        self.generation = generation
+        self.response_id: str | None = None
+        self.bytes_per_ms = 48
+        self.output_index = 0
+        self._item: Item | None = None
+        self._status: str | None = None
+        self._parts: dict[int, PartDraft] = {}
+        self._arguments = Text()
+        self._view: Item | None = None
+        self._weight: int | None = None
 
     def observe(self, event: ServerEvent) -> None:
         """

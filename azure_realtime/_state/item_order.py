@@ -56,6 +56,13 @@ class ItemOrder:
             self._ids.insert(index, item_id)
         self._generations[item_id] = generation
 
+    def rename(self, item_id: str, new_id: str) -> None:
+        """
+        Give an item another id, in its place.
+        """
+        self._ids[self._ids.index(item_id)] = new_id
+        self._generations[new_id] = self._generations.pop(item_id)
+
     def remove(self, item_id: str) -> None:
         """
         Take an item out, if it is there.

@@ -96,7 +96,6 @@ class Text:
         return sum(_PIECE + weight_of(piece) for piece in self._pieces)
 
 
-@attrs.define(eq=False)
 class PartDraft:
     """
     A content part in the making.
@@ -111,13 +110,24 @@ class PartDraft:
         failed: Whether what is said in it could not be written down.
     """
 
-    model: Part
-    text: Text = attrs.field(factory=Text)
-    received: int = 0
-    bytes_per_ms: int = 48
-    audio: bytearray = attrs.field(factory=bytearray)
-    end_ms: int | None = None
-    failed: bool = False
+    __slots__ = (
+        "audio",
+        "bytes_per_ms",
+        "end_ms",
+        "failed",
+        "model",
+        "received",
+        "text",
+    )
+
+    def __init__(self, model: Part) -> None:
+        self.model = model
+        self.text = Text()
+        self.received = 0
+        self.bytes_per_ms = 48
+        self.audio = bytearray()
+        self.end_ms: int | None = None
+        self.failed = False
 
     @property
     def received_ms(self) -> int:

@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
 from .._memory import keep, weight_of
 from ..audio.formats import format_name
 from ..errors import ResponseError
@@ -50,17 +48,19 @@ MAX_HEARD = 64
 MAX_OUTPUTS = 256
 
 
-@attrs.define(eq=False)
 class _Answer:
     """
     One response, as it comes.
     """
 
-    response: Response
-    drafts: dict[str, Draft] = attrs.field(factory=dict)
-    first_text: float | None = None
-    first_audio: float | None = None
-    done: float | None = None
+    __slots__ = ("done", "drafts", "first_audio", "first_text", "response")
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+        self.drafts: dict[str, Draft] = {}
+        self.first_text: float | None = None
+        self.first_audio: float | None = None
+        self.done: float | None = None
 
     def observe(self, event: ServerEvent, now: float) -> None:
         if isinstance(event, ResponseOutputAudioDelta):

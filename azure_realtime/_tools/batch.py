@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import attrs
-
 from ..models.items import FunctionCallItem, FunctionCallOutputItem
 from ..models.responses import Response, ResponseConfig
 
 
-@attrs.define(eq=False)
 class Call:
     """
     One call of a function.
@@ -24,15 +21,19 @@ class Call:
         output: What the model is answered; None before that is decided.
     """
 
-    call_id: str
-    name: str
-    arguments: str
-    output_index: int
-    settled: bool = False
-    output: str | None = None
+    __slots__ = "arguments", "call_id", "name", "output", "output_index", "settled"
+
+    def __init__(
+        self, call_id: str, name: str, arguments: str, output_index: int
+    ) -> None:
+        self.call_id = call_id
+        self.name = name
+        self.arguments = arguments
+        self.output_index = output_index
+        self.settled = False
+        self.output: str | None = None
 
 
-@attrs.define(eq=False)
 class Batch:
     """
     The calls of one response.
@@ -48,14 +49,28 @@ class Batch:
         response: The response, once it is done.
     """
 
-    response_id: str
-    generation: int
-    rounds: int
-    is_last: bool
-    calls: dict[str, Call] = attrs.field(factory=dict)
-    closed: bool = False
-    config: ResponseConfig | None = None
-    response: Response | None = None
+    __slots__ = (
+        "calls",
+        "closed",
+        "config",
+        "generation",
+        "is_last",
+        "response",
+        "response_id",
+        "rounds",
+    )
+
+    def __init__(
+        self, response_id: str, generation: int, rounds: int, is_last: bool
+    ) -> None:
+        self.response_id = response_id
+        self.generation = generation
+        self.rounds = rounds
+        self.is_last = is_last
+        self.calls: dict[str, Call] = {}
+        self.closed = False
+        self.config: ResponseConfig | None = None
+        self.response: Response | None = None
 
     @property
     def complete(self) -> bool:

@@ -6,23 +6,16 @@ Strictly private.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-import attrs
-
+from .._logging import logger, text_of_error, utf8_text
 from .._redaction import redacted
-from .schema.to_json import as_json, text_of_error, utf8_text
 from .tool import Tool
 
-logger = logging.getLogger("azure_realtime")
 
-
-@attrs.frozen
-class Outcome:
+class Outcome(NamedTuple):
     """
     What the model gets to read.
 
@@ -39,7 +32,8 @@ class Outcome:
         """
         Return the outcome of a call that came to nothing.
         """
-        return cls(as_json({"error": redacted(text)}), error)
+        told = {"error": utf8_text(redacted(text))}
+        return cls(json.dumps(told, ensure_ascii=False), error)
 
 
 def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
@@ -55,7 +49,7 @@ def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
     try:
         result = tool.function(**values)
     except BaseException as exc:  # sys.exit() in a tool must not end us
-        log_exception("The tool %r raised", tool.name)
+        logger.exception("The tool %r raised", tool.name)
         return Outcome.failure(exc, _in_short(exc))
     try:
         return Outcome(_as_output(result))
@@ -64,17 +58,8 @@ def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
             f"The function '{tool.name}' returned {type(result).__name__} that is no "
             f"JSON: {text_of_error(exc)}"
         )
-        log_exception("%s", msg)
+        logger.exception("%s", msg)
         return Outcome.failure(exc, msg)
-
-
-def log_exception(message: str, *values: object) -> None:
-    """
-    Log *message* with the traceback of the exception that is handled. Never raises: a
-    handler of the user's that does would keep the model waiting.
-    """
-    with contextlib.suppress(Exception):
-        logger.exception(message, *values)
 
 
 def timed_out(name: str, seconds: float) -> Outcome:
@@ -125,7 +110,11 @@ def _refuse(constant: str) -> Any:
 def _as_output(result: Any) -> str:
     if result is None:
         return "done"  # to a model, "null" looks like a failure
-    return utf8_text(result) if isinstance(result, str) else as_json(result)
+    if isinstance(result, str):
+        return utf8_text(result)
+    from .schema.to_json import as_json  # loaded when the tool was made
+
+    return as_json(result)
 
 
 def _in_short(error: BaseException) -> str:

@@ -17,10 +17,8 @@ Rules:
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import logging
-import uuid
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -31,6 +29,7 @@ from .._concurrency.future import PatientFuture
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
+from .._logging import logger, utf8_text
 from .._memory import keep
 from .._requests.future import CommandFuture
 from .._requests.response_requests import ResponseFuture
@@ -48,10 +47,7 @@ from ..models.items import FunctionCallItem, FunctionCallOutputItem
 from ..models.responses import ResponseConfig
 from .batch import Results
 from .runner import ToolRunner
-from .schema.to_json import utf8_text
 from .tool import Toolbox
-
-logger = logging.getLogger("azure_realtime")
 
 _REMEMBERED = 64  # turns whose continuation somebody may still ask for
 
@@ -219,7 +215,7 @@ class ToolLoop:
 
     def _tell(self, item: FunctionCallItem | FunctionCallOutputItem) -> None:
         # by its id the answer is known; without one it would stay outstanding
-        item = attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
+        item = attrs.evolve(item, id=f"item_{os.urandom(10).hex()}")
         if not isinstance(item, FunctionCallOutputItem):
             item = attrs.evolve(item, arguments=utf8_text(item.arguments))
             self._sender.command(ConversationItemCreate(item=item))
@@ -287,6 +283,5 @@ def _too_many(results: Results) -> ResponseIncomplete:
         response=results.response,
         reason="max_tool_rounds",
     )
-    with contextlib.suppress(Exception):  # a handler of the user's
-        logger.warning("%s", error)
+    logger.warning("%s", error)
     return error

@@ -18,9 +18,7 @@ Strictly private.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import logging
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -29,16 +27,14 @@ from typing import Any
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
+from .._logging import logger
 from .._requests.future import CommandFuture
 from .._state.session import SessionFollower
 from ..errors import ConnectionClosed, RealtimeError, ServerError
 from ..events import SessionUpdate, ToolErrorEvent
 from ..models.session import SessionConfig
 from ..models.tools import FunctionTool
-from .call import log_exception
 from .tool import Tool, Toolbox
-
-logger = logging.getLogger("azure_realtime")
 
 Specs = Sequence[FunctionTool]
 
@@ -182,8 +178,7 @@ class ToolRegistrar:
             param=error.param,
             event=error.event,
         )
-        with contextlib.suppress(Exception):  # a handler of the user's
-            logger.error("%s", refusal)
+        logger.error("%s", refusal)
         self._emitter.emit(
             ToolErrorEvent(
                 tool=spec.name,
@@ -236,4 +231,4 @@ class ToolRegistrar:
                 in_doubt = later
         except RealtimeError as error:
             if self._lifecycle.ended is None:
-                log_exception("Tools could not be asked for again: %s", error)
+                logger.exception("Tools could not be asked for again: %s", error)

@@ -27,6 +27,7 @@ from typing import Any
 
 from .._concurrency.lock import OwnLock
 from .._concurrency.worker_pool import Job, WorkerPool
+from .._logging import logger
 from .._memory import keep
 from ..events import ResponseDone, ResponseOutputItemDone, ServerEvent, ToolErrorEvent
 from ..models.items import FunctionCallItem, Item
@@ -35,7 +36,6 @@ from .batch import Batch, Call, Results
 from .call import (
     Outcome,
     call_tool,
-    log_exception,
     timed_out,
     too_many_rounds,
     unknown_tool,
@@ -240,7 +240,7 @@ class ToolRunner:
         except Exception:
             with self._lock:
                 self._answered.pop(batch.response_id, None)
-            log_exception("The results of tools could not be sent")
+            logger.exception("The results of tools could not be sent")
 
     # -- Threads that wait beside a call -----------------------------------------
 
@@ -278,7 +278,7 @@ class ToolRunner:
         try:
             self._on_error(event)
         except Exception:
-            log_exception("The error of a tool could not be told")
+            logger.exception("The error of a tool could not be told")
 
     def _is_wanted(self, batch: Batch) -> bool:
         with self._lock:

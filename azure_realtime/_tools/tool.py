@@ -14,7 +14,6 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import attrs
 
 from ..models.tools import FunctionTool, check_function
-from .schema.describe import describe
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,6 +93,8 @@ def make_tool(
     if isinstance(function, Tool):  # of another toolbox
         name = function.name if name is None else name
         function = function.function
+    from .schema.describe import describe  # only for clients with tools
+
     told = describe(function, name=name, description=description)
     check_function(told.name, told.description)
     return Tool(

@@ -9,13 +9,14 @@ long.
 
 from __future__ import annotations
 
-import selectors
+import math
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.poller import READ, Poller
 from ..errors import ConnectTimeout
 
 T = TypeVar("T")
@@ -100,6 +101,7 @@ class Patience:
     ) -> None:
         self.deadline = deadline
         self.stage = "dialling"
+        self._poller = Poller()
         self._bell = bell
         self._interrupted = interrupted
         self._ask_again = ask_again
@@ -114,25 +116,34 @@ class Patience:
             Interrupted: It is pointless now.
             ConnectTimeout: It took too long; the message names the stage.
         """
-        deadline = deadline or self.deadline
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._bell, selectors.EVENT_READ)
-            if sock is not None:
-                selector.register(sock, event)
-            while True:
-                self.check(deadline)
-                ready = [
-                    key.fileobj for key, _ in selector.select(self._patience(deadline))
-                ]
-                if self._bell in ready:
-                    self._bell.drain()
-                if sock is None or sock in ready:
-                    return
+        interest = {} if sock is None else {sock.fileno(): event}
+        while True:
+            self.check(deadline)
+            ready = self.wait(interest, deadline or self.deadline)
+            if sock is None or ready:
+                return
 
-    def _patience(self, deadline: Deadline) -> float | None:
+    def wait(self, interest: Mapping[int, int], deadline: Deadline) -> set[int]:
+        """
+        Wait for descriptors, a wake-up or *deadline*, whichever comes first.
+
+        Args:
+            interest: What to wait for, READ or WRITE, by descriptor.
+            deadline: When to return in any case.
+
+        Returns:
+            The descriptors that are ready.
+        """
+        wakeups = self._bell.fileno()
+        self._poller.watch({wakeups: READ, **interest})
         again = self._ask_again() or deadline
-        left = [deadline.remaining(), again.remaining()]
-        return min((seconds for seconds in left if seconds is not None), default=None)
+        left = [deadline.remaining(), again.remaining(), self.deadline.remaining()]
+        least = min((seconds for seconds in left if seconds is not None), default=None)
+        milliseconds = None if least is None else math.ceil(least * 1000)
+        ready = {descriptor for descriptor, _ in self._poller.wait(milliseconds)}
+        if wakeups in ready:
+            self._bell.drain()
+        return ready - {wakeups}
 
     def check(self, deadline: Deadline | None = None) -> None:
         """
@@ -156,7 +167,7 @@ class Patience:
         self.stage = stage
         call.bells.add(self._bell)
         while call.outcome is None:
-            self.until(None, selectors.EVENT_READ)
+            self.until(None, READ)
         result, error = call.outcome
         if error is not None:
             raise error

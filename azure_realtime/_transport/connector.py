@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 
 from .._endpoint import Endpoint
+from .._logging import text_of
 from .._redaction import harmless, remember, remember_headers
 from .._version import __version__
 from ..errors import AuthenticationError, RealtimeError
@@ -130,7 +131,7 @@ class Connector:
             raise
         except BaseException as error:  # also sys.exit(): it is not our thread's to end
             raise AuthenticationError(
-                f"{name} failed ({type(error).__name__}: {error}).",
+                f"{name} failed ({type(error).__name__}: {text_of(error)}).",
                 hint="Sign in again, or check the identity's rights.",
             ) from harmless(error)
         if checked is None:

@@ -7,18 +7,23 @@ Everything here runs on the reader thread, on non-blocking sockets, with a `Pati
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
-import selectors
 import socket
 import ssl
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.poller import READ, WRITE
 from .._endpoint import Endpoint
 from ..errors import ConnectError, ConnectTimeout
 from .attempt import Patience
 from .proxy import find_proxy, open_socks, open_tunnel
+
+_STAGGER = 0.25  # seconds between two attempts (RFC 8305, 8)
 
 
 def open_stream(
@@ -72,44 +77,96 @@ def _tcp(
             else "Check host_name for a typing error, and the network or VPN.",
         ) from error
     patience.stage = f"connecting to {host}:{port}"
-    failure: OSError | None = None
-    for left, (family, kind, number, _, address) in zip(
-        range(len(addresses), 0, -1), addresses, strict=True
-    ):
-        total = patience.deadline.remaining()
-        share = Deadline(None if total is None else total / left)
-        try:
-            sock = socket.socket(family, kind, number)
-            return _connected(sock, address, patience, share)
-        except ConnectTimeout:
-            if left == 1:
-                raise
-        except OSError as error:
-            failure = error
-    raise ConnectError(
-        f"The {what} {host}:{port} cannot be reached "
-        f"({failure.strerror if failure else 'no address'}).",
-        hint="Is a service listening there, and does a firewall let you through?",
-    ) from failure
+    try:
+        sock = _first_connected(addresses, patience)
+    except ConnectTimeout:
+        raise
+    except OSError as error:
+        raise ConnectError(
+            f"The {what} {host}:{port} cannot be reached ({error.strerror or error}).",
+            hint="Is a service listening there, and does a firewall let you through?",
+        ) from error
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return sock
 
 
-def _connected(
-    sock: socket.socket, address: Any, patience: Patience, deadline: Deadline
-) -> socket.socket:
+def _first_connected(addresses: Sequence[Any], patience: Patience) -> socket.socket:
+    """
+    Return a socket that is connected to the first of *addresses* that answers.
+
+    The next attempt starts when one fails, or 250 ms after the last (RFC 8305, 5): an
+    address that drops packets delays the others by no more.
+
+    Raises:
+        OSError: No address could be reached; the last failure.
+        ConnectTimeout: No address answered in time.
+    """
+    waiting = deque(_interleaved(addresses))
+    attempts: dict[int, socket.socket] = {}
+    failures: list[OSError] = []
+    try:
+        while waiting or attempts:
+            if waiting:
+                try:
+                    sock = _begin_connect(waiting.popleft())
+                except OSError as error:
+                    failures.append(error)
+                    continue
+                attempts[sock.fileno()] = sock
+            next_attempt = Deadline(_STAGGER) if waiting else patience.deadline
+            while attempts and not next_attempt.passed:
+                patience.check()
+                for descriptor in patience.wait(
+                    dict.fromkeys(attempts, WRITE), next_attempt
+                ):
+                    sock = attempts.pop(descriptor)
+                    try:
+                        _check(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+                    except OSError as error:
+                        sock.close()
+                        failures.append(error)
+                        next_attempt = Deadline(0) if waiting else next_attempt
+                    else:
+                        return sock
+            patience.check()
+    finally:
+        for sock in attempts.values():
+            sock.close()
+    raise failures[-1] if failures else OSError(0, "no address")
+
+
+def _begin_connect(address: Any) -> socket.socket:
+    """
+    Return a non-blocking socket that is connecting to what ``getaddrinfo()`` found.
+    """
+    family, kind, protocol, _, where = address
+    sock = socket.socket(family, kind, protocol)
     try:
         sock.setblocking(False)
-        code = sock.connect_ex(address)
-        if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
-            raise OSError(code, os.strerror(code))
-        patience.until(sock, selectors.EVENT_WRITE, deadline)
-        if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(code, os.strerror(code))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        _check(sock.connect_ex(where))
         return sock
     except BaseException:
         sock.close()
         raise
+
+
+def _interleaved(addresses: Sequence[Any]) -> list[Any]:
+    """
+    Return *addresses* in their order, with the families alternating (RFC 8305, 4).
+    """
+    first = [a for a in addresses if a[0] == addresses[0][0]]
+    others = [a for a in addresses if a[0] != addresses[0][0]]
+    pairs = itertools.zip_longest(first, others)
+    return [address for pair in pairs for address in pair if address is not None]
+
+
+def _check(code: int) -> None:
+    """
+    Raise the error that a ``connect()`` has met.
+    """
+    if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
+        raise OSError(code, os.strerror(code))
 
 
 def _tls(
@@ -151,9 +208,9 @@ _WRONG_CERTIFICATE = {
     **dict.fromkeys((9, 10), _ANOTHER_TIME),
     **dict.fromkeys((62, 64), _ANOTHER_NAME),
 }
-_NO_COMMON_VERSION = re.compile("UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS")
+_NO_COMMON_VERSION = "UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS"
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
-_NO_CERTIFICATE = re.compile("CERTIFICATE|UNKNOWN_CA|ALERT_HANDSHAKE_FAILURE")
+_NO_CERTIFICATE = "CERTIFICATE|UNKNOWN_CA|ALERT_HANDSHAKE_FAILURE"
 
 
 def tls_hint(error: BaseException) -> str:
@@ -166,9 +223,9 @@ def tls_hint(error: BaseException) -> str:
     reason = getattr(error, "reason", None) or ""
     if reason in _NOT_TLS:
         return "This port does not speak TLS: use ws:// for a local service."
-    if _NO_COMMON_VERSION.search(reason):
+    if re.search(_NO_COMMON_VERSION, reason):
         return "It speaks no version of TLS that we do: 1.2 or newer is needed."
-    if _NO_CERTIFICATE.search(reason):
+    if re.search(_NO_CERTIFICATE, reason):
         return (
             "The service may want a client certificate that it trusts: pass "
             "WebSocketOptions(ssl_context=...) with one in it (load_cert_chain)."
@@ -191,9 +248,9 @@ def _handshake(
                 secure.do_handshake()
                 return secure
             except ssl.SSLWantReadError:
-                patience.until(secure, selectors.EVENT_READ)
+                patience.until(secure, READ)
             except ssl.SSLWantWriteError:
-                patience.until(secure, selectors.EVENT_WRITE)
+                patience.until(secure, WRITE)
     except BaseException:
         secure.close()
         raise

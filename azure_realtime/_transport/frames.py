@@ -330,6 +330,13 @@ def close_frame(code: int, reason: str) -> bytes:
     return control_frame(CLOSE, struct.pack("!H", code) + text.encode("utf-8"))
 
 
+def frame_size(size: int) -> int:
+    """
+    Return the size of our frame around so many bytes.
+    """
+    return size + (6 if size < 126 else 8 if size < 1 << 16 else 14)
+
+
 def _head(opcode: int, size: int, key: bytes) -> bytes:
     first = 0x80 | opcode
     if size < 126:

@@ -9,12 +9,13 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import websocket
 from websocket._handshake import CookieJar
 
+from .._logging import text_of
 from .._redaction import harmless, redacted
 from ..errors import ConnectError, ConnectTimeout
 from .attempt import Interrupted, Patience
@@ -66,12 +67,35 @@ def upgrade(
         patience.check()  # websocket-client makes an error of its own of a time-out
         raise ConnectError(
             "The service did not answer as a WebSocket service does "
-            f"({redacted(str(error))[:200]}).",
+            f"({redacted(text_of(error))[:200]}).",
             hint=tls_hint(error)
             or "Check host and port; a ws:// address may need to be wss://.",
         ) from None
+    _check_negotiated(handle.getheaders() or {}, headers)
     handle.sock = sock
     return Wire(handle, max_message_bytes, stream.rest())
+
+
+def _check_negotiated(answer: Mapping[str, str], headers: list[str]) -> None:
+    """
+    Refuse an extension, and a subprotocol that was not offered (RFC 6455, 4.1).
+
+    Frames of an extension, such as compressed ones, would be read as messages.
+    """
+    offered = [
+        name.strip()
+        for line in headers
+        if line.lower().startswith("sec-websocket-protocol:")
+        for name in line.partition(":")[2].split(",")
+    ]
+    extension = answer.get("sec-websocket-extensions")
+    protocol = answer.get("sec-websocket-protocol")
+    if extension or (protocol and protocol not in offered):
+        what = f"extension {extension!r}" if extension else f"subprotocol {protocol!r}"
+        raise ConnectError(
+            f"The service chose the WebSocket {redacted(what)}, which was not offered.",
+            hint="A proxy or gateway between may have added it: switch that off there.",
+        )
 
 
 def dial_with(
@@ -132,7 +156,7 @@ def dial_with(
         cause = harmless(error)
         raise ConnectError(
             f"websocket_impl did not connect ({type(error).__name__}: "
-            f"{redacted(str(error))[:200]}).",
+            f"{redacted(text_of(error))[:200]}).",
             hint="The error is its own; "
             + ("it is chained to this one." if cause else "it holds a credential."),
         ) from cause

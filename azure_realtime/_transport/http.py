@@ -10,21 +10,18 @@ them. Redirects are not followed: they would carry the credential to another hos
 from __future__ import annotations
 
 import contextlib
-import email.parser
 import json
 import math
-import selectors
+import re
 import socket
 import ssl
 import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.poller import READ, WRITE
 from .._redaction import redacted
 from ..errors import (
     AuthenticationError,
@@ -34,6 +31,10 @@ from ..errors import (
     RateLimited,
 )
 from .attempt import MAX_HEAD_BYTES, Patience
+
+_STATUS = len("HTTP/1.1 101")
+_INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 class HandshakeStream:
@@ -62,18 +63,19 @@ class HandshakeStream:
             try:
                 view = view[self.sock.send(view) :]
             except ssl.SSLWantReadError:
-                self._patience.until(self.sock, selectors.EVENT_READ)
+                self._patience.until(self.sock, READ)
             except (BlockingIOError, ssl.SSLWantWriteError):
-                self._patience.until(self.sock, selectors.EVENT_WRITE)
+                self._patience.until(self.sock, WRITE)
         return len(data)
 
     def recv(self, size: int) -> bytes:
         """
         Return some bytes of the answer; b"" when there are no more.
         """
-        if self._given == len(self.received) and not self._fill(
-            self._patience.deadline
-        ):
+        deadline = self._patience.deadline
+        if not self._given:
+            self._skip_informational(deadline)
+        if self._given == len(self.received) and not self._fill(deadline):
             return b""
         chunk = bytes(self.received[self._given : self._given + size])
         self._given += len(chunk)
@@ -100,6 +102,20 @@ class HandshakeStream:
         Do nothing: who opened the socket closes it, after a look at `received`.
         """
 
+    def _skip_informational(self, deadline: Deadline) -> None:
+        """
+        Drop 1xx answers before the final one (RFC 9110, 15.2). 101 is the final one.
+        """
+        while True:
+            while len(self.received) < _STATUS and self._fill(deadline):
+                pass
+            if not _INFORMATIONAL.match(self.received):
+                return
+            while (end := _HEAD_END.search(self.received)) is None:
+                if not self._fill(deadline):
+                    return
+            del self.received[: end.end()]
+
     def _fill(self, deadline: Deadline) -> bool:
         if len(self.received) >= MAX_HEAD_BYTES:
             return False
@@ -109,13 +125,12 @@ class HandshakeStream:
                 self.received += data
                 return bool(data)
             except ssl.SSLWantWriteError:
-                self._patience.until(self.sock, selectors.EVENT_WRITE, deadline)
+                self._patience.until(self.sock, WRITE, deadline)
             except (BlockingIOError, ssl.SSLWantReadError):
-                self._patience.until(self.sock, selectors.EVENT_READ, deadline)
+                self._patience.until(self.sock, READ, deadline)
 
 
-@attrs.frozen
-class Refusal:
+class Refusal(NamedTuple):
     """
     An HTTP answer that is not the upgrade we asked for.
 
@@ -141,8 +156,11 @@ class Refusal:
             return None
         if len(words[1]) != 3 or not words[1].isdigit():
             return None
-        parsed = email.parser.BytesHeaderParser().parsebytes(fields)
-        headers = {name.lower(): str(value) for name, value in parsed.items()}
+        headers = {}
+        for line in fields.decode("utf-8", "replace").split("\n"):
+            name, colon, value = line.partition(":")
+            if colon and name == name.strip():  # else the rest of another line
+                headers[name.lower()] = value.strip()
         if "chunked" in headers.get("transfer-encoding", ""):
             body = _unchunked(body)
         return cls(int(words[1]), headers, body)
@@ -160,9 +178,8 @@ class Refusal:
             if math.isfinite(seconds):
                 return max(0.0, seconds)
         try:  # it may also be a date (RFC 9110 10.2.3)
-            date = parsedate_to_datetime(self.headers["retry-after"])
-            return max(0.0, date.timestamp() - time.time())
-        except (KeyError, ValueError, TypeError, OverflowError):
+            return max(0.0, _unix_time(self.headers["retry-after"]) - time.time())
+        except (KeyError, ValueError):
             return None
 
     def error(self) -> ConnectError:
@@ -196,6 +213,9 @@ class Refusal:
         )
 
 
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+_EPOCH = 719_469  # days, as `_unix_time` counts them
+
 _NO_SERVICE = "Is this a realtime endpoint? Check host_name."
 _NOT_FOUND = (
     "Check the deployment's name, that it is a realtime model, the host, and the "
@@ -219,6 +239,27 @@ _REMEDIES: dict[int, tuple[type[ConnectError], str]] = {
     429: (RateLimited, "Too many connections or requests: wait and try again."),
     431: (ConnectError, "Too many headers: send fewer in WebSocketOptions(headers)."),
 }
+
+
+def _unix_time(date: str) -> float:
+    """
+    Return a date such as ``Wed, 21 Oct 2015 07:28:00 GMT`` (RFC 9110 5.6.7) as Unix
+    time. The packages `email` and `datetime` would be a tenth of the import.
+
+    Raises:
+        ValueError: It has another form.
+    """
+    _, day, month, year, clock, zone = date.split()
+    if zone != "GMT":
+        raise ValueError(f"not in GMT: {date}")
+    years = int(year)
+    months = _MONTHS.index(month) // 4
+    if months < 2:  # years begin in March: the leap day is the last one
+        years, months = years - 1, months + 12
+    leap_days = years // 4 - years // 100 + years // 400
+    days = 365 * years + leap_days + (153 * months - 304) // 5 + int(day)
+    hours, minutes, seconds = map(int, clock.split(":"))
+    return (days - _EPOCH) * 86400 + hours * 3600 + minutes * 60 + seconds
 
 
 def _explanation(body: bytes) -> str:

@@ -7,11 +7,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import ipaddress
-import selectors
 import socket
 from urllib.parse import unquote, urlsplit
 
+from .._concurrency.poller import READ, WRITE
 from .._endpoint import Endpoint
+from .._logging import text_of
 from .._redaction import redacted, remember, remember_headers
 from ..errors import ConnectError, ConnectTimeout
 from .attempt import MAX_HEAD_BYTES, Patience
@@ -140,14 +141,14 @@ def open_tunnel(
     head = b""
     try:
         while request:
-            patience.until(sock, selectors.EVENT_WRITE)
+            patience.until(sock, WRITE)
             request = request[sock.send(request) :]
         # byte by byte: what follows the head belongs to the tunnel
         while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
             try:
                 byte = sock.recv(1)
             except BlockingIOError:
-                patience.until(sock, selectors.EVENT_READ)
+                patience.until(sock, READ)
                 continue
             if not byte:
                 break
@@ -210,7 +211,7 @@ def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.s
     except (ProxyError, OSError) as error:
         raise ConnectError(
             f"The proxy {where} did not connect to {endpoint.host}:{endpoint.port} "
-            f"({redacted(str(error))}).",
+            f"({redacted(text_of(error))}).",
             hint="Check the proxy's address, user and password.",
         ) from None
     except ValueError:  # its text, or what it holds, may be the password

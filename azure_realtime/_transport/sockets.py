@@ -7,8 +7,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 
+try:
+    from fcntl import ioctl
+except ImportError:  # Windows
+    ioctl = None  # type: ignore[assignment]
+
+_SIOCOUTQ = 0x5411  # tcp(7): bytes that are not acknowledged, sent or not
 _UNSENT = 64 << 10  # bytes: about 1 s of a 60 kB/s uplink
 
 
@@ -23,6 +30,21 @@ def bound_unsent(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         else:  # twice as much: it counts what is under way, too
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _UNSENT)
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """
+    Return how many bytes the kernel has taken that the peer has not acknowledged.
+
+    0 where the kernel does not tell.
+    """
+    if sys.platform != "linux":
+        return 0
+    try:
+        found = ioctl(sock.fileno(), _SIOCOUTQ, bytes(4))
+    except (OSError, ValueError, TypeError):  # no TCP, or an object of the user's
+        return 0
+    return int.from_bytes(found, sys.byteorder)
 
 
 def recv_into_of(sock: socket.socket) -> Callable[[memoryview], int]:

@@ -12,7 +12,7 @@ All of `Wire` belongs to the reader thread.
 from __future__ import annotations
 
 import contextlib
-import selectors
+import math
 import socket
 import ssl
 import time
@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from .._concurrency.poller import READ, WRITE, Poller
 from ..errors import ConnectionClosed
 from .frames import (
     CLOSE,
@@ -33,7 +34,7 @@ from .frames import (
     parse_close,
     text_frames,
 )
-from .sockets import bound_unsent, recv_into_of
+from .sockets import bound_unsent, recv_into_of, unacknowledged
 
 _RECORD = 16 << 10  # bytes: one TLS record; nothing larger is offered to TLS
 _BYTES_PER_TURN = 192 << 10  # then somebody else has a turn
@@ -82,6 +83,7 @@ class Wire:
         self._frames_left = bool(first)  # to be taken from the buffer, perhaps
         self._close_sent = False
         self._failure: ConnectionClosed | None = None
+        self._write_failure: ConnectionClosed | None = None
         self.heard_at = time.monotonic()
         self.unfinished_at: float | None = None
         self.unfinished_bytes = 0
@@ -106,12 +108,24 @@ class Wire:
         if not self._close_sent:
             self._queue += text_frames(messages)
 
-    def ping(self) -> None:
+    def ping(self) -> int:
         """
         Queue a ping, ahead of messages, between frames.
+
+        Returns:
+            What `acknowledged` must reach for the peer to have it.
         """
         if not self._close_sent:
             self._control.append(control_frame(PING))
+        ahead = sum(map(len, self._control)) + len(self._sending or b"")
+        return self.bytes_sent + ahead
+
+    @property
+    def acknowledged(self) -> int:
+        """
+        How many of `bytes_sent` the peer's kernel has; of TLS, at least so many.
+        """
+        return self.bytes_sent - unacknowledged(self._sock)
 
     def send_close(self, code: int = 1000, reason: str = "") -> None:
         """
@@ -134,11 +148,12 @@ class Wire:
         """
         Send what the socket takes now.
 
-        A slice that TLS refused is offered again unchanged: it demands it.
-
-        Raises:
-            ConnectionClosed: The connection is gone.
+        A slice that TLS refused is offered again unchanged: it demands it. A write that
+        fails ends the writing and not the reading: the peer's last messages and its
+        close code may still wait to be read. `read` reports the failure after them.
         """
+        if self._write_failure is not None:
+            return
         self._write_wants_read = False
         while True:
             sending = self._sending
@@ -155,10 +170,12 @@ class Wire:
             except WOULD_BLOCK:
                 return
             except (OSError, ValueError) as error:
-                lost = _lost(error)
-                if not self._frames_left:
-                    raise lost from error
-                self._failure = self._failure or lost  # what came before comes first
+                self._write_failure = _lost(error)
+                self._write_failure.__cause__ = error
+                self._control.clear()
+                self._queue.clear()
+                self._sending = None
+                self._bytes_left = self.attention = True
                 return
             self.bytes_sent += sent
             self._sending = sending[sent:] or None
@@ -206,13 +223,14 @@ class Wire:
                 self._read_wants_write = self.attention = True
                 return
             except WOULD_BLOCK:
+                self._failure = self._write_failure  # no more will come
                 return
             except (OSError, ValueError) as error:
-                self._failure = _lost(error)
-                self._failure.__cause__ = error
+                self._failure = self._write_failure or _lost(error)
+                self._failure.__cause__ = self._failure.__cause__ or error
                 return
             if not count:
-                self._failure = ConnectionClosed(
+                self._failure = self._write_failure or ConnectionClosed(
                     1006, "the peer hung up without saying goodbye"
                 )
                 return
@@ -222,7 +240,9 @@ class Wire:
             self._parser.filled(count)
             frames -= self._take(messages, count, frames)
             if self._is_plain and count < len(room):
-                return  # no more has come; TLS may have it decrypted, and no poll tells
+                # no more has come; TLS may have it decrypted, and no poll tells
+                self._bytes_left = self._write_failure is not None
+                return
 
     def _take(self, messages: list[bytes], received: int, most: int) -> int:
         """
@@ -272,9 +292,9 @@ class Wire:
         """
         The selector events to wait for: what the operations asked for, by name or not.
         """
-        events = selectors.EVENT_READ
+        events = READ
         if self._read_wants_write or (not self.idle and not self._write_wants_read):
-            events |= selectors.EVENT_WRITE
+            events |= WRITE
         return events
 
     @property
@@ -295,10 +315,11 @@ class Wire:
         A socket that is closed with unread input is reset, and our close frame with it.
         """
         end = time.monotonic() + seconds
-        with selectors.DefaultSelector() as selector, contextlib.suppress(OSError):
-            selector.register(self._sock, selectors.EVENT_READ)
+        poller = Poller()
+        with contextlib.suppress(OSError):
+            poller.watch({self._sock.fileno(): READ})
             while (left := end - time.monotonic()) > 0:
-                if not self.unread and not selector.select(left):
+                if not self.unread and not poller.wait(math.ceil(left * 1000)):
                     return
                 self._bytes_left = self._frames_left = False
                 with contextlib.suppress(*WOULD_BLOCK):

@@ -45,7 +45,7 @@ _numbers = itertools.count(1)
 P = TypeVar("P", bound=SessionParts)
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False, repr=False)
 class Parts(Generic[P]):
     """
     What a client is made of.

@@ -10,12 +10,8 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._dispatch.factory import Dispatch
-from .._engine.shutdown import abandon
-from .._state.conversation import Conversation
-from .._transport.handshake import WebSocketImpl
 from ..errors import ConnectTimeout, fresh, warn
 from ..events import RateLimit
 from ..models.enums import ModelStatusEnum, WebSocketState
@@ -23,12 +19,15 @@ from ..models.session import Session
 from ..models.stats import Stats
 from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
-from .assembly import assemble
-from .conversation_kind import conversation_kind
 from .listeners import Listening
 from .pump import Pumping
 from .turns import Asking
 from .waiting import Pulling
+
+if TYPE_CHECKING:
+    from .._dispatch.factory import Dispatch
+    from .._state.conversation import Conversation
+    from .._transport.handshake import WebSocketImpl
 
 
 class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
@@ -71,6 +70,13 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         dispatch: Dispatch = "thread",
         keep_audio: bool = False,
     ) -> None:
+        # What the threads run is loaded here, on the caller's thread: half of the
+        # package, which a program needs only once it connects.
+        from .._engine.shutdown import abandon
+        from .assembly import assemble
+        from .conversation_kind import conversation_kind
+        from .turn_stream import TurnStream
+
         parts = assemble(
             conversation_kind(keep_audio),
             options,
@@ -106,6 +112,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         self._registrar = session.registrar
         self._tools = session.tools
         self._order = session.turns
+        self._new_stream = TurnStream
         # the reader knows better why it takes so long: it has a little more time to say
         self._connect_timeout = parts.websocket_options.connect_timeout + 5.0
         self._finalizer = weakref.finalize(

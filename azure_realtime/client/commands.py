@@ -4,23 +4,17 @@ What a client can say: one method for each command of the wire.
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
-from .._engine.sender import QUEUE_TIMEOUT, Sender
-from .._requests.acknowledgements import ACKNOWLEDGED
-from .._requests.response_queue import WhenBusy
-from .._state.conversation import Conversation
-from .._state.input_buffer import InputAudio
-from .._state.session import SessionFollower
 from ..audio.pcm import audio_bytes
 from ..events import (
     ClientEvent,
@@ -39,9 +33,16 @@ from ..events import (
     SessionUpdate,
 )
 from ..models._shape import overlaid
-from ..models.items import Item, as_item
+from ..models.items import Item, MessageItem, as_item
 from ..models.responses import Response, ResponseConfig, as_response_config
 from ..models.session import Session, SessionConfig, as_session_config
+
+if TYPE_CHECKING:
+    from .._engine.sender import Sender
+    from .._requests.response_queue import WhenBusy
+    from .._state.conversation import Conversation
+    from .._state.input_buffer import InputAudio
+    from .._state.session import SessionFollower
 
 
 class Commands:
@@ -245,10 +246,10 @@ class Commands:
             command = attrs.evolve(command, item=_named(command.item))
         if isinstance(command, InputAudioBufferAppend):
             self._input.count(command.audio)
-        if command.type in ACKNOWLEDGED:
+        if command.type in self._sender.ACKNOWLEDGED:
             return self._command(command)
         command = self._sender.identified(command)
-        self._sender.queue(command, deadline=Deadline(QUEUE_TIMEOUT))
+        self._sender.queue(command, deadline=Deadline(self._sender.QUEUE_TIMEOUT))
         return None
 
     def _command(self, command: ClientEvent) -> Future[Any]:
@@ -278,5 +279,6 @@ def _named(item: Any) -> Any:
     Return *item* with an id, by which its answer is known.
     """
     if getattr(item, "id", "") is None:
-        return attrs.evolve(item, id=f"item_{uuid.uuid4().hex[:20]}")
+        kind = "msg" if isinstance(item, MessageItem) else "item"
+        return attrs.evolve(item, id=f"{kind}_{os.urandom(10).hex()}")
     return item

@@ -41,7 +41,7 @@ from .session_restorer import SessionRestorer
 from .turn_order import TurnOrder
 
 
-@attrs.frozen(eq=False, kw_only=True)
+@attrs.define(eq=False, repr=False, kw_only=True)
 class ConversationParts(SessionParts):
     """
     What a conversation adds to the engine of one client.
@@ -93,7 +93,7 @@ def _new_parts(
 ) -> ConversationParts:
     config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
     session = SessionFollower(config)
-    input_audio = InputAudio(session)
+    input_audio = InputAudio(session, sender.send_queue)
     conversation = Conversation(keep_audio)
     usage = UsageMeter()
     status = ModelStatus()
@@ -126,6 +126,7 @@ def _new_parts(
         opening=restorer.opening,
         on_configured=partial(_on_configured, restorer, registrar),
         on_refused=registrar.session_refused,
+        rename_restored=conversation.rename,
         observers=(session, input_audio, conversation, usage, tools, pending_work),
         deltas={
             ResponseOutputAudioDelta: (

@@ -13,6 +13,7 @@ from .._dispatch.backlog import size_of
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.event_keys import EventName, key_for, warn_if_unknown
 from .._dispatch.subscriptions import Listener, Subscription, Subscriptions
+from .._logging import repr_of
 from ..events import ServerEvent
 
 L = TypeVar("L", bound=Listener)
@@ -98,11 +99,13 @@ class Listening:
         if listener is None:
             return lambda function: self._subscribe(event, function, once)
         if not callable(listener):
-            raise TypeError(f"a listener must be callable, not {listener!r}")
+            raise TypeError(f"a listener must be callable, not {repr_of(listener)}")
         if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(
             getattr(listener, "__call__", None)  # noqa: B004 - its signature is asked
         ):
-            raise TypeError(f"a listener is a plain function; {listener!r} is async")
+            raise TypeError(
+                f"a listener is a plain function; {repr_of(listener)} is async"
+            )
         key = key_for(event)
         warn_if_unknown(key, self._warned_names)
         subscription = Subscription(key, listener, once)

@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.manual import ManualDispatcher
-from .._engine.reader import Reader
 from ..models.enums import WebSocketState
+
+if TYPE_CHECKING:
+    from .._engine.reader import Reader
 
 _TURN = 0.5  # seconds between two looks at whether it is over
 

@@ -4,7 +4,6 @@ What a conversation's connection sends first, and what a new session gets of the
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,14 +11,13 @@ import attrs
 
 from .._engine.sender import Sender
 from .._engine.session_kind import OpeningMessages
+from .._logging import logger
 from .._state.conversation import Conversation
 from .._state.session import SessionFollower
 from .._state.transcript import as_mappings
 from ..events import Init, Reconnected, ServerEvent, SessionUpdate, SessionUpdated
-from ..models.items import FunctionCallOutputItem
+from ..models.items import FunctionCallOutputItem, MessageItem
 from ..models.session import SessionConfig
-
-logger = logging.getLogger("azure_realtime")
 
 
 class SessionRestorer:
@@ -54,6 +52,8 @@ class SessionRestorer:
         self._conversation = conversation
         self._owed = owed
         self._restore = restore
+        # answers of which nothing came: the new session does not have them
+        self._unfinished: set[str] = set()
         self._first = self._compose(config, [])  # a mistake raises on the user's thread
 
     def opening(self, again: bool) -> OpeningMessages:
@@ -77,7 +77,8 @@ class SessionRestorer:
         """
         if seconds_lost is None:
             return Init(session=event.session, raw=event.raw, generation=generation)
-        self._conversation.forget(self._cut_off())
+        self._conversation.forget(self._cut_off() | self._unfinished)
+        self._unfinished = set()
         self._sender.pending.session_restored(event)
         self._sender.follow_up(self._sender.responses.session_restored())
         return Reconnected(
@@ -106,7 +107,14 @@ class SessionRestorer:
         arrived = {i.call_id for i in known if isinstance(i, FunctionCallOutputItem)}
         lost, waiting = self._owed()
         late = [output for output in lost if output.call_id not in arrived]
-        return as_mappings([*known, *late], promised=waiting)
+        restored = as_mappings([*known, *late], promised=waiting)
+        there = {mapping["id"] for mapping in restored}
+        self._unfinished = {
+            item.id
+            for item in known
+            if isinstance(item, MessageItem) and item.status == "incomplete" and item.id
+        } - there
+        return restored
 
     def _compose(
         self, config: SessionConfig, items: list[dict[str, Any]]

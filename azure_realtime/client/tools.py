@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .._tools.registrar import ToolRegistrar
 from .._tools.tool import DEFAULT_TIMEOUT, Tool, Toolbox, make_tool
 from .commands import Commands
+
+if TYPE_CHECKING:
+    from .._tools.registrar import ToolRegistrar
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -16,6 +16,7 @@ from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.mailbox import Waiters
 from .._requests.response_requests import ResponseFuture
+from .._state.conversation import Conversation
 from .._state.session import SessionFollower
 from .._state.turn_recorder import TurnRecorder
 from .._tools.loop import Continuation, ToolLoop
@@ -29,6 +30,7 @@ from ..events import (
     ResponseOutputTextDelta,
     ServerEvent,
 )
+from ..models.items import Item
 from ..models.responses import Response
 from ..models.turn import Turn
 from .commands import Commands
@@ -76,6 +78,35 @@ _WATCHED = frozenset(
 _HEARD_WITHIN = 5.0  # seconds after the answer in which the transcript may still come
 
 
+class _Asked:
+    """
+    What one turn has put into the conversation.
+
+    Attributes:
+        items: The answers to the commands that created the question.
+        spoken: The id of the spoken question.
+        responses: The answers.
+    """
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self.items: list[Future[Item]] = []
+        self.spoken: str | None = None
+        self.responses: list[ResponseFuture] = []
+
+    def forget(self) -> None:
+        """
+        Remove it: the connection is lost, and a question that is asked again must not
+        stand twice in the next session. Reader thread.
+        """
+        created = [item for item in self.items if item.done() and not item.cancelled()]
+        ids = {item.result().id or "" for item in created if not item.exception()}
+        if self.spoken is not None:
+            ids.add(self.spoken)
+        answers = {response.response_id or "" for response in self.responses}
+        self._conversation.forget_turn(ids, answers - {""})
+
+
 class TurnStream(Iterator[Delta]):
     """
     The deltas of one turn as they come: of text, transcript and audio.
@@ -92,6 +123,7 @@ class TurnStream(Iterator[Delta]):
         lifecycle: Lifecycle,
         mailboxes: Waiters,
         session: SessionFollower,
+        conversation: Conversation,
         tools: ToolLoop,
         timeout: float,
         deadline: Deadline,
@@ -114,6 +146,7 @@ class TurnStream(Iterator[Delta]):
         self._continuation: Continuation | None = None
         self._closed = False
         self._spoken: str | None = None
+        self._asked = _Asked(conversation)
         self._events = self._run()
         self.turn: Turn | None = None
 
@@ -123,12 +156,12 @@ class TurnStream(Iterator[Delta]):
         """
         Put the question and ask for the answer. The caller's thread.
         """
-        self._spoken = put_question(
+        self._spoken = self._asked.spoken = put_question(
             commands,
             self._session,
             **question,
             timeout=self._deadline.remaining(),
-            watch=self._watch,
+            watch=self._watch_item,
         )
         if self._spoken is not None:
             self._recorder.listen(self._spoken)
@@ -194,23 +227,30 @@ class TurnStream(Iterator[Delta]):
         Make *future* the response we wait for; its refusal ends the wait.
         """
         self._future = future
+        self._asked.responses.append(future)
         self._watch(future)
         # not through the stream: its end is no business of who reads it
         Future.add_done_callback(future, _leaver(self._tools, self._place))
         if self._closed:
             future.cancel()
 
+    def _watch_item(self, future: Future[Item]) -> None:
+        self._asked.items.append(future)
+        self._watch(future)
+
     def _watch(self, future: Future[Any]) -> None:
         """
         Have the refusal of a command end the wait.
         """
-        box = self._box
+        box, asked = self._box, self._asked
 
         def refused(done: Future[Any]) -> None:
             error = None if done.cancelled() else done.exception()
             if isinstance(error, RealtimeError) and not isinstance(
                 error, ResponseError
             ):
+                if isinstance(error, ConnectionClosed) and error.reconnecting:
+                    asked.forget()
                 box.end(error)
 
         Future.add_done_callback(future, refused)  # at once, on the reader thread

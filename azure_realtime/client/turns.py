@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._concurrency.deadline import Deadline
 from .._dispatch.mailbox import Waiters
-from .._engine.engine import Engine
-from .._tools.loop import ToolLoop
-from ..models.turn import Turn
 from .tools import Tooling
 from .turn_order import Place, TurnOrder
-from .turn_stream import TurnStream
+
+if TYPE_CHECKING:
+    from .._engine.engine import Engine
+    from .._state.conversation import Conversation
+    from .._tools.loop import ToolLoop
+    from ..models.turn import Turn
+    from .turn_stream import TurnStream
 
 
 class Asking(Tooling):
@@ -23,8 +26,10 @@ class Asking(Tooling):
 
     _engine: Engine
     _mailboxes: Waiters
+    _conversation: Conversation
     _tools: ToolLoop
     _order: TurnOrder
+    _new_stream: type[TurnStream]
 
     def ask(
         self,
@@ -93,10 +98,11 @@ class Asking(Tooling):
         if not beside and not self._tools.is_current:
             # nothing of it is under way before: a drop meanwhile is none of its own
             place = self._order.enter(deadline)
-        stream = TurnStream(
+        stream = self._new_stream(
             self._lifecycle,
             self._mailboxes,
             self._follower,
+            self._conversation,
             self._tools,
             timeout,
             deadline,

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.event_keys import ANY, EventName, key_for, warn_if_unknown
 from .._dispatch.mailbox import Mailbox, Waiters, Where
-from .._engine.control import Control
 from ..errors import ConnectionClosed
 from ..events import ServerEvent
+
+if TYPE_CHECKING:
+    from .._engine.control import Control
 
 E = TypeVar("E", bound=ServerEvent)
 

@@ -6,6 +6,9 @@ What all events have in common.
    an empty model); one that it does not promise falls back to None.
 3. ``raw`` tells all, and ``problems`` tells where the two differ.
 4. Values are open: enumerations are plain `str`, sequences are tuples.
+5. Events of the same fields are plain subclasses of one attrs class: to generate
+   one takes 0.6 ms of the import. They need `__slots__`: without, an instance has a
+   dictionary.
 """
 
 from collections.abc import Mapping
@@ -48,8 +51,9 @@ class ServerEvent(Event):
     generation: int = attrs.field(default=0, repr=False, eq=False)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ClientEvent(Event):
     """
     Something we say: a command.
     """
+
+    __slots__ = ()

@@ -35,25 +35,28 @@ class ConversationItemCreate(ClientEvent):
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class ConversationItemRetrieve(ClientEvent):
+class _ItemCommand(ClientEvent):
+    item_id: str = attrs.field(validator=text)
+
+
+class ConversationItemRetrieve(_ItemCommand):
     """
     Ask for an item as the service has it, audio included.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "conversation.item.retrieve"
 
-    item_id: str = attrs.field(validator=text)
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ConversationItemDelete(ClientEvent):
+class ConversationItemDelete(_ItemCommand):
     """
     Remove an item.
     """
 
-    type: ClassVar[str] = "conversation.item.delete"
+    __slots__ = ()
 
-    item_id: str = attrs.field(validator=text)
+    type: ClassVar[str] = "conversation.item.delete"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -100,29 +103,32 @@ class _ItemEvent(ServerEvent):
     previous_item_id: str | None = None
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemAdded(_ItemEvent):
     """
     The conversation has a new item. An answer's item is still empty here.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "conversation.item.added"
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemCreated(_ItemEvent):
     """
     The former name of `ConversationItemAdded`; some gateways send both.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "conversation.item.created"
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemDone(_ItemEvent):
     """
     The item is final.
     """
+
+    __slots__ = ()
 
     type: ClassVar[str] = "conversation.item.done"
 

@@ -25,20 +25,22 @@ class InputAudioBufferAppend(ClientEvent):
     audio: str = attrs.field(converter=as_base64, repr=False)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferCommit(ClientEvent):
     """
     Make the buffer (at least 100 ms) an item. Not needed where VAD is on.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "input_audio_buffer.commit"
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferClear(ClientEvent):
     """
     Forget what is in the buffer.
     """
+
+    __slots__ = ()
 
     type: ClassVar[str] = "input_audio_buffer.clear"
 
@@ -55,11 +57,12 @@ class InputAudioBufferCommitted(ServerEvent):
     previous_item_id: str | None = None
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferCleared(ServerEvent):
     """
     The buffer is empty.
     """
+
+    __slots__ = ()
 
     type: ClassVar[str] = "input_audio_buffer.cleared"
 

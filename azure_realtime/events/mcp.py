@@ -10,36 +10,38 @@ from ._base import ServerEvent
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class McpListToolsInProgress(ServerEvent):
+class _OfList(ServerEvent):
+    item_id: str = ""
+
+
+class McpListToolsInProgress(_OfList):
     """
     The service is asking an MCP server for its tools.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "mcp_list_tools.in_progress"
 
-    item_id: str = ""
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class McpListToolsCompleted(ServerEvent):
+class McpListToolsCompleted(_OfList):
     """
     The tools are known; before this, a response cannot use them.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "mcp_list_tools.completed"
 
-    item_id: str = ""
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class McpListToolsFailed(ServerEvent):
+class McpListToolsFailed(_OfList):
     """
     The MCP server did not tell its tools.
     """
 
-    type: ClassVar[str] = "mcp_list_tools.failed"
+    __slots__ = ()
 
-    item_id: str = ""
+    type: ClassVar[str] = "mcp_list_tools.failed"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -72,36 +74,36 @@ class ResponseMcpCallArgumentsDone(ServerEvent):
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class ResponseMcpCallInProgress(ServerEvent):
+class _OfCall(ServerEvent):
+    item_id: str = ""
+    output_index: int = 0
+
+
+class ResponseMcpCallInProgress(_OfCall):
     """
     The service is calling an MCP server.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "response.mcp_call.in_progress"
 
-    item_id: str = ""
-    output_index: int = 0
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ResponseMcpCallCompleted(ServerEvent):
+class ResponseMcpCallCompleted(_OfCall):
     """
     An MCP call has returned; the item has its output.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "response.mcp_call.completed"
 
-    item_id: str = ""
-    output_index: int = 0
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ResponseMcpCallFailed(ServerEvent):
+class ResponseMcpCallFailed(_OfCall):
     """
     An MCP call failed; the item has the error.
     """
 
-    type: ClassVar[str] = "response.mcp_call.failed"
+    __slots__ = ()
 
-    item_id: str = ""
-    output_index: int = 0
+    type: ClassVar[str] = "response.mcp_call.failed"

@@ -9,43 +9,46 @@ import attrs
 from ._base import ClientEvent, ServerEvent
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class OutputAudioBufferClear(ClientEvent):
     """
     Stop playing. Over a WebSocket the player is yours: stop it yourself.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "output_audio_buffer.clear"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class OutputAudioBufferStarted(ServerEvent):
+class _OfPlayback(ServerEvent):
+    response_id: str = ""
+
+
+class OutputAudioBufferStarted(_OfPlayback):
     """
     The service has begun to play a response.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "output_audio_buffer.started"
 
-    response_id: str = ""
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class OutputAudioBufferStopped(ServerEvent):
+class OutputAudioBufferStopped(_OfPlayback):
     """
     The service has played all of a response.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "output_audio_buffer.stopped"
 
-    response_id: str = ""
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class OutputAudioBufferCleared(ServerEvent):
+class OutputAudioBufferCleared(_OfPlayback):
     """
     Playing was cut short, by the user's speech or by command.
     """
 
-    type: ClassVar[str] = "output_audio_buffer.cleared"
+    __slots__ = ()
 
-    response_id: str = ""
+    type: ClassVar[str] = "output_audio_buffer.cleared"

@@ -45,25 +45,28 @@ class ResponseCancel(ClientEvent):
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class ResponseCreated(ServerEvent):
+class _OfResponse(ServerEvent):
+    response: Response = attrs.field(factory=Response)
+
+
+class ResponseCreated(_OfResponse):
     """
     An answer has begun.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "response.created"
 
-    response: Response = attrs.field(factory=Response)
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ResponseDone(ServerEvent):
+class ResponseDone(_OfResponse):
     """
     An answer has ended, well or not: see ``response.status``.
     """
 
-    type: ClassVar[str] = "response.done"
+    __slots__ = ()
 
-    response: Response = attrs.field(factory=Response)
+    type: ClassVar[str] = "response.done"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -73,20 +76,22 @@ class _OutputItem(ServerEvent):
     item: Item = attrs.field(factory=lambda: UnknownItem(""))
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputItemAdded(_OutputItem):
     """
     The answer has a new item, still empty.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "response.output_item.added"
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputItemDone(_OutputItem):
     """
     An item of the answer is complete; act on a function call from here.
     """
+
+    __slots__ = ()
 
     type: ClassVar[str] = "response.output_item.done"
 
@@ -116,37 +121,44 @@ class ContentPart(Model):
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class ResponseContentPartAdded(_OfPart):
+class _OfContent(_OfPart):
+    part: ContentPart = attrs.field(factory=ContentPart)
+
+
+class ResponseContentPartAdded(_OfContent):
     """
     An item of the answer has a new part, still empty.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "response.content_part.added"
 
-    part: ContentPart = attrs.field(factory=ContentPart)
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ResponseContentPartDone(_OfPart):
+class ResponseContentPartDone(_OfContent):
     """
     A part of the answer is complete.
     """
 
-    type: ClassVar[str] = "response.content_part.done"
+    __slots__ = ()
 
-    part: ContentPart = attrs.field(factory=ContentPart)
+    type: ClassVar[str] = "response.content_part.done"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class ResponseOutputTextDelta(_OfPart):
+class _TextDelta(_OfPart):
+    delta: str = ""
+    obfuscation: str | None = attrs.field(default=None, repr=False)
+
+
+class ResponseOutputTextDelta(_TextDelta):
     """
     A piece of written answer.
     """
 
-    type: ClassVar[str] = "response.output_text.delta"
+    __slots__ = ()
 
-    delta: str = ""
-    obfuscation: str | None = attrs.field(default=None, repr=False)
+    type: ClassVar[str] = "response.output_text.delta"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -197,25 +209,24 @@ class ResponseOutputAudioDelta(_DecodedAudio):
         return audio
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputAudioDone(_OfPart):
     """
     A spoken part has all its audio.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "response.output_audio.done"
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ResponseOutputAudioTranscriptDelta(_OfPart):
+class ResponseOutputAudioTranscriptDelta(_TextDelta):
     """
     A piece of what is being said.
     """
 
-    type: ClassVar[str] = "response.output_audio_transcript.delta"
+    __slots__ = ()
 
-    delta: str = ""
-    obfuscation: str | None = attrs.field(default=None, repr=False)
+    type: ClassVar[str] = "response.output_audio_transcript.delta"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

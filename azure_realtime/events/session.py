@@ -25,18 +25,21 @@ class SessionUpdate(ClientEvent):
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class SessionCreated(ServerEvent):
+class _OfSession(ServerEvent):
+    session: Session = attrs.field(factory=Session)
+
+
+class SessionCreated(_OfSession):
     """
     The connection is up; the session runs on the service's defaults.
     """
 
+    __slots__ = ()
+
     type: ClassVar[str] = "session.created"
 
-    session: Session = attrs.field(factory=Session)
 
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class SessionUpdated(ServerEvent):
+class SessionUpdated(_OfSession):
     """
     A ``session.update`` was applied.
 
@@ -44,6 +47,6 @@ class SessionUpdated(ServerEvent):
         session: The whole session as it is now.
     """
 
-    type: ClassVar[str] = "session.updated"
+    __slots__ = ()
 
-    session: Session = attrs.field(factory=Session)
+    type: ClassVar[str] = "session.updated"

@@ -261,3 +261,23 @@ def as_item(item: Item | Mapping[str, Any] | str) -> Item:
         return MessageItem("user", item)
     made: Item = as_model(item, _ITEMS, UnknownItem, "item")
     return made
+
+
+def looks_like(known: Any, found: Any) -> bool:
+    """
+    Whether two items may be the same one under two ids.
+
+    Messages of one role with equal text, calls and outputs with one ``call_id``.
+    """
+    if type(known) is not type(found):
+        return False
+    if not isinstance(known, MessageItem):
+        call_id = getattr(known, "call_id", None)
+        return call_id is not None and call_id == found.call_id
+    if known.role != found.role:
+        return False
+    texts = [
+        [text for part in item.content if (text := part_text(part))]
+        for item in (known, found)
+    ]
+    return texts[0] == texts[1]

@@ -10,7 +10,7 @@ import attrs
 from .._redaction import shown
 from .._spelling import refuse_unknown
 from ..audio.formats import flat_format
-from ._base import LENIENT, Model, brief
+from ._base import LENIENT, Model, Value, brief
 from ._coerce import EXTRA_REMEDY, as_extra, as_list, as_strings, is_given
 from ._shape import RESPONSE_PATHS, flatten, leaves, overlaid
 from ._unset import UNSET, Unset
@@ -28,8 +28,8 @@ def _as_items(value: Any) -> tuple[Item, ...] | None | Unset:
     return tuple(as_item(item) for item in as_list(value, "input"))
 
 
-@attrs.frozen(kw_only=True, repr=False)
-class ResponseConfig:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class ResponseConfig(Value):
     """
     What one response is to be like; fields left out are as in the session.
 

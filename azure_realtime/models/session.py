@@ -9,7 +9,7 @@ import attrs
 
 from .._spelling import refuse_unknown
 from ..audio.formats import flat_format
-from ._base import Model, brief
+from ._base import Model, Value, brief
 from ._coerce import EXTRA_REMEDY, as_extra, as_strings
 from ._shape import SESSION_PATHS, flatten, leaves, overlaid
 from ._unset import UNSET, Unset
@@ -32,8 +32,8 @@ from .tools import Tool, ToolChoice, as_tool_choice, as_tools
 from .turn_detection import ServerVad, TurnDetection, as_turn_detection
 
 
-@attrs.frozen(kw_only=True, repr=False)
-class SessionConfig:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class SessionConfig(Value):
     """
     What a session is to be like, in the same flat words on both protocols.
 

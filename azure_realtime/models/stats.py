@@ -4,9 +4,11 @@ Numbers about a client, for those who watch it.
 
 import attrs
 
+from ._base import Value
 
-@attrs.frozen(kw_only=True)
-class Stats:
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Stats(Value):
     """
     A snapshot of a client's numbers.
 
@@ -21,7 +23,8 @@ class Stats:
         dispatch_lag: Seconds that the event delivered last had waited, or that the
             oldest has been waiting by now, whichever is more.
         events_dropped: Audio deltas that were not delivered, for listeners were slow.
-        audio_dropped: Messages of audio that were never sent.
+        audio_dropped: Messages of audio that were never sent, or were lost with a
+            session before they were committed.
         bytes_sent: Over all connections, frames included.
         bytes_received: Likewise.
         reconnects: Sessions that took the place of another.

@@ -10,6 +10,7 @@ import attrs
 from ..audio.encoding import encode
 from ..audio.formats import as_pcm
 from ..audio.wav import wav_bytes, write_wav
+from ._base import Value
 from .items import Item
 from .responses import Response
 from .usage import UsageTotals
@@ -18,8 +19,8 @@ from .usage import UsageTotals
 _MAX_EMBEDDED = 10_000_000
 
 
-@attrs.frozen
-class Latency:
+@attrs.frozen(eq=False, repr=False)
+class Latency(Value):
     """
     How long it took, in seconds from asking; None: it never came.
 
@@ -36,8 +37,8 @@ class Latency:
     done: float | None = None
 
 
-@attrs.frozen
-class ToolCall:
+@attrs.frozen(eq=False, repr=False)
+class ToolCall(Value):
     """
     A function that was called on the way.
 
@@ -54,8 +55,8 @@ class ToolCall:
     error: bool = False
 
 
-@attrs.frozen(kw_only=True, repr=False)
-class Turn:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Turn(Value):
     """
     What came of one question: all its responses, tool calls in between included.
 

@@ -4,11 +4,12 @@ Tokens: the totals of a client.
 
 import attrs
 
+from ._base import Value
 from .responses import CachedTokensDetails, InputTokenDetails, OutputTokenDetails, Usage
 
 
-@attrs.frozen(kw_only=True)
-class UsageTotals:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class UsageTotals(Value):
     """
     Tokens of some responses; what the service did not break down is not in the parts.
 

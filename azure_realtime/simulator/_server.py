@@ -1,5 +1,5 @@
 """
-The service: sockets, TLS, handshakes, and the list of connections.
+The service: listens, answers handshakes, and keeps the list of connections.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ._network.faults import HandshakeFaults, HttpRefusal
 from ._network.handshake import http_response, request_headers, select_subprotocol
-from ._network.listener import Listener, release
+from ._network.listener import Listener, close_shutdown_pipe
 from ._network.transport import Transport
 from ._service.client_session import ClientSession
 from ._service.connection import Connection
@@ -36,37 +36,38 @@ if TYPE_CHECKING:
 
 __all__ = ["Simulator"]
 
-# A little more than the largest legal append: 15 MiB of audio as base64.
+# The largest valid append is 15 MiB of audio, which is 20 MiB of base64.
 _MAX_MESSAGE_BYTES = 24 << 20
 
-# Port scans and broken handshakes are to be expected: they are not logged.
+# Port scans and broken handshakes are expected and are not logged.
 _quiet_logger = logging.getLogger(f"{__name__}.websockets")
 _quiet_logger.setLevel(logging.CRITICAL)
 
 
 class Simulator:
     """
-    A local Realtime service, GA and preview on one port.
+    A local Realtime service for the GA and the preview protocol, on one port.
 
     Args:
-        port: The port; 0 takes a free one.
+        port: The port to listen on; 0 selects a free port.
         host: The address to listen on.
-        ssl_context: A server-side context makes it ``wss://``.
+        ssl_context: A server-side context; enables ``wss://``.
         credentials: The keys and tokens to accept: one, several, or a function that
-            decides. None accepts any that is not empty.
-        replies: What to answer: a list of `Reply` or text used up in order by all
-            connections, or a function of the `Request` that returns one. When the
-            list is used up, or the function returns None, the service improvises.
-        deployments: The deployments that exist; None means any name.
-        prefix: The path before the service's own paths, as behind a gateway.
-        session_seconds: How long a session may last.
-        pace: Scales the pauses between deltas; 0 sends as fast as possible.
-        idle_scale: Scales ``idle_timeout_ms``, whose smallest legal value is 5 s.
+            returns whether it accepts a credential. None accepts any non-empty one.
+        replies: A list of `Reply` or text, which all connections use up in order, or a
+            function that returns one for a `Request`. When the list is empty or the
+            function returns None, the service makes up an answer.
+        deployments: The deployments that exist. None means every name except those
+            that contain ``missing``.
+        prefix: A path in front of the service's paths, as behind a gateway.
+        session_seconds: The maximum duration of a session, in seconds.
+        pace: Factor for the pauses between deltas; 0 sends as fast as possible.
+        idle_scale: Factor for ``idle_timeout_ms``, whose smallest valid value is 5 s.
         rate_limits: Whether to send ``rate_limits.updated``.
-        record: Whether connections remember what was sent and received. Without it,
-            closed connections are forgotten too: for a service that runs for days.
-        on_connection: Called with each `Connection` before anything is sent on it, on
-            its own thread, e.g. to switch on faults.
+        record: Whether to record the events of each connection. False also removes
+            closed connections from `connections`, for a service that runs for days.
+        on_connection: Called with each `Connection` after its handshake, before any
+            event is sent, e.g. to switch on faults. Runs on the connection's thread.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Simulator:
     ) -> None:
         self.host = host
         self.port = port
-        # The kinds of sessions served; the first that accepts a URL serves it.
+        # The first kind that accepts or refuses a URL serves it.
         self.kinds: tuple[SessionKind[Any, Any], ...] = (CONVERSATION,)
         self.script = Script(replies)
         self.session_seconds = session_seconds
@@ -104,9 +105,10 @@ class Simulator:
         self._prefix = prefix
         self._on_connection = on_connection
         self._faults = HandshakeFaults()
-        self._change = threading.Condition()
+        # Guards the attributes below; notified when a connection is added.
+        self._condition = threading.Condition()
         self._connections: list[Connection] = []
-        self._handed_out = 0
+        self._returned = 0  # how many of them wait_for_connection() has returned
         self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
         self._stopping = False
         self._listener: Listener | None = None
@@ -119,10 +121,10 @@ class Simulator:
 
     def start(self) -> Self:
         """
-        Listen and serve in the background.
+        Listen and serve on background threads.
 
         Raises:
-            OSError: The port is taken.
+            OSError: The address or the port is not available.
         """
         from websockets.sync.server import serve
 
@@ -131,7 +133,7 @@ class Simulator:
         self._server = serve(
             self._serve,
             sock=listener.socket,
-            # `Transport` does TLS itself.
+            # No ssl argument: `Transport` does TLS itself.
             create_connection=cast(Any, self._create_connection),
             process_request=self._process_request,
             process_response=self._process_response,
@@ -149,9 +151,10 @@ class Simulator:
 
     def stop(self) -> None:
         """
-        Close every connection with 1001 and end every thread, within two seconds.
+        Close every connection with code 1001 and end all threads. Waits two seconds at
+        most: a thread that runs a function of the user ends when the function returns.
         """
-        with self._change:
+        with self._condition:
             if self._stopping or self._listener is None:
                 return
             self._stopping = True
@@ -172,11 +175,11 @@ class Simulator:
             connection.join(deadline)
         for transport in transports:
             transport.join(deadline)
-        release(self._server)
+        close_shutdown_pipe(self._server)
 
     def serve_forever(self) -> None:
         """
-        Wait for Ctrl-C on the main thread of a program, then stop.
+        Block until Ctrl-C, then stop. Main thread only.
         """
         try:
             threading.Event().wait()
@@ -201,10 +204,10 @@ class Simulator:
     @property
     def url(self) -> str:
         """
-        The address to give to a client, such as ``ws://127.0.0.1:8123``.
+        The address for a client, such as ``ws://127.0.0.1:8123``.
         """
         if self._ssl_context is not None:
-            # Certificates are made out to names.
+            # Test certificates are usually issued for names, not for addresses.
             host = "localhost" if self.host == "127.0.0.1" else self.host
             return f"wss://{host}:{self.port}"
         return f"ws://{self.host}:{self.port}"
@@ -212,29 +215,29 @@ class Simulator:
     @property
     def connections(self) -> list[Connection]:
         """
-        All connections so far, newest last.
+        The connections so far, oldest first.
         """
-        with self._change:
+        with self._condition:
             return list(self._connections)
 
     def wait_for_connection(self, timeout: float = 5.0) -> Connection:
         """
-        Return the oldest connection not yet returned here, waiting for it if need be.
+        Return the oldest connection not yet returned here, or wait for the next.
 
         Raises:
-            TimeoutError: None has come within *timeout* seconds.
+            TimeoutError: No client connected within *timeout* seconds.
         """
-        with self._change:
-            if not self._change.wait_for(
-                lambda: len(self._connections) > self._handed_out, timeout
+        with self._condition:
+            if not self._condition.wait_for(
+                lambda: len(self._connections) > self._returned, timeout
             ):
-                raise TimeoutError(f"no connection within {timeout} s")
-            self._handed_out += 1
-            return self._connections[self._handed_out - 1]
+                raise TimeoutError(f"no client connected within {timeout} s")
+            self._returned += 1
+            return self._connections[self._returned - 1]
 
     def add_reply(self, reply: Reply | str) -> None:
         """
-        Put one more reply at the end of the list of replies.
+        Append a reply to the list of replies. Any thread.
         """
         self.script.add(reply)
 
@@ -249,6 +252,8 @@ class Simulator:
     ) -> None:
         """
         Answer the next *times* handshakes (None: all) with an HTTP status.
+
+        A *body* that is an object is sent as JSON; None sends the service's error.
         """
         self._faults.refuse(HttpRefusal(status, headers, body), times)
 
@@ -256,19 +261,19 @@ class Simulator:
         self, location: str, status: int = 302, times: int | None = None
     ) -> None:
         """
-        Answer the next handshakes with a redirect.
+        Answer the next *times* handshakes (None: all) with a redirect.
         """
         self._faults.refuse(HttpRefusal(status, {"Location": location}, b""), times)
 
     def mute_handshakes(self) -> None:
         """
-        Take TCP connections (and TLS), and never answer their requests.
+        Accept TCP and TLS connections but do not answer their HTTP requests.
         """
         self._faults.mute()
 
     def accept(self) -> None:
         """
-        Undo `refuse`, `redirect` and `mute_handshakes`.
+        Undo `refuse`, `redirect` and `mute_handshakes`; answer waiting handshakes.
         """
         self._faults.accept()
 
@@ -280,7 +285,7 @@ class Simulator:
         from websockets.sync.server import ServerConnection
 
         transport = Transport(sock, self._ssl_context)
-        with self._change:
+        with self._condition:
             if self._stopping:
                 raise ConnectionAbortedError("the simulator is stopping")
             self._transports.add(transport)
@@ -292,7 +297,7 @@ class Simulator:
     ) -> Response | None:
         transport = cast(Transport, connection.socket)
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
-        answer = self._faults.meet(transport) or route(
+        answer = self._faults.next_refusal(transport) or route(
             request.path,
             headers,
             self.kinds,
@@ -314,7 +319,7 @@ class Simulator:
 
     def _serve(self, websocket: ServerConnection) -> None:
         transport = cast(Transport, websocket.socket)
-        kind, found = cast("tuple[SessionKind[Any, Any], Route]", transport.route)
+        kind, accepted = cast("tuple[SessionKind[Any, Any], Route]", transport.route)
         settings = Settings(
             session_seconds=self.session_seconds,
             pace=self.pace,
@@ -322,24 +327,24 @@ class Simulator:
             rate_limits=self.rate_limits,
             record=self.record,
         )
-        session = ClientSession(kind, transport, found, settings, self.script)
+        session = ClientSession(kind, transport, accepted, settings, self.script)
         connection = session.connection
         if self._on_connection is not None:
-            # Faults must not affect the answer to the handshake.
+            # Flushed first: the faults must not affect the answer to the handshake.
             transport.flush(1.0)
             self._on_connection(connection)
-        with self._change:
+        with self._condition:
             self._connections.append(connection)
-            self._change.notify_all()
+            self._condition.notify_all()
         try:
             session.run(websocket)
         finally:
             if not self.record:
-                self._forget(connection)
+                self._remove(connection)
 
-    def _forget(self, connection: Connection) -> None:
-        with self._change:
+    def _remove(self, connection: Connection) -> None:
+        with self._condition:
             position = self._connections.index(connection)
             del self._connections[position]
-            if position < self._handed_out:
-                self._handed_out -= 1
+            if position < self._returned:
+                self._returned -= 1

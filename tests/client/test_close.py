@@ -155,13 +155,13 @@ def test_close_while_the_upgrade_is_mute(
     """
     The real local service, which has read the request and answers nothing.
     """
-    meet, was_read = HandshakeFaults.meet, threading.Event()
+    meet, was_read = HandshakeFaults.next_refusal, threading.Event()
 
     def told(faults: HandshakeFaults, transport: Any) -> Any:
         was_read.set()
         return meet(faults, transport)
 
-    monkeypatch.setattr(HandshakeFaults, "meet", told)
+    monkeypatch.setattr(HandshakeFaults, "next_refusal", told)
     with place.service() as service:
         service.mute_handshakes()
         client = place.client(service.url, impl, connect_timeout=5.0)

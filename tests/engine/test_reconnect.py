@@ -301,7 +301,7 @@ class _Tokens:
 
 def _with_tokens(url: str, tokens: _Tokens) -> AzureRealTimeAudio:
     options = AzureRealTimeOptions(url, "gpt-realtime", token_provider=tokens)
-    return AzureRealTimeAudio(options, QUICK)
+    return AzureRealTimeAudio(options, {**QUICK, "reconnect_interval": 0.00001})
 
 
 @pytest.mark.parametrize("refusals", [1, 2])
@@ -447,11 +447,12 @@ def test_the_budget_refills_after_a_session_that_worked() -> None:
     """
     Two refusals before each of three reconnects, with three attempts: all succeed.
     """
-    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 0.002}
+    # a session works that lasts for eight intervals: longer than a round trip
+    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 0.00001}
     with GA.service() as service, GA.client(service.url, **numbers) as client:
         diary = Diary(client)
         for count in (1, 2, 3):
-            client.clear_audio_buffer().result(5)  # it works, and for a moment
+            client.clear_audio_buffer().result(5)
             service.refuse(503, times=2)
             service.wait_for_connection().drop()
             diary.wait("reconnected", count)

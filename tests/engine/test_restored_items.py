@@ -18,11 +18,15 @@ def _added(item_id: str) -> ConversationItemAdded:
     return ConversationItemAdded(item=MessageItem(role="user", content=[], id=item_id))
 
 
+def _keep_id(item_id: str, event: object) -> bool:
+    return False
+
+
 def test_each_event_about_a_restored_item_is_an_acknowledgement_once() -> None:
     """
     A listener does not receive it; another item with that id, later, is news.
     """
-    restored = RestoredItems({"event_1": "item_1"}, _ITEM_IDS)
+    restored = RestoredItems({"event_1": "item_1"}, _ITEM_IDS, _keep_id)
     done = ConversationItemDone(item=MessageItem(role="user", content=[], id="item_1"))
 
     assert not restored.is_acknowledgement(_added("item_2"))
@@ -32,13 +36,32 @@ def test_each_event_about_a_restored_item_is_an_acknowledgement_once() -> None:
     assert not restored.is_acknowledgement(done)
 
 
-def test_restoring_is_done_when_each_item_is_accepted_or_refused() -> None:
+def test_another_id_of_a_restored_item_replaces_its_own() -> None:
     """
-    Until then a connection that ends has not been of use.
+    The service answers in order, so the first that has no answer is renamed.
     """
-    restored = RestoredItems({"event_1": "item_1", "event_2": "item_2"}, _ITEM_IDS)
+    renamed = []
 
-    restored.is_acknowledgement(_added("item_1"))
-    assert not restored.done
+    def rename(item_id: str, event: ConversationItemAdded) -> bool:
+        renamed.append((item_id, event.item.id))
+        return True
+
+    commands = {"event_1": "item_1", "event_2": "item_2"}
+    restored = RestoredItems(commands, _ITEM_IDS, rename)
+    done = ConversationItemDone(item=MessageItem(role="user", content=[], id="own_1"))
+
+    assert restored.is_acknowledgement(_added("own_1"))
+    assert restored.is_acknowledgement(done)
     restored.refuse("event_2")
-    assert restored.done
+    assert not restored.is_acknowledgement(_added("own_3"))
+    assert [("item_1", "own_1")] == renamed
+
+
+def test_an_item_that_does_not_look_alike_is_news() -> None:
+    """
+    Another item, of speech that the service has committed, is no restored one.
+    """
+    restored = RestoredItems({"event_1": "item_1"}, _ITEM_IDS, _keep_id)
+
+    assert not restored.is_acknowledgement(_added("own_1"))
+    assert restored.is_acknowledgement(_added("item_1"))

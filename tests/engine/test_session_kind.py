@@ -63,7 +63,7 @@ _START = {"type": "live.start", "voice": "marin"}
 
 LIVE = SessionKind(
     name="live",
-    endpoint=lambda options: attrs.evolve(options.endpoint, target="/live/sessions"),
+    endpoint=lambda options: options.endpoint._replace(target="/live/sessions"),
     created="live.opened",
     configured="live.started",
     commands=frozenset({InputAudioBufferClear.type}),
@@ -272,7 +272,9 @@ def test_send_refuses_a_command_of_another_kind(
             kind, name="silent", commands=kind.commands - {"response.create"}
         )
 
-    monkeypatch.setattr("azure_realtime.client.client.conversation_kind", narrower)
+    monkeypatch.setattr(
+        "azure_realtime.client.conversation_kind.conversation_kind", narrower
+    )
     with GA.talk() as (client, connection):
         assert isinstance(client, AzureRealTimeAudio)
         with pytest.raises(ValueError, match="a silent session has no command"):

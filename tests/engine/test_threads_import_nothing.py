@@ -58,6 +58,7 @@ def classes():
     return known
 
 
+import azure_realtime._tools.schema.describe  # a tool loads it, on its caller's thread
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, WebSocketOptions
 
 url, authority, key = sys.argv[1:4]

@@ -21,9 +21,9 @@ from helpers.timing import SCALE, at_most
 
 from azure_realtime import ConnectTimeout
 from azure_realtime._concurrency.lifecycle import Lifecycle
+from azure_realtime._concurrency.poller import READ, WRITE, Poller
 from azure_realtime._concurrency.waker import Waker
 from azure_realtime._engine.control import Control
-from azure_realtime._engine.poller import READ, WRITE, Poller
 from azure_realtime._engine.writer import Writer
 from azure_realtime._requests.send_queue import Entry, SendQueue
 

@@ -10,7 +10,7 @@ import string
 
 import pytest
 from helpers.timing import SCALE, at_most
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from azure_realtime import errors
@@ -138,7 +138,7 @@ def test_what_a_closed_connection_says() -> None:
     """
     assert str(ConnectionClosed()) == "The connection is closed: 1006."
     assert str(ConnectionClosed(1001, "bye", unsent=2)) == (
-        "The connection is closed: 1001 (bye); 2 queued commands were not sent."
+        "The connection is closed: 1001 (bye); 2 commands were not delivered."
     )
     assert str(ConnectionClosed(1001, "bye", reconnecting=True)) == (
         "The connection is closed: 1001 (bye). The client is connecting again: what "
@@ -251,6 +251,7 @@ def test_what_looks_like_a_key_never_appears(key: str, form: str) -> None:
     """
     if "@" in form:
         key = key.replace("/", "_")
+    assume(key not in form)  # a part of the header's own name stays
     assert key not in redacted(form.format(key, key))
 
 

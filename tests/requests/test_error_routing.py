@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
 
 from azure_realtime._requests.error_routing import (
@@ -55,7 +54,7 @@ ALL = Outstanding(
 """Two commands of each kind, in two rounds, and all kinds of response requests."""
 
 NOTHING = Outstanding()
-OPENING = attrs.evolve(ALL, opening_id="opening")
+OPENING = ALL._replace(opening_id="opening")
 
 
 def only(*names: str, **fields: Any) -> Outstanding:
@@ -179,8 +178,8 @@ def test_a_quoted_item_decides_within_the_kind(
     """
     Rule 3: of several commands with that item, the oldest.
     """
-    reordered = attrs.evolve(
-        ALL, commands=sorted(ALL.commands, key=lambda c: c.event_id == "retrieve_2")
+    reordered = ALL._replace(
+        commands=sorted(ALL.commands, key=lambda c: c.event_id == "retrieve_2")
     )
     assert command(expected) == subject(reordered, **fields)
 
@@ -379,7 +378,7 @@ def test_what_an_error_means_for_the_connection(
     """
     Whatever it is about.
     """
-    found = attrs.asdict(route(outstanding, **fields))
+    found = route(outstanding, **fields)._asdict()
     flags = {"expired", "fatal", "passing", "benign"}
     assert meanings == {name for name in flags if found[name]}
 
@@ -392,7 +391,7 @@ def test_an_error_about_one_command_is_not_about_the_account(
     Where it names a command, it is not fatal, and its words do not end the session;
     the code session_expired does.
     """
-    found = attrs.asdict(route(ALL, event_id="update_1", **fields))
+    found = route(ALL, event_id="update_1", **fields)._asdict()
     gone = {"fatal"} | ({"expired"} if "code" not in fields else set())
     flags = {"expired", "fatal", "passing", "benign"}
     assert meanings - gone == {name for name in flags if found[name]}

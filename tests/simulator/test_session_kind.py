@@ -19,7 +19,7 @@ from azure_realtime.simulator._service.session import Session
 from azure_realtime.simulator._service.session_kind import Command, SessionKind
 from azure_realtime.simulator._service.settings import Settings
 from azure_realtime.simulator._wire.errors import ServiceError
-from azure_realtime.simulator._wire.schema import Text
+from azure_realtime.simulator._wire.schema import String
 
 Join = Callable[..., Any]
 Serve = Callable[..., Simulator]
@@ -87,7 +87,7 @@ def echo_kind(made: list[EchoParts], **changes: Any) -> SessionKind[Session, Ech
         made.append(EchoParts(connection, session, script))
         return made[-1]
 
-    commands = {"echo.say": Command({"text": Text()}, {}, EchoParts.say)}
+    commands = {"echo.say": Command({"text": String()}, {}, EchoParts.say)}
     return SessionKind(
         **{
             "route": accept_echo,
@@ -249,7 +249,7 @@ def test_a_command_that_fails_is_a_server_error(
         raise RuntimeError("a bug")
 
     commands = {
-        "echo.say": Command({"text": Text()}, {}, EchoParts.say),
+        "echo.say": Command({"text": String()}, {}, EchoParts.say),
         "echo.fail": Command({}, {}, fail),
     }
     service = serve()

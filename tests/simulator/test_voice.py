@@ -26,9 +26,9 @@ needs_espeak = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    _voice._spoken.cache_clear()
+    _voice._cached_speech.cache_clear()
     yield
-    _voice._spoken.cache_clear()
+    _voice._cached_speech.cache_clear()
 
 
 @pytest.fixture(name="espeak")
@@ -173,7 +173,7 @@ class TestSpeak:
         """
         names = [*_voice._VOICES, "nobody", "nobody-else"]
         heard = [speak("One two", name) for name in names]
-        _voice._spoken.cache_clear()
+        _voice._cached_speech.cache_clear()
 
         assert heard == [speak("One two", name) for name in names]
         assert len(names) == len(set(heard))

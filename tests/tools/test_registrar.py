@@ -24,18 +24,19 @@ from azure_realtime import (
 )
 from azure_realtime.simulator import Reply, ToolCall
 from azure_realtime.simulator._wire.errors import ServiceError
-from azure_realtime.simulator._wire.schema import Text
+from azure_realtime.simulator._wire.schema import Shape
 from azure_realtime.simulator._wire.shapes import FUNCTION_TOOL
 
 Eventually = Callable[..., None]
 
 
-class Picky(Text):
+class Picky(Shape):
     """
     Text that a service does not take if it begins with one of some words.
     """
 
-    refused: set[str]
+    def __init__(self, refused: set[str]) -> None:
+        self.refused = refused
 
     def check(self, value: Any, path: str) -> None:
         """
@@ -50,9 +51,8 @@ def _refused(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """
     Have the local service refuse tools whose name or description begins so.
     """
-    picky = Picky()
     refused = {"bad"}
-    object.__setattr__(picky, "refused", refused)
+    picky = Picky(refused)
     for field in ("name", "description"):
         monkeypatch.setitem(FUNCTION_TOOL.fields, field, picky)  # type: ignore[arg-type]
     return refused

@@ -516,6 +516,17 @@ def test_descriptions_that_are_too_long() -> None:
         make_tool(add, name=5)  # type: ignore[arg-type]
 
 
+def test_an_unknown_function_whose_name_is_no_text() -> None:
+    """
+    The model reads what can be sent of it.
+    """
+    outcome = _tool_call.unknown_tool("caf\udce9", ["add"])
+
+    assert (
+        error_of(outcome) == "there is no function 'caf\ufffd'; the functions are: add"
+    )
+
+
 def test_an_unknown_function() -> None:
     """
     The model reads which functions there are.

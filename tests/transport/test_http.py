@@ -8,7 +8,9 @@ import json
 import logging
 import ssl
 import traceback
+import unittest.mock
 from collections.abc import Callable
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
@@ -207,6 +209,33 @@ def test_when_to_come_back(headers: dict[str, str], expected: float | None) -> N
     error = Refusal(429, headers, b"").error()
     assert isinstance(error, RateLimited)
     assert error.retry_after == expected
+
+
+@given(st.integers(0, 2**36))
+def test_when_to_come_back_as_a_date(seconds: int) -> None:
+    """
+    The date may be any day, also 29 February.
+    """
+    refusal = Refusal(503, {"retry-after": formatdate(seconds, usegmt=True)}, b"")
+
+    with unittest.mock.patch("time.time", return_value=0.0):
+        assert refusal.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Wed, 21 Oct 2015 07:28:00 CET",
+        "Wed, 21 Okt 2015 07:28:00 GMT",
+        "Wed, 21 Oct 2015 07:28 GMT",
+        "Wednesday, 21-Oct-15 07:28:00 GMT",
+    ],
+)
+def test_a_date_in_another_form_says_nothing(date: str) -> None:
+    """
+    Then the client waits as long as it would without.
+    """
+    assert Refusal(503, {"retry-after": date}, b"").retry_after is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -11,19 +11,17 @@ All of it belongs to the reader thread.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
 from ..._concurrency.deadline import Deadline
+from ..._logging import logger
 from ..._transport.websocket import Wire
 from ...options import WebSocketOptions
 from ..control import Control
 from ..engine import Engine
 from .expiry import Expiry
 from .replacement import Successor, Takeover
-
-logger = logging.getLogger("azure_realtime")
 
 _LISTEN = 0.5  # seconds in which the service may still hear speech
 _LOOK_AGAIN = 0.25  # seconds between two looks whether it is quiet now

@@ -20,10 +20,9 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-import attrs
-
 from ..._concurrency.deadline import Deadline
 from ..._concurrency.waker import Waker
+from ..._logging import repr_of, text_of
 from ..._protocol.codec import Codec
 from ..._redaction import harmless
 from ..._transport.attempt import Interrupted, Patience
@@ -99,7 +98,7 @@ class Successor:
         try:
             self._thread.start()
         except RuntimeError as error:  # no more threads, or the interpreter is ending
-            self.failure = ConnectError(f"It cannot be dialled: {error}.")
+            self.failure = ConnectError(f"It cannot be dialled: {text_of(error)}.")
 
     def _dial(self) -> None:
         patience = Patience(self._ready_by, self._bell, lambda: self._unwanted)
@@ -112,7 +111,7 @@ class Successor:
         except RealtimeError as error:
             self._outcome = error
         except BaseException as error:
-            self._outcome = ConnectError(f"It could not be dialled: {error!r}.")
+            self._outcome = ConnectError(f"It could not be dialled: {repr_of(error)}.")
             self._outcome.__cause__ = harmless(error)
         self._control.wake()
 
@@ -182,8 +181,7 @@ class Successor:
             self._configure(opening)
             return None
         self._bell.close()
-        rest = attrs.evolve(
-            opening,
+        rest = opening._replace(
             update_event_id=self._said.update_event_id,
             messages=opening.messages[1:],
         )

@@ -18,6 +18,7 @@ from typing import Any, get_args
 
 import cattrs
 
+from ..._logging import text_of_error
 from ..._spelling import closest
 from .annotations import Field, fields_of
 from .bounds import Bound
@@ -38,7 +39,7 @@ from .hints import (
 from .json_schema import SCALARS, SchemaMaker, in_words
 from .models import is_model, make_model, problem_of
 from .scalars import READERS, Read
-from .to_json import brief_json, text_of_error
+from .to_json import brief_json
 
 Hook = Callable[[Any, Any], Any]
 

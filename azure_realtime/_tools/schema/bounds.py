@@ -16,9 +16,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
-
-import attrs
+from typing import Any, NamedTuple
 
 _LIMITS = (
     int,
@@ -41,8 +39,7 @@ def _matches(value: Any, pattern: str) -> bool:
     return not isinstance(value, str) or re.search(pattern, value) is not None
 
 
-@attrs.frozen
-class _Kind:
+class _Kind(NamedTuple):
     """
     One kind of bound.
 
@@ -93,8 +90,7 @@ _KINDS = {
 }
 
 
-@attrs.frozen
-class Bound:
+class Bound(NamedTuple):
     """
     A bound.
 

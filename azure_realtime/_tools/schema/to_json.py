@@ -7,7 +7,6 @@ Strictly private.
 from __future__ import annotations
 
 import base64
-import contextlib
 import dataclasses
 import datetime
 import decimal
@@ -21,6 +20,7 @@ from typing import Any
 
 import attrs
 
+from ..._logging import utf8_text
 from .hints import as_choice, is_named_tuple, is_struct
 
 _AS_TEXT = (decimal.Decimal, uuid.UUID)
@@ -146,31 +146,6 @@ def as_json(value: Any) -> str:
     raises.
     """
     return utf8_text(json.dumps(plain(value), ensure_ascii=False))
-
-
-def utf8_text(text: str) -> str:
-    """
-    Return *text* with U+FFFD for what UTF-8 cannot carry: lone surrogates, as in names
-    of files that are not UTF-8. Any thread.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # two halves of one character make it whole
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return str.__str__(text)  # a subclass may say something else later
-
-
-def text_of_error(error: BaseException) -> str:
-    """
-    Return the text of an exception, or the name of its class if it has none or raises
-    instead. Any thread.
-    """
-    text = ""
-    # it is not ours, and may even exit
-    with contextlib.suppress(BaseException):
-        text = utf8_text(str(error))
-    return text or type(error).__name__
 
 
 def brief_json(value: Any, limit: int = 60) -> str:

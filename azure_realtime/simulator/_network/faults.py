@@ -1,8 +1,9 @@
 """
-Misbehaviour on demand: of an open connection, and of handshakes.
+Faults on demand: on an open connection, and in handshakes.
 
-The frames are made here rather than by ``websockets``, which would not let us send
-what a faulty server sends. All methods may be called from any thread and none blocks.
+The frames are encoded here, since ``websockets`` cannot send what a faulty server
+sends. Any thread may call the faults. Only ``drop("mid_frame")`` blocks, for up to one
+second.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ def encode_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
     """
     Return one unmasked WebSocket frame (RFC 6455, 5.2).
     """
-    first = (0x80 if fin else 0) | opcode
+    first_byte = (0x80 if fin else 0) | opcode
     size = len(payload)
     if size < 126:
-        head = bytes((first, size))
+        header = bytes((first_byte, size))
     elif size < 65536:
-        head = bytes((first, 126)) + size.to_bytes(2, "big")
+        header = bytes((first_byte, 126)) + size.to_bytes(2, "big")
     else:
-        head = bytes((first, 127)) + size.to_bytes(8, "big")
-    return head + payload
+        header = bytes((first_byte, 127)) + size.to_bytes(8, "big")
+    return header + payload
 
 
 class ConnectionFaults:
     """
-    The faults of an open connection.
+    The faults of an open connection. Any thread.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -48,56 +49,59 @@ class ConnectionFaults:
 
     def send_frame(self, opcode: int, payload: bytes, *, fin: bool = True) -> None:
         """
-        Send any one frame, such as a text frame that is not UTF-8.
+        Send one frame, valid or not, such as a text frame that is not UTF-8.
         """
         self.transport.write(encode_frame(opcode, payload, fin=fin))
 
     def send_bytes_raw(self, data: bytes) -> None:
         """
-        Send bytes as they are, where a frame would begin (inside TLS, if there is).
+        Send bytes in place of a frame, unchanged (inside TLS, if TLS is used).
         """
         self.transport.write(data)
 
     def send_payload(self, payload: bytes) -> None:
         """
-        Send one text message, cut into frames if `fragment` says so.
+        Send one text message, in frames of the size that `fragment` has set.
         """
         size = self._fragment_size or len(payload) or 1
-        pieces = [payload[at : at + size] for at in range(0, len(payload), size)]
-        pieces = pieces or [b""]
+        fragments = [payload[at : at + size] for at in range(0, len(payload), size)]
+        fragments = fragments or [b""]
         frames = [
             encode_frame(
-                CONTINUATION if index else TEXT, piece, fin=index == len(pieces) - 1
+                CONTINUATION if index else TEXT,
+                fragment,
+                fin=index == len(fragments) - 1,
             )
-            for index, piece in enumerate(pieces)
+            for index, fragment in enumerate(fragments)
         ]
-        # One write, so that no other message can come between the fragments.
+        # One write, so that no other message is sent between the fragments.
         self.transport.write(b"".join(frames))
 
     def drop(self, how: Literal["rst", "fin", "mid_frame"] = "rst") -> None:
         """
         End the TCP connection without a closing handshake.
 
-        ``rst`` resets it, ``fin`` ends it in order, ``mid_frame`` ends it in order
-        after the first tenth of a frame.
+        ``rst`` sends a TCP RST, ``fin`` a FIN, and ``mid_frame`` the first 100 bytes of
+        a frame of 1004 bytes and then a FIN.
         """
         if how == "mid_frame":
-            torn = encode_frame(TEXT, b'{"type":"' + b"x" * 991)[:100]
-            self.transport.write(torn, last=True)  # an answer may be under way
+            partial_frame = encode_frame(TEXT, b'{"type":"' + b"x" * 991)[:100]
+            # The last write: a response thread may be sending at the same time.
+            self.transport.write(partial_frame, last=True)
             self.transport.flush(1.0)
         self.transport.kill("rst" if how == "rst" else "fin")
 
     def stall(self) -> None:
         """
-        Stop reading and writing; the TCP connection stays open.
+        Stop reading and writing, and keep the TCP connection open.
         """
-        self.transport.set_gates(reading=False, writing=False)
+        self.transport.set_enabled(reading=False, writing=False)
 
     def stop_reading(self) -> None:
         """
-        Stop reading only, so that the client's sends fill up.
+        Stop reading, so that the client's send buffer fills up.
         """
-        self.transport.set_gates(reading=False, writing=True)
+        self.transport.set_enabled(reading=False, writing=True)
 
     def resume(self) -> None:
         """
@@ -107,25 +111,25 @@ class ConnectionFaults:
         self.transport.answer_pings = True
         self.transport.answer_close = True
         self._fragment_size = 0
-        self.transport.set_gates(reading=True, writing=True)
+        self.transport.set_enabled(reading=True, writing=True)
 
     def drip(self, seconds_per_byte: float = 0.01) -> None:
         """
-        Send everything from now on byte by byte, with a pause before each.
+        Send all further data byte by byte, with a pause before each byte.
         """
         self.transport.seconds_per_byte = seconds_per_byte
 
     def fragment(self, size: int) -> None:
         """
-        Cut each message from now on into frames of *size* bytes; 0 stops it.
+        Send each further message in frames of *size* bytes; 0 switches this off.
 
-        The cuts fall anywhere, also into the middle of a character.
+        A frame may end in the middle of a UTF-8 character.
         """
         self._fragment_size = size
 
     def flood(self, count: int, event: Mapping[str, Any] | None = None) -> None:
         """
-        Queue the same event *count* times at once; by default 100 ms of silence.
+        Queue the same event *count* times; None is an audio delta of 100 ms of silence.
         """
         if event is None:
             event = {
@@ -143,33 +147,32 @@ class ConnectionFaults:
 
     def ping(self, payload: bytes = b"simulator") -> None:
         """
-        Send a ping.
+        Send a ping frame.
         """
         self.send_frame(PING, payload)
 
     def no_pong(self) -> None:
         """
-        Never answer pings from now on.
+        Stop answering pings.
         """
         self.transport.answer_pings = False
 
     def no_close_answer(self) -> None:
         """
-        Never answer the client's close frame from now on, and never end the TCP
-        connection either.
+        Stop answering close frames; the TCP connection stays open after one.
         """
         self.transport.answer_close = False
 
 
 class HttpRefusal:
     """
-    An HTTP answer in place of the upgrade.
+    An HTTP response that refuses the upgrade to WebSocket.
 
     Args:
-        status: Its status code.
-        headers: Headers beside the usual ones.
-        body: Text, bytes, or an object to send as JSON. None is the service's own
-            JSON error for the status.
+        status: The HTTP status code.
+        headers: Headers in addition to the usual ones.
+        body: Text, bytes, or an object to send as JSON; None sends the service's JSON
+            error for the status.
     """
 
     def __init__(
@@ -193,7 +196,7 @@ class HttpRefusal:
     @property
     def phrase(self) -> str:
         """
-        The reason phrase of the status.
+        The HTTP reason phrase of the status.
         """
         try:
             return http.HTTPStatus(self.status).phrase
@@ -203,18 +206,19 @@ class HttpRefusal:
     @classmethod
     def error(cls, status: int, code: str, message: str) -> HttpRefusal:
         """
-        Return a refusal in the service's own shape.
+        Return a refusal with the service's JSON error as its body.
         """
         return cls(status, None, {"error": {"code": code, "message": message}})
 
 
 class HandshakeFaults:
     """
-    The faults of the next handshakes.
+    The faults of the next handshakes. Any thread.
     """
 
     def __init__(self) -> None:
-        self._change = threading.Condition()
+        # Guards the attributes below; notified when waiting handshakes may proceed.
+        self._condition = threading.Condition()
         self._refusal: HttpRefusal | None = None
         self._times: int | None = None
         self._mute = False
@@ -222,45 +226,45 @@ class HandshakeFaults:
 
     def refuse(self, refusal: HttpRefusal, times: int | None) -> None:
         """
-        Refuse the next *times* handshakes, or all of them.
+        Refuse the next *times* handshakes (None: all).
         """
-        with self._change:
+        with self._condition:
             self._refusal, self._times, self._mute = refusal, times, False
-            self._change.notify_all()
+            self._condition.notify_all()
 
     def mute(self) -> None:
         """
-        Take connections and requests, and never answer.
+        Accept connections and requests but do not answer.
         """
-        with self._change:
+        with self._condition:
             self._refusal, self._mute = None, True
 
     def accept(self) -> None:
         """
-        Behave again; handshakes that were kept waiting go on.
+        Undo `refuse` and `mute`; answer waiting handshakes.
         """
-        with self._change:
+        with self._condition:
             self._refusal, self._mute = None, False
-            self._change.notify_all()
+            self._condition.notify_all()
 
     def stop(self) -> None:
         """
-        End the waits in `meet`; the service is stopping.
+        End all waits in `next_refusal`.
         """
-        with self._change:
+        with self._condition:
             self._stopped = True
-            self._change.notify_all()
+            self._condition.notify_all()
 
-    def meet(self, transport: Transport) -> HttpRefusal | None:
+    def next_refusal(self, transport: Transport) -> HttpRefusal | None:
         """
-        Return the refusal for a handshake, if any, after waiting while mute.
+        Return the refusal for a handshake, or None. Waits while mute.
 
-        Handshake thread only.
+        The handshake's thread.
         """
-        with self._change:
+        with self._condition:
             while self._mute and not self._stopped and not transport.ended.is_set():
-                # The end of the transport is not signalled here: look again.
-                self._change.wait(0.05)
+                # The end of the transport does not notify this condition.
+                self._condition.wait(0.05)
             if self._refusal is None or self._times == 0:
                 return None
             if self._times is not None:

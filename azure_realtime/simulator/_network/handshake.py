@@ -1,8 +1,8 @@
 """
-The handshake request: its credential, and what every kind of session refuses alike.
+The handshake request and its credential, checked alike for every kind of session.
 
-Each kind of session decides which of its paths and queries it serves; the rest of the
-rules, those of the real service as far as they are known, are here.
+A kind of session decides which paths and queries it serves. All other rules are here;
+they are the rules of the real service, as far as those are known.
 """
 
 from __future__ import annotations
@@ -44,16 +44,15 @@ _UNAUTHORIZED = (
 @dataclass(frozen=True)
 class Handshake:
     """
-    A handshake request, for a kind of session to accept or refuse.
+    A handshake request, which a kind of session accepts or refuses.
 
     Attributes:
         path: The path of the request.
-        service_path: The path without the service's prefix and without a slash at the
-            end.
+        service_path: The path without the service's prefix and a trailing slash.
         query: The query parameters.
         headers: The headers, with lower-case names.
-        deployments: The deployments that exist; None means any name, except one that
-            contains ``missing``.
+        deployments: The deployments that exist. None means every name except those
+            that contain ``missing``.
     """
 
     path: str
@@ -83,13 +82,13 @@ class Handshake:
 @dataclass(frozen=True)
 class Route:
     """
-    An accepted handshake, and where it leads.
+    An accepted handshake, with the protocol and deployment that it selects.
 
     Attributes:
         handshake: The request.
         protocol: ``"ga"`` or ``"preview"``.
-        model: The deployment; empty where the URL names none.
-        azure: Whether the path is Azure's, rather than OpenAI's own.
+        model: The deployment; empty if the URL names none.
+        azure: Whether the path is one of Azure's; False for OpenAI's path.
     """
 
     handshake: Handshake
@@ -105,12 +104,12 @@ def read_handshake(
     deployments: Collection[str] | None,
 ) -> Handshake | None:
     """
-    Return the parsed handshake request; None if its path lacks the prefix.
+    Return the parsed handshake request, or None if its path lacks the prefix.
 
     Args:
         target: The request target: path and query.
         headers: The request headers, with lower-case names.
-        prefix: The path before the service's own paths, as behind a gateway.
+        prefix: The path in front of the service's paths, as behind a gateway.
         deployments: The deployments that exist, as in `Handshake`.
     """
     split = urlsplit(target)
@@ -121,17 +120,17 @@ def read_handshake(
     return Handshake(split.path, service_path, query, headers, deployments)
 
 
-def request_headers(sent: Mapping[str, str]) -> dict[str, str]:
+def request_headers(client_headers: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the identifying headers of an HTTP answer, the client's own id included.
+    Return the request ids of an HTTP response, including the client's, as headers.
     """
     headers = {
         "apim-request-id": new_id("req"),
         "x-request-id": new_id("req"),
         "x-ms-region": "local",
     }
-    if "x-ms-client-request-id" in sent:
-        headers["x-ms-client-request-id"] = sent["x-ms-client-request-id"]
+    if "x-ms-client-request-id" in client_headers:
+        headers["x-ms-client-request-id"] = client_headers["x-ms-client-request-id"]
     return headers
 
 
@@ -144,7 +143,7 @@ def not_found() -> HttpRefusal:
 
 def unauthorized() -> HttpRefusal:
     """
-    Return the refusal for a bad key, and for what the service takes for one.
+    Return the refusal for a bad key. The service also sends it for some bad URLs.
     """
     return HttpRefusal.error(401, "401", _UNAUTHORIZED)
 
@@ -157,8 +156,8 @@ def check_credential(
 
     Args:
         handshake: The handshake request.
-        credentials: The keys and tokens to accept, or a function that decides; None
-            accepts any that is not empty.
+        credentials: The keys and tokens to accept, or a function that returns whether
+            it accepts a credential. None accepts any non-empty one.
     """
     credential = _credential(handshake.headers, handshake.query)
     if credential and credentials is None:
@@ -176,7 +175,7 @@ def _credential(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    # Browsers cannot set headers: they put the key into a subprotocol or the query.
+    # Browsers cannot set headers: they send the key in a subprotocol or the query.
     for offered in headers.get("sec-websocket-protocol", "").split(","):
         if offered.strip().startswith(_KEY_PROTOCOL):
             return offered.strip()[len(_KEY_PROTOCOL) :]
@@ -185,20 +184,20 @@ def _credential(headers: Mapping[str, str], query: Mapping[str, str]) -> str:
 
 def select_subprotocol(_: ServerConnection, offered: Any) -> Subprotocol | None:
     """
-    Take the one subprotocol there is, if it is offered.
+    Return the subprotocol ``realtime`` if the client offers it, else None.
     """
-    # Browsers, and one SDK on Azure, offer it; other clients offer none.
+    # Browsers and one Azure SDK offer it; other clients offer no subprotocol.
     return cast("Subprotocol", "realtime") if "realtime" in offered else None
 
 
-def http_response(refusal: HttpRefusal, sent: Mapping[str, str]) -> Response:
+def http_response(refusal: HttpRefusal, client_headers: Mapping[str, str]) -> Response:
     """
-    Return a refusal in the form that ``websockets`` sends.
+    Return a refusal as a response of ``websockets``.
     """
     from websockets.datastructures import Headers
     from websockets.http11 import Response
 
-    headers = Headers(request_headers(sent))
+    headers = Headers(request_headers(client_headers))
     headers["Connection"] = "close"
     headers["Content-Length"] = str(len(refusal.body))
     for name, value in refusal.headers.items():

@@ -1,8 +1,8 @@
 """
-Accepting connections, each on a thread of its own, until told to stop.
+Accepts TCP connections and serves each on its own thread.
 
-``websockets`` has such a loop too. Ours can be stopped in a moment and leaves no
-descriptor to the garbage collector.
+It replaces the accept loop of ``websockets``: this one stops immediately and leaves no
+descriptor for the garbage collector to close.
 """
 
 from __future__ import annotations
@@ -15,39 +15,41 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Listener", "release"]
+__all__ = ["Listener", "close_shutdown_pipe"]
 
 
 class Listener:
     """
-    A listening socket and the thread that serves it.
+    A listening socket and the thread that accepts connections on it.
 
     Args:
         host: The address to listen on.
-        port: The port; 0 takes a free one.
+        port: The port to listen on; 0 selects a free port.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The address or the port is not available.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.socket = socket.create_server((host, port))
-        # A client may leave between select() and accept(), which then must not wait.
+        # If a client resets its connection between select() and accept(), a blocking
+        # accept() would wait for the next client.
         self.socket.setblocking(False)
-        self._wake, self._waker = socket.socketpair()
+        # A self-pipe: close() writes to it to end select().
+        self._wake_reader, self._wake_writer = socket.socketpair()
         self._handlers: set[threading.Thread] = set()
         self._thread: threading.Thread | None = None
 
     @property
     def port(self) -> int:
         """
-        The port in use.
+        The port that the socket is bound to.
         """
         return int(self.socket.getsockname()[1])
 
     def start(self, handler: Callable[[socket.socket, Any], None]) -> None:
         """
-        Call *handler* with each accepted socket and its address.
+        Call *handler* with each accepted socket and its address, on a new thread.
         """
         self._thread = threading.Thread(
             target=self._accept, args=(handler,), name="simulator", daemon=True
@@ -56,17 +58,19 @@ class Listener:
 
     def close(self, deadline: float) -> None:
         """
-        Stop accepting. Waits until *deadline* (`time.monotonic`) at most.
+        Stop accepting connections and close the listening socket.
+
+        Waits for the accepting thread until *deadline* (`time.monotonic`) at most.
         """
-        self._waker.send(b"x")
+        self._wake_writer.send(b"x")
         if self._thread is not None:
             self._thread.join(max(0.0, deadline - time.monotonic()))
-        for end in (self.socket, self._wake, self._waker):
-            end.close()
+        for closable in (self.socket, self._wake_reader, self._wake_writer):
+            closable.close()
 
     def join(self, deadline: float) -> None:
         """
-        Wait for the handlers, after `close`, until *deadline* at most.
+        Wait for the handlers to end, after `close`, until *deadline* at most.
         """
         for thread in self._handlers:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -74,10 +78,10 @@ class Listener:
     def _accept(self, handler: Callable[[socket.socket, Any], None]) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self.socket, selectors.EVENT_READ)
-            selector.register(self._wake, selectors.EVENT_READ)
+            selector.register(self._wake_reader, selectors.EVENT_READ)
             while True:
                 ready = {key.fileobj for key, _ in selector.select()}
-                if self._wake in ready:
+                if self._wake_reader in ready:
                     return
                 try:
                     accepted, address = self.socket.accept()
@@ -94,13 +98,13 @@ class Listener:
                 thread.start()
 
 
-def release(server: Any) -> None:
+def close_shutdown_pipe(server: Any) -> None:
     """
-    Close what ``websockets`` opened for a loop of its own that never ran.
+    Close the pipe that ``websockets`` opened for its own, unused accept loop.
     """
     for name in ("shutdown_watcher", "shutdown_notifier"):
-        end = getattr(server, name, None)
-        if isinstance(end, int):
-            os.close(end)  # A pipe, up to websockets 16.
-        elif end is not None:
-            end.close()
+        closable = getattr(server, name, None)
+        if isinstance(closable, int):
+            os.close(closable)  # a descriptor of os.pipe(), up to websockets 16
+        elif closable is not None:
+            closable.close()

@@ -1,5 +1,5 @@
 """
-TLS between two memory buffers, so that one lock is all the care it needs.
+TLS in two memory buffers, guarded by one lock.
 """
 
 from __future__ import annotations
@@ -17,31 +17,33 @@ _CHUNK = 65536
 
 class MemoryTls:
     """
-    The server's end of one TLS session. `encrypt` and `decrypt` may be called from
-    different threads.
+    The server's side of one TLS session.
+
+    One thread may call `encrypt` while another calls `decrypt`.
 
     Args:
         context: A server-side context.
     """
 
     def __init__(self, context: ssl.SSLContext) -> None:
+        # Guards the TLS object: the reader and the writer thread both use it.
         self._lock = threading.Lock()
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
-    def shake_hands(self, sock: socket.socket, timeout: float) -> None:
+    def do_tls_handshake(self, sock: socket.socket, timeout: float) -> None:
         """
         Do the TLS handshake on a blocking socket.
 
         Raises:
-            OSError: The peer left, talked nonsense, or took longer than *timeout*
-                seconds.
+            OSError: The peer closed the connection, sent invalid data, or took longer
+                than *timeout* seconds.
         """
         deadline = time.monotonic() + timeout
-        # A record at a time, header and body apart: bytes read beyond the handshake
-        # would wait in memory, where a select() on the socket cannot see them; and
-        # a header that is none is refused before its body is waited for.
+        # Reads one TLS record at a time, because select() on the socket does not report
+        # bytes that were read beyond the handshake. Reads its header (5 bytes) before
+        # its body, so that an invalid header is refused without waiting for a body.
         needed, in_header = 5, True
         while True:
             try:
@@ -50,7 +52,7 @@ class MemoryTls:
             except ssl.SSLWantReadError:
                 sock.sendall(self._outgoing.read())
             except ssl.SSLError:
-                sock.sendall(self._outgoing.read())  # The alert says why.
+                sock.sendall(self._outgoing.read())  # the alert with the reason
                 raise
             data = _receive_exactly(sock, needed, deadline)
             self._incoming.write(data)
@@ -59,17 +61,18 @@ class MemoryTls:
             in_header = not in_header
             if in_header:
                 needed = 5
-        # With TLS 1.3 all that is left to send now is session tickets. They go with
-        # the first data: alone they wake clients that read on one thread and write on
-        # another, to read nothing while they send their request, which not every
-        # version of CPython survives.
+        # With TLS 1.3 only session tickets remain to be sent. They are sent with the
+        # first data: sent alone, they make clients with a reader and a writer thread
+        # read while they write, which loses connections on several CPython versions.
         if self._tls.version() != "TLSv1.3":
             sock.sendall(self._outgoing.read())
         sock.settimeout(None)
 
     def encrypt(self, data: bytes) -> bytes:
         """
-        Return what to send for application data. One thread only: the order counts.
+        Return the bytes to send for application data.
+
+        Must be called in the order of sending. The writer thread.
         """
         with self._lock:
             self._tls.write(data)
@@ -77,7 +80,7 @@ class MemoryTls:
 
     def decrypt(self, data: bytes) -> bytes | None:
         """
-        Return the application data in received bytes, None at the end of the session.
+        Return the application data in received bytes; None at the end of the session.
         """
         pieces: list[bytes] = []
         with self._lock:
@@ -88,12 +91,12 @@ class MemoryTls:
             except ssl.SSLWantReadError:
                 return b"".join(pieces)
             except ssl.SSLError:
-                pass  # Nonsense ends the session as well as a farewell.
+                pass  # Invalid data ends the session, as close_notify does.
         return b"".join(pieces) or None
 
-    def farewell(self) -> bytes:
+    def close_notify(self) -> bytes:
         """
-        Return the ``close_notify`` to send; the peer's own is not awaited.
+        Return the ``close_notify`` alert to send. Does not wait for the peer's.
         """
         with self._lock:
             with contextlib.suppress(ssl.SSLError):
@@ -107,6 +110,6 @@ def _receive_exactly(sock: socket.socket, count: int, deadline: float) -> bytes:
         sock.settimeout(max(0.001, deadline - time.monotonic()))
         piece = sock.recv(count - len(data))
         if not piece:
-            raise ConnectionResetError("peer left during the TLS handshake")
+            raise ConnectionResetError("peer closed during the TLS handshake")
         data += piece
     return data

@@ -1,7 +1,7 @@
 """
-The service's side of one session: reads the client's commands and carries them out.
+The service's side of one session: reads and executes the client's commands.
 
-It is the same for every kind of session; `SessionKind` holds the differences.
+It is the same for every kind of session; a `SessionKind` has the differences.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ P = TypeVar("P")
 
 _logger = logging.getLogger(__name__)
 
-# Commands of a client that does not read their answers wait beyond this.
-_ANSWER_LIMIT = 16 << 20
+# In bytes. No further command is read while more than this is queued for the client.
+_UNREAD_LIMIT = 16 << 20
 
 
 class ClientSession(Generic[S, P]):
     """
-    One session of one kind, on one connection.
+    One session on one connection.
 
     Args:
-        kind: What is particular to this kind of session.
-        transport: The bytes of the connection.
+        kind: The kind of session.
+        transport: The transport of the connection.
         route: The accepted handshake.
         settings: The settings of the service.
         script: The replies of the service.
@@ -61,9 +61,9 @@ class ClientSession(Generic[S, P]):
         self._parts = kind.new_parts(self.connection, self._session, script)
         self._commands = kind.commands(self._parts)
 
-    def run(self, socket: ServerConnection) -> None:
+    def run(self, websocket: ServerConnection) -> None:
         """
-        Serve the client until it leaves. Connection's thread.
+        Serve the client until the connection ends. The connection's thread.
         """
         from websockets.exceptions import ConnectionClosed
 
@@ -75,16 +75,17 @@ class ClientSession(Generic[S, P]):
             seconds = connection.settings.session_seconds
             connection.timers.after(seconds, connection.expire)
             while True:
-                # Also after the end: commands sent before the client left count.
-                connection.wait_writable(_ANSWER_LIMIT)
-                self._handle(socket.recv())
+                # Its result is ignored: also after the end of the connection, the
+                # commands received before the end are executed.
+                connection.wait_writable(_UNREAD_LIMIT)
+                self._handle(websocket.recv())
         except ConnectionClosed:
             pass
         finally:
             connection.timers.stop()
             with connection.lock:
                 self._kind.stop(self._parts)
-            received = socket.protocol.close_rcvd
+            received = websocket.protocol.close_rcvd
             if received is None:
                 connection.set_closed(1006, "")
             else:
@@ -95,11 +96,11 @@ class ClientSession(Generic[S, P]):
         event_id: str | None = None
         try:
             event = _parse(message)
-            given = event.get("event_id")
-            event_id = given if isinstance(given, str) else None
+            sent_id = event.get("event_id")
+            event_id = sent_id if isinstance(sent_id, str) else None
             with connection.lock:
                 connection.record(event)
-                self._carry_out(event)
+                self._run_command(event)
         except ServiceError as error:
             connection.send_error(error, event_id)
         except Exception:
@@ -111,7 +112,7 @@ class ClientSession(Generic[S, P]):
             failure = ServiceError(None, message, kind="server_error", echo=False)
             connection.send_error(failure, None)
 
-    def _carry_out(self, event: Json) -> None:
+    def _run_command(self, event: Json) -> None:
         kind = event["type"]
         if kind is None:
             raise ServiceError("invalid_event", "The 'type' field is missing.")
@@ -124,7 +125,7 @@ class ClientSession(Generic[S, P]):
 
 def _parse(message: str | bytes) -> Json:
     """
-    Return a client event, or raise the service's error for another message.
+    Return the event in a message, or raise the service's error for an invalid one.
     """
     if isinstance(message, bytes):
         raise ServiceError("invalid_event", "Binary messages are not supported.")

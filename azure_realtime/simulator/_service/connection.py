@@ -1,10 +1,10 @@
 """
-One connection: its socket, what was received and sent on it, and its faults.
+One connection: its transport, the events received and sent on it, and its faults.
 
-Two kinds of threads use a connection: its own, which handles the client's commands
-one by one, and those of its responses and timers. All of them hold `lock` while they
-change the session or send anything, so that events are sent in the order in which
-things happen. Nothing blocks while holding the lock: sending only queues.
+The connection's thread handles the client's commands one by one; the threads of its
+responses and timers run at the same time. Each of them holds `lock` while it changes
+the session and sends the events of the change, so that the order of events is the order
+of changes. No thread blocks while it holds the lock, since sending only queues.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ __all__ = ["Connection"]
 
 Json = dict[str, Any]
 
-# A response pauses while this much is queued for a client that reads slowly.
+# In bytes. A response pauses while more than this is queued for the client.
 _SEND_LIMIT = 1 << 20
-# How long a client may take to answer our close frame.
+# The time for the client to answer a close frame.
 _CLOSE_SECONDS = 2.0
 
 
@@ -41,12 +41,12 @@ class Connection(ConnectionFaults):
     Attributes:
         protocol: ``"ga"`` or ``"preview"``.
         path: The path of the handshake request.
-        query: Its query parameters.
-        headers: Its headers, with lower-case names.
+        query: The query parameters of the handshake request.
+        headers: The headers of the handshake request, with lower-case names.
         session: The session's effective configuration.
-        close_code: The close code that the client sent, 1006 if it sent none; None
-            while the connection is open.
-        close_reason: The reason that came with it.
+        close_code: The close code that the client sent; 1006 if it sent no close frame,
+            None while the connection is open.
+        close_reason: The close reason that the client sent.
     """
 
     def __init__(
@@ -66,9 +66,11 @@ class Connection(ConnectionFaults):
         self.settings = settings
         self.close_code: int | None = None
         self.close_reason = ""
+        # Guards the session and all its parts, and keeps events in order (see above).
         self.lock = threading.RLock()
         self.timers = Timers()
-        self._arrival = threading.Condition()
+        # Guards _received; notified when an event is recorded and when the client ends.
+        self._received_condition = threading.Condition()
         self._received: list[Json] = []
         self._sent: list[str] = []
         self._threads: list[threading.Thread] = []
@@ -83,65 +85,68 @@ class Connection(ConnectionFaults):
     @property
     def received(self) -> list[Json]:
         """
-        The client's events so far, oldest first.
+        The events received so far, oldest first.
         """
-        with self._arrival:
+        with self._received_condition:
             return list(self._received)
 
     @property
     def sent(self) -> list[Json]:
         """
-        The service's events so far, oldest first, in the client's protocol.
+        The events sent so far, oldest first, in the client's protocol.
         """
         return [json.loads(text) for text in list(self._sent)]
 
     def wait_received(self, kind: str, count: int = 1, timeout: float = 5.0) -> Json:
         """
-        Wait until *count* events of a type have come, and return the last of them.
+        Wait for *count* events of the type *kind*; return the last of them.
 
         Raises:
-            TimeoutError: They have not come within *timeout* seconds.
+            TimeoutError: Fewer were received within *timeout* seconds.
         """
         deadline = time.monotonic() + timeout
-        with self._arrival:
+        with self._received_condition:
             while True:
                 found = [event for event in self._received if event["type"] == kind]
                 if len(found) >= count:
                     return found[count - 1]
-                left = deadline - time.monotonic()
-                if left <= 0 or not self._arrival.wait(left):
-                    msg = f"{len(found)} of {count} {kind!r} within {timeout} s"
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or not self._received_condition.wait(remaining):
+                    msg = (
+                        f"received {len(found)} of {count} {kind!r} within {timeout} s"
+                    )
                     raise TimeoutError(msg)
 
     def wait_closed(self, timeout: float = 5.0) -> bool:
         """
-        Wait until the connection has ended; False on timeout.
+        Wait until the connection has ended; return False on timeout.
         """
         return self._ended.wait(timeout)
 
     def send(self, event: Json) -> None:
         """
-        Send any event as it is, known to the protocol or not.
+        Send an event unchanged, whether the protocol has it or not.
         """
         self.send_text(json.dumps(event, ensure_ascii=False))
 
     def send_text(self, text: str) -> None:
         """
-        Send any text message, JSON or not.
+        Send a text message, whether it is JSON or not.
         """
         self.send_payload(text.encode("utf-8", "replace"))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """
-        Send a close frame with any code, and end the connection two seconds later if
-        the client has not.
+        Send a close frame with any code.
+
+        The connection is ended after two seconds if the client does not end it.
         """
         self.send_frame(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123])
         self.timers.after(_CLOSE_SECONDS, self.transport.kill)
 
     def expire(self) -> None:
         """
-        Let the session reach its maximum duration now.
+        End the session as if it had reached its maximum duration.
         """
         minutes = max(1, round(self.settings.session_seconds / 60))
         message = f"Your session hit the maximum duration of {minutes} minutes."
@@ -153,7 +158,7 @@ class Connection(ConnectionFaults):
 
     def emit(self, kind: str, **fields: Any) -> None:
         """
-        Send a GA server event, in the client's dialect.
+        Send a GA server event, converted to the client's protocol.
         """
         event: Json = {"type": kind, "event_id": new_id("event"), **fields}
         with self.lock:
@@ -175,45 +180,47 @@ class Connection(ConnectionFaults):
 
     def record(self, event: Json) -> None:
         """
-        Add an event to `received`, unless recording is off.
+        Add an event to `received`, if recording is enabled.
         """
         if self.settings.record:
-            with self._arrival:
+            with self._received_condition:
                 self._received.append(event)
-                self._arrival.notify_all()
+                self._received_condition.notify_all()
 
     def wait_writable(self, limit: int = _SEND_LIMIT) -> bool:
         """
-        Wait while more than *limit* bytes are queued for the client.
+        Wait while *limit* or more bytes are queued for the client.
+
+        The caller must not hold `lock`.
 
         Returns:
-            False once the connection has ended. Must be called without `lock`.
+            False if the connection has ended.
         """
         return self.transport.wait_writable(limit)
 
     def add_thread(self, thread: threading.Thread) -> None:
         """
-        Remember a thread of a response, so that `join` waits for it.
+        Add a response's thread to the threads that `join` waits for.
         """
         self._threads = [old for old in self._threads if old.is_alive()] + [thread]
 
     def set_closed(self, code: int, reason: str) -> None:
         """
-        Note that the connection has ended, and wake up `wait_closed`.
+        Mark the connection as ended, and wake the threads that wait for that.
 
         Args:
             code: The close code that the client sent, or 1006.
-            reason: The reason that came with it.
+            reason: The close reason that the client sent.
         """
         self.close_code, self.close_reason = code, reason
         self._ended.set()
-        with self._arrival:
-            self._arrival.notify_all()
+        with self._received_condition:
+            self._received_condition.notify_all()
 
     def join(self, deadline: float) -> None:
         """
-        Wait for the threads of responses and timers to end, after the connection has,
-        until *deadline* (`time.monotonic`) at most.
+        Wait for the threads of responses and timers to end, until *deadline*
+        (`time.monotonic`) at most. Call this after the connection has ended.
         """
         for thread in self._threads:
             if thread.ident is not None:

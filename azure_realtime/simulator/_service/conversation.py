@@ -1,5 +1,5 @@
 """
-The conversation: its items, their order, and what a client may do to them.
+The conversation: its items, their order, and the client's operations on them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _PARTS: dict[tuple[str, str], tuple[str, ...]] = {
     ("ga", "assistant"): ("output_text", "output_audio"),
     ("preview", "system"): ("input_text",),
     ("preview", "user"): ("input_text", "input_audio"),
-    # Preview refuses items with an assistant's "audio".
+    # Preview refuses assistant items with a part of type "audio".
     ("preview", "assistant"): ("text",),
 }
 
 
 def decode_base64(text: str, path: str, fmt: str) -> bytes:
     """
-    Return the audio that a client sent as base64, or raise the service's error.
+    Return the audio in base64 from a client, or raise the service's error.
     """
     try:
         audio = base64.b64decode(text, validate=True)
@@ -57,14 +57,14 @@ def decode_base64(text: str, path: str, fmt: str) -> bytes:
 @dataclass
 class Item:
     """
-    One item: what is sent, and the audio that only ``retrieve`` shows.
+    One item of a conversation.
 
     Attributes:
-        wire: The item in GA's shape, without audio.
-        audio: Audio bytes by content index.
-        format: The format of the audio, the session's when the item was made.
-        image_count: How many images the item shows.
-        placeholder: Whether its transcript is made up and not to be answered.
+        wire: The item in GA's shape, without audio; events contain this.
+        audio: Audio bytes by content index; only ``retrieve`` returns them.
+        format: The format of the audio: the session's when the item was created.
+        image_count: The number of images in the item.
+        placeholder: Whether the transcript is made up; `text` does not contain it.
     """
 
     wire: Json
@@ -83,7 +83,7 @@ class Item:
     @property
     def audio_ms(self) -> int:
         """
-        The duration of its audio, in milliseconds.
+        The duration of the item's audio, in milliseconds.
         """
         size = sum(len(audio) for audio in self.audio.values())
         return int(size // _audio.bytes_per_ms(self.format))
@@ -91,11 +91,11 @@ class Item:
     @property
     def text(self) -> str:
         """
-        All text and transcripts of a message, joined.
+        The texts and transcripts of a message, joined.
         """
         parts = [] if self.placeholder else self.wire.get("content", [])
-        words = [part.get("text") or part.get("transcript") or "" for part in parts]
-        return " ".join(word for word in words if word)
+        texts = [part.get("text") or part.get("transcript") or "" for part in parts]
+        return " ".join(text for text in texts if text)
 
     def retrieved(self) -> Json:
         """
@@ -117,8 +117,8 @@ def parse_item(given: Any, path: str, protocol: str, fmt: str) -> Item:
     Check a client's item and return it, or raise the service's error.
 
     Args:
-        given: The item as sent.
-        path: Its path in the event, e.g. ``item`` or ``response.input[0]``.
+        given: The item as the client sent it.
+        path: The item's path in the event, e.g. ``item`` or ``response.input[0]``.
         protocol: ``"ga"`` or ``"preview"``.
         fmt: The session's input audio format.
     """
@@ -134,11 +134,11 @@ def parse_item(given: Any, path: str, protocol: str, fmt: str) -> Item:
                 f"{path}.role",
             )
         for index, part in enumerate(given["content"]):
-            where = f"{path}.content[{index}]"
-            _check_part(part, allowed, given["role"], where)
+            part_path = f"{path}.content[{index}]"
+            _check_part(part, allowed, given["role"], part_path)
             if "audio" in part:
                 audio[index] = bytearray(
-                    decode_base64(part["audio"], f"{where}.audio", fmt)
+                    decode_base64(part["audio"], f"{part_path}.audio", fmt)
                 )
     wire = _preview.item_in(given) if protocol == "preview" else dict(given)
     wire.pop("object", None)
@@ -151,18 +151,20 @@ def parse_item(given: Any, path: str, protocol: str, fmt: str) -> Item:
     images = 0
     if "content" in wire:
         images = sum(part["type"] == "input_image" for part in wire["content"])
-        wire["content"] = [_shown(part) for part in wire["content"]]
+        wire["content"] = [_without_audio(part) for part in wire["content"]]
     return Item(wire, audio, fmt, images)
 
 
-def _check_part(part: Json, allowed: tuple[str, ...], role: str, where: str) -> None:
+def _check_part(
+    part: Json, allowed: tuple[str, ...], role: str, part_path: str
+) -> None:
     kind = part["type"]
     if kind not in allowed:
         raise ServiceError(
             "unsupported_content_type",
             f"Content of type '{kind}' is not supported for the role '{role}'. "
             f"Supported types: {', '.join(allowed)}.",
-            f"{where}.type",
+            f"{part_path}.type",
         )
     needed = {"input_image": "image_url", "input_audio": "audio"}.get(kind, "text")
     if kind == "output_audio":
@@ -170,19 +172,19 @@ def _check_part(part: Json, allowed: tuple[str, ...], role: str, where: str) -> 
     if needed not in part:
         raise ServiceError(
             "missing_required_parameter",
-            f"Missing required parameter: '{where}.{needed}'.",
-            f"{where}.{needed}",
+            f"Missing required parameter: '{part_path}.{needed}'.",
+            f"{part_path}.{needed}",
         )
 
 
-def _shown(part: Json) -> Json:
+def _without_audio(part: Json) -> Json:
     """
-    Return a content part as the service echoes it: without its audio.
+    Return a content part without its audio, as the service echoes it.
     """
-    shown = {key: value for key, value in part.items() if key != "audio"}
+    result = {key: value for key, value in part.items() if key != "audio"}
     if part["type"] in ("input_audio", "output_audio"):
-        shown.setdefault("transcript", None)
-    return shown
+        result.setdefault("transcript", None)
+    return result
 
 
 class Conversation:
@@ -209,13 +211,13 @@ class Conversation:
 
     def insert(self, item: Item, previous_item_id: str | None = None) -> str | None:
         """
-        Put an item after another one (``root``: first; None: last).
+        Insert an item after another one (``root``: first; None: last).
 
         Returns:
-            The id of the item before it, or None.
+            The id of the previous item, or None.
 
         Raises:
-            ServiceError: The id is taken, or the previous item does not exist.
+            ServiceError: The id is in use, or the previous item does not exist.
         """
         if self.find(item.id) is not None:
             raise ServiceError(
@@ -243,7 +245,7 @@ class Conversation:
         self, connection: Connection, item: Item, previous_item_id: str | None = None
     ) -> None:
         """
-        Insert a finished item as `insert` does, and send its two events.
+        Insert a completed item as `insert` does, and send its two events.
         """
         with connection.lock:
             previous = self.insert(item, previous_item_id)
@@ -265,44 +267,44 @@ class Conversation:
         """
         Return an item, or raise ``item_retrieve_invalid_item_id``.
         """
-        return self._existing(item_id, "retrieve", "retrieving")
+        return self._require(item_id, "retrieve", "retrieving")
 
     def delete(self, item_id: Any) -> None:
         """
         Remove an item, or raise ``item_delete_invalid_item_id``.
         """
-        self.items.remove(self._existing(item_id, "delete", "deleting"))
+        self.items.remove(self._require(item_id, "delete", "deleting"))
 
-    def _existing(self, item_id: Any, verb: str, doing: str) -> Item:
+    def _require(self, item_id: Any, verb: str, gerund: str) -> Item:
         item = self.find(item_id)
         if item is None:
             raise ServiceError(
                 f"item_{verb}_invalid_item_id",
-                f"Error {doing} item: the item with id '{item_id}' does not exist.",
+                f"Error {gerund} item: the item with id '{item_id}' does not exist.",
                 "item_id",
             )
         return item
 
     def truncate(self, item_id: Any, content_index: int, end_ms: int) -> int | None:
         """
-        Cut an assistant's audio, and drop its transcript.
+        Truncate the audio of an assistant's item, and remove its transcript.
 
         Returns:
-            None, or the real end in milliseconds where *end_ms* lies beyond it: the
-            service then reports an error and truncates at the real end.
+            None, or the duration of the audio in milliseconds if it is below *end_ms*.
+            The service then sends an error, and reports a truncation at this duration.
         """
-        item = self._existing(item_id, "truncate", "truncating")
+        item = self._require(item_id, "truncate", "truncating")
         if item.wire.get("role") != "assistant":
             raise ServiceError(
                 "item_truncate_invalid_item_id",
                 "Error truncating item: only assistant messages can be truncated, and "
-                f"'{item_id}' is none.",
+                f"'{item_id}' is not one.",
                 "item_id",
             )
         if content_index not in item.audio:
             raise ServiceError(
                 "invalid_value",
-                f"Error truncating item: content {content_index} of '{item_id}' is no "
+                f"Error truncating item: content {content_index} of '{item_id}' is not "
                 "audio.",
                 "content_index",
             )

@@ -1,5 +1,5 @@
 """
-The commands of a conversation: their shapes, and what each does.
+The commands of a conversation: their shapes and functions.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._wire.errors import ServiceError
-from .._wire.schema import Anything, Maybe, Text, Whole
+from .._wire.schema import Anything, Integer, Nullable, String
 from .conversation import parse_item
 from .conversation_parts import ConversationParts
 from .session_kind import Command
@@ -52,11 +52,11 @@ def _create_item(parts: ConversationParts, event: Json) -> None:
             parts.connection.send_error(error, event.get("event_id"))
             return
         if item.wire["type"] == "mcp_approval_response":
-            reply = parts.mcp.answer(item.wire)
+            reply = parts.mcp.on_approval(item.wire)
             if reply is not None:
                 parts.responses.create_after_turn(reply)
 
-    # While a response runs, the service takes items but adds them after it.
+    # The service adds items that it receives during a response after the response.
     parts.responses.when_idle(add)
 
 
@@ -94,14 +94,14 @@ def _cancel_response(parts: ConversationParts, event: Json) -> None:
 
 
 _UPDATE = _Command({"session": Anything()}, {}, _update_session)
-_ITEM_ID = {"item_id": Text()}
-_POSITION = {"content_index": Whole(0), "audio_end_ms": Whole(0)}
-_OTHERS: dict[str, _Command] = {
-    "input_audio_buffer.append": _Command({"audio": Text()}, {}, _append),
+_ITEM_ID = {"item_id": String()}
+_POSITION = {"content_index": Integer(0), "audio_end_ms": Integer(0)}
+_COMMON_COMMANDS: dict[str, _Command] = {
+    "input_audio_buffer.append": _Command({"audio": String()}, {}, _append),
     "input_audio_buffer.commit": _Command({}, {}, _commit),
     "input_audio_buffer.clear": _Command({}, {}, _clear),
     "conversation.item.create": _Command(
-        {"item": Anything()}, {"previous_item_id": Maybe(Text())}, _create_item
+        {"item": Anything()}, {"previous_item_id": Nullable(String())}, _create_item
     ),
     "conversation.item.retrieve": _Command(_ITEM_ID, {}, _retrieve_item),
     "conversation.item.delete": _Command(_ITEM_ID, {}, _delete_item),
@@ -109,15 +109,17 @@ _OTHERS: dict[str, _Command] = {
         {**_ITEM_ID, **_POSITION}, {}, _truncate_item
     ),
     "response.create": _Command({}, {"response": Anything()}, _create_response),
-    "response.cancel": _Command({}, {"response_id": Maybe(Text())}, _cancel_response),
+    "response.cancel": _Command(
+        {}, {"response_id": Nullable(String())}, _cancel_response
+    ),
 }
-_COMMANDS = {"session.update": _UPDATE, **_OTHERS}
-_PREVIEW_TRANSCRIPTION = {"transcription_session.update": _UPDATE, **_OTHERS}
+_COMMANDS = {"session.update": _UPDATE, **_COMMON_COMMANDS}
+_PREVIEW_TRANSCRIPTION = {"transcription_session.update": _UPDATE, **_COMMON_COMMANDS}
 
 
 def commands_of(parts: ConversationParts) -> Mapping[str, _Command]:
     """
-    Return the commands that exist in a session.
+    Return the commands of a session, by type.
     """
     if parts.connection.protocol == "preview" and parts.session.transcription:
         return _PREVIEW_TRANSCRIPTION

@@ -1,8 +1,8 @@
 """
-The kind of session that the service has today: a conversation with a model.
+The kind of session for conversations with a model and for transcription.
 
-Sessions of the intent ``transcription`` are served by it too: they have the same URL,
-buffer and items, and are refused responses.
+A session of the intent ``transcription`` has the same paths, input buffer and items as
+a conversation, but refuses to create responses.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The parts of one conversation, connected: what the client's commands act on.
+The parts of one conversation, on which the client's commands operate.
 """
 
 from __future__ import annotations
@@ -44,6 +44,6 @@ class ConversationParts:
 
     def stop(self) -> None:
         """
-        End all responses; the connection has ended.
+        End all responses, after the connection has ended.
         """
         self.responses.stop()

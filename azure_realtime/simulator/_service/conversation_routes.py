@@ -1,9 +1,9 @@
 """
-Where conversations are served: which paths and queries, in which protocol.
+The paths and queries that open a conversation, and the protocol of each.
 
-The rules are those of the real service, as far as they are known: an ``api-version``
-on the GA path looks like a bad key (401), an unknown version is not found (404), and a
-deployment that is no realtime model is not supported (400).
+The rules are those of the real service, as far as they are known. It refuses an
+``api-version`` on the GA path with 401, an unknown version with 404, and a deployment
+of another kind of model with 400.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ _GA_PATH = "/openai/v1/realtime"
 _PREVIEW_PATH = "/openai/realtime"
 _OPENAI_PATH = "/v1/realtime"
 _PREVIEW_VERSION = re.compile(r"20\d\d-\d\d-\d\d-preview")
-# Models that transcribe and nothing else, by how their deployments tend to be named.
-_NO_REALTIME = re.compile(r"whisper|transcribe|(?<!realtime-)translate")
+# The usual names of deployments of models that cannot hold a conversation.
+_NOT_REALTIME = re.compile(r"whisper|transcribe|(?<!realtime-)translate")
 
 
 def is_transcription(query: dict[str, str]) -> bool:
     """
-    Tell whether a URL asks for a session that only transcribes.
+    Return whether a URL selects a transcription session.
     """
     return query.get("intent") == "transcription"
 
 
 def route_conversation(handshake: Handshake) -> Route | HttpRefusal | None:
     """
-    Accept or refuse the handshake of a conversation; None: its path is another.
+    Accept or refuse the handshake of a conversation; return None for another path.
     """
     if handshake.service_path == _PREVIEW_PATH:
-        found = _preview_route(handshake)
+        route = _preview_route(handshake)
     elif handshake.service_path in (_GA_PATH, _OPENAI_PATH):
-        found = _v1_route(handshake)
+        route = _v1_route(handshake)
     else:
         return None
-    if isinstance(found, HttpRefusal) or is_transcription(handshake.query):
-        return found
-    return handshake.check_deployment(found.model) or _check_model(found)
+    if isinstance(route, HttpRefusal) or is_transcription(handshake.query):
+        return route
+    return handshake.check_deployment(route.model) or _check_model(route)
 
 
 def _preview_route(handshake: Handshake) -> Route | HttpRefusal:
@@ -75,18 +75,18 @@ def _v1_route(handshake: Handshake) -> Route | HttpRefusal:
             "Exactly one of the query parameters 'model' and 'intent' is required, "
             "and no other.",
         )
-    # OpenAI's own service still let this header choose the beta shapes.
+    # On OpenAI's service this header selects the beta protocol.
     beta = not azure and "realtime=v1" in handshake.headers.get("openai-beta", "")
     protocol = "preview" if beta else "ga"
     return Route(handshake, protocol, query.get("model", ""), azure)
 
 
-def _check_model(found: Route) -> Route | HttpRefusal:
-    if _NO_REALTIME.search(found.model):
+def _check_model(route: Route) -> Route | HttpRefusal:
+    if _NOT_REALTIME.search(route.model):
         return HttpRefusal.error(
             400,
             "OperationNotSupported",
             "The realtime operation does not work with the specified model, "
-            f"{found.model}. Please choose a different model and try again.",
+            f"{route.model}. Please choose a different model and try again.",
         )
-    return found
+    return route

@@ -1,5 +1,5 @@
 """
-The configuration of a conversation: its defaults, and what may change it.
+The configuration of a conversation: its defaults and its updates.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _INSTRUCTIONS = (
     "and call a tool whenever one fits."
 )
 _PCM: Json = {"type": "audio/pcm", "rate": 24000}
-# Real servers report 200 ms of silence although their schemas say 500.
+# Real services report a silence_duration_ms of 200; their schemas document 500.
 _VAD_DEFAULTS: dict[str, Json] = {
     "server_vad": {
         "type": "server_vad",
@@ -42,15 +42,15 @@ _VAD_DEFAULTS: dict[str, Json] = {
         "interrupt_response": True,
     },
 }
-# A realtime model reasons if its deployment is named like one that does.
+# A deployment whose name contains this counts as a model that reasons.
 _REASONING_NAME = "realtime-2"
 
 
 def check_modalities(params: Json, protocol: str, path: str) -> None:
     """
-    Refuse combinations of modalities that the protocol does not have.
+    Raise `ServiceError` for modalities that the protocol does not support.
 
-    GA answers in text or in audio (with its transcript); preview in text, or in both.
+    GA supports text, or audio with its transcript; preview supports text, or both.
     """
     key = "modalities" if protocol == "preview" else "output_modalities"
     if key not in params:
@@ -71,9 +71,9 @@ def check_modalities(params: Json, protocol: str, path: str) -> None:
 
 def check_capabilities(params: Json, model: str) -> None:
     """
-    Refuse reasoning settings for a model that does not reason.
+    Raise `ServiceError` for reasoning settings if the model does not reason.
 
-    The real service names neither field nor event in this error.
+    The error of the real service contains neither the field nor the event id.
     """
     if _REASONING_NAME in model:
         return
@@ -88,13 +88,13 @@ def check_capabilities(params: Json, model: str) -> None:
 
 class ConversationSession(Session):
     """
-    The configuration of a conversation or a transcription, kept in GA's shape.
+    The configuration of a conversation or a transcription session, in GA's shape.
 
     Args:
-        protocol: ``"ga"`` or ``"preview"``: the protocol that the client speaks.
+        protocol: The protocol of the client: ``"ga"`` or ``"preview"``.
         model: The deployment of the URL; empty for a transcription session.
-        transcription: Whether the connection was opened with that intent.
-        seconds: The maximum duration of the session.
+        transcription: Whether this is a transcription session.
+        seconds: The maximum duration of the session, in seconds.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class ConversationSession(Session):
         self.protocol = protocol
         self.transcription = transcription
         self.model = model
-        listening: Json = {
+        audio_input: Json = {
             "format": dict(_PCM),
             "transcription": None,
             "noise_reduction": None,
@@ -119,7 +119,7 @@ class ConversationSession(Session):
             "include": None,
         }
         if transcription:
-            state: Json = {**head, "audio": {"input": listening}}
+            state: Json = {**head, "audio": {"input": audio_input}}
         else:
             state = {
                 **head,
@@ -134,7 +134,7 @@ class ConversationSession(Session):
                 "prompt": None,
                 "temperature": 0.8,
                 "audio": {
-                    "input": listening,
+                    "input": audio_input,
                     "output": {"format": dict(_PCM), "voice": "alloy", "speed": 1.0},
                 },
             }
@@ -145,18 +145,18 @@ class ConversationSession(Session):
     @property
     def input(self) -> Json:
         """
-        What is configured for the user's audio.
+        The configuration of the user's audio.
         """
-        listening: Json = self.state["audio"]["input"]
-        return listening
+        audio_input: Json = self.state["audio"]["input"]
+        return audio_input
 
     @property
     def output(self) -> Json:
         """
-        What is configured for the assistant's audio.
+        The configuration of the assistant's audio.
         """
-        speaking: Json = self.state["audio"]["output"]
-        return speaking
+        audio_output: Json = self.state["audio"]["output"]
+        return audio_output
 
     @property
     def input_format(self) -> str:
@@ -178,11 +178,11 @@ class ConversationSession(Session):
 
     def update(self, given: Any, voice_locked: bool) -> None:
         """
-        Apply a whole ``session.update``, or raise and apply nothing.
+        Apply a ``session.update``. If this raises, nothing is changed.
 
         Args:
             given: The ``session`` object as the client sent it.
-            voice_locked: Whether assistant audio exists in the conversation.
+            voice_locked: Whether the conversation has assistant audio.
 
         Raises:
             ServiceError: The service refuses the update.
@@ -223,8 +223,8 @@ class ConversationSession(Session):
             )
 
     def _check_transcription(self, state: Json) -> None:
-        listening = state["audio"]["input"]
-        transcription = listening["transcription"] or {}
+        audio_input = state["audio"]["input"]
+        transcription = audio_input["transcription"] or {}
         if transcription.get("model") != "gpt-realtime-whisper":
             return
         if transcription.get("prompt"):
@@ -236,7 +236,7 @@ class ConversationSession(Session):
                     "input_audio_transcription.prompt",
                 ),
             )
-        if self.transcription and listening["turn_detection"] is not None:
+        if self.transcription and audio_input["turn_detection"] is not None:
             raise ServiceError(
                 "invalid_value",
                 "Turn detection is not supported by 'gpt-realtime-whisper'; set it to "
@@ -247,12 +247,14 @@ class ConversationSession(Session):
 
 def _merge(state: Json, update: Json) -> None:
     """
-    Lay a checked update over a state. What is left out stays; objects below
-    ``audio.input`` and ``audio.output`` are replaced whole, with their defaults.
+    Merge a checked update into a state.
+
+    Fields that the update lacks are kept. An object below ``audio.input`` or
+    ``audio.output`` is replaced as a whole; fields that it lacks get their defaults.
     """
     for key, value in update.items():
         if key == "model":
-            continue  # Fixed by the URL; the service accepts and ignores it.
+            continue  # The URL selects the model; the service ignores this field.
         if key != "audio":
             state[key] = value
             continue

@@ -1,8 +1,9 @@
 """
-One response: planned by the script, streamed by its own thread, ended once.
+One response: takes a reply from the script and streams it on its own thread.
 
-`Generation.finish` may be called at any time and from any thread (a cancel, speech,
-the end of the script): it closes what is open, and no event of the response follows.
+Any thread may call `Generation.finish`, at any time: when the client cancels, when
+speech starts, or when the reply ends. It closes the open item. No event of the response
+is sent after it.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ Json = dict[str, Any]
 
 _logger = logging.getLogger(__name__)
 
-_DELTA_MS = 100  # audio in one delta
-# Text comes about as fast as from the real service, speech twenty times as fast as it
-# is spoken: quick, but slow enough that a long answer can be interrupted.
+_DELTA_MS = 100  # duration of the audio in one delta
+# Text is about as fast as that of the real service. Speech is 20 times faster than real
+# time, which is slow enough for a test to interrupt a long answer.
 _TEXT_SECONDS = 0.007
 _SPEECH_SPEED = 20.0
-# One thread at a time: the others then find the same words in the voice's memory.
-_speaking = threading.Lock()
-# Roughly what a model's tokens look like; joined they are the text again.
+# Held during speech synthesis, so that a second thread with the same text waits and
+# then finds the audio in the cache.
+_synthesis_lock = threading.Lock()
+# Pieces of about the size of a model's tokens; joined, they equal the text.
 _TOKEN = re.compile(r"\s*\S{1,6}|\s+")
 
 
@@ -48,11 +50,11 @@ class Generation:
 
     Args:
         connection: The connection to send the events on.
-        conversation: The conversation that it belongs to, unless it is out-of-band.
-        script: The script to take the reply from.
+        conversation: The conversation of the session.
+        script: The script that has the reply.
         servers: The MCP servers of the session.
         tokens: Counts the usage.
-        spec: What it answers.
+        spec: The input of the response.
         on_done: Called once, after ``response.done``, under the connection's lock.
     """
 
@@ -90,9 +92,7 @@ class Generation:
 
     def start(self) -> None:
         """
-        Send ``response.created`` and start streaming.
-
-        The caller holds the connection's lock.
+        Send ``response.created`` and start the thread. Under the connection's lock.
         """
         self._connection.emit("response.created", response=self._describe())
         self._tokens.send_rate_limits()
@@ -100,7 +100,7 @@ class Generation:
 
     def _describe(self) -> Json:
         params = self._spec.params
-        speaking = params["audio"]["output"]
+        audio_output = params["audio"]["output"]
         response: Json = {
             "object": "realtime.response",
             "id": self.id,
@@ -111,7 +111,10 @@ class Generation:
             "output_modalities": params["output_modalities"],
             "max_output_tokens": params["max_output_tokens"],
             "audio": {
-                "output": {"format": speaking["format"], "voice": speaking["voice"]}
+                "output": {
+                    "format": audio_output["format"],
+                    "voice": audio_output["voice"],
+                }
             },
             "usage": self._usage,
             "metadata": params.get("metadata"),
@@ -124,16 +127,14 @@ class Generation:
         self, status: str, reason: str | None = None, error: Json | None = None
     ) -> None:
         """
-        Close what is open and send ``response.done``, unless that was done before.
-
-        Any thread.
+        Close the open item and send ``response.done``, unless already done. Any thread.
         """
         output = self.output
         with self._connection.lock:
-            if output.over.is_set():
+            if output.finished.is_set():
                 return
             output.close_item("completed" if status == "completed" else "incomplete")
-            output.over.set()
+            output.finished.set()
             self._status = status
             if status != "completed":
                 self._status_details = {"type": status}
@@ -155,27 +156,27 @@ class Generation:
 
     def _run(self) -> None:
         try:
-            reply = self._spec.reply or self._plan()
-            self._wait(reply.delay)
+            reply = self._spec.reply or self._take_reply()
+            self._sleep(reply.delay)
             if reply.usage is not None:
                 self._usage = dict(reply.usage)
             if reply.text:
-                self._say(reply)
+                self._stream_message(reply)
             for call in reply.calls:
-                self._call(call)
-            self._conclude(reply)
+                self._stream_call(call)
+            self._finish_reply(reply)
         except Finished:
             pass
         except OutOfTokens:
             self.finish("incomplete", "max_output_tokens")
         except Exception:
-            # To the client, a script that raises is a model that fails.
-            _logger.exception("the simulator's script failed")
+            # A script that raises looks to the client like a model that fails.
+            _logger.exception("the script of the simulator raised an exception")
             self.finish(
                 "failed", error=_server_error("The script of the reply failed.")
             )
 
-    def _plan(self) -> Reply:
+    def _take_reply(self) -> Reply:
         with self._connection.lock:
             request = self._spec.request(self._connection)
         reply = self._script.take(request)
@@ -187,7 +188,7 @@ class Generation:
                 user.wire["content"][0]["transcript"] = reply.heard
         return reply
 
-    def _conclude(self, reply: Reply) -> None:
+    def _finish_reply(self, reply: Reply) -> None:
         error = None
         if reply.status == "failed":
             error = _server_error(reply.error_message or "The model failed.")
@@ -200,16 +201,16 @@ class Generation:
             reason = "client_cancelled"
         self.finish(reply.status, reason, error)
 
-    def _wait(self, seconds: float) -> None:
-        if seconds > 0 and self.output.over.wait(seconds):
+    def _sleep(self, seconds: float) -> None:
+        if seconds > 0 and self.output.finished.wait(seconds):
             raise Finished
 
     def _pause(self, seconds: float) -> None:
         if not self._connection.wait_writable():
             raise Finished
-        self._wait(seconds * self._connection.settings.pace)
+        self._sleep(seconds * self._connection.settings.pace)
 
-    def _say(self, reply: Reply) -> None:
+    def _stream_message(self, reply: Reply) -> None:
         modalities = reply.modalities or self._spec.params["output_modalities"]
         wire: Json = {
             "id": new_id("item"),
@@ -223,7 +224,7 @@ class Generation:
         self.output.open_item(wire)
         if "audio" in modalities:
             self.output.open_content("audio")
-            self._speak(reply.text)
+            self._stream_speech(reply.text)
         else:
             self.output.open_content("text")
             for token in _TOKEN.findall(reply.text):
@@ -232,31 +233,31 @@ class Generation:
         if reply.status in ("completed", "failed"):
             self.output.close_item("completed")
 
-    def _speak(self, text: str) -> None:
+    def _stream_speech(self, text: str) -> None:
         """
-        Stream speech phrase by phrase, each phrase's words spread over its audio.
+        Stream speech phrase by phrase, with the tokens of a phrase among its audio.
         """
         fmt, voice = self._spec.audio_format, self._spec.voice
         encoder = _audio.Encoder(fmt)
         for phrase in _voice.phrases(text):
             tokens = _TOKEN.findall(phrase)
-            with _speaking:
+            with _synthesis_lock:
                 pcm = _voice.speak(phrase, voice)
-            pieces = list(_cut(encoder.feed(pcm), fmt))
-            shown = 0
+            pieces = list(_split_audio(encoder.feed(pcm), fmt))
+            sent = 0
             for number, piece in enumerate(pieces, 1):
-                due = -(-len(tokens) * number // len(pieces))
-                for token in tokens[shown:due]:
+                end = -(-len(tokens) * number // len(pieces))
+                for token in tokens[sent:end]:
                     self.output.write(token)
-                shown = due
+                sent = end
                 self.output.send_audio(piece)
                 self._pause(_DELTA_MS / 1000 / _SPEECH_SPEED)
-            for token in tokens[shown:]:
+            for token in tokens[sent:]:
                 self.output.write(token)
 
-    def _call(self, call: ToolCall) -> None:
+    def _stream_call(self, call: ToolCall) -> None:
         if call.server_label is not None:
-            self._call_server(call, call.server_label)
+            self._stream_mcp_call(call, call.server_label)
             return
         self.output.open_item(
             {
@@ -276,9 +277,9 @@ class Generation:
             self.output.send_arguments(token)
             self._pause(_TEXT_SECONDS)
 
-    def _call_server(self, call: ToolCall, label: str) -> None:
+    def _stream_mcp_call(self, call: ToolCall, label: str) -> None:
         """
-        Call a tool of an MCP server, or send an approval request.
+        Stream the call of an MCP server's tool, or a request to approve the call.
         """
         servers = self._servers
         wire: Json = {
@@ -288,14 +289,14 @@ class Generation:
             "arguments": "",
         }
         with self._connection.lock:
-            approval_id = servers.approval_of(call)
+            approval_id = servers.take_approval(call)
             if approval_id is None and servers.needs_approval(label, call.name):
                 wire.update(
                     id=new_id("mcpr"),
                     type="mcp_approval_request",
                     arguments=call.arguments_text,
                 )
-                servers.ask(wire["id"], call)
+                servers.add_request(wire["id"], call)
                 self.output.open_item(wire)
                 self.output.close_item("completed")
                 return
@@ -320,7 +321,7 @@ def _server_error(message: str) -> Json:
     return {"type": "server_error", "code": None, "message": message}
 
 
-def _cut(audio: bytes, fmt: str) -> Iterator[bytes]:
+def _split_audio(audio: bytes, fmt: str) -> Iterator[bytes]:
     size = _DELTA_MS * _audio.bytes_per_ms(fmt)
     for start in range(0, len(audio), size):
         yield audio[start : start + size]

@@ -1,5 +1,5 @@
 """
-The unscripted answer. It understands nothing, and says so.
+Makes up an answer for a response without a scripted reply.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from .mcp import tool_names
 from .script import Reply, Request, ToolCall
 
-__all__ = ["made_up_arguments", "reply", "unheard"]
+__all__ = ["made_up_arguments", "placeholder_transcript", "reply"]
 
 Json = dict[str, Any]
 
@@ -20,7 +20,7 @@ _LONG = re.compile(
     re.IGNORECASE,
 )
 _COUNT = re.compile(r"\bcount (?:up )?to (\d+)", re.IGNORECASE)
-# More parallel calls than this are an accident of words.
+# If words match more tools than this, the matches are accidental.
 _MAX_CALLS = 4
 _STOP_WORDS = frozenset(
     re.findall(
@@ -29,23 +29,23 @@ _STOP_WORDS = frozenset(
         "make me my of on or please run set the this to tool up use what with you your",
     )
 )
-# Few phrases, told again and again: each needs to be synthesized only once.
+# A few phrases, repeated: the audio of each is synthesized once and then cached.
 _STORY = (
     "Once upon a time there was a small server that lived on a quiet machine.",
-    "Nobody had ever asked it a real question so it practised its answers alone.",
+    "It had never been asked a real question so it practised its answers alone.",
     "One day a client knocked on its door and asked for a very long answer.",
     "The little server was delighted because long answers were what it did best.",
     "It spoke of cables that run under the sea and of the ships that lay them.",
-    "It spoke of clocks that disagree and of the patience that they teach.",
-    "Nobody interrupted it although anybody could have done so at any moment.",
+    "It spoke of clocks that disagree and of the engineers who adjust them.",
+    "The client did not interrupt it although that is possible at any moment.",
 )
 _STORY_TIMES = 4
-_SPOKEN_SECONDS = "I heard about {seconds:.1f} seconds of speech, and then a pause."
+_SPEECH_LENGTH = "I received about {seconds:.1f} seconds of speech, and then a pause."
 
 
 def reply(request: Request) -> Reply:
     """
-    Answer without a script: a tool call, a tool's output, a long text, or a short one.
+    Return a tool call, a sentence about a tool's output, a long text, or a short one.
     """
     calls = [] if _answers_tool_output(request) else _choose_calls(request)
     if calls:
@@ -53,9 +53,9 @@ def reply(request: Request) -> Reply:
     return Reply(text=_answer(request))
 
 
-def unheard(audio_ms: int) -> str:
+def placeholder_transcript(audio_ms: int) -> str:
     """
-    Return the transcript of speech that no script put words to.
+    Return the transcript of speech for which the script has no transcript.
     """
     return f"This is a placeholder for {audio_ms / 1000:.1f} seconds of speech."
 
@@ -71,16 +71,16 @@ def _answer(request: Request) -> str:
     if _answers_tool_output(request):
         output = str(request.items[-1].get("output"))
         return f"The tool has answered. It says: {_shorten(output)}."
-    wish = f"{request.text} {request.response.get('instructions', '')}"
-    if match := _COUNT.search(wish):
+    prompt = f"{request.text} {request.response.get('instructions', '')}"
+    if match := _COUNT.search(prompt):
         return (
             ", ".join(str(n) for n in range(1, min(int(match[1][:4]), 500) + 1)) + "."
         )
-    if _LONG.search(wish):
+    if _LONG.search(prompt):
         return " ".join(_STORY * _STORY_TIMES)
     if request.audio_ms and not request.text:
-        heard = _SPOKEN_SECONDS.format(seconds=request.audio_ms / 1000)
-        return f"{heard} I am a local practice service, so I cannot tell the words."
+        sentence = _SPEECH_LENGTH.format(seconds=request.audio_ms / 1000)
+        return f"{sentence} I am a local practice service, so I cannot recognize words."
     if not request.text:
         return "Hello! I am a local practice service. What would you like to try?"
     return (
@@ -100,9 +100,9 @@ def _shorten(text: str) -> str:
 def _choose_calls(request: Request) -> list[ToolCall]:
     choice = request.tool_choice
     candidates = [
-        (call, about)
+        (call, is_match)
         for tool in request.tools
-        for call, about in _candidates(tool, request.text)
+        for call, is_match in _candidates(tool, request.text)
     ]
     if choice == "none":
         return []
@@ -114,7 +114,7 @@ def _choose_calls(request: Request) -> list[ToolCall]:
             and call.name == (choice.get("name") or call.name)
         ]
         return calls[:1]
-    calls = [call for call, about in candidates if about]
+    calls = [call for call, is_match in candidates if is_match]
     if choice == "required" and not calls:
         calls = [call for call, _ in candidates[:1]]
     return calls[:_MAX_CALLS]
@@ -122,17 +122,17 @@ def _choose_calls(request: Request) -> list[ToolCall]:
 
 def _candidates(tool: Json, text: str) -> list[tuple[ToolCall, bool]]:
     """
-    Return the calls that a tool offers, and whether the text asks for them.
+    Return possible calls of a tool, each with whether the text mentions the tool.
     """
     if tool["type"] == "mcp":
         label = tool["server_label"]
-        about = bool(_words(text) & _words(label))
+        is_match = bool(_words(text) & _words(label))
         return [
-            (ToolCall(name, {"query": _shorten(text)}, server_label=label), about)
+            (ToolCall(name, {"query": _shorten(text)}, server_label=label), is_match)
             for name in tool_names(tool)[:1]
         ]
     arguments = made_up_arguments(tool.get("parameters") or {}, text)
-    return [(ToolCall(tool["name"], arguments), _is_about(text, tool))]
+    return [(ToolCall(tool["name"], arguments), _mentions_tool(text, tool))]
 
 
 def _words(text: str) -> set[str]:
@@ -141,22 +141,22 @@ def _words(text: str) -> set[str]:
     return {re.sub(r"s$", "", word) for word in words - _STOP_WORDS}
 
 
-def _is_about(text: str, tool: Json) -> bool:
+def _mentions_tool(text: str, tool: Json) -> bool:
     """
-    Guess from shared words whether a text asks for a tool.
+    Return whether a text has words in common with a tool's name or description.
     """
-    said = _words(text)
-    if said & _words(tool["name"]):
+    words = _words(text)
+    if words & _words(tool["name"]):
         return True
-    # A description is wordy: one shared word is an accident, two are a hint.
-    return len(said & _words(str(tool.get("description", "")))) >= 2
+    # A description has many words, so one match may be accidental.
+    return len(words & _words(str(tool.get("description", "")))) >= 2
 
 
 def made_up_arguments(schema: Json, text: str = "") -> Json:
     """
     Return arguments that fit a function's JSON schema.
 
-    Words of *text* with a capital letter are taken for names of places and people.
+    Capitalized words of *text* are taken for the names of places and people.
     """
     value = _made_up(schema, "", text, 0)
     return value if isinstance(value, dict) else {}
@@ -166,8 +166,8 @@ def _made_up(schema: Any, name: str, text: str, depth: int) -> Any:
     if not isinstance(schema, dict) or depth > 5:
         return None
     if isinstance(schema.get("enum"), list) and schema["enum"]:
-        said = [option for option in schema["enum"] if str(option) in text]
-        return said[0] if said else schema["enum"][0]
+        mentioned = [option for option in schema["enum"] if str(option) in text]
+        return mentioned[0] if mentioned else schema["enum"][0]
     for key in ("const", "default", "example"):
         if key in schema:
             return schema[key]
@@ -209,7 +209,7 @@ def _made_up_text(name: str, schema: Json, text: str) -> str:
         return "someone@example.com"
     if fmt in ("uri", "url") or name.lower() in ("url", "uri"):
         return "https://example.com/"
-    # The first word of a sentence is capital for another reason.
+    # Skips the first word of a sentence, which is always capitalized.
     names = re.findall(r"(?<=[a-z,] )([A-Z][\w-]+)", text)
     if names:
         return str(names[0])

@@ -1,8 +1,8 @@
 """
-The input audio buffer: append, commit, clear, and who is speaking when.
+The input audio buffer: append, commit, clear, and turn detection.
 
-The session has one audio clock. It counts every appended millisecond, is never set
-back, and all ``audio_start_ms`` and ``audio_end_ms`` are read from it.
+The session has one audio clock, which counts all appended audio and is never set back.
+Every ``audio_start_ms`` and ``audio_end_ms`` is a time of this clock.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ __all__ = ["InputBuffer"]
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 MIN_COMMIT_MS = 100
-# Older silence is dropped: with turn detection on, nothing commits it.
+# With turn detection, older silence is dropped, since no turn will include it.
 _KEEP_SILENCE_MS = 60_000
-# We cannot know whether a sentence is complete, so "eagerness" is a length of silence.
+# The simulator cannot recognize the end of a sentence: an eagerness is a duration of
+# silence.
 _EAGERNESS_MS = {"low": 1000, "medium": 500, "auto": 500, "high": 250}
 
 
 class InputBuffer:
     """
-    The user's audio that has not been committed. The connection's lock guards it.
+    The user's uncommitted audio. The connection's lock guards it.
 
     Args:
         connection: The connection to send the events on.
-        session: The session, whose format and turn detection are used.
-        conversation: The conversation that committed audio is added to.
+        session: The configuration: audio format and turn detection.
+        conversation: The conversation that gets the committed audio.
         transcription: Transcribes committed audio.
-        responses: Answers turns, and is interrupted by speech.
+        responses: Creates a response after a turn; speech may interrupt it.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class InputBuffer:
         self._transcription = transcription
         self._responses = responses
         self._data = bytearray()
-        self._start_ms = 0.0  # The time of the first byte of _data on the audio clock.
+        self._start_ms = 0.0  # the time of the first byte of _data on the audio clock
         self._clock_ms = 0.0
         self._speech_item: str | None = None
         self._speech_start_ms = 0
@@ -67,14 +68,14 @@ class InputBuffer:
 
     def configure(self) -> None:
         """
-        Apply the session's audio format and turn detection after a change.
+        Apply the session's audio format and turn detection.
         """
         session = self._session
         if session.input_format != self._format:
             self._format = session.input_format
             self._decoder = _audio.Decoder(self._format)
             self._detector = None
-            self._forget()
+            self._drop_all()
         elif session.input["turn_detection"] == self._vad:
             return
         self._vad = session.input["turn_detection"]
@@ -99,7 +100,7 @@ class InputBuffer:
 
     def append(self, text: str) -> None:
         """
-        Add base64 audio. Sends speech events if there are any, no acknowledgement.
+        Append base64 audio. Sends the speech events, but no acknowledgement.
         """
         audio = decode_base64(text, "audio", self._format)
         if len(audio) > MAX_APPEND_BYTES:
@@ -129,7 +130,7 @@ class InputBuffer:
             audio_start_ms=self._speech_start_ms,
             item_id=self._speech_item,
         )
-        self._responses.user_speaks(interrupt=self._vad["interrupt_response"])
+        self._responses.on_speech_started(interrupt=self._vad["interrupt_response"])
 
     def _speech_stopped(self, at_ms: int) -> None:
         item_id = self._speech_item or new_id("item")
@@ -137,14 +138,17 @@ class InputBuffer:
         self._connection.emit(
             "input_audio_buffer.speech_stopped", audio_end_ms=at_ms, item_id=item_id
         )
-        audio = self._cut(self._speech_start_ms, at_ms)
+        audio = self._take_audio(self._speech_start_ms, at_ms)
         self._commit(item_id, audio)
         if self._vad["create_response"] and not self._session.transcription:
             self._responses.create_after_turn()
 
     def commit(self) -> None:
         """
-        Make an item of all audio in the buffer, or raise if it is under 100 ms.
+        Create an item of the audio in the buffer.
+
+        Raises:
+            ServiceError: The buffer has less than 100 ms of audio.
         """
         length_ms = len(self._data) / _audio.bytes_per_ms(self._format)
         if length_ms < MIN_COMMIT_MS:
@@ -156,28 +160,29 @@ class InputBuffer:
             )
         item_id = self._speech_item or new_id("item")
         audio = bytes(self._data)
-        self._forget()
+        self._drop_all()
         self._new_detector()
         self._commit(item_id, audio)
 
     def clear(self) -> None:
         """
-        Drop what has not been committed.
+        Drop the uncommitted audio.
         """
-        self._forget()
+        self._drop_all()
         self._new_detector()
         self._connection.emit("input_audio_buffer.cleared")
 
     def on_idle(self) -> None:
         """
-        Commit the silence of ``idle_timeout_ms`` and start a response, unless the user
-        is speaking.
+        Commit the audio and create a response, unless the user is speaking.
+
+        Called after ``idle_timeout_ms``.
         """
         if self._speech_item is not None:
             return
         start_ms, end_ms = int(self._start_ms), int(self._clock_ms)
         audio = bytes(self._data)
-        self._forget()
+        self._drop_all()
         self._new_detector()
         item_id = new_id("item")
         self._connection.emit(
@@ -189,7 +194,7 @@ class InputBuffer:
         self._commit(item_id, audio, transcribe=False)
         self._responses.create_after_turn()
 
-    # ------------------------------------------------ inside
+    # ------------------------------------------------ private
 
     def _commit(self, item_id: str, audio: bytes, *, transcribe: bool = True) -> None:
         previous = self._conversation.last_id()
@@ -209,14 +214,14 @@ class InputBuffer:
         if transcribe:
             self._transcription.start(item)
 
-    def _cut(self, start_ms: int, end_ms: int) -> bytes:
+    def _take_audio(self, start_ms: int, end_ms: int) -> bytes:
         """
-        Take the audio between two times out, and drop what lies before it.
+        Return the audio between two times, and drop it and all earlier audio.
         """
         rate = _audio.bytes_per_ms(self._format)
-        first = max(0, int(start_ms - self._start_ms)) * rate
-        last = max(0, int(end_ms - self._start_ms)) * rate
-        audio = bytes(self._data[first:last])
+        start = max(0, int(start_ms - self._start_ms)) * rate
+        end = max(0, int(end_ms - self._start_ms)) * rate
+        audio = bytes(self._data[start:end])
         self._drop_before(end_ms)
         return audio
 
@@ -227,6 +232,6 @@ class InputBuffer:
             del self._data[:excess]
             self._start_ms += excess / rate
 
-    def _forget(self) -> None:
+    def _drop_all(self) -> None:
         self._data.clear()
         self._start_ms = self._clock_ms

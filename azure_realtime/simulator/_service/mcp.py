@@ -1,8 +1,8 @@
 """
-MCP servers, as far as a client sees them: listed tools, calls, and approvals.
+MCP servers as a client of the service sees them: tool lists, calls, and approvals.
 
-No server is ever contacted. A server has the tools that ``allowed_tools`` names, or
-one called ``search``; one whose URL contains ``missing`` cannot be reached.
+No server is contacted. A server has the tools that ``allowed_tools`` names, or a tool
+``search``. A server whose URL contains ``missing`` fails to list its tools.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PAUSE_SECONDS = 0.02
 
 def tool_names(tool: Json) -> list[str]:
     """
-    Return the names of the tools that a server is given.
+    Return the names of the tools of a server.
     """
     allowed = tool.get("allowed_tools")
     if isinstance(allowed, dict):
@@ -34,7 +34,7 @@ def tool_names(tool: Json) -> list[str]:
 
 class McpServers:
     """
-    The MCP servers of one session. The connection's lock guards it.
+    The MCP servers of one session. The connection's lock guards them.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class McpServers:
         self._session = session
         self._conversation = conversation
         self._known: dict[str, Json] = {}
-        self._asked: dict[str, ToolCall] = {}
+        self._requested: dict[str, ToolCall] = {}
         self._approved: dict[int, str] = {}
 
     def configure(self) -> None:
         """
-        List the tools of servers that a session update has added.
+        List the tools of the servers that a session update has added.
         """
         for tool in self._session.state.get("tools", []):
             if tool["type"] == "mcp" and tool["server_label"] not in self._known:
@@ -72,10 +72,11 @@ class McpServers:
         )
         connection.emit("mcp_list_tools.in_progress", item_id=item.id)
         connection.timers.after(
-            _PAUSE_SECONDS * connection.settings.pace, lambda: self._listed(item, tool)
+            _PAUSE_SECONDS * connection.settings.pace,
+            lambda: self._send_tools(item, tool),
         )
 
-    def _listed(self, item: Item, tool: Json) -> None:
+    def _send_tools(self, item: Item, tool: Json) -> None:
         connection = self._connection
         with connection.lock:
             if "missing" in str(tool.get("server_url")):
@@ -102,7 +103,7 @@ class McpServers:
 
     def needs_approval(self, label: str, name: str) -> bool:
         """
-        Tell whether the client wants to be asked before a call.
+        Return whether a call requires the client's approval.
         """
         required = self._known.get(label, {}).get("require_approval") or "always"
         if isinstance(required, str):
@@ -110,27 +111,28 @@ class McpServers:
         never = (required.get("never") or {}).get("tool_names") or []
         return name not in never
 
-    def ask(self, request_id: str, call: ToolCall) -> None:
+    def add_request(self, request_id: str, call: ToolCall) -> None:
         """
-        Remember a call until the client approves it.
+        Keep a call until the client approves or refuses it.
         """
-        self._asked[request_id] = call
+        self._requested[request_id] = call
 
-    def approval_of(self, call: ToolCall) -> str | None:
+    def take_approval(self, call: ToolCall) -> str | None:
         """
-        Return the id of the request by which a call was approved, or None.
+        Return the id of the request that approved a call, or None. Works once per call.
         """
         return self._approved.pop(id(call), None)
 
-    def answer(self, response: Json) -> Reply | None:
+    def on_approval(self, response: Json) -> Reply | None:
         """
-        Take an item ``mcp_approval_response`` of the client's.
+        Process an item ``mcp_approval_response`` from the client.
 
         Returns:
-            The reply that makes the approved call; None if there is no call to make.
+            A reply with the approved call; None if the client refused it or the request
+            is unknown.
         """
         request_id = str(response["approval_request_id"])
-        call = self._asked.pop(request_id, None)
+        call = self._requested.pop(request_id, None)
         if call is None or not response["approve"]:
             return None
         self._approved[id(call)] = request_id

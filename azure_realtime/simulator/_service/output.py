@@ -1,9 +1,9 @@
 """
-The output items of one response, as they are streamed.
+The output items of one response, while they are streamed.
 
-Everything here is sent under the connection's lock and only while the response is
-unfinished: once `over` is set, every method raises `Finished`, so that nothing of a
-cancelled response follows its ``response.done``.
+All events are sent under the connection's lock. After `finished` is set, every method
+that sends raises `Finished`, so that no event of a cancelled response follows its
+``response.done``.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ _ARGUMENTS = {
 
 class Finished(Exception):
     """
-    The response has ended, and with it its thread's work.
+    The response has ended; its thread stops.
     """
 
 
 class OutOfTokens(Exception):
     """
-    ``max_output_tokens`` are used up.
+    The response has reached ``max_output_tokens``.
     """
 
 
 class Output:
     """
-    The output of one response so far.
+    The output of one response.
 
     Args:
         connection: The connection to send the events on.
-        conversation: The conversation that the items become part of; None for an
-            out-of-band response.
+        conversation: The conversation to add the items to; None for an out-of-band
+            response.
         response_id: The response's id.
         audio_format: The format of the audio, e.g. ``audio/pcm``.
-        max_tokens: How many tokens it may have, or ``"inf"``.
+        max_tokens: The maximum number of tokens, or ``"inf"``.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Output:
         self._max_tokens = max_tokens
         self._item: Item | None = None
         self._part: Json | None = None
-        self.over = threading.Event()
+        self.finished = threading.Event()
         self.items: list[Item] = []
         self.text_tokens = 0
         self.audio_tokens = 0
@@ -80,7 +80,7 @@ class Output:
 
     def open_item(self, wire: Json) -> None:
         """
-        Begin an item.
+        Start an item.
         """
         connection = self._connection
         with connection.lock:
@@ -100,11 +100,11 @@ class Output:
 
     def open_content(self, kind: str) -> None:
         """
-        Begin the open message's content, ``audio`` or ``text``.
+        Start the content of the open message, ``audio`` or ``text``.
         """
         part: Json = {"type": kind, "transcript" if kind == "audio" else "text": ""}
         with self._connection.lock:
-            item = self._open()
+            item = self._require_open_item()
             self._part = part
             item.wire["content"].append({**part, "type": f"output_{kind}"})
             if kind == "audio":
@@ -113,13 +113,13 @@ class Output:
 
     def write(self, token: str) -> None:
         """
-        Send a piece of the open content's text or transcript.
+        Send a delta of the open content's text or transcript.
         """
         with self._connection.lock:
-            item = self._open()
+            item = self._require_open_item()
             part = self._part
             assert part is not None
-            self._spend(text=1)
+            self._count_tokens(text=1)
             event, key = _TRANSCRIPT if part["type"] == "audio" else _TEXT
             part[key] += token
             item.wire["content"][0][key] = part[key]
@@ -127,12 +127,12 @@ class Output:
 
     def send_audio(self, piece: bytes) -> None:
         """
-        Send a piece of the open content's audio, in the response's format.
+        Send a delta of the open content's audio, in the response's format.
         """
         length_ms = len(piece) // _audio.bytes_per_ms(self._format)
         with self._connection.lock:
-            item = self._open()
-            self._spend(audio=max(1, length_ms // _AUDIO_TOKEN_MS))
+            item = self._require_open_item()
+            self._count_tokens(audio=max(1, length_ms // _AUDIO_TOKEN_MS))
             if not self.audio_ms:
                 self.first_audio_at = time.monotonic()
             if self._conversation is not None:
@@ -144,34 +144,34 @@ class Output:
 
     def send_arguments(self, token: str) -> None:
         """
-        Send a piece of the open call's arguments.
+        Send a delta of the open call's arguments.
         """
         with self._connection.lock:
-            wire = self._open().wire
-            self._spend(text=1)
+            wire = self._require_open_item().wire
+            self._count_tokens(text=1)
             wire["arguments"] += token
             self._emit_call("delta", wire, delta=token, obfuscation=obfuscation(token))
 
     def send_event(self, kind: str) -> None:
         """
-        Send an event whose only fields name the open item.
+        Send an event that has no other fields than those that identify the open item.
         """
         with self._connection.lock:
-            place = self._place(self._open())
-            self._connection.emit(kind, **place)
+            item_fields = self._item_fields(self._require_open_item())
+            self._connection.emit(kind, **item_fields)
 
     def close_arguments(self) -> None:
         """
-        Send the ``done`` event of the open call's arguments, complete or not.
+        Send the ``done`` event of the open call's arguments, also if incomplete.
         """
         with self._connection.lock:
-            wire = self._open().wire
+            wire = self._require_open_item().wire
             extra = {"name": wire["name"]} if wire["type"] == "function_call" else {}
             self._emit_call("done", wire, **extra, arguments=wire["arguments"])
 
     def close_item(self, status: str) -> None:
         """
-        Send the ``done`` events of what is open, if anything is.
+        Send the ``done`` events of the open item, if there is one.
         """
         connection = self._connection
         with connection.lock:
@@ -197,37 +197,37 @@ class Output:
             )
             self._item = None
 
-    # ------------------------------------------------ inside, under the lock
+    # ------------------------------------------------ private, under the lock
 
-    def _open(self) -> Item:
-        # `finish` closes the item, then sets `over`: both mean the end.
-        if self.over.is_set() or self._item is None:
+    def _require_open_item(self) -> Item:
+        # `Generation.finish` closes the item and then sets `finished`.
+        if self.finished.is_set() or self._item is None:
             raise Finished
         return self._item
 
-    def _place(self, item: Item) -> Json:
+    def _item_fields(self, item: Item) -> Json:
         return {"item_id": item.id, "output_index": len(self.items) - 1}
 
     def _emit(self, kind: str, **fields: Any) -> None:
-        if self.over.is_set():
+        if self.finished.is_set():
             raise Finished
         self._connection.emit(kind, response_id=self._response_id, **fields)
 
     def _emit_part(self, kind: str, **fields: Any) -> None:
-        place = self._place(self._open())
-        self._emit(kind, **place, content_index=0, **fields)
+        item_fields = self._item_fields(self._require_open_item())
+        self._emit(kind, **item_fields, content_index=0, **fields)
 
     def _emit_content_part(self, what: str, part: Json) -> None:
-        # Azure's GA service sends the part twice; OpenAI's and preview do not.
-        twice = self._connection.azure and self._connection.protocol == "ga"
-        copy = {"content": part} if twice else {}
-        self._emit_part(f"response.content_part.{what}", part=part, **copy)
+        # Azure's GA service sends the part in two fields; OpenAI and preview in one.
+        azure_ga = self._connection.azure and self._connection.protocol == "ga"
+        extra = {"content": part} if azure_ga else {}
+        self._emit_part(f"response.content_part.{what}", part=part, **extra)
 
     def _emit_call(self, what: str, wire: Json, **fields: Any) -> None:
-        place = self._place(self._open())
+        item_fields = self._item_fields(self._require_open_item())
         if "call_id" in wire:
-            place["call_id"] = wire["call_id"]
-        self._emit(f"{_ARGUMENTS[wire['type']]}.{what}", **place, **fields)
+            item_fields["call_id"] = wire["call_id"]
+        self._emit(f"{_ARGUMENTS[wire['type']]}.{what}", **item_fields, **fields)
 
     def _close_content(self, part: Json) -> None:
         if part["type"] == "audio":
@@ -240,7 +240,7 @@ class Output:
         self._emit_content_part("done", part)
         self._part = None
 
-    def _spend(self, *, text: int = 0, audio: int = 0) -> None:
+    def _count_tokens(self, *, text: int = 0, audio: int = 0) -> None:
         if isinstance(self._max_tokens, int):
             spent = self.text_tokens + self.audio_tokens
             if spent + text + audio > self._max_tokens:

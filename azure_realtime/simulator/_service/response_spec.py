@@ -1,5 +1,5 @@
 """
-What one response answers, and with which parameters.
+The input and the parameters of one response.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Json = dict[str, Any]
 @dataclass(frozen=True)
 class ResponseSpec:
     """
-    The input of one response.
+    The specification of one response.
 
     Attributes:
-        params: The effective parameters, in GA's shape, session defaults filled in.
+        params: The effective parameters, in GA's shape, including session defaults.
         given: The client's ``response.create`` parameters.
-        context: The items that it answers.
+        context: The items that the response answers.
         in_conversation: False for an out-of-band response.
-        reply: The reply to send; None takes it from the script.
+        reply: The reply to send; None takes the next reply of the script.
     """
 
     params: Json
@@ -38,14 +38,14 @@ class ResponseSpec:
     @property
     def audio_format(self) -> str:
         """
-        The format of its audio, e.g. ``audio/pcm``.
+        The format of the response's audio, e.g. ``audio/pcm``.
         """
         return str(self.params["audio"]["output"]["format"]["type"])
 
     @property
     def voice(self) -> str:
         """
-        The name or the id of its voice.
+        The name or the id of the response's voice.
         """
         voice = self.params["audio"]["output"]["voice"]
         return str(voice["id"] if isinstance(voice, dict) else voice)
@@ -53,7 +53,7 @@ class ResponseSpec:
     @property
     def user_item(self) -> Item | None:
         """
-        The last message of the user's, or None.
+        The last message of the user, or None.
         """
         for item in reversed(self.context):
             if item.wire.get("role") == "user":
@@ -62,7 +62,7 @@ class ResponseSpec:
 
     def request(self, connection: Connection) -> Request:
         """
-        Return what a script is called with. The caller holds the connection's lock.
+        Return the argument for a script's function. Under the connection's lock.
         """
         user = self.user_item
         return Request(

@@ -1,5 +1,8 @@
 """
-The responses of one connection: at most one in the conversation, any number beside it.
+The responses of one connection.
+
+At most one response in the conversation is active; any number of out-of-band responses
+may run at the same time.
 """
 
 from __future__ import annotations
@@ -38,12 +41,12 @@ class Responses:
 
     Args:
         connection: The connection to send the events on.
-        session: Its session.
-        conversation: Its conversation.
+        session: The configuration of the session.
+        conversation: The conversation of the session.
         servers: The MCP servers of the session.
-        script: The script that the responses take their replies from.
-        on_idle: Called when ``idle_timeout_ms`` has passed after a response and no
-            other is in progress. Timer thread, under the connection's lock.
+        script: The script that has the replies.
+        on_idle: Called ``idle_timeout_ms`` after a response, unless another is active.
+            Timer thread, under the connection's lock.
     """
 
     def __init__(
@@ -64,17 +67,17 @@ class Responses:
         self._tokens = TokenCounter(connection)
         self._running: dict[str, Generation] = {}
         self._active: Generation | None = None
-        # The reply of a turn that waits for the active response to end: (None,) takes
-        # it from the script, None is no such turn.
-        self._waiting_turn: tuple[Reply | None] | None = None
-        self._idle: Timer | None = None
-        self._afterwards: list[Callable[[], None]] = []
+        # A response that waits for the active one to end, as a tuple with its reply:
+        # (None,) takes the reply from the script. None: no response waits.
+        self._queued_turn: tuple[Reply | None] | None = None
+        self._idle_timer: Timer | None = None
+        self._deferred: list[Callable[[], None]] = []
 
     # ------------------------------------------------ commands
 
     def create(self, given: Any) -> None:
         """
-        Start the response that a client asks for, or raise the service's error.
+        Start a response that the client requests, or raise the service's error.
         """
         if self._session.transcription:
             raise ServiceError(
@@ -121,14 +124,13 @@ class Responses:
 
     def create_after_turn(self, reply: Reply | None = None) -> None:
         """
-        Start a response that the client has not asked for: now, or after the active
-        response.
+        Start a response that the service creates itself, after the active response.
 
         Args:
-            reply: The reply to send; None takes it from the script.
+            reply: The reply to send; None takes the next reply of the script.
         """
         if self._active is not None:
-            self._waiting_turn = (reply,)
+            self._queued_turn = (reply,)
             return
         context = list(self._conversation.items)
         self._start(ResponseSpec(self._effective({}), {}, context, True, reply))
@@ -142,7 +144,7 @@ class Responses:
             self._servers,
             self._tokens,
             spec,
-            self._finished,
+            self._on_done,
         )
         self._running[generation.id] = generation
         if spec.in_conversation:
@@ -161,14 +163,14 @@ class Responses:
             "temperature",
         )
         result = {name: params.get(name, state[name]) for name in names}
-        speaking = params.get("audio", {}).get("output", {})
-        result["audio"] = {"output": {**state["audio"]["output"], **speaking}}
+        audio_output = params.get("audio", {}).get("output", {})
+        result["audio"] = {"output": {**state["audio"]["output"], **audio_output}}
         result["metadata"] = params.get("metadata")
         return result
 
     def cancel(self, response_id: Any) -> None:
         """
-        Cancel a response by id, or the active one.
+        Cancel the response with this id, or the active one if the id is None.
         """
         generation = self._active
         if response_id is not None:
@@ -182,44 +184,44 @@ class Responses:
 
     # ------------------------------------------------ events
 
-    def user_speaks(self, *, interrupt: bool) -> None:
+    def on_speech_started(self, *, interrupt: bool) -> None:
         """
-        Note that speech has started, and interrupt the active response if asked to.
+        Stop the idle timer, and cancel the active response if *interrupt* is true.
         """
         self._stop_idle()
         if interrupt and self._active is not None:
-            self._waiting_turn = None
+            self._queued_turn = None
             self._active.finish("cancelled", "turn_detected")
 
-    def when_idle(self, act: Callable[[], None]) -> None:
+    def when_idle(self, action: Callable[[], None]) -> None:
         """
-        Call *act* now, or right after the active response is done.
+        Call *action* at once, or after the active response.
         """
         if self._active is None:
-            act()
+            action()
         else:
-            self._afterwards.append(act)
+            self._deferred.append(action)
 
-    def _finished(self, generation: Generation) -> None:
+    def _on_done(self, generation: Generation) -> None:
         self._running.pop(generation.id, None)
         if generation is not self._active:
             return
         self._active = None
-        waiting, self._afterwards = self._afterwards, []
-        for act in waiting:
-            act()
-        if self._waiting_turn is not None and self._active is None:
-            (reply,), self._waiting_turn = self._waiting_turn, None
+        deferred, self._deferred = self._deferred, []
+        for action in deferred:
+            action()
+        if self._queued_turn is not None and self._active is None:
+            (reply,), self._queued_turn = self._queued_turn, None
             self.create_after_turn(reply)
         if self._active is None:
             self._start_idle(generation)
 
     def stop(self) -> None:
         """
-        End every response; the connection has ended.
+        End all responses, after the connection has ended.
         """
-        self._afterwards.clear()
-        self._waiting_turn = None
+        self._deferred.clear()
+        self._queued_turn = None
         for generation in list(self._running.values()):
             generation.finish("cancelled", "client_cancelled")
         self._stop_idle()
@@ -227,9 +229,9 @@ class Responses:
     # ------------------------------------------------ idle timeout
 
     def _stop_idle(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
     def _start_idle(self, generation: Generation) -> None:
         vad = self._session.input["turn_detection"] or {}
@@ -237,13 +239,13 @@ class Responses:
         if timeout_ms is None:
             return
         output = generation.output
-        # The client is still playing: the service counts from the end of that.
-        playing = output.first_audio_at + output.audio_ms / 1000
-        left = max(0.0, playing - time.monotonic())
-        seconds = (left + timeout_ms / 1000) * self._connection.settings.idle_scale
-        self._idle = self._connection.timers.after(seconds, self._idle_passed)
+        # The service counts from the end of the client's playback.
+        playback_end = output.first_audio_at + output.audio_ms / 1000
+        remaining = max(0.0, playback_end - time.monotonic())
+        seconds = (remaining + timeout_ms / 1000) * self._connection.settings.idle_scale
+        self._idle_timer = self._connection.timers.after(seconds, self._on_idle_timer)
 
-    def _idle_passed(self) -> None:
+    def _on_idle_timer(self) -> None:
         with self._connection.lock:
             if self._active is None:
                 self._on_idle()

@@ -1,5 +1,5 @@
 """
-What the service answers: replies, tool calls, and the list or function of them.
+Scripted replies and tool calls, and the list or function that supplies them.
 """
 
 import json
@@ -17,15 +17,15 @@ __all__ = ["Replies", "Reply", "Request", "Script", "ToolCall"]
 @dataclass(frozen=True)
 class ToolCall:
     """
-    One function call of a reply, or a call of an MCP server's tool.
+    A function call in a reply, or a call of an MCP server's tool.
 
     Args:
-        name: The function's name.
-        arguments: A mapping, or the JSON text itself (which may be broken on purpose).
-        call_id: The call's id; made up when None.
-        server_label: The MCP server whose tool it is.
-        output: What that tool returns.
-        error: What that tool fails with.
+        name: The name of the function or tool.
+        arguments: A mapping, or the JSON text, which may be invalid on purpose.
+        call_id: The call's id; None creates one.
+        server_label: The MCP server of the tool; None is a function call.
+        output: The output of the MCP tool.
+        error: The error message of an MCP tool that fails.
     """
 
     name: str
@@ -51,17 +51,18 @@ class Reply:
     One response of the assistant.
 
     Args:
-        text: Its text, or the transcript of its speech.
-        heard: The transcript of the user's speech that led to it.
-        calls: Functions it calls after speaking; several are parallel calls.
-        status: How it ends: ``completed``, ``incomplete``, ``failed``, ``cancelled``.
+        text: The text, or the transcript of the speech.
+        heard: The transcript of the user's speech that the response answers.
+        calls: Calls after the text; several calls are parallel.
+        status: The final status: ``completed``, ``incomplete``, ``failed`` or
+            ``cancelled``.
         reason: ``status_details.reason``, e.g. ``content_filter``.
         error_code: ``status_details.error.code`` of a failed response.
         error_message: ``status_details.error.message`` of a failed response.
         delay: Seconds between ``response.created`` and the first output.
-        modalities: ``["text"]`` or ``["audio"]``; None keeps what was asked for.
-        usage: The usage object, verbatim; None counts made-up tokens.
-        phase: ``commentary`` or ``final_answer`` on the message.
+        modalities: ``["text"]`` or ``["audio"]``; None uses those of the request.
+        usage: The usage object, sent unchanged; None counts made-up tokens.
+        phase: The message's phase, ``commentary`` or ``final_answer``.
     """
 
     text: str = ""
@@ -80,21 +81,21 @@ class Reply:
 @dataclass(frozen=True)
 class Request:
     """
-    What a response is asked to answer.
+    The input of a response, for a function that returns replies.
 
     Attributes:
-        text: The last user message's text, or the transcript of its speech; empty
-            for speech that no script put words to.
-        items: The items before it, oldest first, in GA's shape.
-        tools: The tools in force.
-        tool_choice: The tool choice in force.
-        instructions: The instructions in force.
+        text: The text of the last user message, or the transcript of its speech; empty
+            for speech without a scripted transcript.
+        items: The items that the response answers, oldest first, in GA's shape.
+        tools: The effective tools.
+        tool_choice: The effective tool choice.
+        instructions: The effective instructions.
         modalities: ``["text"]`` or ``["audio"]``.
         response: The client's ``response.create`` parameters; empty when turn
             detection started the response.
         audio_ms: The duration of the last user message's audio, in milliseconds; 0 for
             text.
-        connection: The connection.
+        connection: The connection of the client.
     """
 
     text: str
@@ -117,10 +118,11 @@ def _as_reply(reply: Reply | str | None) -> Reply | None:
 
 class Script:
     """
-    A list of replies used up in order by all connections, or a function of the request.
+    A list of replies that all connections use up in order, or a function. Any thread.
     """
 
     def __init__(self, replies: Replies) -> None:
+        # Guards _list, which the responses of all connections use.
         self._lock = threading.Lock()
         self._function: Callable[[Request], Reply | str | None] | None = None
         self._list: deque[Reply | str] = deque()
@@ -131,14 +133,14 @@ class Script:
 
     def add(self, reply: Reply | str) -> None:
         """
-        Put one more reply at the end of the list.
+        Append a reply to the list.
         """
         with self._lock:
             self._list.append(reply)
 
-    def next_heard(self) -> str | None:
+    def next_transcript(self) -> str | None:
         """
-        Return `Reply.heard` of the next reply in the list, without using it up.
+        Return `Reply.heard` of the next reply in the list; the reply stays in the list.
         """
         with self._lock:
             reply = _as_reply(self._list[0]) if self._list else None
@@ -146,9 +148,9 @@ class Script:
 
     def take(self, request: Request) -> Reply | None:
         """
-        Return the scripted reply, or None for the unscripted one.
+        Return the next scripted reply, or None if there is none.
 
-        The user's function runs here, outside every lock.
+        Calls the user's function without holding a lock.
         """
         with self._lock:
             if self._list:

@@ -1,5 +1,5 @@
 """
-The configuration of a session, as far as all kinds of sessions share it.
+The part of a session's configuration that all kinds of sessions share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Session:
     The effective configuration of one connection.
 
     Args:
-        state: The configuration at the start, in GA's shape, with its ``id``.
+        state: The initial configuration, in GA's shape, with the session's ``id``.
     """
 
     def __init__(self, state: Json) -> None:

@@ -1,8 +1,8 @@
 """
-What is particular to one kind of session: URL, opening event, configuration, commands.
+The properties of one kind of session: URLs, opening event, configuration, commands.
 
-`ClientSession` serves a session of any kind. A new kind is a new `SessionKind` in
-`Simulator.kinds`; sockets, faults, errors, timers and recording stay as they are.
+`ClientSession` serves sessions of every kind. To add a kind, add a `SessionKind` to
+`Simulator.kinds`; sockets, faults, errors, timers and recording do not depend on it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .._network.handshake import (
     not_found,
     read_handshake,
 )
-from .._wire.schema import Maybe, Record, Shape, Text
+from .._wire.schema import Nullable, Record, Shape, String
 from .connection import Connection
 from .script import Script
 from .session import Session
@@ -31,18 +31,21 @@ Json = dict[str, Any]
 S = TypeVar("S", bound=Session)
 P = TypeVar("P")
 
-_HEAD: dict[str, Shape] = {"type": Text(), "event_id": Maybe(Text(longest=512))}
+_COMMON_FIELDS: dict[str, Shape] = {
+    "type": String(),
+    "event_id": Nullable(String(max_length=512)),
+}
 
 
 class Command(Generic[P]):
     """
-    One command of the client's.
+    A command of the client.
 
     Args:
-        required: The shapes of its required fields, beside ``type`` and ``event_id``.
-        optional: The shapes of its optional fields.
-        run: Carries it out, with the parts of the session and the checked event. Raises
-            `ServiceError` to refuse it. Connection's thread, under its lock.
+        required: The shapes of the required fields, without ``type``.
+        optional: The shapes of the optional fields, without ``event_id``.
+        run: Executes the command; gets the parts of the session and the checked event.
+            Raises `ServiceError` to refuse it. The connection's thread, under its lock.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Command(Generic[P]):
         optional: Mapping[str, Shape],
         run: Callable[[P, Json], None],
     ) -> None:
-        self.shape = Record({**_HEAD, **required, **optional}, tuple(required))
+        self.shape = Record({**_COMMON_FIELDS, **required, **optional}, tuple(required))
         self.run = run
 
 
@@ -61,12 +64,12 @@ class SessionKind(Generic[S, P]):
     One kind of session.
 
     Attributes:
-        route: Accepts or refuses a handshake; None if another kind may serve its URL.
-        new_session: Makes the configuration of a new session.
-        new_parts: Makes the objects that the commands of one session act on.
-        opening: Returns the event to send first, its type included, or None.
-        commands: Returns the commands that exist in a session, by their type.
-        stop: Ends what the parts are still doing. Under the connection's lock.
+        route: Accepts or refuses a handshake; returns None to leave it to other kinds.
+        new_session: Creates the configuration of a session.
+        new_parts: Creates the objects on which the commands of a session operate.
+        opening: Returns the first event to send, with its type, or None.
+        commands: Returns the commands of a session, by type.
+        stop: Stops all activity of the parts. Under the connection's lock.
     """
 
     route: Callable[[Handshake], Route | HttpRefusal | None]
@@ -87,13 +90,13 @@ def route(
     deployments: Collection[str] | None = None,
 ) -> tuple[SessionKind[Any, Any], Route] | HttpRefusal:
     """
-    Return which kind of session serves a handshake, or why none does.
+    Return the kind of session and the route for a handshake, or the refusal.
 
     Args:
         target: The request target: path and query.
         headers: The request headers, with lower-case names.
-        kinds: The kinds of sessions; the first that answers decides.
-        prefix: The path before the service's own paths, as behind a gateway.
+        kinds: The kinds of sessions; the first that accepts or refuses decides.
+        prefix: The path in front of the service's paths, as behind a gateway.
         credentials: The keys and tokens to accept, as in `check_credential`.
         deployments: The deployments that exist, as in `Handshake`.
     """

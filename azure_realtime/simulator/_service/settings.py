@@ -1,5 +1,5 @@
 """
-The numbers and switches of a service that its sessions follow.
+The settings of a service that apply to its sessions.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ __all__ = ["Settings"]
 @dataclass(frozen=True)
 class Settings:
     """
-    How the sessions of a service behave. `Simulator` documents the values.
+    What a `Simulator` passes on to each of its sessions.
 
     Attributes:
         session_seconds: The maximum duration of a session, in seconds.
         pace: Factor for the pauses between deltas; 0 sends as fast as possible.
         idle_scale: Factor for ``idle_timeout_ms``.
         rate_limits: Whether to send ``rate_limits.updated``.
-        record: Whether to remember what was sent and received.
+        record: Whether to record the events of a connection.
     """
 
     session_seconds: float

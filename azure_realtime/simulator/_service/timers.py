@@ -1,5 +1,5 @@
 """
-The timers of one connection, on one thread that is started on demand.
+The timers of one connection, on one thread that the first timer starts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _logger = logging.getLogger(__name__)
 
 class Timer:
     """
-    A scheduled call, which can be cancelled.
+    A scheduled call.
     """
 
     def __init__(self, function: Callable[[], None]) -> None:
@@ -27,18 +27,19 @@ class Timer:
 
     def cancel(self) -> None:
         """
-        Cancel it; without effect when it has run. Any thread.
+        Cancel the call, unless it has started. Any thread.
         """
         self.cancelled = True
 
 
 class Timers:
     """
-    Runs functions after a delay, one at a time, until `stop`.
+    Calls functions after a delay, one at a time, until `stop`.
     """
 
     def __init__(self) -> None:
-        self._change = threading.Condition()
+        # Guards the attributes below; notified when a timer is added and by stop().
+        self._condition = threading.Condition()
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
         self._stopped = False
@@ -46,10 +47,10 @@ class Timers:
 
     def after(self, seconds: float, function: Callable[[], None]) -> Timer:
         """
-        Run *function* on the timer thread in *seconds*. Any thread.
+        Call *function* on the timer thread after *seconds*. Any thread.
         """
         timer = Timer(function)
-        with self._change:
+        with self._condition:
             if self._stopped:
                 return timer
             entry = (time.monotonic() + seconds, next(self._order), timer)
@@ -59,34 +60,34 @@ class Timers:
                     target=self._run, name="simulator-timers", daemon=True
                 )
                 self._thread.start()
-            self._change.notify()
+            self._condition.notify()
         return timer
 
     def stop(self) -> None:
         """
         Cancel all calls and end the thread. Any thread.
         """
-        with self._change:
+        with self._condition:
             self._stopped = True
             self._heap.clear()
-            self._change.notify()
+            self._condition.notify()
 
     def join(self, timeout: float) -> None:
         """
-        Wait for the thread to end, after `stop`.
+        Wait for the thread to end, after `stop`, for *timeout* seconds at most.
         """
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
     def _run(self) -> None:
         while True:
-            with self._change:
+            with self._condition:
                 while not self._stopped:
                     now = time.monotonic()
                     if self._heap and self._heap[0][0] <= now:
                         break
                     wait = self._heap[0][0] - now if self._heap else None
-                    self._change.wait(wait)
+                    self._condition.wait(wait)
                 if self._stopped:
                     return
                 timer = heapq.heappop(self._heap)[2]
@@ -94,4 +95,4 @@ class Timers:
                 try:
                     timer.function()
                 except Exception:
-                    _logger.exception("a timer of the simulator failed")
+                    _logger.exception("a timer of the simulator raised an exception")

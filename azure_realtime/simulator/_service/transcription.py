@@ -1,9 +1,9 @@
 """
-Input transcription: the words of the user's speech, as far as a script has them.
+Input transcription: scripted transcripts, or placeholders.
 
-The transcript of an item comes from the script (`Reply.heard`); without one it is a
-placeholder sentence. A deployment whose name contains ``missing``
-does not exist: like the real service, this one notices that at the first use.
+The transcript of an item comes from the script (`Reply.heard`) or is a placeholder
+sentence. A transcription deployment whose name contains ``missing`` does not exist;
+like the real service, the simulator reports that at the first use.
 """
 
 from __future__ import annotations
@@ -38,23 +38,25 @@ class Transcription:
 
     def start(self, item: Item) -> None:
         """
-        Send an item's transcription events a little later, if the session wants them.
+        Send an item's transcription events after a pause, if the session enables them.
 
-        The caller holds the connection's lock.
+        Under the connection's lock.
         """
         connection = self._connection
-        item.wire["content"][0]["transcript"] = self._script.next_heard()
+        item.wire["content"][0]["transcript"] = self._script.next_transcript()
         settings = self._session.input["transcription"]
         if settings is None:
             return
         seconds = _PAUSE_SECONDS * connection.settings.pace
-        connection.timers.after(seconds, lambda: self._announce(item, dict(settings)))
+        connection.timers.after(
+            seconds, lambda: self._send_events(item, dict(settings))
+        )
 
-    def _announce(self, item: Item, settings: dict[str, Any]) -> None:
+    def _send_events(self, item: Item, settings: dict[str, Any]) -> None:
         connection = self._connection
         model = str(settings.get("model") or "whisper-1")
         name = "conversation.item.input_audio_transcription"
-        place = {"item_id": item.id, "content_index": 0}
+        item_fields = {"item_id": item.id, "content_index": 0}
         if "missing" in model:
             error = {
                 "type": "server_error",
@@ -63,19 +65,21 @@ class Transcription:
                 f"'{model}'. If you created it less than 5 minutes ago, wait a moment.",
                 "param": None,
             }
-            connection.emit(f"{name}.failed", **place, error=error)
+            connection.emit(f"{name}.failed", **item_fields, error=error)
             return
         part = item.wire["content"][0]
         with connection.lock:
             item.placeholder = not part["transcript"]
-            text = part["transcript"] or improvised.unheard(item.audio_ms)
+            text = part["transcript"] or improvised.placeholder_transcript(
+                item.audio_ms
+            )
             part["transcript"] = text
-            # Whisper hears the whole utterance before it writes a word.
+            # Whisper sends its transcript in one delta.
             pieces = [text] if "whisper" in model else re.findall(r"\S+\s*", text)
             for piece in pieces:
                 connection.emit(
                     f"{name}.delta",
-                    **place,
+                    **item_fields,
                     delta=piece,
                     obfuscation=obfuscation(piece),
                 )
@@ -87,7 +91,7 @@ class Transcription:
                     for piece in pieces
                 ]
             done["usage"] = _usage(model, item, len(pieces))
-            connection.emit(f"{name}.completed", **place, **done)
+            connection.emit(f"{name}.completed", **item_fields, **done)
 
 
 def _usage(model: str, item: Item, output_tokens: int) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """
-Made-up token counts that behave like real ones: they grow with the conversation.
+Made-up token counts, which grow with the conversation as real ones do.
 
-Text counts four characters a token, the user's speech a token per 100 ms, the
-assistant's a token per 50 ms, an image 85 tokens.
+One token is four characters of text, 100 ms of the user's speech, or 50 ms of the
+assistant's speech. An image has 85 tokens.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class TokenCounter:
 
     def count(self, context: list[Item], params: Json, text: int, audio: int) -> Json:
         """
-        Return the usage object of a response. Its input counts as cached afterwards.
+        Return the usage object of a response. Later calls count its input as cached.
 
         Args:
             context: The items that the response answers.
             params: The effective parameters of the response.
-            text: The number of text tokens it has generated.
-            audio: The number of audio tokens it has generated.
+            text: The number of text tokens of the output.
+            audio: The number of audio tokens of the output.
         """
         details = self._count_input(context, params)
         tokens = sum(details[f"{kind}_tokens"] for kind in ("text", "audio", "image"))
@@ -83,7 +83,7 @@ class TokenCounter:
 
     def send_rate_limits(self) -> None:
         """
-        Send ``rate_limits.updated``, unless switched off.
+        Send ``rate_limits.updated``, if the settings enable it.
         """
         if not self._connection.settings.rate_limits:
             return

@@ -3,16 +3,15 @@ Audio in the three formats of the Realtime API, without NumPy or `audioop`.
 
 Rules of this file:
 
-1. The service thinks in one form: PCM16, little-endian, mono, 24 kHz. Everything
-   else is converted on the way in and on the way out.
-2. How a stream is cut into pieces never changes what comes out: odd bytes, filter
-   history and phase are carried from one piece to the next.
-3. A stream never runs ahead of or behind its input: n ms of input give n ms of
-   output at once. The filter's look-ahead shows as a delay of 1 ms instead.
-   One-shot conversions know the whole clip and have no delay.
+1. The service uses one format internally: PCM16, little-endian, mono, 24 kHz. All
+   other formats are converted on input and output.
+2. The output of a stream does not depend on how its input is divided: odd bytes, the
+   filter's history and its phase are kept between calls.
+3. n ms of input give n ms of output at once; the filter's look-ahead delays the sound
+   by 1 ms instead. Conversions of a whole clip have no delay.
 
-Streams are not locked: each belongs to one thread at a time. The functions may be
-called from any thread.
+Streams are not locked: one thread at a time may use a stream. Any thread may call the
+functions.
 """
 
 from __future__ import annotations
@@ -30,31 +29,31 @@ _BYTES_PER_MS = {"audio/pcm": 48, "audio/pcmu": 8, "audio/pcma": 8}
 
 def bytes_per_ms(fmt: str) -> int:
     """
-    Say how many bytes one millisecond of audio takes on the wire.
+    Return the number of bytes per millisecond of audio on the wire.
 
     Args:
         fmt: "audio/pcm" (24 kHz PCM16), "audio/pcmu" or "audio/pcma" (8 kHz G.711).
 
     Raises:
-        ValueError: if *fmt* is none of these.
+        ValueError: *fmt* is another string.
     """
     try:
         return _BYTES_PER_MS[fmt]
     except KeyError:
         known = ", ".join(_BYTES_PER_MS)
-        msg = f"unknown audio format {fmt!r}: the service speaks {known}"
+        msg = f"unknown audio format {fmt!r}: use one of {known}"
         raise ValueError(msg) from None
 
 
 def decode_audio(data: bytes, fmt: str) -> bytes:
     """
-    Turn a whole clip from the wire into PCM16 at 24 kHz.
+    Convert a whole clip from a wire format to PCM16 at 24 kHz.
 
-    Half a sample at the end is dropped. For audio that arrives in pieces use
-    `Decoder`: converting the pieces one by one would leave a click at every seam.
+    Drops half a sample at the end. For a stream use `Decoder`: converting its pieces
+    one by one would add a click between them.
 
     Raises:
-        ValueError: if *fmt* is not a format of the service.
+        ValueError: *fmt* is not a format of the service.
     """
     if bytes_per_ms(fmt) == 48:
         return data[: len(data) & ~1]
@@ -63,12 +62,12 @@ def decode_audio(data: bytes, fmt: str) -> bytes:
 
 def encode_audio(pcm24k: bytes, fmt: str) -> bytes:
     """
-    Turn a whole clip of PCM16 at 24 kHz into what goes on the wire.
+    Convert a whole clip of PCM16 at 24 kHz to a wire format.
 
-    Half a sample at the end is dropped. `Encoder` does the same for a stream.
+    Drops half a sample at the end. For a stream use `Encoder`.
 
     Raises:
-        ValueError: if *fmt* is not a format of the service.
+        ValueError: *fmt* is not a format of the service.
     """
     if bytes_per_ms(fmt) == 48:
         return pcm24k[: len(pcm24k) & ~1]
@@ -77,10 +76,10 @@ def encode_audio(pcm24k: bytes, fmt: str) -> bytes:
 
 class Decoder:
     """
-    Turn a stream of one wire format into PCM16 at 24 kHz, piece by piece.
+    Converts a stream from a wire format to PCM16 at 24 kHz, piece by piece.
 
     Raises:
-        ValueError: if *fmt* is not a format of the service.
+        ValueError: *fmt* is not a format of the service.
     """
 
     def __init__(self, fmt: str) -> None:
@@ -90,9 +89,9 @@ class Decoder:
 
     def feed(self, data: bytes) -> bytes:
         """
-        Return the PCM16 of *data*: as long in time, whatever came before.
+        Return *data* as PCM16 of the same duration.
 
-        An odd byte of PCM is kept until its other half comes.
+        Keeps half a sample of PCM for the next call.
         """
         if self._fmt != "audio/pcm":
             data = _from_g711(data, self._fmt)
@@ -101,10 +100,10 @@ class Decoder:
 
 class Encoder:
     """
-    Turn a stream of PCM16 at 24 kHz into one wire format, piece by piece.
+    Converts a stream of PCM16 at 24 kHz to a wire format, piece by piece.
 
     Raises:
-        ValueError: if *fmt* is not a format of the service.
+        ValueError: *fmt* is not a format of the service.
     """
 
     def __init__(self, fmt: str) -> None:
@@ -114,7 +113,7 @@ class Encoder:
 
     def feed(self, pcm24k: bytes) -> bytes:
         """
-        Return *pcm24k* as wire bytes; an odd byte is kept for the next call.
+        Return *pcm24k* in the wire format. Keeps half a sample for the next call.
         """
         pcm = self._stream.feed(pcm24k)
         return pcm if self._fmt == "audio/pcm" else _to_g711(pcm, self._fmt)
@@ -125,24 +124,26 @@ def _from_g711(data: bytes, fmt: str) -> bytes:
 
 
 def _to_g711(pcm: bytes, fmt: str) -> bytes:
-    # A negative sample counts from the end of the table, as a negative index does.
+    # A negative sample is a negative index: it counts from the end of the table.
     return bytes(map(_g711_tables(fmt)[1].__getitem__, samples_of(pcm)))
 
 
 @cache
 def _g711_tables(fmt: str) -> tuple[array[int], bytes]:
     """
-    Build the tables of ITU-T G.711: 256 samples by code, 65536 codes by sample.
+    Return the tables of ITU-T G.711: 256 samples by code, 65536 codes by sample.
 
-    Both laws have 8 segments of 16 steps a side; each of the 128 steps is an interval
-    of magnitudes that shares one code and decodes to its middle. Mu-law (table 2 of
-    the recommendation) doubles its steps from the first segment on, biased by 33 in
-    14 bits; A-law (table 1) has two segments of equal steps in 13 bits. In 16 bits
-    that is a bias of 132 and first steps of 8 and 16. The transmitted code has all
-    bits (mu-law) or the even bits (A-law) inverted.
+    Both laws have 8 segments of 16 steps for each sign. Each of the 128 steps is an
+    interval of magnitudes that has one code and is decoded to its middle. Mu-law (table
+    2 of the recommendation) doubles its steps from the first segment on and has a bias
+    of 33 in 14 bits; A-law (table 1) starts with two segments of equal steps, in 13
+    bits. In 16 bits that is a bias of 132, and first steps of 8 (mu-law) and 16
+    (A-law). The transmitted code has all bits (mu-law) or the even bits (A-law)
+    inverted.
 
-    At the edges of intervals, where the recommendation leaves the sign's side open:
-    mu-law is symmetric, A-law takes a negative sample's complement as its magnitude.
+    The recommendation leaves open to which interval a negative sample at an edge
+    belongs. Here mu-law is symmetric; in A-law the magnitude of a negative sample is
+    its complement.
     """
     mu = fmt == "audio/pcmu"
     decode = array("h", bytes(512))
@@ -160,12 +161,12 @@ def _g711_tables(fmt: str) -> tuple[array[int], bytes]:
         decode[plus], decode[minus] = middle, -middle
         low, high = max(low, 0), low + width
         if step == 127:
-            high = 32768  # What is louder than the last step is clipped to it.
+            high = 32768  # Louder samples are clipped to the last step.
         encode[low:high] = bytes([plus]) * (high - low)
-        # Sample -m sits at 65536 - m, its complement's sample one further down.
+        # Magnitude m is sample -m (index 65536 - m) in mu-law, sample -m - 1 in A-law.
         end = 65536 - low + (1 if mu else 0)
         start = end - (high - low) if step < 127 else 32768
         if mu and low == 0:
-            end -= 1  # Zero itself is positive.
+            end -= 1  # Zero is positive.
         encode[start:end] = bytes([minus]) * (end - start)
     return decode, bytes(encode)

@@ -1,23 +1,21 @@
 """
-Find the turns in a stream of speech, by its level alone.
+Voice activity detection: finds the turns in a stream of speech by its level.
 
-This stands in for the service's `server_vad`. The rules:
+It replaces the service's `server_vad`. The rules:
 
-1. Sound is judged in frames of 20 ms, on a grid that starts with the detector. How
-   the stream is cut into pieces changes nothing.
-2. A frame's level is its RMS without its mean, so a DC offset is no sound.
-3. A frame is *active* if its level reaches the threshold; inside a run of active
-   frames, 4 dB less will do, so that a wavering level does not break the run.
-4. Three active frames in a row (60 ms) are *speech*; shorter runs are clicks and
-   count as silence. What is shorter than 20 ms is never speech, what lasts 80 ms
-   always is.
-5. A turn starts at the first run that is speech. It ends once *silence_duration_ms*
-   have passed since the end of the last such run; while a run may still grow into
-   speech, the decision waits for it, at most 40 ms.
-6. Times are milliseconds of audio received, never of a clock on the wall.
+1. The level is measured in frames of 20 ms, counted from the start of the detector.
+   The result does not depend on how the stream is divided into pieces.
+2. A frame's level is its RMS without its mean, so a DC offset counts as silence.
+3. A frame is *active* if its level reaches the threshold. After an active frame the
+   threshold is 4 dB lower, so that a varying level does not interrupt a run.
+4. A run of three active frames (60 ms) is *speech*; a shorter run is a click and counts
+   as silence. Sound of under 20 ms is never speech, sound of 80 ms always is.
+5. A turn starts with the first run that is speech. It ends when *silence_duration_ms*
+   have passed since the end of the last such run. During a run that may still become
+   speech the decision is delayed, by 40 ms at most.
+6. Times are milliseconds of received audio, not of a clock.
 
-It is a level gate, not a classifier: music is speech to it, and so is noise louder
-than the threshold.
+Only the level counts: music, and any noise above the threshold, is taken for speech.
 """
 
 from __future__ import annotations
@@ -34,9 +32,9 @@ _FRAME_BYTES = FRAME_MS * _BYTES_PER_MS
 _FRAME_SAMPLES = _FRAME_BYTES // 2
 _SPEECH_FRAMES = 3
 
-# The threshold 0..1 is laid over the levels that matter in a recording: 0 hears what
-# is just above a quiet room, 1 only loud speech; 0.5 is -40 dBFS. Noise at -50 dBFS
-# stays below both levels of every threshold from 0.35 on.
+# A threshold of 0 to 1 is mapped to the usual levels of a recording: 0 detects sound
+# just above a quiet room, 1 only loud speech; 0.5 is -40 dBFS. Noise at -50 dBFS is
+# below both levels of every threshold from 0.35 on.
 _QUIETEST_DBFS = -56.0
 _SPAN_DB = 32.0
 _HYSTERESIS_DB = 4.0
@@ -45,10 +43,11 @@ _HYSTERESIS_DB = 4.0
 @dataclass(frozen=True)
 class SpeechStarted:
     """
-    A turn has started.
+    The start of a turn.
 
     Attributes:
-        at_ms: where its audio begins on the session's audio clock, padding included.
+        at_ms: The start of the turn's audio on the session's audio clock, in
+            milliseconds, including the padding.
     """
 
     at_ms: int
@@ -57,11 +56,11 @@ class SpeechStarted:
 @dataclass(frozen=True)
 class SpeechStopped:
     """
-    The turn is over.
+    The end of a turn.
 
     Attributes:
-        at_ms: where its audio ends on the session's audio clock: the end of speech
-            plus the silence that ended the turn.
+        at_ms: The end of the turn's audio on the session's audio clock, in
+            milliseconds, including the silence that ended the turn.
     """
 
     at_ms: int
@@ -69,14 +68,14 @@ class SpeechStopped:
 
 class Detector:
     """
-    Tell where speech starts and stops. Not locked: one thread at a time.
+    Detects the start and the end of speech. Not locked: one thread at a time.
 
     Args:
-        threshold: how loud speech must be, 0 to 1: -56 dBFS to -24 dBFS.
-        prefix_padding_ms: audio before the first sound that belongs to the turn.
-        silence_duration_ms: silence that ends a turn.
-        clock_ms: where the audio clock stands, for a detector that is put to work in
-            the middle of a session.
+        threshold: The level of speech, 0 to 1 for -56 dBFS to -24 dBFS.
+        prefix_padding_ms: The duration of audio before the speech that belongs to the
+            turn.
+        silence_duration_ms: The duration of silence that ends a turn.
+        clock_ms: The present time of the session's audio clock.
     """
 
     def __init__(
@@ -89,9 +88,9 @@ class Detector:
     ) -> None:
         self.configure(threshold, prefix_padding_ms, silence_duration_ms)
         self._origin_ms = clock_ms
-        self._frames = 0  # whole frames judged since the origin
-        self._rest = b""
-        self._taken_ms = clock_ms  # audio before this belongs to an earlier turn
+        self._frames = 0  # complete frames since _origin_ms
+        self._remainder = b""
+        self._earliest_ms = clock_ms  # audio before this belongs to an earlier turn
         self.reset()
 
     def __repr__(self) -> str:
@@ -101,19 +100,19 @@ class Detector:
     @property
     def speaking(self) -> bool:
         """
-        Whether a turn has started and not yet stopped.
+        Whether a turn has started and has not ended.
         """
         return self._speaking
 
     @property
     def clock_ms(self) -> int:
         """
-        How much audio has been fed, in whole milliseconds.
+        The time of the audio clock, in whole milliseconds.
         """
-        return self._judged_ms + len(self._rest) // _BYTES_PER_MS
+        return self._measured_ms + len(self._remainder) // _BYTES_PER_MS
 
     @property
-    def _judged_ms(self) -> int:
+    def _measured_ms(self) -> int:
         return self._origin_ms + self._frames * FRAME_MS
 
     def configure(
@@ -123,7 +122,7 @@ class Detector:
         silence_duration_ms: int = 500,
     ) -> None:
         """
-        Change the settings from the next frame on; a turn under way goes on.
+        Change the settings from the next frame on, also during a turn.
         """
         level = _QUIETEST_DBFS + _SPAN_DB * threshold
         self._enter_power = _scaled_power(level)
@@ -133,51 +132,52 @@ class Detector:
 
     def reset(self) -> None:
         """
-        Forget what was heard, as when the input buffer is cleared. No event is made;
-        the clock goes on, and the next turn cannot reach back over this moment.
+        End a turn without an event, as when the input buffer is cleared.
+
+        The clock continues. The next turn does not start before the present time.
         """
         self._speaking = False
-        self._run = 0  # active frames in a row, up to and including the last one
+        self._active_frames = 0  # in a row, up to and including the last frame
         self._speech_end_ms = 0  # end of the last run that was speech
-        self._taken_ms = self.clock_ms
+        self._earliest_ms = self.clock_ms
 
     def feed(self, pcm16_24k: bytes) -> list[SpeechStarted | SpeechStopped]:
         """
-        Take the next audio and return the turns' edges in it, in order.
+        Process the next audio; return the starts and ends of turns in it, in order.
 
         Args:
-            pcm16_24k: PCM16 little-endian, mono, 24 kHz; any number of bytes.
+            pcm16_24k: PCM16, little-endian, mono, 24 kHz; any number of bytes.
         """
         events: list[SpeechStarted | SpeechStopped] = []
-        data = self._rest + pcm16_24k
-        whole = len(data) - len(data) % _FRAME_BYTES
-        self._rest = data[whole:]
-        for start in range(0, whole, _FRAME_BYTES):
+        data = self._remainder + pcm16_24k
+        whole_size = len(data) - len(data) % _FRAME_BYTES
+        self._remainder = data[whole_size:]
+        for start in range(0, whole_size, _FRAME_BYTES):
             power = _frame_power(data[start : start + _FRAME_BYTES])
             self._frames += 1
-            event = self._judge(power)
+            event = self._next_event(power)
             if event is not None:
                 events.append(event)
         return events
 
-    def _judge(self, power: int) -> SpeechStarted | SpeechStopped | None:
-        now = self._judged_ms
-        if power >= (self._stay_power if self._run else self._enter_power):
-            self._run += 1
+    def _next_event(self, power: int) -> SpeechStarted | SpeechStopped | None:
+        now = self._measured_ms
+        if power >= (self._stay_power if self._active_frames else self._enter_power):
+            self._active_frames += 1
         else:
-            self._run = 0
+            self._active_frames = 0
 
-        if self._run >= _SPEECH_FRAMES:
+        if self._active_frames >= _SPEECH_FRAMES:
             self._speech_end_ms = now
             if not self._speaking:
                 self._speaking = True
-                onset = now - self._run * FRAME_MS
-                return SpeechStarted(max(self._taken_ms, onset - self._prefix_ms))
-        elif self._speaking and not self._run:
+                onset = now - self._active_frames * FRAME_MS
+                return SpeechStarted(max(self._earliest_ms, onset - self._prefix_ms))
+        elif self._speaking and not self._active_frames:
             at_ms = self._speech_end_ms + self._silence_ms
             if now >= at_ms:
                 self._speaking = False
-                self._taken_ms = at_ms
+                self._earliest_ms = at_ms
                 return SpeechStopped(at_ms)
         return None
 
@@ -194,7 +194,7 @@ def _frame_power(frame: bytes) -> int:
     """
     Return the variance of a frame's samples, times the squared number of samples.
 
-    Whole numbers throughout: the same audio gives the same turns on every machine.
+    Uses integers only, so that the same audio gives the same turns on every machine.
     """
     samples = array("h", frame)
     if sys.byteorder == "big":

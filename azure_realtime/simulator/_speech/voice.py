@@ -1,12 +1,12 @@
 """
-Give the local service a voice.
+Text to speech for the local service.
 
-`espeak-ng` speaks if it is installed. Otherwise a synthetic voice does: it hums one
-tone per syllable, with the vowel's formants, falling towards the end of a sentence.
-Nobody understands it, but it has the length, the level and the pauses of speech,
-which is what players, meters and voice detectors need.
+`espeak-ng` is used if it is installed. The fallback is a synthetic voice: one tone per
+syllable with the vowel's formants, whose pitch falls towards the end of a sentence. It
+is not intelligible, but it has the duration, the level and the pauses of speech, which
+players, level meters and voice activity detection need.
 
-All functions may be called from any thread.
+Any thread may call the functions.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ from pathlib import Path
 from ...audio.resample import resample
 from .audio import RATE
 
-# A voice of the service -> espeak-ng's voice and pitch (0-99), and the pitch of our
-# own voice in Hz. They differ so that a listener can tell the names apart; they do
-# not try to sound like the originals. Variants (+f2) that are not installed are
-# ignored by espeak-ng.
+# A voice of the service -> the voice and the pitch (0-99) of espeak-ng, and the pitch
+# of the synthetic voice in Hz. The voices differ from each other but do not imitate
+# those of the service. espeak-ng ignores variants (+f2) that are not installed.
 _VOICES = {
     "alloy": ("en-us+f2", 45, 165),
     "ash": ("en-us+m3", 40, 115),
@@ -45,19 +44,19 @@ _VOICES = {
     "verse": ("en-gb-x-rp", 50, 130),
 }
 _WORDS_PER_MINUTE = 165
-# Text to speech runs a hundred times faster than speech: this is for a machine that
-# has come to a stop, and a minute of it is better than a test that never ends.
+# In seconds. espeak-ng is a hundred times faster than speech; only a machine that hangs
+# reaches this timeout.
 _ESPEAK_TIMEOUT = 60.0
 
-_BREATH = re.compile(r"(?<=[.!?;:,])\s+|\n\s*")
+_PHRASE_END = re.compile(r"(?<=[.!?;:,])\s+|\n\s*")
 _SENTENCE_END = re.compile(r"(?<=[.!?\n])\s+")
 _WORD_OR_GAP = re.compile(r"[^\W_]+|[\W_]+")
-# Vowels in a row are one syllable, as are a digit and two letters of another script.
+# A syllable is a group of vowels, a digit, or up to two letters of another script.
 _SYLLABLE = re.compile(r"[aeiouyà-öø-ýÿ]+|\d|[^\x00-\u024f]{1,2}")
 
-# The longest of the marks between two words counts. With the next sentence's gap and
-# the fading of the tones, all stay below 200 ms, the shortest silence that ends a turn
-# by default anywhere.
+# Of several marks between two words the longest pause counts. Together with the gap
+# before the next sentence and the fading of the tones, every pause is below 200 ms, the
+# shortest default silence that ends a turn.
 _PAUSE_MS = {",": 90, ";": 110, ":": 110, ".": 140, "!": 140, "?": 140, "\n": 140}
 _WORD_GAP_MS = 30
 _SYLLABLE_MS = 170
@@ -65,7 +64,7 @@ _ATTACK = RATE * 25 // 1000
 _DECAY = RATE * 45 // 1000
 _PEAK = 12_000.0
 
-# First two formants in Hz, and the width that both are given.
+# The first two formants of each vowel, and the width of both, in Hz.
 _FORMANTS = {
     "a": (750, 1250),
     "e": (500, 1850),
@@ -79,36 +78,37 @@ _FORMANT_WIDTH = 130.0
 
 def speak(text: str, voice: str = "alloy") -> bytes:
     """
-    Say *text*: PCM16 little-endian, mono, 24 kHz. The same words sound the same.
+    Return *text* as speech: PCM16, little-endian, mono, 24 kHz.
 
-    Recent speech is remembered. Blocks for about 20 ms per second of speech; for an
-    early start on a long text, speak its `phrases` one after the other.
+    The same text and voice give the same audio; the results of recent calls are cached.
+    Blocks for about 20 ms per second of speech. To get the first audio of a long text
+    early, convert its `phrases` one by one.
 
     Args:
-        text: what to say; nothing is spoken if there is no letter or digit in it.
-        voice: a voice of the service; an unknown name gets a pitch of its own.
+        text: The text. Without a letter or digit in it the result is empty.
+        voice: A voice of the service. An unknown name selects a pitch of its own.
     """
     if not any(map(str.isalnum, text)):
         return b""
-    return _spoken(text, voice, shutil.which("espeak-ng"))
+    return _cached_speech(text, voice, shutil.which("espeak-ng"))
 
 
 def phrases(text: str) -> list[str]:
     """
-    Cut *text* after its punctuation; joined, the pieces are the text again.
+    Split *text* after its punctuation. The joined phrases equal the text.
     """
-    cuts = [0, *(gap.end() for gap in _BREATH.finditer(text)), len(text)]
+    cuts = [0, *(gap.end() for gap in _PHRASE_END.finditer(text)), len(text)]
     pieces = [text[start:end] for start, end in pairwise(cuts)]
     return [piece for piece in pieces if piece]
 
 
 @lru_cache(maxsize=16)
-def _spoken(text: str, voice: str, espeak: str | None) -> bytes:
+def _cached_speech(text: str, voice: str, espeak: str | None) -> bytes:
     if espeak is not None:
         try:
             pcm = _espeak(espeak, text, voice)
         except (OSError, EOFError, ValueError, wave.Error, subprocess.SubprocessError):
-            # A broken installation should cost the voice, not the answer.
+            # With a broken installation of espeak-ng the synthetic voice is used.
             pcm = b""
         if pcm:
             return pcm
@@ -117,17 +117,17 @@ def _spoken(text: str, voice: str, espeak: str | None) -> bytes:
 
 def _espeak(program: str, text: str, voice: str) -> bytes:
     """
-    Let espeak-ng speak into a file.
+    Run espeak-ng and return its speech as PCM16 at 24 kHz.
 
-    A file, since the header that it writes to a pipe gives a made-up length. The text
-    goes through stdin, where it cannot be taken for an option.
+    It writes to a file, since the WAV header that it writes to a pipe has a wrong
+    length. It reads the text from stdin, so that the text is never read as an option.
 
     Raises:
-        OSError, EOFError, ValueError, wave.Error, subprocess.SubprocessError: if the
-            program does not do its work.
+        OSError, EOFError, ValueError, wave.Error, subprocess.SubprocessError: The
+            program failed.
     """
     name, pitch, _ = _profile(voice)
-    # Control characters mean commands to it, and double brackets phonemes.
+    # espeak-ng reads control characters as commands and double brackets as phonemes.
     clean = re.sub(r"[\x00-\x1f\x7f]+", " ", text).replace("[[", "[ [")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "speech.wav")
@@ -143,7 +143,7 @@ def _espeak(program: str, text: str, voice: str) -> bytes:
         )
         with wave.open(str(path), "rb") as file:
             if (file.getsampwidth(), file.getnchannels()) != (2, 1):
-                msg = "espeak-ng wrote something else than mono PCM16"
+                msg = "espeak-ng did not write mono PCM16"
                 raise ValueError(msg)
             return resample(
                 file.readframes(file.getnframes()), file.getframerate(), RATE
@@ -152,23 +152,23 @@ def _espeak(program: str, text: str, voice: str) -> bytes:
 
 def synthesize(text: str, voice: str = "alloy") -> bytes:
     """
-    Hum *text* in our own voice: PCM16 little-endian, mono, 24 kHz.
+    Return *text* in the synthetic voice: PCM16, little-endian, mono, 24 kHz.
 
-    About four syllables a second, and pauses below 200 ms at punctuation.
+    It has about four syllables per second, and pauses below 200 ms at punctuation.
     """
     _, _, pitch = _profile(voice)
     samples = array("h")
     for sentence in _SENTENCE_END.split(text.lower()):
         tokens = list(_syllables(sentence))
-        # Speech falls by a third over a sentence; a question rises at its end.
+        # The pitch falls by a quarter over a sentence; a question rises at its end.
         for index, token in enumerate(tokens):
             if isinstance(token, int):
                 samples.frombytes(bytes(2 * (RATE * token // 1000)))
                 continue
-            height = 1.15 - 0.3 * index / len(tokens)
+            pitch_factor = 1.15 - 0.3 * index / len(tokens)
             if sentence.endswith("?") and index >= len(tokens) - 3:
-                height = 1.3
-            samples.extend(_syllable(token, round(RATE / (pitch * height))))
+                pitch_factor = 1.3
+            samples.extend(_syllable(token, round(RATE / (pitch * pitch_factor))))
     if sys.byteorder == "big":
         samples.byteswap()
     return samples.tobytes()
@@ -184,7 +184,7 @@ def _profile(voice: str) -> tuple[str, int, int]:
 
 def _syllables(sentence: str) -> Iterator[str | int]:
     """
-    Yield the vowel of each syllable, and the pauses between the words in ms.
+    Yield the vowel of each syllable, and the pauses between words in ms.
     """
     for token in _WORD_OR_GAP.findall(sentence):
         if not token.isalnum():
@@ -197,7 +197,7 @@ def _syllables(sentence: str) -> Iterator[str | int]:
 @lru_cache(maxsize=256)
 def _syllable(vowel: str, period: int) -> array[int]:
     """
-    Hum one vowel, its period given in samples, fading in and out.
+    Return one vowel that fades in and out. *period* is in samples.
     """
     count = RATE * _SYLLABLE_MS // 1000
     tone = (_period(vowel, period) * (count // period + 1))[:count]
@@ -210,15 +210,15 @@ def _syllable(vowel: str, period: int) -> array[int]:
 
 def _period(vowel: str, period: int) -> list[float]:
     """
-    Add up the harmonics below 4 kHz, the louder the nearer to a formant.
+    Return one period of the harmonics below 4 kHz, which are loudest at the formants.
     """
     pitch = RATE / period
-    wave_form = [0.0] * period
+    waveform = [0.0] * period
     for harmonic in range(1, int(4000 / pitch) + 1):
         distances = [harmonic * pitch - formant for formant in _FORMANTS[vowel]]
         gain = sum(1 / (1 + (d / _FORMANT_WIDTH) ** 2) for d in distances)
-        turn = 2 * math.pi * harmonic / period
+        phase_step = 2 * math.pi * harmonic / period
         for i in range(period):
-            wave_form[i] += gain * math.sin(turn * i)
-    scale = _PEAK / max(map(abs, wave_form))
-    return [scale * value for value in wave_form]
+            waveform[i] += gain * math.sin(phase_step * i)
+    scale = _PEAK / max(map(abs, waveform))
+    return [scale * value for value in waveform]

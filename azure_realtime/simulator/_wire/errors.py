@@ -1,5 +1,5 @@
 """
-What the service answers when it refuses a client event.
+The error with which the service refuses a client event.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ __all__ = ["ServiceError"]
 
 class ServiceError(Exception):
     """
-    A refusal, sent to the client as an ``error`` event; the connection stays open.
+    A refused client event. It is sent as an ``error`` event; the connection stays open.
 
     Args:
-        code: The service's machine-readable code, or None where it sends none.
-        message: The sentence for people.
-        param: The path of the offending field, e.g. ``session.audio.input``.
+        code: The error code of the service; None if the service sends no code.
+        message: The description of the error.
+        param: The path of the invalid field, e.g. ``session.audio.input``.
         kind: The ``type`` of the error object.
-        echo: Whether the client's ``event_id`` is repeated in the error. The real
-            service leaves it out for a few codes, so that clients must correlate
-            by order.
+        echo: Whether the error has the ``event_id`` of the client event. The real
+            service omits it for a few codes; clients then match errors by order.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class ServiceError(Exception):
 
     def body(self, client_event_id: str | None) -> dict[str, str | None]:
         """
-        Return the ``error`` object of the event.
+        Return the ``error`` object of the ``error`` event.
         """
         return {
             "type": self.kind,

@@ -1,63 +1,63 @@
 """
-What GA lets a client say: one nested vocabulary, as tables of shapes.
+The shapes of what a GA client may send.
 """
 
 from __future__ import annotations
 
 from .schema import (
     Anything,
-    Each,
-    Either,
-    Flag,
-    Maybe,
+    ArrayOf,
+    Boolean,
+    ByType,
+    Integer,
+    Metadata,
+    Nullable,
     Number,
     Record,
     Shape,
-    StringMap,
-    Tagged,
-    Text,
-    Whole,
+    String,
+    TaggedUnion,
 )
 from .shapes import (
-    CALL,
-    CALL_OUTPUT,
+    FUNCTION_CALL,
+    FUNCTION_CALL_OUTPUT,
     FUNCTION_TOOL,
     GA_VOICES,
-    HEAD,
     INCLUDE,
+    ITEM_FIELDS,
+    ITEM_REFERENCE,
+    MAX_TOKENS,
     MODALITIES,
-    NOISE,
-    REFERENCE,
-    RESPONSE,
+    NOISE_REDUCTION,
+    RESPONSE_FIELDS,
     SEMANTIC_VAD,
-    SERVER_VAD,
+    SERVER_VAD_FIELDS,
     STRING,
-    TOKENS,
     TRACING,
-    message,
+    message_shape,
 )
 
 __all__ = ["GA_INPUT", "GA_ITEM", "GA_RESPONSE", "GA_SESSION", "GA_TRANSCRIPTION"]
 
-_GA_FORMAT = Tagged(
+_GA_FORMAT = TaggedUnion(
     {
-        "audio/pcm": Record({"type": STRING, "rate": Whole(24000, 24000)}),
+        "audio/pcm": Record({"type": STRING, "rate": Integer(24000, 24000)}),
         "audio/pcmu": Record({"type": STRING}),
         "audio/pcma": Record({"type": STRING}),
     }
 )
-_GA_VOICE: Shape = Either(
-    {"string": Text(GA_VOICES), "object": Record({"id": STRING}, ("id",))}
+_GA_VOICE: Shape = ByType(
+    {"string": String(GA_VOICES), "object": Record({"id": STRING}, ("id",))}
 )
-_GA_TRANSCRIPTION = Maybe(
+_GA_TRANSCRIPTION = Nullable(
     Record(
         {
             "model": STRING,
             "language": STRING,
-            "languages": Each(STRING),
-            "keywords": Each(STRING),
+            "languages": ArrayOf(STRING),
+            "keywords": ArrayOf(STRING),
             "prompt": STRING,
-            "delay": Text(("minimal", "low", "medium", "high", "xhigh")),
+            "delay": String(("minimal", "low", "medium", "high", "xhigh")),
         }
     )
 )
@@ -65,14 +65,14 @@ _GA_INPUT_AUDIO = Record(
     {
         "format": _GA_FORMAT,
         "transcription": _GA_TRANSCRIPTION,
-        "noise_reduction": NOISE,
-        "turn_detection": Maybe(
-            Tagged(
+        "noise_reduction": NOISE_REDUCTION,
+        "turn_detection": Nullable(
+            TaggedUnion(
                 {
                     "server_vad": Record(
                         {
-                            **SERVER_VAD,
-                            "idle_timeout_ms": Maybe(Whole(5000, 30000)),
+                            **SERVER_VAD_FIELDS,
+                            "idle_timeout_ms": Nullable(Integer(5000, 30000)),
                         }
                     ),
                     "semantic_vad": SEMANTIC_VAD,
@@ -81,9 +81,9 @@ _GA_INPUT_AUDIO = Record(
         ),
     }
 )
-_TOOL_FILTER = Record({"tool_names": Each(STRING), "read_only": Flag()})
-_GA_TOOLS = Each(
-    Tagged(
+_TOOL_FILTER = Record({"tool_names": ArrayOf(STRING), "read_only": Boolean()})
+_GA_TOOLS = ArrayOf(
+    TaggedUnion(
         {
             "function": FUNCTION_TOOL,
             "mcp": Record(
@@ -95,39 +95,39 @@ _GA_TOOLS = Each(
                     "tunnel_id": STRING,
                     "authorization": STRING,
                     "server_description": STRING,
-                    "headers": Maybe(StringMap()),
-                    "allowed_tools": Maybe(
-                        Either({"array": Each(STRING), "object": _TOOL_FILTER})
+                    "headers": Nullable(Metadata()),
+                    "allowed_tools": Nullable(
+                        ByType({"array": ArrayOf(STRING), "object": _TOOL_FILTER})
                     ),
-                    "allowed_callers": Maybe(Each(STRING)),
-                    "require_approval": Maybe(
-                        Either(
+                    "allowed_callers": Nullable(ArrayOf(STRING)),
+                    "require_approval": Nullable(
+                        ByType(
                             {
-                                "string": Text(("always", "never")),
+                                "string": String(("always", "never")),
                                 "object": Record(
                                     {"always": _TOOL_FILTER, "never": _TOOL_FILTER}
                                 ),
                             }
                         )
                     ),
-                    "defer_loading": Flag(),
+                    "defer_loading": Boolean(),
                 },
                 ("server_label",),
             ),
         }
     )
 )
-_GA_TOOL_CHOICE: Shape = Either(
+_GA_TOOL_CHOICE: Shape = ByType(
     {
-        "string": Text(("none", "auto", "required")),
-        "object": Tagged(
+        "string": String(("none", "auto", "required")),
+        "object": TaggedUnion(
             {
                 "function": Record({"type": STRING, "name": STRING}, ("name",)),
                 "mcp": Record(
                     {
                         "type": STRING,
                         "server_label": STRING,
-                        "name": Maybe(STRING),
+                        "name": Nullable(STRING),
                     },
                     ("server_label",),
                 ),
@@ -135,17 +135,19 @@ _GA_TOOL_CHOICE: Shape = Either(
         ),
     }
 )
-_REASONING = Maybe(
-    Record({"effort": Text(("none", "minimal", "low", "medium", "high", "xhigh"))})
+_REASONING = Nullable(
+    Record({"effort": String(("none", "minimal", "low", "medium", "high", "xhigh"))})
 )
-_PROMPT = Maybe(
-    Record({"id": STRING, "version": Maybe(STRING), "variables": Anything()}, ("id",))
+_PROMPT = Nullable(
+    Record(
+        {"id": STRING, "version": Nullable(STRING), "variables": Anything()}, ("id",)
+    )
 )
 _GA_OUTPUT = {"format": _GA_FORMAT, "voice": _GA_VOICE}
 
 GA_SESSION = Record(
     {
-        "type": Text(("realtime", "transcription")),
+        "type": String(("realtime", "transcription")),
         "model": STRING,
         "output_modalities": MODALITIES,
         "instructions": STRING,
@@ -159,17 +161,17 @@ GA_SESSION = Record(
         "tracing": TRACING,
         "tools": _GA_TOOLS,
         "tool_choice": _GA_TOOL_CHOICE,
-        "parallel_tool_calls": Flag(),
+        "parallel_tool_calls": Boolean(),
         "reasoning": _REASONING,
-        "max_output_tokens": TOKENS,
-        "truncation": Either(
+        "max_output_tokens": MAX_TOKENS,
+        "truncation": ByType(
             {
-                "string": Text(("auto", "disabled")),
+                "string": String(("auto", "disabled")),
                 "object": Record(
                     {
-                        "type": Text(("retention_ratio",)),
+                        "type": String(("retention_ratio",)),
                         "retention_ratio": Number(0, 1),
-                        "token_limits": Record({"post_instructions": Whole(0)}),
+                        "token_limits": Record({"post_instructions": Integer(0)}),
                     },
                     ("type", "retention_ratio"),
                 ),
@@ -182,73 +184,73 @@ GA_SESSION = Record(
 
 GA_TRANSCRIPTION = Record(
     {
-        "type": Text(("realtime", "transcription")),
+        "type": String(("realtime", "transcription")),
         "audio": Record({"input": _GA_INPUT_AUDIO}),
         "include": INCLUDE,
     },
     ("type",),
 )
 
-# Which part types fit which role is judged by the conversation, with its own code.
+# The conversation checks which part types a role may have; the error code differs.
 _GA_PART = Record(
     {
         "type": STRING,
         "text": STRING,
         "audio": STRING,
-        "transcript": Maybe(STRING),
+        "transcript": Nullable(STRING),
         "image_url": STRING,
-        "detail": Text(("auto", "low", "high")),
+        "detail": String(("auto", "low", "high")),
     },
     ("type",),
 )
 _GA_ITEMS = {
-    "message": message(_GA_PART),
-    "function_call": CALL,
-    "function_call_output": CALL_OUTPUT,
+    "message": message_shape(_GA_PART),
+    "function_call": FUNCTION_CALL,
+    "function_call_output": FUNCTION_CALL_OUTPUT,
     "mcp_approval_response": Record(
         {
             "id": STRING,
             "type": STRING,
             "approval_request_id": STRING,
-            "approve": Flag(),
-            "reason": Maybe(STRING),
+            "approve": Boolean(),
+            "reason": Nullable(STRING),
         },
         ("approval_request_id", "approve"),
     ),
     "mcp_call": Record(
         {
-            **HEAD,
+            **ITEM_FIELDS,
             "server_label": STRING,
             "name": STRING,
             "arguments": STRING,
-            "approval_request_id": Maybe(STRING),
-            "output": Maybe(STRING),
+            "approval_request_id": Nullable(STRING),
+            "output": Nullable(STRING),
             "error": Anything(),
         },
         ("server_label", "name", "arguments"),
     ),
     "mcp_list_tools": Record(
-        {**HEAD, "server_label": STRING, "tools": Each(Anything())},
+        {**ITEM_FIELDS, "server_label": STRING, "tools": ArrayOf(Anything())},
         ("server_label", "tools"),
     ),
     "mcp_approval_request": Record(
-        {**HEAD, "server_label": STRING, "name": STRING, "arguments": STRING},
+        {**ITEM_FIELDS, "server_label": STRING, "name": STRING, "arguments": STRING},
         ("server_label", "name", "arguments"),
     ),
 }
-GA_ITEM = Tagged(_GA_ITEMS)
-GA_INPUT = Each(Tagged({**_GA_ITEMS, "item_reference": REFERENCE}))
+GA_ITEM = TaggedUnion(_GA_ITEMS)
+GA_INPUT = ArrayOf(TaggedUnion({**_GA_ITEMS, "item_reference": ITEM_REFERENCE}))
 
 GA_RESPONSE = Record(
     {
-        **RESPONSE,
+        **RESPONSE_FIELDS,
         "output_modalities": MODALITIES,
         "audio": Record({"output": Record(_GA_OUTPUT)}),
         "tools": _GA_TOOLS,
         "tool_choice": _GA_TOOL_CHOICE,
-        "parallel_tool_calls": Flag(),
+        "parallel_tool_calls": Boolean(),
         "reasoning": _REASONING,
-        "max_output_tokens": TOKENS,
+        "max_output_tokens": MAX_TOKENS,
         "prompt": _PROMPT,
         "input": GA_INPUT,
     }

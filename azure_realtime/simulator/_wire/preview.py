@@ -1,9 +1,9 @@
 """
-The preview protocol, as a rendering of the GA one.
+Conversion between the preview protocol and the GA protocol.
 
-The simulator works with GA shapes. What a preview client sends is checked against the
-tables of preview first (so that errors name the fields it knows), then rewritten here;
-events to the client are rewritten here when they are sent. All functions are pure.
+The simulator works with GA events. An event of a preview client is first checked
+against the shapes of preview, so that errors name preview's fields, and then converted
+here. An event to the client is converted here when it is sent. All functions are pure.
 """
 
 from __future__ import annotations
@@ -49,53 +49,53 @@ def _tool_choice_in(choice: Any) -> Any:
 
 def session_in(session: Json) -> Json:
     """
-    Rewrite a checked preview session (of either kind) as a GA session update.
+    Convert a checked preview session of either kind to a GA session update.
     """
     update: Json = {}
-    listening: Json = {}
-    speaking: Json = {}
+    audio_input: Json = {}
+    audio_output: Json = {}
     for key, value in session.items():
         if key == "modalities":
             update["output_modalities"] = _modalities_in(value)
         elif key == "voice":
-            speaking["voice"] = value
+            audio_output["voice"] = value
         elif key == "speed":
-            speaking["speed"] = value
+            audio_output["speed"] = value
         elif key == "output_audio_format":
-            speaking["format"] = _FORMATS_IN[value]
+            audio_output["format"] = _FORMATS_IN[value]
         elif key == "input_audio_format":
-            listening["format"] = _FORMATS_IN[value]
+            audio_input["format"] = _FORMATS_IN[value]
         elif key == "input_audio_transcription":
-            listening["transcription"] = value
+            audio_input["transcription"] = value
         elif key == "input_audio_noise_reduction":
-            listening["noise_reduction"] = value
+            audio_input["noise_reduction"] = value
         elif key == "turn_detection":
             off = value is None or value["type"] == "none"
-            listening["turn_detection"] = None if off else value
+            audio_input["turn_detection"] = None if off else value
         elif key == "max_response_output_tokens":
             update["max_output_tokens"] = value
         elif key == "tool_choice":
             update["tool_choice"] = _tool_choice_in(value)
         elif key != "client_secret":
             update[key] = value
-    if listening or speaking:
-        update["audio"] = {"input": listening, "output": speaking}
+    if audio_input or audio_output:
+        update["audio"] = {"input": audio_input, "output": audio_output}
     return update
 
 
 def response_in(params: Json) -> Json:
     """
-    Rewrite checked ``response.create`` parameters as GA ones.
+    Convert checked ``response.create`` parameters to those of GA.
     """
     result: Json = {}
-    speaking: Json = {}
+    audio_output: Json = {}
     for key, value in params.items():
         if key == "modalities":
             result["output_modalities"] = _modalities_in(value)
         elif key == "voice":
-            speaking["voice"] = value
+            audio_output["voice"] = value
         elif key == "output_audio_format":
-            speaking["format"] = _FORMATS_IN[value]
+            audio_output["format"] = _FORMATS_IN[value]
         elif key in ("max_output_tokens", "max_response_output_tokens"):
             result["max_output_tokens"] = value
         elif key == "tool_choice":
@@ -104,14 +104,14 @@ def response_in(params: Json) -> Json:
             result["input"] = [item_in(item) for item in value]
         else:
             result[key] = value
-    if speaking:
-        result["audio"] = {"output": speaking}
+    if audio_output:
+        result["audio"] = {"output": audio_output}
     return result
 
 
 def item_in(item: Json) -> Json:
     """
-    Rewrite a checked preview item as a GA item.
+    Convert a checked preview item to a GA item.
     """
     item = {key: value for key, value in item.items() if key != "object"}
     if item.get("role") == "assistant":
@@ -141,15 +141,15 @@ def _item_out(item: Json) -> Json:
 
 
 def _session_out(session: Json) -> Json:
-    listening: Json = session["audio"]["input"]
-    speaking: Json = session["audio"].get("output", {})
-    vad = listening["turn_detection"]
+    audio_input: Json = session["audio"]["input"]
+    audio_output: Json = session["audio"].get("output", {})
+    vad = audio_input["turn_detection"]
     if vad is not None:
         vad = {key: value for key, value in vad.items() if key != "idle_timeout_ms"}
-    heard: Json = {
-        "input_audio_format": _FORMATS_OUT[listening["format"]["type"]],
-        "input_audio_transcription": listening["transcription"],
-        "input_audio_noise_reduction": listening["noise_reduction"],
+    input_fields: Json = {
+        "input_audio_format": _FORMATS_OUT[audio_input["format"]["type"]],
+        "input_audio_transcription": audio_input["transcription"],
+        "input_audio_noise_reduction": audio_input["noise_reduction"],
         "turn_detection": vad,
         "include": session["include"],
         "expires_at": session["expires_at"],
@@ -160,7 +160,7 @@ def _session_out(session: Json) -> Json:
             "id": session["id"],
             "object": "realtime.transcription_session",
             "modalities": ["audio", "text"],
-            **heard,
+            **input_fields,
         }
     return {
         "id": session["id"],
@@ -168,10 +168,10 @@ def _session_out(session: Json) -> Json:
         "model": session["model"],
         "modalities": _modalities_out(session["output_modalities"]),
         "instructions": session["instructions"],
-        "voice": speaking["voice"],
-        "speed": speaking["speed"],
-        "output_audio_format": _FORMATS_OUT[speaking["format"]["type"]],
-        **heard,
+        "voice": audio_output["voice"],
+        "speed": audio_output["speed"],
+        "output_audio_format": _FORMATS_OUT[audio_output["format"]["type"]],
+        **input_fields,
         "tools": session["tools"],
         "tool_choice": session["tool_choice"],
         "temperature": session["temperature"],
@@ -182,10 +182,10 @@ def _session_out(session: Json) -> Json:
 
 def _response_out(response: Json) -> Json:
     result = dict(response)
-    speaking = result.pop("audio", {}).get("output", {})
+    audio_output = result.pop("audio", {}).get("output", {})
     result["modalities"] = _modalities_out(result.pop("output_modalities"))
-    result["voice"] = speaking.get("voice")
-    result["output_audio_format"] = _FORMATS_OUT[speaking["format"]["type"]]
+    result["voice"] = audio_output.get("voice")
+    result["output_audio_format"] = _FORMATS_OUT[audio_output["format"]["type"]]
     result["temperature"] = result.pop("temperature", 0.8)
     result["output"] = [_item_out(item) for item in result["output"]]
     usage = result.get("usage")
@@ -201,7 +201,7 @@ def _response_out(response: Json) -> Json:
 
 def event_out(event: Json) -> Json | None:
     """
-    Rewrite a GA server event for a preview client; None if preview has no such event.
+    Convert a GA server event to preview; return None if preview has no such event.
     """
     kind: str = event["type"]
     if kind in ("conversation.item.done", "input_audio_buffer.timeout_triggered"):

@@ -1,37 +1,37 @@
 """
-What preview lets a client say: one flat vocabulary, as tables of shapes.
+The shapes of what a preview client may send.
 """
 
 from __future__ import annotations
 
 from .schema import (
     Anything,
-    Each,
-    Either,
-    Flag,
-    Maybe,
+    ArrayOf,
+    Boolean,
+    ByType,
+    Nullable,
     Number,
     Record,
     Shape,
-    Tagged,
-    Text,
+    String,
+    TaggedUnion,
 )
 from .shapes import (
-    CALL,
-    CALL_OUTPUT,
+    FUNCTION_CALL,
+    FUNCTION_CALL_OUTPUT,
     FUNCTION_TOOL,
     INCLUDE,
+    ITEM_REFERENCE,
+    MAX_TOKENS,
     MODALITIES,
-    NOISE,
+    NOISE_REDUCTION,
     PREVIEW_VOICES,
-    REFERENCE,
-    RESPONSE,
+    RESPONSE_FIELDS,
     SEMANTIC_VAD,
-    SERVER_VAD,
+    SERVER_VAD_FIELDS,
     STRING,
-    TOKENS,
     TRACING,
-    message,
+    message_shape,
 )
 
 __all__ = [
@@ -42,26 +42,26 @@ __all__ = [
     "PREVIEW_TRANSCRIPTION",
 ]
 
-_PREVIEW_FORMAT = Text(("pcm16", "g711_ulaw", "g711_alaw"))
-_PREVIEW_VOICE = Text(PREVIEW_VOICES)
-_PREVIEW_TRANSCRIPTION = Maybe(
+_PREVIEW_FORMAT = String(("pcm16", "g711_ulaw", "g711_alaw"))
+_PREVIEW_VOICE = String(PREVIEW_VOICES)
+_PREVIEW_TRANSCRIPTION = Nullable(
     Record({"model": STRING, "language": STRING, "prompt": STRING})
 )
-_PREVIEW_VAD = Maybe(
-    Tagged(
+_PREVIEW_VAD = Nullable(
+    TaggedUnion(
         {
-            "server_vad": Record(SERVER_VAD),
+            "server_vad": Record(SERVER_VAD_FIELDS),
             "semantic_vad": SEMANTIC_VAD,
-            # How 2024-10-01-preview switched turn detection off.
+            # 2024-10-01-preview uses this type to switch turn detection off.
             "none": Record({"type": STRING}),
         }
     )
 )
-_PREVIEW_TOOLS = Each(Tagged({"function": FUNCTION_TOOL}))
-_PREVIEW_TOOL_CHOICE: Shape = Either(
+_PREVIEW_TOOLS = ArrayOf(TaggedUnion({"function": FUNCTION_TOOL}))
+_PREVIEW_TOOL_CHOICE: Shape = ByType(
     {
-        "string": Text(("none", "auto", "required")),
-        "object": Tagged(
+        "string": String(("none", "auto", "required")),
+        "object": TaggedUnion(
             {
                 "function": Record(
                     {
@@ -86,12 +86,12 @@ PREVIEW_SESSION = Record(
         "input_audio_format": _PREVIEW_FORMAT,
         "output_audio_format": _PREVIEW_FORMAT,
         "input_audio_transcription": _PREVIEW_TRANSCRIPTION,
-        "input_audio_noise_reduction": NOISE,
+        "input_audio_noise_reduction": NOISE_REDUCTION,
         "turn_detection": _PREVIEW_VAD,
         "tools": _PREVIEW_TOOLS,
         "tool_choice": _PREVIEW_TOOL_CHOICE,
         "temperature": Number(0.6, 1.2),
-        "max_response_output_tokens": TOKENS,
+        "max_response_output_tokens": MAX_TOKENS,
         "tracing": TRACING,
         "include": INCLUDE,
         "client_secret": _PREVIEW_SECRET,
@@ -103,7 +103,7 @@ PREVIEW_TRANSCRIPTION = Record(
         "modalities": MODALITIES,
         "input_audio_format": _PREVIEW_FORMAT,
         "input_audio_transcription": _PREVIEW_TRANSCRIPTION,
-        "input_audio_noise_reduction": NOISE,
+        "input_audio_noise_reduction": NOISE_REDUCTION,
         "turn_detection": _PREVIEW_VAD,
         "include": INCLUDE,
         "client_secret": _PREVIEW_SECRET,
@@ -115,34 +115,36 @@ _PREVIEW_PART = Record(
         "type": STRING,
         "text": STRING,
         "audio": STRING,
-        "transcript": Maybe(STRING),
+        "transcript": Nullable(STRING),
         "id": STRING,
     },
     ("type",),
 )
 _PREVIEW_ITEMS = {
-    "message": message(_PREVIEW_PART),
-    "function_call": CALL,
-    "function_call_output": CALL_OUTPUT,
+    "message": message_shape(_PREVIEW_PART),
+    "function_call": FUNCTION_CALL,
+    "function_call_output": FUNCTION_CALL_OUTPUT,
 }
-PREVIEW_ITEM = Tagged(_PREVIEW_ITEMS)
-PREVIEW_INPUT = Each(Tagged({**_PREVIEW_ITEMS, "item_reference": REFERENCE}))
+PREVIEW_ITEM = TaggedUnion(_PREVIEW_ITEMS)
+PREVIEW_INPUT = ArrayOf(
+    TaggedUnion({**_PREVIEW_ITEMS, "item_reference": ITEM_REFERENCE})
+)
 
 PREVIEW_RESPONSE = Record(
     {
-        **RESPONSE,
+        **RESPONSE_FIELDS,
         "modalities": MODALITIES,
         "voice": _PREVIEW_VOICE,
         "output_audio_format": _PREVIEW_FORMAT,
         "tools": _PREVIEW_TOOLS,
         "tool_choice": _PREVIEW_TOOL_CHOICE,
         "temperature": Number(0.6, 1.2),
-        # The first specification and the SDKs of that time disagree on the name.
-        "max_output_tokens": TOKENS,
-        "max_response_output_tokens": TOKENS,
+        # The first specification and the SDKs of that time use different names.
+        "max_output_tokens": MAX_TOKENS,
+        "max_response_output_tokens": MAX_TOKENS,
         "input": PREVIEW_INPUT,
-        "commit": Flag(),
-        "cancel_previous": Flag(),
+        "commit": Boolean(),
+        "cancel_previous": Boolean(),
         "append_input_items": PREVIEW_INPUT,
         "input_items": PREVIEW_INPUT,
     }

@@ -1,10 +1,9 @@
 """
-Shapes of JSON values, and the service's words for what does not fit them.
+Shapes of JSON values, and the errors of the service for values that do not match.
 
-A shape is a small frozen object; `check` walks a value and raises the `ServiceError`
-that the real service would send, with the path of the first offending field. The
-order is the service's: what is missing is reported before what is unknown, and what
-is unknown before what is ill-valued.
+`check` raises the `ServiceError` that the real service would send, with the path of the
+first invalid field. The order is the service's: missing fields are reported before
+unknown fields, and unknown fields before invalid values.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from .errors import ServiceError
 
 __all__ = [
     "Anything",
-    "Each",
-    "Either",
-    "Flag",
-    "Maybe",
+    "ArrayOf",
+    "Boolean",
+    "ByType",
+    "Integer",
+    "Metadata",
+    "Nullable",
     "Number",
     "Record",
     "Shape",
-    "StringMap",
-    "Tagged",
-    "Text",
-    "Whole",
+    "String",
+    "TaggedUnion",
 ]
 
 
-def kind_of(value: object) -> str:
+def json_type(value: object) -> str:
     """
     Return the JSON name of a value's type.
     """
@@ -48,7 +47,7 @@ def kind_of(value: object) -> str:
     return "array" if isinstance(value, list) else "object"
 
 
-_PHRASES = {
+_TYPE_NAMES = {
     "null": "null",
     "boolean": "a boolean",
     "integer": "an integer",
@@ -61,13 +60,14 @@ _PHRASES = {
 
 def wrong_type(path: str, expected: Sequence[str], value: object) -> ServiceError:
     """
-    Return the error for a value of another JSON type.
+    Return the error for a value of the wrong JSON type.
     """
-    wanted = " or ".join(_PHRASES[name] for name in expected)
-    got = _PHRASES[kind_of(value)]
+    expected_names = " or ".join(_TYPE_NAMES[name] for name in expected)
+    actual = _TYPE_NAMES[json_type(value)]
     return ServiceError(
         "invalid_type",
-        f"Invalid type for '{path}': expected {wanted}, but got {got} instead.",
+        f"Invalid type for '{path}': expected {expected_names}, but got {actual} "
+        "instead.",
         path,
     )
 
@@ -91,7 +91,7 @@ def wrong_value(path: str, value: object, choices: Sequence[str]) -> ServiceErro
 
 def missing(path: str) -> ServiceError:
     """
-    Return the error for a field that is not there.
+    Return the error for a missing field.
     """
     return ServiceError(
         "missing_required_parameter", f"Missing required parameter: '{path}'.", path
@@ -100,7 +100,7 @@ def missing(path: str) -> ServiceError:
 
 class Shape:
     """
-    Anything goes; the base of the others.
+    The base class of all shapes. It accepts every value.
     """
 
     def check(self, value: Any, path: str) -> None:
@@ -116,80 +116,84 @@ class Anything(Shape):
 
 
 @dataclass(frozen=True)
-class Text(Shape):
+class String(Shape):
     """
-    A string, perhaps one of a few, perhaps not too long.
+    A string, optionally one of *choices* or of at most *max_length* characters.
     """
 
     choices: tuple[str, ...] | None = None
-    longest: int | None = None
+    max_length: int | None = None
 
     def check(self, value: Any, path: str) -> None:
         if not isinstance(value, str):
             raise wrong_type(path, ["string"], value)
         if self.choices is not None and value not in self.choices:
             raise wrong_value(path, value, self.choices)
-        if self.longest is not None and len(value) > self.longest:
+        if self.max_length is not None and len(value) > self.max_length:
             raise ServiceError(
                 "string_above_max_length",
                 f"Invalid '{path}': string too long. Expected a string with maximum "
-                f"length {self.longest}, but got a string with length {len(value)} "
+                f"length {self.max_length}, but got a string with length {len(value)} "
                 "instead.",
                 path,
             )
 
 
 @dataclass(frozen=True)
-class Whole(Shape):
+class Integer(Shape):
     """
-    An integer, perhaps within bounds.
+    An integer, optionally with bounds.
     """
 
-    low: int | None = None
-    high: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
 
     def check(self, value: Any, path: str) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
             raise wrong_type(path, ["integer"], value)
-        _check_bounds("integer", value, path, self.low, self.high)
+        _check_bounds("integer", value, path, self.minimum, self.maximum)
 
 
 @dataclass(frozen=True)
 class Number(Shape):
     """
-    A number, perhaps within bounds.
+    A number, optionally with bounds.
     """
 
-    low: float | None = None
-    high: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
 
     def check(self, value: Any, path: str) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise wrong_type(path, ["number"], value)
-        _check_bounds("decimal", value, path, self.low, self.high)
+        _check_bounds("decimal", value, path, self.minimum, self.maximum)
 
 
 def _check_bounds(
-    noun: str, value: float, path: str, low: float | None, high: float | None
+    type_name: str,
+    value: float,
+    path: str,
+    minimum: float | None,
+    maximum: float | None,
 ) -> None:
-    # "not >=" rather than "<": NaN is outside every bound.
-    if low is not None and not value >= low:
+    # "not >=" instead of "<", since NaN is outside every bound.
+    if minimum is not None and not value >= minimum:
         raise ServiceError(
-            f"{noun}_below_min_value",
-            f"Invalid '{path}': {noun} below minimum value. Expected a value >= {low},"
-            f" but got {value} instead.",
+            f"{type_name}_below_min_value",
+            f"Invalid '{path}': {type_name} below minimum value. Expected a value >= "
+            f"{minimum}, but got {value} instead.",
             path,
         )
-    if high is not None and not value <= high:
+    if maximum is not None and not value <= maximum:
         raise ServiceError(
-            f"{noun}_above_max_value",
-            f"Invalid '{path}': {noun} above maximum value. Expected a value <= {high},"
-            f" but got {value} instead.",
+            f"{type_name}_above_max_value",
+            f"Invalid '{path}': {type_name} above maximum value. Expected a value <= "
+            f"{maximum}, but got {value} instead.",
             path,
         )
 
 
-class Flag(Shape):
+class Boolean(Shape):
     """
     true or false.
     """
@@ -200,9 +204,9 @@ class Flag(Shape):
 
 
 @dataclass(frozen=True)
-class Each(Shape):
+class ArrayOf(Shape):
     """
-    An array whose members all have one shape.
+    An array whose members have the same shape.
     """
 
     member: Shape
@@ -217,7 +221,7 @@ class Each(Shape):
 @dataclass(frozen=True)
 class Record(Shape):
     """
-    An object with known keys, some of them required.
+    An object with known keys, of which some are required.
     """
 
     fields: Mapping[str, Shape]
@@ -242,9 +246,9 @@ class Record(Shape):
 
 
 @dataclass(frozen=True)
-class Tagged(Shape):
+class TaggedUnion(Shape):
     """
-    An object whose *tag* key says which of several records it is.
+    One of several records. The value of the key *tag* selects the record.
     """
 
     records: Mapping[str, Record]
@@ -253,15 +257,15 @@ class Tagged(Shape):
     def check(self, value: Any, path: str) -> None:
         if not isinstance(value, dict):
             raise wrong_type(path, ["object"], value)
-        where = f"{path}.{self.tag}"
+        tag_path = f"{path}.{self.tag}"
         if self.tag not in value:
-            raise missing(where)
-        Text(tuple(self.records)).check(value[self.tag], where)
+            raise missing(tag_path)
+        String(tuple(self.records)).check(value[self.tag], tag_path)
         self.records[value[self.tag]].check(value, path)
 
 
 @dataclass(frozen=True)
-class Maybe(Shape):
+class Nullable(Shape):
     """
     null, or another shape.
     """
@@ -274,23 +278,23 @@ class Maybe(Shape):
 
 
 @dataclass(frozen=True)
-class Either(Shape):
+class ByType(Shape):
     """
     One shape per JSON type, e.g. ``{"string": ..., "object": ...}``.
     """
 
-    by_kind: Mapping[str, Shape] = field(default_factory=dict)
+    by_type: Mapping[str, Shape] = field(default_factory=dict)
 
     def check(self, value: Any, path: str) -> None:
-        shape = self.by_kind.get(kind_of(value))
+        shape = self.by_type.get(json_type(value))
         if shape is None:
-            raise wrong_type(path, list(self.by_kind), value)
+            raise wrong_type(path, list(self.by_type), value)
         shape.check(value, path)
 
 
-class StringMap(Shape):
+class Metadata(Shape):
     """
-    Metadata: at most 16 pairs, keys of up to 64 and values of up to 512 characters.
+    An object of up to 16 strings; keys have up to 64, values up to 512 characters.
     """
 
     def check(self, value: Any, path: str) -> None:
@@ -305,5 +309,5 @@ class StringMap(Shape):
                 path,
             )
         for key, text in value.items():
-            Text(longest=64).check(key, f"{path}.{key[:64]}")
-            Text(longest=512).check(text, f"{path}.{key}")
+            String(max_length=64).check(key, f"{path}.{key[:64]}")
+            String(max_length=512).check(text, f"{path}.{key}")

@@ -1,44 +1,44 @@
 """
-Shapes that both protocols share.
+The shapes that both protocols share.
 
-The tables follow the published schemas where the service is known to follow them too;
-where recordings differ (nulls, the two spellings of ``tool_choice``), they win.
+They follow the published schemas. Where recordings of real services differ from these
+(null values, the two forms of ``tool_choice``), the shapes follow the recordings.
 """
 
 from __future__ import annotations
 
 from .schema import (
     Anything,
-    Each,
-    Either,
-    Flag,
-    Maybe,
+    ArrayOf,
+    Boolean,
+    ByType,
+    Integer,
+    Metadata,
+    Nullable,
     Number,
     Record,
     Shape,
-    StringMap,
-    Text,
-    Whole,
+    String,
 )
 
 __all__ = [
-    "CALL",
-    "CALL_OUTPUT",
+    "FUNCTION_CALL",
+    "FUNCTION_CALL_OUTPUT",
     "FUNCTION_TOOL",
     "GA_VOICES",
-    "HEAD",
     "INCLUDE",
+    "ITEM_FIELDS",
+    "ITEM_REFERENCE",
+    "MAX_TOKENS",
     "MODALITIES",
-    "NOISE",
+    "NOISE_REDUCTION",
     "PREVIEW_VOICES",
-    "REFERENCE",
-    "RESPONSE",
+    "RESPONSE_FIELDS",
     "SEMANTIC_VAD",
-    "SERVER_VAD",
+    "SERVER_VAD_FIELDS",
     "STRING",
-    "TOKENS",
     "TRACING",
-    "message",
+    "message_shape",
 ]
 
 PREVIEW_VOICES = (
@@ -53,80 +53,80 @@ PREVIEW_VOICES = (
 )
 GA_VOICES = (*PREVIEW_VOICES, "marin", "cedar")
 
-STRING = Text()
-TOKENS: Shape = Either({"integer": Whole(1, 4096), "string": Text(("inf",))})
-INCLUDE = Maybe(Each(Text(("item.input_audio_transcription.logprobs",))))
-TRACING = Maybe(
-    Either(
+STRING = String()
+MAX_TOKENS: Shape = ByType({"integer": Integer(1, 4096), "string": String(("inf",))})
+INCLUDE = Nullable(ArrayOf(String(("item.input_audio_transcription.logprobs",))))
+TRACING = Nullable(
+    ByType(
         {
-            "string": Text(("auto",)),
+            "string": String(("auto",)),
             "object": Record(
                 {"workflow_name": STRING, "group_id": STRING, "metadata": Anything()}
             ),
         }
     )
 )
-NOISE = Maybe(Record({"type": Text(("near_field", "far_field"))}))
+NOISE_REDUCTION = Nullable(Record({"type": String(("near_field", "far_field"))}))
 SEMANTIC_VAD = Record(
     {
         "type": STRING,
-        "eagerness": Text(("low", "medium", "high", "auto")),
-        "create_response": Flag(),
-        "interrupt_response": Flag(),
+        "eagerness": String(("low", "medium", "high", "auto")),
+        "create_response": Boolean(),
+        "interrupt_response": Boolean(),
     }
 )
-SERVER_VAD = {
+SERVER_VAD_FIELDS = {
     "type": STRING,
     "threshold": Number(0, 1),
-    "prefix_padding_ms": Whole(0),
-    "silence_duration_ms": Whole(0),
-    "create_response": Flag(),
-    "interrupt_response": Flag(),
+    "prefix_padding_ms": Integer(0),
+    "silence_duration_ms": Integer(0),
+    "create_response": Boolean(),
+    "interrupt_response": Boolean(),
 }
 FUNCTION_TOOL = Record(
     {
         "type": STRING,
-        "name": Text(longest=64),
+        "name": String(max_length=64),
         "description": STRING,
-        "parameters": Maybe(Either({"object": Anything()})),
+        "parameters": Nullable(ByType({"object": Anything()})),
     },
     ("name",),
 )
 
-MODALITIES = Each(Text(("text", "audio")))
+MODALITIES = ArrayOf(String(("text", "audio")))
 
 
-def message(parts: Record) -> Record:
+def message_shape(parts: Record) -> Record:
     return Record(
         {
-            "id": Text(longest=512),
+            "id": String(max_length=512),
             "object": STRING,
             "type": STRING,
-            "status": Text(("completed", "incomplete", "in_progress")),
-            "role": Text(("system", "user", "assistant")),
-            "content": Each(parts),
-            "phase": Maybe(Text(("commentary", "final_answer"))),
+            "status": String(("completed", "incomplete", "in_progress")),
+            "role": String(("system", "user", "assistant")),
+            "content": ArrayOf(parts),
+            "phase": Nullable(String(("commentary", "final_answer"))),
         },
         ("role", "content"),
     )
 
 
-HEAD = {
-    "id": Text(longest=512),
+ITEM_FIELDS = {
+    "id": String(max_length=512),
     "object": STRING,
     "type": STRING,
-    "status": Text(("completed", "incomplete", "in_progress")),
+    "status": String(("completed", "incomplete", "in_progress")),
 }
-CALL = Record(
-    {**HEAD, "call_id": STRING, "name": STRING, "arguments": STRING},
+FUNCTION_CALL = Record(
+    {**ITEM_FIELDS, "call_id": STRING, "name": STRING, "arguments": STRING},
     ("name", "arguments"),
 )
-CALL_OUTPUT = Record(
-    {**HEAD, "call_id": STRING, "output": STRING}, ("call_id", "output")
+FUNCTION_CALL_OUTPUT = Record(
+    {**ITEM_FIELDS, "call_id": STRING, "output": STRING}, ("call_id", "output")
 )
-REFERENCE = Record({"type": STRING, "id": STRING}, ("id",))
-RESPONSE: dict[str, Shape] = {
+ITEM_REFERENCE = Record({"type": STRING, "id": STRING}, ("id",))
+RESPONSE_FIELDS: dict[str, Shape] = {
     "instructions": STRING,
-    "conversation": Text(("auto", "none")),
-    "metadata": Maybe(StringMap()),
+    "conversation": String(("auto", "none")),
+    "metadata": Nullable(Metadata()),
 }

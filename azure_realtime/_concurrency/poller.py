@@ -20,7 +20,8 @@ class Poller:
     whose number another has by now, needs no special care.
 
     Attributes:
-        wait: Waits at most so many milliseconds; returns the descriptors that are
+        wait: Waits at most so many milliseconds, for ever with None; returns the
+            descriptors that are
             ready, each with what it is ready for. One that has failed is ready: the
             operation on it tells how.
     """
@@ -28,7 +29,7 @@ class Poller:
     def __init__(self) -> None:
         self._interest: Mapping[int, int] = {}
         self._poll = select.poll() if hasattr(select, "poll") else SelectPoll()
-        self.wait: Callable[[int], list[tuple[int, int]]] = self._poll.poll
+        self.wait: Callable[[int | None], list[tuple[int, int]]] = self._poll.poll
 
     def watch(self, interest: Mapping[int, int]) -> None:
         """
@@ -65,9 +66,10 @@ class SelectPoll:
         writes = WRITE if events & POLLOUT else 0
         self._selector.register(descriptor, reads | writes)
 
-    def poll(self, milliseconds: int) -> list[tuple[int, int]]:
+    def poll(self, milliseconds: int | None) -> list[tuple[int, int]]:
         """
         Wait at most so long; return the descriptors that are ready.
         """
-        ready = self._selector.select(milliseconds / 1000)
+        seconds = None if milliseconds is None else milliseconds / 1000
+        ready = self._selector.select(seconds)
         return [(key.fd, events) for key, events in ready]
