@@ -29,7 +29,7 @@ from .._concurrency.future import PatientFuture
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
-from .._logging import logger, utf8_text
+from .._logging import logger
 from .._memory import keep
 from .._requests.future import CommandFuture
 from .._requests.response_requests import ResponseFuture
@@ -217,7 +217,6 @@ class ToolLoop:
         # by its id the answer is known; without one it would stay outstanding
         item = attrs.evolve(item, id=f"item_{os.urandom(10).hex()}")
         if not isinstance(item, FunctionCallOutputItem):
-            item = attrs.evolve(item, arguments=utf8_text(item.arguments))
             self._sender.command(ConversationItemCreate(item=item))
             return
         try:

@@ -112,11 +112,9 @@ class ToolRegistrar:
             if not self._is_ours(tool) and getattr(tool, "name", None) not in names
         ]
         config = SessionConfig(tools=(*others, *specs))
-        # the first connection opens with no tool of the toolbox
-        generation = max(1, self._lifecycle.generation)
         self._sender.command(
             SessionUpdate(session=config),
-            functools.partial(self._expect, config, specs, generation),
+            functools.partial(self._expect, config, specs, self._lifecycle.generation),
         )
 
     def _is_ours(self, tool: object) -> bool:

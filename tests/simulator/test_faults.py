@@ -226,11 +226,13 @@ def test_strange_messages(pair: Pair) -> None:
     connection.send_text("no json")
     connection.send({"type": "brand.new", "x": None})
     connection.send_text('{"type": "huge", "text": "' + "x" * 20_000_000 + '"}')
+    connection.send({"type": "half", "text": "caf\udce9"})
     connection.send_frame(2, b"\x00\x01")
 
     assert "no json" == client.socket.recv(5)
     assert "brand.new" == client.receive()["type"]
     assert 20_000_000 == len(client.receive()["text"])
+    assert "caf?" == client.receive()["text"]  # valid UTF-8, whatever it is given
     assert b"\x00\x01" == client.socket.recv(5)
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 import decimal
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple, Optional
+from typing import Annotated, Any, Literal, NamedTuple, Optional
 
 import annotated_types
 import jsonschema
@@ -59,6 +59,7 @@ CASES: list[tuple[Any, dict[str, Any], list[Any], list[Any]]] = [
         [1, 4],
         [0, 5],
     ),
+    (Annotated[Literal[1, 2, 3], Ge(2)], {"minimum": 2}, [2, 3], [1]),
     (pydantic.PositiveInt, {"exclusiveMinimum": 0}, [1], [0]),
     (Annotated[pydantic.PositiveInt, Ge(5)], {"minimum": 5}, [5], [4, 0]),
     (Annotated[Annotated[int, Ge(5)], Ge(2)], {"minimum": 5}, [5], [2]),
@@ -268,7 +269,22 @@ class Tree(pydantic.BaseModel):
 
 
 class Cat(pydantic.BaseModel):
-    kind: str = "cat"
+    kind: Literal["cat"] = "cat"
+
+
+class Dog(pydantic.BaseModel):
+    """
+    Has fields that are called like words of JSON Schema.
+    """
+
+    kind: Literal["dog"]
+    discriminator: int = 1
+    ref: str = pydantic.Field("x", alias="$ref")
+    more: dict[str, Any] = {"discriminator": 5}
+
+
+class Owner(pydantic.BaseModel):
+    pet: Annotated[Cat | Dog, pydantic.Field(discriminator="kind")]
 
 
 def _registered(hint: Any) -> Callable[[Any], Any]:
@@ -290,6 +306,19 @@ def test_the_schema_of_a_model_stands_alone() -> None:
     street = schema["properties"]["streets"]["items"]
     assert ["name", "number"] == street["required"]
     assert 1 == street["properties"]["number"]["minimum"]
+
+
+def test_a_choice_between_models() -> None:
+    """
+    Both stand in the schema, and the right one is made.
+    """
+    schema = schema_of(Owner)
+
+    assert "#/$defs" not in str(schema)
+    _, dog = schema["properties"]["pet"]["oneOf"]
+    assert {"kind", "discriminator", "$ref", "more"} == set(dog["properties"])
+    given = {"pet": {"kind": "dog", "$ref": "y"}}
+    assert "y" == _registered(Owner)(given).pet.ref
 
 
 def test_a_function_gets_a_model() -> None:

@@ -123,6 +123,21 @@ def test_a_refused_tool_is_named_and_does_not_affect_the_others(
     assert "the tool 'bad_two'" in logged[1]
 
 
+def test_a_refused_tool_is_logged_once(
+    refused: set[str], eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Also where nothing listens to events.
+    """
+    with GA.talk() as (client, _):
+        register(client, "bad", "good")
+        eventually(lambda: names(client) == ["good"])
+
+    logged = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert 1 == len(logged)
+    assert "The service refused the tool 'bad'" in logged[0]
+
+
 def test_tools_that_a_new_session_refuses_together(
     place: Place, refused: set[str], eventually: Eventually
 ) -> None:

@@ -227,6 +227,30 @@ def test_an_interrupted_response_takes_its_calls_with_it(
     bench.runner.close()
 
 
+def test_the_last_tool_is_removed_between_two_calls(bench: Bench) -> None:
+    """
+    The call that has begun finishes; the one that comes too late is answered as well.
+    """
+    begun, go_on = threading.Event(), threading.Event()
+
+    @bench.toolbox.add
+    def slow() -> str:
+        begun.set()
+        go_on.wait(PATIENCE)
+        return "done"
+
+    bench.call("slow", "a")
+    assert begun.wait(PATIENCE)
+    bench.toolbox.remove("slow")
+    bench.call("slow", "b", index=1)
+    bench.done()
+    go_on.set()
+
+    first, second = bench.outputs()
+    assert ("a", "done") == first
+    assert "there is no function 'slow'" in second[1]
+
+
 def test_a_call_that_was_cut_off_is_not_made(bench: Bench) -> None:
     """
     Half an item has half its arguments.

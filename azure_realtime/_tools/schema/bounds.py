@@ -127,7 +127,7 @@ class Bound(NamedTuple):
         kind = _KINDS[self.name]
         keyword = kind.keywords.get(schema.get("type", ""))
         # the length of base64 is not that of the bytes
-        if keyword is None or "enum" in schema or "contentEncoding" in schema:
+        if keyword is None or "contentEncoding" in schema:
             return
         limit = self.limit
         if isinstance(limit, decimal.Decimal):

@@ -46,7 +46,9 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
         return node
     made: Schema = {}
     reference = node.get("$ref")
-    if isinstance(reference, str):  # else it is a field of that name
+    # else it is a field of that name
+    refers = isinstance(reference, str) and reference.startswith("#/$defs/")
+    if refers:
         name = reference.rpartition("/")[2]
         if name in inside:
             msg = f"{name} contains itself; a tool's schema must have an end"
@@ -54,8 +56,10 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
         made = _in_place(definitions[name], definitions, (*inside, name))
     for key, value in node.items():
         # the mapping of a discriminator refers to what is not there any more
-        is_mapping = key == "discriminator" and "mapping" in value
-        if not is_mapping and not (key == "$ref" and isinstance(value, str)):
+        is_mapping = (
+            key == "discriminator" and isinstance(value, dict) and "mapping" in value
+        )
+        if not is_mapping and not (key == "$ref" and refers):
             made[key] = _in_place(value, definitions, inside)
     return made
 
