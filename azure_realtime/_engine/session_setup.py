@@ -99,11 +99,11 @@ class SessionSetup:
             for event_id in refused:
                 self._engine.queue.withdraw(event_id)
             return self.opening(True)
+        elif self._on_refused(refusal):
+            return self.opening(True)
         elif not sure:
             logger.warning("%s", refusal)
             return ConnectionClosed(1011, refusal.message)
-        elif self._on_refused(refusal):
-            return self.opening(True)
         logger.error("%s", refusal)
         return None if first else refusal
 

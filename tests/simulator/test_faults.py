@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 import trustme
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedError,
+)
 
 from azure_realtime.simulator import Connection, Simulator
 
@@ -234,6 +237,17 @@ def test_strange_messages(pair: Pair) -> None:
     assert 20_000_000 == len(client.receive()["text"])
     assert "caf?" == client.receive()["text"]  # valid UTF-8, whatever it is given
     assert b"\x00\x01" == client.socket.recv(5)
+
+
+def test_a_close_reason_is_cut_between_two_characters(pair: Pair) -> None:
+    """It is valid UTF-8, whatever it is given."""
+    client, connection = pair()
+    connection.close(1000, "caf\udce9" + "é" * 100)
+    with pytest.raises(ConnectionClosed) as caught:
+        client.receive()
+
+    assert caught.value.rcvd is not None
+    assert "caf?" + "é" * 59 == caught.value.rcvd.reason
 
 
 def test_invalid_utf8(pair: Pair) -> None:

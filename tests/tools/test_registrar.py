@@ -192,6 +192,39 @@ def test_a_tool_that_only_the_last_session_took(
     assert ["second"] == refusals(diary)
 
 
+def test_a_refusal_that_says_nothing(
+    refused: set[str], eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Azure's errors may have no code, no field and no id of a command.
+    """
+    monkeypatch.setattr(
+        ServiceError,
+        "body",
+        lambda self, event_id: {
+            "type": "invalid_request_error",
+            "code": None,
+            "message": "Invalid tool.",
+            "param": None,
+            "event_id": None,
+        },
+    )
+    with (
+        GA.service() as service,
+        GA.client(service.url, **QUICK) as client,
+    ):
+        diary = Diary(client)
+        client.connect(timeout=5)
+        register(client, "first", "bad", "second", "third")
+        eventually(lambda: names(client) == ["first", "second", "third"])
+        refused.add("second")
+        service.wait_for_connection().drop()
+        diary.wait("reconnected")
+        eventually(lambda: names(client) == ["first", "third"])
+
+    assert ["bad", "second"] == refusals(diary)
+
+
 def test_a_new_session_that_refuses_something_else_ends_the_client(
     refused: set[str], eventually: Eventually
 ) -> None:

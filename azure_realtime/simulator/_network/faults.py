@@ -191,7 +191,7 @@ class HttpRefusal:
             body = json.dumps(body)
         if not any(name.lower() == "content-type" for name in self.headers):
             self.headers["Content-Type"] = kind
-        self.body = body.encode() if isinstance(body, str) else body
+        self.body = body.encode("utf-8", "replace") if isinstance(body, str) else body
 
     @property
     def phrase(self) -> str:

@@ -141,7 +141,8 @@ class Connection(ConnectionFaults):
 
         The connection is ended after two seconds if the client does not end it.
         """
-        self.send_frame(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123])
+        text = reason.encode("utf-8", "replace")[:123].decode("utf-8", "ignore")
+        self.send_frame(CLOSE, code.to_bytes(2, "big") + text.encode())
         self.timers.after(_CLOSE_SECONDS, self.transport.kill)
 
     def expire(self) -> None:
