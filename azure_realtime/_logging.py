@@ -45,7 +45,7 @@ def utf8_text(text: str) -> str:
     except UnicodeEncodeError:
         # two halves of one character make it whole
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return str.__str__(text)  # a subclass may say something else later
+    return str.__str__(text)  # a subclass may have another text later
 
 
 def text_of_error(error: BaseException) -> str:

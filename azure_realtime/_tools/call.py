@@ -32,8 +32,8 @@ class Outcome(NamedTuple):
         """
         Return the outcome of a call that came to nothing.
         """
-        told = {"error": utf8_text(redacted(text))}
-        return cls(json.dumps(told, ensure_ascii=False), error)
+        answer = {"error": utf8_text(redacted(text))}
+        return cls(json.dumps(answer, ensure_ascii=False), error)
 
 
 def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:

@@ -11,8 +11,9 @@ Rules:
 4. A session that did not make the calls is told of them together with the outputs.
    Who waited has been told of the drop, unless they ask again (``retry_response``):
    then the model is told, and not asked.
-5. A turn has a limited number of rounds (``max_rounds``). After the last one nothing
-   more is requested, and who waits for the end of the turn gets `ResponseIncomplete`.
+5. A turn has a limited number of rounds (``max_rounds``). After the last one no
+   response is requested, and a wait for the end of the turn raises
+   `ResponseIncomplete`.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ Keeps the tools of the session like those of the toolbox.
    place again. The others that are not accepted are asked for again.
 3. Where several are in doubt, because a new session has refused them together, each is
    asked for in an update of its own, which adds it to those before.
-4. A refused update with a tool that is not in the toolbox any more says nothing about
-   the others: they are in a later update.
+4. A refused update with a tool that is not in the toolbox any more puts no other tool
+   in doubt: the others are in a later update.
 5. What a session that is not configured yet has refused is asked for again when it is.
 
 Strictly private.
@@ -143,7 +143,7 @@ class ToolRegistrar:
         if error is None:
             toolbox.accept(specs)
         elif isinstance(error, ConnectionClosed):
-            self._must_ask_again = True  # a new session may not be told of it
+            self._must_ask_again = True  # a new session may not get it
         elif isinstance(error, ServerError):
             in_doubt = [spec for spec in specs if not toolbox.is_accepted(spec)]
             # else it is about the rest of the session, and logged as any other
@@ -170,7 +170,7 @@ class ToolRegistrar:
         if tool is not None and tool.spec is spec:
             toolbox.take_out(tool, toolbox.accepted(spec.name))
         refusal = ServerError(
-            f"The service refused the tool {spec.name!r}, which is taken out again: "
+            f"The service refused the tool {spec.name!r}, which is removed again: "
             f"{error.message}",
             code=error.code,
             param=error.param,

@@ -60,8 +60,8 @@ class Tooling(Commands):
         sent to the model as text, anything but text as JSON; what it raises, as an
         error the model can read (and you, as ``tool_error``). Then the model answers.
 
-        A tool that the service refuses is taken out again, logged, and told by a
-        ``tool_error`` event whose error names it; the other tools stay.
+        A tool that the service refuses is removed again; a log line and a
+        ``tool_error`` event name it. The other tools stay.
 
         Args:
             function: A plain function, bound method or callable object.

@@ -56,8 +56,8 @@ class ListenerError(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ToolErrorEvent(ServerEvent):
     """
-    A tool gave no result; the model was told so instead, and can try again. Or the
-    service refused the tool itself, which was taken out again.
+    A tool gave no result; the model gets an error instead, and can try again. Or the
+    service refused the tool itself, which was removed again.
 
     Attributes:
         tool: The name the model called; there may be no tool of that name.

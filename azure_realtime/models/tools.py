@@ -22,7 +22,7 @@ def check_function(name: Any, description: Any) -> None:
     Refuse what the service refuses in every function tool.
 
     Raises:
-        ValueError: The name or the length of the description; says what to change.
+        ValueError: The name, or the length of the description.
         TypeError: One of them is not text.
     """
     for what, value in (("name", name), ("description", description)):

@@ -1,5 +1,5 @@
 """
-Bounds in the notes of an `Annotated`: the model is told them, and they are checked.
+Bounds in the notes of an `Annotated`: they are in the schema, and they are checked.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ CASES: list[tuple[Any, dict[str, Any], list[Any], list[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("hint", "told", "good", "bad"), CASES, ids=lambda _: "")
-def test_the_model_is_told_the_bounds_and_kept_to_them(
-    hint: Any, told: dict[str, Any], good: list[Any], bad: list[Any]
+@pytest.mark.parametrize(("hint", "keywords", "good", "bad"), CASES, ids=lambda _: "")
+def test_bounds_are_in_the_schema_and_checked(
+    hint: Any, keywords: dict[str, Any], good: list[Any], bad: list[Any]
 ) -> None:
     """
     The schema allows what the check takes, and nothing else.
@@ -88,7 +88,7 @@ def test_the_model_is_told_the_bounds_and_kept_to_them(
     schema, read = schema_of(hint), reader_of(hint)
     allows = jsonschema.Draft202012Validator(schema).is_valid
 
-    assert told.items() <= schema.items()
+    assert keywords.items() <= schema.items()
     for value in good:
         assert allows(value)
         read(value)
@@ -251,7 +251,7 @@ class Street(pydantic.BaseModel):
 
 class Address(pydantic.BaseModel):
     """
-    Where somebody lives.
+    Where a person lives.
     """
 
     streets: list[Street] = []
@@ -302,7 +302,7 @@ def test_the_schema_of_a_model_stands_alone() -> None:
     schema = schema_of(Address)
 
     assert "$" not in str(schema)
-    assert "Where somebody lives." == schema["description"]
+    assert "Where a person lives." == schema["description"]
     street = schema["properties"]["streets"]["items"]
     assert ["name", "number"] == street["required"]
     assert 1 == street["properties"]["number"]["minimum"]

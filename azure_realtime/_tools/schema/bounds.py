@@ -45,7 +45,7 @@ class _Kind(NamedTuple):
 
     Attributes:
         holds: Whether a value keeps to the limit.
-        words: What to say where it does not.
+        words: What is expected, for a message.
         keywords: What it is in JSON Schema, by the type in the schema.
         tighter: Returns the tighter one of two limits.
     """
@@ -120,7 +120,7 @@ class Bound(NamedTuple):
 
     def add_to(self, schema: dict[str, Any]) -> None:
         """
-        Say it in *schema*, as far as JSON Schema has a word for it.
+        Add it to *schema*, if JSON Schema has a keyword for it.
         """
         for member in schema.get("anyOf", ()):
             self.add_to(member)

@@ -93,7 +93,7 @@ class Peeled(NamedTuple):
 
 def peel(hint: Any) -> Peeled:
     """
-    Return what *hint* stands for, and what the notes of an `Annotated` say about it.
+    Return what *hint* stands for, and the notes of its `Annotated`.
     """
     text: str | None = None
     bounds: tuple[Bound, ...] = ()

@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 def is_model(hint: Any) -> bool:
     """
-    Whether *hint* is a class that tells its schema and checks what it is made of.
+    Whether *hint* is a class with a JSON schema and a check of its own.
     """
     return isinstance(hint, type) and all(
         callable(getattr(hint, name, None))
@@ -46,10 +46,9 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
         return node
     made: Schema = {}
     reference = node.get("$ref")
-    # else it is a field of that name
-    refers = isinstance(reference, str) and reference.startswith("#/$defs/")
-    if refers:
-        name = reference.rpartition("/")[2]
+    # a field may have that name, too: then the value is its schema
+    name = reference.rpartition("/")[2] if isinstance(reference, str) else ""
+    if name in definitions:
         if name in inside:
             msg = f"{name} contains itself; a tool's schema must have an end"
             raise TypeError(msg)
@@ -59,7 +58,7 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
         is_mapping = (
             key == "discriminator" and isinstance(value, dict) and "mapping" in value
         )
-        if not is_mapping and not (key == "$ref" and refers):
+        if not is_mapping and not (key == "$ref" and name in definitions):
             made[key] = _in_place(value, definitions, inside)
     return made
 
@@ -76,8 +75,8 @@ def make_model(cls: Any, value: Any) -> Any:
 
 def problem_of(error: Exception) -> tuple[str, tuple[str | int, ...]] | None:
     """
-    Return the first problem that a model's error tells, and where it is; None if it
-    does not tell.
+    Return the first problem in a model's error, and the path of it; None if the error
+    has no list of problems.
     """
     try:
         first = error.errors()[0]  # type: ignore[attr-defined]

@@ -92,7 +92,7 @@ def _fields(value: Any) -> dict[str, Any] | None:
         return {name: getattr(value, name) for name in cls.__struct_fields__}
     if isinstance(value, Mapping):
         return {_key(name): item for name, item in value.items()}
-    # sqlite3.Row says that it is a sequence; to people its columns have names
+    # sqlite3.Row is registered as a sequence, but its columns have names
     if callable(getattr(cls, "keys", None)) and hasattr(cls, "__getitem__"):
         return {_key(name): value[name] for name in value.keys()}  # noqa: SIM118
     return None
@@ -104,7 +104,7 @@ def _dumped(model: Any) -> Any:
     """
     try:
         return model.model_dump(mode="json")
-    except Exception:  # a field of a type that it cannot say; we may
+    except Exception:  # a field of a type that pydantic has no JSON for
         return model.model_dump()
 
 
