@@ -91,6 +91,13 @@ class SafeLogger:
     def __init__(self) -> None:
         self._logger = logging.getLogger(_NAME)
 
+    @property
+    def logs_messages(self) -> bool:
+        """
+        Whether DEBUG is logged, where each message has a line.
+        """
+        return self._logger.isEnabledFor(logging.DEBUG)
+
     def debug(self, message: str, *args: object) -> None:
         """
         Log what happens inside.

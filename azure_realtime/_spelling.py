@@ -3,7 +3,13 @@ Help for names that are almost right.
 """
 
 import difflib
+import functools
 from collections.abc import Collection, Iterable
+from typing import Any, TypeVar
+
+import attrs
+
+C = TypeVar("C", bound=type)
 
 
 def closest(word: str, known: Iterable[str], *, near: float = 0.75) -> str | None:
@@ -36,3 +42,24 @@ def refuse_unknown(
         meant = f" Did you mean {guess!r}?" if guess else ""
         msg = f"{what} has no field {name!r}.{meant}{remedy}"
         raise ValueError(msg)
+
+
+def checks_names(cls: C) -> C:
+    """
+    Have the constructor of *cls*, an attrs class, suggest what a misspelled argument
+    was meant to be. It raises TypeError as any function does.
+    """
+    init: Any = cls.__init__  # type: ignore[misc]
+    known = [field.alias for field in attrs.fields(cls)]
+
+    @functools.wraps(init)
+    def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807
+        for name in fields:
+            if name not in known:
+                guess = closest(name, known)
+                meant = f" Did you mean {guess!r}?" if guess else ""
+                raise TypeError(f"{cls.__name__} has no field {name!r}.{meant}")
+        init(self, *args, **fields)
+
+    cls.__init__ = __init__  # type: ignore[misc]
+    return cls

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import attrs
 
+from ._spelling import checks_names
 from .models._base import Value
 
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -82,6 +83,7 @@ def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
     return check
 
 
+@checks_names
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class WebSocketOptions(Value):
     """

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import attrs
 
 from ._endpoint import Endpoint, resolve_endpoint
-from ._spelling import refuse_unknown
+from ._spelling import checks_names, refuse_unknown
 from ._websocket_options import WebSocketOptions
 from .models._base import Value
 from .models.session import SessionConfig, as_session_config
@@ -51,6 +51,7 @@ def _as_config(value: Any) -> SessionConfig | None:
     return None if value is None else as_session_config(value)
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class AzureRealTimeOptions(Value):
     """
@@ -170,8 +171,8 @@ class AzureRealTimeOptions(Value):
         Take the options from the environment.
 
         Reads ``AZURE_OPENAI_ENDPOINT``, ``AZURE_OPENAI_API_KEY``,
-        ``AZURE_OPENAI_DEPLOYMENT`` and ``AZURE_OPENAI_API_VERSION`` (the last may be
-        missing: the GA protocol).
+        ``AZURE_OPENAI_DEPLOYMENT`` (or ``AZURE_OPENAI_DEPLOYMENT_NAME``) and
+        ``AZURE_OPENAI_API_VERSION`` (the last may be missing: the GA protocol).
 
         Args:
             overrides: Arguments of the class that replace what the environment says.
@@ -180,8 +181,8 @@ class AzureRealTimeOptions(Value):
             ValueError: Names the variables that are missing.
         """
         found = {
-            field: os.environ.get(variable, "").strip() or None
-            for field, variable in _ENVIRONMENT.items()
+            field: next(filter(None, map(_variable, variables)), None)
+            for field, variables in _ENVIRONMENT.items()
         }
         if overrides.keys() & _CREDENTIALS:
             found["api_key"] = None
@@ -189,7 +190,9 @@ class AzureRealTimeOptions(Value):
         needed = ["host_name", "deployment"]
         if not overrides.keys() & (_CREDENTIALS - {"api_key"}):
             needed.append("api_key")
-        missing = [_ENVIRONMENT[name] for name in needed if not values.get(name)]
+        missing = [
+            " or ".join(_ENVIRONMENT[name]) for name in needed if not values.get(name)
+        ]
         if missing:
             raise ValueError(
                 f"not set in the environment: {', '.join(missing)}. Set them, or pass "
@@ -201,11 +204,15 @@ class AzureRealTimeOptions(Value):
 _PROVING = {"authorization", "api-key", "ocp-apim-subscription-key"}
 _CREDENTIALS = {"api_key", "token", "token_provider", "credential"}
 _ENVIRONMENT = {
-    "host_name": "AZURE_OPENAI_ENDPOINT",
-    "api_key": "AZURE_OPENAI_API_KEY",
-    "deployment": "AZURE_OPENAI_DEPLOYMENT",
-    "api_version": "AZURE_OPENAI_API_VERSION",
+    "host_name": ("AZURE_OPENAI_ENDPOINT",),
+    "api_key": ("AZURE_OPENAI_API_KEY",),
+    "deployment": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"),
+    "api_version": ("AZURE_OPENAI_API_VERSION",),
 }
+
+
+def _variable(name: str) -> str:
+    return os.environ.get(name, "").strip()
 
 
 O = TypeVar("O", AzureRealTimeOptions, WebSocketOptions)  # noqa: E741

@@ -1,12 +1,16 @@
 """
-What the samples connect to: your Azure resource where the environment names it, else
-a local service that is started here and knows nothing, but speaks the same protocol.
+The service that the samples connect to.
 
-VARIABLES (all or none; for Azure):
-    AZURE_OPENAI_ENDPOINT      your resource's address, as the portal shows it
+It is your Azure resource where the environment names one. Otherwise it is a local
+service that is started here: it speaks the same protocol and understands nothing.
+
+    AZURE_OPENAI_ENDPOINT      the address of your resource, as the portal shows it
     AZURE_OPENAI_API_KEY       its key
     AZURE_OPENAI_DEPLOYMENT    the name of your realtime deployment
-    AZURE_OPENAI_API_VERSION   only for the preview protocol, e.g. 2024-10-01-preview
+    AZURE_OPENAI_API_VERSION   only for the preview protocol, such as 2024-10-01-preview
+
+A program of your own needs none of this file: `AzureRealTimeOptions.from_env()` reads
+the same variables.
 """
 
 from __future__ import annotations
@@ -14,10 +18,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from typing import Any
 
-from azure_realtime import AzureRealTimeOptions
+from azure_realtime import AzureRealTimeOptions, RealtimeError
+
+_AZURE = ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_DEPLOYMENT")
 
 
 @contextmanager
@@ -25,26 +32,53 @@ def service(
     replies: Callable[[], Any] | None = None, **options: Any
 ) -> Iterator[AzureRealTimeOptions]:
     """
-    Yield the options of a service to talk to, and say which it is.
+    Yield the options of the service, and print which service it is.
+
+    An error of the service or the network ends the program with a sentence, Ctrl-C
+    with exit code 130.
 
     Args:
-        replies: A function that returns what the local service shall answer, see its
-            README. Azure thinks for itself.
+        replies: A function that returns the replies of the local service, see its
+            README. Azure does not need them.
         options: More fields of `AzureRealTimeOptions`.
     """
-    if os.environ.get("AZURE_OPENAI_ENDPOINT"):
-        azure = AzureRealTimeOptions.from_env(**options)
-        print(f"Service: {azure.endpoint.host}, {azure.deployment}", file=sys.stderr)
-        yield azure
-        return
     try:
-        from azure_realtime.simulator import Simulator
+        if any(os.environ.get(name) for name in _AZURE):
+            yield _azure(options)
+        else:
+            with _local(replies, options) as local:
+                yield local
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        sys.exit(130)
+    except RealtimeError as error:
+        sys.exit(str(error))
+    except (TimeoutError, FutureTimeoutError) as error:  # two classes in Python 3.10
+        sys.exit(str(error) or "The service did not answer in time.")
 
+
+def _azure(options: dict[str, Any]) -> AzureRealTimeOptions:
+    try:
+        azure = AzureRealTimeOptions.from_env(**options)
+    except ValueError as error:
+        sys.exit(f"The AZURE_OPENAI_ variables do not fit: {error}")
+    print(f"Service: {azure.endpoint.host}, {azure.deployment}", file=sys.stderr)
+    return azure
+
+
+@contextmanager
+def _local(
+    replies: Callable[[], Any] | None, options: dict[str, Any]
+) -> Iterator[AzureRealTimeOptions]:
+    from azure_realtime.simulator import Simulator
+
+    try:
         simulator = Simulator(replies=replies and replies()).start()
     except ImportError:
         sys.exit(
-            "Nothing to talk to: set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and "
-            'AZURE_OPENAI_DEPLOYMENT, or: pip install "azure-realtime[simulator]"'
+            f"There is no service to connect to. Set {', '.join(_AZURE)}; or install "
+            "the local service, in the folder of this project: "
+            "pip install '.[simulator]'"
         )
     try:
         print(
@@ -52,9 +86,16 @@ def service(
             "(AZURE_OPENAI_ENDPOINT is not set)",
             file=sys.stderr,
         )
-        fields = {"api_version": os.environ.get("AZURE_OPENAI_API_VERSION") or None}
-        yield AzureRealTimeOptions(
-            simulator.url, "gpt-realtime", "any-key", **(fields | options)
-        )
+        version = os.environ.get("AZURE_OPENAI_API_VERSION") or None
+        try:
+            local = AzureRealTimeOptions(
+                simulator.url,
+                "gpt-realtime",
+                "any-key",
+                **({"api_version": version} | options),
+            )
+        except ValueError as error:
+            sys.exit(f"AZURE_OPENAI_API_VERSION does not fit: {error}")
+        yield local
     finally:
         simulator.stop()

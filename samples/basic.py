@@ -1,10 +1,15 @@
 """
-The original SDK's first example: connect, listen for events, say something.
+FILE: basic.py
+
+DESCRIPTION:
+    Connects in the background, registers listeners, asks one question in writing, and
+    prints what the listeners receive.
 
 USAGE:
     python samples/basic.py
 
-VARIABLES: those of _service.py; without them a local service is used.
+    For Azure, set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and
+    AZURE_OPENAI_DEPLOYMENT first. Without them the sample starts a local service.
 """
 
 from _service import service
@@ -30,10 +35,10 @@ def main() -> None:
             }
         )
         response = client.create_response().result(timeout=60)
-        print("Said:", response.transcript)
+        print("Answer:", response.transcript)
         print(f"Received {sum(map(len, audio)):,} bytes of audio")
 
-        client.set_model_speak_done()  # nobody plays it here
+        client.set_model_speak_done()  # a player calls this at the end of the audio
         client.close()
 
 

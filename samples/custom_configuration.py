@@ -1,12 +1,16 @@
 """
-The original SDK's third example: a session of your own. A `SessionConfig` is sent first
-on the connection, `update_session` changes it later, and what the service made of it
-is `client.session`.
+FILE: custom_configuration.py
+
+DESCRIPTION:
+    Configures a session: voice, instructions, formats, turn detection and a tool. The
+    `SessionConfig` is sent first on the connection, `update_session` changes it later,
+    and `client.session` is the session as the service reports it.
 
 USAGE:
     python samples/custom_configuration.py
 
-VARIABLES: those of _service.py; without them a local service is used.
+    For Azure, set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and
+    AZURE_OPENAI_DEPLOYMENT first. Without them the sample starts a local service.
 """
 
 import json
@@ -48,17 +52,17 @@ CONFIG = SessionConfig(
 
 
 def main() -> None:
-    numbers = WebSocketOptions(connect_timeout=20, ping_interval=15)
+    websocket_options = WebSocketOptions(connect_timeout=20, ping_interval=15)
     with (
         service(session_config=CONFIG) as options,
-        AzureRealTimeAudio(options, numbers) as client,
+        AzureRealTimeAudio(options, websocket_options) as client,
     ):
-        session = client.connect()  # it is ready by now
+        session = client.connect()  # returns at once: `with` has waited for it
         print("Voice:", session.voice)
         print("Turn detection:", session.turn_detection)
         print("Tools:", session.tools)
 
-        # what is left out stays; None switches turn detection off
+        # A field that is left out stays as it is; None turns turn detection off.
         session = client.update_session(turn_detection=None).result(timeout=10)
         print("Turn detection:", session.turn_detection, "- voice:", session.voice)
 

@@ -1,15 +1,16 @@
 """
-An order desk: one question, two tools called at the same time, one spoken answer.
+FILE: order_desk.py
 
-Each of the two takes a second, as a database would. They run side by side, their
-results go back in the order in which they were asked for, and the model is asked to go
-on exactly once.
+DESCRIPTION:
+    An order desk: one question, two tools that run at the same time, one spoken answer.
+    Each tool takes a second, as a database would. The results are sent in the order of
+    the calls, and the model is asked to go on once.
 
 USAGE:
     python samples/order_desk.py
 
-VARIABLES: those of _service.py; without them a local service is used, which is told
-beforehand what to answer here.
+    For Azure, set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and
+    AZURE_OPENAI_DEPLOYMENT first. Without them the sample starts a local service.
 """
 
 import time
@@ -29,7 +30,7 @@ QUESTION = "Where is my order A-18, and have you any more lamps?"
 
 def script() -> list[Any]:
     """
-    What the local service shall answer: two calls, then a sentence.
+    Return the replies of the local service: two calls, then a sentence.
     """
     from azure_realtime.simulator import Reply, ToolCall
 
@@ -52,10 +53,10 @@ def main() -> None:
         @client.tool
         def order_status(order: str) -> str:
             """
-            Tell where an order is.
+            Look up the state of an order.
 
             Args:
-                order: Its number, such as A-17.
+                order: The number of the order, such as A-17.
             """
             time.sleep(1.0)
             return ORDERS.get(order, "no such order")
@@ -63,7 +64,7 @@ def main() -> None:
         @client.tool
         def stock(article: str) -> dict[str, int]:
             """
-            Tell how many of an article are in stock.
+            Count the pieces of an article in stock.
 
             Args:
                 article: One word, singular.
@@ -78,7 +79,7 @@ def main() -> None:
             print(f"  {call.name}({call.arguments}) -> {call.output}")
         print(turn.transcript)
         seconds = time.monotonic() - begin
-        print(f"{len(turn.tool_calls)} calls of 1 s each, all in all {seconds:.1f} s")
+        print(f"{len(turn.tool_calls)} calls of 1 s each: {seconds:.1f} s for the turn")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
 """
-The original SDK's second example: bring your own WebSocket. Anything that connects like
-`websocket.WebSocket` will do: a subclass that goes through a company's tunnel, one that
-logs the handshake, a test double. This one counts what comes.
+FILE: own_websocket.py
+
+DESCRIPTION:
+    Connects with a WebSocket class of its own. Any class that connects like
+    `websocket.WebSocket` works: one for a company's tunnel, one that logs the
+    handshake, a test double. This one counts the received frames.
 
 USAGE:
     python samples/own_websocket.py
 
-VARIABLES: those of _service.py; without them a local service is used.
+    For Azure, set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and
+    AZURE_OPENAI_DEPLOYMENT first. Without them the sample starts a local service.
 """
 
 from typing import Any
@@ -19,7 +23,7 @@ from azure_realtime import AzureRealTimeAudio
 
 class CountingWebSocket(websocket.WebSocket):
     """
-    Says where it connects, and counts the frames it receives.
+    A WebSocket that prints its address and counts the frames it receives.
     """
 
     frames = 0
@@ -27,14 +31,14 @@ class CountingWebSocket(websocket.WebSocket):
 
     def connect(self, url: str, **options: Any) -> None:
         """
-        Connect. The key is among ``options["header"]``: print the address only.
+        Connect. ``options["header"]`` holds the key: print the address only.
         """
         print("Connecting to", url)
         super().connect(url, **options)
 
     def recv_frame(self) -> Any:
         """
-        Receive one frame; the client calls it when the socket is readable.
+        Receive one frame. The client calls it when the socket is readable.
         """
         frame = super().recv_frame()
         self.frames += 1
@@ -43,13 +47,13 @@ class CountingWebSocket(websocket.WebSocket):
 
 
 def main() -> None:
-    made = []
+    made: list[CountingWebSocket] = []
 
     def make() -> CountingWebSocket:
         made.append(CountingWebSocket())
         return made[-1]
 
-    # `websocket_impl=CountingWebSocket` works too; the function keeps what it makes
+    # `websocket_impl=CountingWebSocket` works too. This function keeps the objects.
     with (
         service() as options,
         AzureRealTimeAudio(options, websocket_impl=make) as client,
@@ -58,7 +62,7 @@ def main() -> None:
             {
                 "type": "message",
                 "role": "user",
-                "content": [{"type": "input_text", "text": "Who counts the frames?"}],
+                "content": [{"type": "input_text", "text": "What is a frame?"}],
             }
         )
         response = client.create_response(modalities=["text"]).result(timeout=60)

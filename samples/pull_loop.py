@@ -1,12 +1,15 @@
 """
-Events without callbacks: a loop that takes them one by one, at its own pace.
+FILE: pull_loop.py
 
-Nothing is lost between two turns of the loop, or while it does something else.
+DESCRIPTION:
+    Reads events in a loop, one by one, without callbacks. The client keeps the events
+    that arrive while the loop does something else.
 
 USAGE:
-    python samples/pull_loop.py [what to say ...]
+    python samples/pull_loop.py [QUESTION ...]
 
-VARIABLES: those of _service.py; without them a local service is used.
+    For Azure, set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and
+    AZURE_OPENAI_DEPLOYMENT first. Without them the sample starts a local service.
 """
 
 import sys
@@ -19,7 +22,7 @@ from azure_realtime import AzureRealTimeAudio
 def main() -> None:
     text = " ".join(sys.argv[1:]) or "Count to 30, please."
     with service() as options, AzureRealTimeAudio(options) as client:
-        # from here on every event of these names is kept for the loop below
+        # From here on the client keeps every event of these names for the loop below.
         events = client.events(
             "response.text.delta", "response.done", "error", timeout=60
         )
@@ -35,12 +38,12 @@ def main() -> None:
             if event.type == "response.output_text.delta":
                 print(event.delta, end="", flush=True)
             elif event.type == "error":
-                sys.exit(f"The service complains: {event.error.message}")
+                sys.exit(f"The service reports an error: {event.error.message}")
             elif event.type == "response.done":
                 print(f"\n({event.response.status})")
                 break
 
-        # or wait for a single event, set off by what is in the block
+        # Or wait for the one event that the commands of the block cause.
         with client.expect("input_audio_buffer.cleared", timeout=10) as expected:
             client.clear_audio_buffer()
         print("Received", expected.event.type)

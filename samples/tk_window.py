@@ -1,28 +1,35 @@
 """
-A window: listeners that may touch widgets, because the window's own thread runs them.
+FILE: tk_window.py
 
-Tk, like most GUI kits, allows one thread only. ``dispatch="manual"`` keeps events until
-``client.pump()`` is called, here from a Tk timer; a callback thread never touches the
-window.
+DESCRIPTION:
+    A window whose own thread runs the listeners, so that they may use widgets. Tk, like
+    most GUI toolkits, allows one thread only. With `dispatch="manual"` the client keeps
+    events until `client.pump()` is called, here from a Tk timer.
 
 USAGE:
     python samples/tk_window.py [--demo]
 
-    --demo types a question by itself, and ends when it has been answered.
+    --demo asks one question by itself and closes the window after the answer.
 
-VARIABLES: those of _service.py; without them a local service is used.
+    For Azure, set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and
+    AZURE_OPENAI_DEPLOYMENT first. Without them the sample starts a local service.
 """
 
 import sys
-import tkinter
-from tkinter import scrolledtext, ttk
+from types import TracebackType
 from typing import Any
 
 from _service import service
 
 from azure_realtime import AzureRealTimeAudio
 
-EVERY = 20  # milliseconds between two looks at what has come
+try:
+    import tkinter
+    from tkinter import scrolledtext, ttk
+except ImportError:
+    sys.exit("This Python has no Tk. Debian and Ubuntu: apt install python3-tk")
+
+EVERY = 20  # milliseconds between two calls of `pump`
 
 
 class Window(tkinter.Tk):
@@ -35,6 +42,7 @@ class Window(tkinter.Tk):
         self.title("azure_realtime")
         self.realtime = client
         self.demo = demo
+        self.interrupted = False
         self.text = scrolledtext.ScrolledText(self, width=60, height=16, wrap="word")
         self.text.pack(fill="both", expand=True)
         self.entry = ttk.Entry(self)
@@ -55,14 +63,14 @@ class Window(tkinter.Tk):
 
     def pump(self) -> None:
         """
-        Run the listeners of what has come, on this thread; come back soon.
+        Run the listeners of the events that have arrived, on this thread.
         """
         self.realtime.pump()
         self.after(EVERY, self.pump)
 
     def ask(self, _event: object = None) -> None:
         """
-        Send what was typed. No method of the client blocks: the window stays alive.
+        Send the question. None of these calls waits, so the window stays responsive.
         """
         question = self.entry.get().strip()
         if not question:
@@ -80,7 +88,7 @@ class Window(tkinter.Tk):
 
     def ready(self, event: Any) -> None:
         """
-        Say that it can begin; in the demo, begin.
+        Show that the session is ready. In the demo, ask the question.
         """
         self.status["text"] = f"ready: {event.session.model}"
         if self.demo:
@@ -89,13 +97,13 @@ class Window(tkinter.Tk):
 
     def show_status(self, event: Any) -> None:
         """
-        Show what the model does.
+        Show the status of the model.
         """
         self.status["text"] = event.status.value
 
     def answered(self, event: Any) -> None:
         """
-        Close the paragraph; in the demo, close the window.
+        End the paragraph. In the demo, close the window.
         """
         self.write(f"\n({event.response.status})\n\n")
         if self.demo:
@@ -105,7 +113,7 @@ class Window(tkinter.Tk):
 
     def lost(self, event: Any) -> None:
         """
-        Say why the connection is gone.
+        Show why the connection has ended.
         """
         self.status["text"] = f"disconnected: {event.error or 'closed'}"
 
@@ -116,9 +124,24 @@ class Window(tkinter.Tk):
         self.text.insert("end", text)
         self.text.see("end")
 
+    def report_callback_exception(
+        self,
+        exc: type[BaseException],
+        val: BaseException,
+        tb: TracebackType | None,
+    ) -> None:
+        """
+        End the main loop on Ctrl-C. Tk would print a traceback and go on.
+        """
+        if issubclass(exc, KeyboardInterrupt):
+            self.interrupted = True
+            self.quit()
+        else:
+            super().report_callback_exception(exc, val, tb)
+
     def leave(self) -> None:
         """
-        End the main loop, from a listener too.
+        End the main loop. A listener may call this, too.
         """
         self.quit()
 
@@ -133,6 +156,8 @@ def main() -> None:
             sys.exit(f"No window: {error}")
         try:
             window.mainloop()
+            if window.interrupted:
+                raise KeyboardInterrupt
         finally:
             client.close()
 

@@ -1,13 +1,16 @@
 """
-Functions of yours that the model may call: a clock and a small phone book.
+FILE: tools.py
 
-The docstring and the type hints are what the model is told. Functions run on threads of
-their own; what one raises is told to the model, and here as ``tool_error``.
+DESCRIPTION:
+    Two functions that the model may call: a clock and a phone book. The model gets
+    their docstrings and type hints. They run on threads of the client; an exception is
+    reported to the model, and to this program as `tool_error`.
 
 USAGE:
-    python samples/tools.py [what to ask ...]
+    python samples/tools.py [QUESTION ...]
 
-VARIABLES: those of _service.py; without them a local service is used.
+    For Azure, set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and
+    AZURE_OPENAI_DEPLOYMENT first. Without them the sample starts a local service.
 """
 
 import sys
@@ -18,13 +21,13 @@ from _service import service
 
 from azure_realtime import AzureRealTimeAudio
 
-# There is none for the kitchen: the model is told of the KeyError, and apologises.
+# The kitchen has no number: the model gets the KeyError as the result, and apologises.
 NUMBERS = {"reception": "0", "workshop": "17"}
 
 
 def current_time(zone: Literal["utc", "local"] = "local") -> str:
     """
-    Tell what time it is.
+    Return the current time.
     """
     now = datetime.now(timezone.utc)
     return (now if zone == "utc" else now.astimezone()).isoformat(timespec="minutes")
@@ -35,7 +38,7 @@ def extension_number(department: Literal["reception", "workshop", "kitchen"]) ->
     Look up the extension number of a department.
 
     Args:
-        department: Whom to call.
+        department: The department to call.
     """
     return NUMBERS[department]
 

@@ -1,46 +1,56 @@
 """
-A spoken turn, as a phone or a kiosk has it: streams question.wav at the pace it was
-spoken, then silence, as a microphone would; the service hears by itself where the
-question ends (voice activity detection), and answers. The answer is written into
-reply.wav, its transcript is printed as it comes, and at the end what the wait was:
-the seconds from the last spoken sample to the first audio, and to the last.
+FILE: voice_turn.py
+
+DESCRIPTION:
+    A spoken turn, as on a telephone or a kiosk. Streams a WAV file at the pace of
+    speech, then silence, as a microphone does. The service detects the end of the
+    question by itself (voice activity detection) and answers. The sample prints the
+    question and the answer, writes the answer to a WAV file, and prints the latency:
+    the seconds from the last spoken sample to the first audio and to the last.
 
 USAGE:
-    python samples/voice_turn.py [question.wav [reply.wav]]
+    python samples/voice_turn.py [QUESTION.wav [REPLY.wav]]
 
-    The question must be 24 kHz, mono, 16 bit:
-    sox any.wav -r 24000 -c 1 -b 16 question.wav
+    The question may have any sample rate, mono or stereo. By default it is
+    question.wav beside this file, and the answer is written to reply.wav.
 
-VARIABLES: those of _service.py; without them a local service is used.
+    For Azure, set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and
+    AZURE_OPENAI_DEPLOYMENT first. Without them the sample starts a local service.
 """
 
 import sys
 import threading
 import time
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from _service import service
 
-from azure_realtime import AzureRealTimeAudio
+from azure_realtime import AzureRealTimeAudio, SessionConfig, Transcription
+from azure_realtime.audio import read_wav, resample, write_wav
 
-RATE = 24_000  # samples a second, of pcm16 in both directions
-CHUNK = RATE // 50 * 2  # bytes: 20 ms
-PATIENCE = 60.0  # seconds of silence after which we give up
+RATE = 24_000  # samples a second of pcm16, in both directions
+CHUNK = RATE // 50 * 2  # bytes in 20 ms
+MAX_SILENCE = 60.0  # seconds to wait for the answer
+MAX_TRANSCRIPT_DELAY = 5.0  # seconds between the answer and the question's transcript
+CONFIG = SessionConfig(input_audio_transcription=Transcription(model="whisper-1"))
 
 
-def read(path: Path) -> bytes:
-    with wave.open(str(path), "rb") as file:
-        if file.getparams()[:3] != (1, 2, RATE):
-            sys.exit(f"{path} must be 24 kHz, mono, 16 bit: see the top of this file")
-        return file.readframes(file.getnframes())
+def read_question(path: Path) -> bytes:
+    """
+    Read a WAV file; return its samples as pcm16, 24 kHz, mono.
+    """
+    try:
+        recording = read_wav(path)
+    except (OSError, ValueError) as error:
+        sys.exit(f"The question cannot be read. {error}")
+    return resample(recording.pcm, recording.rate, RATE)
 
 
 def at_speaking_pace(pcm: bytes, seconds: float) -> Iterator[bytes]:
     """
-    Yield *pcm* and then silence, 20 ms at a time, when a microphone would have it.
+    Yield *pcm* and then *seconds* of silence, 20 ms at a time, as a microphone does.
     """
     pcm += bytes(-len(pcm) % CHUNK)
     pcm += bytes(round(seconds * RATE) * 2)
@@ -55,58 +65,72 @@ def main() -> None:
     here = Path(__file__).parent
     question = Path(sys.argv[1]) if len(sys.argv) > 1 else here / "question.wav"
     reply = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("reply.wav")
-    speech = read(question)
-    audio: list[bytes] = []
-    times: dict[str, float] = {}
-    over = threading.Event()
+    speech = read_question(question)
 
-    with service() as options, AzureRealTimeAudio(options) as client:
-        # listeners run on a thread of their own, one at a time, in order
+    asked: list[str] = []  # transcripts of the question
+    audio: list[bytes] = []
+    responses: list[Any] = []  # the answer, when it is complete
+    times: dict[str, float] = {}
+    transcribed, answered = threading.Event(), threading.Event()
+
+    with (
+        service(session_config=CONFIG) as options,
+        # A new session would have only the rest of the question: do not reconnect.
+        AzureRealTimeAudio(options, {"max_reconnect_attempts": 0}) as client,
+    ):
+        # Listeners run on one callback thread of the client, in the order of events.
 
         @client.on("input_audio_buffer.speech_stopped")
-        def noticed(_event: Any) -> None:
+        def on_speech_stopped(_event: Any) -> None:
             times["noticed"] = time.monotonic()
 
+        @client.on("conversation.item.input_audio_transcription.completed")
+        def on_transcript(event: Any) -> None:
+            asked.append(event.transcript.strip())
+            transcribed.set()
+
         @client.on("response.audio.delta")
-        def collect(event: Any) -> None:
+        def on_audio(event: Any) -> None:
             times.setdefault("first audio", time.monotonic())
             audio.append(event.audio)
 
-        @client.on("response.audio_transcript.delta")
-        def show(event: Any) -> None:
-            print(event.delta, end="", flush=True)
-
         @client.on("response.done")
-        def finish(event: Any) -> None:
+        def on_done(event: Any) -> None:
+            if event.response.status == "cancelled":  # by speech after a pause
+                audio.clear()
+                times.pop("first audio", None)
+                return
             times["done"] = time.monotonic()
-            print(f"\n({event.response.status})")
-            over.set()
-
-        @client.on("conversation.item.input_audio_transcription.completed")
-        def heard(event: Any) -> None:
-            print(f"[you said: {event.transcript}]")
+            responses.append(event.response)
+            answered.set()
 
         @client.on("error")
-        def complain(event: Any) -> None:
-            print(f"\nThe service complains: {event.error.message}")
+        def on_error(event: Any) -> None:
+            print("The service reports an error:", event.error.message, file=sys.stderr)
 
         print(f"Speaking {question.name} ({len(speech) / 2 / RATE:.1f} s) ...")
         left = len(speech)
-        for chunk in at_speaking_pace(speech, PATIENCE):
+        for chunk in at_speaking_pace(speech, MAX_SILENCE):
             client.append_audio(chunk)
             left -= len(chunk)
             if left <= 0:
                 times.setdefault("end of speech", time.monotonic())
-            if over.is_set():
+            if answered.is_set():
                 break
-        client.set_model_speak_done()  # whoever plays the answer says so at its end
+        client.set_model_speak_done()  # a player calls this at the end of the audio
+        if not answered.is_set():
+            sys.exit(f"No answer in {MAX_SILENCE:.0f} s. Does the file contain speech?")
+        transcribed.wait(MAX_TRANSCRIPT_DELAY)
 
-    if not over.is_set():
-        sys.exit(f"No answer within {PATIENCE:.0f} s: did the service hear any speech?")
-
-    with wave.open(str(reply), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes(b"".join(audio))
+    print("Question:", " ".join(asked) or "(no transcript)")
+    print("Answer:", responses[0].transcript)
+    print("Status:", responses[0].status)
+    if not audio:
+        sys.exit("The answer has no audio.")
+    try:
+        write_wav(reply, b"".join(audio), RATE)
+    except OSError as error:
+        sys.exit(f"The answer cannot be written. {error}")
     print(f"Wrote {reply}: {sum(map(len, audio)) / 2 / RATE:.1f} s of speech")
     for name in ("noticed", "first audio", "done"):
         if name in times:

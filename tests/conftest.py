@@ -6,19 +6,27 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
-from helpers.clients import Place
+from helpers.clients import Variant
 from helpers.timing import SCALE
 from hypothesis import settings
 
 from azure_realtime import _redaction as _secrets
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell without job control starts what is in the background like that, and every
+    # process that a test starts and interrupts would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "suite",
@@ -32,6 +40,35 @@ settings.load_profile("suite")
 _DESCRIPTORS = Path("/proc/self/fd")
 _PROTOCOL = Path(__file__).parents[2] / "shared" / "protocol"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """
+    Add the report of slow tests, which CI's full run asks for.
+    """
+    parser.addoption(
+        "--unmarked",
+        type=float,
+        metavar="SECONDS",
+        help="list the tests without the mark `slow` that took longer than this",
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """
+    List the tests that took longer than ``--unmarked`` and are not marked as slow.
+    """
+    limit = config.getoption("--unmarked")
+    if limit is None:
+        return
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport) and "slow" not in report.keywords:
+                seconds[report.nodeid] += report.duration
+    for name, took in seconds.most_common():
+        if took > limit:
+            terminalreporter.write_line(f"unmarked: {took:.1f} s {name}")
 
 
 @pytest.fixture(autouse=True)
@@ -62,21 +99,22 @@ def _nothing_left(_no_proxy: None) -> Iterator[None]:
     After every test no thread and no descriptor is there that was not there before.
     """
     threads, descriptors = set(threading.enumerate()), _descriptors()
+
+    def left() -> tuple[list[threading.Thread], int]:
+        new = [thread for thread in threading.enumerate() if thread not in threads]
+        return new, max(0, _descriptors() - descriptors)
+
     yield
     deadline = time.monotonic() + 5.0 * SCALE
-    while time.monotonic() < deadline:
-        new = [thread for thread in threading.enumerate() if thread not in threads]
-        if not new and _descriptors() <= descriptors:
-            return
+    while any(left()) and time.monotonic() < deadline:
         gc.collect()
-        for thread in new:
+        for thread in left()[0]:
             thread.join(0.02)
-        if not new:
-            threading.Event().wait(0.01)
-    names = [thread.name for thread in threading.enumerate() if thread not in threads]
-    pytest.fail(
-        f"left behind: threads {names}, {_descriptors() - descriptors} descriptors"
-    )
+        threading.Event().wait(0.01)
+    alive, opened = left()
+    if alive or opened:
+        names = [thread.name for thread in alive]
+        pytest.fail(f"left behind: threads {names}, {opened} descriptors")
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +130,7 @@ def protocol_tables() -> Path:
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
     """
-    A certificate authority that nobody trusts but `client_tls`.
+    A certificate authority that only `client_tls` trusts.
     """
     return trustme.CA()
 
@@ -132,16 +170,17 @@ def eventually() -> Callable[..., None]:
     return wait
 
 
-@pytest.fixture(params=["ga-ws", "ga-wss", "preview-ws", "preview-wss"])
-def place(
+@pytest.fixture(params=["ga-ws", "preview-wss"])
+def variant(
     request: pytest.FixtureRequest,
     server_tls: ssl.SSLContext,
     client_tls: ssl.SSLContext,
-) -> Place:
+) -> Variant:
     """
-    Each protocol, in plain text and over TLS.
+    Each protocol, one in plain text and one over TLS: the layers know nothing of each
+    other. `MATRIX` has all four, for data that is reordered or lost where they meet.
     """
     protocol, scheme = request.param.split("-")
     if scheme == "ws":
-        return Place(protocol)
-    return Place(protocol, server_tls, client_tls)
+        return Variant(protocol)
+    return Variant(protocol, server_tls, client_tls)

@@ -66,10 +66,10 @@ def call_sites() -> Iterator[tuple[str, bool]]:
             name = getattr(function, "attr", getattr(function, "id", ""))
             owner = getattr(getattr(function, "value", None), "id", "")
             if name in LOCKS | OTHERS and owner in OWNERS:
-                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                variant = f"{path.relative_to(ROOT)}:{node.lineno}"
                 beside = lines[node.lineno - 2 : node.lineno]
                 yield (
-                    place,
+                    variant,
                     any(
                         re.search(r"(^|\s)# (?!type:|noqa)\S", line) for line in beside
                     ),
@@ -87,7 +87,7 @@ def test_each_lock_has_a_purpose() -> None:
     """
     A comment says what it guards, on the same line or the one before.
     """
-    assert [place for place, has_comment in call_sites() if not has_comment] == []
+    assert [variant for variant, has_comment in call_sites() if not has_comment] == []
 
 
 class Watch:
@@ -242,6 +242,7 @@ def use(client: AzureRealTimeAudio) -> None:
     assert expected.event.type == "session.updated"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dispatch", ["thread", "reader", "manual", "executor"])
 def test_no_lock_is_acquired_while_another_is_held(
     dispatch: str, watch: Watch, request: pytest.FixtureRequest
@@ -257,7 +258,7 @@ def test_no_lock_is_acquired_while_another_is_held(
     request.addfinalizer(gc.enable)
     with ThreadPoolExecutor(1) as pool:
         chosen: Any = pool if dispatch == "executor" else dispatch
-        with GA.talk(
+        with GA.connected(
             service={"replies": answer, "pace": 0},
             session_config=MANUAL,
             dispatch=chosen,

@@ -1,40 +1,65 @@
 """
-What is written runs: every Python block of the README and of the docs, and the examples
-of the docstrings.
+Every Python block of the documents and every example of a docstring runs against the
+local service, and the blocks of the documents pass the type checkers.
+
+A block that needs a package of Azure is marked by a comment before it (`MARK`); it is
+compiled and not run.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
 import sys
 import textwrap
-import types
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 import azure_realtime
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, RealtimeError
+from azure_realtime.audio import decode_ulaw, read_wav, resample
 from azure_realtime.simulator import Reply, Simulator, ToolCall
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(azure_realtime.__file__).parent
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MARK = "<!-- compiled only: needs azure-identity -->"
+BLOCK = re.compile(rf"({re.escape(MARK)}\n)?^```python\n(.*?)^```", re.M | re.S)
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "azure_realtime" / "simulator" / "README.md",
+]
 
 
-def blocks() -> Iterator[Any]:
+class Block(NamedTuple):
     """
-    Yield every fenced block, named after where it begins.
+    A fenced block of Python, the line at which it begins, and whether it has `MARK`.
+    """
+
+    path: Path
+    line: int
+    code: str
+    marked: bool
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line}"
+
+
+def blocks() -> Iterator[Block]:
+    """
+    Yield every block of the documents.
     """
     for path in DOCUMENTS:
         text = path.read_text("utf-8")
         for match in BLOCK.finditer(text):
-            line = text.count("\n", 0, match.start()) + 2
-            yield pytest.param(match[1], id=f"{path.name}:{line}")
+            line = text.count("\n", 0, match.start(2)) + 1
+            yield Block(path, line, match[2], match[1] is not None)
 
 
 def examples() -> Iterator[Any]:
@@ -67,31 +92,53 @@ def _is_python(code: str) -> bool:
     return True
 
 
-class Absent(types.ModuleType):
-    """
-    Stands in for azure-identity, which the tests do not install.
-    """
-
-    class DefaultAzureCredential:
-        """
-        A credential.
-        """
-
-    @staticmethod
-    def get_bearer_token_provider(_credential: object, _scope: str) -> Any:
-        """
-        Return a provider of a token.
-        """
-        return lambda: "a-token"
-
-
 class Anything:
     """
-    A loudspeaker, a window: what an example may have around it.
+    A loudspeaker or a window: an object of the application that an example uses.
     """
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_arguments, **_named: None
+
+
+class Phone:
+    """
+    A phone call: the caller speaks mu-law, and hangs up after half a second of answer.
+    """
+
+    def __init__(self) -> None:
+        self.played = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        question = read_wav(ROOT / "samples" / "question.wav")
+        pcm = resample(question.pcm, question.rate, 8_000)
+        levels = memoryview(decode_ulaw(bytes(range(256)))).cast("h")
+        nearest = [
+            min(
+                range(256), key=lambda code, level=level << 6: abs(levels[code] - level)
+            )
+            for level in range(-512, 512)
+        ]
+        mulaw = bytes(nearest[(at >> 6) + 512] for at in memoryview(pcm).cast("h"))
+        for start in range(0, len(mulaw), 160):
+            yield mulaw[start : start + 160]
+        for _ in range(3_000):
+            if self.played > 4_000:
+                return
+            yield b"\xff" * 160
+            threading.Event().wait(0.002)
+        raise AssertionError("the service did not answer the call")
+
+    def play(self, audio: bytes) -> None:
+        """
+        Take samples of the answer.
+        """
+        self.played += len(audio)
+
+    def stop_playing(self) -> None:
+        """
+        Forget the samples that have not been played.
+        """
 
 
 @pytest.fixture
@@ -107,7 +154,6 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
             ("API_VERSION", ""),
         ):
             monkeypatch.setenv(f"AZURE_OPENAI_{name}", value)
-        monkeypatch.setitem(sys.modules, "azure.identity", Absent("azure.identity"))
         question = ROOT / "samples" / "question.wav"
         (tmp_path / "question.wav").write_bytes(question.read_bytes())
         monkeypatch.chdir(tmp_path)
@@ -129,6 +175,7 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
                 "pcm": bytes(48_000),
                 "play": lambda _event: None,
                 "speaker": Anything(),
+                "phone": Phone(),
                 "window": Anything(),
                 "Simulator": Simulator,
                 "__name__": "example",
@@ -138,21 +185,89 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
 PUBLIC = [name for name in azure_realtime.__all__ if not name.startswith("_")]
 
 
-def _answer(request: Any) -> Reply | str | None:
+def _answer(request: Any) -> Reply | str:
     """
-    Answer as a model would that knows the README's tool.
+    Answer briefly, and call the README's tool when it fits.
     """
     if "weather" in request.text and request.items[-1]["type"] == "message":
         return Reply(calls=[ToolCall("get_weather", {"city": "Paris"})])
-    return None
+    return "This is a short answer."
 
 
-@pytest.mark.parametrize("code", list(blocks()))
-def test_a_block_of_the_documents_runs(code: str, reader: dict[str, Any]) -> None:
+@pytest.mark.parametrize("block", list(blocks()), ids=str)
+def test_block_of_a_document_runs(block: Block, reader: dict[str, Any]) -> None:
     """
-    Whoever copies a block from the README or the docs has something that works.
+    A block that is copied from a document works.
     """
-    _run(code, reader)
+    if block.marked:
+        assert "from azure.identity import" in block.code
+        compile(block.code, str(block), "exec")
+    else:
+        _run(block.code, reader)
+
+
+NAMES = """
+from typing import Any
+from azure_realtime import AzureRealTimeAudio
+from azure_realtime.simulator import Simulator as Simulator
+client: AzureRealTimeAudio
+pcm: bytes
+phone: Any
+speaker: Any
+window: Any
+"""
+"""The module of the objects that blocks use and do not make."""
+
+
+def with_imports(code: str) -> str:
+    """
+    Return a block after the imports of the names that it uses and does not define.
+    """
+    nodes = list(ast.walk(ast.parse(code)))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    made |= {
+        node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.alias)
+    }
+    imports = [
+        f"from {'azure_realtime' if name in PUBLIC else 'names'} import {name}"
+        for name in sorted(used - made)
+        if name in PUBLIC or re.search(rf"\b{name}\b", NAMES)
+    ]
+    return "\n".join([*imports, code])
+
+
+CHECKERS = {
+    "mypy": "-m mypy --config-file= --check-untyped-defs --follow-imports=silent "
+    "--no-incremental --no-error-summary",
+    "pyright": "-m pyright --project .",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)  # a checker reads the whole package
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_blocks_pass_a_type_checker(checker: str, tmp_path: Path) -> None:
+    """
+    A block that is copied from a document has no type error in the user's editor.
+    """
+    pytest.importorskip(checker, reason=f"{checker} is in the extra 'dev'")
+    config = f'{{"typeCheckingMode": "standard", "extraPaths": ["{ROOT}"]}}'
+    (tmp_path / "pyrightconfig.json").write_text(config)
+    (tmp_path / "names.py").write_text(NAMES)
+    for block in blocks():
+        if not block.marked:
+            name = re.sub(r"\W", "_", str(block))
+            (tmp_path / f"{name}.py").write_text(with_imports(block.code), "utf-8")
+    ended = subprocess.run(
+        [sys.executable, *CHECKERS[checker].split(), "."],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("code", list(examples()))
@@ -193,7 +308,7 @@ def test_the_readme_tells_what_to_do_about_every_error() -> None:
     Whoever gets an error finds its name in the README, with what to do.
     """
     text = (ROOT / "README.md").read_text("utf-8")
-    told = set(re.findall(r"^\| `(\w+)` \|", text, re.M))
+    documented = set(re.findall(r"^\| `(\w+)` \|", text, re.M))
 
     def leaves(cls: type) -> Iterator[type]:
         yield cls
@@ -201,16 +316,7 @@ def test_the_readme_tells_what_to_do_about_every_error() -> None:
             yield from leaves(each)
 
     public = {cls.__name__ for cls in leaves(RealtimeError) if cls.__module__ == MODULE}
-    assert public - {"RealtimeError", "ResponseError"} == told
+    assert public - {"RealtimeError", "ResponseError"} == documented
 
 
 MODULE = "azure_realtime"
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_somewhere(path: Path) -> None:
-    """
-    No link of a document leads to a file that is not there.
-    """
-    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8"))
-    assert [] == [link for link in links if not (path.parent / link).exists()]

@@ -10,7 +10,6 @@ on a queue of its own, in one call of C; an exception anywhere leaves nothing lo
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
@@ -28,7 +27,7 @@ class Gong:
 
     def __init__(self) -> None:
         # of each waiting thread: what is put wakes it
-        self._waiting: deque[SimpleQueue[None]] = deque()
+        self._waiting: list[SimpleQueue[None]] = []
 
     def wait(self, look: Callable[[], bool], deadline: Deadline) -> bool:
         """
@@ -63,4 +62,4 @@ class Gong:
             return
         with contextlib.suppress(IndexError):
             while True:
-                self._waiting.popleft().put(None)
+                self._waiting.pop(0).put(None)

@@ -20,12 +20,20 @@ class Deadline:
 
     Args:
         seconds: From now; None means never. A negative number counts as zero.
+
+    Raises:
+        TypeError: It is no number.
     """
 
     __slots__ = ("at",)
 
     def __init__(self, seconds: float | None) -> None:
-        self.at = None if seconds is None else time.monotonic() + max(0.0, seconds)
+        try:
+            self.at = None if seconds is None else time.monotonic() + max(0.0, seconds)
+        except TypeError:
+            raise TypeError(
+                f"a time limit is a number of seconds or None, not {seconds!r}"
+            ) from None
 
     def remaining(self) -> float | None:
         """

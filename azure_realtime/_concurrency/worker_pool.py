@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -59,8 +58,8 @@ class WorkerPool:
 
     def __init__(self, size: int, name: str) -> None:
         self._name = name
-        self._jobs: deque[Job] = deque()
-        self._slots = deque(range(size, 0, -1))  # of threads that may be started
+        self._jobs: list[Job] = []
+        self._slots = list(range(size, 0, -1))  # of threads that may be started
         # the jobs that are not overdue; what is put into the queue ends the wait
         self._running: dict[Job, SimpleQueue[None]] = {}
         self._closed = False
@@ -72,7 +71,7 @@ class WorkerPool:
         Any thread; never blocks. After `close` it is dropped.
         """
         if first:
-            self._jobs.appendleft(job)
+            self._jobs.insert(0, job)
         else:
             self._jobs.append(job)
         self._start_workers()
@@ -124,7 +123,7 @@ class WorkerPool:
     def _do_next(self, slot: int) -> bool:
         # a function of its own: between two jobs nothing here refers to the last one
         try:
-            job = self._jobs.popleft()
+            job = self._jobs.pop(0)
         except IndexError:
             self._free(slot)
             return False

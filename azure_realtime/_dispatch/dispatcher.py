@@ -23,7 +23,7 @@ from .._concurrency.process import current_process
 from .._logging import logger
 from ..events import ListenerError, ServerEvent
 from .backlog import Backlog
-from .subscriptions import Listener, Subscription, Subscriptions
+from .subscriptions import Subscription, Subscriptions
 
 Job = Callable[[], object]
 Sized = tuple[ServerEvent, int]
@@ -45,7 +45,7 @@ class RunToken:
     """
 
     def __init__(self) -> None:
-        self._free = deque((None,))
+        self._free = [None]
 
     def take(self) -> bool:
         """
@@ -157,7 +157,9 @@ class Dispatcher(ABC):
         if subscriptions is None:
             return now
         if only is not None:
-            listening: tuple[Subscription, ...] | None = (only,)
+            # what replaced a state may have been queued before this
+            holds = subscriptions.holds(event)
+            listening: tuple[Subscription, ...] | None = (only,) if holds else ()
         else:
             listening = subscriptions.table.get(event.__class__)
         if listening is None:
@@ -175,7 +177,7 @@ class Dispatcher(ABC):
             except BaseException as error:  # sys.exit() in a listener must not end us
                 if self._home.elsewhere or _is_ctrl_c(error):
                     raise
-                self._report(error, listener, event)
+                self._report(error, subscription, event)
             begun, now = now, time.monotonic()
             if backlog.in_count != backlog.out_count:  # else `ran` has nothing to note
                 backlog.ran(listener, now - begun)
@@ -184,12 +186,25 @@ class Dispatcher(ABC):
         return now
 
     def _report(
-        self, error: BaseException, listener: Listener, event: ServerEvent
+        self, error: BaseException, subscription: Subscription, event: ServerEvent
     ) -> None:
         """
-        Log what *listener* raised, and deliver it as ``listener_error``.
+        Log what a listener raised, and deliver it as ``listener_error``.
+
+        The first time with a traceback; then the 10th, the 100th and so on are counted.
         """
-        logger.exception("The listener %r of %r raised", listener, event.type)
+        listener = subscription.listener
+        subscription.failures += 1
+        failures = subscription.failures
+        if failures == 1:
+            logger.exception("The listener %r of %r raised", listener, event.type)
+        elif failures == 10 ** (len(str(failures)) - 1):
+            logger.error(
+                "The listener %r has raised %d times, the last time %r",
+                listener,
+                failures,
+                error,
+            )
         if event.type != ListenerError.type:
             # not named in the frame of `_call_listeners`: the error's traceback holds
             # that frame, and the two would keep each other, and the client, alive

@@ -81,13 +81,14 @@ class Subscription:
     One listener for one event.
     """
 
-    __slots__ = ("active", "key", "listener", "once")
+    __slots__ = ("active", "failures", "key", "listener", "once")
 
     def __init__(self, key: str, listener: Listener, once: bool) -> None:
         self.key = key
         self.listener = listener
         self.once = once
         self.active = True
+        self.failures = 0
 
     def wants(self, event: ServerEvent) -> bool:
         """
@@ -159,6 +160,13 @@ class Subscriptions:
             if not isinstance(event, (UnknownEvent, *RetainedEvents.CLASSES)):
                 self.table[type(event)] = listening
             return listening
+
+    def holds(self, event: ServerEvent) -> bool:
+        """
+        Whether *event* is a state that still holds. The thread that dispatches.
+        """
+        with self._lock:
+            return any(event is state for state in self._latest.events())
 
     def claim(self, subscription: Subscription) -> bool:
         """

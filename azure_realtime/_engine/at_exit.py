@@ -21,6 +21,7 @@ class ExitSteps(NamedTuple):
     """
 
     drain: Callable[[Deadline], object]
+    report: Callable[[], object]
     close: Callable[[Deadline], object]
     join: Callable[[Deadline], object]
     finish: Callable[[], object]
@@ -55,6 +56,8 @@ def _end_all() -> None:
     clients = [steps for ask in alive if (steps := ask()) is not None]
     for client in clients:
         client.drain(listeners)
+    for client in clients:
+        client.report()
     for client in clients:
         client.close(sending)
     for client in clients:

@@ -36,6 +36,7 @@ from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.poller import READ, Poller
+from .._logging import logger
 from .._requests.error_routing import says_expired
 from .._transport.websocket import Wire
 from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError
@@ -241,6 +242,7 @@ class Connection:
         wire, renewal = self._wire, self._renewal
         # before looking: what is set meanwhile is looked at in the next turn
         self._engine.queue.attention = False
+        self._control.logs_messages = logger.logs_messages
         self._engine.dispatcher.turn()
         end = self._over() or self._renew()
         if end is not None:
@@ -262,7 +264,7 @@ class Connection:
         wire, control = self._wire, self._control
         messages = wire.read()
         if messages:
-            if control.message_hook is not None:
+            if control.message_hook is not None or control.logs_messages:
                 control.report("in", self._generation, messages)
             self._full |= self._pipeline.receive(
                 messages, self._generation, self._session.follow

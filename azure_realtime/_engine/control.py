@@ -4,8 +4,9 @@ What other threads ask of the reader thread.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from .._concurrency.deadline import Deadline
@@ -13,6 +14,8 @@ from .._logging import logger
 from ..errors import RealtimeError
 
 Direction = Literal["in", "out"]
+
+_LONGEST_TYPE = 100  # characters
 
 MessageHook = Callable[[Direction, int, float, bytes], object]
 """Called with direction, number of the connection, monotonic time and wire text."""
@@ -33,6 +36,7 @@ class Control:
         message_hook: Called on the reader thread with every message that comes, and
             with every message as it is given to the socket; None costs one comparison.
             One that raises is logged and removed.
+        logs_messages: Whether the program logs at DEBUG; looked up once a full turn.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
@@ -41,6 +45,7 @@ class Control:
         self.failure: RealtimeError | None = None
         self.vetoed = False
         self.message_hook: MessageHook | None = None
+        self.logs_messages = False
 
     def close(self, deadline: Deadline) -> None:
         """
@@ -78,11 +83,15 @@ class Control:
         return self.closing is not None or self.vetoed
 
     def report(
-        self, direction: Direction, generation: int, messages: Iterable[bytes]
+        self, direction: Direction, generation: int, messages: Sequence[bytes]
     ) -> None:
         """
-        Call the message hook, if there is one. Reader thread.
+        Call the message hook, if there is one, and log types and sizes. Reader thread.
         """
+        if self.logs_messages:
+            what = "Received" if direction == "in" else "Sent"
+            for message in messages:
+                logger.debug("%s %s, %d bytes", what, _type_of(message), len(message))
         hook = self.message_hook
         if hook is None:
             return
@@ -93,3 +102,14 @@ class Control:
         except Exception:
             logger.exception("The message hook failed; it is called no more")
             self.message_hook = None
+
+
+def _type_of(message: bytes) -> str:
+    """
+    Return the type of a message, and nothing else of it; "?" if it has none.
+    """
+    try:
+        kind = json.loads(message)["type"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return "?"
+    return kind if isinstance(kind, str) and len(kind) <= _LONGEST_TYPE else "?"

@@ -13,6 +13,7 @@ from .._concurrency.lifecycle import Lifecycle
 from .._concurrency.poller import READ, Poller
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
+from .._logging import logger
 from .._requests.send_queue import SendQueue
 from .._transport.attempt import Interrupted, Patience
 from .._transport.websocket import Wire
@@ -108,6 +109,8 @@ class Redial:
                     stop=self._veto,
                 )
             )
+            attempts = self._backoff.attempts
+            logger.info("Connecting again in %.1f s, attempt %d", delay, attempts)
             if not self._rest(delay):
                 return None, error
             try:

@@ -26,7 +26,7 @@ All of it belongs to the reader thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -45,8 +45,10 @@ from .._state.model_status import ModelStatus
 from ..events import (
     SERVER_EVENTS,
     ErrorEvent,
+    InvalidMessage,
     ServerEvent,
     StatusChanged,
+    UnknownEvent,
 )
 from .sender import Sender
 
@@ -133,25 +135,24 @@ class EventPipeline:
         self._dispatcher = dispatcher
         self._lifecycle = lifecycle
         self._delta_routes: dict[type, Route] = dict(deltas)
-        self._handlers: dict[type[ServerEvent], tuple[Handler, ...]] = {
-            kind: tuple(part.observe for part in parts if kind in part.handles)
-            for kind in SERVER_EVENTS.values()
-        }
+        self._handlers: dict[type[ServerEvent], tuple[Handler, ...]] = {}
+        for part in parts:
+            handle = part.observe
+            for kind in part.handles:
+                self._handlers[kind] = (*self._handlers.get(kind, ()), handle)
         self._answers = sender.pending.handles | sender.responses.handles
-        self._batched = frozenset(
-            kind
-            for name, kind in SERVER_EVENTS.items()
-            if kind is not ErrorEvent and name not in of_the_connection
-        )
+        # a type that only another kind of session has comes as an UnknownEvent
+        self._full_way = {ErrorEvent, InvalidMessage, UnknownEvent} | {
+            SERVER_EVENTS[name] for name in of_the_connection if name in SERVER_EVENTS
+        }
 
-    def receive(
-        self, messages: Iterable[bytes], generation: int, follow: Follow
-    ) -> bool:
+    def receive(self, messages: list[bytes], generation: int, follow: Follow) -> bool:
         """
         Take in the messages of one read.
 
         Args:
-            messages: In wire order.
+            messages: In wire order. The list is emptied: a message is let go before the
+                next is read, else a burst would be in memory twice.
             generation: Number of the connection they came by.
             follow: Takes in what concerns the connection, and what is unknown.
 
@@ -164,8 +165,10 @@ class EventPipeline:
         decode, routes, mailboxes = self._decode, self._delta_routes, self._mailboxes
         was_full = False
         batch = _Batch(self._emitter.post_batch)
+        messages.reverse()
         try:
-            for data in messages:
+            while messages:
+                data = messages.pop()
                 event = decode(data, generation)
                 route = routes.get(event.__class__)
                 if route is not None:
@@ -177,9 +180,9 @@ class EventPipeline:
                     event = events[0]
                     kind = event.__class__
                     answers = kind in self._answers
-                    if answers or len(events) > 1 or kind not in self._batched:
+                    if answers or len(events) > 1 or kind in self._full_way:
                         batch.post()
-                    if len(events) > 1 or kind not in self._batched:
+                    if len(events) > 1 or kind in self._full_way:
                         was_full = True
                         follow(events)
                         continue

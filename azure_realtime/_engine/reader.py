@@ -7,7 +7,6 @@ here only where the client was made with ``dispatch="reader"``.
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import Future
 from typing import Any
 
@@ -88,8 +87,8 @@ class Reader:
             backoff,
             self.veto,
         )
-        # set when somebody hears of a failure, and waited for before one is logged
-        self._noticed = threading.Event()
+        # set when a caller gets a failure raised, and waited for before one is logged
+        self._noticed = setup.noticed
         self._closed_why = _CLOSED
         self._thread = PatientThread(self._run, name)
 
@@ -167,11 +166,23 @@ class Reader:
         dispatcher = self._engine.dispatcher
         return ExitSteps(
             dispatcher.drain,
+            self._report_outstanding,
             lambda deadline: self.close(deadline, at_exit=True),
             self.join,
             dispatcher.finish,
             dispatcher.join,
         )
+
+    def _report_outstanding(self) -> None:
+        """
+        Log that the program ends while answers are to come: a script of callbacks does,
+        where its last line waits for none.
+        """
+        if self._control.closing is None and not self._engine.responses.quiet:
+            logger.warning(
+                "The program ended while an answer was outstanding. End a script of "
+                "callbacks with client.run_forever() or client.wait_closed()."
+            )
 
     def veto(self) -> None:
         """
@@ -250,7 +261,9 @@ class Reader:
         self._lifecycle.phase = Phase.OPEN
         if self._control.vetoed and not self._control.is_closing():  # while it dialled
             self.close(Deadline(_GOODBYE))
-        logger.debug("connected, generation %d", self._generation)
+        logger.info(
+            "Connected: connection %d, request id %s", self._generation, wire.request_id
+        )
         again = self._generation > 1
         return Connection(
             self._setup,
@@ -295,7 +308,7 @@ class Reader:
             error.reconnecting = again  # what waits then goes to the next session
             error.unsent = 0 if again else self._undelivered(connection)
         self._engine.lose(error, farewell(error, cause, again, self._generation))
-        logger.debug("disconnected: %s", error)
+        logger.info("Connection %d ended: %s", self._generation, error)
 
     def _undelivered(self, connection: Connection) -> int:
         return self._engine.queue.waiting + connection.undelivered

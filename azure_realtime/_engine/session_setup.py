@@ -4,6 +4,7 @@ How the session of each connection becomes ready, and who waits for that.
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import Future
 from typing import Any
@@ -43,6 +44,8 @@ class SessionSetup:
         self._lifecycle = engine.lifecycle
         self._lost_at: float | None = None
         self.ready: Future[Any] = PatientFuture()
+        # set when a caller gets a failure raised: it need not be logged then
+        self.noticed = threading.Event()
 
     def configured(self, event: ServerEvent) -> ServerEvent:
         """
@@ -104,7 +107,8 @@ class SessionSetup:
         elif not sure:
             logger.warning("%s", refusal)
             return ConnectionClosed(1011, refusal.message)
-        logger.error("%s", refusal)
+        if not first or not self.noticed.is_set():
+            logger.error("%s", refusal)
         return None if first else refusal
 
     def lose(self, again: bool) -> None:

@@ -8,7 +8,6 @@ queue reports as waiting has not left.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
@@ -56,8 +55,8 @@ class Writer:
         self._sent = sent
         self._note_audio = note_audio
         self._acknowledged = 0  # when the peer's answer was last waited for
-        # what was sent, each batch with the count of bytes sent before it
-        self._in_flight: deque[tuple[int, list[bytes]]] = deque()
+        # the sizes of what was sent, each batch with the count of bytes before it
+        self._in_flight: list[tuple[int, list[int]]] = []
         self.goodbye: Deadline | None = None
 
     def write(self) -> bool:
@@ -94,9 +93,10 @@ class Writer:
             if audio:
                 self._note_audio()
             messages = [entry.message for entry in entries]
-            if self._control.message_hook is not None:
-                self._control.report("out", self._generation, messages)
-            self._in_flight.append((wire.bytes_sent, messages))
+            control = self._control
+            if control.message_hook is not None or control.logs_messages:
+                control.report("out", self._generation, messages)
+            self._in_flight.append((wire.bytes_sent, [len(m) for m in messages]))
             if len(self._in_flight) > _BATCHES_IN_FLIGHT:
                 self._drop_delivered()
             wire.send_all(messages)
@@ -122,16 +122,16 @@ class Writer:
         How many messages were sent that the peer has not acknowledged.
         """
         acknowledged, count = self._wire.acknowledged, 0
-        for position, messages in self._in_flight:
-            for message in messages:
-                position += frame_size(len(message))
+        for position, sizes in self._in_flight:
+            for size in sizes:
+                position += frame_size(size)
                 count += position > acknowledged
         return count
 
     def _drop_delivered(self) -> None:
         acknowledged = self._wire.acknowledged
         while len(self._in_flight) > 1 and self._in_flight[1][0] <= acknowledged:
-            self._in_flight.popleft()
+            del self._in_flight[0]
 
     def _say_goodbye(self) -> None:
         self._wire.send_close()

@@ -200,7 +200,14 @@ class Draft:
         """
         What it says, less what was truncated; ``b""`` unless `keep_audio`.
         """
-        return b"".join(part.audio_left for part in self._in_order())
+        return b"".join(self._parts[i].audio_left for i in sorted(self._parts))
+
+    @property
+    def content(self) -> tuple[Part, ...]:
+        """
+        The parts as far as they are known.
+        """
+        return tuple(self._parts[index].view() for index in sorted(self._parts))
 
     @property
     def truncated(self) -> bool:
@@ -222,7 +229,7 @@ class Draft:
     def _made(self) -> Item | None:
         item = self._item
         if isinstance(item, MessageItem):
-            content = tuple(part.view() for part in self._in_order())
+            content = self.content
             if content == item.content and self._status == item.status:
                 return item  # most are: it saves a reader of many items time
             return attrs.evolve(item, content=content, status=self._status)
@@ -232,9 +239,6 @@ class Draft:
         if isinstance(item, (FunctionCallItem, FunctionCallOutputItem)):
             item = attrs.evolve(item, status=self._status)
         return item
-
-    def _in_order(self) -> list[PartDraft]:
-        return [self._parts[index] for index in sorted(self._parts)]
 
     def _part(self, index: int | None, model: Part) -> PartDraft:
         """
@@ -309,9 +313,7 @@ def as_id(found: str | None) -> str:
 
 
 def _without_audio(item: MessageItem) -> MessageItem:
-    """
-    Return *item* without the base64 that it may hold, in its `raw` too.
-    """
+    # without the base64 that it may hold, in its `raw` too
     if not [part for part in item.content if getattr(part, "audio", None)]:
         return item
     content = [

@@ -4,7 +4,6 @@ What the session is like now: what was asked for, and what the service made of i
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection
 from typing import Any
 
@@ -42,7 +41,7 @@ class SessionFollower:
 
     def __init__(self, config: SessionConfig) -> None:
         self._granted = config
-        self._pending: deque[tuple[SessionConfig, CommandFuture[Any]]] = deque()
+        self._pending: list[tuple[SessionConfig, CommandFuture[Any]]] = []
         self._refused: SessionConfig | None = None
         self._reported: dict[str, Any] = {}
         self.session: Session | None = None
@@ -78,7 +77,7 @@ class SessionFollower:
                 self._refused = config
             else:
                 self._granted = overlaid(self._granted, config)
-            self._pending.popleft()  # last: `asked` finds the change in one of the two
+            self._pending.pop(0)  # last: `asked` finds the change in one of the two
 
     def _grant(self, told: dict[str, Any]) -> None:
         """

@@ -26,6 +26,7 @@ from ..events import (
     ConversationItemInputAudioTranscriptionFailed,
     ResponseCreated,
     ResponseDone,
+    ResponseFunctionCallArgumentsDone,
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
@@ -53,11 +54,12 @@ class _Answer:
     One response, as it comes.
     """
 
-    __slots__ = ("done", "drafts", "first_audio", "first_text", "response")
+    __slots__ = ("calls", "done", "drafts", "first_audio", "first_text", "response")
 
     def __init__(self, response: Response) -> None:
         self.response = response
         self.drafts: dict[str, Draft] = {}
+        self.calls: dict[str, ResponseFunctionCallArgumentsDone] = {}
         self.first_text: float | None = None
         self.first_audio: float | None = None
         self.done: float | None = None
@@ -71,7 +73,11 @@ class _Answer:
             self.first_text = now if self.first_text is None else self.first_text
         item_id = item_id_of(event)
         if item_id:
-            self._draft(item_id).observe(event)
+            draft = self._draft(item_id)
+            draft.output_index = getattr(event, "output_index", draft.output_index)
+            draft.observe(event)
+        if isinstance(event, ResponseFunctionCallArgumentsDone) and event.name:
+            self.calls[item_id] = event
 
     def end(self, response: Response, now: float) -> None:
         self.response = response
@@ -85,8 +91,25 @@ class _Answer:
         return sorted(self.drafts.values(), key=lambda draft: draft.output_index)
 
     def items(self) -> list[Item]:
-        made = (draft.view() for draft in self.in_order())
-        return [item for item in made if item is not None]
+        found: list[Item] = []
+        for item_id in sorted(self.drafts, key=lambda k: self.drafts[k].output_index):
+            item = self.drafts[item_id].view()
+            found += self._from_pieces(item_id) if item is None else [item]
+        return found
+
+    def _from_pieces(self, item_id: str) -> list[Item]:
+        """
+        Return what came of an item that was never reported as a whole. Some compatible
+        services send no ``output_item`` events, or one id for a message and a call.
+        """
+        content, call = self.drafts[item_id].content, self.calls.get(item_id)
+        found: list[Item] = []
+        if content:
+            found.append(MessageItem("assistant", content, id=item_id))
+        if call is not None:
+            arguments, call_id = call.arguments, call.call_id
+            found.append(FunctionCallItem(call.name, arguments, call_id, id=item_id))
+        return found
 
     def _draft(self, item_id: str) -> Draft:
         return self.drafts.setdefault(item_id, Draft(keep_audio=True))

@@ -3,7 +3,7 @@ WebSocket frames, out of a read buffer and into write buffers (RFC 6455, section
 
 In:
 
-1. The socket writes into one buffer, which is used again and again.
+1. The socket writes into a buffer that is borrowed for a turn (`read_buffers`).
 2. A whole text frame, by far the most frequent one, is sliced out of the buffer:
    websocket-client's header, length and frame objects cost about 3 us each.
 3. Every other frame goes through websocket-client's parser, one at a time. It only
@@ -29,6 +29,7 @@ from websocket._abnf import frame_buffer
 
 from ..errors import ConnectionClosed
 from .masking import mask
+from .read_buffers import CAPACITY, borrow, give_back
 
 CLOSE: int = ABNF.OPCODE_CLOSE
 PING: int = ABNF.OPCODE_PING
@@ -36,8 +37,7 @@ PONG: int = ABNF.OPCODE_PONG
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
-_FIRST_CAPACITY = 8 << 10
-_CAPACITY = 64 << 10  # bytes, unless one message needs more
+_KEPT = 8 << 10  # bytes: more is not moved out of the read buffer
 _WRITE_BUFFER = 64 << 10  # bytes: what a control frame may have to wait for
 _LONGEST_HEAD = 14  # bytes: opcode, length and masking key
 _TEXT = 0x80 | ABNF.OPCODE_TEXT
@@ -76,10 +76,8 @@ class FrameParser(frame_buffer):
         self._slices = self._own_recv_frame is None
         self._max_bytes = max_bytes
         self._parts: bytearray | None = None  # of a message in several frames
-        self._view = memoryview(bytearray(max(_FIRST_CAPACITY, len(first))))
-        self._view[: len(first)] = first
+        self._view = memoryview(bytearray(first))
         self._start, self._end = 0, len(first)  # of what is unread
-        self._was_filled = self._end == len(self._view)
 
     # The buffer.
 
@@ -87,25 +85,30 @@ class FrameParser(frame_buffer):
         """
         Return where the next bytes are to be written; `filled` says how many were.
         """
-        view, unread = self._view, self._end - self._start
-        capacity = len(view)
-        if self._was_filled and (capacity < _CAPACITY or unread * 2 > capacity):
-            capacity *= 2
-        elif not unread and capacity > _CAPACITY:
-            capacity = _CAPACITY
-        if capacity != len(view):
-            self._view = memoryview(bytearray(capacity))
-        if unread and (self._start or view is not self._view):
-            self._view[:unread] = view[self._start : self._end]
-        self._start, self._end, self._was_filled = 0, unread, False
-        return self._view[unread:]
+        unread = self._view[self._start : self._end]
+        size, capacity = len(unread), len(self._view)
+        if capacity < CAPACITY or size == capacity:  # or a message is larger than it
+            self._view = borrow(max(CAPACITY, 2 * size))
+        self._view[:size] = unread
+        self._start, self._end = 0, size
+        return self._view[size:]
 
     def filled(self, size: int) -> None:
         """
         Note that *size* bytes were written to the `room`.
         """
         self._end += size
-        self._was_filled = self._end == len(self._view)
+
+    def release(self) -> None:
+        """
+        Give the buffer back until the next `room`. What is unread is kept, unless it is
+        much: then the buffer is.
+        """
+        view, unread = self._view, self._view[self._start : self._end]
+        if len(unread) <= _KEPT < len(view):
+            self._view = memoryview(bytearray(unread))
+            self._start, self._end = 0, len(unread)
+            give_back(view)
 
     @property
     def empty(self) -> bool:

@@ -31,6 +31,7 @@ from ..errors import (
     RateLimited,
 )
 from .attempt import MAX_HEAD_BYTES, Patience
+from .sockets import REQUEST_IDS
 
 _STATUS = len("HTTP/1.1 101")
 _INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
@@ -202,9 +203,7 @@ class Refusal(NamedTuple):
         details: dict[str, Any] = {
             "status_code": self.status,
             "body": redacted(_explanation(self.body))[:500],
-            "request_id": self.headers.get("apim-request-id")
-            or self.headers.get("x-request-id")
-            or self.headers.get("x-ms-request-id"),
+            "request_id": next(filter(None, map(self.headers.get, REQUEST_IDS)), None),
             "hint": hint,
             "retry_after": self.retry_after,
         }

@@ -14,6 +14,7 @@ from .._concurrency.poller import READ, WRITE
 from .._endpoint import Endpoint
 from .._logging import text_of
 from .._redaction import redacted, remember, remember_headers
+from .._version import INSTALL_HINT
 from ..errors import ConnectError, ConnectTimeout
 from .attempt import MAX_HEAD_BYTES, Patience
 from .http import Refusal
@@ -190,7 +191,7 @@ def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.s
     except ImportError as error:
         raise ConnectError(
             "SOCKS proxies need python-socks.",
-            hint="Install it: pip install 'azure-realtime[proxy]'.",
+            hint=INSTALL_HINT.format("proxy"),
         ) from error
     kind = ProxyType.SOCKS5 if proxy.scheme == "socks5h" else ProxyType.SOCKS4
     remote = proxy.scheme != "socks4"

@@ -9,11 +9,17 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
+from typing import Any
+
+from .._redaction import redacted
 
 try:
     from fcntl import ioctl
 except ImportError:  # Windows
     ioctl = None  # type: ignore[assignment]
+
+REQUEST_IDS = ("apim-request-id", "x-request-id", "x-ms-request-id")
+"""The headers that carry it, the best known first."""
 
 _SIOCOUTQ = 0x5411  # tcp(7): bytes that are not acknowledged, sent or not
 _UNSENT = 64 << 10  # bytes: about 1 s of a 60 kB/s uplink
@@ -45,6 +51,19 @@ def unacknowledged(sock: socket.socket) -> int:
     except (OSError, ValueError, TypeError):  # no TCP, or an object of the user's
         return 0
     return int.from_bytes(found, sys.byteorder)
+
+
+def request_id_of(handle: Any) -> str | None:
+    """
+    Return the id in the service's answer to the handshake, which its support asks for.
+    """
+    headers: Any = None
+    with contextlib.suppress(Exception):  # an object of the user's
+        headers = handle.getheaders()
+    if not isinstance(headers, dict):
+        return None
+    found = (headers.get(name) for name in REQUEST_IDS)
+    return next((redacted(str(value)) for value in found if value), None)
 
 
 def recv_into_of(sock: socket.socket) -> Callable[[memoryview], int]:

@@ -25,6 +25,8 @@ from .turns import Asking
 from .waiting import Pulling
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .._dispatch.factory import Dispatch
     from .._state.conversation import Conversation
     from .._transport.handshake import WebSocketImpl
@@ -130,6 +132,30 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         )
 
     # The connection.
+
+    @classmethod
+    def from_env(
+        cls,
+        websocket_options: WebSocketOptions | Mapping[str, Any] | None = None,
+        websocket_impl: WebSocketImpl | None = None,
+        *,
+        dispatch: Dispatch = "thread",
+        keep_audio: bool = False,
+        **options: Any,
+    ) -> Self:
+        """
+        Make a client with `AzureRealTimeOptions.from_env`, which gets *options*.
+
+        Raises:
+            ValueError: Names the variables that are missing.
+        """
+        return cls(
+            AzureRealTimeOptions.from_env(**options),
+            websocket_options,
+            websocket_impl,
+            dispatch=dispatch,
+            keep_audio=keep_audio,
+        )
 
     def connect(self, timeout: float | None = None) -> Session:
         """

@@ -20,6 +20,9 @@ L = TypeVar("L", bound=Listener)
 E = TypeVar("E", bound=ServerEvent)
 
 
+_MISSING: Any = object()  # None is a mistake, not the form of a decorator
+
+
 class Listening:
     """
     The methods of a client that register listeners.
@@ -41,7 +44,7 @@ class Listening:
     @overload
     def on(self, event: EventName) -> Callable[[L], L]: ...
 
-    def on(self, event: EventName, listener: Any = None) -> Any:
+    def on(self, event: EventName, listener: Any = _MISSING) -> Any:
         """
         Call *listener* with each *event*, in wire order, on the callback thread.
 
@@ -71,7 +74,7 @@ class Listening:
     @overload
     def once(self, event: EventName) -> Callable[[L], L]: ...
 
-    def once(self, event: EventName, listener: Any = None) -> Any:
+    def once(self, event: EventName, listener: Any = _MISSING) -> Any:
         """
         Call *listener* with the next *event* only; see `on`.
         """
@@ -96,7 +99,7 @@ class Listening:
 
     def _subscribe(self, event: EventName, listener: Any, once: bool) -> Any:
         self._lifecycle.check_process()
-        if listener is None:
+        if listener is _MISSING:
             return lambda function: self._subscribe(event, function, once)
         if not callable(listener):
             raise TypeError(f"a listener must be callable, not {repr_of(listener)}")
@@ -106,9 +109,32 @@ class Listening:
             raise TypeError(
                 f"a listener is a plain function; {repr_of(listener)} is async"
             )
+        if inspect.isgeneratorfunction(listener):
+            raise TypeError(
+                f"a listener is a plain function; {repr_of(listener)} is a generator "
+                "function, whose body a call does not run"
+            )
+        _check_arity(listener)
         key = key_for(event)
         warn_if_unknown(key, self._warned_names)
         subscription = Subscription(key, listener, once)
         for missed in self._subscriptions.add(subscription):
             self._dispatcher.post(missed, size_of(missed), subscription)
         return listener
+
+
+def _check_arity(listener: Any) -> None:
+    """
+    Refuse a listener that cannot be called with one argument.
+    """
+    try:
+        signature = inspect.signature(listener)
+    except (ValueError, TypeError):  # C code may have none
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        raise TypeError(
+            "a listener is called with one argument, the event; "
+            f"{repr_of(listener)} has the signature {signature}"
+        ) from None

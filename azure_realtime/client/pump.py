@@ -1,5 +1,5 @@
 """
-``pump``, ``run_forever``, ``fileno``: listeners on a thread of the user's.
+``run_forever``, ``wait_closed``, ``pump``, ``fileno``: the end, and manual dispatch.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.manual import ManualDispatcher
-from ..models.enums import WebSocketState
 
 if TYPE_CHECKING:
     from .._engine.reader import Reader
@@ -21,18 +20,17 @@ _TURN = 0.5  # seconds between two looks at whether it is over
 
 class Pumping:
     """
-    What a client with ``dispatch="manual"`` offers.
+    The waits for a client's end, and listeners on a thread of the user's.
     """
 
     _lifecycle: Lifecycle
     _dispatcher: Dispatcher
     _reader: Reader
 
-    @property
     @abstractmethod
-    def state(self) -> WebSocketState:
+    def close(self, timeout: float | None = 5.0) -> None:
         """
-        The state of the connection.
+        End the client.
         """
 
     def pump(self, timeout: float = 0.0) -> int:
@@ -52,18 +50,54 @@ class Pumping:
 
     def run_forever(self) -> None:
         """
-        Run listeners here until the connection has ended, or a listener closes it.
+        Wait until the connection has ended for good: the last line of a script of
+        callbacks. Under ``dispatch="manual"`` the listeners run here.
 
-        For ``dispatch="manual"``. Ctrl-C leaves it at once.
+        Ctrl-C closes the client and raises KeyboardInterrupt.
 
         Raises:
-            RuntimeError: The client dispatches otherwise, or is another process's.
+            RuntimeError: In a listener, or in another process.
         """
-        manual = self._manual()
-        while self.state is not WebSocketState.CLOSED:
-            manual.pump(Deadline(_TURN))
-        self._reader.join(Deadline(_TURN))  # what it has to say last is heard, too
-        manual.pump(Deadline(0))
+        try:
+            self.wait_closed()
+        except KeyboardInterrupt:
+            self.close()
+            raise
+
+    def wait_closed(self, timeout: float | None = None) -> bool:
+        """
+        Wait until the connection has ended for good, and its last listeners have run.
+
+        Under ``dispatch="manual"`` the listeners run here. Ctrl-C raises and leaves the
+        client open.
+
+        Args:
+            timeout: Seconds; None for any time.
+
+        Returns:
+            False if it has not ended in time.
+
+        Raises:
+            RuntimeError: In a listener, or in another process.
+        """
+        self._lifecycle.check_may_wait()
+        dispatcher, deadline = self._dispatcher, Deadline(timeout)
+        if dispatcher.is_current:
+            raise RuntimeError(
+                "a listener cannot wait for the end of the client, which waits for the "
+                "listener: call client.close() there"
+            )
+        if isinstance(dispatcher, ManualDispatcher):
+            while not self._reader.join(Deadline(0)):
+                if deadline.passed:
+                    return False
+                left = deadline.remaining()
+                dispatcher.pump(Deadline(_TURN if left is None else min(left, _TURN)))
+            dispatcher.pump(Deadline(0))  # the listeners of its end
+        elif not self._reader.join(deadline):
+            return False
+        dispatcher.drain(deadline)
+        return True
 
     def fileno(self) -> int:
         """

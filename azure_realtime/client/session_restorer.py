@@ -54,6 +54,7 @@ class SessionRestorer:
         self._restore = restore
         # answers of which nothing came: the new session does not have them
         self._unfinished: set[str] = set()
+        self._restored_items = 0
         self._first = self._compose(config, [])  # a mistake raises on the user's thread
 
     def opening(self, again: bool) -> OpeningMessages:
@@ -79,6 +80,8 @@ class SessionRestorer:
             return Init(session=event.session, raw=event.raw, generation=generation)
         self._conversation.forget(self._cut_off() | self._unfinished)
         self._unfinished = set()
+        what = "renewed" if seconds_lost == 0 else "restored"
+        logger.info("Session %s: %d items were sent", what, self._restored_items)
         self._sender.pending.session_restored(event)
         self._sender.follow_up(self._sender.responses.session_restored())
         return Reconnected(
@@ -108,6 +111,7 @@ class SessionRestorer:
         lost, waiting = self._owed()
         late = [output for output in lost if output.call_id not in arrived]
         restored = as_mappings([*known, *late], promised=waiting)
+        self._restored_items = len(restored)
         there = {mapping["id"] for mapping in restored}
         self._unfinished = {
             item.id

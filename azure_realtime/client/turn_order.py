@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections import deque
 
 from .._concurrency.condition import Gong
 from .._concurrency.deadline import Deadline
@@ -49,7 +48,7 @@ class TurnOrder:
     """
 
     def __init__(self) -> None:
-        self._places: deque[weakref.ref[Place]] = deque()
+        self._places: list[weakref.ref[Place]] = []
         self._gong = Gong()
         self._error: BaseException | None = None
 

@@ -2,12 +2,27 @@
 Checks of what users put into commands: our spelling, never the service's rules.
 """
 
+from __future__ import annotations
+
 import operator
 from typing import Any
 
 import attrs
 
-text = attrs.validators.instance_of(str)
+
+def text(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """
+    Refuse what is no text.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(value, str):
+        remedy = ": give the id, item.id" if attribute.name == "item_id" else ""
+        kind = type(value).__name__
+        raise TypeError(f"{attribute.name} must be a str, not {kind}{remedy}")
+
+
 maybe_text = attrs.validators.optional(text)
 
 

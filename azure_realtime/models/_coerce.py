@@ -79,7 +79,10 @@ def as_model(value: Any, kinds: Mapping[str, type], unknown: type, what: str) ->
     if isinstance(value, (*kinds.values(), unknown)):
         return value
     if not isinstance(value, Mapping):
-        msg = f"{what}: expected a model or a mapping, got {type(value).__name__}"
+        names = ", ".join(model.__name__ for model in kinds.values())
+        shown = repr(value[:40]) if isinstance(value, str) else type(value).__name__
+        example = f"{{'type': {next(iter(kinds))!r}, ...}}"
+        msg = f"{what}: expected {names} or a mapping such as {example}, not {shown}"
         raise TypeError(msg)
     kind = kind_of(value, kinds, what)
     if kind in kinds:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from .._redaction import shown
-from .._spelling import refuse_unknown
+from .._spelling import checks_names, refuse_unknown
 from ..audio.formats import flat_format
 from ._base import LENIENT, Model, Value, brief
 from ._coerce import EXTRA_REMEDY, as_extra, as_list, as_strings, is_given
@@ -28,6 +28,7 @@ def _as_items(value: Any) -> tuple[Item, ...] | None | Unset:
     return tuple(as_item(item) for item in as_list(value, "input"))
 
 
+@checks_names
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseConfig(Value):
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .._spelling import refuse_unknown
+from .._spelling import checks_names, refuse_unknown
 from ..audio.formats import flat_format
 from ._base import Model, Value, brief
 from ._coerce import EXTRA_REMEDY, as_extra, as_strings
@@ -32,6 +32,7 @@ from .tools import Tool, ToolChoice, as_tool_choice, as_tools
 from .turn_detection import ServerVad, TurnDetection, as_turn_detection
 
 
+@checks_names
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SessionConfig(Value):
     """

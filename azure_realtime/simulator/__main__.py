@@ -1,5 +1,5 @@
 """
-``python -m azure_realtime.simulator``: serves a local Realtime service until Ctrl-C.
+``python -m azure_realtime.simulator``: a local Realtime service until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ssl
 import sys
 from collections.abc import Sequence
 
+from .._version import INSTALL_HINT
 from ._server import Simulator
 
 __all__ = ["main"]
@@ -21,15 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m azure_realtime.simulator",
-        description="A local Realtime service for the GA and the preview protocol. It "
-        "does not recognize speech; it answers with made-up sentences.",
+        description="A local Realtime service, GA and preview on one port. It "
+        "understands no speech: it answers with made-up sentences.",
     )
-    parser.add_argument("--port", type=int, default=8123, help="0 selects a free port")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--certfile", help="PEM certificate chain; enables wss://")
-    parser.add_argument("--keyfile", help="private key, if --certfile has none")
+    parser.add_argument("--port", type=int, default=8123, help="0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--certfile", help="PEM certificate chain, for wss://")
+    parser.add_argument("--keyfile", help="its private key, if not in the same file")
     parser.add_argument(
-        "--key", action="append", help="accept only this credential; repeatable"
+        "--key", action="append", help="accept only this credential (repeatable)"
     )
     options = parser.parse_args(arguments)
     context = None
@@ -45,23 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             record=False,
         ).start()
     except ImportError:
-        print(
-            "The package websockets is not installed. Install it with "
-            "pip install '.[simulator]' in a checkout of this library.",
-            file=sys.stderr,
-        )
+        hint = INSTALL_HINT.format("simulator")
+        print(f"The simulator needs websockets. {hint}", file=sys.stderr)
         return 1
     except (OSError, OverflowError) as error:
         print(
-            f"Cannot serve on {options.host}:{options.port}: {error}\n"
-            "Check --host, --port (0 selects a free port), --certfile and --keyfile.",
-            file=sys.stderr,
+            f"Cannot serve on {options.host}:{options.port}: {error}", file=sys.stderr
         )
         return 1
-    credential = "a key given by --key" if options.key else "any non-empty key"
+    credential = "the given key" if options.key else "any non-empty key"
     print(
-        f"Serving Realtime (GA and preview) on {service.url}\n"
-        f"Pass this address as host_name, with {credential}. Press Ctrl-C to stop.",
+        f"Serving Realtime (GA and preview) on {service.url} - use it as host_name, "
+        f"with {credential}. Ctrl-C stops.",
         flush=True,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -54,7 +54,7 @@ class _FakeArray:
 
 
 @pytest.mark.parametrize("audio", [None, 5, 1.5, [0, 1], object(), _FakeArray()])
-def test_what_is_no_audio(audio: object) -> None:
+def test_other_types_than_audio_are_refused(audio: object) -> None:
     """
     Anything else is a TypeError that lists what will do.
     """

@@ -68,7 +68,7 @@ def _file(tmp_path: Path) -> Path:
     return tmp_path / "speech.wav"
 
 
-def test_what_was_written_is_read_again(file: Path) -> None:
+def test_a_written_file_reads_the_same(file: Path) -> None:
     """
     Writing and reading gives the same samples, and Python's own reader agrees.
     """
@@ -82,7 +82,7 @@ def test_what_was_written_is_read_again(file: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray])
-def test_what_is_in_a_file_can_be_read_without_one(kind: type) -> None:
+def test_a_recording_in_memory_is_read(kind: type) -> None:
     """
     A recording that came over the network need not be saved first.
     """
@@ -220,7 +220,7 @@ def test_an_empty_file_is_silent(file: Path) -> None:
         (b"RIFF\4\0\0\0WAVEfmt \2\0\0\0\1\0", "its format is cut short"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_a_remedy(
+def test_unreadable_files_are_refused_with_a_remedy(
     file: Path, content: bytes, why: str
 ) -> None:
     """
@@ -262,9 +262,7 @@ def test_nothing_in_a_file_makes_another_error(
 
 
 @pytest.mark.parametrize("program", ["espeak-ng", "espeak"])
-def test_what_a_speech_program_writes_to_a_pipe_is_read(
-    program: str, file: Path
-) -> None:
+def test_the_output_of_espeak_is_read(program: str, file: Path) -> None:
     """
     ``espeak --stdout > question.wav`` makes a file that can be asked.
     """
@@ -319,7 +317,7 @@ def test_it_decodes_as_python_did(law: str) -> None:
 
 
 @pytest.mark.parametrize("wire", sorted(DECODERS))
-def test_what_the_local_service_encodes_sounds_the_same(wire: str) -> None:
+def test_both_g711_implementations_agree(wire: str) -> None:
     """
     Two independent implementations of G.711 understand each other.
     """

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.clients import GA, LONG, MANUAL, SENTENCE, SILENCE, Place, drained
+from helpers.clients import GA, LONG, MANUAL, SENTENCE, SILENCE, Variant, drained
 from helpers.scripted_service import Service, scripted
 from helpers.timing import SCALE, at_most
 
@@ -72,11 +72,11 @@ def png() -> bytes:
 # What can be asked.
 
 
-def test_text_is_answered(place: Place, tmp_path: Path) -> None:
+def test_text_is_answered(variant: Variant, tmp_path: Path) -> None:
     """
     A turn has text, transcript, audio, usage, times, a file and a short name.
     """
-    with place.talk(service={"replies": ["Paris."]}) as (client, _):
+    with variant.connected(service={"replies": ["Paris."]}) as (client, _):
         turn = client.ask("What is the capital of France?", timeout=10)
         path = turn.save(tmp_path / "reply.wav")
 
@@ -93,11 +93,11 @@ def test_text_is_answered(place: Place, tmp_path: Path) -> None:
     assert repr(turn).startswith("<Turn 'Paris.', ")
 
 
-def test_text_only(place: Place) -> None:
+def test_text_only(variant: Variant) -> None:
     """
     Fields of the response go along; a turn without audio has no file.
     """
-    with place.talk(service={"replies": ["Paris."]}) as (client, wire):
+    with variant.connected(service={"replies": ["Paris."]}) as (client, wire):
         turn = client.ask("Where?", modalities=["text"], instructions="Be brief.")
         asked = wire.wait_received("response.create")["response"]
 
@@ -111,7 +111,7 @@ def test_text_only(place: Place) -> None:
 @pytest.mark.parametrize("kind", ["path", "text path", "wav bytes", "pcm", "samples"])
 @pytest.mark.parametrize("vad", [True, False])
 def test_a_recording_is_answered(
-    place: Place, kind: str, vad: bool, tmp_path: Path
+    variant: Variant, kind: str, vad: bool, tmp_path: Path
 ) -> None:
     """
     However it is held, with turn detection or without: heard once, answered once, and
@@ -128,7 +128,7 @@ def test_a_recording_is_answered(
     }[kind]
     config = HEARING if vad else HEARING.merged(MANUAL)
     replies = [Reply("Good morning to you.", heard="Good morning everybody")]
-    with place.talk(service={"replies": replies}, session_config=config) as (
+    with variant.connected(service={"replies": replies}, session_config=config) as (
         client,
         wire,
     ):
@@ -157,7 +157,7 @@ def test_a_recording_of_another_rate_is_converted(tmp_path: Path) -> None:
     """
     path = tmp_path / "question.wav"
     write_wav(path, SENTENCE[: 32000 * 2], 16000)
-    with GA.talk(
+    with GA.connected(
         service={"replies": lambda request: f"{request.audio_ms} ms"},
         session_config=MANUAL,
     ) as (client, _):
@@ -172,7 +172,7 @@ def test_a_picture_is_shown(tmp_path: Path) -> None:
     """
     path = tmp_path / "picture.png"
     path.write_bytes(png())
-    with GA.talk(service={"replies": echo}) as (client, wire):
+    with GA.connected(service={"replies": echo}) as (client, wire):
         for image in (path, str(path), png(), "https://example.com/cat.png"):
             turn = client.ask("What is it?", image=image, timeout=10)
             assert "You said What is it?" == turn.text
@@ -191,12 +191,12 @@ def test_a_picture_is_shown(tmp_path: Path) -> None:
     assert "https://example.com/cat.png" == urls[3]
 
 
-@pytest.mark.parametrize("place", ["preview-ws"], indirect=True)
-def test_the_preview_protocol_shows_no_pictures(place: Place) -> None:
+@pytest.mark.parametrize("variant", ["preview-ws"], indirect=True)
+def test_the_preview_protocol_shows_no_pictures(variant: Variant) -> None:
     """
     What cannot be said is refused before anything is sent.
     """
-    with place.talk() as (client, wire):
+    with variant.connected() as (client, wire):
         with pytest.raises(ValueError, match="input_image"):
             client.ask("What is it?", image=png())
         drained(client)
@@ -221,13 +221,16 @@ def test_the_preview_protocol_shows_no_pictures(place: Place) -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked_says_why(
+def test_an_invalid_question_raises_and_holds_nothing(
     question: dict[str, Any], config: SessionConfig, sentence: str
 ) -> None:
     """
     A sentence on what is wrong, nothing for ever held, and the next question works.
     """
-    with GA.talk(service={"replies": ["Yes."]}, session_config=config) as (client, _):
+    with GA.connected(service={"replies": ["Yes."]}, session_config=config) as (
+        client,
+        _,
+    ):
         with pytest.raises((ValueError, OSError), match=sentence):
             client.ask(**question, timeout=5)
 
@@ -236,7 +239,7 @@ def test_what_cannot_be_asked_says_why(
 
 def test_a_question_that_is_refused_is_an_error() -> None:
     """
-    Who asks hears the service's refusal, not an answer to something else.
+    The caller of `ask` gets the service's refusal, not an answer to something else.
     """
 
     def script(service: Service) -> None:
@@ -258,7 +261,7 @@ def test_a_question_that_is_refused_is_an_error() -> None:
 # Tools.
 
 
-def test_tools_run_until_the_final_answer(place: Place) -> None:
+def test_tools_run_until_the_final_answer(variant: Variant) -> None:
     """
     Two rounds of calls and then the answer: one turn has them all.
     """
@@ -267,7 +270,7 @@ def test_tools_run_until_the_final_answer(place: Place) -> None:
         Reply("One moment.", calls=[ToolCall("add", {"a": 3, "b": 4})]),
         "It is 7.",
     ]
-    with place.talk(service={"replies": replies}) as (client, wire):
+    with variant.connected(service={"replies": replies}) as (client, wire):
 
         @client.tool
         def add(a: int, b: int) -> int:
@@ -284,22 +287,22 @@ def test_tools_run_until_the_final_answer(place: Place) -> None:
         (call.name, call.output) for call in turn.tool_calls
     ]
     assert 3 == len(asked)
-    words = "output_modalities" if place.protocol == "ga" else "modalities"
+    words = "output_modalities" if variant.protocol == "ga" else "modalities"
     assert [["text"]] * 3 == [response[words] for response in asked]
     assert turn.usage.output_tokens > turn.response.usage.output_tokens  # type: ignore[union-attr]
 
 
-def test_a_tool_may_ask(place: Place) -> None:
+def test_a_tool_may_ask(variant: Variant) -> None:
     """
     A tool's own question is answered within the turn that called it.
     """
     replies = [Reply(calls=[ToolCall("consult")]), "Inner.", "Outer."]
-    with place.talk(service={"replies": replies}) as (client, _):
+    with variant.connected(service={"replies": replies}) as (client, _):
 
         @client.tool
         def consult() -> str:
             """
-            Ask somebody else.
+            Ask another person.
             """
             return client.ask("And you?", timeout=5).text
 
@@ -309,14 +312,14 @@ def test_a_tool_may_ask(place: Place) -> None:
     assert "Inner." == turn.tool_calls[0].output
 
 
-@pytest.mark.parametrize("place", ["ga-ws"], indirect=True)
-def test_a_turn_that_runs_out_of_time_in_a_tool_is_over(place: Place) -> None:
+@pytest.mark.parametrize("variant", ["ga-ws"], indirect=True)
+def test_a_turn_that_runs_out_of_time_in_a_tool_is_over(variant: Variant) -> None:
     """
-    The built-in TimeoutError, in time; and when the tool is done nobody speaks.
+    The built-in TimeoutError, in time; and when the tool is done no response is created.
     """
     hold = threading.Event()
     replies = [Reply(calls=[ToolCall("wait")]), "Next."]
-    with place.talk(service={"replies": replies}) as (client, wire):
+    with variant.connected(service={"replies": replies}) as (client, wire):
 
         @client.tool
         def wait() -> str:
@@ -341,11 +344,14 @@ def test_a_turn_that_runs_out_of_time_in_a_tool_is_over(place: Place) -> None:
 # Streaming, and its end.
 
 
-def test_a_stream_gives_the_deltas_as_they_come(place: Place) -> None:
+def test_a_stream_gives_the_deltas_as_they_come(variant: Variant) -> None:
     """
     Text, transcript and audio; together they are the turn.
     """
-    with place.talk(service={"replies": ["One two three four."] * 2}) as (client, _):
+    with variant.connected(service={"replies": ["One two three four."] * 2}) as (
+        client,
+        _,
+    ):
         with client.stream("Count", timeout=10) as stream:
             events: list[Any] = list(stream)
         written = client.stream("Count", modalities=["text"], timeout=10)
@@ -360,11 +366,11 @@ def test_a_stream_gives_the_deltas_as_they_come(place: Place) -> None:
     assert "One two three four." == text == written.turn.text  # type: ignore[union-attr]
 
 
-def test_leaving_a_stream_early_cancels_the_response(place: Place) -> None:
+def test_leaving_a_stream_early_cancels_the_response(variant: Variant) -> None:
     """
     One response.cancel, and the next question is answered.
     """
-    with place.talk(service={"replies": [LONG, "Yes."]}) as (client, wire):
+    with variant.connected(service={"replies": [LONG, "Yes."]}) as (client, wire):
         with client.expect("response.done") as done:
             with client.stream("Tell me", timeout=10) as stream:
                 assert next(stream).delta  # type: ignore[attr-defined]
@@ -383,7 +389,10 @@ def test_closing_a_stream_frees_who_waits_for_it() -> None:
     """
     Another thread may close it: the loop ends at once.
     """
-    with GA.talk(service={"replies": [Reply("Late.", delay=30)]}) as (client, wire):
+    with GA.connected(service={"replies": [Reply("Late.", delay=30)]}) as (
+        client,
+        wire,
+    ):
         stream = client.stream("Hello", timeout=30)
         wire.wait_received("response.create")
         closer = threading.Timer(0.05, stream.close)
@@ -393,7 +402,7 @@ def test_closing_a_stream_frees_who_waits_for_it() -> None:
         closer.join()
 
 
-def test_nobody_waits_for_a_turn_of_a_client_that_is_over() -> None:
+def test_close_ends_the_wait_for_a_turn() -> None:
     """
     Whoever holds the turn: who waits for it, or comes to, hears of the end at once.
     """
@@ -408,7 +417,7 @@ def test_nobody_waits_for_a_turn_of_a_client_that_is_over() -> None:
     held.leave()
 
 
-def test_who_gives_up_waiting_for_a_turn_keeps_nobody_waiting() -> None:
+def test_a_timeout_in_the_wait_for_a_turn_delays_no_other_turn() -> None:
     """
     Also where the error is kept, as a notebook does.
     """
@@ -422,11 +431,11 @@ def test_who_gives_up_waiting_for_a_turn_keeps_nobody_waiting() -> None:
     assert kept.traceback
 
 
-def test_a_stream_that_is_forgotten_keeps_nobody_waiting() -> None:
+def test_a_forgotten_stream_releases_the_turn_lock() -> None:
     """
     Who reads only the beginning and asks again gets an answer.
     """
-    with GA.talk(service={"replies": ["One two three.", "Four."]}) as (client, _):
+    with GA.connected(service={"replies": ["One two three.", "Four."]}) as (client, _):
         stream = client.stream("Count", timeout=10)
         next(stream)
 
@@ -435,12 +444,12 @@ def test_a_stream_that_is_forgotten_keeps_nobody_waiting() -> None:
         assert "One two three." == stream.turn.text  # type: ignore[union-attr]
 
 
-def test_a_timeout_cancels_the_response(place: Place) -> None:
+def test_a_timeout_cancels_the_response(variant: Variant) -> None:
     """
     Once, and the next question is answered.
     """
     replies = [Reply("Late.", delay=30), "Yes."]
-    with place.talk(service={"replies": replies}) as (client, wire):
+    with variant.connected(service={"replies": replies}) as (client, wire):
         # long enough for the question to leave: one that has not is not asked at all
         with at_most(1), pytest.raises(TimeoutError, match="cancelled"):
             client.ask("Hello", timeout=0.5)
@@ -452,14 +461,16 @@ def test_a_timeout_cancels_the_response(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_an_endless_answer_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_answer_ends(
+    variant: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     A turn that grows beyond all measure fails and is cancelled; the next is answered.
     """
     # Less than the 8 MB of the first answer. What is left of it when it is cancelled
     # may still come, and counts for the next turn: that must be less than this.
     monkeypatch.setattr("azure_realtime._state.turn_recorder.MAX_BYTES", 6_000_000)
-    with place.talk(service={"replies": [LONG, "Yes."]}) as (client, wire):
+    with variant.connected(service={"replies": [LONG, "Yes."]}) as (client, wire):
         with pytest.raises(ResponseError, match="too large"):
             client.ask("Talk!", timeout=10)
         turn = client.ask("Still there?", timeout=10, modalities=["text"])
@@ -469,12 +480,12 @@ def test_an_endless_answer_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -
     assert 1 == len(cancels)
 
 
-def test_the_end_of_the_connection_ends_a_turn(place: Place) -> None:
+def test_the_end_of_the_connection_ends_a_turn(variant: Variant) -> None:
     """
     Within 0.2 s, also for who waits for his turn.
     """
     ended: list[float] = []
-    with place.talk(service={"replies": [Reply("Late.", delay=30)] * 3}) as (
+    with variant.connected(service={"replies": [Reply("Late.", delay=30)] * 3}) as (
         client,
         wire,
     ):
@@ -502,14 +513,16 @@ def test_the_end_of_the_connection_ends_a_turn(place: Place) -> None:
 
 @pytest.mark.parametrize("dispatch", ["thread", "manual"])
 def test_a_listener_may_ask_while_other_events_stream(
-    place: Place, dispatch: Any
+    variant: Variant, dispatch: Any
 ) -> None:
     """
     It blocks its own thread only; the events behind it come afterwards, in order.
     """
     answers: list[str] = []
     deltas: list[bool] = []
-    with place.talk(service={"replies": ["Inner.", "Outer."]}, dispatch=dispatch) as (
+    with variant.connected(
+        service={"replies": ["Inner.", "Outer."]}, dispatch=dispatch
+    ) as (
         client,
         wire,
     ):
@@ -537,12 +550,12 @@ def test_a_listener_may_ask_while_other_events_stream(
     assert sorted(deltas) == deltas
 
 
-def test_several_threads_ask_at_once(place: Place) -> None:
+def test_several_threads_ask_at_once(variant: Variant) -> None:
     """
     Each gets the answer to its own question.
     """
     answers: dict[str, str] = {}
-    with place.talk(service={"replies": echo}) as (client, _):
+    with variant.connected(service={"replies": echo}) as (client, _):
 
         def ask(question: str) -> None:
             answers[question] = client.ask(question, timeout=20).text
@@ -556,7 +569,7 @@ def test_several_threads_ask_at_once(place: Place) -> None:
     assert {f"Q{n}": f"You said Q{n}" for n in range(8)} == answers
 
 
-def test_several_threads_speak_at_once(place: Place) -> None:
+def test_several_threads_speak_at_once(variant: Variant) -> None:
     """
     No recording gets into another's question.
     """
@@ -565,7 +578,7 @@ def test_several_threads_speak_at_once(place: Place) -> None:
     def answer(request: Request) -> str:
         return f"{request.audio_ms} ms"
 
-    with place.talk(service={"replies": answer}) as (client, _):
+    with variant.connected(service={"replies": answer}) as (client, _):
 
         def speak(ms: int) -> None:
             turn = client.ask(audio=bytes(48 * ms), modalities=["text"], timeout=20)
@@ -592,7 +605,7 @@ def test_a_question_out_of_band_does_not_wait() -> None:
         return Reply("Late.", delay=30)
 
     with (
-        GA.talk(service={"replies": answer}) as (client, wire),
+        GA.connected(service={"replies": answer}) as (client, wire),
         client.stream("Slow", timeout=30),
     ):
         wire.wait_received("response.create")
@@ -601,15 +614,17 @@ def test_a_question_out_of_band_does_not_wait() -> None:
     assert "Beside." == turn.text
 
 
-def test_detection_is_restored_as_it_was(place: Place) -> None:
+def test_detection_is_restored_as_it_was(variant: Variant) -> None:
     """
     Its settings survive a spoken question, and speech is found again.
     """
-    if place.protocol == "preview":
+    if variant.protocol == "preview":
         config = SessionConfig(turn_detection=ServerVad(silence_duration_ms=300))
     else:
         config = SessionConfig(turn_detection=SemanticVad(eagerness="high"))
-    with place.talk(service={"replies": ["One.", "Two."]}, session_config=config) as (
+    with variant.connected(
+        service={"replies": ["One.", "Two."]}, session_config=config
+    ) as (
         client,
         _,
     ):
@@ -631,11 +646,11 @@ def test_a_dropped_client_does_not_stay_for_its_turns(
     After a turn nothing of ours refers to it any more.
     """
 
-    def talk(client: AzureRealTimeAudio) -> Callable[[], Any]:
+    def hold_turn(client: AzureRealTimeAudio) -> Callable[[], Any]:
         return weakref.ref(client.ask("Hello", timeout=5))
 
-    with GA.talk(service={"replies": ["Yes."]}) as (client, _):
-        turn = talk(client)
+    with GA.connected(service={"replies": ["Yes."]}) as (client, _):
+        turn = hold_turn(client)
 
         def gone() -> bool:
             gc.collect()

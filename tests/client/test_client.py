@@ -18,7 +18,7 @@ from helpers.clients import (
     SENTENCE,
     SILENCE,
     USER_SAYS,
-    Place,
+    Variant,
     drained,
 )
 
@@ -39,21 +39,21 @@ from azure_realtime.events import (
 # The three examples of the original.
 
 
-def test_the_basic_example_runs(place: Place, capsys: Any) -> None:
+def test_the_basic_example_runs(variant: Variant, capsys: Any) -> None:
     """
     The first thing in the original's manual prints a session and audio.
     """
     done = threading.Event()
-    with place.service() as service:
-        with place.warned():
+    with variant.service() as service:
+        with variant.warned():
             client = AzureRealTimeAudio(
                 AzureRealTimeOptions(
                     host_name=service.url,
                     deployment="gpt-realtime",
                     api_key=KEY,
-                    api_version=place.api_version,
+                    api_version=variant.api_version,
                 ),
-                WebSocketOptions(ssl_context=place.client_tls),
+                WebSocketOptions(ssl_context=variant.client_tls),
             )
         client.once(
             "init",
@@ -74,7 +74,7 @@ def test_the_basic_example_runs(place: Place, capsys: Any) -> None:
     assert "Received audio data: " in printed
 
 
-def test_the_example_with_an_own_websocket_runs(place: Place) -> None:
+def test_the_example_with_an_own_websocket_runs(variant: Variant) -> None:
     """
     A WebSocket class of one's own carries the session, TLS and all.
     """
@@ -85,7 +85,7 @@ def test_the_example_with_an_own_websocket_runs(place: Place) -> None:
             super().__init__(**how)
             made.append(self)
 
-    with place.talk(
+    with variant.connected(
         websocket_impl=Tunnel, service={"replies": ["Yes."]}, session_config=MANUAL
     ) as (client, connection):
         client.create_conversation_item(USER_SAYS)
@@ -96,27 +96,27 @@ def test_the_example_with_an_own_websocket_runs(place: Place) -> None:
     assert connection.headers["api-key"] == KEY
 
 
-def test_a_function_may_make_the_websocket(place: Place) -> None:
+def test_a_function_may_make_the_websocket(variant: Variant) -> None:
     """
     A factory is as good as a class.
     """
-    with place.talk(websocket_impl=lambda: websocket.WebSocket()) as (client, _):
+    with variant.connected(websocket_impl=lambda: websocket.WebSocket()) as (client, _):
         assert client.is_initialized
 
 
 @pytest.mark.filterwarnings("ignore::azure_realtime.ProtocolWarning")
-def test_the_example_with_a_custom_configuration_runs(place: Place) -> None:
+def test_the_example_with_a_custom_configuration_runs(variant: Variant) -> None:
     """
     Everything the original's session configuration could say arrives.
     """
     with (
-        place.service() as service,
+        variant.service() as service,
         AzureRealTimeAudio(
             {
                 "host_name": service.url,
                 "deployment": "gpt-realtime",
                 "api_key": KEY,
-                "api_version": place.api_version,
+                "api_version": variant.api_version,
                 "session_config": {
                     "voice": "echo",
                     "instructions": "You are a helpful assistant.",
@@ -144,7 +144,7 @@ def test_the_example_with_a_custom_configuration_runs(place: Place) -> None:
                     "max_response_output_tokens": 500,
                 },
             },
-            {"ssl_context": place.client_tls},
+            {"ssl_context": variant.client_tls},
         ) as client,
     ):
         session = client.session
@@ -159,17 +159,17 @@ def test_the_example_with_a_custom_configuration_runs(place: Place) -> None:
     assert [tool.name for tool in session.tools] == ["get_weather"]
     assert session.tool_choice == "auto"
     assert session.max_response_output_tokens == 500
-    assert session.temperature == (0.7 if place.protocol == "preview" else None)
+    assert session.temperature == (0.7 if variant.protocol == "preview" else None)
 
 
 # Options.
 
 
-def test_nothing_given_is_the_default_configuration(place: Place) -> None:
+def test_nothing_given_is_the_default_configuration(variant: Variant) -> None:
     """
-    Without a session_config the service is told DEFAULT_SESSION_CONFIG.
+    Without a session_config the service gets DEFAULT_SESSION_CONFIG.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         session = client.session
 
     assert session is not None
@@ -182,15 +182,15 @@ def test_nothing_given_is_the_default_configuration(place: Place) -> None:
     assert connection.received[0]["type"] == "session.update"
 
 
-def test_the_key_travels_in_a_header_only(place: Place) -> None:
+def test_the_key_travels_in_a_header_only(variant: Variant) -> None:
     """
     Neither path nor query of the request hold the credential.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         shown = repr(client)
 
     assert connection.headers["api-key"] == KEY
-    assert connection.protocol == place.protocol
+    assert connection.protocol == variant.protocol
     assert KEY not in connection.path + repr(connection.query) + shown
 
 
@@ -213,14 +213,14 @@ def test_options_may_be_mappings_and_are_checked() -> None:
 # State and init.
 
 
-def test_state_and_is_initialized_follow_the_connection(place: Place) -> None:
+def test_state_and_is_initialized_follow_the_connection(variant: Variant) -> None:
     """
     CONNECTING before, OPEN with a session, CLOSED and uninitialised afterwards.
     """
     gate = threading.Event()
     inside = []
-    with place.service(on_connection=lambda _: gate.wait(5)) as service:
-        client = place.client(service.url)
+    with variant.service(on_connection=lambda _: gate.wait(5)) as service:
+        client = variant.client(service.url)
         before = client.state, client.is_initialized, client.session
         client.once("init", lambda event: inside.append(client.is_initialized))
         gate.set()
@@ -270,13 +270,15 @@ def test_a_state_is_heard_once_by_everyone(name: str) -> None:
     assert sorted(heard) == sorted(f"{w} {k}" for w in everybody for k in kinds)
 
 
-def test_commands_given_at_once_follow_the_first_session_update(place: Place) -> None:
+def test_commands_given_at_once_follow_the_first_session_update(
+    variant: Variant,
+) -> None:
     """
     What is said before the session is ready arrives after its configuration, in order.
     """
     gate = threading.Event()
-    with place.service(on_connection=lambda _: gate.wait(5)) as service:
-        client = place.client(service.url, session_config={"voice": "sage"})
+    with variant.service(on_connection=lambda _: gate.wait(5)) as service:
+        client = variant.client(service.url, session_config={"voice": "sage"})
         client.append_audio(bytes(9600))
         client.create_conversation_item(USER_SAYS)
         client.update_session(instructions="Be brief.")
@@ -299,7 +301,7 @@ def test_commands_given_at_once_follow_the_first_session_update(place: Place) ->
 # Listening.
 
 
-def test_either_generation_of_names_works_on_either_protocol(place: Place) -> None:
+def test_either_generation_of_names_works_on_either_protocol(variant: Variant) -> None:
     """
     Old name, new name and class hear the same events.
     """
@@ -313,7 +315,7 @@ def test_either_generation_of_names_works_on_either_protocol(place: Place) -> No
         "conversation.item.created": "conversation.item.added",
     }
     heard: dict[Any, list[ServerEvent]] = {}
-    with place.talk(
+    with variant.connected(
         service={"replies": ["One two three."] * 2}, session_config=MANUAL
     ) as (client, _):
         for name in [*names, *names.values(), ResponseOutputAudioDelta]:
@@ -332,12 +334,12 @@ def test_either_generation_of_names_works_on_either_protocol(place: Place) -> No
     assert delta.raw["delta"] == delta.delta
 
 
-def test_once_off_and_off_all(place: Place) -> None:
+def test_once_off_and_off_all(variant: Variant) -> None:
     """
     A listener hears what it asked for, for as long as it asked.
     """
     name, heard = "input_audio_buffer.cleared", []
-    with place.talk() as (client, _):
+    with variant.connected() as (client, _):
         drained(client)
 
         @client.on(name)
@@ -374,9 +376,9 @@ def test_once_off_and_off_all(place: Place) -> None:
 
 def test_an_unknown_name_warns_once_and_works() -> None:
     """
-    A name nobody knows draws one warning with what may be meant, and is listened for.
+    An unknown name draws one warning with the closest known name, and is subscribed to.
     """
-    with GA.talk() as (client, connection):
+    with GA.connected() as (client, connection):
         with pytest.warns(ProtocolWarning, match=r"response\.done") as caught:
             client.on("response.doone", lambda event: None)
         assert caught[0].filename == __file__
@@ -395,11 +397,11 @@ def test_an_unknown_name_warns_once_and_works() -> None:
 
 
 @pytest.mark.parametrize("event", [5, None, int, InputAudioBufferAppend])
-def test_what_is_no_event_is_refused(event: Any) -> None:
+def test_listening_to_something_else_than_an_event_is_refused(event: Any) -> None:
     """
     Listening to a number, or to a command, is a mistake that shows at once.
     """
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         with pytest.raises(TypeError):
             client.on(event, print)
         with pytest.raises(TypeError, match="callable"):
@@ -411,7 +413,7 @@ def test_disconnected_after_an_own_close_is_clean() -> None:
     Who closes hears one last event that is no error.
     """
     heard: list[Any] = []
-    with GA.talk() as (client, connection):
+    with GA.connected() as (client, connection):
         client.on("disconnected", heard.append)
         client.close()
         client.close()

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import websocket
-from helpers.clients import GA, KEY, USER_SAYS, Place
+from helpers.clients import GA, KEY, USER_SAYS, Variant
 from helpers.peer import Peer, collect_until_close, frame
 from helpers.timing import at_most
 
@@ -124,7 +124,7 @@ def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None
 @pytest.mark.usefixtures("last_words")
 def test_close_while_tcp_is_mute(full_port: int, impl: Any, queued: bool) -> None:
     """
-    A host that answers no connection request keeps nobody.
+    A host that answers no connection request does not delay close().
     """
     close_while_connecting(f"ws://127.0.0.1:{full_port}", impl, queued, lambda: None)
 
@@ -137,9 +137,9 @@ def test_close_while_tls_or_the_upgrade_is_mute(
     scheme: str, impl: Any, queued: bool
 ) -> None:
     """
-    A server that takes the connection and never says a word keeps nobody.
+    A server that accepts the connection and sends nothing does not delay close().
     """
-    with Peer(lambda talk: talk.mute()) as peer:
+    with Peer(lambda conn: conn.mute()) as peer:
         close_while_connecting(
             f"{scheme}://localhost:{peer.port}",
             impl,
@@ -150,21 +150,21 @@ def test_close_while_tls_or_the_upgrade_is_mute(
 
 @IMPLS
 def test_close_while_the_upgrade_is_mute(
-    impl: Any, place: Place, monkeypatch: pytest.MonkeyPatch
+    impl: Any, variant: Variant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     The real local service, which has read the request and answers nothing.
     """
     meet, was_read = HandshakeFaults.next_refusal, threading.Event()
 
-    def told(faults: HandshakeFaults, transport: Any) -> Any:
+    def noted(faults: HandshakeFaults, transport: Any) -> Any:
         was_read.set()
         return meet(faults, transport)
 
-    monkeypatch.setattr(HandshakeFaults, "next_refusal", told)
-    with place.service() as service:
+    monkeypatch.setattr(HandshakeFaults, "next_refusal", noted)
+    with variant.service() as service:
         service.mute_handshakes()
-        client = place.client(service.url, impl, connect_timeout=5.0)
+        client = variant.client(service.url, impl, connect_timeout=5.0)
         assert was_read.wait(5)
         with at_most(0.8):
             client.close(timeout=0.4)
@@ -174,7 +174,7 @@ def test_close_while_the_session_never_comes() -> None:
     """
     An upgrade, and then silence: close() says goodbye and goes.
     """
-    with Peer(lambda talk: (talk.upgrade(), talk.mute())) as peer:
+    with Peer(lambda conn: (conn.upgrade(), conn.mute())) as peer:
         client = GA.client(peer.url)
         peer.accepted.acquire(timeout=5)
         with at_most(0.8):
@@ -183,7 +183,7 @@ def test_close_while_the_session_never_comes() -> None:
 
 def test_close_while_a_token_is_waited_for() -> None:
     """
-    A token provider that hangs keeps nobody; it may end when it likes.
+    A token provider that hangs does not delay close(); it may end at any time.
     """
     asked, release = threading.Event(), threading.Event()
 
@@ -205,7 +205,7 @@ def test_an_exception_of_connect_leaves_nothing_in_with() -> None:
     """
     ``with`` that cannot connect in time raises, and has closed already.
     """
-    with Peer(lambda talk: talk.mute()) as peer:
+    with Peer(lambda conn: conn.mute()) as peer:
         # long enough to come as far as the handshake
         client = GA.client(peer.url, connect_timeout=1.0)
         with pytest.raises(TimeoutError, match="handshake"), client:
@@ -216,11 +216,11 @@ def test_an_exception_of_connect_leaves_nothing_in_with() -> None:
 # A peer that stopped reading.
 
 
-def test_close_frees_whoever_waits_for_room(place: Place) -> None:
+def test_close_frees_whoever_waits_for_room(variant: Variant) -> None:
     """
     The peer stopped reading, the queue is full: close() returns, append_audio raises.
     """
-    with place.talk(max_send_queue_bytes=300_000) as (client, connection):
+    with variant.connected(max_send_queue_bytes=300_000) as (client, connection):
         connection.stop_reading()
         with pytest.raises(QueueFull, match="max_send_queue_bytes"):
             fill(client, 0.1)
@@ -244,7 +244,7 @@ def test_an_append_keeps_its_own_time_while_another_waits() -> None:
     """
     append_audio(timeout=0.1) is over soon, though another append waits for ever.
     """
-    with GA.talk(max_send_queue_bytes=300_000) as (client, connection):
+    with GA.connected(max_send_queue_bytes=300_000) as (client, connection):
         connection.stop_reading()
         with pytest.raises(QueueFull):
             fill(client, 0.1)
@@ -264,7 +264,7 @@ def test_a_listener_on_the_reader_never_waits_for_an_append() -> None:
     """
     With dispatch="reader", a listener that appends cannot block the connection.
     """
-    with GA.talk(max_send_queue_bytes=300_000, dispatch="reader") as (
+    with GA.connected(max_send_queue_bytes=300_000, dispatch="reader") as (
         client,
         connection,
     ):
@@ -324,11 +324,11 @@ def test_close_inside_a_listener(name: str, dispatch: Any) -> None:
     assert client.state is WebSocketState.CLOSED
 
 
-def test_close_from_two_threads_at_once(place: Place) -> None:
+def test_close_from_two_threads_at_once(variant: Variant) -> None:
     """
     Both return, and one goodbye is said.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         gate = threading.Barrier(3)
         both = [background(lambda: (gate.wait(), client.close())) for _ in range(2)]
         gate.wait()
@@ -348,7 +348,7 @@ def test_a_peer_that_never_answers_the_close(timeout: float, most: float) -> Non
     It is given close_wait seconds, or what close() allows if that is less.
     """
     heard: list[Any] = []
-    with GA.talk(close_wait=0.3) as (client, connection):
+    with GA.connected(close_wait=0.3) as (client, connection):
         client.on("disconnected", heard.append)
         connection.no_close_answer()
         with at_most(most):
@@ -366,7 +366,7 @@ def test_close_flushes_what_is_queued(tls: bool, request: Any) -> None:
     received: list[bytes] = []
     server = request.getfixturevalue("server_tls") if tls else None
     trust = {"ssl_context": request.getfixturevalue("client_tls")} if tls else {}
-    with Peer(lambda talk: collect_until_close(talk, received), server) as peer:
+    with Peer(lambda conn: collect_until_close(conn, received), server) as peer:
         with GA.client(peer.url, **trust) as client:
             for index in range(200):
                 client.append_audio(index.to_bytes(2, "little") * 240)
@@ -381,7 +381,7 @@ def test_a_shorter_close_counts(eventually: Callable[..., None]) -> None:
     """
     While one close() takes its time, another one keeps its own.
     """
-    with GA.talk(max_send_queue_bytes=300_000) as (client, connection):
+    with GA.connected(max_send_queue_bytes=300_000) as (client, connection):
         connection.stop_reading()
         with pytest.raises(QueueFull):
             fill(client, 0.1)
@@ -402,7 +402,7 @@ def test_close_does_not_wait_for_a_listener_for_ever() -> None:
     A listener that is stuck is left to finish; close() returns in time.
     """
     inside, release = threading.Event(), threading.Event()
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         client.on("init", lambda event: (inside.set(), release.wait(10)))
         assert inside.wait(5)
         with at_most(0.8):
@@ -417,7 +417,7 @@ def test_an_exception_in_with_closes() -> None:
     """
     with (
         pytest.raises(ZeroDivisionError),
-        GA.talk() as (client, connection),
+        GA.connected() as (client, connection),
     ):
         print(1 / 0)  # noqa: T201
 
@@ -429,7 +429,7 @@ def test_close_ends_every_wait() -> None:
     """
     wait_for, a future and an iteration in other threads end when the client closes.
     """
-    with GA.talk() as (client, connection):
+    with GA.connected() as (client, connection):
         connection.stall()
         waits = [
             background(lambda: client.wait_for("response.done", timeout=30)),
@@ -452,7 +452,7 @@ def test_after_close_every_call_says_that_it_is_over() -> None:
     """
     Nothing hangs and nothing pretends to work.
     """
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         client.close()
 
         for call in (
@@ -476,9 +476,9 @@ def test_close_in_the_middle_of_a_message_from_the_peer() -> None:
     Half a frame in the buffer is no reason to stay.
     """
 
-    def script(talk: Any) -> None:
-        talk.upgrade(frame('{"type":"session.created"}') + frame("x" * 900)[:400])
-        talk.mute()
+    def script(conn: Any) -> None:
+        conn.upgrade(frame('{"type":"session.created"}') + frame("x" * 900)[:400])
+        conn.mute()
 
     with Peer(script) as peer:
         client = GA.client(peer.url)
@@ -504,7 +504,7 @@ def test_a_signal_handler_may_close_in_the_middle_of_any_call(part: str) -> None
     """
     The reader waits for what the call holds; so the handler does not wait for the reader.
     """
-    with GA.talk() as (client, connection):
+    with GA.connected() as (client, connection):
         client.clear_audio_buffer().result(5)
         # what a handler finds that has interrupted this thread there
         with operator.attrgetter(part)(client)._lock, at_most(1):

@@ -17,7 +17,7 @@ from helpers.clients import (
     SENTENCE,
     SILENCE,
     USER_SAYS,
-    Place,
+    Variant,
     drained,
 )
 
@@ -57,12 +57,12 @@ def sounds() -> list[Any]:
     ]
 
 
-def test_audio_in_every_shape_arrives_the_same(place: Place) -> None:
+def test_audio_in_every_shape_arrives_the_same(variant: Variant) -> None:
     """
     base64, bytes-like or NumPy: the service hears the same samples.
     """
     shapes = sounds()
-    with place.talk(session_config=MANUAL) as (client, connection):
+    with variant.connected(session_config=MANUAL) as (client, connection):
         for shape in shapes:
             client.append_audio(shape)
         item = client.commit_audio().result(5)
@@ -81,11 +81,11 @@ def test_audio_in_every_shape_arrives_the_same(place: Place) -> None:
     assert item.item_id
 
 
-def test_every_command_of_the_original_is_understood(place: Place) -> None:
+def test_every_command_of_the_original_is_understood(variant: Variant) -> None:
     """
     Each does, at the service, what its name says.
     """
-    with place.talk(service={"replies": ["Hello!"]}, session_config=MANUAL) as (
+    with variant.connected(service={"replies": ["Hello!"]}, session_config=MANUAL) as (
         client,
         connection,
     ):
@@ -111,12 +111,15 @@ def test_every_command_of_the_original_is_understood(place: Place) -> None:
     assert errors == []
 
 
-def test_a_response_can_be_cancelled(place: Place) -> None:
+def test_a_response_can_be_cancelled(variant: Variant) -> None:
     """
     cancel_response() stops what the model is saying.
     """
     with (
-        place.talk(service={"replies": [LONG]}, session_config=MANUAL) as (client, _),
+        variant.connected(service={"replies": [LONG]}, session_config=MANUAL) as (
+            client,
+            _,
+        ),
         client.expect("response.done", timeout=10) as expected,
     ):
         client.create_conversation_item(USER_SAYS)
@@ -143,12 +146,12 @@ def test_a_response_can_be_cancelled(place: Place) -> None:
     ids=["flat", "nested"],
 )
 def test_send_takes_either_shape_on_either_protocol(
-    place: Place, session: dict[str, Any]
+    variant: Variant, session: dict[str, Any]
 ) -> None:
     """
     A mapping in the flat or in the service's own shape says the same.
     """
-    with place.talk(service={"replies": ["Hi."] * 2}) as (client, connection):
+    with variant.connected(service={"replies": ["Hi."] * 2}) as (client, connection):
         updated = client.send({"type": "session.update", "session": session}).result(5)
         client.send({"type": "conversation.item.create", "item": USER_SAYS}).result(5)
         response = client.send({"type": "response.create"}).result(10)
@@ -157,7 +160,7 @@ def test_send_takes_either_shape_on_either_protocol(
     assert updated.voice == "sage"
     assert updated.turn_detection is None
     assert response.text == "Hi."
-    flat = place.protocol == "preview"
+    flat = variant.protocol == "preview"
     assert (sent["voice"] if flat else sent["audio"]["output"]["voice"]) == "sage"
     assert ("modalities" in sent) is flat
 
@@ -166,17 +169,17 @@ def test_audio_that_was_sent_by_hand_can_be_committed() -> None:
     """
     commit_audio() counts what send() appended, too.
     """
-    with GA.talk(session_config=MANUAL) as (client, _):
+    with GA.connected(session_config=MANUAL) as (client, _):
         client.send(InputAudioBufferAppend(audio=SENTENCE))
 
         assert client.commit_audio().result(5).item_id
 
 
-def test_send_is_strict_in_spelling_and_open_to_news(place: Place) -> None:
+def test_send_is_strict_in_spelling_and_open_to_news(variant: Variant) -> None:
     """
     A near miss is a mistake; a type the library has never heard of is sent as it is.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         with pytest.raises(ValueError, match=r"response\.create"):
             client.send({"type": "response.craete"})
         with pytest.raises(ValueError, match="voice"):
@@ -217,12 +220,12 @@ def chain(*names: str) -> list[tuple[str, str]]:
     return list(itertools.pairwise(names))
 
 
-def test_status_through_a_spoken_turn_and_a_barge_in(place: Place) -> None:
+def test_status_through_a_spoken_turn_and_a_barge_in(variant: Variant) -> None:
     """
     Listening, thinking, speaking; the user speaks again; idle when playback is over.
     """
     replies = [Reply(LONG, heard="Hello"), Reply("All right.", heard="Stop")]
-    with place.talk(service={"replies": replies}) as (client, _):
+    with variant.connected(service={"replies": replies}) as (client, _):
         seen = statuses(client)
         with client.expect("response.audio.delta", timeout=10):
             client.append_audio(SENTENCE + SILENCE)
@@ -252,11 +255,11 @@ def test_status_through_a_spoken_turn_and_a_barge_in(place: Place) -> None:
     )
 
 
-def test_status_through_a_turn_of_text(place: Place) -> None:
+def test_status_through_a_turn_of_text(variant: Variant) -> None:
     """
     An answer without audio is over when it is done.
     """
-    with place.talk(service={"replies": ["Hello."]}) as (client, _):
+    with variant.connected(service={"replies": ["Hello."]}) as (client, _):
         seen = statuses(client)
         client.create_conversation_item(USER_SAYS)
         client.create_response(modalities=["text"]).result(10)
@@ -270,7 +273,7 @@ def test_status_can_be_set_and_announces_changes_only() -> None:
     """
     Setting it emits status_changed if it is another, by value or by member.
     """
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         seen = statuses(client)
         client.status = ModelStatusEnum.SPEAKING
         client.status = "speaking"

@@ -126,10 +126,10 @@ def test_a_fork_while_busy_never_hangs_the_child() -> None:
     client.on("*", lambda event: None)
     client.connect(10)
     over = threading.Event()
-    def talk():
+    def append():
         while not over.is_set():
             client.append_audio(bytes(960))
-    threads = [threading.Thread(target=talk) for _ in range(2)]
+    threads = [threading.Thread(target=append) for _ in range(2)]
     for thread in threads:
         thread.start()
     for _ in range(30):
@@ -238,7 +238,7 @@ def test_gunicorn_prefork(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_what_waits_for_a_pump_is_the_parents() -> None:
+def test_a_child_pumps_no_events_of_its_parent() -> None:
     """
     dispatch="manual": a child runs no listener, and takes away no byte that rings.
     """
@@ -361,6 +361,7 @@ def test_a_sigterm_handler_may_close(busy: str) -> None:
         assert 1000 == connection.close_code
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
 def test_a_signal_handler_may_close_at_any_instruction() -> None:
     """
@@ -398,7 +399,7 @@ def test_no_signal_handler_is_ever_installed() -> None:
     """
     before = {number: signal.getsignal(number) for number in signal.valid_signals()}
     with (
-        GA.talk(max_reconnect_attempts=1) as (client, connection),
+        GA.connected(max_reconnect_attempts=1) as (client, connection),
         client.expect("reconnected"),
     ):
         connection.drop()
@@ -409,6 +410,7 @@ def test_no_signal_handler_is_ever_installed() -> None:
 # Notebooks and event loops.
 
 
+@pytest.mark.slow
 def test_running_a_cell_again_leaves_one_connection(
     eventually: Callable[..., None],
 ) -> None:
@@ -432,7 +434,7 @@ answer = client.clear_audio_buffer().result(5)
             exec(compile(cell, f"<cell {count}>", "exec"), namespace)
 
         def alive() -> int:
-            return sum(not c._ended.is_set() for c in service.connections)
+            return sum(not c.wait_closed(0) for c in service.connections)
 
         import gc
 

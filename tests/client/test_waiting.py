@@ -12,7 +12,15 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, SENTENCE, SILENCE, Place, drained, once_it_waits
+from helpers.clients import (
+    GA,
+    MANUAL,
+    SENTENCE,
+    SILENCE,
+    Variant,
+    drained,
+    once_it_waits,
+)
 from helpers.scripted_service import Service, scripted
 from helpers.timing import SCALE, at_most
 
@@ -39,7 +47,7 @@ CLEARED = "input_audio_buffer.cleared"
 
 def marker(number: int) -> dict[str, Any]:
     """
-    Make an event that can be told from others.
+    Make an event that can be distinguished from others.
     """
     return {"type": "input_audio_buffer.speech_started", "audio_start_ms": number}
 
@@ -47,12 +55,12 @@ def marker(number: int) -> dict[str, Any]:
 # wait_for and expect.
 
 
-def test_wait_for_returns_the_next(place: Place) -> None:
+def test_wait_for_returns_the_next(variant: Variant) -> None:
     """
     By either name or by class, what comes after the call.
     """
     with (
-        place.talk(service={"replies": ["Yes."] * 2}) as (client, _),
+        variant.connected(service={"replies": ["Yes."] * 2}) as (client, _),
         client.events("response.done", timeout=10) as ends,
     ):
         once_it_waits(client, lambda: client.append_audio(SENTENCE))
@@ -68,11 +76,11 @@ def test_wait_for_returns_the_next(place: Place) -> None:
     assert "completed" == done.response.status
 
 
-def test_states_are_returned_at_once(place: Place) -> None:
+def test_states_are_returned_at_once(variant: Variant) -> None:
     """
     What the session is can be asked at any time; what it was is gone.
     """
-    with place.talk() as (client, _):
+    with variant.connected() as (client, _):
         drained(client)
         with at_most(0.5):
             session = client.wait_for("session.created", timeout=5).session
@@ -88,7 +96,7 @@ def test_states_are_returned_at_once(place: Place) -> None:
                 client.wait_for("init", timeout=5)
 
 
-def test_where_chooses(place: Place) -> None:
+def test_where_chooses(variant: Variant) -> None:
     """
     It is asked on the waiting thread; what it raises is raised here.
     """
@@ -98,7 +106,7 @@ def test_where_chooses(place: Place) -> None:
         asked.append(threading.current_thread().name)
         return bool(event.audio_start_ms == 7)
 
-    with GA.talk() as (client, wire):
+    with GA.connected() as (client, wire):
         with client.expect(marker(0)["type"], where=where, timeout=5) as expected:
             for number in range(10):
                 wire.send(marker(number))
@@ -111,12 +119,12 @@ def test_where_chooses(place: Place) -> None:
     assert 8 == len(asked)
 
 
-def test_expect_begins_before_its_block(place: Place) -> None:
+def test_expect_begins_before_its_block(variant: Variant) -> None:
     """
     However quick the answer is, it is not missed; an exception in the block is raised
     as it is, and nothing is waited for.
     """
-    with place.talk() as (client, _):
+    with variant.connected() as (client, _):
         for _ in range(20):
             with client.expect(InputAudioBufferCleared, timeout=5) as expected:
                 client.clear_audio_buffer().result(5)
@@ -129,13 +137,15 @@ def test_expect_begins_before_its_block(place: Place) -> None:
                 pass
 
 
-def test_waits_work_inside_a_listener(place: Place) -> None:
+def test_waits_work_inside_a_listener(variant: Variant) -> None:
     """
     For events that are queued behind it: over TLS too, while others stream.
     """
     got: list[Any] = []
     done = threading.Event()
-    with place.talk(service={"replies": ["One.", "Two."]}, session_config=MANUAL) as (
+    with variant.connected(
+        service={"replies": ["One.", "Two."]}, session_config=MANUAL
+    ) as (
         client,
         wire,
     ):
@@ -168,13 +178,13 @@ def test_waits_work_inside_a_listener(place: Place) -> None:
 # events.
 
 
-def test_nothing_is_lost_between_two_iterations(place: Place) -> None:
+def test_nothing_is_lost_between_two_iterations(variant: Variant) -> None:
     """
     However long one takes, whatever came is there, whole and in order.
     """
     numbers: list[int] = []
     with (
-        place.talk() as (client, wire),
+        variant.connected() as (client, wire),
         client.events(marker(0)["type"], timeout=5) as events,
     ):
         for number in range(1000):
@@ -188,14 +198,14 @@ def test_nothing_is_lost_between_two_iterations(place: Place) -> None:
     assert list(range(1000)) == numbers
 
 
-def test_iterators_listeners_and_waits_live_side_by_side(place: Place) -> None:
+def test_iterators_listeners_and_waits_live_side_by_side(variant: Variant) -> None:
     """
     Everybody gets everything, on whatever thread.
     """
     name = marker(0)["type"]
     got: dict[str, list[int]] = {key: [] for key in ("one", "two", "three", "call")}
 
-    with place.talk() as (client, wire):
+    with variant.connected() as (client, wire):
         streams = {key: client.events(name, timeout=5) for key in ("one", "two")}
         streams["three"] = client.events(timeout=5)
         client.on(name, lambda event: got["call"].append(event.audio_start_ms))
@@ -219,11 +229,11 @@ def test_iterators_listeners_and_waits_live_side_by_side(place: Place) -> None:
     assert [list(range(100))] * 4 == list(got.values())
 
 
-def test_a_timeout_ends_one_step_not_the_stream(place: Place) -> None:
+def test_a_timeout_ends_one_step_not_the_stream(variant: Variant) -> None:
     """
     After the TimeoutError the iteration can go on.
     """
-    with place.talk() as (client, _):
+    with variant.connected() as (client, _):
         stream = client.events(CLEARED, timeout=0.05)
         with pytest.raises(TimeoutError):
             next(stream)
@@ -233,13 +243,13 @@ def test_a_timeout_ends_one_step_not_the_stream(place: Place) -> None:
         assert CLEARED == next(stream).type
 
 
-def test_closing_the_client_ends_the_loop(place: Place) -> None:
+def test_closing_the_client_ends_the_loop(variant: Variant) -> None:
     """
-    At once, also one that waits on another thread; what came before is still told.
+    At once, also one that waits on another thread; earlier events are still delivered.
     """
     ended: list[float] = []
     started = threading.Event()
-    with place.talk() as (client, _):
+    with variant.connected() as (client, _):
 
         def loop() -> None:
             for _ in client.events(CLEARED):
@@ -259,7 +269,7 @@ def test_closing_the_client_ends_the_loop(place: Place) -> None:
     assert ended[0] - closing < 0.2 * SCALE + 0.3  # the goodbye, and then 0.2 s
 
 
-def test_what_is_known_comes_before_what_is_new(
+def test_wait_for_returns_init_before_newer_events(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
@@ -274,7 +284,7 @@ def test_what_is_known_comes_before_what_is_new(
         coming.join(0.1)
         start(box, *args)
 
-    waiters.wanted |= {"session.updated"}  # or nobody would be interested
+    waiters.wanted |= {"session.updated"}  # otherwise no event object is made
     waiters.offer(known, 100)
     monkeypatch.setattr(_waiters.Mailbox, "__init__", overtaken)
     box = waiters.open(frozenset({"session.created", "session.updated"}))
@@ -304,9 +314,10 @@ def test_a_wait_that_begins_as_all_ends_gets_the_last_event_and_ends(
         box.get(Deadline(1))
 
 
-def test_events_that_nobody_waits_for_are_known() -> None:
+@pytest.mark.slow
+def test_event_types_without_a_wait_are_known() -> None:
     """
-    What somebody waits for is published, also after a wait was forgotten.
+    An event type that is waited for is published, also after a wait was forgotten.
     """
     waiters = _waiters.Waiters(lambda: None)
     states = waiters.wanted
@@ -329,17 +340,17 @@ def test_after_connect_the_beginning_is_no_news(
     """
     Whoever asks for events when connect() has returned gets none of the session's own.
     """
-    emit, told, go = Emitter.emit, threading.Event(), threading.Event()
+    emit, emitting, go = Emitter.emit, threading.Event(), threading.Event()
 
     def slowly(emitter: Emitter, *events: Any) -> None:
         if any(isinstance(event, SessionUpdated) for event in events):
-            told.set()
+            emitting.set()
             go.wait(5)
         emit(emitter, *events)
 
     monkeypatch.setattr(Emitter, "emit", slowly)
     with GA.service() as service, closing(GA.client(service.url)) as client:
-        assert told.wait(5)
+        assert emitting.wait(5)
         with pytest.raises(ConnectTimeout):
             client.connect(0.05)
         go.set()
@@ -351,13 +362,13 @@ def test_after_connect_the_beginning_is_no_news(
 
 
 def test_losing_the_connection_raises(
-    place: Place, eventually: Callable[..., None]
+    variant: Variant, eventually: Callable[..., None]
 ) -> None:
     """
     Every kind of wait, within 0.2 s, with the reason; what came before comes first.
     """
     raised: list[float] = []
-    with place.talk(max_reconnect_attempts=0) as (client, wire):
+    with variant.connected(max_reconnect_attempts=0) as (client, wire):
         stream = client.events(CLEARED)
         client.clear_audio_buffer().result(5)
         waits = [
@@ -391,11 +402,11 @@ def test_losing_the_connection_raises(
 
 def test_a_stream_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Who never looks gets the first so many events and then a SlowConsumer; nobody else
+    A stream that is never read gets the first so many events and then a SlowConsumer; no other
     notices.
     """
     monkeypatch.setattr(_waiters, "MAX_EVENTS", 50)
-    with GA.talk() as (client, wire):
+    with GA.connected() as (client, wire):
         lazy = client.events(marker(0)["type"], timeout=5)
         for number in range(60):
             wire.send(marker(number))
@@ -414,7 +425,7 @@ def test_a_stream_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     Audio counts by its size.
     """
     monkeypatch.setattr(_waiters, "MAX_BYTES", 100_000)
-    with GA.talk() as (client, wire):
+    with GA.connected() as (client, wire):
         lazy = client.events("response.audio.delta", timeout=5)
         wire.flood(40)
         client.clear_audio_buffer().result(5)
@@ -422,11 +433,12 @@ def test_a_stream_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
             list(lazy)
 
 
-def test_a_dropped_iterator_leaves_nothing(place: Place) -> None:
+@pytest.mark.slow
+def test_a_dropped_iterator_leaves_nothing(variant: Variant) -> None:
     """
     A break out of a loop is enough: its mailbox is gone.
     """
-    with place.talk() as (client, _):
+    with variant.connected() as (client, _):
         for _ in range(100):
             _break_out(client)
             client.expect(CLEARED)
@@ -446,7 +458,7 @@ def test_a_closed_stream_gives_what_it_has_and_ends() -> None:
     """
     close() collects no more; a with block does it.
     """
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         with client.events(CLEARED, timeout=5) as stream:
             drained(client)  # the answer's own future is done before streams have it
         drained(client)

@@ -20,7 +20,7 @@ from azure_realtime._dispatch.subscriptions import Subscriptions
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
 def test_an_exception_in_the_wait_does_not_end_the_thread() -> None:
     """
-    Ctrl-C while somebody waits for a thread: afterwards it is still known to run.
+    Ctrl-C in a wait for a thread: afterwards the thread is still known to run.
     """
 
     def interrupt(*_: Any) -> None:
@@ -35,7 +35,7 @@ def test_an_exception_in_the_wait_does_not_end_the_thread() -> None:
     thread.start()
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        # it is set in here: where nobody catches it, it would end the whole test run
+        # it is set in here: where it is not caught, it would end the whole test run
         with pytest.raises(KeyboardInterrupt):
             wait_for_ctrl_c()
     finally:
@@ -50,11 +50,11 @@ def test_an_exception_in_the_wait_does_not_end_the_thread() -> None:
     assert not thread.is_alive()
 
 
-def test_what_comes_as_the_callback_thread_ends_is_still_run(
+def test_a_function_posted_as_the_callback_thread_ends_is_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    Somebody has a function called just when the thread has found nothing left to do.
+    A function is posted just when the thread has found nothing left to do.
     """
     ran = threading.Event()
     dispatcher = CallbackThread(Subscriptions(), "callbacks")
@@ -73,7 +73,7 @@ def test_what_comes_as_the_callback_thread_ends_is_still_run(
     assert ran.is_set()
 
 
-def test_what_comes_as_the_callback_thread_ends_is_run_one_by_one(
+def test_functions_posted_as_the_callback_thread_ends_run_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """

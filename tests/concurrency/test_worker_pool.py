@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from helpers.tool_threads import PATIENCE, join_all, pool_threads
+from helpers.tool_threads import TIMEOUT, join_all, pool_threads
 
 from azure_realtime._concurrency.worker_pool import Job, WorkerPool
 
@@ -54,15 +54,15 @@ def test_threads_are_daemons_no_more_than_allowed(
         with lock:
             if next(running) == 3:
                 three.set()
-        go_on.wait(PATIENCE)
+        go_on.wait(TIMEOUT)
         done.put(threading.current_thread().name)
 
     for _ in range(20):
         pool.submit(Job(job))
-    assert three.wait(PATIENCE)
+    assert three.wait(TIMEOUT)
     assert all(thread.daemon for thread in pool_threads())
     go_on.set()
-    names = {done.get(timeout=PATIENCE) for _ in range(20)}
+    names = {done.get(timeout=TIMEOUT) for _ in range(20)}
 
     assert names <= {f"azure-realtime-tool-{number}" for number in (1, 2, 3)}
 
@@ -76,8 +76,8 @@ def test_threads_end_when_there_is_no_work(
     pool = make_pool(2)
     for _ in range(2):
         ran = threading.Event()
-        pool.submit(Job(ran.set, timeout=PATIENCE))
-        assert ran.wait(PATIENCE)
+        pool.submit(Job(ran.set, timeout=TIMEOUT))
+        assert ran.wait(TIMEOUT)
         join_all()
 
         assert pool_threads() == []
@@ -95,13 +95,13 @@ def test_a_job_that_raises_harms_no_other(
     def fail() -> None:
         raise SystemExit
 
-    pool.submit(Job(fail, timeout=PATIENCE))
-    pool.submit(Job(lambda: go_on.wait(PATIENCE) and None, 0.01, fail))
-    pool.submit(Job(lambda: go_on.wait(PATIENCE) and None, 0.01, overdue.set))
+    pool.submit(Job(fail, timeout=TIMEOUT))
+    pool.submit(Job(lambda: go_on.wait(TIMEOUT) and None, 0.01, fail))
+    pool.submit(Job(lambda: go_on.wait(TIMEOUT) and None, 0.01, overdue.set))
     pool.submit(Job(ran.set))
 
-    assert ran.wait(PATIENCE)
-    assert overdue.wait(PATIENCE)
+    assert ran.wait(TIMEOUT)
+    assert overdue.wait(TIMEOUT)
     assert len(caplog.records) == 2
     go_on.set()
 
@@ -116,15 +116,15 @@ def test_a_job_may_go_first(make_pool: Callable[..., WorkerPool]) -> None:
 
     def block() -> None:
         begun.set()
-        go_on.wait(PATIENCE)
+        go_on.wait(TIMEOUT)
 
     pool.submit(Job(block))
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT)
     pool.submit(Job(lambda: order.put(2)))
     pool.submit(Job(lambda: order.put(1)), first=True)
     go_on.set()
 
-    assert [order.get(timeout=PATIENCE), order.get(timeout=PATIENCE)] == [1, 2]
+    assert [order.get(timeout=TIMEOUT), order.get(timeout=TIMEOUT)] == [1, 2]
 
 
 def test_overdue_jobs_free_their_slots(make_pool: Callable[..., WorkerPool]) -> None:
@@ -137,12 +137,12 @@ def test_overdue_jobs_free_their_slots(make_pool: Callable[..., WorkerPool]) -> 
     ended: queue.Queue[int] = queue.Queue()
 
     def hang(number: int) -> None:
-        go_on.wait(PATIENCE)
+        go_on.wait(TIMEOUT)
         ended.put(number)
 
     for number in range(6):
         pool.submit(Job(partial(hang, number), 0.01, partial(overdue.put, number)))
-    given_up = [overdue.get(timeout=PATIENCE) for _ in range(6)]
+    given_up = [overdue.get(timeout=TIMEOUT) for _ in range(6)]
 
     assert sorted(given_up) == list(range(6))
     assert ended.empty()
@@ -151,7 +151,7 @@ def test_overdue_jobs_free_their_slots(make_pool: Callable[..., WorkerPool]) -> 
     for _ in range(3):
         pool.submit(Job(lambda: suppressed(together, 0.2)))
     pool.submit(Job(lambda: overdue.put(6)))
-    assert overdue.get(timeout=PATIENCE) == 6
+    assert overdue.get(timeout=TIMEOUT) == 6
     assert together.broken
     go_on.set()
 
@@ -175,15 +175,15 @@ def test_closing_ends_the_wait_for_a_job_that_hangs(
 
     def hang() -> None:
         begun.set()
-        go_on.wait(PATIENCE)
+        go_on.wait(TIMEOUT)
 
-    pool.submit(Job(hang, timeout=PATIENCE, overdue=overdue.set))
+    pool.submit(Job(hang, timeout=TIMEOUT, overdue=overdue.set))
     pool.submit(Job(overdue.set))
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT)
     watching = [t for t in pool_threads() if t.name.endswith("watch")]
     pool.close()
     for thread in watching:
-        thread.join(PATIENCE / 2)
+        thread.join(TIMEOUT / 2)
 
     assert [t.name for t in pool_threads()] == ["azure-realtime-tool-1"]
     go_on.set()
@@ -204,7 +204,7 @@ def test_no_job_is_left_behind(make_pool: Callable[..., WorkerPool]) -> None:
 
         def add() -> None:
             for number in range(500):
-                pool.submit(Job(partial(done.put, number), timeout=PATIENCE))
+                pool.submit(Job(partial(done.put, number), timeout=TIMEOUT))
 
         adding = [threading.Thread(target=add) for _ in range(3)]
         for thread in adding:
@@ -212,7 +212,7 @@ def test_no_job_is_left_behind(make_pool: Callable[..., WorkerPool]) -> None:
         for thread in adding:
             thread.join()
         for _ in range(1500):
-            done.get(timeout=PATIENCE)
+            done.get(timeout=TIMEOUT)
     finally:
         sys.setswitchinterval(interval)
     join_all()
@@ -225,7 +225,7 @@ def test_no_thread_to_be_had(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """
-    When the interpreter exits, or is out of threads, nobody's thread ends by it.
+    When the interpreter exits, or is out of threads, no caller's thread ends by it.
     """
     pool = make_pool(1)
     ran = threading.Event()
@@ -239,7 +239,7 @@ def test_no_thread_to_be_had(
     assert "could not be started" in caplog.text
     pool.submit(Job(lambda: None))
 
-    assert ran.wait(PATIENCE)
+    assert ran.wait(TIMEOUT)
 
 
 SCRIPT = """
@@ -258,6 +258,7 @@ print("bye")
 """
 
 
+@pytest.mark.slow
 def test_a_function_that_hangs_does_not_keep_the_script_from_exiting() -> None:
     """
     A script ends when its last line is done.
@@ -265,7 +266,7 @@ def test_a_function_that_hangs_does_not_keep_the_script_from_exiting() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         capture_output=True,
-        timeout=4 * PATIENCE,
+        timeout=4 * TIMEOUT,
         text=True,
         check=True,
     )

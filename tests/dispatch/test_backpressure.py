@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, Place
-from helpers.peer import CLOSE, PING, PONG, Peer, Talk, frame, serve_session
-from helpers.reconnecting import QUICK, Diary, appended
+from helpers.clients import GA, MANUAL, Variant
+from helpers.peer import CLOSE, PING, PONG, Peer, PeerConnection, frame, serve_session
+from helpers.reconnecting import QUICK, EventRecorder, appended
 from helpers.timing import SCALE, at_most
 
 from azure_realtime import AzureRealTimeAudio, QueueFull, SlowConsumer, WebSocketState
@@ -57,12 +57,12 @@ def _append(client: AzureRealTimeAudio, count: int, **how: Any) -> None:
 
 @contextlib.contextmanager
 def _stuck(
-    place: Place, overflow: str
+    variant: Variant, overflow: str
 ) -> Iterator[tuple[AzureRealTimeAudio, Connection]]:
     """
     Give a client whose queue is full, for the service does not read.
     """
-    with place.talk(
+    with variant.connected(
         audio_overflow=overflow, max_send_queue_bytes=SMALL, session_config=MANUAL
     ) as (client, connection):
         connection.stop_reading()
@@ -82,11 +82,11 @@ def _stuck(
 # Out.
 
 
-def test_block_waits_until_its_deadline(place: Place) -> None:
+def test_block_waits_until_its_deadline(variant: Variant) -> None:
     """
-    Without room append_audio waits as long as it was told, and then says so.
+    Without room append_audio waits for its timeout, and then raises.
     """
-    with _stuck(place, "block") as (client, _):
+    with _stuck(variant, "block") as (client, _):
         start = time.monotonic()
         with pytest.raises(QueueFull):
             _append(client, 100, timeout=0.3)
@@ -115,25 +115,25 @@ def test_block_goes_on_when_there_is_room() -> None:
         thread.join()
 
 
-def test_error_says_so_at_once(place: Place) -> None:
+def test_error_says_so_at_once(variant: Variant) -> None:
     """
     With audio_overflow="error" a full queue is an exception, not a wait.
     """
-    with _stuck(place, "error") as (client, _):
+    with _stuck(variant, "error") as (client, _):
         with at_most(0.5), pytest.raises(QueueFull):
             _append(client, 1000)
         assert 0 == client.stats.audio_dropped
 
 
 def test_the_oldest_audio_makes_room(
-    place: Place, eventually: Callable[..., None]
+    variant: Variant, eventually: Callable[..., None]
 ) -> None:
     """
     With "drop_oldest" the newest audio arrives, in order; what was dropped is counted
-    and told; commands arrive all of them, in their places.
+    and reported; commands arrive all of them, in their places.
     """
-    with _stuck(place, "drop_oldest") as (client, connection):
-        diary = Diary(client)
+    with _stuck(variant, "drop_oldest") as (client, connection):
+        recorder = EventRecorder(client)
         futures = []
         for number in range(1, 501):
             client.append_audio(_numbered(number))
@@ -153,7 +153,7 @@ def test_the_oldest_audio_makes_room(
         connection.resume()
         for future in futures:
             future.result(timeout=10)
-        eventually(lambda: sum(e.dropped for e in diary.of("overflow")) == dropped)
+        eventually(lambda: sum(e.dropped for e in recorder.of("overflow")) == dropped)
         numbers = [number for number in _numbers(connection) if 0 < number <= 500]
         assert 500 == numbers[-1]
         assert sorted(set(numbers)) == numbers
@@ -168,7 +168,7 @@ def test_the_oldest_audio_makes_room(
 def test_a_command_need_not_wait_behind_a_queue_of_audio() -> None:
     """
     With "drop_oldest" a full queue takes a command at once; the audio that made room
-    is counted and told.
+    is counted and reported.
     """
     numbers = {"audio_overflow": "drop_oldest", "max_send_queue_bytes": SMALL}
     with socket.create_server(("127.0.0.1", 0)) as mute:  # so nothing leaves
@@ -176,11 +176,11 @@ def test_a_command_need_not_wait_behind_a_queue_of_audio() -> None:
         while not client.stats.audio_dropped:
             client.append_audio(CHUNK)
         dropped = client.stats.audio_dropped
-        with client.expect("overflow") as told, at_most(0.5):
+        with client.expect("overflow") as reported, at_most(0.5):
             item = {"type": "message", "role": "user", "content": []}
             text = {"type": "input_text", "text": "x" * 50_000}
             client.create_conversation_item({**item, "content": [text]})
-        assert client.stats.audio_dropped == dropped + told.event.dropped > dropped
+        assert client.stats.audio_dropped == dropped + reported.event.dropped > dropped
         client.close(0.5)
 
 
@@ -227,7 +227,7 @@ def test_dropping_from_a_large_queue_is_quick() -> None:
     """
     With megabytes of small appends waiting, making room still takes no 5 ms.
     """
-    with GA.talk(audio_overflow="drop_oldest", max_send_queue_bytes=16 << 20) as (
+    with GA.connected(audio_overflow="drop_oldest", max_send_queue_bytes=16 << 20) as (
         client,
         connection,
     ):
@@ -286,20 +286,20 @@ def _flood(count: int, payload: int, pongs: list[float], done: threading.Event) 
     )
     many = frame(delta) * 100
 
-    def script(talk: Talk) -> None:
-        serve_session(talk)
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
         asked: dict[bytes, float] = {}
         ahead = threading.Semaphore(2)
 
         def listen() -> None:
             with contextlib.suppress(OSError, EOFError):
                 while True:
-                    opcode, data = talk.read_frame()
+                    opcode, data = conn.read_frame()
                     if opcode == PONG:
                         pongs.append(time.monotonic() - asked[data])
                         ahead.release()
                     elif opcode == CLOSE:
-                        talk.send(frame(data, CLOSE))
+                        conn.send(frame(data, CLOSE))
 
         ear = threading.Thread(target=listen)
         ear.start()
@@ -308,9 +308,9 @@ def _flood(count: int, payload: int, pongs: list[float], done: threading.Event) 
                 assert ahead.acquire(timeout=20)
                 name = str(number).encode()
                 asked[name] = time.monotonic()
-                talk.send(frame(name, PING))
-            talk.send(many)
-        talk.send(frame('{"type":"response.done","response":{"id":"resp_1"}}'))
+                conn.send(frame(name, PING))
+            conn.send(many)
+        conn.send(frame('{"type":"response.done","response":{"id":"resp_1"}}'))
         done.set()
         ear.join()
 
@@ -397,7 +397,7 @@ def test_the_warning_names_who_is_slow_and_how_long_it_has_run(
         begun.set()
         go.wait(20)
 
-    with GA.talk(**_FAR_BEHIND) as (client, connection):
+    with GA.connected(**_FAR_BEHIND) as (client, connection):
         if who == "a listener":
             client.on("rate_limits.updated", very_slow)
             connection.send({"type": "rate_limits.updated"})
@@ -413,13 +413,16 @@ def test_the_warning_names_who_is_slow_and_how_long_it_has_run(
     assert _seconds_in(warning) >= 1.0
 
 
-def test_who_pumps_too_seldom_is_told_so(
+def test_pumping_too_seldom_draws_a_warning(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
     """
-    Where listeners run by hand, and nobody runs them, the warning asks about pump().
+    Where listeners run by hand, and no thread runs them, the warning asks about pump().
     """
-    with Place("ga").talk(dispatch="manual", **_FAR_BEHIND) as (client, connection):
+    with Variant("ga").connected(dispatch="manual", **_FAR_BEHIND) as (
+        client,
+        connection,
+    ):
         connection.flood(10, _DELTA)
         eventually(lambda: _warnings(caplog))
         client.close()
@@ -440,11 +443,11 @@ class _Clock:
     A clock of its own: on a busy machine any listener may be the slowest.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, patience: float = 1.0) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float = 1.0) -> None:
         self.now = 100.0
         for module in ("backlog", "dispatcher"):
             monkeypatch.setattr(f"azure_realtime._dispatch.{module}.time", self)
-        monkeypatch.setattr("azure_realtime._dispatch.backlog._PATIENCE", patience)
+        monkeypatch.setattr("azure_realtime._dispatch.backlog._PATIENCE", seconds)
 
     def monotonic(self) -> float:
         """
@@ -460,7 +463,7 @@ def test_of_many_the_slowest_is_named(
     """
     Where no listener is stuck but all together take too long, the slowest one is named.
     """
-    clock = _Clock(monkeypatch, patience=0.0)
+    clock = _Clock(monkeypatch, seconds=0.0)
     begun, go = threading.Event(), threading.Event()
 
     def quick(_: Any) -> None:
@@ -480,7 +483,7 @@ def test_of_many_the_slowest_is_named(
     for number, listener in enumerate([quick, slowest, other, running]):
         registry.add(Subscription(f"n{number}", listener, False))
     dispatcher = CallbackThread(registry, "callbacks", Backlog(200_000))
-    events = [_small(number) for number in range(5)]  # nobody listens for the last
+    events = [_small(number) for number in range(5)]  # the last has no listener
     if batch:
         dispatcher.post_batch(events, [100] * 5)
     else:
@@ -578,7 +581,7 @@ def test_a_batch_for_which_there_is_no_room_may_end_the_connection() -> None:
     assert "very_slow" in str(errors[0])
 
 
-def test_who_has_caught_up_within_a_batch_is_not_warned(
+def test_catching_up_within_a_batch_draws_no_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -600,14 +603,14 @@ def test_who_has_caught_up_within_a_batch_is_not_warned(
         look(0.8)
 
     def second(_: Any) -> None:
-        clock.now += 0.8  # nobody looks while less than the mark waits
+        clock.now += 0.8  # no check while less than the mark waits
 
     def third(_: Any) -> None:
         dispatcher.post_batch([_small(3), _small(4)], [30_000, 30_000])
         look(0.0)
 
     def fourth(_: Any) -> None:
-        look(2.0)  # somebody looks when less than the mark waits again
+        look(2.0)  # a check when less than the mark waits again
 
     # past the mark with three of them, not with two
     for number, listener in enumerate([first, second, third, fourth]):
@@ -661,10 +664,10 @@ def test_a_slow_listener_is_named_though_it_cannot_be_printed(
     eventually: Callable[..., None],
 ) -> None:
     """
-    Its ``__repr__`` is none of our business; the connection lives.
+    Its ``__repr__`` is not used; the connection lives.
     """
     slow = _Unspeakable()
-    with GA.talk(**_FAR_BEHIND) as (client, connection):
+    with GA.connected(**_FAR_BEHIND) as (client, connection):
         client.on("rate_limits.updated", as_listener(slow))
         connection.send({"type": "rate_limits.updated"})
         assert slow.begun.wait(5)
@@ -681,15 +684,15 @@ def test_a_burst_is_worth_a_warning_only_if_something_was_left_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """
-    Listeners that have caught up in no time are not complained of; lost audio is told.
+    Listeners that have caught up draw no warning; lost audio is reported.
     """
     backlog = Backlog(200_000, disconnect=False)
-    for count, told in [(4, 0), (10, 1), (4, 1)]:
+    for count, reported in [(4, 0), (10, 1), (4, 1)]:
         kept = [backlog.enter(_audio(), SIZE) for _ in range(count)]
         for number in range(sum(kept)):
             backlog.leave(SIZE, time.monotonic())
             backlog.ran(number, 0.01)
-        assert told == len(_warnings(caplog))
+        assert reported == len(_warnings(caplog))
     assert "6 were left out" in _warnings(caplog)[0]
     assert (0, 0) == (
         backlog.load().callback_queue,
@@ -717,7 +720,7 @@ def test_close_does_not_wait_for_who_is_far_behind() -> None:
         begun.set()
         go.wait(20)
 
-    with GA.talk(**_FAR_BEHIND) as (client, connection):
+    with GA.connected(**_FAR_BEHIND) as (client, connection):
         client.on("response.audio.delta", stuck)
         connection.flood(10, _DELTA)
         assert begun.wait(5)
@@ -735,7 +738,10 @@ def test_nothing_but_audio_is_left_out(place_name: str) -> None:
     Past the mark text, errors and endings are still delivered, in order.
     """
     go = threading.Event()
-    with Place(place_name).talk(max_callback_queue_bytes=100_000) as (client, service):
+    with Variant(place_name).connected(max_callback_queue_bytes=100_000) as (
+        client,
+        service,
+    ):
         order: list[Any] = []
 
         def listen(event: Any) -> None:
@@ -777,7 +783,7 @@ def test_a_slow_consumer_may_be_disconnected() -> None:
         begun.set()
         go.wait(10)
 
-    with GA.talk(slow_consumer="disconnect", **numbers) as (client, connection):
+    with GA.connected(slow_consumer="disconnect", **numbers) as (client, connection):
         client.on("response.audio.delta", very_slow)
         connection.flood(1)
         assert begun.wait(5)
@@ -796,12 +802,12 @@ def test_a_slow_consumer_may_be_disconnected() -> None:
     "event",
     [
         {"type": "response.done", "response": {"output": [{"text": "x" * 300_000}]}},
-        {"type": "nobody.knows", "junk": ["y" * 1000] * 300},
+        {"type": "unknown.type", "junk": ["y" * 1000] * 300},
         {"type": "response.output_audio.delta", "delta": "", "junk": "z" * 300_000},
     ],
     ids=["large ends", "unknown", "a delta of something else"],
 )
-def test_what_cannot_be_left_out_is_bounded_too(event: dict[str, Any]) -> None:
+def test_large_events_without_audio_are_bounded_too(event: dict[str, Any]) -> None:
     """
     Large events that are no audio count with all they hold: too many end it.
     """
@@ -811,7 +817,7 @@ def test_what_cannot_be_left_out_is_bounded_too(event: dict[str, Any]) -> None:
         begun.set()
         go.wait(20)
 
-    with GA.talk(max_callback_queue_bytes=2 << 20) as (client, connection):
+    with GA.connected(max_callback_queue_bytes=2 << 20) as (client, connection):
         diary_of_end = client.events("closed", timeout=20)
         client.on("*", stuck)
         connection.send({"type": "rate_limits.updated"})
@@ -829,7 +835,7 @@ def test_what_cannot_be_left_out_is_bounded_too(event: dict[str, Any]) -> None:
         go.set()
 
 
-def test_an_event_stream_that_nobody_reads_ends_and_says_so(
+def test_an_unread_event_stream_ends_with_slow_consumer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
@@ -839,7 +845,7 @@ def test_an_event_stream_that_nobody_reads_ends_and_says_so(
 
     monkeypatch.setattr(waiters, "MAX_BYTES", 1 << 20)
     big = {"type": "rate_limits.updated", "rate_limits": [], "junk": "x" * 100_000}
-    with GA.talk() as (client, connection):
+    with GA.connected() as (client, connection):
         stream = client.events("rate_limits.updated", timeout=5)
         connection.flood(50, big)
         client.clear_audio_buffer().result(timeout=5)
@@ -849,11 +855,11 @@ def test_an_event_stream_that_nobody_reads_ends_and_says_so(
         assert 9 <= len(taken) <= 10
 
 
-def test_the_numbers_are_told() -> None:
+def test_stats_report_the_numbers() -> None:
     """
     client.stats: queues, bytes, lag, round trip; all of them are believable.
     """
-    with GA.talk(ping_interval=0.1) as (client, connection):
+    with GA.connected(ping_interval=0.1) as (client, connection):
         go = threading.Event()
         client.on("rate_limits.updated", lambda event: go.wait(5))
         for _ in range(10):

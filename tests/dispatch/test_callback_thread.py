@@ -86,6 +86,28 @@ class Bench:
         assert self.thread.join(Deadline(5.0))
 
 
+def test_a_late_listener_hears_no_state_after_the_one_that_replaced_it() -> None:
+    """
+    Who subscribes to `init` while a new one is queued hears the new one, and not the
+    old one behind it.
+    """
+    bench = Bench()
+    blocked, go_on = threading.Event(), threading.Event()
+    heard: list[int] = []
+    bench.thread.post(Init(generation=1), SIZE)
+    bench.thread.call(lambda: (blocked.set(), go_on.wait(5.0)))
+    assert blocked.wait(5.0)
+    bench.thread.post(Init(generation=2), SIZE)
+    bench.on("init", lambda event: heard.append(event.generation))
+    go_on.set()
+    bench.thread.drain(Deadline(5.0))
+    assert heard == [2]
+    bench.on("init", lambda event: heard.append(event.generation))
+    bench.thread.finish()
+    assert bench.thread.join(Deadline(5.0))
+    assert heard == [2, 2]
+
+
 def fail(event: Any) -> None:
     """
     Raise, as a listener of a user may.
@@ -117,7 +139,7 @@ def test_events_come_in_order_and_on_one_thread(bench: Bench) -> None:
 
 def test_post_never_waits_for_a_slow_listener(bench: Bench) -> None:
     """
-    A listener that takes its time keeps nobody from reading on.
+    A slow listener does not keep the reader from reading on.
     """
     go = threading.Event()
     bench.on("*", lambda _: go.wait(5.0))
@@ -126,7 +148,7 @@ def test_post_never_waits_for_a_slow_listener(bench: Bench) -> None:
     go.set()
 
 
-def test_a_raising_listener_harms_nobody(
+def test_a_raising_listener_does_not_affect_others(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -284,7 +306,7 @@ class LastMoment(queue.SimpleQueue[Any]):
             raise
 
 
-def test_what_comes_as_the_thread_ends_is_delivered() -> None:
+def test_events_that_come_as_the_thread_ends_are_delivered() -> None:
     """
     Between its last look and its end nothing is lost: who listens as another thread
     closes hears what he would have heard afterwards.
@@ -363,7 +385,7 @@ def test_a_batch_is_delivered_in_order_between_its_neighbours(bench: Bench) -> N
     assert bench.waiting == (0, 0)
 
 
-def test_a_batch_of_none_wakes_nobody() -> None:
+def test_an_empty_batch_wakes_no_thread() -> None:
     """
     A read that brings no event costs the callback thread nothing.
     """
@@ -438,7 +460,7 @@ def test_a_state_in_a_batch_is_heard_by_who_comes_late(bench: Bench) -> None:
     """
     seen: list[ServerEvent] = []
     first, second = Init(generation=1), Init(generation=2)
-    bench.on("init", lambda _: None)  # somebody hears them when they come
+    bench.on("init", lambda _: None)  # they have a listener when they come
     bench.on("last", lambda _: bench.on("init", seen.append))
     bench.thread.post_batch(
         [first, second, UnknownEvent(type="last")], [SIZE, SIZE, SIZE]
@@ -447,7 +469,7 @@ def test_a_state_in_a_batch_is_heard_by_who_comes_late(bench: Bench) -> None:
     assert [id(event) for event in seen] == [id(second)]
 
 
-def test_what_is_dropped_of_a_batch_counts_no_more(bench: Bench) -> None:
+def test_dropped_events_of_a_batch_are_not_counted_as_waiting(bench: Bench) -> None:
     """
     A listener that hangs longer than close() waits: what is behind it in the same batch
     is never delivered, and does not count as waiting.
@@ -476,7 +498,7 @@ def test_what_is_dropped_of_a_batch_counts_no_more(bench: Bench) -> None:
 
 def test_a_client_that_is_dropped_in_the_middle_of_a_batch_hears_no_more() -> None:
     """
-    The last reference goes in a listener: the events behind it reach nobody.
+    The last reference goes in a listener: the events behind it are dropped.
     """
     bench = Bench()
     thread, seen = bench.thread, list[str]()
@@ -518,6 +540,7 @@ def test_ctrl_c_in_a_batch_after_the_end_leaves_nothing_that_waits() -> None:
     assert seen == ["b", "b"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_the_child_of_a_listener_delivers_nothing() -> None:
     """
@@ -601,6 +624,6 @@ def test_a_dropped_client_is_not_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
     finally:
         gc.enable()
         logging.getLogger("azure_realtime").removeHandler(quiet)
-        thread.post(event, SIZE)  # nobody is left to hear it
+        thread.post(event, SIZE)  # there is no listener left
         thread.finish()
         assert thread.join(Deadline(5.0))

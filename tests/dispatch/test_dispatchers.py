@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, Place
+from helpers.clients import GA, MANUAL, Variant
 from helpers.processes import run_script
 from helpers.timing import at_most
 
@@ -27,7 +27,7 @@ CLEARED = "input_audio_buffer.cleared"
 
 def send(wire: Connection, numbers: range) -> None:
     """
-    Have the service say so many events that can be told apart.
+    Have the service send so many events that can be distinguished.
     """
     for number in numbers:
         wire.send({"type": NAME, "audio_start_ms": number})
@@ -97,7 +97,7 @@ def test_an_executor_keeps_the_order(executor: Any) -> None:
     """
     One event at a time, in wire order, on the executor's threads; waits work there.
     """
-    with GA.talk(
+    with GA.connected(
         dispatch=executor, service={"replies": ["Yes."]}, session_config=MANUAL
     ) as (client, wire):
         ears = Ears(client)
@@ -112,14 +112,14 @@ def test_an_executor_keeps_the_order(executor: Any) -> None:
     assert ["Yes."] == answers
 
 
-def test_an_executor_that_was_shut_down_harms_nobody(
+def test_an_executor_that_was_shut_down_does_not_end_the_client(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """
     Listeners are heard no more, which is logged; futures and close go on working.
     """
     pool = ThreadPoolExecutor(1)
-    with GA.talk(dispatch=pool) as (client, wire):
+    with GA.connected(dispatch=pool) as (client, wire):
         Ears(client)
         pool.shutdown()
         send(wire, range(3))
@@ -132,7 +132,7 @@ def test_an_executor_that_was_shut_down_harms_nobody(
     assert "takes no more" in caplog.text
 
 
-def test_what_an_executor_refused_waits_no_more(
+def test_events_refused_by_an_executor_are_not_counted_as_waiting(
     eventually: Callable[..., None],
 ) -> None:
     """
@@ -145,7 +145,7 @@ def test_what_an_executor_refused_waits_no_more(
             raise queue.Full("busy")
         threading.Thread(target=job).start()
 
-    with GA.talk(dispatch=submit) as (client, wire):
+    with GA.connected(dispatch=submit) as (client, wire):
         ears = Ears(client)
         send(wire, range(5))
         client.clear_audio_buffer()
@@ -169,7 +169,7 @@ def test_after_ctrl_c_in_a_listener_an_executor_goes_on() -> None:
     """
     jobs: queue.Queue[Callable[[], object]] = queue.Queue()
 
-    with GA.talk(dispatch=jobs.put) as (client, wire):
+    with GA.connected(dispatch=jobs.put) as (client, wire):
         ears = three_of_which_the_first_is_interrupted(client, wire)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
@@ -186,25 +186,25 @@ def test_after_ctrl_c_in_a_listener_an_executor_goes_on() -> None:
     assert [1, 2, 3, 4] == ears.heard
 
 
-def test_what_cannot_dispatch_is_refused() -> None:
+def test_an_unknown_dispatcher_is_refused() -> None:
     """
     A misspelled word fails at once, and so does pumping where nothing is to be pumped.
     """
     with pytest.raises(ValueError, match="'reader'"):
         GA.client("ws://127.0.0.1:9", dispatch="raeder")
-    with GA.talk() as (client, _):
-        for call in (client.pump, client.run_forever, client.fileno):
+    with GA.connected() as (client, _):
+        for call in (client.pump, client.fileno):
             with pytest.raises(RuntimeError, match="dispatch='manual'"):
                 call()
 
 
-def test_the_reader_runs_quick_listeners_itself(place: Place) -> None:
+def test_the_reader_runs_quick_listeners_itself(variant: Variant) -> None:
     """
-    No thread but one, in wire order; a raising one harms nobody.
+    No thread but one, in wire order; a raising listener does not affect the others.
     """
     before = set(threading.enumerate())
-    with place.service() as service:
-        client = place.client(service.url, dispatch="reader")
+    with variant.service() as service:
+        client = variant.client(service.url, dispatch="reader")
         client.connect(5)
         wire = service.wait_for_connection()
         ears = Ears(client)
@@ -222,11 +222,11 @@ def test_the_reader_runs_quick_listeners_itself(place: Place) -> None:
     assert not [n for n in names if n.startswith("azure-realtime-callbacks")]
 
 
-def test_pump_runs_what_has_come(place: Place) -> None:
+def test_pump_runs_what_has_come(variant: Variant) -> None:
     """
     Here and now, in order, and it says how much that was.
     """
-    with place.talk(dispatch="manual") as (client, wire):
+    with variant.connected(dispatch="manual") as (client, wire):
         ears = Ears(client)
         client.clear_audio_buffer()
         while not ears.done.is_set():
@@ -245,11 +245,11 @@ def test_pump_runs_what_has_come(place: Place) -> None:
     assert {threading.current_thread().name} == ears.threads
 
 
-def test_a_select_loop_sees_when_to_pump(place: Place) -> None:
+def test_a_select_loop_sees_when_to_pump(variant: Variant) -> None:
     """
     The descriptor is readable while something waits, and only then.
     """
-    with place.talk(dispatch="manual") as (client, wire):
+    with variant.connected(dispatch="manual") as (client, wire):
         ears = Ears(client)
         send(wire, range(1))  # the first changes the status as well
         client.clear_audio_buffer()
@@ -264,12 +264,12 @@ def test_a_select_loop_sees_when_to_pump(place: Place) -> None:
     assert [0, *range(20)] == ears.heard
 
 
-def test_run_forever_ends_with_the_connection(place: Place) -> None:
+def test_run_forever_ends_with_the_connection(variant: Variant) -> None:
     """
     With a close in a listener, or a loss: the last events are heard before.
     """
     for how in ("close", "drop"):
-        with place.talk(dispatch="manual") as (client, wire):
+        with variant.connected(dispatch="manual") as (client, wire):
             ears, last = Ears(client), []
             client.on("disconnected", lambda event, last=last: last.append(event.code))
             client.on("closed", lambda event, last=last: last.append("closed"))
@@ -286,11 +286,11 @@ def test_run_forever_ends_with_the_connection(place: Place) -> None:
             assert [1000 if how == "close" else 1006, "closed"] == last
 
 
-def test_commands_wait_and_futures_complete_while_nobody_pumps() -> None:
+def test_commands_wait_and_futures_complete_without_pump() -> None:
     """
     Only listeners need the pump.
     """
-    with GA.talk(
+    with GA.connected(
         dispatch="manual", service={"replies": ["Yes."]}, session_config=MANUAL
     ) as (client, _):
         assert "Yes." == client.ask("Hello", timeout=5).text
@@ -339,7 +339,7 @@ def test_after_ctrl_c_a_select_loop_sees_what_still_waits() -> None:
     """
     The descriptor rings for the events behind the one whose listener was left.
     """
-    with GA.talk(dispatch="manual") as (client, wire):
+    with GA.connected(dispatch="manual") as (client, wire):
         ears = three_of_which_the_first_is_interrupted(client, wire)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
@@ -356,7 +356,7 @@ def test_run_forever_serves_a_client_of_tools() -> None:
     """
     A whole spoken dialogue without a thread of the user's own.
     """
-    with GA.talk(
+    with GA.connected(
         dispatch="manual", service={"replies": ["Good day."]}, session_config=MANUAL
     ) as (client, _):
         said: list[str] = []

@@ -132,7 +132,7 @@ def test_a_moment_is_not_repeated() -> None:
 
 def test_the_latest_state_counts() -> None:
     """
-    After a loss nobody hears that the session is there; after a reconnect nobody hears
+    After a loss no listener hears that the session is there; after a reconnect none hears
     that it is gone.
     """
     registry = Subscriptions()
@@ -285,7 +285,7 @@ def test_a_bound_method_can_be_taken_off() -> None:
 
 def test_off_all() -> None:
     """
-    After `off_all` nobody hears anything.
+    After `off_all` no listener is called.
     """
     registry = Subscriptions()
     for name in ("init", "*", "brand.new"):

@@ -10,9 +10,9 @@ import time
 from typing import Any
 
 import pytest
-from helpers.clients import GA, USER_SAYS, Place
-from helpers.peer import Peer, Talk, close_frame, frame
-from helpers.reconnecting import IDLE, QUICK, Diary, Scripts, serve_until
+from helpers.clients import GA, USER_SAYS, Variant
+from helpers.peer import Peer, PeerConnection, close_frame, frame
+from helpers.reconnecting import IDLE, QUICK, EventRecorder, Scripts, serve_until
 
 from azure_realtime import SessionConfig
 from azure_realtime._concurrency.deadline import Deadline
@@ -22,18 +22,18 @@ from azure_realtime.simulator import Reply, ToolCall
 # Foretold.
 
 
-def test_the_end_is_foretold_once(place: Place) -> None:
+def test_the_end_is_foretold_once(variant: Variant) -> None:
     """
     So many seconds before it there is one event, which says how many are left.
     """
-    with place.service(session_seconds=4) as service:
-        client = place.client(service.url, expiry_warning=2.5)
-        diary = Diary(client)
-        told = diary.wait("expiring")
-        assert 1.0 <= told.seconds_left <= 2.5
-        assert 1 == told.generation
+    with variant.service(session_seconds=4) as service:
+        client = variant.client(service.url, expiry_warning=2.5)
+        recorder = EventRecorder(client)
+        expected = recorder.wait("expiring")
+        assert 1.0 <= expected.seconds_left <= 2.5
+        assert 1 == expected.generation
         client.clear_audio_buffer().result(timeout=5)
-        assert 1 == len(diary.of("expiring"))
+        assert 1 == len(recorder.of("expiring"))
         client.close()
 
 
@@ -41,7 +41,7 @@ def test_an_end_that_moves_away_is_foretold_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    The service grants more time, or somebody sets the clock back: nobody is kept busy
+    The service grants more time, or the clock is set back: the reader is not kept busy
     by looking, and the new end is foretold in its time.
     """
     expiry = Expiry(warning=60.0)
@@ -87,6 +87,7 @@ def test_a_clock_that_is_wrong_makes_no_storm(expires_at: Any) -> None:
         assert 1 == peer.connections
 
 
+@pytest.mark.slow
 def test_a_session_shorter_than_the_warning_is_not_renewed_at_once() -> None:
     """
     Sessions of three seconds and a warning of sixty: no storm of connections.
@@ -102,17 +103,17 @@ def test_a_session_shorter_than_the_warning_is_not_renewed_at_once() -> None:
 # Met.
 
 
-def test_the_end_is_told_and_made_good(place: Place) -> None:
+def test_expiry_is_announced_and_the_client_reconnects(variant: Variant) -> None:
     """
     session_expired and 1001: one disconnected event that says so, then a new session.
     """
-    with place.service() as service, place.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+    with variant.service() as service, variant.client(service.url, **QUICK) as client:
+        recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         service.wait_for_connection().expire()
-        diary.wait("reconnected")
-        assert "session_expired" == diary.wait("error").error.code
-        lost = diary.of("disconnected")
+        recorder.wait("reconnected")
+        assert "session_expired" == recorder.wait("error").error.code
+        lost = recorder.of("disconnected")
         assert [("expired", 1001, True)] == [(e.cause, e.code, e.clean) for e in lost]
         client.clear_audio_buffer().result(timeout=5)
         kinds = [event["type"] for event in service.connections[1].received]
@@ -136,32 +137,32 @@ def test_azure_says_it_in_other_words(end: str) -> None:
     """
     listening = threading.Event()
 
-    def first(talk: Talk) -> None:
+    def first(conn: PeerConnection) -> None:
         session = {"id": "s"}
         if end == "time":
             session["expires_at"] = int(time.time()) + 1  # type: ignore[assignment]
-        told = json.dumps({"type": "session.updated", "session": session})
-        talk.upgrade(frame('{"type":"session.created","session":{"id":"s"}}'))
-        talk.read_frame()
-        talk.send(frame(told))
+        expected = json.dumps({"type": "session.updated", "session": session})
+        conn.upgrade(frame('{"type":"session.created","session":{"id":"s"}}'))
+        conn.read_frame()
+        conn.send(frame(expected))
         assert listening.wait(5)
         if end == "time":
-            assert not talk.over.wait(1.1)  # the clock of the wire knows seconds only
+            assert not conn.over.wait(1.1)  # the clock of the wire knows seconds only
         if end.startswith("error"):
             error = {"type": "server_error", "code": None, "message": _WORDS}
-            talk.send(frame(json.dumps({"type": "error", "error": error})))
+            conn.send(frame(json.dumps({"type": "error", "error": error})))
         if end[-4:].isdigit():
             words = _WORDS.encode() if end.startswith("reason") else b""
-            talk.send(close_frame(int(end[-4:]), words))
-        talk.fin()
-        talk.read_to_end()
+            conn.send(close_frame(int(end[-4:]), words))
+        conn.fin()
+        conn.read_to_end()
 
     later = serve_until(int(time.time()) + 3600)
     with Peer(Scripts(first, later)) as peer, GA.client(peer.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         listening.set()
-        diary.wait("reconnected")
-        assert ["expired"] == [event.cause for event in diary.of("disconnected")]
+        recorder.wait("reconnected")
+        assert ["expired"] == [event.cause for event in recorder.of("disconnected")]
 
 
 def test_a_tools_output_is_acknowledged() -> None:
@@ -170,7 +171,10 @@ def test_a_tools_output_is_acknowledged() -> None:
     """
     replies = [Reply(calls=[ToolCall("look")]), "Found."]
     config = SessionConfig(modalities=["text"], turn_detection=None)
-    with GA.talk(service={"replies": replies}, session_config=config) as (client, _):
+    with GA.connected(service={"replies": replies}, session_config=config) as (
+        client,
+        _,
+    ):
 
         @client.tool
         def look() -> str:

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from helpers.clients import GA, KEY, Place
+from helpers.clients import GA, KEY, Variant
 from helpers.network_namespace import Net
-from helpers.peer import Peer, Talk, frame
+from helpers.peer import Peer, PeerConnection, frame
 from helpers.processes import start_script
-from helpers.reconnecting import QUICK, Diary, Scripts, serve_and_hang_up
+from helpers.reconnecting import QUICK, EventRecorder, Scripts, serve_and_hang_up
 from helpers.timing import SCALE
 
 import azure_realtime
@@ -42,6 +42,7 @@ def _half(connection: Connection, data: bytes) -> None:
     connection.send_bytes_raw(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", SILENCES)
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 def test_silence_is_noticed_in_time(
@@ -50,14 +51,14 @@ def test_silence_is_noticed_in_time(
     """
     Wherever in a frame it begins: after interval plus timeout, no sooner, no later.
     """
-    place = GA if scheme == "ws" else Place("ga", server_tls, client_tls)
-    with place.talk(**PULSE) as (client, connection):
-        diary = Diary(client)
+    variant = GA if scheme == "ws" else Variant("ga", server_tls, client_tls)
+    with variant.connected(**PULSE) as (client, connection):
+        recorder = EventRecorder(client)
         before = time.monotonic()
         client.clear_audio_buffer().result(timeout=5)
         start = time.monotonic()
         SILENCES[how](connection)
-        lost = diary.wait("disconnected")
+        lost = recorder.wait("disconnected")
         end = time.monotonic()
         assert ("dead peer", 1006) == (lost.cause, lost.code)
         # the last sign of life came between the two
@@ -65,6 +66,7 @@ def test_silence_is_noticed_in_time(
         assert end - start <= LIMIT + GRACE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "pause"), [(1, 0.1), (17 * SCALE, 0.575 * SCALE)])
 @pytest.mark.parametrize("kind", ["ws", "wss"])
 def test_a_frame_that_drips_for_ever_is_noticed_in_time(
@@ -73,9 +75,9 @@ def test_a_frame_that_drips_for_ever_is_noticed_in_time(
     """
     A byte of one frame every now and then keeps every answer behind it, pongs as well.
     """
-    place = GA if kind == "ws" else Place("ga", server_tls, client_tls)
-    with place.talk(**PULSE) as (client, connection):
-        diary = Diary(client)
+    variant = GA if kind == "ws" else Variant("ga", server_tls, client_tls)
+    with variant.connected(**PULSE) as (client, connection):
+        recorder = EventRecorder(client)
         before = time.monotonic()
         client.clear_audio_buffer().result(timeout=5)
         start = time.monotonic()
@@ -89,7 +91,7 @@ def test_a_frame_that_drips_for_ever_is_noticed_in_time(
 
         dripping = threading.Thread(target=drip)
         dripping.start()
-        lost = diary.wait("disconnected")
+        lost = recorder.wait("disconnected")
         end = time.monotonic()
         over.set()
         dripping.join()
@@ -99,32 +101,33 @@ def test_a_frame_that_drips_for_ever_is_noticed_in_time(
         assert end - start <= LIMIT + GRACE
 
 
+@pytest.mark.slow
 def test_silence_is_noticed_though_our_sends_are_stuck() -> None:
     """
     With a full socket not even a ping can leave; the peer is dead all the same.
     """
-    with GA.talk(**PULSE) as (client, connection):
-        diary = Diary(client)
+    with GA.connected(**PULSE) as (client, connection):
+        recorder = EventRecorder(client)
         connection.stall()
         start = time.monotonic()
         with contextlib.suppress(azure_realtime.RealtimeError):
             for _ in range(60):
                 client.append_audio(bytes(190_000), block=False)
         assert client.stats.send_queue > 0
-        assert "dead peer" == diary.wait("disconnected").cause
+        assert "dead peer" == recorder.wait("disconnected").cause
         assert time.monotonic() - start <= LIMIT + 3 * GRACE
 
 
 @pytest.mark.parametrize("how", ["rst", "fin", "mid_frame"])
-def test_a_cut_is_noticed_at_once(how: Any, place: Place) -> None:
+def test_a_cut_is_noticed_at_once(how: Any, variant: Variant) -> None:
     """
     Where the network says something there is nothing to wait for.
     """
-    with place.talk() as (client, connection):
-        diary = Diary(client)
+    with variant.connected() as (client, connection):
+        recorder = EventRecorder(client)
         start = time.monotonic()
         connection.drop(how)
-        assert "network" == diary.wait("disconnected").cause
+        assert "network" == recorder.wait("disconnected").cause
         assert time.monotonic() - start <= GRACE
 
 
@@ -136,32 +139,33 @@ def test_a_dead_peer_is_replaced() -> None:
     with GA.service() as service:
         numbers = {**QUICK, **PULSE, "connect_timeout": 0.5 * SCALE}
         with GA.client(service.url, **numbers) as client:
-            diary = Diary(client)
+            recorder = EventRecorder(client)
             service.mute_handshakes()
             service.wait_for_connection().stall()
-            diary.wait("reconnecting", 2)
+            recorder.wait("reconnecting", 2)
             service.accept()
-            diary.wait("reconnected")
-            assert ["dead peer"] == [e.cause for e in diary.of("disconnected")]
+            recorder.wait("reconnected")
+            assert ["dead peer"] == [e.cause for e in recorder.of("disconnected")]
 
 
+@pytest.mark.slow
 def test_a_new_session_that_never_comes_is_given_up() -> None:
     """
     The upgrade is answered and then nothing: it counts as an attempt, and ends.
     """
 
-    def mute(talk: Talk) -> None:
-        talk.upgrade()
-        talk.mute()
+    def mute(conn: PeerConnection) -> None:
+        conn.upgrade()
+        conn.mute()
 
     numbers = {"max_reconnect_attempts": 2, "reconnect_interval": 0.01}
     with (
         Peer(Scripts(serve_and_hang_up, mute)) as peer,
         GA.client(peer.url, **numbers, connect_timeout=0.4 * SCALE) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.clear_audio_buffer()
-        error = diary.wait("closed").error
+        error = recorder.wait("closed").error
         assert isinstance(error, azure_realtime.ConnectTimeout)
         assert "session.created" in str(error)
         assert 3 == peer.connections
@@ -175,12 +179,12 @@ def test_a_slow_message_is_life(protocol: str) -> None:
     Over TLS it takes a whole record: who is not yet known to be the service is no sign
     of its life.
     """
-    with Place(protocol).talk(**PULSE) as (client, connection):
-        diary = Diary(client)
+    with Variant(protocol).connected(**PULSE) as (client, connection):
+        recorder = EventRecorder(client)
         connection.drip(0.01)
         connection.send({"type": "rate_limits.updated", "rate_limits": []})
-        diary.wait("rate_limits.updated")
-        assert [] == diary.of("disconnected")
+        recorder.wait("rate_limits.updated")
+        assert [] == recorder.of("disconnected")
         connection.resume()
         client.clear_audio_buffer().result(timeout=10)
 
@@ -254,7 +258,7 @@ client.close(0.5)
 
 
 @contextlib.contextmanager
-def _talk(net: Net, pulse: float = 0.5) -> Iterator[subprocess.Popen[str]]:
+def _conn(net: Net, pulse: float = 0.5) -> Iterator[subprocess.Popen[str]]:
     with net.run(net.there, _SERVICE) as service:
         try:
             assert service.stdout is not None
@@ -284,7 +288,7 @@ def test_a_cut_cable_is_noticed_in_time(how: str) -> None:
     """
     No reset and no end comes through; interval plus timeout later it is known.
     """
-    with Net() as net, _talk(net) as client:
+    with Net() as net, _conn(net) as client:
         assert client.stdin is not None
         start = time.time()
         getattr(net, how)()
@@ -297,7 +301,7 @@ def test_a_cable_that_is_mended_carries_a_new_session() -> None:
     """
     However long it was out, the client comes back by itself.
     """
-    with Net() as net, _talk(net) as client:
+    with Net() as net, _conn(net) as client:
         assert client.stdin is not None
         net.cut()
         assert ["disconnected", "dead"] == _line(client)[:2]
@@ -315,7 +319,7 @@ def test_a_bad_cable_is_no_dead_one() -> None:
     slow, and works.
     """
     with Net(delay=0.08, jitter=0.02, loss=0.1) as net:
-        with _talk(net, pulse=3.0) as client:
+        with _conn(net, pulse=3.0) as client:
             assert client.stdin is not None
             for _ in range(20):
                 client.stdin.write("\n")

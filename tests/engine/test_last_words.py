@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from helpers.clients import GA
-from helpers.peer import Peer, Talk, close_frame, frame, serve_session
+from helpers.peer import Peer, PeerConnection, close_frame, frame, serve_session
 from helpers.reconnecting import QUICK
 
 from azure_realtime import ConnectionClosed
@@ -27,7 +27,7 @@ def test_an_error_and_a_close_code_are_read_although_our_write_fails(
     """
     go = threading.Event()
 
-    def script(talk: Talk) -> None:
+    def script(talk: PeerConnection) -> None:
         serve_session(talk)
         talk.read_frame()  # of the flood; the rest stays unread
         assert go.wait(10)

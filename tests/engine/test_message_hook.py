@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, Place
+from helpers.clients import GA, MANUAL, Variant
 
 Message = tuple[str, int, float, dict[str, Any]]
 
 
-def test_every_message_passes_the_hook_in_order(place: Place) -> None:
+def test_every_message_passes_the_hook_in_order(variant: Variant) -> None:
     """
     In both directions, as it is on the wire, with the number of the connection; on the
     reader thread, and the session's own messages after a reconnect as well.
@@ -29,7 +29,7 @@ def test_every_message_passes_the_hook_in_order(place: Place) -> None:
         threads.add(threading.current_thread().name)
         seen.append((direction, generation, at, json.loads(text)))
 
-    with place.talk(
+    with variant.connected(
         service={"replies": ["Yes."]},
         session_config=MANUAL,
         max_reconnect_attempts=1,
@@ -68,7 +68,7 @@ def test_a_hook_that_raises_is_removed(
     def hook(*_: object) -> None:
         raise ValueError("no space left")
 
-    with GA.talk(session_config=MANUAL) as (client, _):
+    with GA.connected(session_config=MANUAL) as (client, _):
         client._control.message_hook = hook
         with caplog.at_level(logging.ERROR):
             client.clear_audio_buffer().result(5)

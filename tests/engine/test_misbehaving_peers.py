@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 import pytest
-from helpers.clients import GA, Place
+from helpers.clients import GA, MATRIX, Variant
 from helpers.peer import (
     BINARY,
     CLOSE,
@@ -52,11 +52,11 @@ LIMITS = "rate_limits.updated"
         "\x00\x01\x02",
     ],
 )
-def test_garbage_is_delivered_and_harms_nothing(place: Place, text: str) -> None:
+def test_garbage_is_delivered_and_harms_nothing(variant: Variant, text: str) -> None:
     """
-    Text that is no event comes as one, is told apart, and the session goes on.
+    Text that is no event is delivered as one, distinguishable, and the session goes on.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         strange = client.events("*", timeout=5)
         connection.send_text(text)
         client.clear_audio_buffer().result(5)
@@ -70,13 +70,13 @@ def test_garbage_is_delivered_and_harms_nothing(place: Place, text: str) -> None
         assert client.state is WebSocketState.OPEN
 
 
-def test_an_event_nobody_knows_is_heard(place: Place) -> None:
+def test_an_unknown_event_is_delivered_to_listeners(variant: Variant) -> None:
     """
     By its name, by UnknownEvent and by "*", with all that came.
     """
     heard: list[ServerEvent] = []
     event = {"type": "model.dreamed", "event_id": "e1", "of": {"sheep": [1, None]}}
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         with pytest.warns(UserWarning, match=r"model\.dreamed"):
             client.on("model.dreamed", heard.append)
         client.on(UnknownEvent, heard.append)
@@ -87,24 +87,25 @@ def test_an_event_nobody_knows_is_heard(place: Place) -> None:
     assert [dict(e.raw) for e in heard] == [event] * 2
 
 
-def test_a_message_of_20_megabytes_arrives(place: Place) -> None:
+def test_a_message_of_20_megabytes_arrives(variant: Variant) -> None:
     """
     Under the limit, size is no reason to fail.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         with client.expect(LIMITS, timeout=20) as expected:
             connection.send({"type": LIMITS, "x": "y" * (20 << 20)})
 
         assert len(expected.event.raw["x"]) == 20 << 20
 
 
+@MATRIX
 @pytest.mark.slow
-def test_a_flood_arrives_whole_and_in_order(place: Place) -> None:
+def test_a_flood_arrives_whole_and_in_order(variant: Variant) -> None:
     """
     Ten thousand events at once: all of them, in order.
     """
     count = 10_000
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         stream = client.events(LIMITS, timeout=10)
         for n in range(count):
             connection.send_text(f'{{"type":"{LIMITS}","n":{n}}}')
@@ -112,11 +113,11 @@ def test_a_flood_arrives_whole_and_in_order(place: Place) -> None:
         assert [next(stream).raw["n"] for _ in range(count)] == list(range(count))
 
 
-def test_bytes_that_drip_make_an_event(place: Place) -> None:
+def test_bytes_that_drip_make_an_event(variant: Variant) -> None:
     """
     Byte by byte, an event arrives.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         with client.expect(LIMITS, timeout=10) as expected:
             connection.drip(0.001)
             connection.send({"type": LIMITS, "x": "ü€"})
@@ -126,11 +127,11 @@ def test_bytes_that_drip_make_an_event(place: Place) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_a_message_in_fragments_is_one_event(place: Place, size: int) -> None:
+def test_a_message_in_fragments_is_one_event(variant: Variant, size: int) -> None:
     """
     However a message is cut, also inside a character.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         connection.fragment(size)
         with client.expect(LIMITS, timeout=10) as expected:
             connection.send({"type": LIMITS, "x": "ü€🎤" * 50})
@@ -144,13 +145,13 @@ def test_a_ping_inside_a_fragmented_message_is_answered() -> None:
     """
     pong: list[Any] = []
 
-    def script(talk: Any) -> None:
-        serve_session(talk)
-        talk.read_frame()  # now it is listened for
-        talk.send(frame('{"type":', fin=False) + frame(b"now", PING))
-        pong.append(talk.read_frame())
-        talk.send(frame(f'"{LIMITS}"', CONT, fin=False) + frame("}", CONT))
-        talk.read_to_end()
+    def script(conn: Any) -> None:
+        serve_session(conn)
+        conn.read_frame()  # now it is listened for
+        conn.send(frame('{"type":', fin=False) + frame(b"now", PING))
+        pong.append(conn.read_frame())
+        conn.send(frame(f'"{LIMITS}"', CONT, fin=False) + frame("}", CONT))
+        conn.read_to_end()
 
     with (
         Peer(script) as peer,
@@ -162,11 +163,11 @@ def test_a_ping_inside_a_fragmented_message_is_answered() -> None:
     assert pong == [(PONG, b"now")]
 
 
-def test_a_storm_of_pings_starves_nobody(place: Place) -> None:
+def test_a_flood_of_pings_delays_no_event(variant: Variant) -> None:
     """
     Five thousand pings: events and commands still get through.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         with client.expect(LIMITS, timeout=10):
             for n in range(5000):
                 connection.ping(b"%d" % n)
@@ -180,12 +181,12 @@ def test_empty_and_binary_messages_are_no_crash() -> None:
     A binary frame with an event in it is an event; an empty one is garbage.
     """
 
-    def script(talk: Any) -> None:
-        serve_session(talk)
-        talk.read_frame()  # now it is listened for
-        talk.send(frame(b"", BINARY) + frame(b"", PONG) + frame(b"x", PONG))
-        talk.send(frame(f'{{"type":"{LIMITS}"}}', BINARY))
-        talk.read_to_end()
+    def script(conn: Any) -> None:
+        serve_session(conn)
+        conn.read_frame()  # now it is listened for
+        conn.send(frame(b"", BINARY) + frame(b"", PONG) + frame(b"x", PONG))
+        conn.send(frame(f'{{"type":"{LIMITS}"}}', BINARY))
+        conn.read_to_end()
 
     with (
         Peer(script) as peer,
@@ -205,11 +206,11 @@ def ended_by(script: Any, **numbers: Any) -> tuple[list[Disconnected], Any, byte
     said: list[bytes] = []
     inside = threading.Event()
 
-    def whole(talk: Any) -> None:
-        serve_session(talk)
+    def whole(conn: Any) -> None:
+        serve_session(conn)
         assert inside.wait(5)  # who is cut off before that has never had a session
-        script(talk)
-        said.append(talk.read_to_end())
+        script(conn)
+        said.append(conn.read_to_end())
 
     heard: list[Disconnected] = []
     numbers = {"close_wait": 0.1, **numbers}
@@ -248,12 +249,12 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_frame_closes_with_its_code(name: str) -> None:
     """
-    The peer is told what it did, and the user hears of it once.
+    The peer gets a close frame with the reason, and the user one event.
     """
     data, code = BROKEN[name]
 
     heard, error, said = ended_by(
-        lambda talk: talk.send(data), max_message_bytes=100_000
+        lambda conn: conn.send(data), max_message_bytes=100_000
     )
 
     assert [event.code for event in heard] == [code]
@@ -262,11 +263,11 @@ def test_a_broken_frame_closes_with_its_code(name: str) -> None:
     assert bytes([0x80 | CLOSE]) in said
 
 
-def test_an_oversized_message_of_the_service_closes_with_1009(place: Place) -> None:
+def test_an_oversized_message_of_the_service_closes_with_1009(variant: Variant) -> None:
     """
     The service sees 1009, the user too.
     """
-    with place.talk(max_message_bytes=100_000) as (client, connection):
+    with variant.connected(max_message_bytes=100_000) as (client, connection):
         connection.send({"type": LIMITS, "x": "y" * 200_000})
         with pytest.raises(ConnectionClosed, match="max_message_bytes"):
             client.wait_for(LIMITS, timeout=5)
@@ -276,7 +277,9 @@ def test_an_oversized_message_of_the_service_closes_with_1009(place: Place) -> N
 
 
 @pytest.mark.parametrize("how", ["rst", "fin", "mid_frame"])
-def test_a_drop_is_reported_once_and_frees_everybody(place: Place, how: Any) -> None:
+def test_a_drop_is_reported_once_and_frees_everybody(
+    variant: Variant, how: Any
+) -> None:
     """
     One disconnected event; waits, futures and iterations end within moments.
     """
@@ -294,7 +297,7 @@ def test_a_drop_is_reported_once_and_frees_everybody(place: Place, how: Any) -> 
         thread.start()
         return thread
 
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         client.on("disconnected", heard.append)
         connection.stop_reading()
         future = client.clear_audio_buffer()
@@ -327,9 +330,9 @@ def test_a_dead_peer_is_noticed(how: str) -> None:
     Nothing heard for interval plus timeout: the connection is over, with a reason.
     """
 
-    def script(talk: Any) -> None:
+    def script(conn: Any) -> None:
         if how == "half a frame":
-            talk.send(frame("x" * 1000)[:500])
+            conn.send(frame("x" * 1000)[:500])
 
     with at_most(2.0):
         heard, error, said = ended_by(script, ping_interval=0.2, ping_timeout=0.3)
@@ -339,19 +342,20 @@ def test_a_dead_peer_is_noticed(how: str) -> None:
     assert len(heard) == 1
 
 
+@pytest.mark.slow
 def test_a_peer_that_talks_but_never_pongs_is_alive() -> None:
     """
     Any byte is a sign of life: a peer busy with a long answer is not dead.
     """
 
-    def script(talk: Any) -> None:
-        serve_session(talk)
+    def script(conn: Any) -> None:
+        serve_session(conn)
         for _ in range(round(20 * SCALE)):
-            if talk.over.wait(0.05):
+            if conn.over.wait(0.05):
                 return
-            talk.send(frame(f'{{"type":"{LIMITS}"}}'))
-        talk.send(frame('{"type":"response.done"}'))
-        talk.read_to_end()
+            conn.send(frame(f'{{"type":"{LIMITS}"}}'))
+        conn.send(frame('{"type":"response.done"}'))
+        conn.read_to_end()
 
     with (
         Peer(script) as peer,
@@ -366,17 +370,18 @@ def test_a_peer_that_talks_but_never_pongs_is_alive() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_drip_is_a_sign_of_life() -> None:
     """
     A long message that comes slowly, far slower than any audio, keeps the connection.
     """
     whole = frame(json.dumps({"type": LIMITS, "x": "y" * 1000}))
 
-    def script(talk: Any) -> None:
-        serve_session(talk)
+    def script(conn: Any) -> None:
+        serve_session(conn)
         # far more than is borne, so that a busy machine's pauses do not make it less
-        talk.drip(whole, 0.02, size=10)
-        talk.read_to_end()
+        conn.drip(whole, 0.02, size=10)
+        conn.read_to_end()
 
     with (
         Peer(script) as peer,
@@ -389,12 +394,12 @@ def test_a_drip_is_a_sign_of_life() -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 3000, 4999])
-def test_the_services_close_code_is_told(place: Place, code: int) -> None:
+def test_the_services_close_code_is_reported(variant: Variant, code: int) -> None:
     """
     Whatever code and reason the service closes with, the user gets to know them.
     """
     heard: list[Disconnected] = []
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         client.on("disconnected", heard.append)
         connection.close(code, "enough of this")
         with pytest.raises(ConnectionClosed, match="enough of this") as caught:
@@ -410,11 +415,11 @@ def test_the_services_close_code_is_told(place: Place, code: int) -> None:
     assert connection.close_code == code
 
 
-def test_an_expired_session_says_so(place: Place) -> None:
+def test_an_expired_session_says_so(variant: Variant) -> None:
     """
     The service's last words are an error event and a close with 1001.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         errors = client.events("error", timeout=5)
         connection.expire()
         first = next(errors)
@@ -430,18 +435,18 @@ def test_a_strange_close_frame_is_a_close(data: bytes) -> None:
     """
     Without a code, or with a reason that is no text: it is over, no more.
     """
-    heard, error, _ = ended_by(lambda talk: talk.send(data))
+    heard, error, _ = ended_by(lambda conn: conn.send(data))
 
     assert len(heard) == 1
     assert error.code in (1000, 1005)
 
 
-def test_what_came_before_the_end_comes_first(place: Place) -> None:
+def test_messages_before_the_close_are_delivered_first(variant: Variant) -> None:
     """
     Events that were read together with the close are delivered before it.
     """
     heard: list[str] = []
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         client.on("*", lambda event: heard.append(event.type))
         for _ in range(100):
             connection.send({"type": LIMITS})
@@ -457,19 +462,19 @@ def test_a_service_that_configures_nothing_is_a_timeout() -> None:
     """
     An upgrade and then silence: the error names what did not come.
     """
-    with Peer(lambda talk: (talk.upgrade(), talk.mute())) as peer:
+    with Peer(lambda conn: (conn.upgrade(), conn.mute())) as peer:
         client = GA.client(peer.url, connect_timeout=0.3 * SCALE, close_wait=0.1)
         with pytest.raises(ConnectTimeout, match=r"session\.created"), client:
             pytest.fail("there is no session")
 
 
-def test_a_refused_configuration_is_told(place: Place) -> None:
+def test_a_refused_configuration_raises(variant: Variant) -> None:
     """
     The service's answer to the first session.update is an error: connect() raises it.
     """
     config = {"extra": {"totally_made_up": 1}}
-    with place.service() as service:
-        client = place.client(service.url, session_config=config)
+    with variant.service() as service:
+        client = variant.client(service.url, session_config=config)
         with pytest.raises(ServerError, match="totally_made_up") as caught, client:
             pytest.fail("it is not configured")
 

@@ -5,6 +5,7 @@ Which ends of a connection lead to another one, how often, and when.
 from __future__ import annotations
 
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.clients import GA, KEY, LONG, MANUAL, USER_SAYS, Place
-from helpers.peer import Peer, Talk, close_frame, frame, serve_session
-from helpers.reconnecting import QUICK, Diary, Scripts
+import trustme
+from helpers.clients import GA, KEY, LONG, MANUAL, MATRIX, USER_SAYS, Variant
+from helpers.peer import Peer, PeerConnection, close_frame, frame, serve_session
+from helpers.reconnecting import QUICK, EventRecorder, Scripts
 from helpers.timing import SCALE, at_most
 
 from azure_realtime import (
@@ -51,45 +53,44 @@ _AGAIN: dict[str, tuple[Callable[[Connection], None], str]] = {
 }
 
 
+@MATRIX
 @pytest.mark.parametrize("end", _AGAIN)
-def test_what_the_network_or_housekeeping_did_is_made_good(
-    end: str, place: Place
-) -> None:
+def test_a_lost_connection_is_replaced(end: str, variant: Variant) -> None:
     """
     A lost connection is one disconnected event, then a new session that works.
     """
     cut, cause = _AGAIN[end]
-    with place.talk(**QUICK) as (client, connection):
-        diary = Diary(client)
+    with variant.connected(**QUICK) as (client, connection):
+        recorder = EventRecorder(client)
         cut(connection)
-        reconnected = diary.wait("reconnected")
-        assert [cause] == [event.cause for event in diary.of("disconnected")]
-        assert diary.of("disconnected")[0].reconnecting
+        reconnected = recorder.wait("reconnected")
+        assert [cause] == [event.cause for event in recorder.of("disconnected")]
+        assert recorder.of("disconnected")[0].reconnecting
         assert 2 == reconnected.generation
         item = client.create_conversation_item(USER_SAYS).result(timeout=5)
         assert "user" == item.role
-        assert ["disconnected", "reconnecting", "reconnected"] == diary.fate
+        assert ["disconnected", "reconnecting", "reconnected"] == recorder.fate
         assert 1 == client.stats.reconnects
 
 
-def test_what_was_under_way_is_told_that_it_may_be_asked_again() -> None:
+def test_pending_requests_fail_with_a_retryable_error() -> None:
     """
     Its error says so, and counts nothing as lost that the next session will get.
     """
-    with GA.talk(service={"replies": [LONG]}, **QUICK) as (client, connection):
-        diary = Diary(client)
+    with GA.connected(service={"replies": [LONG]}, **QUICK) as (client, connection):
+        recorder = EventRecorder(client)
         with client.expect("response.created", timeout=5):
             asked = client.create_response()
         connection.drop()
         error = asked.exception(timeout=5)
         assert isinstance(error, ConnectionClosed)
         assert (True, 0) == (error.reconnecting, error.unsent)
-        diary.wait("reconnected")
-        assert diary.of("disconnected")[0].error.reconnecting
+        recorder.wait("reconnected")
+        assert recorder.of("disconnected")[0].error.reconnecting
 
 
 @pytest.mark.parametrize("end", ["1001", "1012", "rst", "429"])
-def test_who_closes_in_the_pause_is_told_so(
+def test_close_during_back_off_is_reported_as_a_close(
     end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -98,14 +99,14 @@ def test_who_closes_in_the_pause_is_told_so(
     pause = 0.01 if end == "429" else 30.0
     monkeypatch.setattr(random, "uniform", lambda *_: pause)
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         if end == "429":
             service.refuse(429, {"Retry-After": "60"})
         _AGAIN["rst" if end == "429" else end][0](service.wait_for_connection())
-        diary.wait("reconnecting", 2 if end == "429" else 1)
+        recorder.wait("reconnecting", 2 if end == "429" else 1)
         queued = client.create_conversation_item(USER_SAYS)
         client.close()
-        for error in (queued.exception(5), diary.wait("closed").error):
+        for error in (queued.exception(5), recorder.wait("closed").error):
             assert isinstance(error, ConnectionClosed)
             assert "you closed it" in error.reason
             met = error.__cause__
@@ -120,14 +121,14 @@ def test_the_last_error_of_all_promises_nothing(
     """
     monkeypatch.setattr(random, "uniform", lambda _, most: most)
     numbers = {"max_reconnect_attempts": 5, "reconnect_interval": 30.0}
-    with GA.talk(service={"replies": [LONG]}, **numbers) as (client, connection):
-        diary = Diary(client)
+    with GA.connected(service={"replies": [LONG]}, **numbers) as (client, connection):
+        recorder = EventRecorder(client)
         with client.expect("response.created", timeout=5):
             asked = client.create_response()
         connection.drop()
-        diary.wait("reconnecting")
+        recorder.wait("reconnecting")
         client.close()
-        last = diary.wait("closed").error
+        last = recorder.wait("closed").error
         assert isinstance(last, ConnectionClosed)
         assert not last.reconnecting
         first = asked.exception(0)
@@ -142,14 +143,14 @@ def test_a_clean_end_and_a_verdict_are_final(code: int) -> None:
     """
     What would only come again, or was meant, is not tried again.
     """
-    with GA.talk(**QUICK) as (client, connection):
-        diary = Diary(client)
+    with GA.connected(**QUICK) as (client, connection):
+        recorder = EventRecorder(client)
         connection.close(code, "because")
-        closed = diary.wait("closed")
-        assert ["disconnected", "closed"] == diary.fate
+        closed = recorder.wait("closed")
+        assert ["disconnected", "closed"] == recorder.fate
         assert isinstance(closed.error, ConnectionClosed)
         assert (code, "because") == (closed.error.code, closed.error.reason)
-        assert not diary.of("disconnected")[0].reconnecting
+        assert not recorder.of("disconnected")[0].reconnecting
         assert WebSocketState.CLOSED == client.state
 
 
@@ -167,11 +168,11 @@ def test_a_peer_that_breaks_the_protocol_is_left(data: bytes) -> None:
     """
     It is no fault of the network's, so no other connection is tried.
     """
-    with GA.talk(**QUICK) as (client, connection):
-        diary = Diary(client)
+    with GA.connected(**QUICK) as (client, connection):
+        recorder = EventRecorder(client)
         connection.send_bytes_raw(data)
-        assert diary.wait("closed").error.code in (1002, 1007)
-        assert ["disconnected", "closed"] == diary.fate
+        assert recorder.wait("closed").error.code in (1002, 1007)
+        assert ["disconnected", "closed"] == recorder.fate
 
 
 @pytest.mark.parametrize(
@@ -183,13 +184,13 @@ def test_an_error_that_is_fatal_for_the_account_is_final(code: str) -> None:
     After it a drop is not made good: no session of this account would work.
     """
     error = {"type": "invalid_request_error", "code": code, "message": "No more."}
-    with GA.talk(**QUICK) as (client, connection):
-        diary = Diary(client)
+    with GA.connected(**QUICK) as (client, connection):
+        recorder = EventRecorder(client)
         connection.send({"type": "error", "error": error})
-        diary.wait("error")
+        recorder.wait("error")
         connection.drop("fin")
-        diary.wait("closed")
-        assert ["disconnected", "closed"] == diary.fate
+        recorder.wait("closed")
+        assert ["disconnected", "closed"] == recorder.fate
 
 
 def test_an_error_about_one_command_is_not_about_the_session() -> None:
@@ -203,13 +204,13 @@ def test_an_error_about_one_command_is_not_about_the_session() -> None:
         "message": "The audio exceeds the maximum duration of 15 s.",
         "event_id": "event_mine",
     }
-    with GA.talk(**QUICK) as (client, connection):
-        diary = Diary(client)
+    with GA.connected(**QUICK) as (client, connection):
+        recorder = EventRecorder(client)
         with client.expect("error", timeout=5):
             connection.send({"type": "error", "error": error})
         connection.close(1000, "because")
-        diary.wait("closed")
-        assert ["disconnected", "closed"] == diary.fate
+        recorder.wait("closed")
+        assert ["disconnected", "closed"] == recorder.fate
 
 
 @pytest.mark.parametrize("code", ["insufficient_quota", "model_not_found"])
@@ -217,8 +218,8 @@ def test_an_error_about_one_command_is_not_about_the_account(code: str) -> None:
     """
     A session that went on after it is made good when the network takes it.
     """
-    with GA.talk(**QUICK) as (client, connection):
-        diary = Diary(client)
+    with GA.connected(**QUICK) as (client, connection):
+        recorder = EventRecorder(client)
         with client.expect("error", timeout=5):
             connection.send(
                 {
@@ -232,7 +233,7 @@ def test_an_error_about_one_command_is_not_about_the_account(code: str) -> None:
                 }
             )
         connection.drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
 
 
 # What refuses the next one.
@@ -244,15 +245,15 @@ def test_a_service_that_is_busy_is_asked_again(status: int) -> None:
     The next handshakes are refused for the moment; the one after them is taken.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.refuse(status, times=2)
         service.wait_for_connection().drop()
-        diary.wait("reconnected")
-        assert [1, 2, 3] == [e.attempt for e in diary.of("reconnecting")]
-        first, *others = [event.cause for event in diary.of("reconnecting")]
+        recorder.wait("reconnected")
+        assert [1, 2, 3] == [e.attempt for e in recorder.of("reconnecting")]
+        first, *others = [event.cause for event in recorder.of("reconnecting")]
         assert isinstance(first, ConnectionClosed)
         assert [status, status] == [error.status_code for error in others]
-        assert 1 == len(diary.of("disconnected"))
+        assert 1 == len(recorder.of("disconnected"))
 
 
 @pytest.mark.parametrize(
@@ -276,12 +277,12 @@ def test_a_service_that_says_no_is_not_asked_again(
     The typed refusal is the end, and what every later call raises.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.refuse(status, {"Location": "ws://127.0.0.1:1/"})
         service.wait_for_connection().drop()
-        error = diary.wait("closed").error
+        error = recorder.wait("closed").error
         assert (kind, status) == (type(error), error.status_code)
-        assert ["disconnected", "reconnecting", "closed"] == diary.fate
+        assert ["disconnected", "reconnecting", "closed"] == recorder.fate
         with pytest.raises(kind):
             client.clear_audio_buffer()
 
@@ -307,22 +308,22 @@ def _with_tokens(url: str, tokens: _Tokens) -> AzureRealTimeAudio:
 @pytest.mark.parametrize("refusals", [1, 2])
 def test_a_refused_token_is_replaced_once(refusals: int) -> None:
     """
-    401 is tried once more, with a token that was asked for anew; then it is the end.
+    401 is tried once more, with a token that was requested again; then it is the end.
     """
     tokens = _Tokens()
     with (
         GA.service(credentials=lambda _: True) as service,
         _with_tokens(service.url, tokens) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.refuse(401, times=refusals)
         service.wait_for_connection().drop()
         if refusals == 1:
-            diary.wait("reconnected")
+            recorder.wait("reconnected")
             again = service.wait_for_connection()
             assert f"Bearer {tokens.given[2]}" == again.headers["authorization"]
         else:
-            assert isinstance(diary.wait("closed").error, AuthenticationError)
+            assert isinstance(recorder.wait("closed").error, AuthenticationError)
         assert 3 == len(tokens.given)
 
 
@@ -335,11 +336,11 @@ def test_each_401_after_a_session_that_worked_gets_its_second_chance() -> None:
         GA.service(credentials=lambda _: True) as service,
         _with_tokens(service.url, tokens) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         for count in (1, 2, 3):
             service.refuse(401, times=1)
             service.wait_for_connection().drop()
-            diary.wait("reconnected", count)
+            recorder.wait("reconnected", count)
         assert 7 == len(tokens.given)
 
 
@@ -355,14 +356,14 @@ def test_the_service_says_when_to_come_again(
     Retry-After is honoured, in what the event says and by the clock.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.refuse(429, headers, times=1)
         start = time.monotonic()
         service.wait_for_connection().drop()
-        told = diary.wait("reconnecting", 2)
-        diary.wait("reconnected")
-        assert isinstance(told.cause, RateLimited)
-        assert least <= told.delay < least + 0.1
+        event = recorder.wait("reconnecting", 2)
+        recorder.wait("reconnected")
+        assert isinstance(event.cause, RateLimited)
+        assert least <= event.delay < least + 0.1
         assert least <= time.monotonic() - start < least + 1.0 * SCALE
 
 
@@ -372,17 +373,17 @@ def test_a_retry_after_beyond_reason_does_no_harm(seconds: str) -> None:
     A hostile or mistaken header neither ends the reader thread nor blocks close().
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.refuse(429, {"Retry-After": seconds}, times=1)
         service.wait_for_connection().drop()
-        diary.wait("reconnecting", 2)
+        recorder.wait("reconnecting", 2)
         if seconds in ("3000000", "1e300"):
             assert WebSocketState.CONNECTING == client.state
             with at_most(0.5):
                 client.close()
-            assert "internal error" not in str(diary.wait("closed").error)
+            assert "internal error" not in str(recorder.wait("closed").error)
         else:
-            diary.wait("reconnected")
+            recorder.wait("reconnected")
 
 
 # How often.
@@ -395,13 +396,13 @@ def test_so_many_attempts_and_no_more(attempts: int) -> None:
     """
     numbers = {**QUICK, "max_reconnect_attempts": attempts}
     with GA.service() as service, GA.client(service.url, **numbers) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.refuse(503)
         service.wait_for_connection().drop()
-        error = diary.wait("closed").error
+        error = recorder.wait("closed").error
         fate = ["disconnected", *["reconnecting"] * attempts, "closed"]
-        assert fate == diary.fate
-        assert (attempts > 0) == diary.of("disconnected")[0].reconnecting
+        assert fate == recorder.fate
+        assert (attempts > 0) == recorder.of("disconnected")[0].reconnecting
         assert isinstance(error, ConnectError if attempts else ConnectionClosed)
 
 
@@ -411,11 +412,11 @@ def test_none_is_for_ever() -> None:
     """
     numbers = {"max_reconnect_attempts": None, "reconnect_interval": 1e-9}
     with GA.service() as service, GA.client(service.url, **numbers) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.refuse(500, times=20)
         service.wait_for_connection().drop()
-        diary.wait("reconnected", timeout=20)
-        assert 21 == diary.of("reconnecting")[-1].attempt
+        recorder.wait("reconnected", timeout=20)
+        assert 21 == recorder.of("reconnecting")[-1].attempt
 
 
 def test_for_ever_is_longer_than_a_thousand_attempts() -> None:
@@ -450,13 +451,54 @@ def test_the_budget_refills_after_a_session_that_worked() -> None:
     # a session works that lasts for eight intervals: longer than a round trip
     numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 0.00001}
     with GA.service() as service, GA.client(service.url, **numbers) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         for count in (1, 2, 3):
             client.clear_audio_buffer().result(5)
             service.refuse(503, times=2)
             service.wait_for_connection().drop()
-            diary.wait("reconnected", count)
-        assert [1, 2, 3] * 3 == [e.attempt for e in diary.of("reconnecting")]
+            recorder.wait("reconnected", count)
+        assert [1, 2, 3] * 3 == [e.attempt for e in recorder.of("reconnecting")]
+
+
+def test_an_untrusted_certificate_is_not_tried_again(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    """
+    The service's second certificate is another authority's: no attempt can mend that.
+    """
+    other = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(other)
+
+    def work(conn: PeerConnection) -> None:
+        conn.start_tls(server_tls)
+        serve_session(conn)
+
+    def change(conn: PeerConnection) -> None:
+        conn.start_tls(other)
+
+    with Peer(Scripts(work, change)) as peer:
+        url = f"wss://localhost:{peer.port}"
+        client = GA.client(url, ssl_context=client_tls, **QUICK)
+        recorder = EventRecorder(client)
+        error = recorder.wait("closed").error
+        client.close()
+    assert "is not trusted" in str(error)
+    assert peer.connections == 2
+
+
+def test_sessions_that_do_not_last_use_the_budget_up() -> None:
+    """
+    A service that drops each session soon after it is configured is not dialled for
+    ever: the attempts count, and the pauses grow.
+    """
+    numbers = {"max_reconnect_attempts": 4, "reconnect_interval": 0.05}
+    with Peer(serve_session) as peer:
+        client = GA.client(peer.url, **numbers)
+        recorder = EventRecorder(client)
+        recorder.wait("closed")
+        client.close()
+        assert [1, 2, 3, 4] == [e.attempt for e in recorder.of("reconnecting")]
+        assert peer.connections == 5
 
 
 def test_the_budget_does_not_refill_by_opening_alone() -> None:
@@ -464,24 +506,24 @@ def test_the_budget_does_not_refill_by_opening_alone() -> None:
     A service that opens and dies before it is configured is tried so often, no more.
     """
 
-    def open_only(talk: Talk) -> None:
-        talk.upgrade(frame('{"type":"session.created","session":{"id":"s"}}'))
-        talk.read_frame()
-        talk.rst()
+    def open_only(conn: PeerConnection) -> None:
+        conn.upgrade(frame('{"type":"session.created","session":{"id":"s"}}'))
+        conn.read_frame()
+        conn.rst()
 
-    def work(talk: Talk) -> None:
-        serve_session(talk)
-        talk.read_frame()
-        talk.rst()
+    def work(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.read_frame()
+        conn.rst()
 
     numbers = {**QUICK, "max_reconnect_attempts": 3}
     with Peer(Scripts(work, open_only)) as peer:
         with GA.client(peer.url, **numbers) as client:
-            diary = Diary(client)
+            recorder = EventRecorder(client)
             client.clear_audio_buffer()
-            diary.wait("closed")
+            recorder.wait("closed")
         assert 4 == peer.connections
-        assert [1, 2, 3] == [e.attempt for e in diary.of("reconnecting")]
+        assert [1, 2, 3] == [e.attempt for e in recorder.of("reconnecting")]
 
 
 @pytest.mark.parametrize(
@@ -500,18 +542,18 @@ def test_a_session_that_fails_as_soon_as_it_is_configured_did_not_work(
     What is restored breaks the service, or the account has no room: no endless loop.
     """
 
-    def fail(talk: Talk) -> None:
-        serve_session(talk)
-        talk.send(last_words)
-        talk.fin()
-        talk.read_to_end()
+    def fail(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.send(last_words)
+        conn.fin()
+        conn.read_to_end()
 
     # what is as soon as that goes by the interval, however slow the service; no pauses
     monkeypatch.setattr(random, "uniform", lambda least, _: least)
     numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 20.0}
     with Peer(fail) as peer:
         with GA.client(peer.url, **numbers) as client:
-            Diary(client).wait("closed")
+            EventRecorder(client).wait("closed")
         assert 4 == peer.connections
 
 
@@ -522,11 +564,11 @@ def test_a_first_connection_that_fails_is_not_made_good() -> None:
     with GA.service() as service:
         service.refuse(503)
         client = GA.client(service.url, **QUICK)
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         with pytest.raises(ConnectError):
             client.connect()
-        diary.wait("closed")
-        assert ["disconnected", "closed"] == diary.fate
+        recorder.wait("closed")
+        assert ["disconnected", "closed"] == recorder.fate
         client.close()
 
 
@@ -538,13 +580,13 @@ def test_a_listener_may_veto() -> None:
     After a veto in the reconnecting event there is no new connection, ever.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.on("reconnecting", lambda event: event.veto())
         service.refuse(429, {"Retry-After": "30"}, times=1)
         service.wait_for_connection().drop()
         with at_most(5):
-            diary.wait("closed")
-        assert "reconnected" not in diary.fate
+            recorder.wait("closed")
+        assert "reconnected" not in recorder.fate
         assert WebSocketState.CLOSED == client.state
 
 
@@ -554,33 +596,33 @@ def test_a_veto_that_comes_late_still_counts() -> None:
     """
     vetoed = threading.Event()
 
-    def mute(talk: Talk) -> None:
-        talk.read_head()
+    def mute(conn: PeerConnection) -> None:
+        conn.read_head()
         vetoed.wait(5)
-        talk.upgrade_answer()
-        talk.send(talk.upgrade_answer())
-        talk.mute()
+        conn.upgrade_answer()
+        conn.send(conn.upgrade_answer())
+        conn.mute()
 
-    def work(talk: Talk) -> None:
-        serve_session(talk)
-        talk.read_frame()
-        talk.rst()
+    def work(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.read_frame()
+        conn.rst()
 
     with Peer(Scripts(work, mute)) as peer, GA.client(peer.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.clear_audio_buffer()
-        told = diary.wait("reconnecting")
+        event = recorder.wait("reconnecting")
         for _ in range(2):
             assert peer.accepted.acquire(timeout=5)
-        told.veto()
+        event.veto()
         vetoed.set()
         with at_most(2.0):
-            diary.wait("closed")
-        assert "reconnected" not in diary.fate
+            recorder.wait("closed")
+        assert "reconnected" not in recorder.fate
 
 
 @pytest.mark.parametrize("how", ["close", "drop the client", "leave the block"])
-def test_a_long_pause_keeps_nobody(how: str, eventually: Callable[..., None]) -> None:
+def test_close_ends_a_long_back_off(how: str, eventually: Callable[..., None]) -> None:
     """
     In a pause of half a minute the client still closes at once.
     """
@@ -602,15 +644,15 @@ def test_a_long_pause_keeps_nobody(how: str, eventually: Callable[..., None]) ->
             eventually(lambda: not any(t.is_alive() for t in threads))
 
 
-def test_what_is_queued_in_a_pause_is_told_when_it_closes() -> None:
+def test_commands_queued_during_back_off_fail_on_close() -> None:
     """
     Commands that could not leave any more fail, and are counted.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.refuse(429, {"Retry-After": "30"})
         service.wait_for_connection().drop()
-        diary.wait("reconnecting", 2)
+        recorder.wait("reconnecting", 2)
         future = client.create_conversation_item(USER_SAYS)
         client.close()
         assert isinstance(future.exception(0), (ConnectionClosed, RateLimited))
@@ -621,7 +663,7 @@ def test_what_is_queued_in_a_pause_is_told_when_it_closes() -> None:
 
 @pytest.mark.slow
 def test_two_hundred_reconnects_leave_nothing(
-    place: Place, eventually: Callable[..., None]
+    variant: Variant, eventually: Callable[..., None]
 ) -> None:
     """
     Each drop is one disconnected event; threads, descriptors and listeners stay. Who
@@ -634,10 +676,10 @@ def test_two_hundred_reconnects_leave_nothing(
 
     numbers = {**QUICK, "reconnect_interval": 1e-6}
     with (
-        place.service(record=False) as service,
-        place.client(service.url, **numbers, session_config=MANUAL) as client,
+        variant.service(record=False) as service,
+        variant.client(service.url, **numbers, session_config=MANUAL) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         heard: list[int] = []
         client.on("input_audio_buffer.cleared", lambda e: heard.append(e.generation))
         service.wait_for_connection()
@@ -646,12 +688,12 @@ def test_two_hundred_reconnects_leave_nothing(
         for count in range(1, times + 1):
             waiter = client.events("input_audio_buffer.committed", timeout=5)
             service.connections[-1].drop("rst" if count % 2 else "fin")
-            diary.wait("reconnected", count)
+            recorder.wait("reconnected", count)
             client.clear_audio_buffer().result(timeout=5)
             waiter.close()
         eventually(lambda: times + 1 == len(heard))
         assert list(range(1, times + 2)) == heard
-        assert times == len(diary.of("disconnected")) == client.stats.reconnects
-        assert times == len(diary.of("reconnected"))
+        assert times == len(recorder.of("disconnected")) == client.stats.reconnects
+        assert times == len(recorder.of("reconnected"))
         eventually(lambda: threading.active_count() <= threads + 1)
         eventually(lambda: descriptors() <= files + 2)

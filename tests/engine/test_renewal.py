@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, USER_SAYS, Place
-from helpers.peer import Peer, Talk, frame
+from helpers.clients import GA, MANUAL, USER_SAYS, Variant
+from helpers.peer import Peer, PeerConnection, frame
 from helpers.reconnecting import (
     IDLE,
     QUICK,
-    Diary,
+    EventRecorder,
     Scripts,
     answer,
     appended,
@@ -56,15 +56,15 @@ def test_a_move_loses_no_audio(
     """
     protocol, scheme = kind.split("-")
     tls = (server_tls, client_tls) if scheme == "wss" else (None, None)
-    place = Place(protocol, *tls)
+    variant = Variant(protocol, *tls)
     with (
-        place.service(session_seconds=4) as service,
-        place.client(service.url, **IDLE) as client,
+        variant.service(session_seconds=4) as service,
+        variant.client(service.url, **IDLE) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         over = threading.Event()
         sent = 0
-        while len(diary.of("reconnected")) < 2:
+        while len(recorder.of("reconnected")) < 2:
             client.append_audio(_quiet(sent))
             sent += 1
             assert not over.wait(0.002)
@@ -79,9 +79,9 @@ def test_a_move_loses_no_audio(
 
         eventually(lambda: len(arrived()) >= sent)
         assert list(range(sent)) == arrived()
-        assert [] == diary.of("disconnected", "reconnecting", "error")
-        assert [2, 3] == [event.generation for event in diary.of("reconnected")]
-        assert all(event.seconds_lost < 0.5 for event in diary.of("reconnected"))
+        assert [] == recorder.of("disconnected", "reconnecting", "error")
+        assert [2, 3] == [event.generation for event in recorder.of("reconnected")]
+        assert all(event.seconds_lost < 0.5 for event in recorder.of("reconnected"))
         assert 0 == client.stats.audio_dropped
         eventually(lambda: 1000 == service.connections[0].close_code)
 
@@ -96,8 +96,8 @@ def test_a_move_takes_the_conversation_along() -> None:
     ):
         client.update_session(instructions="Be brief.")
         client.create_conversation_item(USER_SAYS).result(timeout=5)
-        told = client.wait_for("reconnected", timeout=5)
-        assert "Be brief." == told.session.instructions
+        event = client.wait_for("reconnected", timeout=5)
+        assert "Be brief." == event.session.instructions
         client.clear_audio_buffer().result(timeout=5)
         again = service.connections[1]
         kinds = [event["type"] for event in again.received]
@@ -113,32 +113,33 @@ def test_push_to_talk_is_not_interrupted() -> None:
         GA.service(session_seconds=5, pace=0.0) as service,
         GA.client(service.url, **IDLE, session_config=MANUAL) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.append_audio(bytes(48 * 500))
         with pytest.raises(TimeoutError):
             client.wait_for("reconnected", timeout=2.8)
         client.commit_audio()
         client.create_response(modalities=["text"]).result(timeout=5)
-        diary.wait("reconnected")
-        assert [] == diary.of("disconnected")
+        recorder.wait("reconnected")
+        assert [] == recorder.of("disconnected")
 
 
 @pytest.mark.slow
-def test_what_is_committed_without_a_question_is_no_turn() -> None:
+def test_a_commit_without_a_response_does_not_delay_renewal() -> None:
     """
-    For transcripts only, nobody asks for an answer: the session is renewed all the same.
+    For transcripts only, no answer is requested: the session is renewed all the same.
     """
     with (
         GA.service(session_seconds=6, pace=0.0) as service,
         GA.client(service.url, **IDLE, session_config=MANUAL) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.append_audio(bytes(48 * 500))
         client.commit_audio().result(timeout=5)
-        diary.wait("reconnected")
-        assert [] == diary.of("disconnected")
+        recorder.wait("reconnected")
+        assert [] == recorder.of("disconnected")
 
 
+@pytest.mark.slow
 def test_a_session_that_worked_until_it_was_renewed_refills_the_budget() -> None:
     """
     One attempt is allowed; there was a good session since it was used.
@@ -148,13 +149,13 @@ def test_a_session_that_worked_until_it_was_renewed_refills_the_budget() -> None
         GA.service(session_seconds=3) as service,
         GA.client(service.url, **numbers) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.connections[-1].drop()
-        assert 2 == diary.wait("reconnected").generation
-        assert 3 == diary.wait("reconnected", 2).generation
+        assert 2 == recorder.wait("reconnected").generation
+        assert 3 == recorder.wait("reconnected", 2).generation
         service.connections[-1].drop()
-        diary.wait("disconnected", 2)
-        assert 4 <= diary.wait("reconnected", 3).generation
+        recorder.wait("disconnected", 2)
+        assert 4 <= recorder.wait("reconnected", 3).generation
 
 
 @pytest.mark.slow
@@ -175,7 +176,7 @@ def test_a_turn_is_not_interrupted() -> None:
             assert go.wait(10)
             return "here"
 
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         outcome: list[Any] = []
         ask = threading.Thread(
             target=lambda: outcome.append(client.ask("Where is it?", timeout=10))
@@ -187,8 +188,8 @@ def test_a_turn_is_not_interrupted() -> None:
         go.set()
         ask.join(5)
         assert "Found." == outcome[0].text
-        diary.wait("reconnected")
-        assert [] == diary.of("disconnected")
+        recorder.wait("reconnected")
+        assert [] == recorder.of("disconnected")
 
 
 @pytest.mark.slow
@@ -203,12 +204,12 @@ def test_a_move_that_fails_leaves_the_session(
         monkeypatch.setattr(expiry_module, "_LEAST_LIFE", 0.1)
         service.session_seconds = 4
         with GA.client(service.url, **IDLE) as client:
-            diary = Diary(client)
+            recorder = EventRecorder(client)
             service.refuse(503, times=3)
-            diary.wait("expiring")
-            told = diary.wait("reconnected")
-            assert 2 == told.generation
-            assert [] == diary.of("disconnected", "reconnecting")
+            recorder.wait("expiring")
+            event = recorder.wait("reconnected")
+            assert 2 == event.generation
+            assert [] == recorder.of("disconnected", "reconnecting")
         said = [r for r in caplog.records if "could not be renewed" in r.getMessage()]
         assert 3 == len(said)
 
@@ -225,14 +226,14 @@ def test_a_move_that_takes_too_long_kills_no_live_session(
         GA.service(session_seconds=6) as service,
         GA.client(service.url, **numbers, connect_timeout=1.0) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.mute_handshakes()
         while not caplog.records:
             client.clear_audio_buffer().result(timeout=5)
-            assert not diary.of("disconnected")
+            assert not recorder.of("disconnected")
         client.clear_audio_buffer().result(timeout=5)
         assert "could not be renewed" in caplog.text
-        assert not diary.of("disconnected")
+        assert not recorder.of("disconnected")
 
 
 @pytest.mark.slow
@@ -244,10 +245,10 @@ def test_never_is_never() -> None:
         GA.service(session_seconds=3) as service,
         GA.client(service.url, **QUICK, expiry_warning=60) as client,
     ):
-        diary = Diary(client)
-        assert 2 == diary.wait("reconnected").generation
-        assert ["disconnected", "reconnecting", "reconnected"] == diary.fate
-        assert ["expired"] == [event.cause for event in diary.of("disconnected")]
+        recorder = EventRecorder(client)
+        assert 2 == recorder.wait("reconnected").generation
+        assert ["disconnected", "reconnecting", "reconnected"] == recorder.fate
+        assert ["expired"] == [event.cause for event in recorder.of("disconnected")]
 
 
 class Moved:
@@ -265,7 +266,7 @@ class Moved:
         self._stage = stage
         self.reached, self.go = threading.Event(), threading.Event()
         self.heard: tuple[list[Any], list[Any]] = [], []
-        self.first: Talk | None = None
+        self.first: PeerConnection | None = None
         self.later: list[bytes] = []
 
     def peer(self) -> Peer:
@@ -274,27 +275,27 @@ class Moved:
         """
         return Peer(Scripts(self._old, self._new, serve_until(int(time.time()) + 3600)))
 
-    def _old(self, talk: Talk) -> None:
-        self.first = talk
+    def _old(self, conn: PeerConnection) -> None:
+        self.first = conn
         # two seconds to live: the second half of that is for the renewal
-        serve_until(int(time.time()) + 3, self.heard[0])(talk)
+        serve_until(int(time.time()) + 3, self.heard[0])(conn)
 
-    def _new(self, talk: Talk) -> None:
+    def _new(self, conn: PeerConnection) -> None:
         if self._stage == "dialled":
-            talk.read_head()
+            conn.read_head()
             self._wait()
-            talk.send(talk.upgrade_answer())
+            conn.send(conn.upgrade_answer())
         else:
-            talk.upgrade()
-        told = '"session":{"id":"sess_2"}'
-        talk.send(frame(f'{{"type":"session.created",{told}}}'))
-        self.heard[1].append(json.loads(talk.read_frame()[1]))
+            conn.upgrade()
+        event = '"session":{"id":"sess_2"}'
+        conn.send(frame(f'{{"type":"session.created",{event}}}'))
+        self.heard[1].append(json.loads(conn.read_frame()[1]))
         if self._stage == "asked":
             self._wait()
         for data in self.later:
-            talk.send(data)
-        talk.send(frame(f'{{"type":"session.updated",{told}}}'))
-        answer(talk, told, self.heard[1])
+            conn.send(data)
+        conn.send(frame(f'{{"type":"session.updated",{event}}}'))
+        answer(conn, event, self.heard[1])
 
     def _wait(self) -> None:
         self.reached.set()
@@ -305,6 +306,7 @@ def _types(heard: list[Any]) -> list[str]:
     return [event["type"] for event in heard]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["dialled", "asked"])
 def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> None:
     """
@@ -314,43 +316,45 @@ def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> Non
     moved = Moved(stage)
     numbers = {**IDLE, "connect_timeout": 60.0}
     with moved.peer() as peer, GA.client(peer.url, **numbers) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         assert moved.reached.wait(10)
         client.clear_audio_buffer().result(timeout=5)
         client.append_audio(_quiet(1))
         client.clear_audio_buffer().result(timeout=5)
-        assert [] == diary.of("reconnected")
+        assert [] == recorder.of("reconnected")
         moved.go.set()
-        told = diary.wait("reconnected")
-        assert (2, 0.0) == (told.generation, told.seconds_lost)
+        event = recorder.wait("reconnected")
+        assert (2, 0.0) == (event.generation, event.seconds_lost)
         client.clear_audio_buffer().result(timeout=5)
         assert ["session.update", "input_audio_buffer.clear"] == _types(moved.heard[1])
         assert 2 == _types(moved.heard[0]).count("input_audio_buffer.clear")
         assert 1 == _types(moved.heard[0]).count("input_audio_buffer.append")
-        assert [] == diary.of("disconnected", "reconnecting", "error")
-        created = [event.generation for event in diary.of("session.created")]
+        assert [] == recorder.of("disconnected", "reconnecting", "error")
+        created = [event.generation for event in recorder.of("session.created")]
         assert [1, 2] == created
 
 
+@pytest.mark.slow
 def test_a_change_made_meanwhile_is_taken_along() -> None:
     """
     The session changes after the new one was configured: it is configured once more.
     """
     moved = Moved("asked")
     with moved.peer() as peer, GA.client(peer.url, **IDLE) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         assert moved.reached.wait(10)
         client.update_session(instructions="Be brief.").result(timeout=5)
         moved.go.set()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         client.clear_audio_buffer().result(timeout=5)
         updates = [e for e in moved.heard[1] if e["type"] == "session.update"]
         said = [e["session"].get("instructions") for e in updates]
         assert 2 == len(said)
         assert "Be brief." == said[1] != said[0]
-        assert 1 == len(diary.of("reconnected"))
+        assert 1 == len(recorder.of("reconnected"))
 
 
+@pytest.mark.slow
 def test_a_word_that_has_begun_is_not_cut_in_two(
     monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
@@ -360,7 +364,7 @@ def test_a_word_that_has_begun_is_not_cut_in_two(
     monkeypatch.setattr(renewal_module, "_LISTEN", 5.0)
     moved = Moved("asked")
     with moved.peer() as peer, GA.client(peer.url, **IDLE) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         assert moved.reached.wait(10)
         client.append_audio(_quiet(1))
         eventually(lambda: "input_audio_buffer.append" in _types(moved.heard[0]))
@@ -373,32 +377,34 @@ def test_a_word_that_has_begun_is_not_cut_in_two(
                 '"item_id":"item_1"}'
             )
         )
-        diary.wait("input_audio_buffer.speech_started")
+        recorder.wait("input_audio_buffer.speech_started")
         client.append_audio(_quiet(3))
         appends = "input_audio_buffer.append"
         eventually(lambda: 3 == _types(moved.heard[0]).count(appends))
         assert appends not in _types(moved.heard[1])
-        assert [] == diary.of("reconnected", "disconnected")
+        assert [] == recorder.of("reconnected", "disconnected")
 
 
+@pytest.mark.slow
 def test_a_new_session_that_is_refused_leaves_the_old_one(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
     """
-    The service will not have the configuration a second time: I am told why.
+    The service refuses the configuration a second time: the error has the reason.
     """
     moved = Moved("asked")
     moved.later = [frame('{"type":"error","error":{"message":"No such voice."}}')]
     with moved.peer() as peer, GA.client(peer.url, **IDLE) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         assert moved.reached.wait(10)
         moved.go.set()
         eventually(lambda: "No such voice." in caplog.text)
         assert "The session could not be renewed" in caplog.text
         client.clear_audio_buffer().result(timeout=5)
-        assert [] == diary.of("error", "reconnected", "disconnected")
+        assert [] == recorder.of("error", "reconnected", "disconnected")
 
 
+@pytest.mark.slow
 def test_a_new_session_that_floods_is_given_up(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
@@ -414,6 +420,7 @@ def test_a_new_session_that_floods_is_given_up(
         client.clear_audio_buffer().result(timeout=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["dialled", "asked"])
 def test_closing_leaves_nothing_of_a_move(stage: str) -> None:
     """
@@ -432,6 +439,7 @@ def test_closing_leaves_nothing_of_a_move(stage: str) -> None:
         moved.go.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["dialled", "asked"])
 def test_a_drop_comes_before_a_move(stage: str) -> None:
     """
@@ -440,12 +448,12 @@ def test_a_drop_comes_before_a_move(stage: str) -> None:
     moved = Moved(stage)
     numbers = {**IDLE, "connect_timeout": 60.0}
     with moved.peer() as peer, GA.client(peer.url, **numbers) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         assert moved.reached.wait(10)
         assert moved.first is not None
         moved.first.fin()
-        diary.wait("reconnected")
-        assert ["disconnected", "reconnecting", "reconnected"] == diary.fate
+        recorder.wait("reconnected")
+        assert ["disconnected", "reconnecting", "reconnected"] == recorder.fate
         client.clear_audio_buffer().result(timeout=5)
         assert 3 == peer.connections
         moved.go.set()

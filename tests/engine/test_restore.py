@@ -12,9 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.clients import GA, LONG, MANUAL, USER_SAYS, Place
-from helpers.peer import CLOSE, Peer, Talk, frame, serve_session
-from helpers.reconnecting import QUICK, Diary, Scripts, appended, serve_and_hang_up
+from helpers.clients import GA, LONG, MANUAL, USER_SAYS, Variant
+from helpers.peer import CLOSE, Peer, PeerConnection, frame, serve_session
+from helpers.reconnecting import (
+    QUICK,
+    EventRecorder,
+    Scripts,
+    appended,
+    serve_and_hang_up,
+)
 from helpers.timing import SCALE, at_most
 
 from azure_realtime import ConnectionClosed, ServerError, SessionConfig
@@ -50,12 +56,12 @@ def _numbers(connection: Any) -> list[int]:
 # The session.
 
 
-def test_the_new_session_is_the_one_that_was_in_force(place: Place) -> None:
+def test_the_new_session_is_the_one_that_was_in_force(variant: Variant) -> None:
     """
     Accepted changes and tools are asked for again in one update; a refused one is not.
     """
-    with place.service() as service, place.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+    with variant.service() as service, variant.client(service.url, **QUICK) as client:
+        recorder = EventRecorder(client)
         client.update_session(instructions="Be brief.", tools=[TOOL]).result(timeout=5)
         client.update_session(voice="verse").result(timeout=5)
         with pytest.raises(ServerError):
@@ -63,21 +69,21 @@ def test_the_new_session_is_the_one_that_was_in_force(place: Place) -> None:
                 instructions="Be long.", input_audio_format="mp3"
             ).result(timeout=5)
         service.wait_for_connection().drop()
-        told = diary.wait("reconnected")
+        event = recorder.wait("reconnected")
         again = service.wait_for_connection()
         updates = [e for e in again.received if e["type"] == "session.update"]
         assert 1 == len(updates)
-        assert "Be brief." == client.session.instructions == told.session.instructions
+        assert "Be brief." == client.session.instructions == event.session.instructions
         assert ["get_weather"] == [tool.name for tool in client.session.tools]
         assert "verse" == client.session.voice
         assert client.is_initialized
 
 
-def test_an_update_in_flight_survives(place: Place) -> None:
+def test_an_update_in_flight_survives(variant: Variant) -> None:
     """
-    A change of the session that nobody answered is asked for by the new connection.
+    An unanswered change of the session is requested again by the new connection.
     """
-    with place.service() as service, place.client(service.url, **QUICK) as client:
+    with variant.service() as service, variant.client(service.url, **QUICK) as client:
         connection = service.wait_for_connection()
         connection.stall()
         future = client.update_session(instructions="Be brief.")
@@ -91,10 +97,10 @@ def test_an_update_that_is_queued_in_a_pause_survives() -> None:
     Asked for while there is no connection, it is in force on the next.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         service.refuse(429, {"retry-after-ms": "300"}, times=1)
         service.wait_for_connection().drop()
-        diary.wait("reconnecting", 2)
+        recorder.wait("reconnecting", 2)
         future = client.update_session(instructions="Be brief.")
         assert "Be brief." == future.result(timeout=5).instructions
 
@@ -104,7 +110,7 @@ def test_a_bad_update_in_flight_does_not_spoil_the_new_session() -> None:
     If the new service refuses it, its future fails and the session is as before.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.update_session(instructions="Be brief.").result(timeout=5)
         connection = service.wait_for_connection()
         connection.stall()
@@ -112,29 +118,29 @@ def test_a_bad_update_in_flight_does_not_spoil_the_new_session() -> None:
         connection.drop()
         with pytest.raises(ServerError):
             future.result(timeout=5)
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         assert "Be brief." == client.session.instructions
         assert client.is_initialized
         client.create_conversation_item(USER_SAYS).result(timeout=5)
 
 
 @pytest.mark.parametrize("restore", ["conversation", "session", "none"])
-def test_so_much_is_restored(restore: str, place: Place) -> None:
+def test_so_much_is_restored(restore: str, variant: Variant) -> None:
     """
     The conversation and the session, the session only, or what the client began with.
     """
     began = SessionConfig(instructions="At first.", modalities=["text"])
     numbers = {**QUICK, "restore": restore, "session_config": began}
-    with place.service() as service, place.client(service.url, **numbers) as client:
-        diary = Diary(client)
+    with variant.service() as service, variant.client(service.url, **numbers) as client:
+        recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         client.update_session(instructions="Later.").result(timeout=5)
         service.wait_for_connection().drop()
-        told = diary.wait("reconnected")
+        event = recorder.wait("reconnected")
         again = service.wait_for_connection()
-        assert restore == told.restored
+        assert restore == event.restored
         assert ("At first." if restore == "none" else "Later.") == (
-            told.session.instructions
+            event.session.instructions
         )
         client.clear_audio_buffer().result(timeout=5)
         items = ["conversation.item.create"] if restore == "conversation" else []
@@ -144,7 +150,7 @@ def test_so_much_is_restored(restore: str, place: Place) -> None:
 # The conversation.
 
 
-def test_the_conversation_goes_on_as_text(place: Place) -> None:
+def test_the_conversation_goes_on_as_text(variant: Variant) -> None:
     """
     What was said, by mouth or in writing, and tool calls with their outputs, in order.
     """
@@ -153,9 +159,9 @@ def test_the_conversation_goes_on_as_text(place: Place) -> None:
         Reply(calls=[ToolCall("get_weather", call_id="call_1")]),
         Reply("It rains.", modalities=["audio"]),
     ]
-    service = place.service(replies=replies, pace=0.0)
-    with service, place.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+    service = variant.service(replies=replies, pace=0.0)
+    with service, variant.client(service.url, **QUICK) as client:
+        recorder = EventRecorder(client)
         client.update_session(
             tools=[TOOL], modalities=["text"], turn_detection=None
         ).result(timeout=5)
@@ -168,7 +174,7 @@ def test_the_conversation_goes_on_as_text(place: Place) -> None:
         client.create_response(modalities=["audio"]).result(timeout=5)
         before = [item.id for item in client.conversation]
         service.wait_for_connection().drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         client.clear_audio_buffer().result(timeout=5)
         again = service.wait_for_connection()
         kinds = _kinds(again)
@@ -182,24 +188,24 @@ def test_the_conversation_goes_on_as_text(place: Place) -> None:
             ("assistant", "It rains."),
         ] == [_said(item) for item in items]
         assert before == [item.id for item in client.conversation]
-        assert not diary.of("error")
+        assert not recorder.of("error")
 
 
 # What is queued, and audio.
 
 
-def test_what_was_queued_follows_what_is_restored(place: Place) -> None:
+def test_queued_commands_follow_the_restored_ones(variant: Variant) -> None:
     """
     Configuration, conversation, commands given in the pause, fresh audio: in order.
     """
-    service = place.service()
+    service = variant.service()
     numbers = {**QUICK, "session_config": MANUAL}
-    with service, place.client(service.url, **numbers) as client:
-        diary = Diary(client)
+    with service, variant.client(service.url, **numbers) as client:
+        recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         service.refuse(429, {"retry-after-ms": "300"}, times=1)
         service.wait_for_connection().drop()
-        diary.wait("reconnecting", 2)
+        recorder.wait("reconnecting", 2)
         item = client.create_conversation_item({**USER_SAYS, "id": "item_fresh"})
         for number in range(10):
             client.append_audio(_numbered(number))
@@ -217,14 +223,14 @@ def test_what_was_queued_follows_what_is_restored(place: Place) -> None:
         assert list(range(10)) == _numbers(again)
 
 
-def test_audio_from_before_is_never_sent_again(place: Place) -> None:
+def test_audio_from_before_is_never_sent_again(variant: Variant) -> None:
     """
     Neither what has left nor what waited; what is appended afterwards arrives alone.
     """
-    service = place.service()
+    service = variant.service()
     numbers = {**QUICK, "session_config": MANUAL}
-    with service, place.client(service.url, **numbers) as client:
-        diary = Diary(client)
+    with service, variant.client(service.url, **numbers) as client:
+        recorder = EventRecorder(client)
         connection = service.wait_for_connection()
         client.append_audio(_numbered(1))
         connection.wait_received("input_audio_buffer.append")
@@ -236,7 +242,7 @@ def test_audio_from_before_is_never_sent_again(place: Place) -> None:
         connection.drop()
         with pytest.raises(ConnectionClosed):
             committed.result(timeout=5)
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         with pytest.raises(ValueError, match="nothing to commit"):
             client.commit_audio()
         for number in range(1000, 1010):
@@ -250,8 +256,8 @@ def test_audio_from_before_is_never_sent_again(place: Place) -> None:
 # What was under way.
 
 
-def test_what_was_under_way_fails_at_once(
-    place: Place, eventually: Callable[..., None]
+def test_pending_futures_and_waits_fail_at_once(
+    variant: Variant, eventually: Callable[..., None]
 ) -> None:
     """
     Futures and waits of the old connection end within 0.2 s, in whatever thread.
@@ -263,10 +269,10 @@ def test_what_was_under_way_fails_at_once(
         "ask": lambda c: c.ask("Hello?", timeout=10),
     }
     ends: dict[str, tuple[BaseException, float]] = {}
-    service = place.service()
+    service = variant.service()
     numbers = {**QUICK, "session_config": TEXT}
-    with service, place.client(service.url, **numbers) as client:
-        diary = Diary(client)
+    with service, variant.client(service.url, **numbers) as client:
+        recorder = EventRecorder(client)
         connection = service.wait_for_connection()
         connection.stall()
 
@@ -296,7 +302,7 @@ def test_what_was_under_way_fails_at_once(
         connection.drop()
         for thread in threads:
             thread.join(5)
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         took = {name: at - start for name, (_, at) in ends.items()}
         assert {} == {name: t for name, t in took.items() if t > 0.2 * SCALE}
         kinds = {type(error) for error, _ in ends.values()}
@@ -304,47 +310,49 @@ def test_what_was_under_way_fails_at_once(
         assert set(waits) == set(ends)
 
 
-def test_an_interrupted_response_fails(place: Place) -> None:
+def test_an_interrupted_response_fails(variant: Variant) -> None:
     """
     Its future says that the connection was lost, and it is not asked for again.
     """
-    service = place.service(replies=[Reply("Too late", delay=30.0)])
-    with service, place.client(service.url, **QUICK, session_config=TEXT) as client:
-        diary = Diary(client)
+    service = variant.service(replies=[Reply("Too late", delay=30.0)])
+    with service, variant.client(service.url, **QUICK, session_config=TEXT) as client:
+        recorder = EventRecorder(client)
         future = client.create_response()
-        diary.wait("response.created")
+        recorder.wait("response.created")
         service.wait_for_connection().drop()
         with pytest.raises(ConnectionClosed):
             future.result(timeout=5)
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         client.clear_audio_buffer().result(timeout=5)
         assert "response.create" not in _kinds(service.wait_for_connection())
 
 
-def test_an_interrupted_response_may_be_asked_for_again(place: Place) -> None:
+def test_an_interrupted_response_may_be_asked_for_again(variant: Variant) -> None:
     """
     With retry_response the same future completes with the new session's answer.
     """
-    service = place.service(replies=[Reply("Too late", delay=30.0), Reply("In time")])
+    service = variant.service(replies=[Reply("Too late", delay=30.0), Reply("In time")])
     numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
-    with service, place.client(service.url, **numbers) as client:
-        diary = Diary(client)
+    with service, variant.client(service.url, **numbers) as client:
+        recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         future = client.create_response()
-        diary.wait("response.created")
+        recorder.wait("response.created")
         service.wait_for_connection().drop()
         assert "In time" == future.result(timeout=5).text
         kinds = _kinds(service.wait_for_connection())
         assert ["conversation.item.create", "response.create"] == kinds[1:]
 
 
-def test_what_is_asked_again_does_not_follow_half_of_itself(place: Place) -> None:
+def test_a_repeated_request_does_not_follow_its_own_half_answer(
+    variant: Variant,
+) -> None:
     """
     The model would go on after its own torso; the new session never hears of it.
     """
-    service = place.service(replies=[LONG, "In time"])
+    service = variant.service(replies=[LONG, "In time"])
     numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
-    with service, place.client(service.url, **numbers) as client:
+    with service, variant.client(service.url, **numbers) as client:
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         with client.expect("response.output_text.delta", timeout=5):
             future = client.create_response()
@@ -356,26 +364,26 @@ def test_what_is_asked_again_does_not_follow_half_of_itself(place: Place) -> Non
         assert ["Good morning", "In time"] == said
 
 
-def test_what_was_heard_stays_where_nobody_answers_again() -> None:
+def test_the_heard_part_stays_when_no_new_answer_is_requested() -> None:
     """
     The way back leads nowhere: the half answer is all there is, and is kept.
     """
     service = GA.service(replies=[LONG])
     numbers = {**QUICK, "max_reconnect_attempts": 1, "retry_response": True}
     with service, GA.client(service.url, **numbers, session_config=TEXT) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         with client.expect("response.output_text.delta", timeout=5):
             future = client.create_response()
         service.refuse(503)
         service.wait_for_connection().drop()
-        diary.wait("closed")
+        recorder.wait("closed")
         assert future.exception(5) is not None
         assert LONG.startswith(client.conversation.items[-1].text)
         assert 2 == len(client.conversation.items)
 
 
-def test_what_the_service_says_of_the_session_counts_more_than_a_stray_error() -> None:
+def test_a_session_event_overrides_an_unrelated_error() -> None:
     """
     A change seemed to be refused, and then the service reported it: the next session
     has it, too.
@@ -383,31 +391,31 @@ def test_what_the_service_says_of_the_session_counts_more_than_a_stray_error() -
     stray = {"type": "server_error", "code": None, "message": "Trouble."}
     said: list[bytes] = []
 
-    def first(talk: Talk) -> None:
-        serve_session(talk)
-        talk.read_frame()
-        talk.send(frame(json.dumps({"type": "error", "error": stray})))
+    def first(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.read_frame()
+        conn.send(frame(json.dumps({"type": "error", "error": stray})))
         session = {"id": "s", "instructions": "Be brief."}
-        talk.send(frame(json.dumps({"type": "session.updated", "session": session})))
-        talk.read_frame()
-        talk.rst()
+        conn.send(frame(json.dumps({"type": "session.updated", "session": session})))
+        conn.read_frame()
+        conn.rst()
 
-    def second(talk: Talk) -> None:
-        talk.upgrade(frame('{"type":"session.created","session":{"id":"s2"}}'))
-        said.append(talk.read_frame()[1])
-        talk.send(frame('{"type":"session.updated","session":{"id":"s2"}}'))
-        talk.read_to_end()
+    def second(conn: PeerConnection) -> None:
+        conn.upgrade(frame('{"type":"session.created","session":{"id":"s2"}}'))
+        said.append(conn.read_frame()[1])
+        conn.send(frame('{"type":"session.updated","session":{"id":"s2"}}'))
+        conn.read_to_end()
 
     with (
         Peer(Scripts(first, second)) as peer,
         GA.client(peer.url, **QUICK, close_wait=0.1) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         with client.expect("session.updated", timeout=5):
             refused = client.update_session(instructions="Be brief.")
         assert isinstance(refused.exception(5), ServerError)
         client.clear_audio_buffer()  # at this it drops
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         assert "Be brief." == json.loads(said[0])["session"]["instructions"]
 
 
@@ -416,12 +424,12 @@ def test_a_change_that_cannot_be_said_is_nobodys() -> None:
     It raises where the mistake is, and the next session does not choke on it.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         with pytest.raises(ValueError, match="JSON"):
             client.update_session(extra={"x": float("nan")})
         assert not client._follower._pending
         service.wait_for_connection().drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
 
 
 def test_those_who_waited_their_turn_still_get_it() -> None:
@@ -430,9 +438,9 @@ def test_those_who_waited_their_turn_still_get_it() -> None:
     """
     service = GA.service(replies=[Reply("Too late", delay=30.0), Reply("In time")])
     with service, GA.client(service.url, **QUICK, session_config=TEXT) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         lost = client.create_response()
-        diary.wait("response.created")
+        recorder.wait("response.created")
         held = client.create_response(instructions="Another one.")
         service.wait_for_connection().drop()
         with pytest.raises(ConnectionClosed):
@@ -445,7 +453,7 @@ def test_nothing_is_answered_twice(eventually: Callable[..., None]) -> None:
     A command that left on the old connection and was not answered is not repeated.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         connection = service.wait_for_connection()
         connection.stall()
         futures = [client.create_conversation_item(USER_SAYS) for _ in range(5)]
@@ -454,7 +462,7 @@ def test_nothing_is_answered_twice(eventually: Callable[..., None]) -> None:
         for future in futures:
             with pytest.raises(ConnectionClosed):
                 future.result(timeout=5)
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         client.clear_audio_buffer().result(timeout=5)
         again = _kinds(service.wait_for_connection())
         assert ["session.update", "input_audio_buffer.clear"] == again
@@ -463,27 +471,27 @@ def test_nothing_is_answered_twice(eventually: Callable[..., None]) -> None:
 # What listeners and streams hear.
 
 
-def test_every_event_tells_its_connection(place: Place) -> None:
+def test_every_event_tells_its_connection(variant: Variant) -> None:
     """
     The generation counts connections, on events of the service and on our own.
     """
-    with place.service() as service, place.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+    with variant.service() as service, variant.client(service.url, **QUICK) as client:
+        recorder = EventRecorder(client)
         for count in (1, 2):
             client.clear_audio_buffer().result(timeout=5)
             service.wait_for_connection().drop()
-            diary.wait("reconnected", count)
+            recorder.wait("reconnected", count)
         client.close()
-        assert [1, 2, 3] == [e.generation for e in diary.of("session.created")]
+        assert [1, 2, 3] == [e.generation for e in recorder.of("session.created")]
         assert [1, 2] == [
-            event.generation for event in diary.of("input_audio_buffer.cleared")
+            event.generation for event in recorder.of("input_audio_buffer.cleared")
         ]
-        assert [1, 2, 3] == [e.generation for e in diary.of("disconnected")]
-        assert [1, 2] == [e.generation for e in diary.of("reconnecting")]
-        assert [2, 3] == [e.generation for e in diary.of("reconnected")]
-        assert [3] == [e.generation for e in diary.of("closed")]
-        assert all(0.0 <= e.seconds_lost < 5.0 for e in diary.of("reconnected"))
-        causes = [event.cause for event in diary.of("disconnected")]
+        assert [1, 2, 3] == [e.generation for e in recorder.of("disconnected")]
+        assert [1, 2] == [e.generation for e in recorder.of("reconnecting")]
+        assert [2, 3] == [e.generation for e in recorder.of("reconnected")]
+        assert [3] == [e.generation for e in recorder.of("closed")]
+        assert all(0.0 <= e.seconds_lost < 5.0 for e in recorder.of("reconnected"))
+        causes = [event.cause for event in recorder.of("disconnected")]
         assert ["network", "network", "client"] == causes
 
 
@@ -493,13 +501,13 @@ def test_a_change_of_status_tells_its_connection_too() -> None:
     """
     service = GA.service(replies=["One", "Two"])
     with service, GA.client(service.url, **QUICK, session_config=TEXT) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.create_response().result(timeout=5)
         service.wait_for_connection().drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         client.create_response().result(timeout=5)
         client.close()
-        generations = {event.generation for event in diary.of("status_changed")}
+        generations = {event.generation for event in recorder.of("status_changed")}
         assert {1, 2} == generations
 
 
@@ -508,11 +516,11 @@ def test_an_event_stream_goes_on() -> None:
     An iteration over events crosses the drop, and ends when the client closes.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         stream = client.events("input_audio_buffer.cleared", timeout=5)
         client.clear_audio_buffer().result(timeout=5)
         service.wait_for_connection().drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         client.clear_audio_buffer().result(timeout=5)
         client.close()
         assert [1, 2] == [event.generation for event in stream]
@@ -533,14 +541,14 @@ def test_once_is_once_over_all_connections() -> None:
     A listener for one event is not revived, and none is called twice for one event.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         once: list[Any] = []
         inits: list[Any] = []
         client.once("session.updated", once.append)
         client.on("init", inits.append)
         for count in (1, 2, 3):
             service.wait_for_connection().drop()
-            diary.wait("reconnected", count)
+            recorder.wait("reconnected", count)
         client.close()
         assert (1, 1) == (len(once), len(inits))
 
@@ -551,20 +559,20 @@ def test_nothing_of_the_old_connection_comes_after_the_new_one() -> None:
     """
     order: list[tuple[str, int]] = []
 
-    def first(talk: Talk) -> None:
-        serve_session(talk)
-        talk.read_frame()
+    def first(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.read_frame()
         text = '{"type":"rate_limits.updated","rate_limits":[]}'
-        talk.send(frame(text) * 500)
-        talk.fin()
-        talk.mute()
+        conn.send(frame(text) * 500)
+        conn.fin()
+        conn.mute()
 
-    def second(talk: Talk) -> None:
-        serve_session(talk)
+    def second(conn: PeerConnection) -> None:
+        serve_session(conn)
         while True:
-            opcode, data = talk.read_frame()
+            opcode, data = conn.read_frame()
             if opcode == CLOSE:
-                talk.send(frame(data, CLOSE))
+                conn.send(frame(data, CLOSE))
                 return
 
     with Peer(Scripts(first, second)) as peer, GA.client(peer.url, **QUICK) as client:
@@ -583,25 +591,25 @@ def test_a_session_that_cannot_be_had_again_is_the_end() -> None:
     A service that refuses what it took before: closed, with what it said, and no more.
     """
 
-    def refuse(talk: Talk) -> None:
-        talk.upgrade(frame('{"type":"session.created","session":{"id":"sess_2"}}'))
-        talk.read_frame()
-        talk.send(
+    def refuse(conn: PeerConnection) -> None:
+        conn.upgrade(frame('{"type":"session.created","session":{"id":"sess_2"}}'))
+        conn.read_frame()
+        conn.send(
             frame(
                 '{"type":"error","error":{"type":"invalid_request_error",'
                 '"code":"unknown_parameter","message":"No such thing."}}'
             )
         )
-        talk.read_to_end()
+        conn.read_to_end()
 
     with (
         Peer(Scripts(serve_and_hang_up, refuse)) as peer,
         GA.client(peer.url, **QUICK) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.clear_audio_buffer()
-        error = diary.wait("closed").error
+        error = recorder.wait("closed").error
         assert isinstance(error, ServerError)
         assert "unknown_parameter" == error.code
         assert 2 == peer.connections
-        assert "reconnected" not in diary.fate
+        assert "reconnected" not in recorder.fate

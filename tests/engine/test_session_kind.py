@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 from helpers.clients import GA
-from helpers.peer import CLOSE, Peer, Talk, frame
+from helpers.peer import CLOSE, Peer, PeerConnection, frame
 from helpers.reconnecting import IDLE, QUICK
 from helpers.timing import SCALE
 
@@ -95,27 +95,27 @@ class Service:
         self.paths: list[str] = []
         self.received: list[list[Json]] = []
 
-    def __call__(self, talk: Talk) -> None:
+    def __call__(self, conn: PeerConnection) -> None:
         """
         Serve one connection.
         """
         left = 3600.0 if self.paths else self._seconds
         session = {"id": "live_1", "expires_at": int(time.time() + left)}
         created = {"type": "session.created", "session": session}
-        talk.upgrade(frame('{"type":"live.opened"}') + frame(json.dumps(created)))
-        self.paths.append(talk.head.decode().split()[1])
+        conn.upgrade(frame('{"type":"live.opened"}') + frame(json.dumps(created)))
+        self.paths.append(conn.head.decode().split()[1])
         self.received.append([])
         while True:
-            opcode, data = talk.read_frame()
+            opcode, data = conn.read_frame()
             if opcode == CLOSE:
-                talk.send(frame(data, CLOSE))
+                conn.send(frame(data, CLOSE))
                 return
             command = json.loads(data)
             self.received[-1].append(command)
             if command["type"] == "live.start" and self._starts:
-                talk.send(frame(json.dumps({"type": self._started})))
+                conn.send(frame(json.dumps({"type": self._started})))
             elif command["type"] == "live.drop":
-                talk.rst()
+                conn.rst()
                 return
 
     @property
@@ -199,6 +199,7 @@ def test_an_event_that_a_conversation_does_not_wait_for_can_mean_configured() ->
         assert parts.lifecycle.is_ready
 
 
+@pytest.mark.slow
 def test_another_kind_of_session_is_renewed_before_it_ends() -> None:
     """
     The next session is configured, by the event of this kind, while the first is served.
@@ -275,7 +276,7 @@ def test_send_refuses_a_command_of_another_kind(
     monkeypatch.setattr(
         "azure_realtime.client.conversation_kind.conversation_kind", narrower
     )
-    with GA.talk() as (client, connection):
+    with GA.connected() as (client, connection):
         assert isinstance(client, AzureRealTimeAudio)
         with pytest.raises(ValueError, match="a silent session has no command"):
             client.send({"type": "response.create"})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from helpers.clients import GA, KEY, Place
+from helpers.clients import GA, KEY, Variant
 from helpers.processes import start_script
 from helpers.timing import SCALE
 
@@ -114,12 +114,12 @@ def _answer(request: Request) -> Reply:
     return Reply("Yes.")
 
 
-def _run(place: Place, ca_file: str, *arguments: str) -> tuple[str, str]:
+def _run(variant: Variant, ca_file: str, *arguments: str) -> tuple[str, str]:
     """
     Run the client; return what its threads imported and created, and its messages.
     """
     with (
-        place.service(replies=_answer) as service,
+        variant.service(replies=_answer) as service,
         start_script(
             _CLIENT, service.url, ca_file, KEY, *arguments, head=""
         ) as process,
@@ -147,11 +147,11 @@ def test_the_threads_of_a_client_import_nothing_and_create_no_class(
     """
     ca_file = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(ca_file))
-    place, path = (
-        (GA, "") if scheme == "ws" else (Place("ga", server_tls), str(ca_file))
+    variant, path = (
+        (GA, "") if scheme == "ws" else (Variant("ga", server_tls), str(ca_file))
     )
 
-    assert _run(place, path) == ("[] []\n", "")
+    assert _run(variant, path) == ("[] []\n", "")
 
 
 @pytest.mark.processes

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from helpers.clients import GA
-from helpers.peer import CLOSE, PING, PONG, Peer, Talk, frame, serve_session
+from helpers.peer import CLOSE, PING, PONG, Peer, PeerConnection, frame, serve_session
 from helpers.timing import SCALE, at_most
 
 from azure_realtime import ConnectTimeout
@@ -34,36 +34,37 @@ DELTA = frame(
 EVERY = 0.005  # seconds between two deltas, or two appends
 
 
-def stream(talk: Talk, seconds: float) -> None:
+def stream(conn: PeerConnection, seconds: float) -> None:
     """
     Send deltas and nothing else for so long; each makes a short turn.
     """
-    talk.drip(DELTA * int(seconds / EVERY), EVERY, len(DELTA))
+    conn.drip(DELTA * int(seconds / EVERY), EVERY, len(DELTA))
 
 
-def streaming(seconds: float) -> Callable[[Talk], None]:
+def streaming(seconds: float) -> Callable[[PeerConnection], None]:
     """
     Return the script of a service that sends deltas only, and answers nothing.
     """
 
-    def script(talk: Talk) -> None:
-        serve_session(talk)
-        stream(talk, seconds)
-        talk.mute()
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        stream(conn, seconds)
+        conn.mute()
 
     return script
 
 
+@pytest.mark.slow
 def test_a_peer_that_falls_silent_is_noticed_while_we_send() -> None:
     """
     Appends make turns of their own; the ping leaves in time, and so does the verdict.
     """
     pinged: list[float] = []
 
-    def script(talk: Talk) -> None:
-        serve_session(talk)
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
         while True:
-            opcode, _ = talk.read_frame()
+            opcode, _ = conn.read_frame()
             if opcode == PING:
                 pinged.append(time.monotonic())
 
@@ -86,19 +87,20 @@ def test_a_peer_that_falls_silent_is_noticed_while_we_send() -> None:
     assert took <= 0.75 * SCALE
 
 
+@pytest.mark.slow
 def test_a_peer_that_falls_silent_after_many_deltas_is_noticed() -> None:
     """
     The ping is due after the last of them, though no turn has looked at the clock since.
     """
     ended: list[float] = []
 
-    def script(talk: Talk) -> None:
-        serve_session(talk)
-        stream(talk, 0.5 * SCALE)
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        stream(conn, 0.5 * SCALE)
         ended.append(time.monotonic())
-        assert PING == talk.read_frame()[0]
+        assert PING == conn.read_frame()[0]
         ended.append(time.monotonic())
-        talk.mute()
+        conn.mute()
 
     with Peer(script) as peer:
         client = GA.client(
@@ -117,13 +119,13 @@ def test_the_round_trip_ends_with_the_pong() -> None:
     Deltas behind the pong do not make it longer.
     """
 
-    def script(talk: Talk) -> None:
-        serve_session(talk)
-        opcode, data = talk.read_frame()
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        opcode, data = conn.read_frame()
         assert PING == opcode
-        talk.send(frame(data, PONG))
-        stream(talk, 0.4 * SCALE)
-        collect(talk)
+        conn.send(frame(data, PONG))
+        stream(conn, 0.4 * SCALE)
+        collect(conn)
 
     with Peer(script) as peer:
         client = GA.client(peer.url, ping_interval=0.1, ping_timeout=0.3 * SCALE)
@@ -138,21 +140,21 @@ def test_the_round_trip_ends_with_the_pong() -> None:
     assert round_trip < 0.1 * SCALE
 
 
-def collect(talk: Talk) -> None:
+def collect(conn: PeerConnection) -> None:
     """
     Read until the client's close frame, and answer it.
     """
     while True:
-        opcode, data = talk.read_frame()
+        opcode, data = conn.read_frame()
         if opcode == CLOSE:
-            talk.send(frame(data, CLOSE))
+            conn.send(frame(data, CLOSE))
             return
 
 
 @pytest.mark.parametrize("limit", ["close_wait", "timeout"])
 def test_a_close_ends_in_time_while_deltas_come(limit: str) -> None:
     """
-    The peer does not answer our close frame, and goes on to talk.
+    The peer does not answer our close frame, and goes on to send.
     """
     with Peer(streaming(5 * SCALE)) as peer:
         wait = 0.2 if limit == "close_wait" else 60.0
@@ -167,11 +169,11 @@ def test_a_close_ends_with_the_peers_answer() -> None:
     Not when the peer hangs up, or when it is given up.
     """
 
-    def script(talk: Talk) -> None:
-        serve_session(talk)
-        talk.send(DELTA)
-        collect(talk)
-        talk.mute()
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.send(DELTA)
+        collect(conn)
+        conn.mute()
 
     with Peer(script) as peer:
         client = GA.client(peer.url, close_wait=60.0)
@@ -185,9 +187,9 @@ def test_a_close_ends_in_time_before_there_is_a_session() -> None:
     What is queued cannot leave; the time that the close has is counted all the same.
     """
 
-    def script(talk: Talk) -> None:
-        talk.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
-        talk.mute()
+    def script(conn: PeerConnection) -> None:
+        conn.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
+        conn.mute()
 
     with Peer(script) as peer:
         client = GA.client(peer.url, ping_interval=None, connect_timeout=60.0)
@@ -197,19 +199,20 @@ def test_a_close_ends_in_time_before_there_is_a_session() -> None:
             client.close(timeout=0.2)
 
 
+@pytest.mark.slow
 def test_the_end_of_a_session_is_announced_while_deltas_come() -> None:
     """
     Not when they end.
     """
 
-    def script(talk: Talk) -> None:
+    def script(conn: PeerConnection) -> None:
         ends = int(time.time()) + 4
         session = f'{{"id":"sess_1","expires_at":{ends}}}'
-        talk.upgrade(frame(f'{{"type":"session.created","session":{session}}}'))
-        talk.read_frame()
-        talk.send(frame(f'{{"type":"session.updated","session":{session}}}'))
-        stream(talk, 10)
-        collect(talk)
+        conn.upgrade(frame(f'{{"type":"session.created","session":{session}}}'))
+        conn.read_frame()
+        conn.send(frame(f'{{"type":"session.updated","session":{session}}}'))
+        stream(conn, 10)
+        collect(conn)
 
     with Peer(script) as peer:
         client = GA.client(peer.url, expiry_warning=2.5)
@@ -227,10 +230,10 @@ def test_slow_listeners_are_reported_when_the_deltas_have_ended(
     """
     release = threading.Event()
 
-    def script(talk: Talk) -> None:
-        serve_session(talk)
-        talk.send(DELTA * 50)
-        collect(talk)
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.send(DELTA * 50)
+        collect(conn)
 
     with Peer(script) as peer:
         client = GA.client(
@@ -252,10 +255,10 @@ def test_a_session_that_is_never_configured_is_given_up_while_deltas_come() -> N
     What the service talks of does not matter.
     """
 
-    def script(talk: Talk) -> None:
-        talk.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
-        stream(talk, 5 * SCALE)
-        talk.mute()
+    def script(conn: PeerConnection) -> None:
+        conn.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
+        stream(conn, 5 * SCALE)
+        conn.mute()
 
     with Peer(script) as peer:
         client = GA.client(peer.url, connect_timeout=0.4)
@@ -269,11 +272,11 @@ def test_a_goodbye_right_behind_deltas_is_answered_at_once() -> None:
     It comes in the same read as they do.
     """
 
-    def script(talk: Talk) -> None:
-        serve_session(talk)
-        talk.send(DELTA * 20 + frame(b"\x03\xe8", CLOSE))
-        assert CLOSE == talk.read_frame()[0]
-        talk.mute()
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.send(DELTA * 20 + frame(b"\x03\xe8", CLOSE))
+        assert CLOSE == conn.read_frame()[0]
+        conn.mute()
 
     with Peer(script) as peer:
         client = GA.client(peer.url, ping_interval=None)
@@ -286,6 +289,8 @@ class _Taking:
     """
     A wire whose socket takes everything at once.
     """
+
+    bytes_sent = acknowledged = 0
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -347,7 +352,7 @@ def waker(
 
 def test_a_waker_wakes_until_it_is_drained(waker: Waker) -> None:
     """
-    However often it is called, nobody blocks, and one look takes it all.
+    However often it is called, no call blocks, and one look takes it all.
     """
     assert not select.select([waker], [], [], 0)[0]
     for _ in range(20_000):
@@ -362,7 +367,7 @@ def test_a_waker_wakes_until_it_is_drained(waker: Waker) -> None:
 
 def test_a_closed_waker_touches_nothing(waker: Waker) -> None:
     """
-    Its descriptor belongs to somebody else by then.
+    Its descriptor belongs to another file by then.
     """
     waker.close()
     ends = socket.socketpair()  # takes the numbers that have become free

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
+import pytest
 
 from azure_realtime import (
     AzureRealTimeAudio,
@@ -47,7 +48,7 @@ USER_SAYS: dict[str, Any] = {
 
 
 @attrs.frozen
-class Place:
+class Variant:
     """
     A protocol and a way to carry it.
 
@@ -131,7 +132,7 @@ class Place:
         return Simulator(ssl_context=self.server_tls, **how)
 
     @contextlib.contextmanager
-    def talk(
+    def connected(
         self, *, service: dict[str, Any] | None = None, **client: Any
     ) -> Iterator[tuple[AzureRealTimeAudio, Connection]]:
         """
@@ -144,7 +145,12 @@ class Place:
             yield ready, simulator.wait_for_connection()
 
 
-GA = Place("ga")
+MATRIX = pytest.mark.parametrize(
+    "variant", ["ga-ws", "ga-wss", "preview-ws", "preview-wss"], indirect=True
+)
+"""Each protocol both in plain text and over TLS."""
+
+GA = Variant("ga")
 """GA in plain text: for what neither protocol nor TLS can change."""
 
 

@@ -258,7 +258,7 @@ def speech(
         **part_at,
     )
     quiet = script.add("response.output_audio.done", heard, **part_at)
-    told = script.add(
+    part_event = script.add(
         "response.output_audio_transcript.done",
         quiet,
         said,
@@ -266,7 +266,7 @@ def speech(
         transcript=transcript,
     )
     part = {"type": "audio", "transcript": transcript}
-    closed = script.add("response.content_part.done", told, **part_at, part=part)
+    closed = script.add("response.content_part.done", part_event, **part_at, part=part)
     settled = script.add(
         "conversation.item.done",
         closed,

@@ -74,7 +74,7 @@ print(carried, lost, flush=True)
 
 class Net:
     """
-    Two network namespaces and a cable between them, a good one unless told otherwise.
+    Two network namespaces and a cable between them, a good one unless a fault is set.
 
     Args:
         delay: Seconds that a packet is under way.

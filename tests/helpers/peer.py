@@ -1,9 +1,9 @@
 """
-A server that says exactly the bytes it is told to: what no WebSocket library does.
+A server that sends exactly the bytes of its script: what no WebSocket library does.
 
 A `Peer` listens, and runs a script on a thread of its own for each connection. The
-script gets a `Talk`: the accepted socket, with a few words for what servers do well,
-badly or not at all. Leaving the ``with`` block ends all scripts, closes all sockets,
+script gets a `PeerConnection`: the accepted socket, with methods for what servers do
+well, badly or not at all. Leaving the ``with`` block ends all scripts, closes all sockets,
 and raises what a script raised.
 """
 
@@ -82,9 +82,9 @@ def chunked(*parts: bytes) -> bytes:
     return whole + b"0\r\n\r\n"
 
 
-class Talk:
+class PeerConnection:
     """
-    One accepted connection, in the words of a script.
+    One accepted connection, as a script uses it.
     """
 
     def __init__(self, sock: socket.socket, over: threading.Event) -> None:
@@ -155,15 +155,15 @@ class Talk:
         """
         Read one frame of the client; return its opcode and its payload, unmasked.
         """
-        first, second = self._exactly(2)
+        first, second = self.read_exactly(2)
         length = second & 0x7F
         if length == 126:
-            length = int.from_bytes(self._exactly(2), "big")
+            length = int.from_bytes(self.read_exactly(2), "big")
         elif length == 127:
-            length = int.from_bytes(self._exactly(8), "big")
+            length = int.from_bytes(self.read_exactly(8), "big")
         assert second & 0x80, "a client must mask"
-        mask = self._exactly(4)
-        data = self._exactly(length)
+        mask = self.read_exactly(4)
+        data = self.read_exactly(length)
         return first & 0x0F, bytes(b ^ mask[i % 4] for i, b in enumerate(data))
 
     def read_to_end(self) -> bytes:
@@ -221,7 +221,10 @@ class Talk:
                         return
                     key.data.sendall(data)
 
-    def _exactly(self, size: int) -> bytes:
+    def read_exactly(self, size: int) -> bytes:
+        """
+        Read so many bytes.
+        """
         data = b""
         while len(data) < size:
             part = self.sock.recv(size - len(data))
@@ -231,7 +234,7 @@ class Talk:
         return data
 
 
-Script = Callable[[Talk], Any]
+Script = Callable[[PeerConnection], Any]
 
 
 class Peer:
@@ -254,7 +257,7 @@ class Peer:
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
         self._threads: list[threading.Thread] = []
-        self._socks: list[Talk] = []
+        self.accepted_connections: list[PeerConnection] = []
         self._errors: list[BaseException] = []
         self.over = threading.Event()
         self.accepted = threading.Semaphore(0)
@@ -276,9 +279,9 @@ class Peer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for talk in list(self._socks):
+        for conn in list(self.accepted_connections):
             with contextlib.suppress(OSError):
-                talk.sock.shutdown(socket.SHUT_RDWR)
+                conn.sock.shutdown(socket.SHUT_RDWR)
         for thread in list(self._threads):
             thread.join(5.0)
         if kind is None and self._errors:
@@ -306,20 +309,20 @@ class Peer:
             self._go(self._serve, sock)
 
     def _serve(self, sock: socket.socket) -> None:
-        talk = Talk(sock, self.over)
-        self._socks.append(talk)
+        conn = PeerConnection(sock, self.over)
+        self.accepted_connections.append(conn)
         self.accepted.release()
         try:
             if self._tls is not None:
-                talk.start_tls(self._tls)
+                conn.start_tls(self._tls)
             assert self._script is not None
-            self._script(talk)
+            self._script(conn)
         except (OSError, EOFError):
             pass  # a client that leaves is no error of ours
         except BaseException as error:
             self._errors.append(error)
         finally:
-            talk.sock.close()
+            conn.sock.close()
             sock.close()
 
 
@@ -333,38 +336,38 @@ def proxy(
     requests.
     """
 
-    def script(talk: Talk) -> None:
-        head = talk.read_head().decode("latin-1")
+    def script(conn: PeerConnection) -> None:
+        head = conn.read_head().decode("latin-1")
         if seen is not None:
             seen.append(head)
         if credential is not None:
             wanted = f"Basic {base64.b64encode(credential.encode()).decode()}"
-            if talk.headers.get("proxy-authorization") != wanted:
-                talk.send(response("407 Proxy Authentication Required"))
+            if conn.headers.get("proxy-authorization") != wanted:
+                conn.send(response("407 Proxy Authentication Required"))
                 return
-        talk.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        talk.tunnel(port)
+        conn.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        conn.tunnel(port)
 
     return script
 
 
-def serve_session(talk: Talk) -> None:
+def serve_session(conn: PeerConnection) -> None:
     """
     Be a service that accepts and configures a session, and no more: a peer's script.
     """
-    talk.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
-    talk.read_frame()
-    talk.send(frame('{"type":"session.updated","session":{"id":"sess_1"}}'))
+    conn.upgrade(frame('{"type":"session.created","session":{"id":"sess_1"}}'))
+    conn.read_frame()
+    conn.send(frame('{"type":"session.updated","session":{"id":"sess_1"}}'))
 
 
-def collect_until_close(talk: Talk, received: list[bytes]) -> None:
+def collect_until_close(conn: PeerConnection, received: list[bytes]) -> None:
     """
-    Be such a service until the client says goodbye, and answer that.
+    Be such a service until the client sends its close frame, and answer that.
     """
-    serve_session(talk)
+    serve_session(conn)
     while True:
-        opcode, data = talk.read_frame()
+        opcode, data = conn.read_frame()
         received.append(data)
         if opcode == CLOSE:
-            talk.send(frame(data, CLOSE))
+            conn.send(frame(data, CLOSE))
             return

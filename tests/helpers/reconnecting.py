@@ -1,6 +1,6 @@
 """
-What the tests of lost connections share: a diary of what a client tells, quick numbers,
-and services that lose their clients.
+What the tests of lost connections share: a recorder of events, quick numbers, and
+services that lose their clients.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Any
 
 from azure_realtime import AzureRealTimeAudio
 from azure_realtime.events import ServerEvent
-from helpers.peer import CLOSE, PING, PONG, Talk, frame, serve_session
+from helpers.peer import CLOSE, PING, PONG, PeerConnection, frame, serve_session
 from helpers.timing import SCALE
 
 QUICK: dict[str, Any] = {"max_reconnect_attempts": 5, "reconnect_interval": 0.01}
-"""Numbers of a client that comes back at once."""
+"""Options of a client that reconnects at once."""
 
 IDLE: dict[str, Any] = {**QUICK, "renew": "idle", "expiry_warning": 60.0}
-"""Of one that is out of a session before it ends."""
+"""Options of a client that renews its session before that ends."""
 
 LOCAL = ("disconnected", "reconnecting", "reconnected", "closed")
-"""The events that tell of a connection's fate, in the order they come."""
+"""The events about the state of a connection, in the order they come."""
 
 
-class Diary:
+class EventRecorder:
     """
-    Every event that a client's listeners hear, in order.
+    Every event that a client's listeners get, in order.
     """
 
     def __init__(self, client: AzureRealTimeAudio) -> None:
@@ -51,7 +51,7 @@ class Diary:
     @property
     def fate(self) -> list[str]:
         """
-        What has become of the connections, in words.
+        The types of the events about the connections' state.
         """
         return [event.type for event in self.of(*LOCAL)]
 
@@ -66,8 +66,8 @@ class Diary:
                 if len(found) >= count:
                     return found[count - 1]
                 left = deadline - time.monotonic()
-                told = [event.type for event in self._events][-8:]
-                assert left > 0, f"{len(found)} of {count} {kind}; last: {told}"
+                last = [event.type for event in self._events][-8:]
+                assert left > 0, f"{len(found)} of {count} {kind}; last: {last}"
                 self._changed.wait(left)
 
 
@@ -76,11 +76,11 @@ class Scripts:
     One script for each connection, in order; the last one for all that follow.
     """
 
-    def __init__(self, *scripts: Callable[[Talk], Any]) -> None:
+    def __init__(self, *scripts: Callable[[PeerConnection], Any]) -> None:
         self._scripts = list(scripts)
         self._lock = threading.Lock()
 
-    def __call__(self, talk: Talk) -> None:
+    def __call__(self, conn: PeerConnection) -> None:
         """
         Run the next one.
         """
@@ -88,16 +88,16 @@ class Scripts:
             script = self._scripts[0]
             if len(self._scripts) > 1:
                 del self._scripts[0]
-        script(talk)
+        script(conn)
 
 
-def serve_and_hang_up(talk: Talk) -> None:
+def serve_and_hang_up(conn: PeerConnection) -> None:
     """
     Be a service that configures a session and cuts it when the client says more.
     """
-    serve_session(talk)
-    talk.read_frame()
-    talk.rst()
+    serve_session(conn)
+    conn.read_frame()
+    conn.rst()
 
 
 def appended(connection: Any) -> list[str]:
@@ -111,19 +111,19 @@ def appended(connection: Any) -> list[str]:
     ]
 
 
-def answer(talk: Talk, session: str, heard: list[Any] | None = None) -> None:
+def answer(conn: PeerConnection, session: str, heard: list[Any] | None = None) -> None:
     """
-    Answer what a session is asked in these tests, until the client says goodbye.
+    Answer what a session is asked in these tests, until the client closes.
 
     Args:
-        talk: The connection.
+        conn: The connection.
         session: What to report of the session, JSON.
         heard: Where to put what came.
     """
     while True:
-        opcode, data = talk.read_frame()
+        opcode, data = conn.read_frame()
         if opcode == PING:
-            talk.send(frame(data, PONG))
+            conn.send(frame(data, PONG))
             continue
         if opcode == CLOSE:
             return
@@ -131,14 +131,14 @@ def answer(talk: Talk, session: str, heard: list[Any] | None = None) -> None:
         if heard is not None:
             heard.append(event)
         if event["type"] == "input_audio_buffer.clear":
-            talk.send(frame('{"type":"input_audio_buffer.cleared"}'))
+            conn.send(frame('{"type":"input_audio_buffer.cleared"}'))
         elif event["type"] == "session.update":
-            talk.send(frame(f'{{"type":"session.updated",{session}}}'))
+            conn.send(frame(f'{{"type":"session.updated",{session}}}'))
 
 
 def serve_until(
     expires_at: int, heard: list[Any] | None = None
-) -> Callable[[Talk], None]:
+) -> Callable[[PeerConnection], None]:
     """
     Be a service whose session ends at a given Unix time, and answer pings.
 
@@ -148,10 +148,10 @@ def serve_until(
     """
     session = f'"session":{{"id":"sess_1","expires_at":{expires_at}}}'
 
-    def script(talk: Talk) -> None:
-        talk.upgrade(frame(f'{{"type":"session.created",{session}}}'))
-        talk.read_frame()
-        talk.send(frame(f'{{"type":"session.updated",{session}}}'))
-        answer(talk, session, heard)
+    def script(conn: PeerConnection) -> None:
+        conn.upgrade(frame(f'{{"type":"session.created",{session}}}'))
+        conn.read_frame()
+        conn.send(frame(f'{{"type":"session.updated",{session}}}'))
+        answer(conn, session, heard)
 
     return script

@@ -12,7 +12,7 @@ from typing import Any
 
 from azure_realtime import AzureRealTimeAudio
 from helpers.clients import GA, MANUAL
-from helpers.peer import CLOSE, Peer, Talk, frame, serve_session
+from helpers.peer import CLOSE, Peer, PeerConnection, frame, serve_session
 
 Json = dict[str, Any]
 
@@ -25,8 +25,8 @@ class Service:
         received: What the client has said so far.
     """
 
-    def __init__(self, talk: Talk) -> None:
-        self._talk = talk
+    def __init__(self, conn: PeerConnection) -> None:
+        self._conn = conn
         self._ids = iter(range(1_000_000))
         self.received: list[Json] = []
 
@@ -35,9 +35,9 @@ class Service:
         Return the next command, or the next of this kind.
         """
         while True:
-            opcode, data = self._talk.read_frame()
+            opcode, data = self._conn.read_frame()
             if opcode == CLOSE:
-                self._talk.send(frame(data, CLOSE))
+                self._conn.send(frame(data, CLOSE))
                 raise EOFError
             self.received.append(json.loads(data))
             if kind in (None, self.received[-1]["type"]):
@@ -48,7 +48,7 @@ class Service:
         Send events in one write.
         """
         frames = (frame(json.dumps({"event_id": "e", **event})) for event in events)
-        self._talk.send(b"".join(frames))
+        self._conn.send(b"".join(frames))
 
     def refuse(self, code: str | None = None, **error: Any) -> None:
         """
@@ -120,7 +120,7 @@ class Service:
         """
         Cut the connection.
         """
-        self._talk.rst()
+        self._conn.rst()
         raise EOFError
 
     def rest(self) -> None:
@@ -140,9 +140,9 @@ def scripted(
     """
     services: list[Service] = []
 
-    def run(talk: Talk) -> None:
-        services.append(Service(talk))
-        serve_session(talk)
+    def run(conn: PeerConnection) -> None:
+        services.append(Service(conn))
+        serve_session(conn)
         script(services[0])
         services[0].rest()
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 
-PATIENCE = 10  # seconds, for what comes at once
+TIMEOUT = 10  # seconds, for what comes at once
 
 
 def pool_threads() -> list[threading.Thread]:
@@ -25,5 +25,5 @@ def join_all() -> None:
     Wait for the threads to end.
     """
     for thread in pool_threads():
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive(), thread.name

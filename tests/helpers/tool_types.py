@@ -56,7 +56,7 @@ class Corner(enum.Enum):
 
 
 @dataclasses.dataclass
-class Place:
+class Variant:
     """
     Somewhere on Earth.
 
@@ -201,8 +201,8 @@ GOLDEN = [
         {"type": "integer", "enum": [1, 3], "description": "1 is LOW, 3 is HIGH"},
     ),
     (Corner, {"type": "string", "enum": ["TOP_LEFT", "TOP_RIGHT"]}),
-    (Place, PLACE),
-    (Place | None, {"anyOf": [{**PLACE}, NULL]}),
+    (Variant, PLACE),
+    (Variant | None, {"anyOf": [{**PLACE}, NULL]}),
     (list[Counted], None),
     (Order, ORDER),
     (Filter, FILTER),
@@ -262,7 +262,7 @@ def golden(hint: Any, schema: Any) -> Any:
                 "additionalProperties": False,
             },
         }
-    if hint == (Place | None):
+    if hint == (Variant | None):
         inner = {key: value for key, value in PLACE.items() if key != "description"}
         return {"anyOf": [inner, NULL], "description": PLACE["description"]}
     return schema

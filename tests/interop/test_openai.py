@@ -39,7 +39,7 @@ _TOOL = {
 }
 
 
-class Talk:
+class OpenAISession:
     """
     One connection of either client, seen through one pair of spectacles.
     """
@@ -89,7 +89,7 @@ class Talk:
         await self.do(self.connection.conversation.item.create(item=item))
 
 
-Conversation = Callable[[Talk], Awaitable[None]]
+Conversation = Callable[[OpenAISession], Awaitable[None]]
 
 
 def _clients(way: str, url: str, asynchronous: bool) -> tuple[Any, str]:
@@ -119,69 +119,71 @@ def _clients(way: str, url: str, asynchronous: bool) -> tuple[Any, str]:
     return client.beta.realtime, "preview"
 
 
-@pytest.fixture(params=["sync", "async"])
-def asynchronous(request: pytest.FixtureRequest) -> bool:
-    """
-    Each of the two kinds of client.
-    """
-    return bool(request.param == "async")
-
-
+# Each way to connect once, and the usual one with both of the package's clients.
 @pytest.fixture(
-    params=["ga", "ga_websocket_url", "ga_own", "beta", "azure_preview"],
+    params=[
+        "ga-sync",
+        "ga-async",
+        "ga_websocket_url-async",
+        "ga_own-sync",
+        "beta-async",
+        "azure_preview-sync",
+    ],
 )
 def hold(
-    request: pytest.FixtureRequest, asynchronous: bool
+    request: pytest.FixtureRequest,
 ) -> Callable[..., list[str]]:
     """
     Hold a conversation with a service, one way of connecting at a time.
     """
+    way, kind = request.param.split("-")
+    asynchronous = kind == "async"
 
     def held(conversation: Conversation, **options: Any) -> list[str]:
         with Simulator(**options) as service, warnings.catch_warnings():
             # What the package deprecates in itself is not our concern.
             warnings.simplefilter("ignore")
-            realtime, protocol = _clients(request.param, service.url, asynchronous)
+            realtime, protocol = _clients(way, service.url, asynchronous)
 
-            async def talk() -> list[str]:
+            async def converse() -> list[str]:
                 if asynchronous:
                     async with realtime.connect(model="gpt-realtime") as connection:
-                        return await _talk(conversation, connection, protocol)
+                        return await _hold(conversation, connection, protocol)
                 with realtime.connect(model="gpt-realtime") as connection:
-                    return await _talk(conversation, connection, protocol)
+                    return await _hold(conversation, connection, protocol)
 
-            types = asyncio.run(talk())
+            types = asyncio.run(converse())
             assert protocol == service.connections[0].protocol
             return types
 
     return held
 
 
-async def _talk(
+async def _hold(
     conversation: Conversation, connection: Any, protocol: str
 ) -> list[str]:
-    talk = Talk(connection, protocol)
-    await conversation(talk)
-    return talk.types
+    session = OpenAISession(connection, protocol)
+    await conversation(session)
+    return session.types
 
 
 def test_session_and_text(hold: Callable[..., list[str]]) -> None:
     """Connecting, updating the session and a text turn work."""
 
-    async def conversation(talk: Talk) -> None:
-        created = await talk.until("session.created")
+    async def conversation(session: OpenAISession) -> None:
+        created = await session.until("session.created")
         assert created.session.id.startswith("sess_")
-        updated = await talk.update(
+        updated = await session.update(
             {"output_modalities": ["text"], "instructions": "Be brief."},
             {"modalities": ["text"], "instructions": "Be brief."},
         )
         assert "Be brief." == updated.session.instructions
-        await talk.say("Hello")
-        await talk.do(talk.connection.response.create())
-        name = "response.output_text.done" if talk.ga else "response.text.done"
-        text = await talk.until(name)
+        await session.say("Hello")
+        await session.do(session.connection.response.create())
+        name = "response.output_text.done" if session.ga else "response.text.done"
+        text = await session.until(name)
         assert "Hi!" == text.text
-        done = await talk.until("response.done")
+        done = await session.until("response.done")
         assert "completed" == done.response.status
         assert "Hi!" == done.response.output[0].content[0].text
 
@@ -192,25 +194,25 @@ def test_spoken_turn(hold: Callable[..., list[str]]) -> None:
     """Speech is found by its sound, written down, and answered aloud."""
     pcm = bytes(9600) + speak("Good morning everybody") + bytes(57_600)
 
-    async def conversation(talk: Talk) -> None:
+    async def conversation(session: OpenAISession) -> None:
         whisper = {"model": "whisper-1"}
-        await talk.update(
+        await session.update(
             {"audio": {"input": {"transcription": whisper}}},
             {"input_audio_transcription": whisper},
         )
         for start in range(0, len(pcm), 9600):
             audio = base64.b64encode(pcm[start : start + 9600]).decode()
-            await talk.do(talk.connection.input_audio_buffer.append(audio=audio))
-        audio_name = "response.output_audio" if talk.ga else "response.audio"
-        delta = await talk.until(f"{audio_name}.delta")
+            await session.do(session.connection.input_audio_buffer.append(audio=audio))
+        audio_name = "response.output_audio" if session.ga else "response.audio"
+        delta = await session.until(f"{audio_name}.delta")
         assert len(base64.b64decode(delta.delta)) > 0
-        words = await talk.until(f"{audio_name}_transcript.done")
+        words = await session.until(f"{audio_name}_transcript.done")
         assert "Good morning to you." == words.transcript
-        done = await talk.until("response.done")
+        done = await session.until("response.done")
         assert "completed" == done.response.status
         name = "conversation.item.input_audio_transcription.completed"
-        if name not in talk.types:
-            assert "Good morning" == (await talk.until(name)).transcript
+        if name not in session.types:
+            assert "Good morning" == (await session.until(name)).transcript
 
     reply = Reply("Good morning to you.", heard="Good morning")
     types = hold(conversation, replies=[reply])
@@ -226,25 +228,25 @@ def test_spoken_turn(hold: Callable[..., list[str]]) -> None:
 def test_function_call(hold: Callable[..., list[str]]) -> None:
     """A function is called with arguments, and its output answered."""
 
-    async def conversation(talk: Talk) -> None:
-        await talk.update(
+    async def conversation(session: OpenAISession) -> None:
+        await session.update(
             {"output_modalities": ["text"], "tools": [_TOOL]},
             {"modalities": ["text"], "tools": [_TOOL]},
         )
-        await talk.say("What is the weather in Oslo?")
-        await talk.do(talk.connection.response.create())
-        call = await talk.until("response.function_call_arguments.done")
+        await session.say("What is the weather in Oslo?")
+        await session.do(session.connection.response.create())
+        call = await session.until("response.function_call_arguments.done")
         assert {"city": "Oslo"} == json.loads(call.arguments)
-        done = await talk.until("response.done")
+        done = await session.until("response.done")
         assert "get_weather" == done.response.output[0].name
         output = {
             "type": "function_call_output",
             "call_id": call.call_id,
             "output": '{"celsius": 7}',
         }
-        await talk.do(talk.connection.conversation.item.create(item=output))
-        await talk.do(talk.connection.response.create())
-        done = await talk.until("response.done")
+        await session.do(session.connection.conversation.item.create(item=output))
+        await session.do(session.connection.response.create())
+        done = await session.until("response.done")
         assert "7" in done.response.output[0].content[0].text
 
     hold(conversation)
@@ -253,20 +255,20 @@ def test_function_call(hold: Callable[..., list[str]]) -> None:
 def test_cancel(hold: Callable[..., list[str]]) -> None:
     """A long answer can be cancelled while it is spoken."""
 
-    async def conversation(talk: Talk) -> None:
-        await talk.say("Please tell me a very long story.")
-        await talk.do(talk.connection.response.create())
-        name = "response.output_audio.delta" if talk.ga else "response.audio.delta"
-        delta = await talk.until(name)
-        await talk.do(talk.connection.response.cancel())
-        done = await talk.until("response.done")
+    async def conversation(session: OpenAISession) -> None:
+        await session.say("Please tell me a very long story.")
+        await session.do(session.connection.response.create())
+        name = "response.output_audio.delta" if session.ga else "response.audio.delta"
+        delta = await session.until(name)
+        await session.do(session.connection.response.cancel())
+        done = await session.until("response.done")
         assert "cancelled" == done.response.status
-        await talk.do(
-            talk.connection.conversation.item.truncate(
+        await session.do(
+            session.connection.conversation.item.truncate(
                 item_id=delta.item_id, content_index=0, audio_end_ms=50
             )
         )
-        truncated = await talk.until("conversation.item.truncated")
+        truncated = await session.until("conversation.item.truncated")
         assert 50 == truncated.audio_end_ms
 
     hold(conversation)
@@ -275,16 +277,16 @@ def test_cancel(hold: Callable[..., list[str]]) -> None:
 def test_error(hold: Callable[..., list[str]]) -> None:
     """A refused command is an error event, and the conversation goes on."""
 
-    async def conversation(talk: Talk) -> None:
-        await talk.do(talk.connection.response.cancel(event_id="mine"))
-        error = await talk.until("error")
+    async def conversation(session: OpenAISession) -> None:
+        await session.do(session.connection.response.cancel(event_id="mine"))
+        error = await session.until("error")
         assert "response_cancel_not_active" == error.error.code
         assert "mine" == error.error.event_id
-        refused = await talk.update({"modalities": ["text"]}, {"type": "realtime"})
+        refused = await session.update({"modalities": ["text"]}, {"type": "realtime"})
         assert "unknown_parameter" == refused.error.code
-        await talk.say("Still there?")
-        await talk.do(talk.connection.response.create())
-        assert "completed" == (await talk.until("response.done")).response.status
+        await session.say("Still there?")
+        await session.do(session.connection.response.create())
+        assert "completed" == (await session.until("response.done")).response.status
 
     hold(conversation, replies=["Yes."])
 
@@ -292,11 +294,11 @@ def test_error(hold: Callable[..., list[str]]) -> None:
 def test_scripted_calls_in_parallel(hold: Callable[..., list[str]]) -> None:
     """Two calls in one response arrive as two items."""
 
-    async def conversation(talk: Talk) -> None:
-        await talk.update({"tools": [_TOOL]}, {"tools": [_TOOL]})
-        await talk.say("Two cities, please")
-        await talk.do(talk.connection.response.create())
-        done = await talk.until("response.done")
+    async def conversation(session: OpenAISession) -> None:
+        await session.update({"tools": [_TOOL]}, {"tools": [_TOOL]})
+        await session.say("Two cities, please")
+        await session.do(session.connection.response.create())
+        done = await session.until("response.done")
         assert ["one", "two"] == [item.call_id for item in done.response.output]
 
     calls = [ToolCall("get_weather", {"city": "Oslo"}, name) for name in ("one", "two")]

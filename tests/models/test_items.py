@@ -103,7 +103,7 @@ def test_text_of_a_message_is_what_it_says() -> None:
         ({"type": "function_call_output", "call_id": "c"}, "'output'"),
     ],
 )
-def test_a_slip_of_the_pen_is_told(item: dict[str, Any], meant: str) -> None:
+def test_a_misspelled_name_is_reported(item: dict[str, Any], meant: str) -> None:
     """
     With what was probably meant.
     """
@@ -112,7 +112,7 @@ def test_a_slip_of_the_pen_is_told(item: dict[str, Any], meant: str) -> None:
 
 
 @pytest.mark.parametrize("item", [5, None, ["message"], object()])
-def test_what_is_no_item_is_refused(item: Any) -> None:
+def test_other_types_than_items_are_refused(item: Any) -> None:
     """
     By its type.
     """
@@ -121,7 +121,7 @@ def test_what_is_no_item_is_refused(item: Any) -> None:
 
 
 @pytest.mark.parametrize("content", [5, InputText("x"), {"type": "input_text"}, [5]])
-def test_what_is_no_content_is_refused(content: Any) -> None:
+def test_other_types_than_content_are_refused(content: Any) -> None:
     """
     One part alone is not a list of parts.
     """
@@ -131,7 +131,7 @@ def test_what_is_no_content_is_refused(content: Any) -> None:
 
 def test_items_of_tomorrow_can_be_sent() -> None:
     """
-    A type nobody knows is passed on as it is.
+    An unknown type is passed on as it is.
     """
     message = {"type": "hologram", "id": "item_1", "light": [1, 2]}
 

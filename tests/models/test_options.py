@@ -190,7 +190,7 @@ def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["ca.pem", True, False, {"cert_reqs": 0}])
-def test_what_is_no_ssl_context_is_refused(wrong: Any) -> None:
+def test_other_types_than_ssl_contexts_are_refused(wrong: Any) -> None:
     """
     Where it is given, and with a word of what would do.
     """
@@ -264,7 +264,7 @@ def test_a_number_that_is_no_measure_is_refused(name: str, value: float) -> None
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", [None, "5", True])
-def test_what_is_no_number_is_refused(name: str, value: object) -> None:
+def test_other_types_than_numbers_are_refused(name: str, value: object) -> None:
     """
     Text, a truth value or nothing in place of a number is a TypeError by name.
     """

@@ -80,7 +80,7 @@ def test_every_command_has_a_golden_file(protocol: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::azure_realtime.errors.ProtocolWarning")
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - set(_golden("preview"))))
-def test_what_only_ga_can_say_is_not_lost_in_silence(name: str) -> None:
+def test_ga_only_commands_raise_on_preview(name: str) -> None:
     """
     On the preview protocol it is an error that names the way out.
     """
@@ -88,7 +88,7 @@ def test_what_only_ga_can_say_is_not_lost_in_silence(name: str) -> None:
         Codec("2025-04-01-preview").encode(COMMANDS[name])
 
 
-def test_what_only_preview_can_say_is_left_out_once_with_a_warning() -> None:
+def test_preview_only_fields_are_left_out_with_one_warning() -> None:
     """
     GA has no temperature: the session is configured all the same.
     """
@@ -291,7 +291,7 @@ def test_extra_is_laid_over_what_is_sent(protocol: str) -> None:
 # -- Commands from mappings ----------------------------------------------------------
 
 
-def test_a_command_nobody_knows_is_passed_on() -> None:
+def test_an_unknown_command_is_passed_on() -> None:
     """
     The service may have learnt it.
     """
@@ -319,9 +319,9 @@ def test_a_command_nobody_knows_is_passed_on() -> None:
         ({}, "type"),
     ],
 )
-def test_a_slip_of_the_pen_is_told(message: dict[str, Any], meant: str) -> None:
+def test_a_misspelled_name_is_reported(message: dict[str, Any], meant: str) -> None:
     """
-    A misspelled command or field would be ignored by nobody's leave.
+    A misspelled command or field would be ignored silently.
     """
     with pytest.raises(ValueError, match=meant):
         Codec(None).command(message)
@@ -359,11 +359,11 @@ def test_a_command_is_its_own_command() -> None:
     ids=range(11),
 )
 @pytest.mark.parametrize("protocol", VERSIONS)
-def test_what_is_no_json_object_is_an_event_too(
+def test_other_json_than_objects_is_delivered_as_an_event(
     protocol: str, text: str | bytes
 ) -> None:
     """
-    It comes with the message and the reason, and harms nobody.
+    It comes with the message and the reason, and the session goes on.
     """
     (event,) = Codec(VERSIONS[protocol]).decode(text, generation=3)
 
@@ -373,7 +373,7 @@ def test_what_is_no_json_object_is_an_event_too(
     assert 3 == event.generation
 
 
-def test_numbers_beyond_all_bounds_are_delivered_or_told() -> None:
+def test_numbers_out_of_range_are_delivered_or_reported() -> None:
     """
     Neither a huge integer nor a huge float stops the reader.
     """
@@ -413,7 +413,7 @@ def test_white_space_around_a_message_is_json(
 
 
 @pytest.mark.parametrize("text", ["{} {}", "{}x", "{}\ufeff", "{}\x00", "{} \x0b"])
-def test_what_follows_a_message_makes_it_invalid(
+def test_trailing_text_makes_a_message_invalid(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -426,6 +426,7 @@ def test_what_follows_a_message_makes_it_invalid(
         monkeypatch.setattr(_codec, "_fast_loads", lambda: _codec._standard_loads)
 
 
+@pytest.mark.slow
 def test_a_codec_imports_and_generates_all_at_once() -> None:
     """
     A thread that decodes imports nothing and makes no class: a child forked at that
@@ -453,7 +454,7 @@ print(sorted(set(sys.modules) - before[0]))
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_an_event_nobody_knows_is_delivered() -> None:
+def test_an_unknown_event_is_delivered() -> None:
     """
     The service gains events without notice.
     """

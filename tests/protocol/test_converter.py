@@ -158,7 +158,7 @@ def test_a_model_is_made_of_whatever_comes(read: Any) -> None:
     ) == tree.problems
 
 
-def test_what_is_missing_falls_back_to_its_default(read: Any) -> None:
+def test_missing_fields_have_their_defaults(read: Any) -> None:
     """
     Only what was promised is missed.
     """
@@ -183,7 +183,7 @@ def test_models_keep_their_own_raw(read: Any) -> None:
 
 def test_unions_are_open(read: Any) -> None:
     """
-    A type nobody knows is delivered as such, and so is none at all.
+    An unknown type is delivered as such, and so is a missing one.
     """
     assert UnknownItem("hologram", "i", raw={"type": "hologram", "id": "i"}) == read(
         {"type": "hologram", "id": "i"}, Item

@@ -66,7 +66,7 @@ def test_an_unknown_version_is_refused(version: str) -> None:
 @pytest.mark.slow
 def test_preview_is_spoken_in_one_file_only() -> None:
     """
-    Outside the dialects, the names and the local service, nobody knows its words.
+    Outside the dialects, the names and the local service, its words do not occur.
     """
     allowed = {"dialects.py", "_names.py"}
 
@@ -293,7 +293,7 @@ def test_the_first_version_has_no_transcription_sessions() -> None:
         ),
     ],
 )
-def test_what_preview_lacks_is_left_out_with_one_warning(
+def test_ga_only_fields_are_left_out_with_one_warning(
     session: dict[str, Any], left: dict[str, Any]
 ) -> None:
     """
@@ -341,7 +341,7 @@ def test_null_for_what_is_not_there_is_no_news() -> None:
     ],
     ids=json.dumps,
 )
-def test_what_would_lose_its_meaning_is_refused(message: dict[str, Any]) -> None:
+def test_fields_that_change_the_meaning_are_refused(message: dict[str, Any]) -> None:
     """
     On the caller's thread, before anything is sent.
     """

@@ -13,7 +13,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from helpers.clients import Place, drained
+from helpers.clients import Variant, drained
 from helpers.event_samples import ga_samples, preview_samples
 from helpers.peer import CLOSE, CONT, PING, TEXT, frame
 from hypothesis import HealthCheck, given, settings
@@ -202,7 +202,7 @@ def test_a_mad_service_ends_nothing(
     nasty = st.sampled_from(
         [None, True, "", "x" * 50, [], {}, [[]], {"a": 1}, [None], -1, 0.5, *_HUGE]
     )
-    with Place(protocol).talk() as (client, connection):
+    with Variant(protocol).connected() as (client, connection):
         heard = threading.Semaphore(0)
         client.on("*", lambda event: repr(event) and heard.release())
         stream = client.events(timeout=10)
@@ -240,14 +240,15 @@ def test_a_mad_service_ends_nothing(
 
 def test_bytes_that_are_no_text_end_the_connection_only() -> None:
     """
-    Not UTF-8: the peer is told 1007, and the user a ConnectionClosed.
+    Not UTF-8: the peer gets 1007, and the user a ConnectionClosed.
     """
-    with Place("ga").talk() as (client, connection):
+    with Variant("ga").connected() as (client, connection):
         connection.send_frame(TEXT, b'{"type":"\xff\xfe"}')
         assert 1007 == client.wait_for("disconnected", timeout=5).code
         assert isinstance(client.wait_for("disconnected").error, ConnectionClosed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [10, 20])
 def test_a_decoded_message_may_weigh_more_than_its_text(size: int) -> None:
     """
@@ -274,7 +275,7 @@ def test_a_service_cannot_speak_in_our_name() -> None:
     """
     names = ["init", "disconnected", "reconnecting", "reconnected", "closed"]
     names += ["expiring", "overflow", "listener_error", "tool_error", "status_changed"]
-    with Place("ga").talk() as (client, connection):
+    with Variant("ga").connected() as (client, connection):
         fooled: list[Any] = []
         everything: list[Any] = []
         for name in names[1:]:

@@ -331,7 +331,7 @@ def test_formats_map_as_published() -> None:
         assert row["preview"] == flat_format(row["ga"])
 
 
-def test_what_only_ga_has_does_not_reach_a_preview_wire() -> None:
+def test_ga_only_fields_are_not_sent_on_preview() -> None:
     """
     A field that preview would refuse never makes it refuse the whole update.
     """

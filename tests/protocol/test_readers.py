@@ -148,6 +148,7 @@ def test_both_ways_agree_on_every_single_change(name: str) -> None:
         _assert_both_ways_agree({k: v for k, v in message.items() if k != key})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
@@ -198,7 +199,7 @@ _SENT = [
 
 
 @pytest.mark.parametrize("sample", _SENT, ids=lambda sample: sample["type"])
-def test_what_the_service_really_sends_takes_the_fast_way(
+def test_real_messages_take_the_fast_way(
     sample: dict[str, Any],
 ) -> None:
     """

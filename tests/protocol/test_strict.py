@@ -180,7 +180,7 @@ def test_both_ways_agree_on_samples(message: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("sample", ga_samples(), ids=_id)
-def test_what_the_service_sends_is_read_strictly(
+def test_real_messages_are_read_strictly(
     sample: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -195,6 +195,7 @@ def test_what_the_service_sends_is_read_strictly(
     assert type(event) is SERVER_EVENTS[sample["type"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({message["type"] for message in FULL}))
 def test_both_ways_agree_on_every_single_change(name: str) -> None:
     """
@@ -213,6 +214,7 @@ def test_both_ways_agree_on_every_single_change(name: str) -> None:
                 _assert_readers_agree(_changed(message, path, value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({message["type"] for message in FULL}))
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())

@@ -196,7 +196,7 @@ def test_an_error_with_a_strange_event_id_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told", "blamed"),
+    ("kind", "reported", "blamed"),
     [
         ("session.update", {"code": "unknown_parameter", "param": "session.x"}, "1"),
         ("session.update", {"code": "cannot_update_voice"}, "1"),
@@ -271,29 +271,29 @@ def test_an_error_with_a_strange_event_id_is_nobodys() -> None:
     ],
 )
 def test_an_error_without_an_event_id_finds_its_command(
-    kind: str, told: dict[str, Any], blamed: str | None
+    kind: str, reported: dict[str, Any], blamed: str | None
 ) -> None:
     """
     Three of a kind are outstanding behind one of each other: the right one fails.
     """
     line = Line()
     others = [other for other in ANSWERS if other != kind]
-    if told.get("code") == "invalid_value" and "param" not in told:
+    if reported.get("code") == "invalid_value" and "param" not in reported:
         others = ["conversation.item.create"]  # which are answered late
     line.leave(*((other, other, "z") for other in others))
     line.leave(*((kind, str(n), item) for n, item in enumerate("abc", 1)))
-    line.observe(error(**told))
+    line.observe(error(**reported))
 
     assert [blamed] * (blamed is not None) == line.refused
     if blamed:
         failure: Any = line.futures[blamed].exception(0)
         assert isinstance(failure, ServerError)
-        assert told.get("code") == failure.code
+        assert reported.get("code") == failure.code
         assert "error" == failure.event.type
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         {"code": "response_cancel_not_active"},
         {"code": "conversation_already_has_active_response"},
@@ -304,12 +304,12 @@ def test_an_error_without_an_event_id_finds_its_command(
         {"code": "input_audio_buffer_commit_empty"},
     ],
 )
-def test_what_speaks_of_something_else_harms_nobody(told: dict[str, Any]) -> None:
+def test_errors_about_something_else_fail_no_command(reported: dict[str, Any]) -> None:
     """
     A wrong failure is worse than none: the retrieved item still comes.
     """
     line = abc("conversation.item.retrieve")
-    line.observe(error(**told))
+    line.observe(error(**reported))
 
     assert [] == line.refused + line.answered
 
@@ -359,9 +359,9 @@ def test_the_end_of_an_item_is_no_second_answer() -> None:
     assert (["0", "1"], ["2"]) == (line.answered, line.refused)
 
 
-def test_what_is_still_queued_is_not_answered() -> None:
+def test_a_queued_command_is_not_acknowledged() -> None:
     """
-    An answer that comes before a command has left is for somebody else.
+    An answer that comes before a command has left belongs to another command.
     """
     line = Line()
     line.expect("session.update", "1")
@@ -428,7 +428,7 @@ def test_a_lost_connection_fails_what_had_left() -> None:
 
 
 @pytest.mark.parametrize("ends_meanwhile", [True, False])
-def test_what_is_registered_while_the_client_ends_fails_once(
+def test_a_command_registered_while_the_client_ends_fails_once(
     ends_meanwhile: bool,
 ) -> None:
     """
@@ -450,7 +450,7 @@ def test_what_is_registered_while_the_client_ends_fails_once(
     assert line.acks.quiet
 
 
-def test_what_was_sent_is_answered_whoever_forgets_it() -> None:
+def test_a_sent_command_keeps_its_answer_when_it_is_forgotten() -> None:
     """
     A command that is forgotten after it was sent keeps its answer for itself.
     """

@@ -216,7 +216,7 @@ SPEAKING: list[tuple[dict[str, Any], Any]] = [
 
 @pytest.mark.parametrize("family", [INVALID, "server_error"])
 @pytest.mark.parametrize(("fields", "expected"), SPEAKING)
-def test_what_an_error_speaks_of_decides(
+def test_the_subject_of_an_error_decides(
     fields: dict[str, Any], expected: Any, family: str
 ) -> None:
     """
@@ -226,7 +226,7 @@ def test_what_an_error_speaks_of_decides(
 
 
 @pytest.mark.parametrize(("fields", "expected"), SPEAKING)
-def test_what_speaks_of_nobody_here_harms_nobody(
+def test_errors_about_nothing_pending_fail_no_command(
     fields: dict[str, Any], expected: Any
 ) -> None:
     """
@@ -329,7 +329,7 @@ def test_trouble_of_the_service(
     outstanding: Outstanding, expected: Any, family: str
 ) -> None:
     """
-    Rules 8 and 9: it is about a command that is pending all alone, else about nobody.
+    Rules 8 and 9: it is about the only pending command, else about none.
     """
     assert expected == subject(outstanding, type=family)
 
@@ -372,7 +372,7 @@ MEANINGS: list[tuple[dict[str, Any], set[str]]] = [
 
 @pytest.mark.parametrize(("fields", "meanings"), MEANINGS)
 @pytest.mark.parametrize("outstanding", [NOTHING, ALL, OPENING])
-def test_what_an_error_means_for_the_connection(
+def test_the_effect_of_an_error_on_the_connection(
     fields: dict[str, Any], meanings: set[str], outstanding: Outstanding
 ) -> None:
     """

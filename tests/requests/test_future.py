@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.clients import GA, LONG, MANUAL, USER_SAYS, Place, drained
+from helpers.clients import GA, LONG, MANUAL, USER_SAYS, Variant, drained
 from helpers.scripted_service import Service, scripted
 from helpers.timing import SCALE, at_most
 
@@ -38,11 +38,11 @@ def hello(item_id: str) -> dict[str, Any]:
     return {**USER_SAYS, "id": item_id}
 
 
-def test_every_acknowledged_command_has_its_answer(place: Place) -> None:
+def test_every_acknowledged_command_has_its_answer(variant: Variant) -> None:
     """
     Each future completes with what the service made of the command.
     """
-    with place.talk(service={"replies": ["Yes."]}, session_config=MANUAL) as (
+    with variant.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
         client,
         _,
     ):
@@ -54,7 +54,7 @@ def test_every_acknowledged_command_has_its_answer(place: Place) -> None:
         client.append_audio(AUDIO)
         cleared = client.clear_audio_buffer().result(5)
         response = client.create_response().result(10)
-        if place.protocol == "ga":  # the first preview version cannot retrieve
+        if variant.protocol == "ga":  # the first preview version cannot retrieve
             retrieved: Any = client.retrieve_item("item_a").result(5)
             assert ("item_a", item.content) == (retrieved.id, retrieved.content)
         answer = response.output[0].id
@@ -74,11 +74,11 @@ def test_every_acknowledged_command_has_its_answer(place: Place) -> None:
     assert "item_a" == deleted.item_id
 
 
-def test_three_outstanding_and_the_service_omits_the_event_id(place: Place) -> None:
+def test_three_outstanding_and_the_service_omits_the_event_id(variant: Variant) -> None:
     """
     The duplicate's future fails, its neighbours' do not.
     """
-    with place.talk(session_config=MANUAL) as (client, _):
+    with variant.connected(session_config=MANUAL) as (client, _):
         client.create_conversation_item(hello("item_b")).result(5)
         names = ("item_a", "item_b", "item_c")
         futures = [client.create_conversation_item(hello(name)) for name in names]
@@ -153,7 +153,7 @@ def test_an_error_without_an_event_id_reaches_the_right_future(kind: str) -> Non
             assert isinstance(future.exception(0), (ServerError, ConnectionClosed))
 
 
-def test_what_a_model_does_not_have_fails_its_response() -> None:
+def test_an_unsupported_feature_fails_the_pending_response() -> None:
     """
     "Reasoning is not supported" names no command: the only one that waits has it.
     """
@@ -168,7 +168,7 @@ def test_what_a_model_does_not_have_fails_its_response() -> None:
             future.result(5)
 
 
-def test_what_speaks_of_another_command_does_not_fail_a_response() -> None:
+def test_an_error_about_another_command_fails_no_response() -> None:
     """
     A duplicate item that was restored, a commit that was sent as it is: no response is
     refused so.
@@ -192,7 +192,7 @@ def test_ctrl_c_while_a_response_is_requested_delays_no_other(
     """
     Whether it falls before the request is queued, or after.
     """
-    with GA.talk(service={"replies": ["One.", "Two."]}, session_config=MANUAL) as (
+    with GA.connected(service={"replies": ["One.", "Two."]}, session_config=MANUAL) as (
         client,
         _,
     ):
@@ -288,13 +288,13 @@ def test_a_cancelled_command_that_has_left_keeps_its_place() -> None:
             first.result(0)
 
 
-def test_a_queued_command_is_withdrawn(place: Place) -> None:
+def test_a_queued_command_is_withdrawn(variant: Variant) -> None:
     """
     What is cancelled before the session is ready is never sent; the rest is.
     """
     gate = threading.Event()
-    with place.service(on_connection=lambda _: gate.wait(5)) as service:
-        client = place.client(service.url, session_config=MANUAL)
+    with variant.service(on_connection=lambda _: gate.wait(5)) as service:
+        client = variant.client(service.url, session_config=MANUAL)
         futures = [
             client.create_conversation_item(hello("item_a")),
             client.create_conversation_item(hello("item_b")),
@@ -318,11 +318,13 @@ def test_a_queued_command_is_withdrawn(place: Place) -> None:
     ] == [event["type"] for event in connection.received]
 
 
-def test_cancelling_a_running_response_stops_it(place: Place) -> None:
+def test_cancelling_a_running_response_stops_it(variant: Variant) -> None:
     """
     One response.cancel goes out, however often one cancels; the next response works.
     """
-    with place.talk(service={"replies": [LONG, "Yes."]}, session_config=MANUAL) as (
+    with variant.connected(
+        service={"replies": [LONG, "Yes."]}, session_config=MANUAL
+    ) as (
         client,
         connection,
     ):
@@ -342,7 +344,7 @@ def test_a_cancelled_future_is_done_for_everybody() -> None:
     """
     concurrent.futures.wait and as_completed do not wait for what was cancelled.
     """
-    with GA.talk(session_config=MANUAL) as (client, connection):
+    with GA.connected(session_config=MANUAL) as (client, connection):
         connection.stop_reading()
         future = client.clear_audio_buffer()
         assert future.cancel()
@@ -352,11 +354,13 @@ def test_a_cancelled_future_is_done_for_everybody() -> None:
         connection.resume()
 
 
-def test_who_shares_a_response_cancels_for_himself(place: Place) -> None:
+def test_cancelling_one_future_of_a_shared_response(variant: Variant) -> None:
     """
     Of two that wait for the same response one may leave; when both have, it is gone.
     """
-    with place.talk(service={"replies": [LONG, "Two."]}, session_config=MANUAL) as (
+    with variant.connected(
+        service={"replies": [LONG, "Two."]}, session_config=MANUAL
+    ) as (
         client,
         connection,
     ):
@@ -380,7 +384,7 @@ def test_who_shares_a_response_cancels_for_himself(place: Place) -> None:
 @pytest.mark.parametrize("dispatch", ["thread", "reader", "manual"])
 def test_done_callbacks_run_where_listeners_run(dispatch: Any) -> None:
     """
-    They may take their time, and an exception in one harms nobody.
+    They may take their time, and an exception in one does not affect the others.
     """
     threads: dict[str, str] = {}
     heard = threading.Event()
@@ -394,7 +398,7 @@ def test_done_callbacks_run_where_listeners_run(dispatch: Any) -> None:
 
         return run
 
-    with GA.talk(dispatch=dispatch) as (client, _):
+    with GA.connected(dispatch=dispatch) as (client, _):
         client.once("input_audio_buffer.cleared", note("listener"))
         future = client.clear_audio_buffer()
         future.add_done_callback(note("callback"))
@@ -411,7 +415,7 @@ def test_a_done_callback_that_blocks_does_not_stop_the_reading() -> None:
     While one waits for ever, answers come and waits end.
     """
     hold = threading.Event()
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         client.clear_audio_buffer().add_done_callback(lambda _: hold.wait(10))
         with at_most(2):
             for _ in range(20):
@@ -425,7 +429,7 @@ def test_waiting_on_the_reader_thread_raises_at_once() -> None:
     """
     raised: list[BaseException] = []
     done = threading.Event()
-    with GA.talk(dispatch="reader") as (client, _):
+    with GA.connected(dispatch="reader") as (client, _):
         known = client.clear_audio_buffer()
         known.result(5)
 
@@ -460,7 +464,7 @@ def test_waiting_on_the_reader_thread_raises_at_once() -> None:
 @pytest.mark.parametrize("how", ["rst", "close", "mute"])
 def test_the_end_of_the_connection_fails_every_future(how: str) -> None:
     """
-    Within 0.2 s of the end nobody waits any more: for answers or for a response.
+    Within 0.2 s of the end no thread waits any more: for answers or for a response.
     """
 
     def script(service: Service) -> None:
@@ -532,7 +536,7 @@ def test_a_failure_is_the_same_however_often_it_is_asked_for() -> None:
     """
     Each time it is raised with what it knows, and without the frames of the last time.
     """
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         future = client.delete_item("nothing")
         depths = []
         for _ in range(3):
@@ -548,7 +552,7 @@ def test_a_timeout_is_the_built_in_one_and_keeps_the_command() -> None:
     """
     On every Python; the answer may still be waited for.
     """
-    with GA.talk() as (client, connection):
+    with GA.connected() as (client, connection):
         connection.stop_reading()
         future = client.clear_audio_buffer()
         for wait in (future.result, future.exception):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.clients import LONG, MANUAL, SENTENCE, SILENCE, USER_SAYS, Place, drained
+from helpers.clients import LONG, MANUAL, SENTENCE, SILENCE, USER_SAYS, Variant, drained
 from helpers.scripted_service import Service, scripted
 
 from azure_realtime import (
@@ -61,11 +61,14 @@ def busy(client: AzureRealTimeAudio) -> Any:
 # While one is active.
 
 
-def test_who_asks_while_one_is_active_waits_and_shares(place: Place) -> None:
+def test_requests_during_a_response_wait_and_share_the_next(variant: Variant) -> None:
     """
     Five that want the same get one response, after the one that was active.
     """
-    with place.talk(service={"replies": [LONG, "Two.", "Three."]}) as (client, wire):
+    with variant.connected(service={"replies": [LONG, "Two.", "Three."]}) as (
+        client,
+        wire,
+    ):
         running = busy(client)
         same = [client.create_response() for _ in range(5)]
         other = client.create_response(instructions="Differently.")
@@ -81,11 +84,11 @@ def test_who_asks_while_one_is_active_waits_and_shares(place: Place) -> None:
     assert [] == [e for e in wire.sent if e["type"] == "error"]
 
 
-def test_who_is_in_a_hurry_cancels_the_active_one(place: Place) -> None:
+def test_when_busy_cancel_cancels_the_active_response(variant: Variant) -> None:
     """
     when_busy="cancel": the one that runs is cancelled, then ours is made.
     """
-    with place.talk(service={"replies": [LONG, "Two."]}) as (client, _):
+    with variant.connected(service={"replies": [LONG, "Two."]}) as (client, _):
         running = busy(client)
         ours = client.create_response(when_busy="cancel")
         with pytest.raises(ResponseCancelled) as cancelled:
@@ -95,11 +98,11 @@ def test_who_is_in_a_hurry_cancels_the_active_one(place: Place) -> None:
     assert "client_cancelled" == cancelled.value.reason
 
 
-def test_who_does_not_want_to_wait_fails(place: Place) -> None:
+def test_when_busy_error_fails_at_once(variant: Variant) -> None:
     """
     when_busy="error": nothing is sent and the future says so.
     """
-    with place.talk(service={"replies": [LONG]}) as (client, wire):
+    with variant.connected(service={"replies": [LONG]}) as (client, wire):
         running = busy(client)
         with pytest.raises(ServerError) as refused:
             client.create_response(when_busy="error").result(5)
@@ -121,12 +124,12 @@ def test_when_busy_is_checked() -> None:
         client.create_response(when_busy="raise")  # type: ignore[arg-type]
 
 
-def test_out_of_band_runs_beside_the_active_one(place: Place) -> None:
+def test_out_of_band_runs_beside_the_active_one(variant: Variant) -> None:
     """
     A response with conversation="none" is made at once, and resolves by its own id.
     """
     replies = [LONG, "Beside.", "After."]
-    with place.talk(service={"replies": replies}) as (client, _):
+    with variant.connected(service={"replies": replies}) as (client, _):
         running = busy(client)
         beside = [
             client.create_response(conversation="none", metadata={"topic": "x"}),
@@ -147,11 +150,11 @@ def test_out_of_band_runs_beside_the_active_one(place: Place) -> None:
 # Interrupting.
 
 
-def test_cancelling_nothing_sends_nothing(place: Place) -> None:
+def test_cancelling_nothing_sends_nothing(variant: Variant) -> None:
     """
     cancel_response() returns False, before, between and after responses.
     """
-    with place.talk(service={"replies": ["Yes."]}, session_config=MANUAL) as (
+    with variant.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
         client,
         wire,
     ):
@@ -164,12 +167,12 @@ def test_cancelling_nothing_sends_nothing(place: Place) -> None:
     assert (False, (False, False)) == (before, after)
 
 
-@pytest.mark.parametrize("place", ["ga-ws", "preview-ws"], indirect=True)
-def test_an_interruption_right_after_asking_counts(place: Place) -> None:
+@pytest.mark.parametrize("variant", ["ga-ws", "preview-ws"], indirect=True)
+def test_an_interruption_right_after_asking_counts(variant: Variant) -> None:
     """
     Whether it is still queued or has left: what has no name yet is cancelled.
     """
-    with place.talk(service={"replies": [LONG] * 20}, session_config=MANUAL) as (
+    with variant.connected(service={"replies": [LONG] * 20}, session_config=MANUAL) as (
         client,
         _,
     ):
@@ -180,13 +183,15 @@ def test_an_interruption_right_after_asking_counts(place: Place) -> None:
                 future.result(10)
 
 
-def test_an_interruption_before_the_session_is_ready_counts(place: Place) -> None:
+def test_an_interruption_before_the_session_is_ready_counts(variant: Variant) -> None:
     """
     What was asked for while connecting can be taken back.
     """
     gate = threading.Event()
-    with place.service(on_connection=lambda _: gate.wait(5), replies=[LONG]) as service:
-        client = place.client(service.url, session_config=MANUAL)
+    with variant.service(
+        on_connection=lambda _: gate.wait(5), replies=[LONG]
+    ) as service:
+        client = variant.client(service.url, session_config=MANUAL)
         future = client.create_response()
         assert client.cancel_response()
         gate.set()
@@ -200,7 +205,7 @@ def test_a_cancel_that_comes_too_late_is_swallowed(
 ) -> None:
     """
     The response ends just before our cancel arrives: it has its result, and the error
-    is heard and harms nobody, with or without our event_id.
+    is delivered and fails no request, with or without our event_id.
     """
     heard: list[Any] = []
 
@@ -234,7 +239,7 @@ def test_a_cancel_that_comes_too_late_is_swallowed(
 @pytest.mark.parametrize("gossip", [True, False])
 def test_a_response_of_the_services_own_came_first(echo: bool, gossip: bool) -> None:
     """
-    Ours is asked for again when that one is done; the error is delivered, and nobody
+    Ours is requested again when that one is done; the error is delivered, and no request
     takes the stranger's answer for ours.
     """
     heard: list[str] = []
@@ -311,9 +316,9 @@ def test_a_response_without_our_mark_is_not_ours() -> None:
         client.ask("One", timeout=5)
         client.once("response.output_text.delta", lambda event: go_on.set())
         with client.stream("Two", timeout=5) as stream:
-            told = [event.delta for event in stream]  # type: ignore[attr-defined]
+            details = [event.delta for event in stream]  # type: ignore[attr-defined]
 
-    assert ["Two"] == told
+    assert ["Two"] == details
 
 
 def test_an_interruption_that_meets_the_race_is_final() -> None:
@@ -366,12 +371,12 @@ def test_a_service_without_marks_and_conversation_ids() -> None:
     assert ["Answer 0", "Answer 1", "Answer 2"] == texts
 
 
-def test_speech_sets_off_a_response_while_we_ask(place: Place) -> None:
+def test_speech_sets_off_a_response_while_we_ask(variant: Variant) -> None:
     """
     Under turn detection, with a request of ours in the same moment: both are made.
     """
     replies = ["By speech.", "By speech too.", "Asked for."]
-    with place.talk(service={"replies": replies}) as (client, wire):
+    with variant.connected(service={"replies": replies}) as (client, wire):
         with client.events("response.done", timeout=10) as done:
             with client.expect("input_audio_buffer.speech_stopped", timeout=10):
                 client.append_audio(SENTENCE + SILENCE)
@@ -422,10 +427,10 @@ ENDINGS: list[tuple[Reply, type[ResponseError], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("how", ["result", "ask"])
-@pytest.mark.parametrize(("reply", "error", "told"), ENDINGS)
-@pytest.mark.parametrize("place", ["ga-ws", "preview-ws"], indirect=True)
+@pytest.mark.parametrize(("reply", "error", "details"), ENDINGS)
+@pytest.mark.parametrize("variant", ["ga-ws", "preview-ws"], indirect=True)
 def test_a_response_that_does_not_complete_says_why(
-    place: Place, reply: Reply, error: type, told: dict[str, Any], how: str
+    variant: Variant, reply: Reply, error: type, details: dict[str, Any], how: str
 ) -> None:
     """
     A typed exception with the reason, the id, and what there is of the answer.
@@ -439,13 +444,16 @@ def test_a_response_that_does_not_complete_says_why(
             client.create_response(modalities=["text"]).result(10)
 
     with (
-        place.talk(service={"replies": [reply]}, session_config=MANUAL) as (client, _),
+        variant.connected(service={"replies": [reply]}, session_config=MANUAL) as (
+            client,
+            _,
+        ),
         pytest.raises(error) as caught,
     ):
         ask(client)
 
     raised: Any = caught.value
-    assert told == {name: getattr(raised, name) for name in told}
+    assert details == {name: getattr(raised, name) for name in details}
     assert "Half a" == raised.response.text
     assert raised.response.id.startswith("resp_")
     assert raised.response.id in str(raised)
@@ -583,7 +591,7 @@ def test_responses_out_of_band_are_known_by_their_ids(how: str) -> None:
     assert {"resp_1"} == before
 
 
-def test_what_a_lost_connection_interrupted_is_requested_again() -> None:
+def test_an_interrupted_response_is_requested_again() -> None:
     """
     With its first response known until it is done; what is queued stays so.
     """
@@ -607,10 +615,10 @@ def test_what_a_lost_connection_interrupted_is_requested_again() -> None:
     assert [] == line.queue.interrupted_response_ids()
 
 
-def test_an_abandoned_request_delays_nobody() -> None:
+def test_an_abandoned_request_does_not_delay_others() -> None:
     """
     Sent and never answered: the next is queued. Queued and withdrawn: likewise, but not
-    if somebody shares it.
+    if it is shared.
     """
     line = Queue()
     line.ask("1")
@@ -624,7 +632,7 @@ def test_an_abandoned_request_delays_nobody() -> None:
     assert ["3"] == line.leave(line.queue.withdrawn("2"))
 
 
-def test_nobody_asks_a_client_that_is_over() -> None:
+def test_requests_of_a_closed_client_fail() -> None:
     """
     The request fails at once, with the reason.
     """

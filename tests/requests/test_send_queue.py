@@ -88,7 +88,7 @@ def rings(box: Outbox) -> bool:
     return bool(select.select([box], [], [], 0)[0])
 
 
-def test_what_goes_in_first_leaves_first(outbox: Outbox) -> None:
+def test_commands_are_sent_in_order(outbox: Outbox) -> None:
     """
     Commands arrive in the order they were given.
     """
@@ -114,7 +114,7 @@ def test_nothing_leaves_before_the_session_is_configured() -> None:
 
 def test_a_full_queue_says_so(outbox: Outbox) -> None:
     """
-    Who produces faster than the network carries is told how much waits, in time.
+    A producer faster than the network gets QueueFull with how much waits, in time.
     """
     put(outbox, "x" * 60)
     with (
@@ -163,6 +163,20 @@ def test_the_oldest_audio_makes_room_for_audio_and_commands(yielding: Outbox) ->
     assert 1 == yielding.put(entry("e" * 20), deadline=NOW)
     assert 2 == yielding.audio_dropped
     assert ["c" * 30, "d" * 30, "e" * 20] == drain(yielding)
+
+
+def test_audio_that_has_left_makes_no_room(yielding: Outbox) -> None:
+    """
+    Only audio that still waits can be dropped for commands.
+    """
+    for number in range(10):
+        yielding.put(entry(f"{number}" * 10, audio=True), deadline=NOW)
+    while yielding.waiting > 2:
+        yielding.take_some(10)
+    yielding.put(entry("c" * 90), deadline=NOW)
+    with pytest.raises(QueueFull):
+        yielding.put(entry("d" * 20), deadline=NOW)
+    assert yielding.waiting_bytes <= 100
 
 
 def test_audio_is_not_dropped_in_vain(yielding: Outbox) -> None:
@@ -269,7 +283,7 @@ def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
     assert line > 9
 
 
-def test_who_must_not_wait_takes_room_that_is_not_there(outbox: Outbox) -> None:
+def test_the_reader_thread_never_waits_for_room(outbox: Outbox) -> None:
     """
     The reader thread itself is never kept waiting for room that only it can make.
     """
@@ -373,7 +387,7 @@ def test_a_sleeping_reader_is_woken_once(outbox: Outbox) -> None:
 
 def test_a_reader_that_has_work_is_not_woken(outbox: Outbox) -> None:
     """
-    Before its first look, and while there is something to take, nobody writes a byte.
+    Before its first look, and while there is something to take, no byte is written.
     """
     put(outbox, "a")
     outbox.put_audio(b"b")
@@ -383,7 +397,7 @@ def test_a_reader_that_has_work_is_not_woken(outbox: Outbox) -> None:
     assert not rings(outbox)
 
 
-def test_who_asks_for_attention_gets_it_awake_or_asleep(outbox: Outbox) -> None:
+def test_interrupt_wakes_a_reader_in_any_state(outbox: Outbox) -> None:
     """
     A close is not taken for a message, and wakes also a reader that is dialling.
     """
@@ -397,7 +411,7 @@ def test_who_asks_for_attention_gets_it_awake_or_asleep(outbox: Outbox) -> None:
     assert not rings(outbox)
 
 
-def test_what_a_held_queue_gets_waits_without_waking_twice() -> None:
+def test_a_held_queue_wakes_the_reader_once() -> None:
     """
     Before the session is configured the reader looks once for many commands.
     """
@@ -416,7 +430,7 @@ def test_no_wake_up_is_lost_between_the_last_look_and_the_wait(
     outbox: Outbox, kind: str
 ) -> None:
     """
-    Somebody puts after the reader has looked, and before it waits: it does not wait.
+    A message is put after the reader has looked, and before it waits: it does not wait.
     """
     acts: dict[str, Callable[[], object]] = {
         "append": lambda: outbox.put_audio(b"x"),
@@ -487,7 +501,7 @@ def test_audio_at_once_or_not_at_all(outbox: Outbox) -> None:
 
 def test_audio_after_the_end_raises_why() -> None:
     """
-    An append is not swallowed by a queue that nobody reads.
+    An append is not swallowed by a queue that has no reader.
     """
     box = Outbox(100)
     box.end(ConnectionClosed(1011, "gone"))
@@ -498,7 +512,7 @@ def test_audio_after_the_end_raises_why() -> None:
 
 def test_waking_who_has_ended_does_nothing() -> None:
     """
-    A late wake-up never writes into a descriptor that is somebody else's by now.
+    A late wake-up never writes into a descriptor that is another file's by now.
     """
     box = Outbox(100)
     stop = threading.Event()
@@ -526,6 +540,7 @@ def test_waking_who_has_ended_does_nothing() -> None:
     assert failures == []
 
 
+@pytest.mark.slow
 def test_a_finalizer_may_wake_the_reader_within_a_put(outbox: Outbox) -> None:
     """
     A client collected in the midst of another's call does not lock it up.

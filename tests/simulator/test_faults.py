@@ -29,7 +29,7 @@ Serve = Callable[..., Simulator]
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     """
-    Somebody who certifies localhost.
+    An authority that certifies localhost.
     """
     return trustme.CA()
 
@@ -282,7 +282,7 @@ def test_ping(pair: Pair) -> None:
 
 
 def test_no_pong(pair: Pair) -> None:
-    """A connection told not to answer pings does not, until told otherwise."""
+    """A connection set not to answer pings does not, until that is reset."""
     client, connection = pair()
     connection.no_pong()
     unanswered = client.socket.ping()
@@ -296,7 +296,7 @@ def test_no_pong(pair: Pair) -> None:
 
 
 def test_no_close_answer(pair: Pair) -> None:
-    """A connection told not to answer the close leaves the client waiting."""
+    """A connection set not to answer the close leaves the client waiting."""
     client, connection = pair(close_timeout=0.2)
     connection.no_close_answer()
     began = time.monotonic()
@@ -352,7 +352,7 @@ def test_faults_before_the_greeting(serve: Serve, join: Join) -> None:
 
 
 def test_wait_received(pair: Pair) -> None:
-    """A test can wait for what the client sends, and is told what it waited for."""
+    """A test can wait for what the client sends, and a timeout names what it waited for."""
     client, connection = pair()
     client.send("input_audio_buffer.clear", event_id="one")
     client.send("input_audio_buffer.clear", event_id="two")

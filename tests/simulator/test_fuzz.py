@@ -106,18 +106,18 @@ def _spoilt(draw: st.DrawFn) -> Json:
     command: Json = json.loads(json.dumps(draw(st.sampled_from(_COMMANDS))))
     if draw(st.integers(0, 5)) == 0:
         return command
-    place: Any = command
+    variant: Any = command
     while True:
-        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        keys = list(variant) if isinstance(variant, dict) else list(range(len(variant)))
         key = draw(st.sampled_from(keys))
-        deeper = place[key]
+        deeper = variant[key]
         if isinstance(deeper, (dict, list)) and deeper and draw(st.booleans()):
-            place = deeper
+            variant = deeper
             continue
         if draw(st.booleans()):
-            del place[key]
+            del variant[key]
         else:
-            place[key] = draw(_values)
+            variant[key] = draw(_values)
         return command
 
 

@@ -1,5 +1,5 @@
 """
-Who gets in, and what the others are told.
+Which handshakes are accepted, and how the others are refused.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def test_refusals(serve: Serve, join: Join, path: str, status: int, code: str) -
 def test_without_the_key(
     serve: Serve, join: Join, path: str, headers: dict[str, str]
 ) -> None:
-    """Without the right credential nobody gets in."""
+    """Without the right credential a handshake is refused."""
     service = serve(credentials=["secret", "token"])
     response = refused(join, service, path, additional_headers=headers)
 
@@ -170,7 +170,7 @@ def test_refuse_once(serve: Serve, join: Join) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503, 599])
 def test_refuse_all(serve: Serve, join: Join, status: int) -> None:
-    """All handshakes can be refused until told otherwise."""
+    """All handshakes can be refused until that is reset."""
     service = serve()
     service.refuse(status)
     answers = [refused(join, service, _GA).status_code for _ in range(2)]
@@ -205,7 +205,7 @@ def test_mute(serve: Serve, join: Join) -> None:
 
 
 def test_plain_request(serve: Serve) -> None:
-    """A request that is no WebSocket handshake is told so."""
+    """A request that is no WebSocket handshake gets an HTTP error that says so."""
     connection = http.client.HTTPConnection("127.0.0.1", serve().port, timeout=5)
     connection.request("GET", _GA, headers={"api-key": "k"})
     status = connection.getresponse().status

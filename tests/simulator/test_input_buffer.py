@@ -94,7 +94,7 @@ def test_telephone_formats(
 
 @pytest.mark.parametrize("detection", [None, {"type": "none"}])
 def test_without_detection(client: Client, speech: bytes, detection: Any) -> None:
-    """Without turn detection nobody listens for turns."""
+    """Without turn detection no turn is detected."""
     if detection is not None and client.protocol == "ga":
         detection = None
     client.detect(detection)
@@ -127,7 +127,7 @@ def test_clear_forgets(client: Client, speech: bytes) -> None:
 
 
 def test_commit_in_the_middle_of_speech(client: Client, speech: bytes) -> None:
-    """A commit by hand while somebody speaks ends that very turn's item."""
+    """A commit by hand while the user speaks ends that very turn's item."""
     client.append(speech[: len(speech) // 2])
     started = client.until("input_audio_buffer.speech_started")
     client.send("input_audio_buffer.commit")

@@ -101,7 +101,7 @@ def test_stop_while_handshakes_wait(serve: Callable[..., Simulator]) -> None:
 
 
 def test_stop_while_tls_waits(serve: Callable[..., Simulator]) -> None:
-    """A TLS handshake that is nonsense fails, and one half done stops nobody."""
+    """A TLS handshake that is nonsense fails, and one half done does not block others."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(server)
     service = serve(ssl_context=server)

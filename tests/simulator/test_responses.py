@@ -137,7 +137,7 @@ def test_response_parameters(client: Client) -> None:
 
 @pytest.mark.parametrize("switch", [True, False])
 def test_rate_limits(serve: Serve, join: Join, switch: bool) -> None:
-    """Rate limits are told with each response, unless switched off."""
+    """Rate limits are sent with each response, unless switched off."""
     client = join(serve(pace=0, rate_limits=switch))
     client.ask("Hello")
 
@@ -241,11 +241,12 @@ def test_nothing_follows_a_cancel(serve: Serve, join: Join) -> None:
     assert ["conversation.item.added", "conversation.item.done"] == client.types()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["Tell me a long story", "Please count to 50", "Explain in detail"]
 )
 def test_long_answers(serve: Serve, join: Join, text: str) -> None:
-    """Who asks for something long gets something that takes a while to say."""
+    """A request for something long gets an answer that takes a while to send."""
     client = join(serve(pace=0))
     client.ask(text)
 
@@ -262,7 +263,7 @@ def test_short_answers_are_short(serve: Serve, join: Join) -> None:
 
 
 def test_item_order(client: Client) -> None:
-    """Items go where they are told: first, after another one, or last."""
+    """Items go to the requested place: first, after another one, or last."""
     client.say("b", "item_b")
     part = {"type": "input_text", "text": "x"}
     for item_id, previous in [

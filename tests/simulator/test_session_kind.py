@@ -200,7 +200,7 @@ def test_a_kind_may_open_with_nothing(
 def test_the_first_kind_that_accepts_a_url_serves_it(
     serve: Serve, join: Join, made: list[EchoParts]
 ) -> None:
-    """Kinds that share a path are told apart by what their routes accept."""
+    """Kinds that share a path are distinguished by what their routes accept."""
 
     def by_intent(handshake: Handshake) -> Route | None:
         if handshake.query.get("intent") != "echo":
@@ -210,10 +210,10 @@ def test_the_first_kind_that_accepts_a_url_serves_it(
     service = serve()
     service.kinds = (echo_kind(made, route=by_intent), *service.kinds)
     echo = join(service, path="/openai/v1/realtime?intent=echo")
-    talk = join(service)
+    conn = join(service)
 
     assert ["echo.ready"] == echo.types()
-    assert ["session.created"] == talk.types()
+    assert ["session.created"] == conn.types()
 
 
 def test_the_connection_of_another_kind_records_misbehaves_and_ends(

@@ -157,20 +157,20 @@ class TestTurns:
 
     def test_events_come_as_the_audio_does(self) -> None:
         """
-        A start is told within 80 ms of sound, a stop when its silence is complete.
+        A start is reported within 80 ms of sound, a stop when its silence is complete.
         """
         detector = Detector()
-        told = []
+        reported = []
         for _ in range(50):
-            told += [(detector.clock_ms, e) for e in detector.feed(tone(20))]
+            reported += [(detector.clock_ms, e) for e in detector.feed(tone(20))]
         for _ in range(50):
-            told += [(detector.clock_ms, e) for e in detector.feed(silence(20))]
+            reported += [(detector.clock_ms, e) for e in detector.feed(silence(20))]
 
-        assert [(60, SpeechStarted(0)), (1500, SpeechStopped(1500))] == told
+        assert [(60, SpeechStarted(0)), (1500, SpeechStopped(1500))] == reported
 
     def test_state(self) -> None:
         """
-        The detector says whether somebody speaks and how much it has heard.
+        The detector reports whether there is speech and how much it has received.
         """
         detector = Detector()
         assert (False, 0) == (detector.speaking, detector.clock_ms)
@@ -259,7 +259,7 @@ class TestLevels:
         ids=["digital silence", "noise", "dc", "hum on dc"],
     )
     @pytest.mark.parametrize("threshold", [0.4, 0.5])
-    def test_nobody_speaks(self, threshold: float, quiet: bytes) -> None:
+    def test_silence_is_no_speech(self, threshold: float, quiet: bytes) -> None:
         """
         Silence, noise at -50 dBFS and a DC offset are no speech.
         """
@@ -277,7 +277,7 @@ class TestLevels:
 
     def test_clicks_do_not_prolong(self) -> None:
         """
-        A turn ends in time although somebody types on a keyboard.
+        A turn ends in time although there is the sound of a keyboard.
         """
         typing = (silence(90) + tone(10, -6)) * 20
 

@@ -166,12 +166,13 @@ class TestSpeak:
         assert 2 < seconds(pcm) < 6
         assert loudest(pcm) > 5000
 
+    @pytest.mark.slow
     @needs_espeak
     def test_espeak_names(self) -> None:
         """
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
-        names = [*_voice._VOICES, "nobody", "nobody-else"]
+        names = [*_voice._VOICES, "custom", "custom-too"]
         heard = [speak("One two", name) for name in names]
         _voice._cached_speech.cache_clear()
 
@@ -194,7 +195,7 @@ class TestSynthesize:
         """
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
-        names = [*_voice._VOICES, "nobody", "nobody-else"]
+        names = [*_voice._VOICES, "custom", "custom-too"]
         heard = [synthesize("One two", name) for name in names]
 
         assert heard == [synthesize("One two", name) for name in names]
@@ -247,6 +248,7 @@ class TestPhrases:
 
         assert expected == phrases(text)
 
+    @pytest.mark.slow
     @given(st.text() | st.text(alphabet="ab .,!?\n"))
     def test_nothing_is_lost(self, text: str) -> None:
         """

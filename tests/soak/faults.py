@@ -55,7 +55,7 @@ PAUSE = 0.2  # seconds between two commands of a client
 LEFT_OVER = 1_000  # objects that may be left: caches
 GROWTH = 16 << 20  # bytes that may be left: what the allocator keeps to itself
 OPEN, DONE, FAILED = b"?+-"
-PATIENCE = 45.0  # seconds for the last answers, when the service behaves again
+TIMEOUT = 45.0  # seconds for the last answers, when the service behaves again
 
 NUMBERS: dict[str, Any] = {
     "ping_interval": 1.0,
@@ -72,7 +72,7 @@ NUMBERS: dict[str, Any] = {
 
 def misbehave(service: Any, over: threading.Event, pause: float, seed: int) -> Counter:
     """
-    Do something to somebody every so many seconds; return what was done how often.
+    Do something to a client every so many seconds; return what was done how often.
     """
     dice = random.Random(seed)
     done: Counter = Counter()
@@ -99,7 +99,7 @@ def misbehave(service: Any, over: threading.Event, pause: float, seed: int) -> C
         for entry in [entry for entry in slowed if entry[0] < now]:
             entry[1].resume()
             slowed.remove(entry)
-        alive = [c for c in service.connections[-400:] if not c._ended.is_set()]
+        alive = [c for c in service.connections[-400:] if not c.wait_closed(0)]
         if not alive:
             continue
         name, connection = dice.choice(list(faults)), dice.choice(alive)
@@ -171,8 +171,8 @@ def tally(service: Any) -> dict[str, Any]:
             counts = arrived.setdefault(name, bytearray())
             counts.extend(b"0" * (number + 1 - len(counts)))
             counts[number] += 1
-    told = {name: counts.decode() for name, counts in arrived.items()}
-    return {"arrived": told, "wrong": wrong}
+    counted = {name: counts.decode() for name, counts in arrived.items()}
+    return {"arrived": counted, "wrong": wrong}
 
 
 # The clients.
@@ -248,7 +248,7 @@ class Session:
 
     def hear(self, event: Any) -> None:
         """
-        Note an item that a listener was told of.
+        Note an item that a listener received.
         """
         number = int(event.item.id[-7:])
         if number <= self._last_heard:
@@ -317,13 +317,37 @@ class Session:
                 self.wrong.append(f"{number} arrived {times} times")
 
 
+def trim(libc: ctypes.CDLL) -> None:
+    """
+    Have glibc give back what is free, of which it keeps much for a hundred threads.
+
+    ``malloc_trim`` leaves the free end of every arena but the main one (glibc 2.36). A
+    thread of an arena gives that back when it frees 64 KiB: so one thread for each does.
+    """
+    libc.mallopt(-1, 128 << 10)  # M_TRIM_THRESHOLD, which grows with what is freed
+    libc.malloc_trim(0)
+    arenas = 8 * (os.cpu_count() or 1)
+    all_run = threading.Barrier(arenas)
+
+    def free_much() -> None:
+        all_run.wait(30)  # those that run at once have an arena each
+        bytes(100_000)
+        all_run.wait(30)
+
+    threads = [threading.Thread(target=free_much) for _ in range(arenas)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def measured() -> tuple[int, int, int, int]:
     """
     Return threads, descriptors, bytes of memory, and objects in it.
     """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # what is free in a hundred threads' arenas
+        trim(ctypes.CDLL(None))
     folder = Path("/proc/self/fd")
     files = len(list(folder.iterdir())) if folder.is_dir() else 0
     memory = 0
@@ -361,7 +385,7 @@ def soak(make: Make, tell: Any, clients: int, seconds: float) -> tuple[str, list
     together(sessions, lambda each: each.run(over))
     timer.join()
     tell("behave", True)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     together(sessions, lambda each: each.settle(deadline))
     together(sessions, Session.end)
     report = json.loads(tell("report", True))

@@ -20,6 +20,7 @@ SHORT = ["--connections", "20", "--seconds", "5", "--megabytes", "20"]
 FULL = ["--connections", "20", "--seconds", "20", "--megabytes", "50"]
 
 
+@pytest.mark.slow
 @pytest.mark.soak
 @pytest.mark.timeout(240)
 def test_busy_tls_connections_lose_nothing() -> None:

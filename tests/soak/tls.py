@@ -170,7 +170,9 @@ def connect(port: int, context: ssl.SSLContext) -> AzureRealTimeAudio:
     return client
 
 
-def talk(port: int, context: ssl.SSLContext, seconds: float) -> tuple[int, int, int]:
+def exchange(
+    port: int, context: ssl.SSLContext, seconds: float
+) -> tuple[int, int, int]:
     """
     Hold one voice connection; return how many messages left, came, and were lost.
     """
@@ -207,7 +209,7 @@ def soak(port: int, context: ssl.SSLContext, connections: int, seconds: float) -
 
     def run() -> None:
         try:
-            results.append(talk(port, context, seconds))
+            results.append(exchange(port, context, seconds))
         except (RealtimeError, TimeoutError) as error:
             died.append(error)
 

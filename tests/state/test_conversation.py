@@ -56,7 +56,7 @@ from azure_realtime.models.items import FunctionCallItem, MessageItem, as_item
 CALL = call_item("item_f", "get_weather", "call_1", '{"city": "Paris"}')
 
 
-def told(
+def followed(
     messages: list[Json], protocol: str | None = GA, **options: Any
 ) -> Conversation:
     """
@@ -155,7 +155,7 @@ def test_any_order_the_service_may_choose_makes_the_same_conversation(
     """
     Whatever way the events of a turn interleave, the conversation reads the same.
     """
-    made = told(data.draw(TURN.orders()), protocol, keep_audio=True)
+    made = followed(data.draw(TURN.orders()), protocol, keep_audio=True)
 
     assert made.items == EXPECTED_ITEMS
     assert made.audio_ms("item_a") == 151
@@ -170,9 +170,7 @@ def test_any_order_the_service_may_choose_makes_the_same_conversation(
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(data=st.data())
-def test_what_is_known_grows_and_is_never_taken_back(
-    protocol: str | None, data: st.DataObject
-) -> None:
+def test_a_transcript_only_grows(protocol: str | None, data: st.DataObject) -> None:
     """
     Read at any moment, a transcript is the beginning of what it will be.
     """
@@ -198,7 +196,7 @@ def test_transcripts_can_be_read_while_they_arrive() -> None:
         if message.get("delta") == " look"
     )
 
-    made = told(TURN.messages[: upto + 1])
+    made = followed(TURN.messages[: upto + 1])
 
     item = made["item_a"]
     assert isinstance(item, MessageItem)
@@ -211,7 +209,7 @@ def test_a_snapshot_does_not_change() -> None:
     """
     Items that were handed out stay as they were when more arrives.
     """
-    made = told([added(message_item("item_1", "assistant"), None)])
+    made = followed([added(message_item("item_1", "assistant"), None)])
     before = made.items
     delta = {"item_id": "item_1", "response_id": "r", "content_index": 0, "delta": "a"}
     for event in events([{"type": "response.output_text.delta", **delta}]):
@@ -238,7 +236,7 @@ def test_it_is_a_collection() -> None:
     """
     Length, membership, lookup and iteration work as one would guess.
     """
-    made = told([user("item_1", "one"), user("item_2", "two", "item_1")])
+    made = followed([user("item_1", "one"), user("item_2", "two", "item_1")])
 
     assert len(made) == 2
     assert "item_1" in made
@@ -283,7 +281,7 @@ def test_an_item_stands_where_the_service_puts_it(
         user("item_3", "3", "item_2"),
     ]
 
-    made = told([*history, new], protocol)
+    made = followed([*history, new], protocol)
 
     assert ids(made) == expected
 
@@ -294,7 +292,7 @@ def test_a_service_that_says_null_of_everything_does_not_turn_the_order_round() 
     """
     answer = message_item("item_a", "assistant", status="in_progress")
 
-    made = told(
+    made = followed(
         [
             user("item_1", "one"),
             added(answer, None),
@@ -312,7 +310,7 @@ def test_an_item_sent_to_the_front_is_at_the_front(previous: str | None) -> None
     """
     Null means the front where that was asked for, and only there.
     """
-    made = told([user("item_1", "1"), user("item_2", "2", "item_1")])
+    made = followed([user("item_1", "1"), user("item_2", "2", "item_1")])
     made.send_to_front("new")
 
     for event in events([user("new", "new", previous), user("more", "more", None)]):
@@ -328,7 +326,7 @@ def test_the_same_item_announced_three_times_is_one_item() -> None:
     item = message_item("item_1", "user", {"type": "input_text", "text": "Hi"})
     kinds = ["created", "added", "done"]
 
-    made = told(
+    made = followed(
         [
             {
                 "type": f"conversation.item.{kind}",
@@ -346,7 +344,7 @@ def test_an_item_without_an_id_is_passed_over() -> None:
     """
     What cannot be named cannot be kept track of.
     """
-    made = told(
+    made = followed(
         [
             {"type": f"conversation.item.{kind}", "item": {"type": "message"}}
             for kind in ["added", "done", "retrieved"]
@@ -368,7 +366,7 @@ def test_a_deleted_item_stays_away(protocol: str | None) -> None:
     gone = {"type": "conversation.item.deleted", "item_id": "item_a"}
     middle = len(script) // 2
 
-    made = told([*script[:middle], gone, *script[middle:]], protocol)
+    made = followed([*script[:middle], gone, *script[middle:]], protocol)
 
     assert ids(made) == ["item_u", "item_f"]
 
@@ -379,12 +377,12 @@ def test_a_deleted_item_can_be_created_again() -> None:
     """
     gone = {"type": "conversation.item.deleted", "item_id": "item_1"}
 
-    made = told([user("item_1", "old"), gone, user("item_1", "new")])
+    made = followed([user("item_1", "old"), gone, user("item_1", "new")])
 
     assert str(made) == "user: new"
 
 
-def test_a_failed_transcription_is_told() -> None:
+def test_a_failed_transcription_is_reported() -> None:
     """
     Speech that could not be written down is in the transcript all the same.
     """
@@ -396,10 +394,10 @@ def test_a_failed_transcription_is_told() -> None:
         "error": {"type": "server_error", "code": "DeploymentNotFound"},
     }
 
-    made = told([added(heard, None)])
+    made = followed([added(heard, None)])
     assert str(made) == "user: [speech]"
 
-    made = told([added(heard, None), failed])
+    made = followed([added(heard, None), failed])
     assert str(made) == "user: [speech] [not transcribed]"
 
 
@@ -415,7 +413,7 @@ def test_silence_is_known_to_be_silence() -> None:
         "transcript": "",
     }
 
-    made = told([added(heard, None), completed])
+    made = followed([added(heard, None), completed])
 
     assert made["item_u"].content == (InputAudio(transcript=""),)  # type: ignore[union-attr]
 
@@ -429,7 +427,7 @@ def test_a_cancelled_answer_is_incomplete() -> None:
     item = message_item("item_a", "assistant", status="in_progress")
     delta = {"response_id": "resp_1", "item_id": "item_a", "content_index": 0}
 
-    made = told(
+    made = followed(
         [
             {"type": "response.created", "response": begun},
             added(item, None),
@@ -448,7 +446,7 @@ def test_the_end_of_the_connection_leaves_items_incomplete() -> None:
     After a lost connection nothing is in progress any more.
     """
     item = message_item("item_a", "assistant", status="in_progress")
-    made = told([user("item_u", "Hi"), added(item, "item_u")])
+    made = followed([user("item_u", "Hi"), added(item, "item_u")])
 
     made.connection_lost()
 
@@ -457,10 +455,10 @@ def test_the_end_of_the_connection_leaves_items_incomplete() -> None:
 
 def test_a_new_session_goes_on_where_the_old_one_ended() -> None:
     """
-    After a reconnect, told-again items keep their places and new ones follow.
+    After a reconnect, restored items keep their places and new ones follow.
     """
     heard = message_item("item_2", "user", {"type": "input_audio", "transcript": None})
-    made = told([user("item_1", "one"), added(heard, "item_1")])
+    made = followed([user("item_1", "one"), added(heard, "item_1")])
     made.connection_lost()
 
     again = [user("item_1", "one again"), user("item_3", "three", "item_1")]
@@ -477,7 +475,7 @@ def test_a_new_session_without_a_past_does_not_push_itself_to_the_front(
     """
     The first item of a new session follows those of the old one.
     """
-    made = told([user("item_1", "one"), user("item_2", "two", "item_1")])
+    made = followed([user("item_1", "one"), user("item_2", "two", "item_1")])
     made.connection_lost()
     new = user("item_3", "three", previous)
     if previous is ...:
@@ -498,8 +496,8 @@ def test_a_retrieved_item_tells_what_was_missing() -> None:
     item = message_item("item_u", "user", part)
     retrieved = {"type": "conversation.item.retrieved", "item": item}
 
-    lean = told([retrieved])
-    full = told([retrieved], keep_audio=True)
+    lean = followed([retrieved])
+    full = followed([retrieved], keep_audio=True)
 
     expected = MessageItem(
         "user", (InputAudio(transcript="Hello"),), id="item_u", status="completed"
@@ -543,8 +541,8 @@ def test_a_remote_tool_call_is_followed(protocol: str | None) -> None:
         {"type": "response.output_item.done", **at, "item": done},
     ]
 
-    assert str(told(script[:2], protocol)) == 'tool call: find({"q":)'
-    assert str(told(script, protocol)) == (
+    assert str(followed(script[:2], protocol)) == 'tool call: find({"q":)'
+    assert str(followed(script, protocol)) == (
         'tool call: find({"q": 1})\ntool output: found'
     )
 
@@ -558,14 +556,14 @@ DELTA = {
 BEGUN = message_item("item_a", "assistant", status="in_progress")
 
 
-def test_what_is_over_does_not_begin_again() -> None:
+def test_a_late_announcement_reopens_no_item() -> None:
     """
     A late announcement of an item that is complete does not reopen it.
     """
     whole = message_item("item_a", "assistant", {"type": "output_text", "text": "Hi"})
     done = {"type": "conversation.item.done", "item": whole}
 
-    made = told(
+    made = followed(
         [added(BEGUN, None), {**DELTA, "delta": "Hi"}, done, added(BEGUN, None)]
     )
 
@@ -575,12 +573,12 @@ def test_what_is_over_does_not_begin_again() -> None:
 
 def test_a_piece_that_comes_after_the_whole_is_not_said_twice() -> None:
     """
-    Once the text was told as a whole, repeated pieces change nothing.
+    Once the text was sent as a whole, repeated pieces change nothing.
     """
     whole = {**DELTA, "type": "response.output_text.done", "text": "Hi"}
     piece = {**DELTA, "delta": "Hi"}
 
-    assert str(told([added(BEGUN, None), piece, whole, piece])) == "assistant: Hi"
+    assert str(followed([added(BEGUN, None), piece, whole, piece])) == "assistant: Hi"
 
 
 def test_an_item_announced_with_its_first_words_does_not_repeat_them() -> None:
@@ -590,19 +588,19 @@ def test_an_item_announced_with_its_first_words_does_not_repeat_them() -> None:
     part = {"type": "output_text", "text": "He"}
     late = added({**BEGUN, "content": [part]}, None)
 
-    made = told([{**DELTA, "delta": "He"}, late, {**DELTA, "delta": "llo"}])
+    made = followed([{**DELTA, "delta": "He"}, late, {**DELTA, "delta": "llo"}])
 
     assert str(made) == "assistant: Hello"
 
 
-def test_the_end_of_a_response_tells_what_nobody_has_told() -> None:
+def test_response_done_adds_what_no_event_has_sent() -> None:
     """
     A service that says nothing between beginning and end is understood.
     """
     whole = message_item("item_a", "assistant", {"type": "output_text", "text": "Hi"})
     done = response("resp_1", status="completed", output=[whole])
 
-    made = told([added(BEGUN, None), {"type": "response.done", "response": done}])
+    made = followed([added(BEGUN, None), {"type": "response.done", "response": done}])
 
     expected = MessageItem("assistant", "Hi", id="item_a", status="completed")
     assert made.items == (expected,)
@@ -665,7 +663,7 @@ def test_durations_are_those_of_the_sessions_format(
     """
     480 bytes are 10 ms of PCM at 24 kHz, and 60 ms of G.711.
     """
-    made = told([session(kind, wire), *spoken([audio(10)])], protocol)
+    made = followed([session(kind, wire), *spoken([audio(10)])], protocol)
 
     assert made.audio_ms("item_a") == expected
 
@@ -677,7 +675,9 @@ def test_a_response_may_have_a_format_of_its_own(protocol: str | None) -> None:
     """
     own = {"audio": {"output": {"format": {"type": "audio/pcmu"}}}}
 
-    made = told([session("session.updated", "audio/pcm"), *spoken([audio(10)], **own)])
+    made = followed(
+        [session("session.updated", "audio/pcm"), *spoken([audio(10)], **own)]
+    )
 
     assert made.audio_ms("item_a") == 60
 
@@ -686,7 +686,10 @@ def test_audio_is_counted_but_not_kept_unless_asked_for() -> None:
     """
     A long conversation costs memory for its words only.
     """
-    lean, full = told(spoken([audio(10)])), told(spoken([audio(10)]), keep_audio=True)
+    lean, full = (
+        followed(spoken([audio(10)])),
+        followed(spoken([audio(10)]), keep_audio=True),
+    )
 
     assert (lean.audio_ms("item_a"), lean.audio("item_a")) == (10, b"")
     assert (full.audio_ms("item_a"), full.audio("item_a")) == (10, audio(10))
@@ -699,7 +702,7 @@ def test_counting_needs_no_decoding(sizes: list[int]) -> None:
     """
     The length of base64 text tells exactly how many bytes are in it.
     """
-    made = told([added(message_item("item_a", "assistant"), None)])
+    made = followed([added(message_item("item_a", "assistant"), None)])
     for size in sizes:
         event = ResponseOutputAudioDelta(item_id="item_a", delta=base64_of(bytes(size)))
         made.observe(event)
@@ -712,7 +715,7 @@ def test_audio_that_is_no_base64_counts_for_what_can_be_heard_of_it(delta: str) 
     """
     A broken delta makes no audio.
     """
-    made = told([added(message_item("item_a", "assistant"), None)])
+    made = followed([added(message_item("item_a", "assistant"), None)])
     made.observe(ResponseOutputAudioDelta(item_id="item_a", delta=delta))
 
     assert made.audio_ms("item_a") == 0
@@ -730,7 +733,7 @@ def test_truncation_counts_whenever_it_comes(
     first = next(i for i, m in enumerate(script) if m["type"].endswith("item.added"))
     at = data.draw(st.integers(first + 2, len(script)))
 
-    made = told(
+    made = followed(
         [*script[:at], truncated(end_ms), *script[at:]], protocol, keep_audio=True
     )
 
@@ -755,7 +758,7 @@ def test_words_that_were_not_heard_are_not_claimed(end_ms: int, expected: str) -
     """
     After truncation the transcript is shortened with the audio, and says so.
     """
-    made = told([*spoken([audio(150)]), truncated(end_ms)])
+    made = followed([*spoken([audio(150)]), truncated(end_ms)])
 
     assert str(made) == expected
 
@@ -764,7 +767,7 @@ def test_text_without_spaces_is_shortened_too() -> None:
     """
     Languages that do not separate words are cut where the audio is.
     """
-    made = told([*spoken([audio(100)], words="今日は天気がいい"), truncated(50)])
+    made = followed([*spoken([audio(100)], words="今日は天気がいい"), truncated(50)])
 
     assert str(made) == "assistant: 今日は天… [cut off after 0.1 s]"
 
@@ -773,7 +776,7 @@ def test_truncating_twice_leaves_the_shorter() -> None:
     """
     A second truncation does not bring audio back.
     """
-    made = told([*spoken([audio(150)]), truncated(50), truncated(100)])
+    made = followed([*spoken([audio(150)]), truncated(50), truncated(100)])
 
     assert made.audio_ms("item_a") == 50
 
@@ -785,7 +788,7 @@ def test_first_builds_of_the_preview_name_the_content_index_otherwise() -> None:
     old = truncated(50)
     del old["content_index"]
 
-    made = told([*spoken([audio(150)]), {**old, "index": 0}], PREVIEW)
+    made = followed([*spoken([audio(150)]), {**old, "index": 0}], PREVIEW)
 
     assert made.audio_ms("item_a") == 50
 
@@ -815,7 +818,7 @@ def long_conversation() -> Conversation:
         {"id": "i11", "type": "hologram", "colour": "blue"},
     ]
     previous = [None, *(part["id"] for part in parts)]
-    return told([added(*pair) for pair in zip(parts, previous, strict=False)])
+    return followed([added(*pair) for pair in zip(parts, previous, strict=False)])
 
 
 def test_it_reads_like_a_conversation() -> None:
@@ -838,7 +841,7 @@ def test_it_reads_like_a_conversation() -> None:
     )
 
 
-def test_it_can_be_told_again() -> None:
+def test_to_list_gives_mappings_that_can_be_created_again() -> None:
     """
     `to_list` gives mappings that `create_conversation_item` accepts, as text.
     """
@@ -887,26 +890,26 @@ def test_it_can_be_told_again() -> None:
     ]
 
 
-def test_what_is_told_again_makes_the_same_conversation() -> None:
+def test_repeated_events_make_the_same_conversation() -> None:
     """
     Every mapping is accepted by the library, survives JSON, and reads the same.
     """
-    told_once = json.loads(json.dumps(long_conversation().to_list()))
-    models = [as_item(mapping) for mapping in told_once]
+    followed_once = json.loads(json.dumps(long_conversation().to_list()))
+    models = [as_item(mapping) for mapping in followed_once]
     again = Conversation()
     for model in models:
         again.observe(ConversationItemAdded(item=model))
 
-    assert again.to_list() == told_once
+    assert again.to_list() == followed_once
     assert models[0] == MessageItem("system", (InputText("Be kind."),), id="i1")
 
 
-def test_words_that_were_not_heard_are_not_told_again() -> None:
+def test_unheard_words_are_not_restored() -> None:
     """
-    A new session is told what the user heard of an answer, or nothing at all.
+    A new session gets what the user heard of an answer, or nothing at all.
     """
-    part = told([*spoken([audio(150)]), truncated(75)])
-    nothing = told([*spoken([audio(150)]), truncated(0)])
+    part = followed([*spoken([audio(150)]), truncated(75)])
+    nothing = followed([*spoken([audio(150)]), truncated(0)])
 
     content = [{"type": "output_text", "text": "One two three…"}]
     assert [mapping["content"] for mapping in part.to_list()] == [content]
@@ -969,6 +972,7 @@ def test_no_sequence_of_messages_breaks_it(
         as_item(mapping)
 
 
+@pytest.mark.slow
 @patch.object(conversation_items, "MAX_ITEMS", 3)
 @patch.object(conversation_items, "MAX_STAGED", 2)
 @patch.object(conversation_items, "MAX_DELETED", 2)
@@ -1028,7 +1032,7 @@ def test_the_oldest_items_are_forgotten_first() -> None:
     An endless conversation keeps what was said last.
     """
     with patch.object(conversation_items, "MAX_ITEMS", 3):
-        made = told([user(f"item_{n}", str(n), f"item_{n - 1}") for n in range(5)])
+        made = followed([user(f"item_{n}", str(n), f"item_{n - 1}") for n in range(5)])
 
     assert ids(made) == ["item_2", "item_3", "item_4"]
 
@@ -1101,7 +1105,7 @@ def test_the_oldest_long_items_are_forgotten_first() -> None:
         patch.object(conversation, "MAX_BYTES", 1 << 20),
         patch.object(conversation_items, "MAX_BYTES", 1 << 20),
     ):
-        made = told([_texts(number) for number in range(100)])
+        made = followed([_texts(number) for number in range(100)])
 
     assert 10 < len(made) < 60
     assert ids(made) == [f"item_{n}" for n in range(100 - len(made), 100)]
@@ -1114,7 +1118,7 @@ def test_finished_responses_beside_the_conversation_leave_nothing_behind() -> No
     script = Script()
     out_of_band(script, script.add("input_audio_buffer.cleared"))
 
-    made = told(script.messages)
+    made = followed(script.messages)
 
     assert made.items == ()
     assert made._staged == {}

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, Place, drained
+from helpers.clients import GA, MANUAL, MATRIX, Variant, drained
 
 from azure_realtime import (
     AzureRealTimeAudio,
@@ -49,14 +49,14 @@ def noise(size: int) -> bytes:
     return random.Random(size).randbytes(size)
 
 
-def test_odd_pieces_are_carried_over(place: Place) -> None:
+def test_odd_pieces_are_carried_over(variant: Variant) -> None:
     """
     Cut anywhere, no sample is torn and no byte lost.
     """
     data = noise(20_000)
     cuts = sorted(random.Random(1).sample(range(len(data)), 99))
     pieces = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-    with place.talk(session_config=MANUAL) as (client, wire):
+    with variant.connected(session_config=MANUAL) as (client, wire):
         for piece in pieces:
             client.append_audio(piece)
         got = arrived(client, wire)
@@ -67,9 +67,9 @@ def test_odd_pieces_are_carried_over(place: Place) -> None:
 
 def test_half_a_sample_ends_with_its_turn() -> None:
     """
-    A clear or a commit begins anew: the half that is left does not shift what follows.
+    A clear or a commit starts over: the half that is left does not shift what follows.
     """
-    with GA.talk(session_config=MANUAL) as (client, wire):
+    with GA.connected(session_config=MANUAL) as (client, wire):
         client.append_audio(bytes(9601))
         client.commit_audio()
         client.append_audio(b"\x01\x02")
@@ -85,7 +85,7 @@ def test_g711_has_no_halves() -> None:
     """
     A byte is a sample there, and 100 ms are 800 of them.
     """
-    with GA.talk(session_config=MULAW) as (client, wire):
+    with GA.connected(session_config=MULAW) as (client, wire):
         client.append_audio(b"\x7f")
         assert [b"\x7f"] == arrived(client, wire)
         drained(client)
@@ -98,13 +98,14 @@ def test_g711_has_no_halves() -> None:
         assert client.commit_audio().result(5).item_id
 
 
+@MATRIX
 @pytest.mark.slow
-def test_a_lot_is_split(place: Place) -> None:
+def test_a_lot_is_split(variant: Variant) -> None:
     """
     20 MB, more than the service takes at once, arrive in small appends, in order.
     """
     data = noise(20_000_001)
-    with place.talk(session_config=MANUAL, max_send_queue_bytes=40 << 20) as (
+    with variant.connected(session_config=MANUAL, max_send_queue_bytes=40 << 20) as (
         client,
         wire,
     ):
@@ -119,7 +120,7 @@ def test_two_threads_do_not_mix_their_pieces() -> None:
     """
     One append stays together, however long it is.
     """
-    with GA.talk(session_config=MANUAL) as (client, wire):
+    with GA.connected(session_config=MANUAL) as (client, wire):
         one, two = b"\x01\x01" * CHUNK, b"\x02\x02" * CHUNK
         threads = [
             threading.Thread(target=client.append_audio, args=(data,))
@@ -134,13 +135,13 @@ def test_two_threads_do_not_mix_their_pieces() -> None:
     assert whole in (one + two, two + one)
 
 
-def test_numpy_arrays_are_taken(place: Place) -> None:
+def test_numpy_arrays_are_taken(variant: Variant) -> None:
     """
     int16 as it is; floats are scaled and clipped; anything else is refused.
     """
     np = pytest.importorskip("numpy")
     samples = np.array([0, 1, -1, 32767, -32768], dtype=np.int16)
-    with place.talk(session_config=MANUAL) as (client, wire):
+    with variant.connected(session_config=MANUAL) as (client, wire):
         client.append_audio(samples)
         client.append_audio(samples.reshape(-1, 1))
         client.append_audio(samples[::-1])
@@ -174,11 +175,13 @@ def test_numpy_arrays_are_taken(place: Place) -> None:
         ([1, 2], TypeError, "list"),
     ],
 )
-def test_what_is_no_audio_is_refused(audio: Any, error: type, sentence: str) -> None:
+def test_other_types_than_audio_are_refused(
+    audio: Any, error: type, sentence: str
+) -> None:
     """
     With what to do instead; nothing is sent.
     """
-    with GA.talk(session_config=MANUAL) as (client, wire):
+    with GA.connected(session_config=MANUAL) as (client, wire):
         with pytest.raises(error, match=sentence):
             client.append_audio(audio)
 
@@ -186,12 +189,12 @@ def test_what_is_no_audio_is_refused(audio: Any, error: type, sentence: str) -> 
 
 
 @pytest.mark.parametrize("vad", [True, False])
-def test_a_commit_of_too_little_fails_at_once(place: Place, vad: bool) -> None:
+def test_a_commit_of_too_little_fails_at_once(variant: Variant, vad: bool) -> None:
     """
     Before it is sent, with how much there is; under turn detection with what to do.
     """
     config = SessionConfig() if vad else MANUAL
-    with place.talk(session_config=config) as (client, wire):
+    with variant.connected(session_config=config) as (client, wire):
         with pytest.raises(ValueError, match="0 ms of audio") as nothing:
             client.commit_audio()
         client.append_audio(bytes(48 * 99))
@@ -213,7 +216,7 @@ def test_a_commit_of_too_little_fails_at_once(place: Place, vad: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", ["commit", "clear"])
-def test_what_is_appended_behind_a_commit_counts_for_the_next(
+def test_audio_appended_after_a_commit_counts_for_the_next(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -229,7 +232,7 @@ def test_what_is_appended_behind_a_commit_counts_for_the_next(
         return dropped
 
     behind: list[bytes] = []
-    with GA.talk(session_config=MANUAL) as (client, wire):
+    with GA.connected(session_config=MANUAL) as (client, wire):
         client.append_audio(noise(4800))
         monkeypatch.setattr(SendQueue, "put", put_and_append)
         done = (
@@ -244,7 +247,7 @@ def test_a_commit_that_could_not_be_queued_has_taken_nothing() -> None:
     """
     There was no room for it: the audio is still to be committed.
     """
-    with GA.talk(session_config=MANUAL) as (client, _):
+    with GA.connected(session_config=MANUAL) as (client, _):
         client.append_audio(noise(4800))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SendQueue, "put", _full)
@@ -261,7 +264,7 @@ def test_half_a_sample_survives_a_commit_that_could_not_be_queued() -> None:
     What follows is not shifted by a byte.
     """
     data = noise(9_001 + 1_001)
-    with GA.talk(session_config=MANUAL) as (client, wire):
+    with GA.connected(session_config=MANUAL) as (client, wire):
         client.append_audio(data[:9_001])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SendQueue, "put", _full)
@@ -275,7 +278,7 @@ def test_audio_that_went_with_its_session_does_not_come_back() -> None:
     """
     The connection is lost while a commit waits for room that never comes.
     """
-    with GA.talk(session_config=MANUAL) as (client, _):
+    with GA.connected(session_config=MANUAL) as (client, _):
         client.append_audio(noise(9_600))
 
         def lost_meanwhile(*_: Any, **__: Any) -> int:
@@ -294,7 +297,7 @@ def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
     """
     Its future has failed; the next session would commit something else, or nothing.
     """
-    with GA.talk(session_config=MANUAL) as (client, wire):
+    with GA.connected(session_config=MANUAL) as (client, wire):
         client.append_audio(noise(9_600))
         put = SendQueue.put
 
@@ -319,7 +322,7 @@ def test_a_session_is_not_left_while_a_commit_is_on_its_way(
     """
     The audio would be in the old one, and the commit in the new one.
     """
-    with GA.talk(session_config=MANUAL) as (client, _):
+    with GA.connected(session_config=MANUAL) as (client, _):
         client.append_audio(noise(9_600))
         clear, quiet = client._input.clear, list[bool]()
 
@@ -338,12 +341,12 @@ def _full(*_: Any, **__: Any) -> int:
     raise QueueFull("full", 1)
 
 
-def test_what_send_appends_and_commits_counts() -> None:
+def test_raw_appends_and_commits_are_counted() -> None:
     """
     The raw commands keep the same books.
     """
     text = base64.b64encode(bytes(9600)).decode()
-    with GA.talk(session_config=MANUAL) as (client, _):
+    with GA.connected(session_config=MANUAL) as (client, _):
         client.send({"type": "input_audio_buffer.append", "audio": text})
         assert client.commit_audio().result(5).item_id
         client.send(InputAudioBufferAppend(audio=bytes(9600)))

@@ -32,7 +32,7 @@ def _ends(answered: bool = False, **config: Any) -> PendingWork:
 @pytest.fixture
 def no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Nobody waits for an answer of the model.
+    No response is awaited.
     """
     monkeypatch.setattr(pending_work_module, "_ANSWER", 0.0)
 
@@ -50,20 +50,20 @@ def test_an_answer_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "event",
     [
         ConversationItemInputAudioTranscriptionCompleted(item_id="u1", transcript="Hi"),
         ConversationItemInputAudioTranscriptionFailed(item_id="u1"),
     ],
 )
-def test_a_transcript_is_waited_for(told: Any, no_answer: None) -> None:
+def test_a_transcript_is_waited_for(event: Any, no_answer: None) -> None:
     """
     What the user said may be written down after the answer; it may fail, too.
     """
     ends = _ends(input_audio_transcription={"model": "whisper-1"})
     ends.observe(InputAudioBufferCommitted(item_id="u1"))
     assert ends.busy()
-    ends.observe(told)
+    ends.observe(event)
     assert not ends.busy()
 
 

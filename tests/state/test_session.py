@@ -126,7 +126,7 @@ def test_flat_nested_and_mixed_mappings_are_the_same_session() -> None:
         ({"tool_choice": {"type": "function", "nme": "f"}}, "'name'"),
     ],
 )
-def test_a_slip_of_the_pen_is_told(mapping: dict[str, Any], meant: str) -> None:
+def test_a_misspelled_name_is_reported(mapping: dict[str, Any], meant: str) -> None:
     """
     The service would reject the whole update, or worse, ignore the field.
     """
@@ -145,7 +145,7 @@ def test_a_slip_of_the_pen_is_told(mapping: dict[str, Any], meant: str) -> None:
         {"modalities": 5},
     ],
 )
-def test_what_has_the_wrong_type_is_told(mapping: dict[str, Any]) -> None:
+def test_a_wrong_type_is_reported(mapping: dict[str, Any]) -> None:
     """
     A mistake in kind is a TypeError.
     """
@@ -347,7 +347,7 @@ def test_the_session_is_flat_on_both_protocols() -> None:
 
 def test_an_odd_session_is_read_as_far_as_it_goes() -> None:
     """
-    One field in disorder does not hide the others, and is told.
+    One field in disorder does not hide the others, and is reported.
     """
     event = _reported(
         None,
@@ -369,9 +369,9 @@ def test_an_odd_session_is_read_as_far_as_it_goes() -> None:
     assert ["teapot", ""] == [tool.type for tool in session.tools]
     assert isinstance(session.tools[0], UnknownTool)
     assert None is session.truncation
-    told = " ".join(event.problems)
+    text = " ".join(event.problems)
     for path in ("audio.input", "speed", "tools[1]", "truncation"):
-        assert f"session.{path}" in told
+        assert f"session.{path}" in text
 
 
 def test_a_session_that_is_none_is_an_empty_one() -> None:
@@ -418,7 +418,7 @@ def test_a_response_config_takes_both_shapes() -> None:
     assert ResponseConfig() == as_response_config(None)
 
 
-def test_a_misspelled_response_is_told() -> None:
+def test_a_misspelled_response_is_reported() -> None:
     """
     Likewise for what it is asked to be.
     """

@@ -262,7 +262,7 @@ def test_a_written_answer_has_text_and_no_transcript(protocol: str | None) -> No
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("output", [[], None])
-def test_what_came_counts_when_the_end_does_not_repeat_it(
+def test_deltas_count_when_response_done_has_no_output(
     protocol: str | None, output: Any
 ) -> None:
     """
@@ -279,7 +279,7 @@ def test_what_came_counts_when_the_end_does_not_repeat_it(
     assert turn.text == "Paris."
 
 
-def test_what_came_is_kept_when_there_is_no_end() -> None:
+def test_deltas_are_kept_without_response_done() -> None:
     """
     A turn that was given up still tells what there was of it.
     """
@@ -292,7 +292,7 @@ def test_what_came_is_kept_when_there_is_no_end() -> None:
 
 def test_only_the_end_counts_when_nothing_else_came() -> None:
     """
-    An answer that is told in ``response.done`` alone, without ids even, is one.
+    An answer that is in ``response.done`` alone, without ids even, is one.
     """
     parts = [{"type": "output_text", "text": "One."}]
     items = [{"type": "message", "role": "assistant", "content": parts}] * 2
@@ -339,7 +339,7 @@ def test_nothing_at_all_is_an_empty_turn() -> None:
     assert repr(turn) == "<Turn ''>"
 
 
-def test_what_was_heard_may_be_in_several_items_and_may_fail() -> None:
+def test_input_transcripts_of_several_items_are_joined() -> None:
     """
     All parts of a spoken question are joined; one that failed is left out.
     """
@@ -387,7 +387,7 @@ def test_hearing_nothing_is_not_the_same_as_not_knowing() -> None:
 )
 def test_a_failed_call_is_known_by_its_output(output: str, error: bool) -> None:
     """
-    A call counts as failed if the model was told so.
+    A call counts as failed if the model got an error for it.
     """
     done = response("resp_1", status="completed", output=CALLS[:1])
     messages = [
@@ -458,11 +458,11 @@ def test_it_is_saved_so_that_it_can_be_played(
 
 def test_the_sessions_format_holds_if_the_response_is_silent_about_it() -> None:
     """
-    The recorder is told the format, in either spelling.
+    The recorder gets the format, in either spelling.
     """
     messages = text_answer("Hi")
-    for told in ["g711_alaw", "audio/pcma", {"type": "audio/pcma"}]:
-        turn = recorded(messages, begin=["resp_1"], audio_format=told)
+    for spelling in ["g711_alaw", "audio/pcma", {"type": "audio/pcma"}]:
+        turn = recorded(messages, begin=["resp_1"], audio_format=spelling)
 
         assert turn.audio_format == "g711_alaw"
 

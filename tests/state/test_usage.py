@@ -74,7 +74,7 @@ def metered(messages: list[Json], protocol: str | None = GA) -> UsageMeter:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_a_response_cost_is_told_by_kind(protocol: str | None) -> None:
+def test_usage_of_a_response_is_counted_by_kind(protocol: str | None) -> None:
     """
     Every number the service breaks its tokens down to is found again.
     """
@@ -83,7 +83,7 @@ def test_what_a_response_cost_is_told_by_kind(protocol: str | None) -> None:
 
 def test_responses_add_up() -> None:
     """
-    Two responses cost what both cost, also those that failed or told nothing.
+    Two responses cost what both cost, also those that failed or reported nothing.
     """
     meter = metered([done("a", FULL), done("b", FULL, "failed"), done("c")])
 
@@ -120,7 +120,7 @@ def test_a_handmade_usage_counts() -> None:
 
 def test_totals_are_added_to_totals_only() -> None:
     """
-    Adding a number is a mistake, and is told.
+    Adding a number is a mistake, and raises.
     """
     with pytest.raises(TypeError):
         TOTALS + 1  # type: ignore[operator]
@@ -133,11 +133,11 @@ def test_the_last_word_about_each_quota_holds(protocol: str | None) -> None:
     """
 
     def limits(**remaining: int) -> Json:
-        told = [
+        entries = [
             {"name": name, "limit": 100, "remaining": left, "reset_seconds": 0.5}
             for name, left in remaining.items()
         ]
-        return {"type": "rate_limits.updated", "rate_limits": told}
+        return {"type": "rate_limits.updated", "rate_limits": entries}
 
     meter = metered([limits(requests=9, tokens=90), limits(tokens=80)], protocol)
 

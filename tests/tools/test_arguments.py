@@ -19,11 +19,11 @@ from helpers.tool_types import (
     Corner,
     Filter,
     Order,
-    Place,
     Point,
     Priority,
     Size,
     Unit,
+    Variant,
     reader_of,
     schema_of,
 )
@@ -36,7 +36,7 @@ from azure_realtime._tools.schema.to_json import plain
 
 
 def weather(
-    city: str, days: int = 1, unit: Unit = Unit.CELSIUS, at: Place | None = None
+    city: str, days: int = 1, unit: Unit = Unit.CELSIUS, at: Variant | None = None
 ) -> None:
     """
     Tell the weather.
@@ -69,7 +69,7 @@ REMINDER = (
         ([], "the arguments must be a JSON object, got []."),
     ],
 )  # fmt: skip
-def test_bad_arguments_are_told_in_words(arguments: Any, problem: str) -> None:
+def test_bad_arguments_are_described_in_words(arguments: Any, problem: str) -> None:
     """
     The model reads which argument was wrong, why, and what there is; it can try again.
     """
@@ -100,7 +100,7 @@ WEEK = datetime.timedelta(9, 5.5, hours=3, minutes=4)
         (dict[Unit, int], {"C": 1}, {Unit.CELSIUS: 1}),
         (set[int], [1, 2, 2], {1, 2}),
         (tuple[int, str], [1, "a"], (1, "a")),
-        (Bare | Place, {"city": "Rome"}, Place("Rome")),
+        (Bare | Variant, {"city": "Rome"}, Variant("Rome")),
         (Order, {"pizza": "funghi", "count": 2}, Order("funghi", 2)),
         (Filter, {"name": "x"}, {"name": "x"}),
         (
@@ -123,7 +123,9 @@ WEEK = datetime.timedelta(9, 5.5, hours=3, minutes=4)
     ],
     ids=repr,
 )
-def test_what_the_function_gets(hint: Any, given: Any, expected: Any) -> None:
+def test_the_function_gets_the_types_of_its_hints(
+    hint: Any, given: Any, expected: Any
+) -> None:
     """
     The function gets the types of its hints, not the JSON that the model wrote.
     """
@@ -158,8 +160,8 @@ def test_what_the_function_gets(hint: Any, given: Any, expected: Any) -> None:
         (datetime.date, "tomorrow"),
         (datetime.date, 5),
         (uuid.UUID, "5"),
-        (Place, {}),
-        (Place, {"city": "", "zap": 1}),
+        (Variant, {}),
+        (Variant, {"city": "", "zap": 1}),
         (Order, {"pizza": "", "count": 0}),
         (Filter, {"limit": 1}),
         (int | None, "x"),
@@ -213,7 +215,7 @@ SIMPLE: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Priority, st.sampled_from(Priority)),
     (Corner, st.sampled_from(Corner)),
     (Literal["a", 1, None], st.sampled_from(["a", 1, None])),
-    (Place, st.builds(Place, st.text(), st.none() | st.integers())),
+    (Variant, st.builds(Variant, st.text(), st.none() | st.integers())),
     (Bare, st.builds(Bare, finite)),
     (Order, st.builds(Order, st.text(), st.integers(1))),
     (Filter, st.fixed_dictionaries({"name": st.text()}, optional={"limit": integers})),

@@ -181,7 +181,7 @@ class Odd:
     pattern = "("
     metadata = 5
 
-    def gt(self) -> int:  # noqa: D102
+    def gt(self) -> int:
         return 3
 
 

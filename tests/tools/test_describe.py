@@ -1,5 +1,5 @@
 """
-What the model is told about a function.
+The description of a function for the model.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from helpers.tool_types import (
     TEXT,
     WHOLE,
     Node,
-    Place,
     Size,
+    Variant,
     golden,
     schema_of,
 )
@@ -50,21 +50,21 @@ def test_a_whole_function() -> None:
         note: str = None,  # noqa: RUF013
         anything=(),
         *,
-        where: Place,
+        where: Variant,
     ):
         """
         Order pizza.
 
         :param pizza: From the menu.
-        :param count: Is told otherwise.
+        :param count: Is described below.
         :param where: To bring it to.
         """
 
-    told = describe(order_pizza)
+    tool = describe(order_pizza)
 
-    assert told.name == "order_pizza"
-    assert told.description == "Order pizza."
-    assert told.parameters == {
+    assert tool.name == "order_pizza"
+    assert tool.description == "Order pizza."
+    assert tool.parameters == {
         "type": "object",
         "properties": {
             "pizza": {
@@ -91,10 +91,10 @@ def test_given_name_and_description() -> None:
     """
     What you pass goes before what the function says about itself.
     """
-    told = describe(lambda: None, name="nothing", description="Does nothing.")
+    tool = describe(lambda: None, name="nothing", description="Does nothing.")
 
-    assert (told.name, told.description) == ("nothing", "Does nothing.")
-    assert told.parameters == {
+    assert (tool.name, tool.description) == ("nothing", "Does nothing.")
+    assert tool.parameters == {
         "type": "object",
         "properties": {},
         "additionalProperties": False,
@@ -119,9 +119,9 @@ def test_classes_local_to_a_function() -> None:
 
         return describe(function)
 
-    told = outer()
+    tool = outer()
 
-    arguments = told.structure({"value": {"inner": {"x": 1}}})
+    arguments = tool.structure({"value": {"inner": {"x": 1}}})
     assert arguments == {"value": Outer(Inner(1))}
 
 
@@ -161,9 +161,9 @@ def test_methods_and_callable_objects() -> None:
             TEXT | {"description": "Of the desk."},
         ),
     ]:
-        told = describe(function)
-        assert (told.name, told.description) == (name, description)
-        assert told.parameters["properties"] == {argument: schema}
+        tool = describe(function)
+        assert (tool.name, tool.description) == (name, description)
+        assert tool.parameters["properties"] == {argument: schema}
 
 
 def test_partials_hide_what_they_bind() -> None:
@@ -176,12 +176,12 @@ def test_partials_hide_what_they_bind() -> None:
         Find.
         """
 
-    told = describe(functools.partial(find, object(), cursor=object()), name="find")
+    tool = describe(functools.partial(find, object(), cursor=object()), name="find")
 
-    assert list(told.parameters["properties"]) == ["name", "limit"]
-    assert told.description == "Find."
+    assert list(tool.parameters["properties"]) == ["name", "limit"]
+    assert tool.description == "Find."
     with pytest.raises(ValueError, match="'cursor': there is none of that name"):
-        told.structure({"name": "x", "cursor": 1})
+        tool.structure({"name": "x", "cursor": 1})
 
 
 def test_wrapped_functions() -> None:
@@ -203,15 +203,15 @@ def test_wrapped_functions() -> None:
         Find.
         """
 
-    told = describe(find)
+    tool = describe(find)
 
-    assert (told.name, told.description) == ("find", "Find.")
-    assert told.parameters["properties"] == {"name": TEXT}
+    assert (tool.name, tool.description) == ("find", "Find.")
+    assert tool.parameters["properties"] == {"name": TEXT}
 
 
 def test_any_further_arguments() -> None:
     """
-    **kwargs are told to the model, and checked if they have a hint.
+    **kwargs are described to the model, and checked if they have a hint.
     """
 
     def loose(a: int, **more) -> None: ...
@@ -290,7 +290,9 @@ class _Desk:
         (5, TypeError, "a tool is a function, not int"),
     ],
 )
-def test_what_cannot_be_a_tool(function: Any, error: type, reason: str) -> None:
+def test_a_function_that_cannot_be_a_tool_is_refused(
+    function: Any, error: type, reason: str
+) -> None:
     """
     A function that no model can call is refused where it is registered, with why.
     """

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.clients import GA, LONG, MANUAL, SENTENCE, USER_SAYS, Place, drained
+from helpers.clients import GA, LONG, MANUAL, SENTENCE, USER_SAYS, Variant, drained
 from helpers.timing import SCALE
 
 from azure_realtime import (
@@ -45,17 +45,17 @@ def halve(number: int) -> float:
 
 def outputs(wire: Connection) -> list[tuple[str, Any]]:
     """
-    Return the outputs that were sent: the call's id, and what was told.
+    Return the outputs that were sent: the call's id, and the output.
     """
-    told = []
+    answers = []
     for event in wire.received:
         item = event.get("item", {})
         if item.get("type") == "function_call_output":
             try:
-                told.append((item["call_id"], json.loads(item["output"])))
+                answers.append((item["call_id"], json.loads(item["output"])))
             except ValueError:
-                told.append((item["call_id"], item["output"]))
-    return told
+                answers.append((item["call_id"], item["output"]))
+    return answers
 
 
 def asked(wire: Connection) -> list[dict[str, Any]]:
@@ -82,6 +82,7 @@ def calls(*names: str, **arguments: Any) -> Reply:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)  # a second a turn, at the very most
 def test_a_hundred_turns_with_two_parallel_tools() -> None:
     """
     Exactly one follow-up each, outputs in order of the calls, no call twice, and no
@@ -120,7 +121,9 @@ def test_a_hundred_turns_with_two_parallel_tools() -> None:
             assert "Done." == turn.text
             assert 2 == len(turn.tool_calls)
 
-    with GA.talk(service={"replies": answer, "pace": 0}, session_config=MANUAL) as (
+    with GA.connected(
+        service={"replies": answer, "pace": 0}, session_config=MANUAL
+    ) as (
         client,
         wire,
     ):
@@ -132,13 +135,13 @@ def test_a_hundred_turns_with_two_parallel_tools() -> None:
         ask(client, TURNS - WARM)
         bytes_after, kept_after = _held()
         tracemalloc.stop()
-        requests, told = asked(wire), outputs(wire)
+        requests, answers = asked(wire), outputs(wire)
         kinds = [e["type"] for e in wire.received]
 
     expected = []
     for turn in range(TURNS):
         expected += [(f"call_{turn}_a", turn), (f"call_{turn}_b", turn / 2)]
-    assert expected == told
+    assert expected == answers
     assert 2 * TURNS == len(requests)
     assert all(["text"] == r["output_modalities"] for r in requests)
     # no response is asked for between the outputs of one turn
@@ -166,7 +169,7 @@ def _held() -> tuple[int, dict[str, int]]:
     return sum(s.size for s in snapshot.statistics("filename")), kept
 
 
-def test_what_goes_wrong_is_told_to_the_model(place: Place) -> None:
+def test_tool_errors_are_sent_to_the_model(variant: Variant) -> None:
     """
     Wrong arguments, broken JSON, an exception, a timeout, an unknown function: each has
     an error output and a tool_error event, and the model goes on.
@@ -180,11 +183,13 @@ def test_what_goes_wrong_is_told_to_the_model(place: Place) -> None:
             ToolCall("double", '{"number": 1', call_id="json"),
             ToolCall("fail", {}, call_id="raise"),
             ToolCall("wait", {}, call_id="time"),
-            ToolCall("nobody", {}, call_id="unknown"),
+            ToolCall("unknown", {}, call_id="unknown"),
             ToolCall("double", {"number": 4}, call_id="right"),
         ]
     )
-    with place.talk(service={"replies": [reply, "Sorry."]}, session_config=MANUAL) as (
+    with variant.connected(
+        service={"replies": [reply, "Sorry."]}, session_config=MANUAL
+    ) as (
         client,
         wire,
     ):
@@ -208,12 +213,14 @@ def test_what_goes_wrong_is_told_to_the_model(place: Place) -> None:
         turn = client.ask("Go", timeout=10)
         hold.set()
         drained(client)
-        told = dict(outputs(wire))
+        answers = dict(outputs(wire))
 
     assert "Sorry." == turn.text
-    assert ["type", "name", "json", "raise", "time", "unknown", "right"] == list(told)
-    assert 8 == told.pop("right")
-    assert [["error"]] * 6 == [list(output) for output in told.values()]
+    assert ["type", "name", "json", "raise", "time", "unknown", "right"] == list(
+        answers
+    )
+    assert 8 == answers.pop("right")
+    assert [["error"]] * 6 == [list(output) for output in answers.values()]
     for call_id, words in (
         ("type", "number"),
         ("name", "nombre"),
@@ -222,13 +229,13 @@ def test_what_goes_wrong_is_told_to_the_model(place: Place) -> None:
         ("time", "0.1 s"),
         ("unknown", "fail, wait, double"),
     ):
-        assert words in told[call_id]["error"], call_id
-    assert set(told) == set(events)
+        assert words in answers[call_id]["error"], call_id
+    assert set(answers) == set(events)
     assert isinstance(events["raise"].error, LookupError)
     assert [True] * 6 + [False] == [call.error for call in turn.tool_calls]
 
 
-def test_an_interruption_takes_the_calls_along(place: Place) -> None:
+def test_an_interruption_takes_the_calls_along(variant: Variant) -> None:
     """
     Speech cancels the response while a tool runs: no output is sent, nothing follows.
     """
@@ -236,7 +243,7 @@ def test_an_interruption_takes_the_calls_along(place: Place) -> None:
     reply = Reply(
         calls=[ToolCall("wait", {}), ToolCall("double", f'{{"x": "{LONG}"}}')]
     )
-    with place.talk(service={"replies": [reply, "Next."]}) as (client, wire):
+    with variant.connected(service={"replies": [reply, "Next."]}) as (client, wire):
 
         @client.tool
         def wait() -> str:
@@ -263,7 +270,7 @@ def test_an_interruption_takes_the_calls_along(place: Place) -> None:
     assert "Next." == answer.transcript
 
 
-def test_tools_reach_the_service_whenever_they_are_added(place: Place) -> None:
+def test_tools_reach_the_service_whenever_they_are_added(variant: Variant) -> None:
     """
     Before the session is ready, during it, beside those of the configuration.
     """
@@ -276,10 +283,10 @@ def test_tools_reach_the_service_whenever_they_are_added(place: Place) -> None:
         Reply(calls=[ToolCall("halve", {"number": 3})]),
         "One and a half.",
     ]
-    with place.service(
+    with variant.service(
         on_connection=lambda _: gate.wait(5), replies=replies
     ) as service:
-        client = place.client(service.url, session_config=config)
+        client = variant.client(service.url, session_config=config)
         client.tool(double)
         gate.set()
         client.connect(5)
@@ -297,7 +304,7 @@ def test_tools_reach_the_service_whenever_they_are_added(place: Place) -> None:
 
 
 @pytest.mark.parametrize("where", ["response", "session", "name"])
-def test_a_forced_choice_does_not_call_for_ever(place: Place, where: str) -> None:
+def test_a_forced_choice_does_not_call_for_ever(variant: Variant, where: str) -> None:
     """
     tool_choice="required" is for the first response; then the model may answer.
     """
@@ -306,7 +313,9 @@ def test_a_forced_choice_does_not_call_for_ever(place: Place, where: str) -> Non
     )
     config = MANUAL.merged(SessionConfig(tool_choice=choice))
     fields = {"tool_choice": choice} if where == "response" else {}
-    with place.talk(session_config=MANUAL if where == "response" else config) as (
+    with variant.connected(
+        session_config=MANUAL if where == "response" else config
+    ) as (
         client,
         wire,
     ):
@@ -336,7 +345,7 @@ def test_parallel_calls_run_in_parallel() -> None:
     """
     barrier = threading.Barrier(2, timeout=5)
     replies = [calls("meet", "meet"), "Met."]
-    with GA.talk(service={"replies": replies}) as (client, wire):
+    with GA.connected(service={"replies": replies}) as (client, wire):
 
         @client.tool
         def meet() -> str:
@@ -365,7 +374,7 @@ def test_a_call_that_is_said_twice_is_run_once() -> None:
         "arguments": '{"number": 1}',
     }
     done = {"type": "response.output_item.done", "response_id": "r1", "item": item}
-    with GA.talk(session_config=MANUAL, service={"replies": ["Yes."]}) as (
+    with GA.connected(session_config=MANUAL, service={"replies": ["Yes."]}) as (
         client,
         wire,
     ):
@@ -400,10 +409,10 @@ def test_a_call_that_is_said_twice_is_run_once() -> None:
 
 def test_closing_does_not_wait_for_a_tool() -> None:
     """
-    The connection ends while a tool runs: who asked is told within 0.2 s.
+    The connection ends while a tool runs: the caller gets an error within 0.2 s.
     """
     started, hold = threading.Event(), threading.Event()
-    with GA.talk(service={"replies": [calls("wait")]}) as (client, wire):
+    with GA.connected(service={"replies": [calls("wait")]}) as (client, wire):
 
         @client.tool
         def wait() -> None:
@@ -438,7 +447,7 @@ def test_closing_does_not_wait_for_a_tool() -> None:
 @pytest.mark.parametrize("limit", [None, 2, 0])
 def test_a_model_that_calls_tools_again_and_again(
     limit: int | None,
-    place: Place,
+    variant: Variant,
     eventually: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -457,7 +466,7 @@ def test_a_model_that_calls_tools_again_and_again(
         turn = next(turns)
         return Reply(calls=[ToolCall("note", {"number": turn}, call_id=f"c_{turn}")])
 
-    with place.talk(
+    with variant.connected(
         service={"replies": answer, "pace": 0}, session_config=MANUAL, **numbers
     ) as (client, wire):
         failed: list[Any] = []
@@ -487,7 +496,7 @@ def test_a_model_that_calls_tools_again_and_again(
     assert f"it was not called: {rounds} responses" in refused[0]["error"]
 
 
-def test_as_many_rounds_as_there_may_be(place: Place) -> None:
+def test_as_many_rounds_as_there_may_be(variant: Variant) -> None:
     """
     The limit itself is no failure; None is no limit.
     """
@@ -496,7 +505,7 @@ def test_as_many_rounds_as_there_may_be(place: Place) -> None:
             Reply(calls=[ToolCall("double", {"number": n}, call_id=f"c_{n}")])
             for n in range(2)
         ]
-        with place.talk(
+        with variant.connected(
             service={"replies": [*replies, "Done."]},
             session_config=MANUAL,
             max_tool_rounds=limit,
@@ -507,14 +516,14 @@ def test_as_many_rounds_as_there_may_be(place: Place) -> None:
         assert "Done." == turn.transcript
 
 
-def test_a_file_name_that_is_no_utf8(place: Place) -> None:
+def test_a_file_name_that_is_no_utf8(variant: Variant) -> None:
     """
     The turn ends with an answer, and so does the next one.
     """
     name = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
     replies = [calls("names", "fail"), "Two files.", "Bye."]
     config = MANUAL.merged(SessionConfig(instructions=f"Read {name}."))
-    with place.talk(service={"replies": replies}, session_config=config) as (
+    with variant.connected(service={"replies": replies}, session_config=config) as (
         client,
         wire,
     ):
@@ -555,7 +564,7 @@ def test_a_file_name_that_is_no_utf8(place: Place) -> None:
 
 
 def test_without_a_toolbox_calls_are_left_to_the_user(
-    place: Place, eventually: Callable[..., None]
+    variant: Variant, eventually: Callable[..., None]
 ) -> None:
     """
     Who registers no function answers by hand, and nothing interferes.
@@ -565,7 +574,7 @@ def test_without_a_toolbox_calls_are_left_to_the_user(
         SessionConfig(tools=(FunctionTool("double", parameters=schema),))
     )
     replies = [calls("double", number=2), "Four."]
-    with place.talk(service={"replies": replies}, session_config=config) as (
+    with variant.connected(service={"replies": replies}, session_config=config) as (
         client,
         wire,
     ):

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, Place
-from helpers.reconnecting import QUICK, Diary
+from helpers.clients import GA, MANUAL, Variant
+from helpers.reconnecting import QUICK, EventRecorder
 
 from azure_realtime import (
     AzureRealTimeAudio,
@@ -81,17 +81,17 @@ def names(client: AzureRealTimeAudio) -> list[str]:
     return [tool.name for tool in client.session.tools or ()]  # type: ignore[union-attr]
 
 
-def refusals(diary: Diary) -> list[str]:
+def refusals(recorder: EventRecorder) -> list[str]:
     """
     Return the names of the tools that were refused.
     """
-    return [event.tool for event in diary.of("tool_error")]
+    return [event.tool for event in recorder.of("tool_error")]
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["early", "live"])
 def test_a_refused_tool_is_named_and_does_not_affect_the_others(
     early: bool,
-    place: Place,
+    variant: Variant,
     refused: set[str],
     eventually: Eventually,
     caplog: pytest.LogCaptureFixture,
@@ -101,10 +101,10 @@ def test_a_refused_tool_is_named_and_does_not_affect_the_others(
     """
     replies = [Reply(calls=[ToolCall("third", {"number": 4})]), "Eight."]
     with (
-        place.service(replies=replies, pace=0) as service,
-        place.client(service.url, session_config=MANUAL) as client,
+        variant.service(replies=replies, pace=0) as service,
+        variant.client(service.url, session_config=MANUAL) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         if not early:
             client.connect(timeout=5)
         register(client, "first", "bad_one", "second", "bad_two", "third")
@@ -112,8 +112,8 @@ def test_a_refused_tool_is_named_and_does_not_affect_the_others(
         eventually(lambda: names(client) == ["first", "second", "third"])
         turn = client.ask("Double four.", timeout=5)
 
-    assert ["bad_one", "bad_two"] == refusals(diary)
-    error = diary.of("tool_error")[0].error
+    assert ["bad_one", "bad_two"] == refusals(recorder)
+    error = recorder.of("tool_error")[0].error
     assert isinstance(error, ServerError)
     assert "The service refused the tool 'bad_one'" in str(error)
     assert "invalid_value" == error.code
@@ -129,7 +129,7 @@ def test_a_refused_tool_is_logged_once(
     """
     Also where nothing listens to events.
     """
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         register(client, "bad", "good")
         eventually(lambda: names(client) == ["good"])
 
@@ -139,16 +139,16 @@ def test_a_refused_tool_is_logged_once(
 
 
 def test_tools_that_a_new_session_refuses_together(
-    place: Place, refused: set[str], eventually: Eventually
+    variant: Variant, refused: set[str], eventually: Eventually
 ) -> None:
     """
     They were under way when the connection was lost, or were registered meanwhile.
     """
     with (
-        place.service() as service,
-        place.client(service.url, **QUICK) as client,
+        variant.service() as service,
+        variant.client(service.url, **QUICK) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.connect(timeout=5)
         register(client, "first")
         eventually(lambda: names(client) == ["first"])
@@ -156,7 +156,7 @@ def test_tools_that_a_new_session_refuses_together(
         connection.stall()
         register(client, "second", "bad", "third")
         connection.drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         eventually(lambda: names(client) == ["first", "second", "third"])
 
         service.refuse(503, times=1)
@@ -166,30 +166,30 @@ def test_tools_that_a_new_session_refuses_together(
         everything = ["first", "second", "third", "fourth", "fifth"]
         eventually(lambda: names(client) == everything)
 
-    assert ["bad", "bad_again"] == refusals(diary)
-    assert 2 == len(diary.of("reconnected"))
+    assert ["bad", "bad_again"] == refusals(recorder)
+    assert 2 == len(recorder.of("reconnected"))
 
 
 def test_a_tool_that_only_the_last_session_took(
-    place: Place, refused: set[str], eventually: Eventually
+    variant: Variant, refused: set[str], eventually: Eventually
 ) -> None:
     """
     Another deployment answers after a reconnect: the session goes on with the others.
     """
     with (
-        place.service() as service,
-        place.client(service.url, **QUICK) as client,
+        variant.service() as service,
+        variant.client(service.url, **QUICK) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.connect(timeout=5)
         register(client, "first", "second", "third")
         eventually(lambda: names(client) == ["first", "second", "third"])
         refused.add("second")
         service.wait_for_connection().drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         eventually(lambda: names(client) == ["first", "third"])
 
-    assert ["second"] == refusals(diary)
+    assert ["second"] == refusals(recorder)
 
 
 def test_a_refusal_that_says_nothing(
@@ -213,16 +213,16 @@ def test_a_refusal_that_says_nothing(
         GA.service() as service,
         GA.client(service.url, **QUICK) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.connect(timeout=5)
         register(client, "first", "bad", "second", "third")
         eventually(lambda: names(client) == ["first", "second", "third"])
         refused.add("second")
         service.wait_for_connection().drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         eventually(lambda: names(client) == ["first", "third"])
 
-    assert ["bad", "second"] == refusals(diary)
+    assert ["bad", "second"] == refusals(recorder)
 
 
 def test_a_new_session_that_refuses_something_else_ends_the_client(
@@ -235,7 +235,7 @@ def test_a_new_session_that_refuses_something_else_ends_the_client(
         GA.service() as service,
         GA.client(service.url, session_config={"tools": []}, **QUICK) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.connect(timeout=5)
         theirs = FunctionTool("theirs", "Theirs.")
         client.update_session(tools=[theirs]).result(timeout=5)
@@ -243,10 +243,10 @@ def test_a_new_session_that_refuses_something_else_ends_the_client(
         eventually(lambda: names(client) == ["theirs", "first"])
         refused.add("theirs")
         service.wait_for_connection().drop()
-        error = diary.wait("closed").error
+        error = recorder.wait("closed").error
 
     assert isinstance(error, ServerError)
-    assert [] == refusals(diary)
+    assert [] == refusals(recorder)
 
 
 def test_tools_under_way_where_nothing_is_restored(eventually: Eventually) -> None:
@@ -257,13 +257,13 @@ def test_tools_under_way_where_nothing_is_restored(eventually: Eventually) -> No
         GA.service() as service,
         GA.client(service.url, restore="none", **QUICK) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         client.connect(timeout=5)
         connection = service.wait_for_connection()
         connection.stall()
         register(client, "first", "second")
         connection.drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         eventually(lambda: names(client) == ["first", "second"])
 
 
@@ -274,12 +274,12 @@ def test_a_cell_that_is_run_again_with_a_mistake(
     The tool is what it was before.
     """
     replies = [Reply(calls=[ToolCall("double", {"number": 4})]), "Eight."]
-    with GA.talk(service={"replies": replies}, session_config=MANUAL) as (client, _):
-        diary = Diary(client)
+    with GA.connected(service={"replies": replies}, session_config=MANUAL) as (client, _):
+        recorder = EventRecorder(client)
         client.tool(double)
         eventually(lambda: names(client) == ["double"])
         client.tool(lambda number: 0, name="double", description="bad")
-        diary.wait("tool_error")
+        recorder.wait("tool_error")
         turn = client.ask("Double four.", timeout=5)
         tools: Any = client.session.tools if client.session else None
 
@@ -294,7 +294,7 @@ def test_a_tool_that_cannot_be_sent_is_not_kept(
     """
     It raises where it is registered, and only there.
     """
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         with pytest.raises(ValueError, match=r"half a character|1025 characters"):
             client.tool(double, description=description)
         register(client, "first")
@@ -305,7 +305,7 @@ def test_a_tool_for_a_client_that_is_closed() -> None:
     """
     The call says so; a tool that was there is still callable by hand.
     """
-    with GA.talk() as (client, _):
+    with GA.connected() as (client, _):
         tool = client.tool(double)
     with pytest.raises(ConnectionClosed):
         register(client, "late")
@@ -318,7 +318,7 @@ def test_a_tool_for_a_client_that_is_closed() -> None:
 
 
 def test_a_tool_that_is_taken_away_while_it_runs(
-    place: Place, eventually: Eventually
+    variant: Variant, eventually: Eventually
 ) -> None:
     """
     The call finishes, and the model is answered; the tools of the configuration stay.
@@ -327,7 +327,9 @@ def test_a_tool_that_is_taken_away_while_it_runs(
     replies = [Reply(calls=[ToolCall("slow")]), "Done."]
     theirs = FunctionTool("theirs", "Theirs.")
     config = MANUAL.merged(SessionConfig(tools=[theirs]))  # type: ignore[arg-type]
-    with place.talk(service={"replies": replies, "pace": 0}, session_config=config) as (
+    with variant.connected(
+        service={"replies": replies, "pace": 0}, session_config=config
+    ) as (
         client,
         _,
     ):

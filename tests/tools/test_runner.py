@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from helpers.tool_threads import PATIENCE, join_all
+from helpers.tool_threads import TIMEOUT, join_all
 
 from azure_realtime._tools import runner as _tool_runner
 from azure_realtime._tools.runner import Results, ToolRunner
@@ -89,7 +89,7 @@ class Bench:
         """
         Return call ids and outputs of the next batch that is sent.
         """
-        outputs, _ = self.sent.get(timeout=PATIENCE)
+        outputs, _ = self.sent.get(timeout=TIMEOUT)
         return [(item.call_id, item.output) for item in outputs]
 
     def settle(self) -> None:
@@ -127,7 +127,7 @@ def test_one_call(bench: Bench) -> None:
     assert bench.runner.will_continue("resp_1")
     bench.done()
 
-    assert bench.sent.get(timeout=PATIENCE) == (
+    assert bench.sent.get(timeout=TIMEOUT) == (
         [FunctionCallOutputItem("call_1", "5")],
         "resp_1",
     )
@@ -144,13 +144,13 @@ def test_parallel_calls_run_in_parallel_and_answer_in_order(bench: Bench) -> Non
 
     @bench.toolbox.add
     def first() -> str:
-        both.wait(PATIENCE)
-        second_is_done.wait(PATIENCE)
+        both.wait(TIMEOUT)
+        second_is_done.wait(TIMEOUT)
         return "one"
 
     @bench.toolbox.add
     def second() -> str:
-        both.wait(PATIENCE)
+        both.wait(TIMEOUT)
         second_is_done.set()
         return "two"
 
@@ -170,7 +170,7 @@ def test_nothing_is_sent_before_the_response_has_ended(bench: Bench) -> None:
     bench.toolbox.add(lambda: ran.set(), name="quick")
 
     bench.call("quick")
-    assert ran.wait(PATIENCE)
+    assert ran.wait(TIMEOUT)
     bench.settle()
     assert bench.sent.empty()
     bench.done()
@@ -209,14 +209,14 @@ def test_an_interrupted_response_takes_its_calls_with_it(
     @bench.toolbox.add
     def slow() -> str:
         begun.set()
-        go_on.wait(PATIENCE)
+        go_on.wait(TIMEOUT)
         return "too late"
 
     bench.toolbox.add(later.set, name="later")
 
     bench.call("slow", "a")
     bench.call("later", "b", index=1)
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT)
     bench.done(status=status)
     assert not bench.runner.will_continue("resp_1")
     go_on.set()
@@ -236,11 +236,11 @@ def test_the_last_tool_is_removed_between_two_calls(bench: Bench) -> None:
     @bench.toolbox.add
     def slow() -> str:
         begun.set()
-        go_on.wait(PATIENCE)
+        go_on.wait(TIMEOUT)
         return "done"
 
     bench.call("slow", "a")
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT)
     bench.toolbox.remove("slow")
     bench.call("slow", "b", index=1)
     bench.done()
@@ -289,7 +289,7 @@ def test_a_call_is_made_once(bench: Bench) -> None:
     assert not bench.runner.will_continue("resp_2")
 
 
-def test_bad_calls_are_answered_and_told(bench: Bench) -> None:
+def test_bad_calls_are_answered_and_reported(bench: Bench) -> None:
     """
     An unknown function, bad arguments and an exception: the model can read each, and
     you hear of each before the outputs leave.
@@ -323,7 +323,7 @@ def test_bad_calls_are_answered_and_told(bench: Bench) -> None:
 
 def test_a_function_that_takes_too_long(bench: Bench) -> None:
     """
-    The model is told in time; the late result is dropped; the worker is replaced.
+    The model gets an error in time; the late result is dropped; the worker is replaced.
     """
     bench.runner.close()
     bench = Bench(workers=1)
@@ -333,7 +333,7 @@ def test_a_function_that_takes_too_long(bench: Bench) -> None:
     def slow() -> str:
         threads.append(threading.current_thread())
         begun.set()
-        go_on.wait(PATIENCE)
+        go_on.wait(TIMEOUT)
         ended.set()
         return "too late"
 
@@ -348,12 +348,12 @@ def test_a_function_that_takes_too_long(bench: Bench) -> None:
         ("a", '{"error": "the function \'slow\' gave no result within 0.02 s"}'),
         ("b", "quick"),
     ]
-    error = bench.errors.get(timeout=PATIENCE)
+    error = bench.errors.get(timeout=TIMEOUT)
     assert isinstance(error.error, TimeoutError)
-    assert begun.wait(PATIENCE)  # its time runs from a moment before
+    assert begun.wait(TIMEOUT)  # its time runs from a moment before
     assert not ended.is_set()
     go_on.set()
-    threads[0].join(PATIENCE)  # let go: it ends with its function
+    threads[0].join(TIMEOUT)  # let go: it ends with its function
     assert ended.is_set()
     assert not threads[0].is_alive()
     bench.settle()
@@ -384,10 +384,10 @@ def test_a_new_connection_forgets_the_old_calls(bench: Bench) -> None:
     @bench.toolbox.add
     def slow() -> None:
         begun.set()
-        go_on.wait(PATIENCE)
+        go_on.wait(TIMEOUT)
 
     bench.call("slow", generation=1)
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT)
     bench.runner.observe(ResponseOutputTextDelta(generation=2))
     assert not bench.runner.will_continue("resp_1")
     bench.done()
@@ -403,7 +403,7 @@ def test_a_connection_that_cannot_take_the_outputs(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    It is logged, nobody is promised an answer, and the next batch goes out.
+    It is logged, no answer is promised, and the next batch goes out.
     """
     refused = threading.Event()
 
@@ -419,7 +419,7 @@ def test_a_connection_that_cannot_take_the_outputs(
 
     bench.call("it")
     bench.done()
-    assert refused.wait(PATIENCE)
+    assert refused.wait(TIMEOUT)
     bench.settle()
 
     assert not bench.runner.will_continue("resp_1")
@@ -449,7 +449,7 @@ def test_an_error_handler_that_fails_costs_no_output(
     assert caplog.records[0].levelno == logging.ERROR
 
 
-def test_close_waits_for_nobody(bench: Bench) -> None:
+def test_close_waits_for_no_tool(bench: Bench) -> None:
     """
     Closing returns at once; what runs is left alone, its result and errors dropped.
     """
@@ -458,10 +458,10 @@ def test_close_waits_for_nobody(bench: Bench) -> None:
     @bench.toolbox.add
     def slow() -> None:
         begun.set()
-        go_on.wait(PATIENCE)
+        go_on.wait(TIMEOUT)
 
     bench.call("slow")
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT)
     bench.done()
     bench.runner.close()
     bench.runner.close()
@@ -490,7 +490,7 @@ def test_a_dropped_client_is_collected() -> None:
 
     del bench
 
-    assert gone.wait(PATIENCE)
+    assert gone.wait(TIMEOUT)
 
 
 def test_a_hundred_turns_of_two_calls(bench: Bench, monkeypatch: Any) -> None:
@@ -512,7 +512,7 @@ def test_a_hundred_turns_of_two_calls(bench: Bench, monkeypatch: Any) -> None:
                     response_id=f"resp_{turn}",
                 )
             bench.done(f"resp_{turn}")
-        batches = [bench.sent.get(timeout=PATIENCE) for _ in range(100)]
+        batches = [bench.sent.get(timeout=TIMEOUT) for _ in range(100)]
     finally:
         sys.setswitchinterval(interval)
 

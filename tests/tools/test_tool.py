@@ -47,13 +47,13 @@ def call(function: Any, arguments: str = "{}") -> _tool_call.Outcome:
 
 def error_of(outcome: _tool_call.Outcome) -> str:
     """
-    Return what the model is told about an error.
+    Return what the model gets about an error.
     """
     assert outcome.error is not None
 
-    told = json.loads(outcome.output)
-    assert list(told) == ["error"]
-    return told["error"]
+    text = json.loads(outcome.output)
+    assert list(text) == ["error"]
+    return text["error"]
 
 
 def test_a_tool_is_still_the_function() -> None:
@@ -73,7 +73,7 @@ def test_a_tool_is_still_the_function() -> None:
     assert "add" in repr(tool)
 
 
-def test_what_goes_to_the_service() -> None:
+def test_the_spec_that_is_sent() -> None:
     """
     The spec is the function tool of the session.
     """
@@ -200,7 +200,7 @@ class Array:
     Stands for a NumPy array, or one of its numbers.
     """
 
-    def tolist(self) -> Any:  # noqa: D102
+    def tolist(self) -> Any:
         return [1, 2]
 
 
@@ -288,7 +288,7 @@ class Exits:
     A result whose every method ends the thread.
     """
 
-    def tolist(self) -> Any:  # noqa: D102
+    def tolist(self) -> Any:
         raise SystemExit
 
     def __str__(self) -> str:
@@ -298,7 +298,7 @@ class Exits:
 
 
 class Unsaid(dict[str, Any]):
-    def items(self) -> Any:  # noqa: D102
+    def items(self) -> Any:
         raise Mute
 
 
@@ -330,11 +330,11 @@ def test_results_without_a_json_form(
     result: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    The model is told that the result was of no use, and so are you.
+    The model gets an error about the unusable result, and so does the user.
     """
-    told = error_of(call(lambda: result))
+    text = error_of(call(lambda: result))
 
-    assert told.startswith(f"The function 'it' returned {type(result).__name__} that")
+    assert text.startswith(f"The function 'it' returned {type(result).__name__} that")
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
@@ -380,7 +380,7 @@ class Loud(SystemExit):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "text"),
     [
         (LookupError("no such city"), "LookupError: no such city"),
         (ZeroDivisionError(), "ZeroDivisionError"),
@@ -393,7 +393,7 @@ class Loud(SystemExit):
     ids=lambda value: type(value).__name__,
 )
 def test_a_function_that_raises(
-    error: BaseException, told: str, caplog: pytest.LogCaptureFixture
+    error: BaseException, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
     The model reads a short error without secrets; the log has the traceback.
@@ -404,7 +404,7 @@ def test_a_function_that_raises(
 
     outcome = call(fail)
 
-    assert error_of(outcome) == redacted(told)
+    assert error_of(outcome) == redacted(text)
     assert outcome.error is error
     assert caplog.records[0].exc_info is not None
 
@@ -438,7 +438,7 @@ def test_a_class_that_refuses_an_argument_in_its_own_way(how: int, told: str) ->
 
 
 class Raising(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:  # noqa: D102
+    def emit(self, record: logging.LogRecord) -> None:
         raise OSError("the disk is full")
 
 

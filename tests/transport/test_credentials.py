@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 import websocket
-from helpers.clients import KEY, Place
-from helpers.peer import Peer, Talk, proxy
-from helpers.reconnecting import QUICK, Diary
+from helpers.clients import KEY, Variant
+from helpers.peer import Peer, PeerConnection, proxy
+from helpers.reconnecting import QUICK, EventRecorder
 from helpers.timing import at_most
 
 from azure_realtime import (
@@ -93,15 +93,15 @@ def _client(
     ids=["key", "token", "provider", "key credential"],
 )
 def test_each_credential_travels_in_its_header_alone(
-    who: dict[str, Any], header: str, value: str, place: Place
+    who: dict[str, Any], header: str, value: str, variant: Variant
 ) -> None:
     """
     One header, and neither the other one nor the address.
     """
-    numbers = {} if place.client_tls is None else {"ssl_context": place.client_tls}
-    with place.service() as service:
-        options = {**who, "api_version": place.api_version}
-        with place.warned():
+    numbers = {} if variant.client_tls is None else {"ssl_context": variant.client_tls}
+    with variant.service() as service:
+        options = {**who, "api_version": variant.api_version}
+        with variant.warned():
             client = _client(service.url, numbers, **options)
         with client:
             connection = service.wait_for_connection()
@@ -133,13 +133,13 @@ def test_a_token_credential_is_asked_for_each_connection(
         Simulator(credentials=lambda _: True) as service,
         _client(service.url, credential=credential, **scope) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         for count in (1, 2):
             connection = service.wait_for_connection()
             token = f"Bearer token-{count}-{KEY}"
             assert token == connection.headers["authorization"]
             connection.drop()
-            diary.wait("reconnected", count)
+            recorder.wait("reconnected", count)
         assert [(asked,)] * 3 == credential.scopes
         assert not [name for name in credential.threads if "reader" in name]
 
@@ -154,13 +154,13 @@ def test_a_key_is_rotated_in_place(eventually: Callable[..., None]) -> None:
         Simulator(credentials=lambda key: key in valid) as service,
         _client(service.url, credential=credential) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         valid.clear()
         valid.add("new-key")
         credential.update("new-key")
         client.clear_audio_buffer().result(timeout=5)
         service.wait_for_connection().drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         assert "new-key" == service.wait_for_connection().headers["api-key"]
 
 
@@ -181,13 +181,13 @@ def test_a_key_that_was_rotated_too_late_is_read_again() -> None:
         Simulator(credentials=is_valid) as service,
         _client(service.url, credential=credential) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         valid[:] = ["new-key"]
         service.wait_for_connection().drop()
-        diary.wait("reconnected")
+        recorder.wait("reconnected")
         assert "new-key" == service.wait_for_connection().headers["api-key"]
         assert ["old-key", "old-key", "new-key"] == asked
-        causes = [type(event.cause) for event in diary.of("reconnecting")]
+        causes = [type(event.cause) for event in recorder.of("reconnecting")]
         assert [ConnectionClosed, AuthenticationError] == causes
 
 
@@ -222,11 +222,11 @@ def test_a_key_that_is_none_is_a_typed_error(bad: Any) -> None:
             service.url, {"max_reconnect_attempts": 2}, credential=credential
         ) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         if bad != "raises":
             credential.update(bad)
         service.wait_for_connection().drop()
-        error = diary.wait("closed").error
+        error = recorder.wait("closed").error
         assert isinstance(error, AuthenticationError), error
         assert "credential.key" in str(error)
         assert "break" not in str(error).replace("a line break", "")
@@ -246,7 +246,7 @@ def test_a_token_that_is_no_text_is_not_sent(token: Any) -> None:
     assert KEY not in str(caught.value)
 
 
-def test_a_credential_that_hangs_keeps_nobody() -> None:
+def test_a_credential_that_hangs_does_not_delay_close() -> None:
     """
     close() returns though the credential of the next connection never does.
     """
@@ -292,14 +292,14 @@ def test_a_client_certificate_opens_the_door(
     authority.issue_cert("client@realtime.test").configure_cert(ours)
     with Simulator(ssl_context=server) as service:
         with _client(service.url, {"ssl_context": ours}, api_key=KEY) as client:
-            diary = Diary(client)
+            recorder = EventRecorder(client)
             service.wait_for_connection().drop()
-            diary.wait("reconnected")
+            recorder.wait("reconnected")
         client = _client(service.url, {"ssl_context": stranger}, api_key=KEY)
         with pytest.raises(ConnectError) as caught:
             client.connect()
         client.close()
-        # where the connection is cut before the alert is read, nobody can know
+        # where the connection is cut before the alert is read, the reason is unknown
         if "ALERT" in str(caught.value):
             assert "load_cert_chain" in caught.value.hint
 
@@ -308,17 +308,17 @@ def test_a_certificate_is_checked_again_on_each_connection(
     authority: trustme.CA, client_tls: ssl.SSLContext, server_tls: ssl.SSLContext
 ) -> None:
     """
-    Somebody else at the same address after a drop gets no credential, and no retry.
+    Another server at the same address after a drop gets no credential, and no retry.
     """
     with (
         Simulator(ssl_context=server_tls) as service,
         _client(service.url, {"ssl_context": client_tls}, api_key=KEY) as client,
     ):
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         trustme.CA().issue_cert("localhost").configure_cert(server_tls)
         try:
             service.wait_for_connection().drop()
-            error = diary.wait("closed").error
+            error = recorder.wait("closed").error
         finally:
             authority.issue_cert("localhost", "127.0.0.1").configure_cert(server_tls)
         assert isinstance(error, ConnectError)
@@ -346,28 +346,32 @@ def socks(port: int, seen: list[Any], credential: str | None = None) -> Any:
     Return the script of a SOCKS5 proxy (RFC 1928, 1929) to a local port.
     """
 
-    def script(talk: Talk) -> None:
-        version, count = talk._exactly(2)
-        methods = talk._exactly(count)
+    def script(conn: PeerConnection) -> None:
+        version, count = conn.read_exactly(2)
+        methods = conn.read_exactly(count)
         assert 5 == version
         method = 2 if credential else 0
         if method not in methods:
-            talk.send(b"\x05\xff")
+            conn.send(b"\x05\xff")
             return
-        talk.send(bytes([5, method]))
+        conn.send(bytes([5, method]))
         if credential:
-            _, size = talk._exactly(2)
-            user = talk._exactly(size)
-            secret = talk._exactly(talk._exactly(1)[0])
+            _, size = conn.read_exactly(2)
+            user = conn.read_exactly(size)
+            secret = conn.read_exactly(conn.read_exactly(1)[0])
             good = f"{user.decode()}:{secret.decode()}" == credential
-            talk.send(b"\x01\x00" if good else b"\x01\x01")
+            conn.send(b"\x01\x00" if good else b"\x01\x01")
             if not good:
                 return
-        _, command, _, kind = talk._exactly(4)
-        host = talk._exactly(talk._exactly(1)[0]) if kind == 3 else talk._exactly(4)
-        seen.append((command, kind, host, int.from_bytes(talk._exactly(2), "big")))
-        talk.send(b"\x05\x00\x00\x01\x7f\x00\x00\x01" + port.to_bytes(2, "big"))
-        talk.tunnel(port)
+        _, command, _, kind = conn.read_exactly(4)
+        host = (
+            conn.read_exactly(conn.read_exactly(1)[0])
+            if kind == 3
+            else conn.read_exactly(4)
+        )
+        seen.append((command, kind, host, int.from_bytes(conn.read_exactly(2), "big")))
+        conn.send(b"\x05\x00\x00\x01\x7f\x00\x00\x01" + port.to_bytes(2, "big"))
+        conn.tunnel(port)
 
     return script
 
@@ -425,9 +429,9 @@ def test_a_session_through_a_proxy(
             name = "HTTPS_PROXY" if kind == "http" else "ALL_PROXY"
             monkeypatch.setenv(name, address)
         with _client(url, numbers, impl, api_key=KEY) as client:
-            diary = Diary(client)
+            recorder = EventRecorder(client)
             service.wait_for_connection().drop()
-            diary.wait("reconnected")
+            recorder.wait("reconnected")
         if kind == "http":
             assert [f"CONNECT {NAME}:{service.port}"] * 2 == [
                 head.split(" HTTP")[0] for head in seen
@@ -457,17 +461,17 @@ def test_an_old_socks_proxy(
     at_home(monkeypatch)
     seen: list[bytes] = []
 
-    def script(talk: Talk) -> None:
-        version, command, *_ = talk._exactly(4)
+    def script(conn: PeerConnection) -> None:
+        version, command, *_ = conn.read_exactly(4)
         assert (4, 1) == (version, command)
-        request = talk._exactly(4)
+        request = conn.read_exactly(4)
         for _ in range(2 if scheme == "socks4a" else 1):
             while not request.endswith(b"\0") or len(request) == 4:
-                request += talk._exactly(1)
+                request += conn.read_exactly(1)
             seen.append(request)
             request = b"...."
-        talk.send(b"\x00\x5a" + bytes(6))
-        talk.tunnel(service.port)
+        conn.send(b"\x00\x5a" + bytes(6))
+        conn.tunnel(service.port)
 
     with _named(authority) as (service, url), Peer(script) as gate:
         numbers = {
@@ -500,7 +504,7 @@ def test_a_password_that_socks_cannot_carry_is_not_shown(
     assert "internal" not in shown
 
 
-def test_a_socks_proxy_that_refuses_is_told() -> None:
+def test_a_refusal_by_a_socks_proxy_is_reported() -> None:
     """
     A wrong password is a ConnectError that names the proxy and not the password.
     """
@@ -550,9 +554,9 @@ def test_a_proxy_that_dies_is_the_network() -> None:
     ):
         numbers = {"proxy": f"http://127.0.0.1:{gate.port}"}
         with _client(f"ws://{NAME}", numbers, api_key=KEY) as client:
-            diary = Diary(client)
-            for talk in list(gate._socks):
-                talk.sock.shutdown(2)
-            diary.wait("reconnected")
-            assert ["network"] == [e.cause for e in diary.of("disconnected")]
+            recorder = EventRecorder(client)
+            for conn in list(gate.accepted_connections):
+                conn.sock.shutdown(2)
+            recorder.wait("reconnected")
+            assert ["network"] == [e.cause for e in recorder.of("disconnected")]
         assert 2 == len(seen)

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from helpers.dialler import Dialler
-from helpers.peer import Peer, Talk, proxy, response
+from helpers.dialer import DialerStub
+from helpers.peer import Peer, PeerConnection, proxy, response
 from helpers.timing import SCALE, at_most
 
 from azure_realtime._endpoint import Endpoint
@@ -53,8 +53,8 @@ def dial(
     """
     Connect, say hello, and return what the other side says.
     """
-    with Dialler(seconds) as dialler:
-        sock = open_stream(to, via, context, dialler.patience)
+    with DialerStub(seconds) as dialer:
+        sock = open_stream(to, via, context, dialer.attempt)
         with sock:
             assert sock.gettimeout() == 0.0
             sock.setblocking(True)
@@ -62,11 +62,11 @@ def dial(
             return sock.recv(100)
 
 
-def echo(talk: Talk) -> None:
+def echo(conn: PeerConnection) -> None:
     """
     Say once what the client says.
     """
-    talk.send(talk.sock.recv(100))
+    conn.send(conn.sock.recv(100))
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def address(port: int, host: str = "127.0.0.1", family: int = socket.AF_INET) ->
 @pytest.fixture
 def refused_port() -> Iterator[int]:
     """
-    A port on which nobody listens, and nobody else will meanwhile.
+    A port without a listener, and reserved so that none will bind it meanwhile.
     """
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -142,9 +142,9 @@ def test_options_of_the_socket() -> None:
     Small messages leave at once, and a dead machine is noticed by the kernel too.
     """
     with (
-        Peer(Talk.mute) as peer,
-        Dialler() as dialler,
-        open_stream(endpoint(peer.port), None, None, dialler.patience) as sock,
+        Peer(PeerConnection.mute) as peer,
+        DialerStub() as dialer,
+        open_stream(endpoint(peer.port), None, None, dialer.attempt) as sock,
     ):
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
@@ -155,7 +155,7 @@ def test_options_of_the_socket() -> None:
 
 def test_a_name_that_does_not_exist(nameserver: Callable[[Resolver], None]) -> None:
     """
-    A typing error in the host is told as one.
+    A typing error in the host is reported as one.
     """
 
     def unknown(*_: Any, **__: Any) -> list[Any]:
@@ -171,7 +171,7 @@ def test_a_name_that_does_not_exist(nameserver: Callable[[Resolver], None]) -> N
 
 def test_a_name_that_cannot_be_one() -> None:
     """
-    A host that no name server can even be asked for is told like an unknown one.
+    A host that no name server can even be asked for is reported like an unknown one.
     """
     with pytest.raises(ConnectError, match="cannot be found"):
         dial(endpoint(443, "a" * 70 + ".invalid", secure=True))
@@ -207,7 +207,7 @@ def test_no_address(nameserver: Callable[[Resolver], None]) -> None:
 
 def test_a_refused_port(refused_port: int) -> None:
     """
-    Nobody listens: the text has host, port and the system's word for it.
+    No listener: the text has host, port and the system's word for it.
     """
     with pytest.raises(ConnectError) as info:
         dial(endpoint(refused_port))
@@ -238,7 +238,20 @@ def test_the_next_address_is_tried(
             assert dial(endpoint(443, "x.y"), seconds=1.2) == b"hello"
 
 
-def test_the_last_failure_is_told(
+def test_an_address_that_drops_packets_delays_the_next_by_a_moment(
+    nameserver: Callable[[Resolver], None], deaf_port: int
+) -> None:
+    """
+    RFC 8305: 250 ms, whatever the time-out; and the families alternate.
+    """
+    deaf = address(deaf_port)
+    with Peer(echo) as peer:
+        nameserver(lambda *_, **__: [deaf, deaf, address(peer.port)])
+        with at_most(2.0):
+            assert dial(endpoint(443, "x.y"), seconds=60) == b"hello"
+
+
+def test_the_last_failure_is_reported(
     nameserver: Callable[[Resolver], None], refused_port: int
 ) -> None:
     """
@@ -296,13 +309,13 @@ def test_a_plain_service_on_a_tls_address(
     answer: bytes, client_tls: ssl.SSLContext
 ) -> None:
     """
-    A service that does not speak TLS is told as such, with what to write instead.
+    A service that does not speak TLS is reported as such, with what to write instead.
     """
 
-    def plain(talk: Talk) -> None:
-        talk.sock.recv(100)
-        talk.send(answer)
-        talk.read_to_end()
+    def plain(conn: PeerConnection) -> None:
+        conn.sock.recv(100)
+        conn.send(answer)
+        conn.read_to_end()
 
     with (
         Peer(plain) as peer,
@@ -312,17 +325,17 @@ def test_a_plain_service_on_a_tls_address(
     assert "use ws:// for a local service" in info.value.hint
 
 
-@pytest.mark.parametrize("end", [Talk.fin, Talk.rst])
+@pytest.mark.parametrize("end", [PeerConnection.fin, PeerConnection.rst])
 def test_cut_off_in_the_tls_handshake(
-    end: Callable[[Talk], None], client_tls: ssl.SSLContext
+    end: Callable[[PeerConnection], None], client_tls: ssl.SSLContext
 ) -> None:
     """
     A firewall that cuts the handshake off is an error with a hint at firewalls.
     """
 
-    def cut(talk: Talk) -> None:
-        talk.sock.recv(100)
-        end(talk)
+    def cut(conn: PeerConnection) -> None:
+        conn.sock.recv(100)
+        end(conn)
 
     with (
         Peer(cut) as peer,
@@ -345,8 +358,8 @@ def test_gone_before_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         theirs.close()
         assert [ours] == select.select([ours], [], [], 5)[0]  # the reset has come
-    with ours, Dialler(5.0) as dialler, pytest.raises(OSError, match="not connected"):
-        _handshake(ours, "localhost", client_tls, dialler.patience)
+    with ours, DialerStub(5.0) as dialer, pytest.raises(OSError, match="not connected"):
+        _handshake(ours, "localhost", client_tls, dialer.attempt)
 
 
 def test_mute_in_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
@@ -354,7 +367,7 @@ def test_mute_in_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
     A peer that accepts and says nothing is a timeout that names the TLS handshake.
     """
     with (
-        Peer(Talk.mute) as peer,
+        Peer(PeerConnection.mute) as peer,
         at_most(BRIEF + 0.4),
         pytest.raises(ConnectTimeout, match="the TLS handshake of localhost"),
     ):
@@ -390,14 +403,14 @@ def test_through_a_proxy(
     ]
 
 
-def refusing(answer: bytes) -> Callable[[Talk], None]:
+def refusing(answer: bytes) -> Callable[[PeerConnection], None]:
     """
     Return the script of a proxy that answers so.
     """
 
-    def refuse(talk: Talk) -> None:
-        talk.read_head()
-        talk.send(answer)
+    def refuse(conn: PeerConnection) -> None:
+        conn.read_head()
+        conn.send(answer)
 
     return refuse
 
@@ -405,7 +418,7 @@ def refusing(answer: bytes) -> Callable[[Talk], None]:
 @pytest.mark.parametrize("status", [401, 407])
 def test_a_proxy_that_wants_a_password(status: int) -> None:
     """
-    407, and the 401 that some send instead, is told with where to put user and password.
+    407, and the 401 that some send instead, is reported with where to put user and password.
     """
     with (
         Peer(refusing(response(f"{status} Who are you"))) as between,
@@ -418,7 +431,7 @@ def test_a_proxy_that_wants_a_password(status: int) -> None:
 
 def test_a_proxy_that_is_busy() -> None:
     """
-    When to come back is told, as it is when the service itself is busy.
+    When to come back is reported, as it is when the service itself is busy.
     """
     answer = response("503 Busy", {"Retry-After": "7"})
     with Peer(refusing(answer)) as between, pytest.raises(ConnectError) as info:
@@ -476,7 +489,7 @@ def test_a_mute_proxy() -> None:
     A proxy that does not answer is a timeout that names it.
     """
     with (
-        Peer(Talk.mute) as between,
+        Peer(PeerConnection.mute) as between,
         at_most(BRIEF + 0.4),
         pytest.raises(ConnectTimeout, match=f"proxy 127.0.0.1:{between.port}"),
     ):
@@ -492,9 +505,9 @@ def test_a_dripping_proxy() -> None:
     A proxy that says a byte now and then does not outlive the deadline.
     """
 
-    def drip(talk: Talk) -> None:
-        talk.read_head()
-        talk.drip(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100, 0.02)
+    def drip(conn: PeerConnection) -> None:
+        conn.read_head()
+        conn.drip(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100, 0.02)
 
     with (
         Peer(drip) as between,
@@ -595,34 +608,35 @@ def test_the_proxy_of_the_environment(
 
 
 def interrupted_at(
-    stage: str, begin: Callable[[Dialler], Any], is_there: Callable[[], object]
+    stage: str, begin: Callable[[DialerStub], Any], is_there: Callable[[], object]
 ) -> None:
     """
     Interrupt *begin* once it waits at *stage*; insist that it ends promptly.
     """
     outcome: list[BaseException] = []
-    with Dialler(20.0) as dialler:
+    with DialerStub(20.0) as dialer:
 
         def run() -> None:
             try:
-                begin(dialler)
+                begin(dialer)
             except BaseException as error:
                 outcome.append(error)
 
         thread = threading.Thread(target=run)
         thread.start()
         until = time.monotonic() + 5.0
-        while dialler.patience.stage[: len(stage)] != stage or not is_there():
-            assert time.monotonic() < until, dialler.patience.stage
+        while dialer.attempt.stage[: len(stage)] != stage or not is_there():
+            assert time.monotonic() < until, dialer.attempt.stage
             threading.Event().wait(0.002)
         start = time.monotonic()
-        dialler.interrupt()
+        dialer.interrupt()
         thread.join(5.0)
         took = time.monotonic() - start
     assert [type(error) for error in outcome] == [Interrupted]
     assert took < PROMPT * SCALE
 
 
+@pytest.mark.slow
 def test_interrupted_while_looking_up(nameserver: Callable[[Resolver], None]) -> None:
     """
     Closing does not wait for the name server.
@@ -637,7 +651,7 @@ def test_interrupted_while_looking_up(nameserver: Callable[[Resolver], None]) ->
     nameserver(mute)
     interrupted_at(
         "looking up",
-        lambda d: open_stream(endpoint(1, "x.y"), None, None, d.patience),
+        lambda d: open_stream(endpoint(1, "x.y"), None, None, d.attempt),
         asked.is_set,
     )
     answer.set()
@@ -649,7 +663,7 @@ def test_interrupted_while_connecting(deaf_port: int) -> None:
     """
     interrupted_at(
         "connecting",
-        lambda d: open_stream(endpoint(deaf_port), None, None, d.patience),
+        lambda d: open_stream(endpoint(deaf_port), None, None, d.attempt),
         lambda: True,
     )
 
@@ -661,13 +675,13 @@ def test_interrupted_while_a_peer_is_mute(
     """
     Closing waits neither for a TLS handshake nor for a proxy.
     """
-    with Peer(Talk.mute) as peer:
+    with Peer(PeerConnection.mute) as peer:
         to = endpoint(peer.port, "localhost", secure=True)
         via = f"127.0.0.1:{peer.port}" if "proxy" in stage else None
         interrupted_at(
             stage,
             # a context of its own would be made at this stage, which takes its time
-            lambda d: open_stream(to, via, client_tls, d.patience),
+            lambda d: open_stream(to, via, client_tls, d.attempt),
             lambda: peer.connections,
         )
 
@@ -688,22 +702,22 @@ def test_interrupted_while_the_service_is_mute() -> None:
     """
     asked = threading.Event()
 
-    def mute(talk: Talk) -> None:
-        talk.read_head()
+    def mute(conn: PeerConnection) -> None:
+        conn.read_head()
         asked.set()
-        talk.mute()
+        conn.mute()
 
     with Peer(mute) as peer:
         interrupted_at(
             "waiting for the service to answer",
-            lambda d: connector(peer.url)(d.patience),
+            lambda d: connector(peer.url)(d.attempt),
             asked.is_set,
         )
 
 
 def test_interrupted_while_the_token_provider_thinks() -> None:
     """
-    Closing does not wait for a sign-in that nobody completes.
+    Closing does not wait for a sign-in that is never completed.
     """
     asked, answer = threading.Event(), threading.Event()
 
@@ -714,7 +728,7 @@ def test_interrupted_while_the_token_provider_thinks() -> None:
 
     interrupted_at(
         "waiting for token_provider",
-        lambda d: connector("my.example", token_provider=provider)(d.patience),
+        lambda d: connector("my.example", token_provider=provider)(d.attempt),
         asked.is_set,
     )
     answer.set()
@@ -726,29 +740,29 @@ def test_interruptions_are_noticed_though_the_peer_drips() -> None:
     """
     asked = threading.Event()
 
-    def drip(talk: Talk) -> None:
-        talk.read_head()
+    def drip(conn: PeerConnection) -> None:
+        conn.read_head()
         asked.set()
-        talk.drip(b"HTTP/1.1 101 OK\r\n" + b"X: y\r\n" * 10_000, 0.01)
+        conn.drip(b"HTTP/1.1 101 OK\r\n" + b"X: y\r\n" * 10_000, 0.01)
 
     with Peer(drip) as peer:
         interrupted_at(
             "waiting for the service to answer",
-            lambda d: connector(peer.url)(d.patience),
+            lambda d: connector(peer.url)(d.attempt),
             asked.is_set,
         )
 
 
 def test_a_bell_without_reason_changes_nothing() -> None:
     """
-    Commands that are queued while we dial ring the bell and do not disturb.
+    Commands that are queued while we dial wake the dialer, which goes on.
     """
-    with Peer(echo) as peer, Dialler() as dialler:
-        dialler.bell.wake()
-        with open_stream(endpoint(peer.port), None, None, dialler.patience) as sock:
-            dialler.bell.wake()
-            dialler.patience.until(sock, selectors.EVENT_WRITE)
-        assert dialler.patience.call(lambda: 7, "thinking") == 7
+    with Peer(echo) as peer, DialerStub() as dialer:
+        dialer.waker.wake()
+        with open_stream(endpoint(peer.port), None, None, dialer.attempt) as sock:
+            dialer.waker.wake()
+            dialer.attempt.until(sock, selectors.EVENT_WRITE)
+        assert dialer.attempt.call(lambda: 7, "thinking") == 7
 
 
 # Credentials.
@@ -780,15 +794,15 @@ def test_the_credential_travels_in_one_header(
     """
     heads: list[bytes] = []
 
-    def accept(talk: Talk) -> None:
-        heads.append(talk.read_head())
-        talk.send(talk.upgrade_answer())
-        seen.append(credentials(talk.headers))
+    def accept(conn: PeerConnection) -> None:
+        heads.append(conn.read_head())
+        conn.send(conn.upgrade_answer())
+        seen.append(credentials(conn.headers))
 
     seen: list[tuple[str | None, str | None]] = []
-    with Peer(accept) as peer, Dialler() as dialler:
+    with Peer(accept) as peer, DialerStub() as dialer:
         numbers = WebSocketOptions(headers=more)
-        connector(peer.url, numbers=numbers, **who)(dialler.patience).close()
+        connector(peer.url, numbers=numbers, **who)(dialer.attempt).close()
     assert seen == [expected]
     head = heads[0].lower()
     assert head.count(b"api-key:") + head.count(b"authorization:") == 1
@@ -805,15 +819,15 @@ def test_a_token_provider_is_asked_afresh_for_each_connection() -> None:
     tokens = iter(["first-token", "second-token"])
     seen: list[str | None] = []
 
-    def accept(talk: Talk) -> None:
-        talk.read_head()
-        seen.append(talk.headers.get("authorization"))
-        talk.send(talk.upgrade_answer())
+    def accept(conn: PeerConnection) -> None:
+        conn.read_head()
+        seen.append(conn.headers.get("authorization"))
+        conn.send(conn.upgrade_answer())
 
-    with Peer(accept) as peer, Dialler() as dialler:
+    with Peer(accept) as peer, DialerStub() as dialer:
         connect = connector(peer.url, token_provider=lambda: next(tokens))
-        connect(dialler.patience).close()
-        connect(dialler.patience).close()
+        connect(dialer.attempt).close()
+        connect(dialer.attempt).close()
     assert seen == ["Bearer first-token", "Bearer second-token"]
 
 
@@ -836,14 +850,18 @@ def test_a_token_provider_that_fails(provider: Callable[[], Any], words: str) ->
     """
     What goes wrong in a token provider is an authentication error that says what.
     """
-    with Dialler() as dialler, pytest.raises(AuthenticationError, match=words) as info:
-        connector("my.example", token_provider=provider)(dialler.patience)
+    with (
+        DialerStub() as dialer,
+        pytest.raises(AuthenticationError, match=words) as info,
+    ):
+        connector("my.example", token_provider=provider)(dialer.attempt)
     assert KEY not in str(info.value)
 
 
+@pytest.mark.slow
 def test_a_token_provider_that_takes_too_long() -> None:
     """
-    A sign-in that nobody completes is a timeout that names the provider.
+    A sign-in that is never completed is a timeout that names the provider.
     """
     answer = threading.Event()
 
@@ -852,11 +870,11 @@ def test_a_token_provider_that_takes_too_long() -> None:
         return KEY
 
     with (
-        Dialler(BRIEF) as dialler,
+        DialerStub(BRIEF) as dialer,
         at_most(BRIEF + 0.4),
         pytest.raises(ConnectTimeout, match="waiting for token_provider"),
     ):
-        connector("my.example", token_provider=provider)(dialler.patience)
+        connector("my.example", token_provider=provider)(dialer.attempt)
     answer.set()
 
 
@@ -874,23 +892,23 @@ def test_a_token_provider_that_hangs_is_not_asked_again_and_again() -> None:
         answer.wait(10.0)
         return f"token-{len(asked)}"
 
-    def accept(talk: Talk) -> None:
-        talk.read_head()
-        seen.append(talk.headers.get("authorization"))
-        talk.send(talk.upgrade_answer())
+    def accept(conn: PeerConnection) -> None:
+        conn.read_head()
+        seen.append(conn.headers.get("authorization"))
+        conn.send(conn.upgrade_answer())
 
     with Peer(accept) as peer:
         connect = connector(peer.url, token_provider=provider)
         threads = threading.active_count()
         for _ in range(5):
-            with Dialler(0.05) as dialler, pytest.raises(ConnectTimeout):
-                connect(dialler.patience)
+            with DialerStub(0.05) as dialer, pytest.raises(ConnectTimeout):
+                connect(dialer.attempt)
         assert asked == [0]
         assert threading.active_count() == threads + 1
-        with Dialler() as dialler:
+        with DialerStub() as dialer:
             threading.Timer(0.1, answer.set).start()
-            connect(dialler.patience).close()
-            connect(dialler.patience).close()
+            connect(dialer.attempt).close()
+            connect(dialer.attempt).close()
     assert seen == ["Bearer token-1", "Bearer token-2"]
 
 

@@ -92,7 +92,7 @@ DATED = "2024-10-01-preview"
         ),
     ],
 )
-def test_what_people_paste_for_ga(pasted: str, expected: str) -> None:
+def test_usual_addresses_lead_to_the_ga_address(pasted: str, expected: str) -> None:
     """
     Every usual way to write the resource's address leads to the GA address.
     """
@@ -255,7 +255,9 @@ def test_refusals(changes: dict[str, str], sentence: str) -> None:
 @pytest.mark.parametrize(
     "changes", [{"host_name": None}, {"deployment": 7}, {"api_version": 1}]
 )
-def test_what_is_not_text_is_a_type_error(changes: dict[str, object]) -> None:
+def test_an_address_that_is_not_text_is_a_type_error(
+    changes: dict[str, object],
+) -> None:
     """
     Something other than text is named by its type, not by a traceback from within.
     """
@@ -272,6 +274,7 @@ _PATHS = st.lists(
 ).map("/".join)
 
 
+@pytest.mark.slow
 @given(path=_PATHS, version=st.sampled_from([None, DATED]))
 def test_the_address_is_a_fixed_point(path: str, version: str | None) -> None:
     """

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 import websocket
-from helpers.dialler import Dialler
-from helpers.peer import Peer, Talk, chunked, frame, response
+from helpers.dialer import DialerStub
+from helpers.peer import Peer, PeerConnection, chunked, frame, response
 from helpers.timing import SCALE, at_most
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,12 +55,12 @@ def connect(url: str, seconds: float = 5.0, impl: Any = None, **numbers: Any) ->
     """
     options = AzureRealTimeOptions(url, "gpt", KEY)
     connector = Connector(options, options.endpoint, WebSocketOptions(**numbers), impl)
-    with Dialler(seconds) as dialler:
-        return connector(dialler.patience)
+    with DialerStub(seconds) as dialer:
+        return connector(dialer.attempt)
 
 
 def refused(
-    answer: bytes | Callable[[Talk], Any],
+    answer: bytes | Callable[[PeerConnection], Any],
     seconds: float = 5.0,
     hang_up: bool = False,
     impl: Any = None,
@@ -70,14 +70,14 @@ def refused(
     Return the error that an answer to the handshake becomes.
     """
 
-    def script(talk: Talk) -> None:
-        talk.read_head()
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
         if callable(answer):
-            answer(talk)
+            answer(conn)
         else:
-            talk.send(answer)
+            conn.send(answer)
         if not hang_up:
-            talk.read_to_end()
+            conn.read_to_end()
 
     with Peer(script) as peer, pytest.raises(ConnectError) as info:
         connect(peer.url, seconds, impl, **numbers)
@@ -107,7 +107,7 @@ def test_every_status(status: HTTPStatus) -> None:
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503, 599, 999])
 def test_a_refusal_over_the_wire(status: int) -> None:
     """
-    A refusal is told at once, although the service keeps the connection open.
+    A refusal is reported at once, although the service keeps the connection open.
     """
     with at_most(0.5):
         error = refused(
@@ -123,7 +123,7 @@ def test_a_refusal_over_the_wire(status: int) -> None:
 
 def test_a_chunked_refusal() -> None:
     """
-    What the service said is told although its body came in chunks.
+    The service's message is reported although its body came in chunks.
     """
     body = chunked(b'{"error": {"message": "No such ', b'deployment.", "code": 404}}')
     with at_most(0.5):
@@ -143,7 +143,7 @@ def test_a_refusal_that_ends_with_the_connection() -> None:
 
 def test_a_refusal_without_an_end() -> None:
     """
-    A body that never ends is told as far as it came, and soon.
+    A body that never ends is reported as far as it came, and soon.
     """
     with at_most(1.6):
         error = refused(response("401 No", {}, b"Access denied."))
@@ -177,7 +177,7 @@ def test_bodies(body: bytes, expected: str) -> None:
 
 
 @given(before=st.integers(0, 520))
-def test_an_echoed_key_is_not_told(before: int) -> None:
+def test_an_echoed_key_is_redacted(before: int) -> None:
     """
     A service that repeats the key in its refusal does not make us show any part of it,
     wherever the text is cut.
@@ -243,7 +243,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
     """
     Another host gets neither a connection nor the key; the text says where it pointed.
     """
-    with Peer(Talk.mute) as other:
+    with Peer(PeerConnection.mute) as other:
         where = f"http://127.0.0.1:{other.port}/?api-key={KEY}"
         with at_most(0.5):
             error = refused(
@@ -295,7 +295,7 @@ def test_any_bytes_are_a_typed_error(answer: bytes, first: bytes) -> None:
 @given(answer=st.binary(max_size=200))
 def test_parsing_a_refusal_never_fails(answer: bytes) -> None:
     """
-    Any bytes after a status line are a refusal that can be told.
+    Any bytes after a status line are a refusal that can be reported.
     """
     for head in (b"", b"HTTP/1.1 500 x\r\n", b"HTTP/1.1 401\r\nTransfer-Encoding: ch"):
         refusal = Refusal.parse(head + answer)
@@ -314,11 +314,85 @@ def test_parsing_a_refusal_never_fails(answer: bytes) -> None:
 )
 def test_an_upgrade_that_proves_nothing(wrong: dict[str, str | None]) -> None:
     """
-    A 101 that does not answer our key is no WebSocket, and is told without delay.
+    A 101 that does not answer our key is no WebSocket, and is reported without delay.
     """
     with at_most(0.5):
-        error = refused(lambda talk: talk.send(talk.upgrade_answer(**wrong)))
+        error = refused(lambda conn: conn.send(conn.upgrade_answer(**wrong)))
     assert "did not answer as a WebSocket service does" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("header", "what"),
+    [
+        ("Sec-WebSocket-Extensions: permessage-deflate", "extension"),
+        ("Sec-WebSocket-Protocol: chat", "subprotocol"),
+    ],
+)
+def test_what_was_not_offered_fails_the_handshake(header: str, what: str) -> None:
+    """
+    RFC 6455, 4.1: frames of an extension would be read as messages.
+    """
+    name, _, value = header.partition(": ")
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        conn.send(conn.upgrade_answer(**{name: value}))
+        conn.mute()
+
+    with Peer(script) as peer, pytest.raises(ConnectError, match=what):
+        connect(peer.url)
+
+
+def test_a_subprotocol_that_the_user_offered_is_taken() -> None:
+    """
+    A header of the user's offers it.
+    """
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        conn.send(conn.upgrade_answer(**{"Sec-WebSocket-Protocol": "realtime"}))
+        conn.mute()
+
+    offered = {"Sec-WebSocket-Protocol": "chat, realtime"}
+    with Peer(script) as peer:
+        connect(peer.url, headers=offered).close()
+
+
+@pytest.mark.parametrize("drip", [False, True])
+@pytest.mark.parametrize("status", ["100 Continue", "103 Early Hints"])
+def test_informational_answers_are_skipped(status: str, drip: bool) -> None:
+    """
+    RFC 9110, 15.2: any number of 1xx answers may come before the final one.
+    """
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        early = f"HTTP/1.1 {status}\r\nLink: </style>\r\n\r\n".encode() * 2
+        answer = early + conn.upgrade_answer() + frame("{}")
+        if drip:
+            conn.drip(answer, 0.0005)
+        else:
+            conn.send(answer)
+        conn.mute()
+
+    with Peer(script) as peer:
+        connect(peer.url).close()
+
+
+def test_a_token_of_the_users_headers_is_redacted_without_its_scheme() -> None:
+    """
+    A service that echoes the token alone does not make it appear in the error.
+    """
+    token = "opaque-0123456789"
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        conn.send(response("401 Unauthorized", body=f"bad: {token}".encode()))
+
+    with Peer(script) as peer, pytest.raises(AuthenticationError) as info:
+        connect(peer.url, headers={"Authorization": f"Bearer {token}"})
+    assert "bad: ***" in str(info.value)
+    assert token not in repr(info.value)
 
 
 def test_an_endless_head() -> None:
@@ -327,11 +401,11 @@ def test_an_endless_head() -> None:
     """
     sent = 0
 
-    def endless(talk: Talk) -> None:
+    def endless(conn: PeerConnection) -> None:
         nonlocal sent
-        talk.send(b"HTTP/1.1 101 OK\r\n")
-        while not talk.over.is_set():
-            talk.send(b"X-Y: " + b"z" * 1000 + b"\r\n")
+        conn.send(b"HTTP/1.1 101 OK\r\n")
+        while not conn.over.is_set():
+            conn.send(b"X-Y: " + b"z" * 1000 + b"\r\n")
             sent += 1007
 
     error = refused(endless)
@@ -344,10 +418,10 @@ def test_an_endless_body() -> None:
     A refusal's endless body is cut at 64 KiB, too.
     """
 
-    def endless(talk: Talk) -> None:
-        talk.send(response("403 Forbidden", {"Content-Length": str(1 << 40)}))
-        while not talk.over.is_set():
-            talk.send(b"no " * 1000)
+    def endless(conn: PeerConnection) -> None:
+        conn.send(response("403 Forbidden", {"Content-Length": str(1 << 40)}))
+        while not conn.over.is_set():
+            conn.send(b"no " * 1000)
 
     with at_most(2.0):
         error = refused(endless)
@@ -363,27 +437,27 @@ def test_a_dripping_or_mute_service(speed: float) -> None:
     """
     head = b"HTTP/1.1 101 Switching Protocols\r\n" + b"X: y\r\n" * 1000
     with at_most(0.8):
-        error = refused(lambda talk: talk.drip(head, speed), seconds=SHORT)
+        error = refused(lambda conn: conn.drip(head, speed), seconds=SHORT)
     assert isinstance(error, ConnectTimeout)
     assert "waiting for the service to answer the WebSocket handshake" in str(error)
 
 
 def test_a_dripping_refusal() -> None:
     """
-    A refusal whose body drips is told as the refusal it is, by the deadline.
+    A refusal whose body drips is reported as the refusal it is, by the deadline.
     """
 
-    def drip(talk: Talk) -> None:
-        talk.send(response("401 Unauthorized", {"Content-Length": "1000"}))
-        talk.drip(b"x" * 1000, 0.02)
+    def drip(conn: PeerConnection) -> None:
+        conn.send(response("401 Unauthorized", {"Content-Length": "1000"}))
+        conn.drip(b"x" * 1000, 0.02)
 
     with at_most(0.8):
         error = refused(drip, seconds=SHORT)
     assert isinstance(error, AuthenticationError)
 
 
-@pytest.mark.parametrize("end", [Talk.fin, Talk.rst])
-def test_cut_off_in_the_handshake(end: Callable[[Talk], None]) -> None:
+@pytest.mark.parametrize("end", [PeerConnection.fin, PeerConnection.rst])
+def test_cut_off_in_the_handshake(end: Callable[[PeerConnection], None]) -> None:
     """
     A service that hangs up in place of an answer is an error, not a timeout.
     """
@@ -399,12 +473,12 @@ def test_the_first_frames_may_come_with_the_answer(pieces: int) -> None:
     An event that arrives in the same packet as the upgrade is not lost.
     """
 
-    def eager(talk: Talk) -> None:
-        talk.read_head()
-        data = talk.upgrade_answer() + frame("first") + frame("second")
+    def eager(conn: PeerConnection) -> None:
+        conn.read_head()
+        data = conn.upgrade_answer() + frame("first") + frame("second")
         for start in range(0, len(data), pieces):
-            talk.send(data[start : start + pieces])
-        talk.mute()
+            conn.send(data[start : start + pieces])
+        conn.mute()
 
     with Peer(eager) as peer:
         wire = connect(peer.url)
@@ -419,7 +493,7 @@ def test_first_frames_are_seen_without_any_further_byte() -> None:
     """
     The reader need not wait for the socket to learn of an event that is there already.
     """
-    with Peer(lambda talk: (talk.upgrade(frame("first")), talk.mute())) as peer:
+    with Peer(lambda conn: (conn.upgrade(frame("first")), conn.mute())) as peer:
         wire = connect(peer.url)
         assert wire.unread
         assert wire.read() == [b"first"]
@@ -431,7 +505,7 @@ def test_over_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Non
     The upgrade works over TLS, and a message follows.
     """
     with Peer(
-        lambda talk: (talk.upgrade(frame("hello")), talk.mute()), tls=server_tls
+        lambda conn: (conn.upgrade(frame("hello")), conn.mute()), tls=server_tls
     ) as peer:
         wire = connect(peer.url, ssl_context=client_tls)
         messages: list[bytes] = []
@@ -443,14 +517,14 @@ def test_over_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Non
 
 def test_cookies_are_neither_kept_nor_sent() -> None:
     """
-    What one connection was told to remember is not told to another.
+    Cookies of one connection are not sent by another.
     """
     cookies: list[str | None] = []
 
-    def script(talk: Talk) -> None:
-        talk.read_head()
-        cookies.append(talk.headers.get("cookie"))
-        talk.send(talk.upgrade_answer(Set_Cookie="a=b; Domain=localhost; Path=/"))
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        cookies.append(conn.headers.get("cookie"))
+        conn.send(conn.upgrade_answer(Set_Cookie="a=b; Domain=localhost; Path=/"))
 
     with Peer(script) as peer:
         for _ in range(2):
@@ -466,7 +540,7 @@ def test_the_key_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("websocket").setLevel(logging.DEBUG)
     websocket.enableTrace(True, handler=logging.NullHandler())
     try:
-        with Peer(lambda talk: (talk.upgrade(), talk.mute())) as peer:
+        with Peer(lambda conn: (conn.upgrade(), conn.mute())) as peer:
             connect(peer.url, headers={"Cookie": f"a=b; session={KEY}"}).close()
         refused(response("401 No", body=KEY.encode()))
     finally:
@@ -492,10 +566,10 @@ def test_an_implementation_of_ones_own(impl: Any) -> None:
     """
     seen: list[str | None] = []
 
-    def script(talk: Talk) -> None:
-        talk.upgrade(frame("first"))
-        seen.append(talk.headers.get("api-key"))
-        talk.mute()
+    def script(conn: PeerConnection) -> None:
+        conn.upgrade(frame("first"))
+        seen.append(conn.headers.get("api-key"))
+        conn.mute()
 
     with Peer(script) as peer:
         wire = connect(peer.url, impl=impl)
@@ -514,10 +588,10 @@ def test_a_host_of_ones_own_is_the_only_one(impl: Any) -> None:
     """
     heads: list[str] = []
 
-    def script(talk: Talk) -> None:
-        talk.upgrade()
-        heads.append(talk.head.decode())
-        talk.mute()
+    def script(conn: PeerConnection) -> None:
+        conn.upgrade()
+        heads.append(conn.head.decode())
+        conn.mute()
 
     with Peer(script) as peer:
         connect(peer.url, impl=impl, headers={"Host": "gateway.example"}).close()
@@ -540,7 +614,7 @@ def test_an_implementation_that_waits_too_long() -> None:
     One's own class that hangs costs the timeout, which names it, and leaves nothing.
     """
     with at_most(1.0):
-        error = refused(Talk.mute, seconds=0.2, impl=Own)
+        error = refused(PeerConnection.mute, seconds=0.2, impl=Own)
     assert isinstance(error, ConnectTimeout)
     assert "websocket_impl" in str(error)
 

@@ -17,10 +17,18 @@ from typing import Any
 import pytest
 import trustme
 import websocket
-from helpers.clients import GA, KEY, Place
-from helpers.peer import Peer, Talk, close_frame, frame, proxy, response, serve_session
+from helpers.clients import GA, KEY, Variant
+from helpers.peer import (
+    Peer,
+    PeerConnection,
+    close_frame,
+    frame,
+    proxy,
+    response,
+    serve_session,
+)
 from helpers.processes import run_script
-from helpers.reconnecting import Diary
+from helpers.reconnecting import EventRecorder
 from helpers.timing import SCALE
 
 from azure_realtime import (
@@ -140,19 +148,19 @@ def test_a_refused_handshake_is_a_typed_error(
     advice: str,
     ask: str,
     impl: Any,
-    place: Place,
+    variant: Variant,
     ears: Ears,
 ) -> None:
     """
     Its class says the remedy; its text has the status, the service's words and advice.
     """
-    with place.service() as service:
+    with variant.service() as service:
         service.refuse(
             status,
             {"apim-request-id": "req-4711", "retry-after": "7"},
             {"error": {"code": "Odd", "message": f"No, said to {KEY}."}},
         )
-        client = place.client(service.url, impl)
+        client = variant.client(service.url, impl)
         error = refused(client, ears, ask)
 
     assert type(error) is kind
@@ -169,7 +177,7 @@ def test_a_refused_handshake_is_a_typed_error(
 @IMPL
 def test_a_redirect_is_refused_and_not_followed(impl: Any, ears: Ears) -> None:
     """
-    The credential goes to nobody else; the text says where it should have gone.
+    The credential is sent to no other host; the text says where it should have gone.
     """
     with GA.service() as elsewhere, GA.service() as service:
         service.redirect(f"{elsewhere.url}/openai/v1/realtime?api-key={KEY}")
@@ -183,17 +191,17 @@ def test_a_redirect_is_refused_and_not_followed(impl: Any, ears: Ears) -> None:
 
 
 @ASK
-def test_a_wrong_key_and_a_wrong_deployment_are_told_apart(
-    ask: str, place: Place, ears: Ears
+def test_a_wrong_key_and_a_wrong_deployment_raise_different_errors(
+    ask: str, variant: Variant, ears: Ears
 ) -> None:
     """
     What the service itself says to either.
     """
-    with place.service(credentials="another") as service:
-        error = refused(place.client(service.url), ears, ask)
+    with variant.service(credentials="another") as service:
+        error = refused(variant.client(service.url), ears, ask)
         assert type(error) is AuthenticationError
-    with place.service(deployments={"another"}) as service:
-        error = refused(place.client(service.url), ears, ask)
+    with variant.service(deployments={"another"}) as service:
+        error = refused(variant.client(service.url), ears, ask)
         assert type(error) is DeploymentNotFound
 
 
@@ -203,7 +211,7 @@ def test_any_body_is_taken(body: bytes, ears: Ears) -> None:
     No body, a page of HTML, or no text at all: the error is readable and short.
     """
     with Peer(
-        lambda talk: (talk.read_head(), talk.send(response(418, None, body)))
+        lambda conn: (conn.read_head(), conn.send(response(418, None, body)))
     ) as p:
         error = refused(GA.client(p.url), ears)
 
@@ -211,6 +219,7 @@ def test_any_body_is_taken(body: bytes, ears: Ears) -> None:
     assert len(str(error)) < 800
 
 
+@pytest.mark.slow
 @IMPL
 def test_a_refusal_that_echoes_the_request_tells_no_secret(
     impl: Any, ears: Ears
@@ -219,9 +228,9 @@ def test_a_refusal_that_echoes_the_request_tells_no_secret(
     A gateway that shows what it was sent makes our error no leak.
     """
 
-    def echo(talk: Any) -> None:
-        head = talk.read_head()
-        talk.send(response(400, {"Content-Length": str(len(head))}, head))
+    def echo(conn: Any) -> None:
+        head = conn.read_head()
+        conn.send(response(400, {"Content-Length": str(len(head))}, head))
 
     with Peer(echo) as peer:
         with_key = refused(GA.client(peer.url, impl), ears)
@@ -244,11 +253,11 @@ def test_a_refusal_that_echoes_the_request_tells_no_secret(
         assert "***" in error.body
 
 
-def test_a_session_that_works_logs_no_secret(place: Place, ears: Ears) -> None:
+def test_a_session_that_works_logs_no_secret(variant: Variant, ears: Ears) -> None:
     """
     Neither does a connection that opens, says much and is lost.
     """
-    with place.talk() as (client, connection):
+    with variant.connected() as (client, connection):
         client.append_audio(bytes(4800))
         client.clear_audio_buffer().result(5)
         connection.drop("rst")
@@ -256,42 +265,44 @@ def test_a_session_that_works_logs_no_secret(place: Place, ears: Ears) -> None:
         ears.hear(error)
 
 
-def test_a_working_session_of_an_own_websocket_logs_no_secret(place: Place) -> None:
+def test_a_working_session_of_an_own_websocket_logs_no_secret(variant: Variant) -> None:
     """
     websocket-client's own trace, turned on, shows requests without credentials.
     """
-    with place.talk(websocket_impl=websocket.WebSocket) as (client, _):
+    with variant.connected(websocket_impl=websocket.WebSocket) as (client, _):
         client.clear_audio_buffer().result(5)
 
 
-def test_what_a_service_says_later_tells_no_secret(place: Place, ears: Ears) -> None:
+def test_later_messages_of_a_service_reveal_no_secret(
+    variant: Variant, ears: Ears
+) -> None:
     """
     Not its errors, their ids, or its reason to close; our errors, logs and the repr of
     events leave a credential out, the event itself is what came.
     """
 
-    def script(talk: Talk) -> None:
-        serve_session(talk)
-        command = json.loads(talk.read_frame()[1])
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        command = json.loads(conn.read_frame()[1])
         error = {
             "type": "invalid_request_error",
             "message": f"{KEY} may not do this",
             "event_id": command["event_id"],
         }
-        talk.send(frame(json.dumps({"type": "error", "error": error})))
+        conn.send(frame(json.dumps({"type": "error", "error": error})))
         del error["event_id"]
-        talk.send(frame(json.dumps({"type": "error", "error": error})))
-        talk.send(close_frame(1008, f"no more of {KEY}".encode()))
-        talk.read_to_end()
+        conn.send(frame(json.dumps({"type": "error", "error": error})))
+        conn.send(close_frame(1008, f"no more of {KEY}".encode()))
+        conn.read_to_end()
 
     with Peer(script) as peer, GA.client(peer.url) as client:
-        diary = Diary(client)
+        recorder = EventRecorder(client)
         with pytest.raises(ServerError) as refused:
             client.clear_audio_buffer().result(5)
-        closed = diary.wait("closed")
+        closed = recorder.wait("closed")
         ears.hear(refused.value)
         ears.hear(closed.error)
-        event = diary.wait("error", 2)
+        event = recorder.wait("error", 2)
 
     assert "*** may not do this" in str(refused.value)
     assert "no more of ***" in str(closed.error)
@@ -304,9 +315,9 @@ def test_a_request_id_tells_no_secret(ears: Ears) -> None:
     Some gateways make the id of a request of what they were sent.
     """
     with Peer(
-        lambda talk: (
-            talk.read_head(),
-            talk.send(response("401 No", {"x-request-id": f"id-{KEY}"})),
+        lambda conn: (
+            conn.read_head(),
+            conn.send(response("401 No", {"x-request-id": f"id-{KEY}"})),
         )
     ) as peer:
         error = refused(GA.client(peer.url), ears)
@@ -320,23 +331,23 @@ def test_headers_of_ones_own_are_in_no_trace(ears: Ears) -> None:
     """
     seen: list[bytes] = []
     headers = {"X-Gateway-Token": TOKEN, "X-Echo": KEY, "X-Also": TOKEN}
-    with Peer(lambda talk: (seen.append(talk.read_head()), talk.fin())) as peer:
+    with Peer(lambda conn: (seen.append(conn.read_head()), conn.fin())) as peer:
         refused(GA.client(peer.url, headers=headers), ears)
 
     assert seen[0].count(TOKEN.encode()) == 2
     assert "X-Also: ***" in ears.everything
 
 
-def test_what_is_no_answer_tells_no_secret(ears: Ears) -> None:
+def test_an_answer_of_another_program_reveals_no_secret(ears: Ears) -> None:
     """
     Something else that listens there may repeat what it was sent, in words of its own;
     the error of a library that shows it is not chained to ours.
     """
     for impl in (None, websocket.WebSocket):
         with Peer(
-            lambda talk: (
-                talk.read_head(),
-                talk.send(f"SMTP {KEY}\r\n\r\n".encode()),
+            lambda conn: (
+                conn.read_head(),
+                conn.send(f"SMTP {KEY}\r\n\r\n".encode()),
             )
         ) as peer:
             error = refused(GA.client(peer.url, impl), ears)
@@ -349,7 +360,7 @@ def test_a_bug_of_ours_tells_no_secret(
     words: str, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    What nobody thought of is logged with its traceback, unless that holds a credential.
+    An unexpected error is logged with its traceback, unless that holds a credential.
     """
 
     def breaks(*_: Any) -> None:
@@ -370,7 +381,7 @@ def test_a_name_that_does_not_exist(
     monkeypatch: pytest.MonkeyPatch, ears: Ears
 ) -> None:
     """
-    A typing error in the host is told as one.
+    A typing error in the host is reported as one.
     """
 
     def no_such_name(*_: Any, **__: Any) -> Any:
@@ -397,7 +408,7 @@ def test_a_name_that_cannot_exist(host: str) -> None:
 
 @IMPL
 @ASK
-def test_a_port_where_nobody_listens(ask: str, impl: Any, ears: Ears) -> None:
+def test_a_port_without_a_listener_is_reported(ask: str, impl: Any, ears: Ears) -> None:
     """
     The address is named, and what to check.
     """
@@ -414,13 +425,13 @@ def test_a_port_where_nobody_listens(ask: str, impl: Any, ears: Ears) -> None:
 
 
 @IMPL
-def test_a_certificate_nobody_vouches_for(
+def test_a_certificate_of_an_unknown_authority_is_refused(
     impl: Any, server_tls: ssl.SSLContext, ears: Ears
 ) -> None:
     """
     The text says that it is the certificate, and where to pass an authority.
     """
-    with Place("ga", server_tls).service() as service:
+    with Variant("ga", server_tls).service() as service:
         error = refused(GA.client(service.url, impl), ears)
 
     assert "certificate" in str(error).lower()
@@ -428,16 +439,16 @@ def test_a_certificate_nobody_vouches_for(
         assert "ssl_context" in error.hint
 
 
-def test_a_certificate_of_somebody_else(
+def test_a_certificate_of_another_host_is_refused(
     authority: trustme.CA, client_tls: ssl.SSLContext, ears: Ears
 ) -> None:
     """
-    A trusted certificate for another host is refused, and both are told apart.
+    A trusted certificate for another host is refused, with an error of its own.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("elsewhere.example").configure_cert(context)
-    with Place("ga", context).service() as service:
-        error = refused(Place("ga", None, client_tls).client(service.url), ears)
+    with Variant("ga", context).service() as service:
+        error = refused(Variant("ga", None, client_tls).client(service.url), ears)
 
     assert "certificate of localhost is not trusted" in str(error)
     assert "mismatch" in str(error).lower()
@@ -452,7 +463,7 @@ def test_a_plain_service_on_a_tls_address(
     """
     with GA.service() as service:
         url = f"wss://localhost:{service.port}"
-        error = refused(Place("ga", None, client_tls).client(url, impl), ears)
+        error = refused(Variant("ga", None, client_tls).client(url, impl), ears)
 
     assert type(error) is ConnectError
     assert "TLS" in str(error) or "SSL" in str(error)
@@ -466,7 +477,7 @@ def test_a_tls_service_on_a_plain_address(
     """
     The advice is to use wss://.
     """
-    with Place("ga", server_tls).service() as service:
+    with Variant("ga", server_tls).service() as service:
         error = refused(GA.client(f"ws://localhost:{service.port}"), ears)
 
     assert "wss://" in error.hint
@@ -487,9 +498,9 @@ def test_something_else_listens_there(answer: bytes, ears: Ears) -> None:
     A port of another service is a ConnectError, whatever it says.
     """
 
-    def script(talk: Any) -> None:
-        talk.read_head()
-        talk.send(answer)
+    def script(conn: Any) -> None:
+        conn.read_head()
+        conn.send(answer)
 
     with Peer(script) as peer:
         error = refused(GA.client(peer.url), ears)
@@ -510,11 +521,11 @@ def via(port: int) -> str:
     [
         (proxy(0, "user:other"), 407, "user and password"),
         (
-            lambda talk: (talk.read_head(), talk.send(response("403 Forbidden"))),
+            lambda conn: (conn.read_head(), conn.send(response("403 Forbidden"))),
             403,
             "allow",
         ),
-        (lambda talk: talk.read_head(), None, "no_proxy"),
+        (lambda conn: conn.read_head(), None, "no_proxy"),
     ],
     ids=["407", "403", "hangs up"],
 )
@@ -549,16 +560,16 @@ def test_a_proxy_that_is_not_there(ears: Ears) -> None:
     assert f"The proxy 127.0.0.1:{port} cannot be reached" in str(error)
 
 
-def test_a_proxy_that_works_sees_no_key(place: Place, ears: Ears) -> None:
+def test_a_proxy_that_works_sees_no_key(variant: Variant, ears: Ears) -> None:
     """
     A session through a tunnel; over TLS the proxy sees no credential of the service.
     """
     seen: list[str] = []
-    with place.service() as service:
+    with variant.service() as service:
         script = proxy(service.port, f"user:{PASSWORD}", seen)
         with (
             Peer(script) as peer,
-            place.client(service.url, proxy=via(peer.port)) as client,
+            variant.client(service.url, proxy=via(peer.port)) as client,
         ):
             client.clear_audio_buffer().result(5)
 
@@ -574,7 +585,7 @@ def test_a_mute_server_is_a_timeout_that_names_the_stage(
     """
     connect_timeout bounds it all, and the text says what was waited for.
     """
-    with Peer(lambda talk: talk.mute()) as peer:
+    with Peer(lambda conn: conn.mute()) as peer:
         url = f"{scheme}://localhost:{peer.port}"
         error = refused(GA.client(url, impl, connect_timeout=0.3 * SCALE), ears)
 
@@ -626,7 +637,7 @@ def test_a_token_provider_that_fails(failure: BaseException, ears: Ears) -> None
 @pytest.mark.parametrize("result", [None, "", 5, "two\nlines", TOKEN + "ü"])
 def test_a_token_provider_that_returns_nonsense(result: Any, ears: Ears) -> None:
     """
-    What is no token is told, and never shown.
+    A value that is no token is reported, and never shown.
     """
     client = AzureRealTimeAudio(
         AzureRealTimeOptions("ws://127.0.0.1:9", "d", token_provider=lambda: result)
@@ -656,10 +667,10 @@ def test_futures_and_listeners_hear_of_a_refusal(ears: Ears) -> None:
     heard: list[Any] = []
     asked = threading.Event()
 
-    def refuse(talk: Talk) -> None:
-        talk.read_head()
+    def refuse(conn: PeerConnection) -> None:
+        conn.read_head()
         assert asked.wait(5)
-        talk.send(response("401 Unauthorized"))
+        conn.send(response("401 Unauthorized"))
 
     with Peer(refuse) as peer:
         client = GA.client(peer.url)
@@ -678,7 +689,7 @@ def test_futures_and_listeners_hear_of_a_refusal(ears: Ears) -> None:
 @pytest.mark.slow
 def test_a_script_of_callbacks_only_learns_of_a_refusal() -> None:
     """
-    Where nobody asks, the reason is on stderr without any set-up of logging.
+    Without set-up of logging the reason is on stderr.
     """
     with GA.service() as service:
         service.refuse(401)

@@ -11,25 +11,25 @@ from azure_realtime._concurrency.waker import Waker
 from azure_realtime._transport.attempt import Patience
 
 
-class Dialler:
+class DialerStub:
     """
-    The reader's place while it dials: its deadline, its bell, and a way to ring it.
+    A connect attempt with a deadline, and a waker to interrupt it.
     """
 
     def __init__(self, seconds: float = 5.0) -> None:
-        self.bell = Waker()
+        self.waker = Waker()
         self.interrupted = threading.Event()
-        self.patience = Patience(Deadline(seconds), self.bell, self.interrupted.is_set)
+        self.attempt = Patience(Deadline(seconds), self.waker, self.interrupted.is_set)
 
     def interrupt(self) -> None:
         """
         Do what ``close()`` does to a reader that is dialling.
         """
         self.interrupted.set()
-        self.bell.wake()
+        self.waker.wake()
 
-    def __enter__(self) -> Dialler:
+    def __enter__(self) -> DialerStub:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bell.close()
+        self.waker.close()

@@ -1,0 +1,141 @@
+"""The sessions of ``.ci/run``, in their order; one alone: ``bash .ci/run -s lint``."""
+
+import configparser
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nox
+
+ROOT, SCRATCH = Path(__file__).resolve().parents[1], Path(os.environ["CI_SCRATCH"])
+MAIN = f"{sys.version_info[0]}.{sys.version_info[1]}"
+OLDEST, *NEWER = "3.10", "3.11", "3.12", "3.13"
+PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+# What touches threads, sockets, TLS and type hints, where Pythons differ.
+FOLDERS = ["client", "concurrency", "dispatch", "engine", "protocol", "requests"]
+FOLDERS += ["tools", "transport"]
+CORE_ALONE = """import sys, azure_realtime
+extras = {"asyncio", "websockets", "numpy", "orjson", "pybase64", "azure.identity"}
+assert not extras & set(sys.modules), extras & set(sys.modules)"""
+FIRST_TURN = """from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
+from azure_realtime.simulator import Simulator
+with Simulator(replies=["Hello!"]) as service:
+    options = AzureRealTimeOptions(service.url, "gpt-realtime", "a-key")
+    with AzureRealTimeAudio(options) as client:
+        turn = client.ask("Hi", modalities=["text"], timeout=10)
+        assert turn.text == "Hello!", turn"""
+
+
+def run(session: nox.Session, seconds: int, *command: object, **env: str) -> list[str]:
+    """Run a command from the root, at most so long; return the lines of its output."""
+    session.chdir(ROOT)
+    began = time.monotonic()
+    limited = ["timeout", "--kill-after=10", seconds, *command]
+    output = session.run(*map(str, limited), silent=True, external=True, env=env)
+    lines = str(output).strip().splitlines() or ["done"]
+    session.log(f"{lines[-1]} ({time.monotonic() - began:.0f} s)")
+    return lines
+
+
+def install(session: nox.Session, *what: object) -> None:
+    """Install into the session's own environment."""
+    run(session, 300, "python", "-m", "pip", "install", "-qq", *what)
+
+
+@nox.session(python=False)
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    run(session, 60, "ruff", "check", ".")
+    run(session, 60, "ruff", "format", "--check", ".")
+
+
+@nox.session(python=False)
+def types(session: nox.Session) -> None:
+    """Check the types of the package."""
+    run(session, 300, "mypy", "--cache-dir", SCRATCH / "mypy")
+
+
+@nox.session(python=MAIN)
+def packages(session: nox.Session) -> None:
+    """Build the wheel from the sdist, compare both with git, use the wheel alone."""
+    dist, build = SCRATCH / "dist", SCRATCH / "dev" / "bin" / "python"
+    run(session, 300, build, "-m", "build", "--outdir", dist)
+    (wheel,), (sdist,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
+    held = {name.partition("/")[2] for name in run(session, 60, "tar", "-tzf", sdist)}
+    tracked = set(run(session, 60, "git", "ls-files"))
+    missing = tracked - held - {".gitignore", ".git-blame-ignore-revs"}
+    assert not missing, f"the sdist lacks {missing}"
+    listing = run(session, 60, "python", "-m", "zipfile", "-l", wheel)
+    missing = {name for name in tracked if name.startswith("azure_realtime/")}
+    missing -= {line.split()[0] for line in listing}
+    assert not missing, f"the wheel lacks {missing}"
+    install(session, wheel)
+    alone = ["env", "-C", SCRATCH, "python", "-W", "error"]  # not from the checkout
+    run(session, 60, *alone, "-c", CORE_ALONE)
+    install(session, f"{wheel}[simulator]")
+    run(session, 60, *alone, "-m", "azure_realtime.simulator", "--help")
+    run(session, 60, *alone, "-c", FIRST_TURN)
+
+
+@nox.session(python=False)
+def full(session: nox.Session) -> None:
+    """Run all but the soaks, measure the coverage, and list unmarked slow tests."""
+    counts, data = SCRATCH / "full.xml", str(SCRATCH / "coverage")
+    options = ["-n", 2, "--cov", "--unmarked", 1, "--junitxml", counts]
+    lines = run(session, 900, *PYTEST, "-m", "not soak", *options, COVERAGE_FILE=data)
+    shown = re.compile("TOTAL|Required test coverage|unmarked|SKIPPED")
+    session.log("\n".join(["", *filter(shown.match, lines)]))
+    (SCRATCH / "closing").write_text(lines[-1])
+
+
+@nox.session(python=False)
+def readme(session: nox.Session) -> None:
+    """Run the README's two commands as they stand there, but for the folder .venv."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    first, tests = re.findall(r"^python3( -m venv \.venv && .*)", text, re.M)
+    python = getattr(sys, "_base_executable", sys.executable)  # not that of the tools
+    for name, command in (("first", first), ("tests", tests)):
+        command = command.replace(".venv", str(SCRATCH / name))
+        run(session, 600, "bash", "-c", python + command)
+
+
+@nox.session(python=[OLDEST, *(version for version in NEWER if version != MAIN)])
+def others(session: nox.Session) -> None:
+    """Test the wheel on another Python; on the oldest with the oldest dependencies."""
+    (wheel,), lowest = (SCRATCH / "dist").glob("*.whl"), SCRATCH / "lowest.txt"
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    needs = re.findall(r"([\w-]+)\s*>=([\d.]+)", setup["options"]["install_requires"])
+    bounds = [f"{name}=={least}" for name, least in needs]
+    lowest.write_text("\n".join(bounds if session.python == OLDEST else []))
+    install(session, "-c", lowest, f"{wheel}[test]")
+    options = ["-n", 2, "-m", "not slow or processes"]
+    run(session, 480, *PYTEST, *options, *(f"tests/{name}" for name in FOLDERS))
+
+
+@nox.session(python=False)
+def soaks(session: nox.Session) -> None:
+    """Run the short form of what looks for losses at voice rates, and with faults."""
+    run(session, 400, *PYTEST, "-m", "soak", "tests/soak", AZURE_REALTIME_SOAK="1")
+
+
+@nox.session(python=False)
+def benchmarks(session: nox.Session) -> None:
+    """Start each: it must work; a noisy machine cannot tell how fast it is."""
+    for path in sorted((ROOT / "benchmarks").glob("[a-z]*.py")):
+        run(session, 120, "python", path, "--quick")
+
+
+@nox.session(python=False, default=False)
+def interop(session: nox.Session) -> None:
+    """Run what the full suite has of OpenAI's client against the simulator."""
+    run(session, 300, *PYTEST, "-m", "", "tests/interop")
+
+
+@nox.session(python=False, default=False)
+def documents(session: nox.Session) -> None:
+    """Run what the full suite has of the documents, the README and the samples."""
+    paths = [f"tests/test_{name}.py" for name in ("documents", "readme", "samples")]
+    run(session, 300, *PYTEST, "-m", "", *paths)

@@ -1,0 +1,183 @@
+"""
+Foreign code on our threads: whatever it raises, the threads and futures go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.clients import GA
+from helpers.peer import Peer, PeerConnection, serve_session
+from helpers.reconnecting import EventRecorder, Scripts
+from helpers.timing import at_most
+
+from azure_realtime import AuthenticationError, AzureRealTimeAudio, ConnectError
+from azure_realtime.options import AzureRealTimeOptions
+
+
+class Unreadable(Exception):
+    """
+    An exception that has no text.
+    """
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+class Full(logging.Handler):
+    """
+    A handler whose disk is full.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """
+        Raise what the disk says.
+        """
+        self.records += 1
+        raise OSError("disk full")
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Full]:
+    """
+    Every log record of the library meets a handler that raises.
+    """
+    logger, handler = logging.getLogger("azure_realtime"), Full()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+def _fail() -> Any:
+    raise Unreadable
+
+
+def test_a_token_provider_whose_error_has_no_text_fails_connect_at_once() -> None:
+    """
+    The error names the class, and a command given before fails as well.
+    """
+    with Peer(serve_session) as peer:
+        options = AzureRealTimeOptions(peer.url, "d", token_provider=_fail)
+        client = AzureRealTimeAudio(options)
+        future = client.create_response()
+        with at_most(2.0), pytest.raises(AuthenticationError, match="Unreadable"):
+            client.connect()
+        assert isinstance(future.exception(1), AuthenticationError)
+        client.close()
+
+
+def test_a_websocket_impl_whose_error_has_no_text_fails_connect_at_once() -> None:
+    """
+    Likewise.
+    """
+    with Peer(serve_session) as peer:
+        client = GA.client(peer.url, _fail)
+        with at_most(2.0), pytest.raises(ConnectError, match="Unreadable"):
+            client.connect()
+        client.close()
+
+
+@pytest.mark.parametrize("dispatch", ["thread", "reader"])
+def test_log_handlers_that_raise_end_neither_thread(
+    full_disk: Full, dispatch: str
+) -> None:
+    """
+    A listener that fails is logged, a connection is lost and made again; all goes on.
+    """
+    with GA.connected(
+        dispatch=dispatch, max_reconnect_attempts=3, reconnect_interval=0.01
+    ) as (client, connection):
+        recorder = EventRecorder(client)
+        client.on("response.done", lambda _: 1 / 0)
+        with client.expect("response.done", timeout=10):
+            client.create_response()
+        connection.drop()
+        recorder.wait("reconnected")
+        with client.expect("response.done", timeout=10):
+            client.create_response()
+        assert len(recorder.of("response.done")) >= 1
+    recorder.wait("closed")
+    assert full_disk.records
+
+
+def test_a_failing_object_without_a_repr_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    The log line stays, with the class instead of the object.
+    """
+
+    class Listener:
+        def __call__(self, event: object) -> None:
+            raise Unreadable
+
+        def __repr__(self) -> str:
+            raise RuntimeError("no repr")
+
+    with GA.connected() as (client, _):
+        client.on("response.done", Listener())
+        with client.expect("response.done", timeout=10):
+            client.create_response()
+    assert "Listener without a repr" in caplog.text
+
+
+def test_a_process_without_descriptors_connects_again_when_there_are_some() -> None:
+    """
+    A selector, a lookup and a socket that cannot be had are reasons to try again.
+    """
+
+    def cut(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.read_frame()
+
+    def stay(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.mute()
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    over = threading.Event()
+
+    def take_all() -> None:
+        while not over.is_set():
+            try:
+                held.append(os.dup(0))
+            except OSError:
+                over.wait(0.0002)
+
+    taker = threading.Thread(target=take_all)
+    with Peer(Scripts(cut, stay)) as peer:
+        numbers = {"max_reconnect_attempts": None, "reconnect_interval": 0.05}
+        with GA.client(peer.url, **numbers) as client:
+            recorder = EventRecorder(client)
+            highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 8, hard))
+            taker.start()
+            try:
+                client.clear_audio_buffer()
+                for count in (1, 2, 3):  # attempts fail, and others follow
+                    recorder.wait("reconnecting", count)
+                assert not recorder.of("closed", "reconnected")
+            finally:
+                over.set()
+                taker.join()
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                for descriptor in held:
+                    os.close(descriptor)
+            recorder.wait("reconnected")
