@@ -40,6 +40,7 @@ from ..events import (
     ConversationItemCreate,
     ResponseCreate,
     ResponseDone,
+    ResponseFunctionCallArgumentsDone,
     ResponseOutputItemDone,
     ServerEvent,
 )
@@ -76,7 +77,9 @@ class ToolLoop:
         handles: The classes of events that `observe` is for.
     """
 
-    handles = frozenset({ResponseOutputItemDone, ResponseDone})
+    handles = frozenset(
+        {ResponseOutputItemDone, ResponseFunctionCallArgumentsDone, ResponseDone}
+    )
 
     def __init__(
         self,

@@ -29,7 +29,13 @@ from .._concurrency.lock import OwnLock
 from .._concurrency.worker_pool import Job, WorkerPool
 from .._logging import logger
 from .._memory import keep
-from ..events import ResponseDone, ResponseOutputItemDone, ServerEvent, ToolErrorEvent
+from ..events import (
+    ResponseDone,
+    ResponseFunctionCallArgumentsDone,
+    ResponseOutputItemDone,
+    ServerEvent,
+    ToolErrorEvent,
+)
 from ..models.items import FunctionCallItem, Item
 from ..models.responses import Response, ResponseConfig
 from .batch import Batch, Call, Results
@@ -43,6 +49,7 @@ from .call import (
 from .tool import DEFAULT_TIMEOUT, Tool, Toolbox
 
 _REMEMBERED = 1000  # ids
+_ANNOUNCED = 64  # responses
 
 
 class ToolRunner:
@@ -80,6 +87,8 @@ class ToolRunner:
         self._lock = OwnLock()
         self._batches: dict[str, Batch] = {}
         self._called: dict[str, None] = {}
+        # by response and index; of the reader thread
+        self._announced: dict[str, dict[int, Item]] = {}
         self._answered: dict[str, None] = {}
         self._generation = 0
         self._closed = False
@@ -112,6 +121,8 @@ class ToolRunner:
         if isinstance(event, ResponseOutputItemDone):
             items = {event.output_index: event.item}
             self._start(event, event.response_id, items, rounds)
+        elif isinstance(event, ResponseFunctionCallArgumentsDone):
+            self._announce(event)
         elif isinstance(event, ResponseDone):
             self._finish(event, event.response, config, rounds)
 
@@ -195,6 +206,19 @@ class ToolRunner:
             )
             self._pool.submit(job)
 
+    def _announce(self, event: ResponseFunctionCallArgumentsDone) -> None:
+        """
+        Keep a call until its response is done: some services send no event about the
+        item. One that does says more: whether the item is complete.
+        """
+        if event.name and event.call_id:
+            calls = self._announced.get(event.response_id, {})
+            index = event.output_index
+            while index in calls:  # a service that sends no index
+                index += 1
+            calls[index] = FunctionCallItem(event.name, event.arguments, event.call_id)
+            keep(self._announced, event.response_id, calls, _ANNOUNCED)
+
     def _finish(
         self,
         event: ServerEvent,
@@ -202,9 +226,11 @@ class ToolRunner:
         config: ResponseConfig | None,
         rounds: int,
     ) -> None:
+        announced = self._announced.pop(response.id, {})
         if response.status == "completed":
             # for services that leave out the items' own events
-            self._start(event, response.id, dict(enumerate(response.output)), rounds)
+            items = announced | dict(enumerate(response.output))
+            self._start(event, response.id, items, rounds)
         with self._lock:
             batch = self._batches.get(response.id)
             if batch is None:

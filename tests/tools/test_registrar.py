@@ -274,7 +274,10 @@ def test_a_cell_that_is_run_again_with_a_mistake(
     The tool is what it was before.
     """
     replies = [Reply(calls=[ToolCall("double", {"number": 4})]), "Eight."]
-    with GA.connected(service={"replies": replies}, session_config=MANUAL) as (client, _):
+    with GA.connected(service={"replies": replies}, session_config=MANUAL) as (
+        client,
+        _,
+    ):
         recorder = EventRecorder(client)
         client.tool(double)
         eventually(lambda: names(client) == ["double"])
