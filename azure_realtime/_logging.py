@@ -35,6 +35,31 @@ def repr_of(value: object) -> str:
         return f"<{type(value).__name__} without a repr>"
 
 
+def utf8_text(text: str) -> str:
+    """
+    Return *text* with U+FFFD for what UTF-8 cannot carry: lone surrogates, as in names
+    of files that are not UTF-8. Any thread.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # two halves of one character make it whole
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return str.__str__(text)  # a subclass may have another text later
+
+
+def text_of_error(error: BaseException) -> str:
+    """
+    Return the text of an exception, or the name of its class if it has none or raises
+    instead. Any thread.
+    """
+    text = ""
+    # it is not ours, and may even exit
+    with contextlib.suppress(BaseException):
+        text = utf8_text(str(error))
+    return text or type(error).__name__
+
+
 class _Text:
     """
     An argument of a message whose text never raises.

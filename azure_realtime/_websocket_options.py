@@ -125,6 +125,9 @@ class WebSocketOptions(Value):
             only what the client began with.
         retry_response: Ask again for a response that was interrupted, as if it had not
             begun (`stream` yields it from the beginning); otherwise its future fails.
+        max_tool_rounds: How many responses of one turn may call tools, one after the
+            other. What is called beyond that is answered with an error, and the turn
+            fails with `ResponseIncomplete`. None: any number.
         expiry_warning: How long before the session's end ``expiring`` is emitted.
         renew: ``"idle"`` makes a new session ready after that warning while the old one
             is served, and moves to it, restored like a lost one, in a quiet moment;
@@ -155,6 +158,7 @@ class WebSocketOptions(Value):
         default="conversation", validator=_one_of("session", "conversation", "none")
     )
     retry_response: bool = False
+    max_tool_rounds: int | None = attrs.field(default=16, validator=_count)
     expiry_warning: float = attrs.field(default=60.0, validator=_positive())
     renew: Literal["never", "idle"] = attrs.field(
         default="never", validator=_one_of("never", "idle")

@@ -248,7 +248,8 @@ class ResponseIncomplete(ResponseError):
     The answer was cut short.
 
     Attributes:
-        reason: ``max_output_tokens`` or ``content_filter``.
+        reason: ``max_output_tokens`` or ``content_filter``; ``max_tool_rounds`` where
+            the client ended a turn that called tools again and again.
     """
 
     def __init__(self, message: str, *, response: Any = None, reason: str = "") -> None:

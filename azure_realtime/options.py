@@ -5,6 +5,7 @@ How to reach the service: what to dial, how to prove who you are, and (in
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -118,6 +119,12 @@ class AzureRealTimeOptions(Value):
                 "the credential is an asynchronous one: use the synchronous one of the "
                 "same name (azure.identity, not azure.identity.aio)"
             )
+        for name in ("host_name", "deployment"):
+            if re.search("[\ud800-\udfff]", str(getattr(self, name))):
+                raise ValueError(
+                    f"{name} holds half a character (a lone surrogate), which no "
+                    "address can carry: was it pasted whole?"
+                )
         self.endpoint  # noqa: B018 - a bad address fails here, not on the reader
 
     @property

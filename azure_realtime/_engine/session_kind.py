@@ -17,7 +17,7 @@ from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.emitter import Emitter
 from .._endpoint import Endpoint
 from .._state.model_status import ModelStatus
-from ..errors import RealtimeError
+from ..errors import RealtimeError, ServerError
 from ..events import CLIENT_EVENTS, ServerEvent
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .event_pipeline import Part, Route
@@ -47,6 +47,10 @@ def _nothing() -> None:
     pass
 
 
+def _is_final(_: ServerError) -> bool:
+    return False
+
+
 def _keep_id(_: str, __: Any) -> bool:
     return False
 
@@ -62,6 +66,8 @@ class SessionParts:
         on_configured: Called when the service has configured the session, with the
             event, the number of the connection and, after a reconnect, the seconds
             without a session; returns the event to announce. Reader thread.
+        on_refused: Called when a later session refuses the configuration that the last
+            one had; returns whether `opening` is another now. Reader thread.
         rename_restored: Called with the id of a restored item and an event about an
             item that is not known: returns whether that is the restored one, which the
             service has given another id. Reader thread.
@@ -76,6 +82,7 @@ class SessionParts:
 
     opening: Callable[[bool], OpeningMessages]
     on_configured: Callable[[Any, int, float | None], ServerEvent]
+    on_refused: Callable[[ServerError], bool] = _is_final
     rename_restored: Callable[[str, Any], bool] = _keep_id
     observers: Sequence[Part] = ()
     deltas: Mapping[type[ServerEvent], Route] = attrs.field(factory=dict)

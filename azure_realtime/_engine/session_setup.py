@@ -39,6 +39,7 @@ class SessionSetup:
         self.opening = parts.opening
         self.rename_restored = parts.rename_restored
         self._on_configured = parts.on_configured
+        self._on_refused = parts.on_refused
         self._engine = engine
         self._lifecycle = engine.lifecycle
         self._lost_at: float | None = None
@@ -79,7 +80,8 @@ class SessionSetup:
         Handle the refusal of the configuration.
 
         On a later connection it may be for a change that the last connection had not
-        answered: then the opening is composed without that change. If it is not, no
+        answered: then the opening is composed without that change. If it is not, and
+        the parts cannot do without what they had (`SessionParts.on_refused`), no
         session like the lost one can be had, and the client ends: where the error says
         what is wrong. An error that says nothing may be about something else; the next
         connection will show it.
@@ -99,6 +101,8 @@ class SessionSetup:
         elif refused := self._engine.pending.refuse_updates(refusal):
             for event_id in refused:
                 self._engine.queue.withdraw(event_id)
+            return self.opening(True)
+        elif self._on_refused(refusal):
             return self.opening(True)
         elif not sure:
             logger.warning("%s", refusal)

@@ -7,6 +7,7 @@ thread, where the mistake was made. A codec does not change: any thread may use 
 
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -55,21 +56,28 @@ class Codec:
     def __repr__(self) -> str:
         return f"<Codec {self._dialect.name}>"
 
-    def encode(self, event: ClientEvent) -> bytes:
+    def encode(self, event: ClientEvent, *, repair: bool = False) -> bytes:
         """
         Return the text of a command, as ASCII.
 
+        Args:
+            event: The command.
+            repair: Replace what UTF-8 cannot carry (lone surrogates) by U+FFFD. For
+                what no caller can change any more; a command is refused where it is
+                given.
+
         Raises:
-            ValueError: The protocol cannot say it, or a number is not finite.
+            ValueError: The protocol cannot say it, a number is not finite, or UTF-8
+                cannot carry a text.
             TypeError: A value that JSON does not have.
         """
         if isinstance(event, InputAudioBufferAppend):
             return self.append_message(event.audio.encode("ascii"), event.event_id)
         if isinstance(event, RawCommand):
             named = {"event_id": event.event_id} if event.event_id else {}
-            return _dumps({**event.message, **named})
+            return _dumps({**event.message, **named}, repair)
         wire = self._dialect.to_wire(converter().unstructure(event))
-        return _dumps(_with_extra(event, wire))
+        return _dumps(_with_extra(event, wire), repair)
 
     @staticmethod
     def append_message(base64: bytes, event_id: str | None) -> bytes:
@@ -187,12 +195,32 @@ def _invalid(data: str | bytes, reason: str, generation: int) -> InvalidMessage:
     return InvalidMessage(data=data, reason=reason, generation=generation)
 
 
-def _dumps(value: Any) -> bytes:
+def _dumps(value: Any, repair: bool = False) -> bytes:
     try:
-        return _ENCODER.encode(value).encode("ascii")
+        text = _ENCODER.encode(value).encode("ascii")
     except RecursionError:
         msg = "nested too deeply for JSON"
         raise ValueError(msg) from None
+    # searched after encoding: that is faster than to look at each text before
+    if _SURROGATE.search(text) is None:
+        return text
+    return _ESCAPE.sub(_repaired if repair else _checked, text)
+
+
+def _repaired(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape[1] else escape[0]
+
+
+def _checked(escape: re.Match[bytes]) -> bytes:
+    if escape[1]:
+        before = escape.string[max(0, escape.start() - 20) : escape.start()]
+        msg = (
+            f"after {before.decode()!r} there is {escape[1].decode()}, half a "
+            "character (a lone surrogate, as in names of files that are not UTF-8), "
+            "which cannot be sent: text.encode('utf-8', 'replace').decode() replaces it"
+        )
+        raise ValueError(msg)
+    return escape[0]
 
 
 def _plain(value: Any) -> Any:
@@ -243,5 +271,8 @@ def _no_constant(name: str) -> NoReturn:
 #: Each made once: json.loads() and json.dumps() make one per call for arguments.
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)
+_SURROGATE = re.compile(rb"\\ud[89a-f]")
+#: An escape in JSON; the group is a lone surrogate.
+_ESCAPE = re.compile(rb"\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f]..)|.)")
 _scan_once: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
 _APPEND_HEAD = b'{"type":"%b",' % InputAudioBufferAppend.type.encode("ascii")

@@ -4,6 +4,7 @@ What the session is like now: what was asked for, and what the service made of i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import attrs
@@ -119,6 +120,13 @@ class SessionFollower:
         """
         reported = self._reported
         return reported[name] if name in reported else getattr(self.asked, name)
+
+    def drop_tools(self, tools: Collection[Tool]) -> None:
+        """
+        Do not ask for these any more. Reader thread, while no change is pending.
+        """
+        left = tuple(tool for tool in self.asked_tools if tool not in tools)
+        self._granted = attrs.evolve(self._granted, tools=left)
 
     @property
     def asked_tools(self) -> tuple[Tool, ...]:

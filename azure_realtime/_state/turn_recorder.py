@@ -206,8 +206,9 @@ class TurnRecorder:
         answers = tuple(self._answers.values())
         items: list[Item] = []
         calls: list[ToolCall] = []
+        listed: set[str] = set()
         for answer in answers:
-            made = answer.items()
+            made = _listed_once(answer.items(), listed)
             asked = [item for item in made if isinstance(item, FunctionCallItem)]
             outputs = {call.call_id: self._output_of(call) for call in asked}
             items += [*made, *filter(None, outputs.values())]
@@ -253,6 +254,21 @@ class TurnRecorder:
             first_audio=since([answer.first_audio for answer in answers], min),
             done=since([answer.done for answer in answers], max),
         )
+
+
+def _listed_once(items: list[Item], listed: set[str]) -> list[Item]:
+    """
+    Return *items* without the calls in *listed*, and list the others: some services
+    report one call under two ids of items.
+    """
+    made = []
+    for item in items:
+        call_id = item.call_id if isinstance(item, FunctionCallItem) else None
+        if call_id is None or call_id not in listed:
+            made.append(item)
+        if call_id:
+            listed.add(call_id)
+    return made
 
 
 def _call(call: FunctionCallItem, output: FunctionCallOutputItem | None) -> ToolCall:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .._logging import logger
+from .._logging import logger, text_of_error, utf8_text
 from .._redaction import redacted
 from .tool import Tool
 
@@ -32,17 +32,20 @@ class Outcome(NamedTuple):
         """
         Return the outcome of a call that came to nothing.
         """
-        return cls(json.dumps({"error": redacted(text)}, ensure_ascii=False), error)
+        answer = {"error": utf8_text(redacted(text))}
+        return cls(json.dumps(answer, ensure_ascii=False), error)
 
 
 def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
     """
-    Call *tool*. Worker thread; never raises.
+    Call *tool*. Worker thread; never raises, whatever the user's code does.
     """
     try:
         values = tool.structure(_parse(arguments))
-    except Exception as exc:
-        return Outcome.failure(exc, str(exc))
+    except ValueError as exc:
+        return Outcome.failure(exc, text_of_error(exc))
+    except BaseException as exc:  # of the classes that arguments are made into
+        return Outcome.failure(exc, _in_short(exc))
     try:
         result = tool.function(**values)
     except BaseException as exc:  # sys.exit() in a tool must not end us
@@ -50,10 +53,12 @@ def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
         return Outcome.failure(exc, _in_short(exc))
     try:
         return Outcome(_as_output(result))
-    except Exception as exc:
-        what = type(result).__name__
-        msg = f"The function '{tool.name}' returned {what} that is no JSON: {exc}"
-        logger.exception(msg)
+    except BaseException as exc:  # of the result's own methods
+        msg = (
+            f"The function '{tool.name}' returned {type(result).__name__} that is no "
+            f"JSON: {text_of_error(exc)}"
+        )
+        logger.exception("%s", msg)
         return Outcome.failure(exc, msg)
 
 
@@ -71,6 +76,17 @@ def unknown_tool(name: str, known: Iterable[str]) -> Outcome:
     """
     msg = f"there is no function '{name}'; the functions are: {', '.join(known)}"
     return Outcome.failure(LookupError(msg), msg)
+
+
+def too_many_rounds(rounds: int) -> Outcome:
+    """
+    Return the outcome of a call beyond the rounds that a turn may have. Any thread.
+    """
+    msg = (
+        f"it was not called: {rounds} responses in a row have called functions, which "
+        "is the limit"
+    )
+    return Outcome.failure(RuntimeError(msg), msg)
 
 
 def _parse(arguments: str) -> Any:
@@ -95,16 +111,12 @@ def _as_output(result: Any) -> str:
     if result is None:
         return "done"  # to a model, "null" looks like a failure
     if isinstance(result, str):
-        return result
+        return utf8_text(result)
     from .schema.to_json import as_json  # loaded when the tool was made
 
     return as_json(result)
 
 
 def _in_short(error: BaseException) -> str:
-    name = type(error).__name__
-    try:
-        text = str(error)
-    except Exception:  # it is not ours
-        text = ""
-    return f"{name}: {text}" if text else name
+    name, text = type(error).__name__, text_of_error(error)
+    return name if text == name else f"{name}: {text}"

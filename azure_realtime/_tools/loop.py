@@ -11,12 +11,16 @@ Rules:
 4. A session that did not make the calls is told of them together with the outputs.
    Who waited has been told of the drop, unless they ask again (``retry_response``):
    then the model is told, and not asked.
+5. A turn has a limited number of rounds (``max_rounds``). After the last one no
+   response is requested, and a wait for the end of the turn raises
+   `ResponseIncomplete`.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -26,22 +30,25 @@ from .._concurrency.future import PatientFuture
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
+from .._logging import logger
 from .._memory import keep
 from .._requests.future import CommandFuture
 from .._requests.response_requests import ResponseFuture
 from .._state.session import SessionFollower
-from ..errors import ConnectionClosed, RealtimeError, fresh
+from ..errors import ConnectionClosed, RealtimeError, ResponseIncomplete, fresh
 from ..events import (
     ConversationItemCreate,
     ResponseCreate,
     ResponseDone,
+    ResponseFunctionCallArgumentsDone,
     ResponseOutputItemDone,
     ServerEvent,
 )
 from ..models._unset import UNSET
 from ..models.items import FunctionCallItem, FunctionCallOutputItem
 from ..models.responses import ResponseConfig
-from .runner import Results, ToolRunner
+from .batch import Results
+from .runner import ToolRunner
 from .tool import Toolbox
 
 _REMEMBERED = 64  # turns whose continuation somebody may still ask for
@@ -53,8 +60,8 @@ class ToolLoop:
     """
     Runs the tools that responses call, and has the model go on with the outputs.
 
-    There is no lock: the two dictionaries are changed and copied in one step in C each,
-    and nothing depends on both.
+    There is no lock: the dictionaries are changed and copied in one step in C each, and
+    nothing depends on two of them.
 
     Args:
         sender: Where commands go.
@@ -64,12 +71,15 @@ class ToolLoop:
         session: What it is like.
         outlive: Whether a new session is told the conversation.
         retry_response: Whether an interrupted response is requested again.
+        max_rounds: How many responses of a turn may call tools; None: any number.
 
     Attributes:
         handles: The classes of events that `observe` is for.
     """
 
-    handles = frozenset({ResponseOutputItemDone, ResponseDone})
+    handles = frozenset(
+        {ResponseOutputItemDone, ResponseFunctionCallArgumentsDone, ResponseDone}
+    )
 
     def __init__(
         self,
@@ -81,14 +91,19 @@ class ToolLoop:
         *,
         outlive: bool,
         retry_response: bool,
+        max_rounds: int | None,
     ) -> None:
         self._sender = sender
         self._lifecycle = lifecycle
         self._retry_response = retry_response
         self._session = session
-        self._runner = ToolRunner(toolbox, self._send, emitter.emit, outlive)
+        self._runner = ToolRunner(
+            toolbox, self._send, emitter.emit, outlive, max_rounds
+        )
         self._under_way: dict[str, tuple[FunctionCallOutputItem, Future[Any]]] = {}
         self._continuations: dict[str, Continuation] = {}
+        # how many rounds came before a request, by its event_id
+        self._rounds: dict[str | None, int] = {}
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -96,11 +111,18 @@ class ToolLoop:
         """
         if self._sender.responses.is_out_of_band(event):
             return
-        config = None
-        if isinstance(event, ResponseDone):
-            request = self._sender.responses.request_for(event.response.id)
-            config = None if request is None else request.command.response
-        self._runner.observe(event, config)
+        config, rounds = None, 0
+        if isinstance(event, (ResponseDone, ResponseOutputItemDone)):
+            response_id = (
+                event.response.id
+                if isinstance(event, ResponseDone)
+                else event.response_id
+            )
+            request = self._sender.responses.request_for(response_id)
+            if request is not None:
+                config = request.command.response
+                rounds = self._rounds.get(request.command.event_id, 0)
+        self._runner.observe(event, config, rounds)
 
     def continuation(self, response_id: str) -> Continuation | None:
         """
@@ -118,6 +140,12 @@ class ToolLoop:
         Whether the calls of a response are answered here. Any thread.
         """
         return self._runner.will_continue(response_id)
+
+    def run_soon(self, function: Callable[[], None]) -> None:
+        """
+        Run *function* on a thread that runs tools. Any thread; never blocks.
+        """
+        self._runner.run_soon(function)
 
     def busy(self) -> bool:
         """
@@ -230,7 +258,12 @@ class ToolLoop:
                 self._tell(item)
             if continuation.done():
                 return  # who asked does not want to hear any more
-            following = self._sender.request(ResponseCreate(response=config), "wait")
+            if results.is_last:
+                raise _too_many(results)
+            request = self._sender.identified(ResponseCreate(response=config))
+            assert isinstance(request, ResponseCreate)
+            keep(self._rounds, request.event_id, results.rounds + 1, _REMEMBERED)
+            following = self._sender.request(request, "wait")
         except Exception as error:
             if continuation.set_running_or_notify_cancel():
                 continuation.set_exception(error)
@@ -239,3 +272,19 @@ class ToolLoop:
             return
         if continuation.set_running_or_notify_cancel():
             continuation.set_result(following)
+
+
+def _too_many(results: Results) -> ResponseIncomplete:
+    """
+    Return what a turn ends with that calls tools again and again; log it, too: a script
+    of callbacks only does not wait for the turn.
+    """
+    error = ResponseIncomplete(
+        f"The turn was ended: {results.rounds} responses in a row called tools, and "
+        "the next one did so again. If that is as it should be, raise "
+        "WebSocketOptions(max_tool_rounds=...).",
+        response=results.response,
+        reason="max_tool_rounds",
+    )
+    logger.warning("%s", error)
+    return error

@@ -9,7 +9,9 @@ Calls the tools that the model asks for, and hands back what they return.
    dropped. A batch whose response is complete outlives the connection where the new
    session is told the conversation: what a function has done is done.
 4. A ``call_id`` is called once, however often it is announced.
-5. A response out of band (``conversation="none"``) is none of ours: there is nowhere
+5. A turn has a limited number of rounds, each a response that calls tools. What is
+   called beyond it is answered with an error instead.
+6. A response out of band (``conversation="none"``) is none of ours: there is nowhere
    to put the outputs. Its events must not be given to us.
 
 Strictly private.
@@ -21,77 +23,33 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._concurrency.lock import OwnLock
 from .._concurrency.worker_pool import Job, WorkerPool
 from .._logging import logger
 from .._memory import keep
-from ..events import ResponseDone, ResponseOutputItemDone, ServerEvent, ToolErrorEvent
-from ..models.items import FunctionCallItem, FunctionCallOutputItem, Item
+from ..events import (
+    ResponseDone,
+    ResponseFunctionCallArgumentsDone,
+    ResponseOutputItemDone,
+    ServerEvent,
+    ToolErrorEvent,
+)
+from ..models.items import FunctionCallItem, Item
 from ..models.responses import Response, ResponseConfig
-from .call import Outcome, call_tool, timed_out, unknown_tool
+from .batch import Batch, Call, Results
+from .call import (
+    Outcome,
+    call_tool,
+    timed_out,
+    too_many_rounds,
+    unknown_tool,
+)
 from .tool import DEFAULT_TIMEOUT, Tool, Toolbox
 
 _REMEMBERED = 1000  # ids
-
-
-class _Call:
-    __slots__ = "arguments", "call_id", "name", "output", "output_index", "settled"
-
-    def __init__(
-        self, call_id: str, name: str, arguments: str, output_index: int
-    ) -> None:
-        self.call_id = call_id
-        self.name = name
-        self.arguments = arguments
-        self.output_index = output_index
-        self.settled = False
-        self.output: str | None = None
-
-
-class _Batch:
-    __slots__ = ("calls", "closed", "config", "generation", "response_id")
-
-    def __init__(self, response_id: str, generation: int) -> None:
-        self.response_id = response_id
-        self.generation = generation
-        self.calls: dict[str, _Call] = {}
-        self.closed = False
-        self.config: ResponseConfig | None = None
-
-    @property
-    def complete(self) -> bool:
-        return self.closed and all(c.output is not None for c in self.calls.values())
-
-    def results(self) -> Results:
-        calls = sorted(self.calls.values(), key=lambda call: call.output_index)
-        return Results(
-            self.response_id,
-            self.generation,
-            self.config,
-            [FunctionCallItem(c.name, c.arguments, c.call_id) for c in calls],
-            [FunctionCallOutputItem(c.call_id, c.output or "") for c in calls],
-        )
-
-
-class Results(NamedTuple):
-    """
-    What the functions returned that one response called.
-
-    Attributes:
-        response_id: The response.
-        generation: The connection that it came by.
-        config: What it was requested with; None if it was not, or with nothing.
-        calls: Its calls, in the order the model made them.
-        outputs: What each of them returned.
-    """
-
-    response_id: str
-    generation: int
-    config: ResponseConfig | None
-    calls: list[FunctionCallItem]
-    outputs: list[FunctionCallOutputItem]
+_ANNOUNCED = 64  # responses
 
 
 class ToolRunner:
@@ -106,6 +64,7 @@ class ToolRunner:
         on_error: Called when a call comes to nothing; on a thread of the pool,
             so it must not block.
         outlive: Whether rule 3 lets a complete batch outlive the connection.
+        max_rounds: Of rule 5; None: no limit.
         workers: How many tools run side by side.
     """
 
@@ -115,17 +74,21 @@ class ToolRunner:
         send_results: Callable[[Results], None],
         on_error: Callable[[ToolErrorEvent], None],
         outlive: bool = False,
+        max_rounds: int | None = None,
         workers: int = 8,
     ) -> None:
         self._registry = weakref.ref(toolbox)
         self._send_results = send_results
         self._on_error = on_error
         self._outlive = outlive
+        self._max_rounds = max_rounds
         self._pool = WorkerPool(workers, "azure-realtime-tool")
         # makes one step of what decides, on several threads, who sends the outputs
         self._lock = OwnLock()
-        self._batches: dict[str, _Batch] = {}
+        self._batches: dict[str, Batch] = {}
         self._called: dict[str, None] = {}
+        # by response and index; of the reader thread
+        self._announced: dict[str, dict[int, Item]] = {}
         self._answered: dict[str, None] = {}
         self._generation = 0
         self._closed = False
@@ -138,21 +101,30 @@ class ToolRunner:
         """
         return getattr(self._here, "tool", False)
 
-    def observe(self, event: ServerEvent, config: ResponseConfig | None = None) -> None:
+    def observe(
+        self,
+        event: ServerEvent,
+        config: ResponseConfig | None = None,
+        rounds: int = 0,
+    ) -> None:
         """
         Start the calls in *event*, end a batch. Reader thread; never blocks or raises.
 
         Args:
             event: Of a response in the conversation.
             config: What a response that is done was requested with.
+            rounds: How many responses of the same turn called tools before it.
         """
         if event.generation > self._generation:
             self.connection_lost()
             self._generation = event.generation
         if isinstance(event, ResponseOutputItemDone):
-            self._start(event, event.response_id, {event.output_index: event.item})
+            items = {event.output_index: event.item}
+            self._start(event, event.response_id, items, rounds)
+        elif isinstance(event, ResponseFunctionCallArgumentsDone):
+            self._announce(event)
         elif isinstance(event, ResponseDone):
-            self._finish(event, event.response, config)
+            self._finish(event, event.response, config, rounds)
 
     def will_continue(self, response_id: str) -> bool:
         """
@@ -160,6 +132,12 @@ class ToolRunner:
         """
         with self._lock:
             return response_id in self._batches or response_id in self._answered
+
+    def run_soon(self, function: Callable[[], None]) -> None:
+        """
+        Run *function* on a worker thread, before all calls. Any thread; never blocks.
+        """
+        self._pool.submit(Job(function), first=True)
 
     @property
     def busy(self) -> bool:
@@ -192,16 +170,22 @@ class ToolRunner:
     # -- Reader thread -----------------------------------------------------------
 
     def _start(
-        self, event: ServerEvent, response_id: str, items: Mapping[int, Item]
+        self,
+        event: ServerEvent,
+        response_id: str,
+        items: Mapping[int, Item],
+        rounds: int,
     ) -> None:
         toolbox = self._registry()
-        if not toolbox:
+        # a batch that was begun is answered as a whole, even without a tool left
+        if toolbox is None or not (toolbox or response_id in self._batches):
             return
+        is_last = self._max_rounds is not None and rounds >= self._max_rounds
         with self._lock:
             batch = self._batches.get(response_id)
-            batch = batch or _Batch(response_id, event.generation)
+            batch = batch or Batch(response_id, event.generation, rounds, is_last)
             calls = {
-                item.call_id: _Call(item.call_id, item.name, item.arguments, index)
+                item.call_id: Call(item.call_id, item.name, item.arguments, index)
                 for index, item in items.items()
                 if isinstance(item, FunctionCallItem)
                 and item.call_id
@@ -222,12 +206,31 @@ class ToolRunner:
             )
             self._pool.submit(job)
 
+    def _announce(self, event: ResponseFunctionCallArgumentsDone) -> None:
+        """
+        Keep a call until its response is done: some services send no event about the
+        item. One that does says more: whether the item is complete.
+        """
+        if event.name and event.call_id:
+            calls = self._announced.get(event.response_id, {})
+            index = event.output_index
+            while index in calls:  # a service that sends no index
+                index += 1
+            calls[index] = FunctionCallItem(event.name, event.arguments, event.call_id)
+            keep(self._announced, event.response_id, calls, _ANNOUNCED)
+
     def _finish(
-        self, event: ServerEvent, response: Response, config: ResponseConfig | None
+        self,
+        event: ServerEvent,
+        response: Response,
+        config: ResponseConfig | None,
+        rounds: int,
     ) -> None:
+        announced = self._announced.pop(response.id, {})
         if response.status == "completed":
             # for services that leave out the items' own events
-            self._start(event, response.id, dict(enumerate(response.output)))
+            items = announced | dict(enumerate(response.output))
+            self._start(event, response.id, items, rounds)
         with self._lock:
             batch = self._batches.get(response.id)
             if batch is None:
@@ -235,18 +238,20 @@ class ToolRunner:
             if response.status != "completed":
                 self._drop(batch)
                 return
-            batch.closed, batch.config = True, config
+            batch.closed, batch.config, batch.response = True, config, response
             ready = self._take(batch)
         if ready:
             self._send_soon(batch)
 
     # -- Worker threads ----------------------------------------------------------
 
-    def _run(self, batch: _Batch, call: _Call, tool: Tool[..., Any] | None) -> None:
+    def _run(self, batch: Batch, call: Call, tool: Tool[..., Any] | None) -> None:
         if not self._is_wanted(batch):
             return
         self._here.tool = True
-        if tool is None:
+        if batch.is_last:
+            outcome = too_many_rounds(batch.rounds)
+        elif tool is None:
             toolbox = self._registry()
             names = toolbox.names() if toolbox is not None else ()
             outcome = unknown_tool(call.name, names)
@@ -255,7 +260,7 @@ class ToolRunner:
         if self._settle(batch, call, outcome):
             self._send(batch)
 
-    def _send(self, batch: _Batch) -> None:
+    def _send(self, batch: Batch) -> None:
         try:
             self._send_results(batch.results())
         except Exception:
@@ -265,16 +270,16 @@ class ToolRunner:
 
     # -- Threads that wait beside a call -----------------------------------------
 
-    def _give_up(self, batch: _Batch, call: _Call, timeout: float) -> None:
+    def _give_up(self, batch: Batch, call: Call, timeout: float) -> None:
         if self._settle(batch, call, timed_out(call.name, timeout)):
             self._send_soon(batch)
 
     # -- Any of them -------------------------------------------------------------
 
-    def _send_soon(self, batch: _Batch) -> None:
-        self._pool.submit(Job(functools.partial(self._send, batch)), first=True)
+    def _send_soon(self, batch: Batch) -> None:
+        self.run_soon(functools.partial(self._send, batch))
 
-    def _settle(self, batch: _Batch, call: _Call, outcome: Outcome) -> bool:
+    def _settle(self, batch: Batch, call: Call, outcome: Outcome) -> bool:
         """
         Note what came of a call; return whether it is the last that was waited for.
         """
@@ -288,7 +293,7 @@ class ToolRunner:
             call.output = outcome.output
             return self._take(batch)
 
-    def _report(self, batch: _Batch, call: _Call, error: BaseException) -> None:
+    def _report(self, batch: Batch, call: Call, error: BaseException) -> None:
         event = ToolErrorEvent(
             tool=call.name,
             call_id=call.call_id,
@@ -301,11 +306,11 @@ class ToolRunner:
         except Exception:
             logger.exception("The error of a tool could not be told")
 
-    def _is_wanted(self, batch: _Batch) -> bool:
+    def _is_wanted(self, batch: Batch) -> bool:
         with self._lock:
             return self._batches.get(batch.response_id) is batch
 
-    def _take(self, batch: _Batch) -> bool:
+    def _take(self, batch: Batch) -> bool:
         # under the lock; whoever gets True, once, sends the outputs
         if not batch.complete or self._batches.get(batch.response_id) is not batch:
             return False
@@ -313,7 +318,7 @@ class ToolRunner:
         keep(self._answered, batch.response_id, None, _REMEMBERED)
         return True
 
-    def _drop(self, batch: _Batch) -> None:
+    def _drop(self, batch: Batch) -> None:
         # under the lock; the calls stay known, for services that say things twice
         self._batches.pop(batch.response_id, None)
         for call_id in batch.calls:

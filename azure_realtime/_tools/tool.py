@@ -6,13 +6,14 @@ it does, and what each argument is) and its type hints. From these come the JSON
 that goes to the service and the check of what comes back.
 """
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import attrs
 
-from ..models.tools import FunctionTool
+from ..models.tools import FunctionTool, check_function
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,10 +57,10 @@ class Tool(Generic[P, R]):
         """
         return self.function(*args, **kwargs)
 
-    @property
+    @functools.cached_property
     def spec(self) -> FunctionTool:
         """
-        What goes to the service.
+        What goes to the service; always the same object.
         """
         return FunctionTool(self.name, self.description, self.parameters)
 
@@ -83,16 +84,19 @@ def make_tool(
 
     Raises:
         TypeError: The function is async, or takes what JSON cannot say.
-        ValueError: It has no name, or the timeout is no positive number.
+        ValueError: It has no name or one that the service refuses, the description is
+            too long, or the timeout is no positive number.
     """
     if not timeout > 0 or math.isnan(timeout):
         msg = f"timeout must be a positive number of seconds, got {timeout!r}"
         raise ValueError(msg)
     if isinstance(function, Tool):  # of another toolbox
-        name, function = name or function.name, function.function
+        name = function.name if name is None else name
+        function = function.function
     from .schema.describe import describe  # only for clients with tools
 
     told = describe(function, name=name, description=description)
+    check_function(told.name, told.description)
     return Tool(
         told.name,
         told.description,
@@ -113,6 +117,8 @@ class Toolbox:
 
     def __init__(self) -> None:
         self._tools: dict[str, Tool[..., Any]] = {}
+        # what the service took last, by name
+        self._accepted: dict[str, Tool[..., Any]] = {}
 
     def add(
         self,
@@ -127,11 +133,26 @@ class Toolbox:
 
         Raises:
             TypeError: The function is async, or takes what JSON cannot say.
-            ValueError: It has no name, or the timeout is no positive number.
+            ValueError: As `make_tool`.
         """
         tool = make_tool(function, name=name, description=description, timeout=timeout)
-        self._tools[tool.name] = tool
+        self.put(tool)
         return tool
+
+    def put(self, tool: Tool[..., Any]) -> None:
+        """
+        Put a tool in, in place of one of the same name.
+        """
+        self._tools[tool.name] = tool
+
+    def take_out(self, tool: Tool[..., Any], before: Tool[..., Any] | None) -> None:
+        """
+        Put *before* in the place of *tool*, unless another has taken it meanwhile.
+        """
+        found = self._tools.pop(tool.name, None)
+        left = before if found is tool else found
+        if left is not None:
+            self._tools.setdefault(tool.name, left)
 
     def remove(self, name: str) -> Tool[..., Any]:
         """
@@ -140,7 +161,13 @@ class Toolbox:
         Raises:
             KeyError: There is none of that name.
         """
-        return self._tools.pop(name)
+        tool = self._tools.pop(name, None)
+        if tool is None:
+            known = ", ".join(self._tools) or "none"
+            msg = f"there is no tool {name!r}; the tools are: {known}"
+            raise KeyError(msg)
+        self._accepted.pop(name, None)
+        return tool
 
     def get(self, name: str) -> Tool[..., Any] | None:
         """
@@ -159,6 +186,47 @@ class Toolbox:
         Return what goes to the service, in the order of `names`.
         """
         return tuple(tool.spec for tool in self._tools.copy().values())
+
+    def has(self, spec: FunctionTool) -> bool:
+        """
+        Whether the tool with this very *spec* is here.
+        """
+        tool = self._tools.get(spec.name)
+        return tool is not None and tool.spec is spec
+
+    def accept(self, specs: Iterable[FunctionTool]) -> None:
+        """
+        Note that the service has taken these.
+        """
+        for spec in specs:
+            tool = self._tools.get(spec.name)
+            if tool is not None and tool.spec is spec:
+                self._accepted[spec.name] = tool
+
+    def accept_none(self) -> None:
+        """
+        Note that the service may have none of them.
+        """
+        self._accepted.clear()
+
+    def accepted(self, name: str) -> Tool[..., Any] | None:
+        """
+        Return the tool of that name that the service took last.
+        """
+        return self._accepted.get(name)
+
+    def is_accepted(self, spec: FunctionTool) -> bool:
+        """
+        Whether the service has taken the tool with this very *spec*.
+        """
+        tool = self._accepted.get(spec.name)
+        return tool is not None and tool.spec is spec
+
+    def not_accepted(self) -> list[FunctionTool]:
+        """
+        Return what goes to the service of those that it has not taken yet.
+        """
+        return [spec for spec in self.specs() if not self.is_accepted(spec)]
 
     def __len__(self) -> int:
         return len(self._tools)

@@ -329,7 +329,7 @@ def close_frame(code: int, reason: str) -> bytes:
     """
     if code == 1005:  # it stands for "no code" and never travels
         return control_frame(CLOSE)
-    text = reason.encode("utf-8")[:123].decode("utf-8", "ignore")
+    text = reason.encode("utf-8", "replace")[:123].decode("utf-8", "ignore")
     return control_frame(CLOSE, struct.pack("!H", code) + text.encode("utf-8"))
 
 

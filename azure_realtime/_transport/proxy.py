@@ -67,8 +67,9 @@ class Proxy:
         """
         if self.username is None:
             return None
-        pair = f"{self.username}:{self.password or ''}"
-        return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+        # the environment may hold what is no UTF-8; the proxy judges it
+        pair = f"{self.username}:{self.password or ''}".encode("utf-8", "surrogatepass")
+        return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
 def import_what_it_takes() -> None:

@@ -111,6 +111,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         self._conversation = session.conversation
         self._meter = session.usage
         self._toolbox = session.toolbox
+        self._registrar = session.registrar
         self._tools = session.tools
         self._order = session.turns
         self._new_stream = TurnStream

@@ -20,6 +20,7 @@ from .._state.pending_work import PendingWork
 from .._state.session import SessionFollower
 from .._state.usage_meter import UsageMeter
 from .._tools.loop import ToolLoop
+from .._tools.registrar import ToolRegistrar
 from .._tools.tool import Toolbox
 from ..events import (
     CLIENT_EVENTS,
@@ -29,6 +30,7 @@ from ..events import (
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
+    ServerEvent,
     SessionCreated,
     SessionUpdated,
 )
@@ -50,6 +52,7 @@ class ConversationParts(SessionParts):
     conversation: Conversation
     usage: UsageMeter
     toolbox: Toolbox
+    registrar: ToolRegistrar
     tools: ToolLoop
     turns: TurnOrder
 
@@ -103,6 +106,10 @@ def _new_parts(
         session,
         outlive=numbers.restore == "conversation",
         retry_response=numbers.retry_response,
+        max_rounds=numbers.max_tool_rounds,
+    )
+    registrar = ToolRegistrar(
+        toolbox, session, sender, emitter, lifecycle, tools.run_soon
     )
     pending_work = PendingWork(session, tools.answers)
     turns = TurnOrder()
@@ -117,7 +124,8 @@ def _new_parts(
     text = conversation.observe_text, status.observe_text
     return ConversationParts(
         opening=restorer.opening,
-        on_configured=restorer.on_configured,
+        on_configured=partial(_on_configured, restorer, registrar),
+        on_refused=registrar.session_refused,
         rename_restored=conversation.rename,
         observers=(session, input_audio, conversation, usage, tools, pending_work),
         deltas={
@@ -138,9 +146,25 @@ def _new_parts(
         conversation=conversation,
         usage=usage,
         toolbox=toolbox,
+        registrar=registrar,
         tools=tools,
         turns=turns,
     )
+
+
+def _on_configured(
+    restorer: SessionRestorer,
+    registrar: ToolRegistrar,
+    event: SessionUpdated,
+    generation: int,
+    seconds_lost: float | None,
+) -> ServerEvent:
+    """
+    Settle what waited for the session; return the event to announce.
+    """
+    announcement = restorer.on_configured(event, generation, seconds_lost)
+    registrar.session_configured()
+    return announcement
 
 
 def _owed(

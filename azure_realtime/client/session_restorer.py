@@ -124,12 +124,12 @@ class SessionRestorer:
         self, config: SessionConfig, items: list[dict[str, Any]]
     ) -> OpeningMessages:
         update = self._sender.identified(SessionUpdate(session=config))
-        messages, restored = [self._sender.codec.encode(update)], {}
+        messages, restored = [self._sender.codec.encode(update, repair=True)], {}
         for item in items:
             create = {"type": "conversation.item.create", "item": item}
             command = self._sender.identified(self._sender.codec.command(create))
             try:
-                messages.append(self._sender.codec.encode(command))
+                messages.append(self._sender.codec.encode(command, repair=True))
             except ValueError as error:
                 logger.warning("An item cannot be restored: %s", error)
                 continue

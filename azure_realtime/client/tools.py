@@ -1,5 +1,5 @@
 """
-``tool``: give the model functions of yours.
+``tool`` and ``remove_tool``: give the model functions of yours.
 """
 
 from __future__ import annotations
@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .._tools.tool import DEFAULT_TIMEOUT, Tool, Toolbox
+from .._tools.tool import DEFAULT_TIMEOUT, Tool, Toolbox, make_tool
 from .commands import Commands
 
 if TYPE_CHECKING:
-    from .._state.session import SessionFollower
+    from .._tools.registrar import ToolRegistrar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,7 +22,7 @@ class Tooling(Commands):
     """
 
     _toolbox: Toolbox
-    _follower: SessionFollower
+    _registrar: ToolRegistrar
 
     @overload
     def tool(
@@ -60,6 +60,9 @@ class Tooling(Commands):
         sent to the model as text, anything but text as JSON; what it raises, as an
         error the model can read (and you, as ``tool_error``). Then the model answers.
 
+        A tool that the service refuses is removed again; a log line and a
+        ``tool_error`` event name it. The other tools stay.
+
         Args:
             function: A plain function, bound method or callable object.
             name: Instead of its own.
@@ -71,22 +74,28 @@ class Tooling(Commands):
 
         Raises:
             TypeError: The function is async, or takes what JSON cannot say.
-            ValueError: It has no name.
+            ValueError: It has no name, or one that the service refuses: it takes at
+                most 64 of the letters a to z, digits, ``_`` and ``-``. Or its
+                description is longer than 1,024 characters.
         """
         self._lifecycle.check_process()
         if function is None:
             return lambda f: self.tool(
                 f, name=name, description=description, timeout=timeout
             )
-        tool = self._toolbox.add(
-            function, name=name, description=description, timeout=timeout
-        )
-        ours = self._toolbox.specs()
-        names = {spec.name for spec in ours}
-        others = [
-            spec
-            for spec in self._follower.asked_tools
-            if getattr(spec, "name", None) not in names
-        ]
-        self.update_session(tools=(*others, *ours))
+        tool = make_tool(function, name=name, description=description, timeout=timeout)
+        self._registrar.add(self._toolbox, tool)
         return tool
+
+    def remove_tool(self, name: str) -> None:
+        """
+        Take a tool away from the model. Calls that run finish, and are answered.
+
+        Args:
+            name: Of the tool, as the model knows it.
+
+        Raises:
+            KeyError: There is no tool of that name.
+        """
+        self._lifecycle.check_process()
+        self._registrar.remove(self._toolbox, name)

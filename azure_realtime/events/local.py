@@ -56,15 +56,17 @@ class ListenerError(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ToolErrorEvent(ServerEvent):
     """
-    A tool gave no result; the model was told so instead, and can try again.
+    A tool gave no result; the model gets an error instead, and can try again. Or the
+    service refused the tool itself, which was removed again.
 
     Attributes:
         tool: The name the model called; there may be no tool of that name.
-        call_id: Of the function call.
+        call_id: Of the function call; "" if the tool itself was refused.
         arguments: JSON text, as the model wrote it.
         error: What the function raised, traceback included; a TimeoutError if it
             took too long; a ValueError if the arguments were not what it takes; a
-            LookupError if there is no such tool.
+            LookupError if there is no such tool; a `ServerError` if the service
+            refused the tool.
     """
 
     type: ClassVar[str] = "tool_error"

@@ -13,6 +13,36 @@ from ._coerce import as_list, as_model, as_names, is_given
 from ._unset import Unset
 from .enums import RequireApproval, ToolChoiceMode
 
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_LONGEST_DESCRIPTION = 1024
+
+
+def check_function(name: Any, description: Any) -> None:
+    """
+    Refuse what the service refuses in every function tool.
+
+    Raises:
+        ValueError: The name, or the length of the description.
+        TypeError: One of them is not text.
+    """
+    for what, value in (("name", name), ("description", description)):
+        if not isinstance(value, str) and (what == "name" or value is not None):
+            msg = f"the {what} of a tool must be text, not {type(value).__name__}"
+            raise TypeError(msg)
+    if not _NAME.fullmatch(name):
+        shown = name if len(name) <= 80 else f"{name[:80]}..."
+        msg = (
+            f"{shown!r} cannot be the name of a tool: the service takes 1 to 64 of the "
+            "letters a-z and A-Z, digits, _ and -; pass another name=..."
+        )
+        raise ValueError(msg)
+    if description is not None and len(description) > _LONGEST_DESCRIPTION:
+        msg = (
+            f"the description of the tool {name!r} has {len(description)} characters; "
+            f"the service takes {_LONGEST_DESCRIPTION}: pass a shorter description=..."
+        )
+        raise ValueError(msg)
+
 
 @attrs.frozen(eq=False, repr=False)
 class FunctionTool(Model):
@@ -141,15 +171,20 @@ def as_tools(tools: Any) -> tuple[Tool, ...] | None | Unset:
     understood too.
 
     Raises:
-        ValueError: A mapping with a misspelled field or no type.
+        ValueError: A mapping with a misspelled field or no type, or a function that no
+            service takes (`check_function`).
         TypeError: Not a list of tools or mappings.
     """
     if not is_given(tools):
         return tools  # type: ignore[no-any-return]
-    return tuple(
+    made = tuple(
         as_model(_unwrapped(tool), _TOOLS, UnknownTool, "tool")
         for tool in as_list(tools, "tools")
     )
+    for tool in made:
+        if isinstance(tool, FunctionTool):
+            check_function(tool.name, tool.description)
+    return made
 
 
 def _unwrapped(value: Any) -> Any:

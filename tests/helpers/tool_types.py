@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import decimal
 import enum
+import pathlib
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,6 +16,7 @@ from typing import (
     Annotated,
     Any,
     Literal,
+    NamedTuple,
     NewType,
     Optional,
     TypedDict,
@@ -83,6 +86,11 @@ class Order:
         default=1, validator=attrs.validators.ge(1)
     )
     extras: tuple[str, ...] = attrs.field(factory=tuple)
+
+
+class Point(NamedTuple):
+    x: float
+    name: str = "origin"
 
 
 class Filter(TypedDict):
@@ -216,6 +224,26 @@ GOLDEN = [
     (datetime.date, {"type": "string", "format": "date"}),
     (datetime.time, {"type": "string", "format": "time"}),
     (uuid.UUID, {"type": "string", "format": "uuid"}),
+    (datetime.timedelta, {"type": "string", "format": "duration"}),
+    (decimal.Decimal | None, {"anyOf": [{"type": "number"}, NULL]}),
+    (pathlib.Path, TEXT),
+    (bytes, {"type": "string", "contentEncoding": "base64"}),
+    (
+        Point,
+        {
+            "type": "object",
+            "properties": {
+                "x": {"type": "number"},
+                "name": {"type": "string", "default": "origin"},
+            },
+            "required": ["x"],
+            "additionalProperties": False,
+        },
+    ),
+    (
+        Annotated[int | None, "How many."] | None,
+        {"anyOf": [WHOLE, NULL], "description": "How many."},
+    ),
 ]
 
 

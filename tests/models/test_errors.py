@@ -10,7 +10,7 @@ import string
 
 import pytest
 from helpers.timing import SCALE, at_most
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from azure_realtime import errors
@@ -252,6 +252,7 @@ def test_text_that_looks_like_a_key_is_redacted(key: str, form: str) -> None:
     """
     if "@" in form:
         key = key.replace("/", "_")
+    assume(key not in form)  # a part of the header's own name stays
     assert key not in redacted(form.format(key, key))
 
 

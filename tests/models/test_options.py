@@ -300,3 +300,14 @@ def test_options_are_frozen() -> None:
     """
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         options(api_key=KEY).host_name = "elsewhere.example"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["host_name", "deployment"])
+def test_half_a_character_in_an_address(name: str) -> None:
+    """
+    The error says which option it is in.
+    """
+    with pytest.raises(ValueError, match=f"{name} holds half a character"):
+        AzureRealTimeOptions(
+            **{"host_name": HOST, "deployment": "d", "api_key": KEY, name: "x\udce9"}
+        )

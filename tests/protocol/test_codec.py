@@ -25,6 +25,7 @@ from azure_realtime.audio.encoding import encode_bytes
 from azure_realtime.errors import ProtocolWarning
 from azure_realtime.events import (
     CLIENT_EVENTS,
+    ClientEvent,
     ConversationItemAdded,
     ConversationItemCreate,
     InputAudioBufferAppend,
@@ -37,6 +38,7 @@ from azure_realtime.events import (
     UnknownEvent,
 )
 from azure_realtime.models._unset import UNSET
+from azure_realtime.models.items import MessageItem
 from azure_realtime.models.session import Session, SessionConfig
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -173,11 +175,71 @@ def test_text_that_is_not_base64_is_refused_where_it_was_given(audio: str) -> No
 
 def test_the_text_is_ascii() -> None:
     """
-    Its length is its size on the wire, and lone surrogates do no harm.
+    Its length is its size on the wire.
     """
-    text = Codec(None).encode(ConversationItemCreate(item="Grüße \U0001f600 \ud800"))
+    text = Codec(None).encode(ConversationItemCreate(item="Grüße \U0001f600 한국어"))
 
     assert text.isascii()
+
+
+WHOLE = ["\U0001f600", "\ud83d\ude00", "\\ud800", "\\\\ud800", "한\u2028\uffff"]
+"""Texts that look as if there were half a character in them."""
+
+HALVES = {
+    "caf\udce9.txt": "caf\ufffd.txt",
+    "\ud83d\ud83d\ude00": "\ufffd\U0001f600",
+    "\ude00\ud83d": "\ufffd\ufffd",
+    "\\\ud800": "\\\ufffd",
+    '"\udfff"': '"\ufffd"',
+}
+"""Texts with lone surrogates, and what they become where they are repaired."""
+
+
+def commands_with(text: str) -> list[ClientEvent]:
+    """
+    Return commands that carry *text* in a value, in a name and beside the session.
+    """
+    return [
+        ConversationItemCreate(item=MessageItem("user", text)),
+        SessionUpdate(session={"instructions": text}),
+        SessionUpdate(session=SessionConfig(extra={"x": {text: 1}})),
+        RawCommand(type="brand.new", message={"type": "brand.new", "x": [text]}),
+        InputAudioBufferAppend(audio="AAAA", event_id=text),
+    ]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_whole_characters_are_sent(text: str) -> None:
+    """
+    A pair of surrogates is one character, and a backslash before "ud800" is text.
+    """
+    for command in commands_with(text):
+        json.loads(Codec(None).encode(command)).__repr__().encode()
+
+
+@pytest.mark.parametrize("text", HALVES)
+def test_half_a_character_is_refused_where_it_was_given(text: str) -> None:
+    """
+    A service that reads it ends the session, or answers in text that is no UTF-8.
+    """
+    for command in commands_with(text):
+        with pytest.raises(ValueError, match="half a character") as caught:
+            Codec(None).encode(command)
+
+        assert not isinstance(caught.value, UnicodeError)
+
+
+@pytest.mark.parametrize(("text", "repaired"), HALVES.items())
+def test_half_a_character_that_others_wrote_is_replaced(
+    text: str, repaired: str
+) -> None:
+    """
+    An item of the service is restored although nobody can refuse it any more.
+    """
+    command = ConversationItemCreate(item=MessageItem("user", text))
+    sent = json.loads(Codec(None).encode(command, repair=True))
+
+    assert repaired == sent["item"]["content"][0]["text"]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 import trustme
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedError,
+)
 
 from azure_realtime.simulator import Connection, Simulator
 
@@ -226,12 +229,25 @@ def test_strange_messages(pair: Pair) -> None:
     connection.send_text("no json")
     connection.send({"type": "brand.new", "x": None})
     connection.send_text('{"type": "huge", "text": "' + "x" * 20_000_000 + '"}')
+    connection.send({"type": "half", "text": "caf\udce9"})
     connection.send_frame(2, b"\x00\x01")
 
     assert "no json" == client.socket.recv(5)
     assert "brand.new" == client.receive()["type"]
     assert 20_000_000 == len(client.receive()["text"])
+    assert "caf?" == client.receive()["text"]  # valid UTF-8, whatever it is given
     assert b"\x00\x01" == client.socket.recv(5)
+
+
+def test_a_close_reason_is_cut_between_two_characters(pair: Pair) -> None:
+    """It is valid UTF-8, whatever it is given."""
+    client, connection = pair()
+    connection.close(1000, "caf\udce9" + "é" * 100)
+    with pytest.raises(ConnectionClosed) as caught:
+        client.receive()
+
+    assert caught.value.rcvd is not None
+    assert "caf?" + "é" * 59 == caught.value.rcvd.reason
 
 
 def test_invalid_utf8(pair: Pair) -> None:

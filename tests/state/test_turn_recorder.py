@@ -199,6 +199,29 @@ def test_a_turn_is_the_same_whichever_way_its_events_come(
     ]
 
 
+def test_a_call_that_is_reported_twice_is_listed_once() -> None:
+    """
+    Under two ids of items, or in two responses; calls without an id stay as they are.
+    """
+    again = {**CALLS[0], "id": "item_twin"}
+    unnamed = [{**CALLS[1], "id": f"item_{n}", "call_id": None} for n in range(2)]
+    messages = [
+        {
+            "type": "response.done",
+            "response": response("resp_1", output=[*CALLS, again, *unnamed]),
+        },
+        added(output_item("o", "call_1", '"sunny"'), None),
+        {"type": "response.done", "response": response("resp_2", output=[again])},
+    ]
+
+    turn = recorded(messages, begin=["resp_1", "resp_2"])
+
+    assert ["call_1", "call_2", "", ""] == [call.call_id for call in turn.tool_calls]
+    listed = [item.id for item in turn.items if isinstance(item, FunctionCallItem)]
+    assert ["item_f", "item_g", "item_0", "item_1"] == listed
+    assert 1 == sum(isinstance(item, FunctionCallOutputItem) for item in turn.items)
+
+
 def test_the_clock_runs_from_asking() -> None:
     """
     Latencies are seconds from asking to the first text, the first audio, the end.

@@ -254,7 +254,7 @@ def _recursive(node: Node) -> None: ...
 def _unknown(x: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
 
-def _odd(x: bytes) -> None: ...
+def _odd(x: complex) -> None: ...
 
 
 def _keys(x: dict[int, str]) -> None: ...
@@ -280,7 +280,7 @@ class _Desk:
         (_positional, TypeError, "a is positional-only"),
         (_recursive, TypeError, "node: child: Node contains itself"),
         (_unknown, TypeError, "_unknown names 'Missing', which is not known"),
-        (_odd, TypeError, "x: bytes has no JSON form; use str"),
+        (_odd, TypeError, "x: complex has no JSON form; use str"),
         (_keys, TypeError, r"x: dict\[int, str\] has no JSON form: names .* are text"),
         (_literal, TypeError, "x: b'a' is nothing that JSON knows"),
         (_Desk.order, TypeError, "a method without its object"),

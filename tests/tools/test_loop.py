@@ -20,6 +20,7 @@ from azure_realtime import (
     AzureRealTimeAudio,
     FunctionTool,
     ResponseCancelled,
+    ResponseIncomplete,
     SessionConfig,
 )
 from azure_realtime.simulator import Connection, Reply, Request, ToolCall
@@ -441,6 +442,125 @@ def test_closing_does_not_wait_for_a_tool() -> None:
     error, at = raised[0]
     assert "ConnectionClosed" == type(error).__name__
     assert at - dropped < 0.2 * SCALE
+
+
+@pytest.mark.parametrize("limit", [None, 2, 0])
+def test_a_model_that_calls_tools_again_and_again(
+    limit: int | None,
+    variant: Variant,
+    eventually: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    The turn fails after so many rounds, 16 by default, and says why. Each call has an
+    output, and the next turn may call tools again.
+    """
+    ran: list[int] = []
+    numbers = {} if limit is None else {"max_tool_rounds": limit}
+    rounds = 16 if limit is None else limit
+    turns = iter(range(10_000))
+
+    def answer(request: Request) -> Reply:
+        if "Enough." in str(request.items[-1]):
+            return Reply("Fine.")
+        turn = next(turns)
+        return Reply(calls=[ToolCall("note", {"number": turn}, call_id=f"c_{turn}")])
+
+    with variant.connected(
+        service={"replies": answer, "pace": 0}, session_config=MANUAL, **numbers
+    ) as (client, wire):
+        failed: list[Any] = []
+        client.on("tool_error", failed.append)
+
+        @client.tool
+        def note(number: int) -> None:
+            """
+            Take note.
+            """
+            ran.append(number)
+
+        for turn in (1, 2):
+            with pytest.raises(ResponseIncomplete, match="called tools") as caught:
+                client.ask("Go.", timeout=20)
+            eventually(lambda n=turn: len(outputs(wire)) == n * (rounds + 1))
+        assert "Fine." == client.ask("Enough.", timeout=20).transcript
+
+    assert "max_tool_rounds" == caught.value.reason
+    assert "max_tool_rounds=" in str(caught.value)
+    assert f"c_{2 * rounds + 1}" == caught.value.response.output[0].call_id
+    assert 2 * rounds == len(ran)
+    assert 2 == len(failed)
+    assert 2 == sum("called tools" in record.message for record in caplog.records)
+    refused = [told for _, told in outputs(wire) if told != "done"]
+    assert 2 == len(refused)
+    assert f"it was not called: {rounds} responses" in refused[0]["error"]
+
+
+def test_as_many_rounds_as_there_may_be(variant: Variant) -> None:
+    """
+    The limit itself is no failure; None is no limit.
+    """
+    for limit in (2, None):
+        replies = [
+            Reply(calls=[ToolCall("double", {"number": n}, call_id=f"c_{n}")])
+            for n in range(2)
+        ]
+        with variant.connected(
+            service={"replies": [*replies, "Done."]},
+            session_config=MANUAL,
+            max_tool_rounds=limit,
+        ) as (client, _):
+            client.tool(double)
+            turn = client.ask("Go.", timeout=20)
+
+        assert "Done." == turn.transcript
+
+
+def test_a_file_name_that_is_no_utf8(variant: Variant) -> None:
+    """
+    The turn ends with an answer, and so does the next one.
+    """
+    name = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
+    replies = [calls("names", "fail"), "Two files.", "Bye."]
+    config = MANUAL.merged(SessionConfig(instructions=f"Read {name}."))
+    with variant.connected(service={"replies": replies}, session_config=config) as (
+        client,
+        wire,
+    ):
+        assert client.session is not None
+        assert "Read caf\ufffd.txt." == client.session.instructions
+
+        @client.tool
+        def names() -> list[str]:
+            """
+            List the files.
+            """
+            return [name]
+
+        @client.tool
+        def fail() -> None:
+            """
+            Fail.
+            """
+            raise OSError(name)
+
+        assert "Two files." == client.ask("Which?", timeout=9).transcript
+        for ask in (
+            lambda: client.ask(f"What is in {name}?", timeout=9),
+            lambda: client.update_session(instructions=name),
+            lambda: client.create_response(instructions=name),
+            lambda: client.delete_item(name),
+            lambda: client.send({"type": "brand.new", name: 1}),
+        ):
+            with pytest.raises(ValueError, match="half a character"):
+                ask()
+        assert "Bye." == client.ask("Bye.", timeout=9).transcript
+
+    told = [
+        ("call_0", ["caf\ufffd.txt"]),
+        ("call_1", {"error": "OSError: caf\ufffd.txt"}),
+    ]
+    assert told == outputs(wire)
 
 
 def test_without_a_toolbox_calls_are_left_to_the_user(

@@ -22,6 +22,7 @@ from azure_realtime._tools.tool import Toolbox
 from azure_realtime.events import (
     ResponseCreated,
     ResponseDone,
+    ResponseFunctionCallArgumentsDone,
     ResponseOutputItemDone,
     ResponseOutputTextDelta,
     ServerEvent,
@@ -225,6 +226,97 @@ def test_an_interrupted_response_takes_its_calls_with_it(
     assert not later.is_set()
     assert bench.sent.empty()
     bench.runner.close()
+
+
+@pytest.mark.parametrize("also", [False, True], ids=["only", "also the item"])
+def test_a_service_that_announces_only_the_arguments(also: bool, bench: Bench) -> None:
+    """
+    The functions are called when the response is done, in order, each once.
+    """
+    called: list[str] = []
+    bench.toolbox.add(lambda x: called.append(x), name="note")
+    for index in (1, 0):
+        arguments = json.dumps({"x": str(index)})
+        bench.runner.observe(
+            ResponseFunctionCallArgumentsDone(
+                response_id="resp_1",
+                output_index=index,
+                name="note",
+                call_id=f"call_{index}",
+                arguments=arguments,
+            )
+        )
+        if also:
+            bench.call("note", f"call_{index}", arguments, index=index)
+    for name, call_id in (("", "call_2"), ("note", "")):
+        bench.runner.observe(
+            ResponseFunctionCallArgumentsDone(
+                response_id="resp_1", output_index=2, name=name, call_id=call_id
+            )
+        )
+    bench.done()
+    bench.done()
+
+    assert [("call_0", "done"), ("call_1", "done")] == bench.outputs()
+    assert ["0", "1"] == sorted(called)
+
+
+def test_announced_calls_without_an_index(bench: Bench) -> None:
+    """
+    None of them is lost.
+    """
+    bench.toolbox.add(lambda: None, name="note")
+    for call_id in ("call_1", "call_2"):
+        bench.runner.observe(
+            ResponseFunctionCallArgumentsDone(
+                response_id="resp_1", name="note", call_id=call_id, arguments="{}"
+            )
+        )
+    bench.done()
+
+    assert [("call_1", "done"), ("call_2", "done")] == bench.outputs()
+
+
+def test_calls_of_a_response_that_is_not_completed(bench: Bench) -> None:
+    """
+    What was announced before an interruption is not called.
+    """
+    called: list[str] = []
+    bench.toolbox.add(lambda: called.append("!"), name="note")
+    bench.runner.observe(
+        ResponseFunctionCallArgumentsDone(
+            response_id="resp_1", name="note", call_id="call_1", arguments="{}"
+        )
+    )
+    bench.done(status="cancelled")
+    bench.done()
+    bench.settle()
+
+    assert [] == called
+
+
+def test_the_last_tool_is_removed_between_two_calls(bench: Bench) -> None:
+    """
+    The call that has begun finishes; the one that comes too late is answered as well.
+    """
+    begun, go_on = threading.Event(), threading.Event()
+
+    @bench.toolbox.add
+    def slow() -> str:
+        begun.set()
+        go_on.wait(TIMEOUT)
+        return "done"
+
+    bench.call("slow", "a")
+    assert begun.wait(TIMEOUT)
+    bench.toolbox.remove("slow")
+    bench.call("slow", "b", index=1)
+    bench.done()
+    go_on.set()
+
+    first, second = bench.outputs()
+    assert ("a", "done") == first
+    assert "there is no function 'slow'" in second[1]
 
 
 def test_a_call_that_was_cut_off_is_not_made(bench: Bench) -> None:

@@ -4,6 +4,7 @@ The toolbox, and one call from the model's JSON to the text that it gets back.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import decimal
@@ -13,16 +14,20 @@ import inspect
 import json
 import logging
 import pathlib
+import sqlite3
 import uuid
 from collections import deque
 from typing import Any, NamedTuple
 
 import attrs
+import pydantic
 import pytest
 
 from azure_realtime._redaction import redacted
 from azure_realtime._tools import call as _tool_call
 from azure_realtime._tools.tool import Tool, Toolbox, make_tool
+from azure_realtime.models.responses import ResponseConfig
+from azure_realtime.models.session import SessionConfig
 from azure_realtime.models.tools import FunctionTool
 
 
@@ -153,6 +158,43 @@ class Point(NamedTuple):
     y: int
 
 
+DAY = datetime.date(2030, 1, 2)
+HALVES = '["caf\ufffd.txt", {"\ufffd": "\U0001f600"}]'
+
+
+class Dish(pydantic.BaseModel):
+    name: str
+    since: datetime.date | None = None
+
+
+class Holder(pydantic.BaseModel):
+    """
+    Holds what pydantic has no JSON for.
+    """
+
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+
+    thing: Any
+
+
+class Number(float):
+    def __repr__(self) -> str:
+        raise SystemExit
+
+
+class SayingNothing(str):
+    """
+    Text and a number that have no text of their own.
+    """
+
+    number = Number(1.5)
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+    __repr__ = __str__
+
+
 class Array:
     """
     Stands for a NumPy array, or one of its numbers.
@@ -182,6 +224,26 @@ class Array:
         (decimal.Decimal("1.50"), '"1.50"'),
         (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
         (pathlib.PurePosixPath("a/b"), '"a/b"'),
+        (datetime.timedelta(days=1, seconds=5400.5), '"P1DT1H30M0.5S"'),
+        (datetime.timedelta(hours=-1), '"-PT1H"'),
+        (datetime.timedelta(), '"PT0S"'),
+        (datetime.timedelta(days=2), '"P2D"'),
+        (b"text", '"text"'),
+        (bytearray(b"\xff\x00"), '"/wA="'),
+        (memoryview(b"\xff\x00"), '"/wA="'),
+        ({"a": 1}.keys(), '["a"]'),
+        ({"a": 1}.values(), "[1]"),
+        (
+            Dish(name="Cr\u00e8me", since=DAY),
+            '{"name": "Cr\u00e8me", "since": "2030-01-02"}',
+        ),
+        ([Dish(name="a")], '[{"name": "a", "since": null}]'),
+        (Holder(thing=Item("x")), '{"thing": {"name": "x", "color": "red"}}'),
+        (SayingNothing("a"), "a"),
+        (SayingNothing("a").number, "1.5"),
+        ("caf\udce9.txt", "caf\ufffd.txt"),
+        (["caf\udce9.txt", {"\ud83d": "\ud83d\ude00"}], HALVES),
+        (pathlib.PurePosixPath("caf\udce9"), '"caf\ufffd"'),
         (
             Order([Item("x")], datetime.date(2030, 1, 2)),
             '{"items": [{"name": "x", "color": "red"}], "on": "2030-01-02"}',
@@ -193,17 +255,76 @@ def test_results(result: Any, output: str) -> None:
     """
     Text goes back as it is, anything else as JSON, nothing as "done".
     """
-    assert call(lambda: result) == _tool_call.Outcome(output)
+    outcome = call(lambda: result)
+
+    assert outcome.error is None
+    assert outcome.output == output
+    assert type(outcome.output) is str
+
+
+def test_rows_of_a_database() -> None:
+    """
+    By the names of their columns.
+    """
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.row_factory = sqlite3.Row
+        query = "select 1 as number, 'x' as name union select 2, 'y'"
+
+        outcome = call(lambda: database.execute(query).fetchall())
+
+    assert outcome.error is None
+    assert json.loads(outcome.output) == [
+        {"number": 1, "name": "x"},
+        {"number": 2, "name": "y"},
+    ]
 
 
 LOOP: list[Any] = []
 LOOP.append(LOOP)
 
 
+class Exits:
+    """
+    A result whose every method ends the thread.
+    """
+
+    def tolist(self) -> Any:
+        raise SystemExit
+
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+    __repr__ = __str__
+
+
+class Unsaid(dict[str, Any]):
+    def items(self) -> Any:
+        raise Mute
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
 @pytest.mark.parametrize(
     "result",
-    [object(), b"bytes", float("nan"), {"a": [float("inf")]}, {(1,): 1}, LOOP],
-    ids=["object", "bytes", "nan", "inf", "key", "loop"],
+    [
+        object(),
+        1j,
+        float("nan"),
+        Number("nan"),
+        {"a": [float("inf")]},
+        {(1,): 1},
+        LOOP,
+        Exits(),
+        {Exits(): 1},
+        Unsaid(),
+        (number for number in [1]),
+    ],
+    ids=lambda value: type(value).__name__,
 )
 def test_results_without_a_json_form(
     result: Any, caplog: pytest.LogCaptureFixture
@@ -253,9 +374,9 @@ def test_no_arguments_at_all() -> None:
     assert call(lambda: "fine", "") == _tool_call.Outcome("fine")
 
 
-class Mute(Exception):
+class Loud(SystemExit):
     def __str__(self) -> str:
-        raise RuntimeError
+        raise SystemExit
 
 
 @pytest.mark.parametrize(
@@ -265,9 +386,11 @@ class Mute(Exception):
         (ZeroDivisionError(), "ZeroDivisionError"),
         (SystemExit(3), "SystemExit: 3"),
         (Mute(), "Mute"),
+        (Loud(), "Loud"),
+        (ValueError("caf\udce9"), "ValueError: caf\ufffd"),
         (OSError("GET https://me:hunter2@x.y"), "OSError: GET https://***x.y"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_function_that_raises(
     error: BaseException, text: str, caplog: pytest.LogCaptureFixture
@@ -284,6 +407,124 @@ def test_a_function_that_raises(
     assert error_of(outcome) == redacted(text)
     assert outcome.error is error
     assert caplog.records[0].exc_info is not None
+
+
+@dataclasses.dataclass
+class Checked:
+    """
+    Raises whatever it is made with.
+    """
+
+    how: int
+
+    def __post_init__(self) -> None:
+        raise [Mute, Loud, ValueError("caf\udce9")][self.how]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [(0, "argument 'x': Mute. "), (1, "Loud"), (2, "argument 'x': caf\ufffd. ")],
+)
+def test_a_class_that_refuses_an_argument_in_its_own_way(how: int, told: str) -> None:
+    """
+    The model reads what there is to read, and no thread ends.
+    """
+
+    def function(x: Checked) -> None: ...
+
+    outcome = call(function, json.dumps({"x": {"how": how}}))
+
+    assert error_of(outcome).startswith(told)
+
+
+class Raising(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError("the disk is full")
+
+
+@pytest.mark.parametrize("function", [lambda: 1 / 0, object])
+def test_a_handler_of_the_log_that_raises(function: Any) -> None:
+    """
+    The model is answered all the same.
+    """
+    logger, handler = logging.getLogger("azure_realtime"), Raising()
+    logger.addHandler(handler)
+    try:
+        outcome = call(function)
+    finally:
+        logger.removeHandler(handler)
+
+    assert error_of(outcome)
+
+
+@pytest.mark.parametrize("name", ["a", "get_weather-2", "X" * 64, "_", "-", "007"])
+def test_names_that_the_service_takes(name: str) -> None:
+    """
+    Letters, digits, underscore and hyphen, at most 64.
+    """
+    assert make_tool(add, name=name).name == name
+    assert SessionConfig(tools=[FunctionTool(name)]).tools  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "get weather", "shop.order", "größe", "X" * 65, "a\n", "\uff41", "a\udce9"],
+)
+def test_names_that_the_service_refuses(name: str) -> None:
+    """
+    The error says so where the tool is made, in whichever way.
+    """
+    mapping = {"type": "function", "name": name}
+    for register in (
+        lambda: make_tool(add, name=name),
+        lambda: SessionConfig(tools=[FunctionTool(name)]),  # type: ignore[arg-type]
+        lambda: SessionConfig.from_mapping({"tools": [mapping]}),
+        lambda: ResponseConfig(tools=[mapping]),  # type: ignore[list-item]
+    ):
+        with pytest.raises(ValueError, match="cannot be the name of a tool"):
+            register()
+
+
+def test_a_function_whose_own_name_the_service_refuses() -> None:
+    """
+    The error says what to do.
+    """
+
+    def größe() -> None: ...
+
+    with pytest.raises(ValueError, match=r"'größe' cannot .* pass another"):
+        make_tool(größe)
+
+
+def test_descriptions_that_are_too_long() -> None:
+    """
+    1,024 characters, from the docstring or given.
+    """
+
+    def function() -> None: ...
+
+    function.__doc__ = "x" * 1024
+    assert make_tool(function).description == function.__doc__
+    function.__doc__ += "x"
+    with pytest.raises(ValueError, match="has 1025 characters; the service takes 1024"):
+        make_tool(function)
+    with pytest.raises(ValueError, match="'it' has 1025 characters"):
+        SessionConfig(tools=[FunctionTool("it", function.__doc__)])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="description of a tool must be text, not int"):
+        make_tool(add, description=5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="name of a tool must be text, not int"):
+        make_tool(add, name=5)  # type: ignore[arg-type]
+
+
+def test_an_unknown_function_whose_name_is_no_text() -> None:
+    """
+    The model reads what can be sent of it.
+    """
+    outcome = _tool_call.unknown_tool("caf\udce9", ["add"])
+
+    assert (
+        error_of(outcome) == "there is no function 'caf\ufffd'; the functions are: add"
+    )
 
 
 def test_an_unknown_function() -> None:

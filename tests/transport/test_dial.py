@@ -4,6 +4,7 @@ From an address to a stream, and every way it can go wrong.
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
 import select
@@ -25,7 +26,7 @@ from azure_realtime._endpoint import Endpoint
 from azure_realtime._transport.attempt import Interrupted
 from azure_realtime._transport.connector import Connector
 from azure_realtime._transport.dial import _handshake, open_stream
-from azure_realtime._transport.proxy import find_proxy
+from azure_realtime._transport.proxy import Proxy, find_proxy
 from azure_realtime.errors import AuthenticationError, ConnectError, ConnectTimeout
 from azure_realtime.options import AzureRealTimeOptions, WebSocketOptions
 
@@ -909,3 +910,12 @@ def test_a_token_provider_that_hangs_is_not_asked_again_and_again() -> None:
             connect(dialer.attempt).close()
             connect(dialer.attempt).close()
     assert seen == ["Bearer token-1", "Bearer token-2"]
+
+
+def test_half_a_character_in_the_name_of_a_proxy_user() -> None:
+    """
+    The environment may hold what is no UTF-8: the proxy judges it, and nothing breaks.
+    """
+    authorization = Proxy("http://u\udce9:p@proxy:1").authorization
+
+    assert b"u\xed\xb3\xa9:p" == base64.b64decode((authorization or "").split()[1])

@@ -24,7 +24,14 @@ import attrs
 
 from ...models._unset import UNSET
 from .docstrings import Docstring, parse_docstring
-from .hints import NotRequired, Required, is_typed_dict, text_of
+from .hints import (
+    NotRequired,
+    Required,
+    is_named_tuple,
+    is_struct,
+    is_typed_dict,
+    text_of,
+)
 
 Names = Mapping[str, Any]
 
@@ -127,7 +134,8 @@ def hints_of(what: Any, names: Names) -> dict[str, Any]:
 
 def fields_of(cls: type, names: Names) -> tuple[Field, ...]:
     """
-    Return the fields of a dataclass, attrs class or TypedDict, in order.
+    Return the fields of a dataclass, attrs class, TypedDict, NamedTuple or struct, in
+    order.
 
     Raises:
         TypeError: An annotation that cannot be evaluated.
@@ -156,6 +164,10 @@ def _fields_of(cls: type, hints: dict[str, Any]) -> Iterator[Field]:
     if is_typed_dict(cls):
         for name, hint in hints.items():
             yield Field(name, hint, _is_required(cls, name, hint))
+    elif is_named_tuple(cls) or is_struct(cls):
+        empty = inspect.Parameter.empty
+        for name, parameter in inspect.signature(cls).parameters.items():
+            yield _with_default(name, hints.get(name, Any), parameter.default, empty)
     elif attrs.has(cls):
         for attribute in attrs.fields(cls):
             if attribute.init:

@@ -13,15 +13,15 @@ written. Strictly private.
 
 from __future__ import annotations
 
-import datetime
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 import cattrs
 
+from ..._logging import text_of_error
 from ..._spelling import closest
 from .annotations import Field, fields_of
+from .bounds import Bound
 from .hints import (
     ARRAYS,
     choices_of,
@@ -37,10 +37,11 @@ from .hints import (
     peel,
 )
 from .json_schema import SCALARS, SchemaMaker, in_words
+from .models import is_model, make_model, problem_of
+from .scalars import READERS, Read
 from .to_json import brief_json
 
 Hook = Callable[[Any, Any], Any]
-Read = Callable[[Any], Any]
 
 
 class Mismatch(ValueError):
@@ -50,12 +51,16 @@ class Mismatch(ValueError):
     Attributes:
         problem: What is wrong with it.
         path: Where it is: names and indices.
+        fits: Whether its type is right.
     """
 
-    def __init__(self, problem: str, path: tuple[str | int, ...] = ()) -> None:
+    def __init__(
+        self, problem: str, path: tuple[str | int, ...] = (), *, fits: bool = False
+    ) -> None:
         super().__init__(problem, path)
         self.problem = problem
         self.path = path
+        self.fits = fits
 
     def inside(self, key: str | int) -> Mismatch:
         """
@@ -87,6 +92,7 @@ class ArgumentReader:
         self._converter = cattrs.Converter(detailed_validation=False)
         factories: list[tuple[Callable[[Any], bool], Callable[[Any], Hook]]] = [
             (is_record, self._record),
+            (is_model, self._model),
             (is_mapping, self._mapping),
             (is_array, self._array),
             (is_literal, lambda hint: _hook(self._choice(hint))),
@@ -99,9 +105,13 @@ class ArgumentReader:
         """
         Return the function that makes a value of type *hint*; it raises `Mismatch`.
         """
-        hint, _ = peel(hint)
+        hint, _, bounds = peel(hint)
+        read = self._reader(hint)
+        return _bounded(read, bounds) if bounds else read
+
+    def _reader(self, hint: Any) -> Read:
         # not by cattrs, which takes its hook for str also for `class A(str, Enum)`
-        if hint in _SCALARS:
+        if hint in READERS:
             return _scalar(hint)
         if is_enum(hint):
             return self._choice(hint)
@@ -169,7 +179,8 @@ class ArgumentReader:
                 try:
                     return read(value)
                 except Mismatch as exc:
-                    if only and exc.path:  # it is the right one, but for a part of it
+                    # it is the right one, but for a part of it
+                    if only and (exc.path or exc.fits):
                         raise
             raise _expected(words, value)
 
@@ -226,19 +237,41 @@ class ArgumentReader:
             try:
                 return make(**values)
             except Exception as exc:  # a validator of the class
-                raise Mismatch(str(exc)) from exc
+                raise Mismatch(text_of_error(exc), fits=True) from exc
+
+        return structure
+
+    def _model(self, cls: Any) -> Hook:
+        def structure(value: Any, _: Any) -> Any:
+            try:
+                return make_model(cls, value)
+            except Exception as exc:
+                problem, path = problem_of(exc) or (text_of_error(exc), ())
+                raise Mismatch(problem, path, fits=True) from exc
 
         return structure
 
 
 def _scalar(hint: Any) -> Read:
-    read, words = _SCALARS[hint], in_words(SCALARS[hint])
+    read, words = READERS[hint], in_words(SCALARS[hint])
 
     def structure(value: Any) -> Any:
         try:
             return read(value)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, ArithmeticError):
             raise _expected(words, value) from None
+
+    return structure
+
+
+def _bounded(read: Read, bounds: tuple[Bound, ...]) -> Read:
+    def structure(value: Any) -> Any:
+        made = read(value)
+        for bound in bounds:
+            if not bound.holds(made):
+                msg = f"expected {bound.words}, got {brief_json(value)}"
+                raise Mismatch(msg, fits=True)
+        return made
 
     return structure
 
@@ -251,43 +284,3 @@ def _object(value: Any) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
     raise _expected("an object", value)
-
-
-def _exactly(*types: type) -> Read:
-    def read(value: Any) -> Any:
-        if type(value) not in types:
-            raise TypeError
-        return value
-
-    return read
-
-
-def _whole(value: Any) -> int:
-    number = _exactly(int, float)(value)
-    if number != int(number):
-        raise ValueError
-    return int(number)
-
-
-def _parsed(parse: Callable[[str], Any]) -> Read:
-    def read(value: Any) -> Any:
-        text = _exactly(str)(value)
-        # Python 3.10 does not know the Z that models like to write
-        return parse(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
-
-    return read
-
-
-_SCALARS: Mapping[Any, Read] = {
-    Any: lambda value: value,
-    str: _exactly(str),
-    bool: _exactly(bool),
-    int: _whole,
-    float: lambda value: float(_exactly(int, float)(value)),
-    None: _exactly(type(None)),
-    type(None): _exactly(type(None)),
-    datetime.datetime: _parsed(datetime.datetime.fromisoformat),
-    datetime.date: _parsed(datetime.date.fromisoformat),
-    datetime.time: _parsed(datetime.time.fromisoformat),
-    uuid.UUID: lambda value: uuid.UUID(_exactly(str)(value)),
-}

@@ -62,7 +62,8 @@ def describe(
             says why.
         ValueError: It has no name of its own, and none is given.
     """
-    name = name or _own_name(function)
+    if name is None:
+        name = _own_name(function)
     try:
         _refuse_async(function)
         names = local_names(function)

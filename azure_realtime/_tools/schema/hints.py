@@ -18,9 +18,20 @@ import sys
 import types
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 import attrs
+
+from .bounds import Bound, bounds_of, description_of
 
 if sys.version_info >= (3, 11):
     from typing import NotRequired, Required
@@ -37,7 +48,9 @@ __all__ = [
     "is_enum",
     "is_literal",
     "is_mapping",
+    "is_named_tuple",
     "is_record",
+    "is_struct",
     "is_typed_dict",
     "is_union",
     "items_of",
@@ -63,18 +76,33 @@ _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _READ_ONLY = getattr(typing, "ReadOnly", None)
 
 
-def peel(hint: Any) -> tuple[Any, str | None]:
+class Peeled(NamedTuple):
     """
-    Return what *hint* stands for, and the description given in an `Annotated`.
+    A hint without what is around it.
+
+    Attributes:
+        hint: What it stands for.
+        text: The description given in an `Annotated`.
+        bounds: The bounds given there.
+    """
+
+    hint: Any
+    text: str | None
+    bounds: tuple[Bound, ...]
+
+
+def peel(hint: Any) -> Peeled:
+    """
+    Return what *hint* stands for, and the notes of its `Annotated`.
     """
     text: str | None = None
+    bounds: tuple[Bound, ...] = ()
     while True:
         origin = get_origin(hint)
         if origin is Annotated:
             hint, *notes = get_args(hint)
-            # PEP 727's Doc("...") is read, too
-            words = [getattr(note, "documentation", note) for note in notes]
-            text = text or next((word for word in words if isinstance(word, str)), None)
+            text = text or description_of(notes)
+            bounds += bounds_of(notes)
         elif origin in (NotRequired, Required) or (origin and origin is _READ_ONLY):
             (hint,) = get_args(hint)
         elif isinstance(hint, TypeVar):
@@ -87,14 +115,14 @@ def peel(hint: Any) -> tuple[Any, str | None]:
         elif hint is object or hint is inspect.Parameter.empty:
             hint = Any
         else:
-            return hint, text
+            return Peeled(hint, text, bounds)
 
 
 def text_of(hint: Any) -> str | None:
     """
     Return the description that an `Annotated` gives, also to a part of a union.
     """
-    hint, text = peel(hint)
+    hint, text, _ = peel(hint)
     if text is None and is_union(hint):
         return next(filter(None, map(text_of, get_args(hint))), None)
     return text
@@ -146,12 +174,32 @@ def is_typed_dict(hint: Any) -> bool:
     )
 
 
+def is_named_tuple(hint: Any) -> bool:
+    """
+    Whether *hint* is a `NamedTuple`.
+    """
+    return (
+        isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields")
+    )
+
+
+def is_struct(hint: Any) -> bool:
+    """
+    Whether *hint* is a struct of msgspec.
+    """
+    return isinstance(hint, type) and hasattr(hint, "__struct_fields__")
+
+
 def is_record(hint: Any) -> bool:
     """
     Whether *hint* is a class with named fields.
     """
     return isinstance(hint, type) and (
-        attrs.has(hint) or dataclasses.is_dataclass(hint) or is_typed_dict(hint)
+        attrs.has(hint)
+        or dataclasses.is_dataclass(hint)
+        or is_typed_dict(hint)
+        or is_named_tuple(hint)
+        or is_struct(hint)
     )
 
 

@@ -10,8 +10,11 @@ Strictly private.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
+import decimal
+import pathlib
 import uuid
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -31,6 +34,7 @@ from .hints import (
     origin_of,
     peel,
 )
+from .models import is_model, model_schema
 from .to_json import brief_json, plain
 
 Schema = dict[str, Any]
@@ -46,7 +50,13 @@ SCALARS: Mapping[Any, Schema] = {
     datetime.datetime: {"type": "string", "format": "date-time"},
     datetime.date: {"type": "string", "format": "date"},
     datetime.time: {"type": "string", "format": "time"},
+    datetime.timedelta: {"type": "string", "format": "duration"},
     uuid.UUID: {"type": "string", "format": "uuid"},
+    decimal.Decimal: {"type": "number"},
+    bytes: {"type": "string", "contentEncoding": "base64"},
+    bytearray: {"type": "string", "contentEncoding": "base64"},
+    pathlib.Path: {"type": "string"},
+    pathlib.PurePath: {"type": "string"},
 }
 
 _TYPE_NAMES: Mapping[type, str] = {
@@ -77,8 +87,10 @@ class SchemaMaker:
         Raises:
             TypeError: A hint with no JSON form, or a class that contains itself.
         """
-        hint, text = peel(hint)
+        hint, text, bounds = peel(hint)
         schema = self._schema(hint)
+        for bound in bounds:
+            bound.add_to(schema)
         return described(schema, text)
 
     def _schema(self, hint: Any) -> Schema:
@@ -92,28 +104,37 @@ class SchemaMaker:
             return self._mapping(hint)
         if is_record(hint):
             return self._record(hint)
+        if is_model(hint):
+            return model_schema(hint)
         try:
             return dict(SCALARS[hint])
         except (KeyError, TypeError):
             pass
         msg = (
             f"{_name(hint)} has no JSON form; use str, int, float, bool, list, dict, "
-            "set, tuple, Optional, Union, Literal, Enum, date, datetime, time, UUID, "
-            "a dataclass, an attrs class or a TypedDict, or hide the argument from the "
-            "model with functools.partial"
+            "set, tuple, bytes, Optional, Union, Literal, Enum, date, datetime, time, "
+            "timedelta, Decimal, UUID, Path, a dataclass, an attrs class, a TypedDict, "
+            "a NamedTuple or a pydantic model, or hide the argument from the model "
+            "with functools.partial"
         )
         raise TypeError(msg)
 
     def _union(self, hint: Any) -> Schema:
         members: list[Schema] = []
+        text: str | None = None
         for member in get_args(hint):
             schema = self.schema(member)
             if not schema:
                 return {}
-            if schema not in members:
-                members.append(schema)
+            parts = [schema]
+            if schema.keys() <= {"anyOf", "description"} and "anyOf" in schema:
+                text = text or schema.get("description")  # a union in the union
+                parts = schema["anyOf"]
+            members += [part for part in parts if part not in members]
         if len(members) == 1:
             return members[0]
+        if text:
+            return {"anyOf": members, "description": text}
         solid = [schema for schema in members if schema != {"type": "null"}]
         if len(solid) == 1 and "enum" not in solid[0]:
             return described({"anyOf": members}, solid[0].pop("description", None))
@@ -192,6 +213,11 @@ class SchemaMaker:
             # without a JSON form, the model need not know it
             with contextlib.suppress(TypeError, ValueError):
                 schema["default"] = plain(field.default)
+        # as the argument is written, not as a result would be
+        if isinstance(field.default, decimal.Decimal) and field.default.is_finite():
+            schema["default"] = float(field.default)
+        elif isinstance(field.default, (bytes, bytearray)):
+            schema["default"] = base64.b64encode(field.default).decode("ascii")
         return schema
 
 
@@ -215,8 +241,10 @@ def in_words(schema: Schema) -> str:
         return choices if len(schema["enum"]) == 1 else f"one of {choices}"
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(in_words(part) for part in schema["anyOf"]))
-    if "format" in schema:
+    if schema.get("format") in _FORMATS:
         return _FORMATS[schema["format"]]
+    if "contentEncoding" in schema:
+        return "base64 text"
     return _TYPES.get(schema.get("type", ""), "anything")
 
 
@@ -233,6 +261,7 @@ _FORMATS = {
     "date-time": "a date and time as in 2030-12-31T23:59:00Z",
     "date": "a date as in 2030-12-31",
     "time": "a time as in 23:59:00",
+    "duration": "a duration as in PT1H30M",
     "uuid": "a UUID",
 }
 

@@ -6,35 +6,40 @@ Strictly private.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import datetime
 import decimal
 import enum
 import json
 import math
-import pathlib
+import os
 import uuid
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set, ValuesView
 from typing import Any
 
 import attrs
 
-from .hints import as_choice
+from ..._logging import utf8_text
+from .hints import as_choice, is_named_tuple, is_struct
 
-_AS_TEXT = (decimal.Decimal, pathlib.PurePath, uuid.UUID)
+_AS_TEXT = (decimal.Decimal, uuid.UUID)
 
 
 def plain(value: Any) -> Any:
     """
     Return *value* made of dicts, lists and scalars only. Any thread.
 
-    Dataclasses and attrs classes become objects, NumPy arrays and scalars (whatever
-    has a ``tolist``) lists and numbers, dates ISO 8601 text.
+    Dataclasses, attrs classes, named tuples, pydantic's models, msgspec's structs and
+    rows of a database become objects, NumPy arrays and scalars (whatever has a
+    ``tolist``) lists and numbers, dates and durations ISO 8601 text, and bytes their
+    text, or base64 if they are none.
 
     Raises:
         TypeError: It has no JSON form.
         ValueError: A number that is none.
         RecursionError: It contains itself.
+        BaseException: What the methods of *value* raise.
     """
     if isinstance(value, enum.Enum):
         return as_choice(value)
@@ -43,22 +48,26 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         if math.isfinite(value):
             return value
-        msg = f"{value} has no JSON form"
+        msg = f"{float(value)} has no JSON form"
         raise ValueError(msg)
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return iso_duration(value)
     if isinstance(value, _AS_TEXT):
         return str(value)
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return _text_of_bytes(bytes(value))
+    if callable(getattr(type(value), "model_dump", None)):
+        return plain(_dumped(value))
     if (fields := _fields(value)) is not None:
         return {name: plain(item) for name, item in fields.items()}
-    if isinstance(value, Mapping):
-        return {_key(name): plain(item) for name, item in value.items()}
-    if isinstance(value, (Sequence, Set)) and not isinstance(
-        value, (bytes, bytearray, memoryview)
-    ):
+    if isinstance(value, (Sequence, Set, ValuesView)):
         return [plain(item) for item in value]
-    if callable(to_list := getattr(value, "tolist", None)):
-        return plain(to_list())
+    if callable(getattr(type(value), "tolist", None)):
+        return plain(value.tolist())
     msg = f"{type(value).__name__} has no JSON form"
     raise TypeError(msg)
 
@@ -77,9 +86,48 @@ def _fields(value: Any) -> dict[str, Any] | None:
         return {
             field.name: getattr(value, field.name) for field in dataclasses.fields(cls)
         }
-    if isinstance(value, tuple) and hasattr(cls, "_fields"):
+    if is_named_tuple(cls):
         return dict(zip(cls._fields, value, strict=True))
+    if is_struct(cls):
+        return {name: getattr(value, name) for name in cls.__struct_fields__}
+    if isinstance(value, Mapping):
+        return {_key(name): item for name, item in value.items()}
+    # sqlite3.Row is registered as a sequence, but its columns have names
+    if callable(getattr(cls, "keys", None)) and hasattr(cls, "__getitem__"):
+        return {_key(name): value[name] for name in value.keys()}  # noqa: SIM118
     return None
+
+
+def _dumped(model: Any) -> Any:
+    """
+    Return what a model of pydantic's makes of itself.
+    """
+    try:
+        return model.model_dump(mode="json")
+    except Exception:  # a field of a type that pydantic has no JSON for
+        return model.model_dump()
+
+
+def _text_of_bytes(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode("ascii")
+
+
+def iso_duration(value: datetime.timedelta) -> str:
+    """
+    Return a duration as ISO 8601 text, such as ``P1DT2H30M``.
+    """
+    if value < datetime.timedelta(0):
+        return f"-{iso_duration(-value)}"
+    minutes, seconds = divmod(value.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    exact = f"{seconds}.{value.microseconds:06}".rstrip("0").rstrip(".")
+    parts = ((str(hours), "H"), (str(minutes), "M"), (exact, "S"))
+    time = "".join(number + unit for number, unit in parts if number != "0")
+    day = f"{value.days}D" if value.days else ""
+    return f"P{day}T{time}" if time else f"P{day or 'T0S'}"
 
 
 def _key(name: Any) -> str:
@@ -94,14 +142,15 @@ def _key(name: Any) -> str:
 
 def as_json(value: Any) -> str:
     """
-    Return *value* as JSON text. Any thread; raises what `plain` raises.
+    Return *value* as JSON text that UTF-8 can carry. Any thread; raises what `plain`
+    raises.
     """
-    return json.dumps(plain(value), ensure_ascii=False)
+    return utf8_text(json.dumps(plain(value), ensure_ascii=False))
 
 
 def brief_json(value: Any, limit: int = 60) -> str:
     """
     Return a value as short JSON text for a message. Never raises.
     """
-    text = json.dumps(value, ensure_ascii=False, default=repr)
+    text = utf8_text(json.dumps(value, ensure_ascii=False, default=repr))
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

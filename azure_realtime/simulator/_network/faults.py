@@ -141,7 +141,7 @@ class ConnectionFaults:
                 "content_index": 0,
                 "delta": base64.b64encode(bytes(4800)).decode(),
             }
-        frame = encode_frame(TEXT, json.dumps(event, ensure_ascii=False).encode())
+        frame = encode_frame(TEXT, json.dumps(event).encode())
         for _ in range(count):
             self.transport.write(frame)
 
@@ -191,7 +191,7 @@ class HttpRefusal:
             body = json.dumps(body)
         if not any(name.lower() == "content-type" for name in self.headers):
             self.headers["Content-Type"] = kind
-        self.body = body.encode() if isinstance(body, str) else body
+        self.body = body.encode("utf-8", "replace") if isinstance(body, str) else body
 
     @property
     def phrase(self) -> str:

@@ -133,7 +133,7 @@ class Connection(ConnectionFaults):
         """
         Send a text message, whether it is JSON or not.
         """
-        self.send_payload(text.encode("utf-8", "surrogatepass"))
+        self.send_payload(text.encode("utf-8", "replace"))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """
@@ -141,7 +141,8 @@ class Connection(ConnectionFaults):
 
         The connection is ended after two seconds if the client does not end it.
         """
-        self.send_frame(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123])
+        text = reason.encode("utf-8", "replace")[:123].decode("utf-8", "ignore")
+        self.send_frame(CLOSE, code.to_bytes(2, "big") + text.encode())
         self.timers.after(_CLOSE_SECONDS, self.transport.kill)
 
     def expire(self) -> None:

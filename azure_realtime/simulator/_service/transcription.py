@@ -87,7 +87,11 @@ class Transcription:
             include = self._session.state.get("include") or []
             if "item.input_audio_transcription.logprobs" in include:
                 done["logprobs"] = [
-                    {"token": piece, "logprob": -0.01, "bytes": list(piece.encode())}
+                    {
+                        "token": piece,
+                        "logprob": -0.01,
+                        "bytes": list(piece.encode("utf-8", "replace")),
+                    }
                     for piece in pieces
                 ]
             done["usage"] = _usage(model, item, len(pieces))

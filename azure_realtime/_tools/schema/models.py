@@ -1,0 +1,85 @@
+"""
+Classes that bring a JSON schema and a check of their own: pydantic's models.
+
+They are known by their methods; pydantic is not imported. Strictly private.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .to_json import as_json
+
+Schema = dict[str, Any]
+
+
+def is_model(hint: Any) -> bool:
+    """
+    Whether *hint* is a class with a JSON schema and a check of its own.
+    """
+    return isinstance(hint, type) and all(
+        callable(getattr(hint, name, None))
+        for name in ("model_json_schema", "model_validate")
+    )
+
+
+def model_schema(cls: Any) -> Schema:
+    """
+    Return the schema of a model, with what it refers to put in place.
+
+    Raises:
+        TypeError: It has no JSON schema, or contains itself.
+    """
+    try:
+        schema = dict(cls.model_json_schema())
+    except Exception as exc:
+        msg = f"{cls.__qualname__} has no JSON schema: {exc}"
+        raise TypeError(msg) from exc
+    made: Schema = _in_place(schema, schema.pop("$defs", {}), ())
+    return made
+
+
+def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
+    if isinstance(node, list):
+        return [_in_place(item, definitions, inside) for item in node]
+    if not isinstance(node, dict):
+        return node
+    made: Schema = {}
+    reference = node.get("$ref")
+    # a field may have that name, too: then the value is its schema
+    name = reference.rpartition("/")[2] if isinstance(reference, str) else ""
+    if name in definitions:
+        if name in inside:
+            msg = f"{name} contains itself; a tool's schema must have an end"
+            raise TypeError(msg)
+        made = _in_place(definitions[name], definitions, (*inside, name))
+    for key, value in node.items():
+        # the mapping of a discriminator refers to what is not there any more
+        is_mapping = (
+            key == "discriminator" and isinstance(value, dict) and "mapping" in value
+        )
+        if not is_mapping and not (key == "$ref" and name in definitions):
+            made[key] = _in_place(value, definitions, inside)
+    return made
+
+
+def make_model(cls: Any, value: Any) -> Any:
+    """
+    Make a model of the JSON value *value*. Raises what the class raises.
+    """
+    from_json = getattr(cls, "model_validate_json", None)
+    if callable(from_json):  # so that a strict model takes dates from text
+        return from_json(as_json(value))
+    return cls.model_validate(value)
+
+
+def problem_of(error: Exception) -> tuple[str, tuple[str | int, ...]] | None:
+    """
+    Return the first problem in a model's error, and the path of it; None if the error
+    has no list of problems.
+    """
+    try:
+        first = error.errors()[0]  # type: ignore[attr-defined]
+        return str(first["msg"]), tuple(first["loc"])
+    except Exception:  # not an error of pydantic's kind
+        return None
