@@ -9,7 +9,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def keep(known: dict[K, V], key: K, value: V, limit: int) -> None:
+def put_bounded(known: dict[K, V], key: K, value: V, limit: int) -> None:
     """
     Put an entry into *known*, and forget the oldest of more than *limit*.
 
@@ -21,7 +21,7 @@ def keep(known: dict[K, V], key: K, value: V, limit: int) -> None:
             known.pop(oldest, None)
 
 
-def weight_of(value: Any) -> int:
+def approximate_size(value: Any) -> int:
     """
     Return about how many bytes a value takes that was read from JSON.
 

@@ -78,14 +78,14 @@ def redacted(text: str) -> str:
     )
 
 
-def shown(value: object) -> str:
+def redacted_repr(value: object) -> str:
     """
     Return the ``repr`` of what a service said, redacted: for a field of a model.
     """
     return redacted(repr(value))
 
 
-def harmless(error: BaseException) -> BaseException | None:
+def without_secrets(error: BaseException) -> BaseException | None:
     """
     Return a foreign *error* to chain to one of ours, or None if it, or what led to it,
     tells a secret (a traceback shows it as it is), or cannot be read.

@@ -289,7 +289,7 @@ class SlowConsumer(RealtimeError):
     """
 
 
-def fresh(error: _E) -> _E:
+def copy_to_raise(error: _E) -> _E:
     """
     Return a copy of *error* to raise: an exception that is kept and raised again and
     again collects the frames, and so the variables, of everybody it was raised to.

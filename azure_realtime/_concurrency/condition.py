@@ -20,7 +20,7 @@ from .deadline import Deadline
 _LONGEST_WAIT = 0.2
 
 
-class Gong:
+class Condition:
     """
     Wakes all waiting threads, to look again.
     """
@@ -51,10 +51,10 @@ class Gong:
                         else min(left, _LONGEST_WAIT)
                     )
             finally:
-                with contextlib.suppress(ValueError):  # `strike` has removed it
+                with contextlib.suppress(ValueError):  # `notify_all` has removed it
                     self._waiting.remove(wakeup)
 
-    def strike(self) -> None:
+    def notify_all(self) -> None:
         """
         Have all waiting threads look again. Any thread, after the change.
         """

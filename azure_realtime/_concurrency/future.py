@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from typing import TypeVar
 
-from ..errors import fresh
-from .condition import Gong
+from ..errors import copy_to_raise
+from .condition import Condition
 from .deadline import Deadline
 
 T = TypeVar("T")
@@ -27,11 +27,11 @@ class _Lock(_thread.RLock):  # type: ignore[misc]
 
     def notify_all(self) -> None:
         """
-        Do nothing: who waits for a future waits on its `Gong`.
+        Do nothing: who waits for a future waits on its `Condition`.
         """
 
 
-class PatientFuture(Future[T]):
+class InterruptibleFuture(Future[T]):
     """
     A future that Ctrl-C cannot break; see `condition`.
     """
@@ -40,8 +40,8 @@ class PatientFuture(Future[T]):
         super().__init__()
         # guards the state, which one thread completes and another may cancel
         self._condition = _Lock()  # type: ignore[assignment]
-        self._gong = Gong()
-        Future.add_done_callback(self, lambda _: self._gong.strike())
+        self._completed = Condition()
+        Future.add_done_callback(self, lambda _: self._completed.notify_all())
 
     def cancelled(self) -> bool:
         """
@@ -66,7 +66,7 @@ class PatientFuture(Future[T]):
         error = self.exception(timeout)
         if error is not None:
             # a copy: the one that is kept would keep these frames, which refer to us
-            raise fresh(error)
+            raise copy_to_raise(error)
         return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -76,6 +76,6 @@ class PatientFuture(Future[T]):
         Raises:
             TimeoutError: Not in *timeout* seconds.
         """
-        if not self.done() and not self._gong.wait(self.done, Deadline(timeout)):
+        if not self.done() and not self._completed.wait(self.done, Deadline(timeout)):
             raise TimeoutError(f"no answer within {timeout} s")
         return super().exception(0)

@@ -39,7 +39,7 @@ class Lifecycle:
         generation: Number of the connection there is, or was last; 0 before the first.
         configured: Number of the last connection whose session was configured.
         ended: Why nothing more is sent or received; None while the client lives.
-        home: The process that made the client.
+        process: The process that made the client.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Lifecycle:
         self.generation = 0
         self.configured = 0
         self.ended: RealtimeError | None = None
-        self.home = current_process()
+        self.process = current_process()
         self._reader: int | None = None
 
     @property
@@ -90,7 +90,7 @@ class Lifecycle:
         Raises:
             RuntimeError: This is another process than the one that made the client.
         """
-        self.home.check()
+        self.process.check()
 
     def check_may_wait(self) -> None:
         """
@@ -99,7 +99,7 @@ class Lifecycle:
         Raises:
             RuntimeError: On the reader thread, or in another process.
         """
-        self.home.check()
+        self.process.check()
         if self.is_reader_thread():
             raise RuntimeError(
                 "this runs on the reader thread (dispatch='reader'), which would wait "

@@ -13,19 +13,19 @@ from __future__ import annotations
 import os
 
 
-class Home:
+class OwnerProcess:
     """
     One process. All who ask in the same process get the same object.
 
     Attributes:
-        elsewhere: Whether this is another process by now: a child of that one. Any
-            thread. A child that C code forks without telling Python is not noticed.
+        is_other_process: Whether the caller runs in a child of that process. Any
+            thread. A child that C code forks without Python's knowledge is not noticed.
     """
 
-    __slots__ = ("elsewhere",)
+    __slots__ = ("is_other_process",)
 
     def __init__(self) -> None:
-        self.elsewhere = False
+        self.is_other_process = False
 
     def check(self) -> None:
         """
@@ -34,17 +34,17 @@ class Home:
         Raises:
             RuntimeError: This is another process.
         """
-        if self.elsewhere:
+        if self.is_other_process:
             raise RuntimeError(
                 "this client belongs to the process that made it; after a fork, "
                 "make a new one in the child"
             )
 
 
-_current = Home()
+_current = OwnerProcess()
 
 
-def current_process() -> Home:
+def current_process() -> OwnerProcess:
     """
     Return the process that the caller runs in. Any thread.
     """
@@ -53,8 +53,8 @@ def current_process() -> Home:
 
 def _after_fork() -> None:
     global _current
-    _current.elsewhere = True  # in the child, for all that was made before
-    _current = Home()
+    _current.is_other_process = True  # in the child, for all that was made before
+    _current = OwnerProcess()
 
 
 if hasattr(os, "register_at_fork"):  # where there is none, nothing forks (Windows)

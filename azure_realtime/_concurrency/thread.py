@@ -10,11 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from .condition import Gong
+from .condition import Condition
 from .deadline import Deadline
 
 
-class PatientThread(threading.Thread):
+class JoinableThread(threading.Thread):
     """
     A daemon thread.
 
@@ -29,7 +29,7 @@ class PatientThread(threading.Thread):
     def __init__(self, target: Callable[[], object], name: str) -> None:
         super().__init__(target=target, name=name, daemon=True)
         self.ended = False
-        self._over = Gong()
+        self._over = Condition()
 
     def run(self) -> None:
         """
@@ -39,7 +39,7 @@ class PatientThread(threading.Thread):
             super().run()
         finally:
             self.ended = True
-            self._over.strike()
+            self._over.notify_all()
 
     def wait(self, deadline: Deadline) -> bool:
         """

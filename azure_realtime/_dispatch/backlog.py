@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from .._concurrency.lock import OwnLock
 from .._logging import logger
-from .._memory import weight_of
+from .._memory import approximate_size
 from ..errors import SlowConsumer
 from ..events import InvalidMessage, ResponseOutputAudioDelta, ServerEvent
 
@@ -67,7 +67,7 @@ class Backlog:
             dispatches, where there is only one; `leave` counts under the lock.
         out_bytes: The sizes of those.
         behind_since: When the soft mark was passed; None if it was not. Listeners may
-            have caught up since: `next_look` tells.
+            have caught up since: `next_deadline` tells.
         running: The user function that runs and its start, on the monotonic clock.
     """
 
@@ -130,7 +130,7 @@ class Backlog:
             text = self._warning_text() if overflows else ""
         if overflows:
             self._on_overflow(SlowConsumer(text))
-        self.next_look()
+        self.next_deadline()
         return keep
 
     def enter_batch(self, sizes: Sequence[int], even_if_full: bool = False) -> bool:
@@ -157,7 +157,7 @@ class Backlog:
             if after > self._peak_bytes:
                 self._peak_bytes = after
         if self.behind_since is not None:
-            self.next_look()
+            self.next_deadline()
         return True
 
     def _mark(self, before: int, after: int) -> None:
@@ -201,7 +201,7 @@ class Backlog:
         if took > self._slowest[1] and self.in_count != self.out_count:
             self._slowest = (function, took)
 
-    def next_look(self) -> float | None:
+    def next_deadline(self) -> float | None:
         """
         Warn if it is time to; return in how many seconds to look again. Any thread.
         """
@@ -290,7 +290,7 @@ def size_of(event: ServerEvent) -> int:
     For events whose wire text does not tell: one with nested values, or none of the
     service. It walks all of `raw`.
     """
-    weight = weight_of(event.raw)
+    weight = approximate_size(event.raw)
     if isinstance(event, InvalidMessage):
-        weight += weight_of(event.data)
+        weight += approximate_size(event.data)
     return weight

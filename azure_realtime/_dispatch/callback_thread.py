@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from .._concurrency.deadline import Deadline
-from .._concurrency.future import PatientFuture
-from .._concurrency.thread import PatientThread
+from .._concurrency.future import InterruptibleFuture
+from .._concurrency.thread import JoinableThread
 from ..events import ServerEvent
 from .backlog import Backlog
 from .dispatcher import Delivery, Dispatcher, Job, RunToken
@@ -37,7 +37,7 @@ class CallbackThread(Dispatcher):
         self._finishing = False
         self._over = False
         self._token = RunToken()
-        self._thread = PatientThread(self._run, name)
+        self._thread = JoinableThread(self._run, name)
 
     def start(self) -> None:
         """
@@ -81,7 +81,7 @@ class CallbackThread(Dispatcher):
 
         Any thread but the callback thread.
         """
-        run: PatientFuture[None] = PatientFuture()
+        run: InterruptibleFuture[None] = InterruptibleFuture()
         self.submit(lambda: run.set_result(None))
         with contextlib.suppress(TimeoutError):
             run.result(deadline.remaining())
@@ -129,7 +129,7 @@ class CallbackThread(Dispatcher):
         try:
             job()
         except BaseException:  # Ctrl-C on the main thread: not the rest of a batch
-            if not self._home.elsewhere:
+            if not self._process.is_other_process:
                 self._discard([job])
             raise
 

@@ -77,7 +77,7 @@ class Dispatcher(ABC):
         self, subscriptions: Subscriptions, backlog: Backlog | None = None
     ) -> None:
         self._subscriptions = weakref.ref(subscriptions)
-        self._home = current_process()
+        self._process = current_process()
         self._dropping = False  # whether the callback thread drops what it finds
         self.backlog = backlog or Backlog(64 << 20)
 
@@ -117,8 +117,8 @@ class Dispatcher(ABC):
         """
         # the child of a done-callback may come here: `concurrent.futures` goes on,
         # whatever one raises
-        if self._home.elsewhere:
-            self._home.check()
+        if self._process.is_other_process:
+            self._process.check()
         backlog = self.backlog
         now = time.monotonic()
         try:
@@ -175,14 +175,14 @@ class Dispatcher(ABC):
             try:
                 listener(event)
             except BaseException as error:  # sys.exit() in a listener must not end us
-                if self._home.elsewhere or _is_ctrl_c(error):
+                if self._process.is_other_process or _is_ctrl_c(error):
                     raise
                 self._report(error, subscription, event)
             begun, now = now, time.monotonic()
             if backlog.in_count != backlog.out_count:  # else `ran` has nothing to note
                 backlog.ran(listener, now - begun)
-            if self._home.elsewhere:
-                self._home.check()
+            if self._process.is_other_process:
+                self._process.check()
         return now
 
     def _report(
@@ -248,13 +248,13 @@ class Dispatcher(ABC):
         try:
             function(*args)
         except BaseException as error:
-            if self._home.elsewhere or _is_ctrl_c(error):
+            if self._process.is_other_process or _is_ctrl_c(error):
                 raise
             logger.exception("The function %r raised", function)
         finally:
             self.backlog.running = None
             self.backlog.ran(function, time.monotonic() - begun)
-        self._home.check()  # as for listeners
+        self._process.check()  # as for listeners
 
     @abstractmethod
     def submit(self, job: Job) -> None:

@@ -10,7 +10,7 @@ from .._concurrency.lifecycle import Lifecycle
 from ..events import ServerEvent
 from .backlog import size_of
 from .dispatcher import Dispatcher
-from .mailbox import Waiters
+from .mailbox import Mailboxes
 
 
 class Emitter:
@@ -24,7 +24,7 @@ class Emitter:
     """
 
     def __init__(
-        self, mailboxes: Waiters, dispatcher: Dispatcher, lifecycle: Lifecycle
+        self, mailboxes: Mailboxes, dispatcher: Dispatcher, lifecycle: Lifecycle
     ) -> None:
         self._mailboxes = mailboxes
         self._lifecycle = lifecycle

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from .._concurrency.condition import Gong
+from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
 from .._concurrency.lock import OwnLock
 from .._logging import logger
@@ -42,7 +42,7 @@ class ExecutorDispatcher(Dispatcher):
         self._jobs: deque[Job] = deque()
         # makes one step of "there are jobs" and "somebody runs them"
         self._lock = OwnLock()
-        self._idle = Gong()
+        self._idle = Condition()
         self._busy = False
         self._refused = False
         self._runner: threading.Thread | None = None
@@ -71,7 +71,7 @@ class ExecutorDispatcher(Dispatcher):
             with self._lock:
                 refused, self._jobs = self._jobs, deque()
                 self._busy = False
-                self._idle.strike()
+                self._idle.notify_all()
             self._discard(refused)
 
     def _drain(self) -> None:
@@ -80,7 +80,7 @@ class ExecutorDispatcher(Dispatcher):
             while self._run_next():
                 pass
         except BaseException:  # Ctrl-C, where the main thread runs what is submitted
-            if not self._home.elsewhere and self._stopped_short():
+            if not self._process.is_other_process and self._stopped_short():
                 self._ask()
             raise
 
@@ -107,7 +107,7 @@ class ExecutorDispatcher(Dispatcher):
     def _rest(self) -> None:
         self._busy = False
         self._runner = None
-        self._idle.strike()
+        self._idle.notify_all()
 
     @property
     def is_current(self) -> bool:

@@ -6,12 +6,11 @@ Rules:
 1. A mailbox gets what comes after it was opened, and in it from the beginning are the
    states that hold (`RetainedEvents`): both are decided in one step, under the lock.
 2. Nothing is dropped in silence: after what came before, `Mailbox.get` raises.
-3. `Waiters.wanted` may hold too many names, never too few.
-4. What ends all waits is known before they are ended: `ended` returns the error before
-   `Waiters.end` is called. `open` looks, under the lock, whether `end` has emptied the
-   list of mailboxes: if it has not, `end` comes to this one as well; if it has,
-   `ended` tells why. So no wait is forgotten, and one that is opened in between still
-   gets the last events.
+3. `Mailboxes.wanted` may hold too many names, never too few.
+4. `ended` returns the error before `Mailboxes.end` is called. `open` checks, under the
+   lock, whether `end` has taken the list of mailboxes: if it has not, `end` ends this
+   one as well; if it has, `ended` returns the error. So no wait is forgotten, and one
+   that is opened in between still gets the last events.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .._concurrency.condition import Gong
+from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
 from .._concurrency.lock import OwnLock
-from ..errors import RealtimeError, SlowConsumer, fresh
+from ..errors import RealtimeError, SlowConsumer, copy_to_raise
 from ..events import ServerEvent
 from .backlog import size_of
 from .event_keys import ANY, KEYS, keys_of
@@ -71,8 +70,8 @@ class Mailbox:
         self._bytes = sum(size for _, size, _ in self._events)
         self._error: RealtimeError | None = None
         self._lock = lock
-        self._changed = Gong()
-        self.notify = self._changed.strike  # after `put`, and after its lock
+        self._changed = Condition()
+        self.notify = self._changed.notify_all  # after `put`, and after its lock
 
     def __repr__(self) -> str:
         return f"of {', '.join(sorted(self.keys))}: {len(self._events)} waiting"
@@ -128,11 +127,11 @@ class Mailbox:
                 self._bytes -= size
                 into.append(event)
             elif self._error is not None:
-                raise fresh(self._error)
+                raise copy_to_raise(self._error)
             return bool(into)
 
 
-class Waiters:
+class Mailboxes:
     """
     The mailboxes. They are held weakly: one that nobody refers to is gone.
 
@@ -169,21 +168,21 @@ class Waiters:
         with self._lock:
             # in one step: what comes a moment later is behind it
             known = [e for e in self._latest.events() if keys & set(keys_of(e))]
-            box = Mailbox(keys, self._lock, lasting, known)
+            mailbox = Mailbox(keys, self._lock, lasting, known)
             closed = self._closed
             if not closed:
-                self._boxes.add(box)
+                self._boxes.add(mailbox)
                 self._publish()
         if closed and (error := self._ended()) is not None:
-            box.end(error)
-        return box
+            mailbox.end(error)
+        return mailbox
 
-    def close(self, box: Mailbox) -> None:
+    def close(self, mailbox: Mailbox) -> None:
         """
-        Put nothing more into *box*. Any thread.
+        Put nothing more into *mailbox*. Any thread.
         """
         with self._lock:
-            self._boxes.discard(box)
+            self._boxes.discard(mailbox)
             self._publish()
 
     def offer(self, event: ServerEvent, size: int) -> None:
@@ -202,23 +201,23 @@ class Waiters:
         with self._lock:
             if isinstance(event, RetainedEvents.CLASSES):
                 self._latest.note(event)
-            boxes = list(self._boxes)
-            if len(boxes) != self._counted:  # one was dropped without being closed
+            mailboxes = list(self._boxes)
+            if len(mailboxes) != self._counted:  # one was dropped without being closed
                 self._publish()
             taking: list[Mailbox] = []
-            for box in boxes:
-                if ANY in box.keys or not box.keys.isdisjoint(keys):
-                    box.put(event, size)
-                    taking.append(box)
-        for box in taking:
-            box.notify()
+            for mailbox in mailboxes:
+                if ANY in mailbox.keys or not mailbox.keys.isdisjoint(keys):
+                    mailbox.put(event, size)
+                    taking.append(mailbox)
+        for mailbox in taking:
+            mailbox.notify()
 
     def of_this_connection(self) -> list[Mailbox]:
         """
         Return the waits that end with the connection. Reader thread.
         """
         with self._lock:
-            return [box for box in self._boxes if not box.lasting]
+            return [mailbox for mailbox in self._boxes if not mailbox.lasting]
 
     def end(self) -> None:
         """
@@ -228,14 +227,14 @@ class Waiters:
         assert error is not None
         with self._lock:
             self._closed = True
-            boxes = list(self._boxes)
-        for box in boxes:
-            box.end(error)
+            mailboxes = list(self._boxes)
+        for mailbox in mailboxes:
+            mailbox.end(error)
 
     def _publish(self) -> None:
         """
         Make `wanted` of the mailboxes there are. Under the lock.
         """
-        boxes = list(self._boxes)
-        self._counted = len(boxes)
-        self.wanted = _STATES.union(*(box.keys for box in boxes))
+        mailboxes = list(self._boxes)
+        self._counted = len(mailboxes)
+        self.wanted = _STATES.union(*(mailbox.keys for mailbox in mailboxes))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from .._concurrency.condition import Gong
+from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
 from .._concurrency.waker import Waker
 from .backlog import Backlog
@@ -24,9 +24,9 @@ class ManualDispatcher(Dispatcher):
     ) -> None:
         super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
-        self._news = Gong()
-        self._bell = Waker()
-        self._lock = self._bell.lock  # makes one step of a job and its wake-up
+        self._news = Condition()
+        self._waker = Waker()
+        self._lock = self._waker.lock  # makes one step of a job and its wake-up
         self._finished = False
 
     def submit(self, job: Job) -> None:
@@ -38,8 +38,8 @@ class ManualDispatcher(Dispatcher):
             return
         with self._lock:
             self._jobs.append(job)
-            self._bell.wake()
-        self._news.strike()
+            self._waker.wake()
+        self._news.notify_all()
 
     def pump(self, deadline: Deadline) -> int:
         """
@@ -48,7 +48,7 @@ class ManualDispatcher(Dispatcher):
         self._news.wait(lambda: bool(self._jobs) or self._finished, deadline)
         try:
             with self._lock:
-                self._bell.drain()
+                self._waker.drain()
                 count = len(self._jobs)
             for done in range(count):
                 try:
@@ -60,18 +60,18 @@ class ManualDispatcher(Dispatcher):
         finally:
             with self._lock:
                 if self._jobs:  # Ctrl-C in a listener: the rest still waits
-                    self._bell.wake()
+                    self._waker.wake()
 
     def fileno(self) -> int:
         """
         Return the descriptor that is readable while jobs wait.
         """
-        return self._bell.fileno()
+        return self._waker.fileno()
 
     def finish(self) -> None:
         """
         Take nothing more. What is kept can still be pumped.
         """
         self._finished = True
-        self._bell.close()
-        self._news.strike()
+        self._waker.close()
+        self._news.notify_all()

@@ -39,7 +39,7 @@ class RetainedEvents:
     """
     The events that are states: the last of each that still holds. Not locked.
 
-    There are two: `Waiters` has them as of their arrival, `Subscriptions` as of their
+    There are two: `Mailboxes` has them as of their arrival, `Subscriptions` as of their
     delivery. A listener that is registered in between gets the old state now, and the
     new one in its place among the events that are queued.
 

@@ -38,16 +38,16 @@ from .._concurrency.deadline import Deadline
 from .._concurrency.poller import READ, Poller
 from .._logging import logger
 from .._requests.error_routing import says_expired
-from .._transport.websocket import Wire
+from .._transport.websocket import WebSocketStream
 from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError
 from ..events import Expiring
 from ..options import WebSocketOptions
 from .control import Control
 from .engine import Engine
 from .event_pipeline import EventPipeline
-from .keepalive import Pulse
+from .keepalive import Keepalive
 from .renewal.renewal import Renewal
-from .renewal.replacement import Successor, Takeover
+from .renewal.replacement import Handover, ReplacementSession
 from .session_events import SessionEvents
 from .session_kind import OpeningMessages
 from .session_setup import SessionSetup
@@ -67,8 +67,8 @@ class Connection:
         engine: The shared parts.
         pipeline: What events change.
         mark_sent: Called with the id of each command that leaves.
-        wire: The open WebSocket.
-        numbers: The options.
+        stream: The open WebSocket.
+        websocket_options: The options.
         control: What others ask.
         generation: Number of the connection.
         opening: What to send first.
@@ -84,12 +84,12 @@ class Connection:
     def __init__(
         self,
         setup: SessionSetup,
-        begin_replacement: Callable[[], Successor],
+        begin_replacement: Callable[[], ReplacementSession],
         engine: Engine,
         pipeline: EventPipeline,
         mark_sent: Callable[[str | None], None],
-        wire: Wire,
-        numbers: WebSocketOptions,
+        stream: WebSocketStream,
+        websocket_options: WebSocketOptions,
         control: Control,
         generation: int,
         opening: OpeningMessages,
@@ -98,13 +98,15 @@ class Connection:
         self._kind = setup.kind
         self._engine = engine
         self._pipeline = pipeline
-        self._wire = wire
-        self._numbers = numbers
+        self._stream = stream
+        self._websocket_options = websocket_options
         self._control = control
         self._generation = generation
         self._ready_by = ready_by
-        self._pulse = Pulse(wire, numbers, engine.counters)
-        self._renewal = Renewal(engine, wire, numbers, control, begin_replacement)
+        self._keepalive = Keepalive(stream, websocket_options, engine.counters)
+        self._renewal = Renewal(
+            engine, stream, websocket_options, control, begin_replacement
+        )
         self._session = SessionEvents(
             setup,
             engine,
@@ -116,16 +118,16 @@ class Connection:
         )
         self._writer = Writer(
             engine.queue,
-            wire,
+            stream,
             control,
             generation,
-            numbers.close_wait,
+            websocket_options.close_wait,
             mark_sent,
             self._renewal.note_audio,
         )
         self._poller = Poller()
         self._wakeups = engine.queue.fileno()
-        self._descriptor = wire.fileno()
+        self._descriptor = stream.fileno()
         self._full = True
         self._next_timer = 0.0
         self.expired = False
@@ -134,18 +136,18 @@ class Connection:
 
     def _send_opening(self, *messages: bytes) -> None:
         self._control.report("out", self._generation, messages)
-        self._wire.send_all(messages)
+        self._stream.send_all(messages)
 
-    def run(self, takeover: Takeover | None = None) -> RealtimeError | Takeover:
+    def run(self, handover: Handover | None = None) -> RealtimeError | Handover:
         """
         Serve it until it is over; return why, or which session is to take its place.
 
         Args:
-            takeover: What it took over with, if it did.
+            handover: What it took over with, if it did.
         """
-        wire = self._wire
+        stream = self._stream
         try:
-            for events in takeover.heard if takeover else ():
+            for events in handover.heard if handover else ():
                 self._session.follow(events)
             return self._serve()
         except ConnectionClosed as closed:
@@ -155,7 +157,7 @@ class Connection:
                 ConnectionClosed(1007, "the peer sent text that is no UTF-8")
             )
         finally:
-            end = wire.closed_by_peer
+            end = stream.closed_by_peer
             answered = end is not None and self._writer.goodbye is not None
             self.undelivered = 0 if answered else self._writer.undelivered
             self.expired = (
@@ -164,7 +166,7 @@ class Connection:
                 or (end is not None and says_expired(None, end.reason))
             )
             # a listener may have forked: the child leaves it alone
-            if not self._engine.lifecycle.home.elsewhere:
+            if not self._engine.lifecycle.process.is_other_process:
                 self._renewal.abandon()
 
     @property
@@ -194,16 +196,16 @@ class Connection:
         Send a peer that broke the protocol the reason, as far as one write carries.
         """
         if error.code in (1002, 1007, 1009):
-            self._wire.send_close(error.code, error.reason)
+            self._stream.send_close(error.code, error.reason)
             # the peer may have gone already; the first cause is the one to report
             with contextlib.suppress(ConnectionClosed):
-                self._wire.write()
-                self._wire.linger(_LINGER)
+                self._stream.write()
+                self._stream.linger(_LINGER)
         return error
 
     # Turns.
 
-    def _serve(self) -> RealtimeError | Takeover:
+    def _serve(self) -> RealtimeError | Handover:
         """
         Take turns until it is over.
 
@@ -211,7 +213,7 @@ class Connection:
             ConnectionClosed: The connection is gone, or the peer broke the protocol.
             UnicodeDecodeError: Likewise.
         """
-        wire, queue = self._wire, self._engine.queue
+        stream, queue = self._stream, self._engine.queue
         wakeups, descriptor = self._wakeups, self._descriptor
         while True:
             # still asleep: no message came since the last look at the queue
@@ -223,7 +225,7 @@ class Connection:
                 if end is not None:
                     return end
                 left = self._next_timer - time.monotonic()
-            unread = wire.unread
+            unread = stream.unread
             # rounded up: else turns would follow each other without a pause until a
             # timer is due
             wait = 0 if unread or left <= 0 else math.ceil(left * 1000)
@@ -235,11 +237,11 @@ class Connection:
             if unread:
                 self._read()
 
-    def _look_around(self) -> RealtimeError | Takeover | None:
+    def _look_around(self) -> RealtimeError | Handover | None:
         """
         Do what a full turn does more than a short one; return the end, if it has come.
         """
-        wire, renewal = self._wire, self._renewal
+        stream, renewal = self._stream, self._renewal
         # before looking: what is set meanwhile is looked at in the next turn
         self._engine.queue.attention = False
         self._control.logs_messages = logger.logs_messages
@@ -247,30 +249,30 @@ class Connection:
         end = self._over() or self._renew()
         if end is not None:
             return end
-        events, unread = wire.interest, False
+        events, unread = stream.interest, False
         interest = {self._wakeups: READ, self._descriptor: events}
-        if renewal.successor is not None and renewal.successor.wire is not None:
-            coming = renewal.successor.wire
+        if renewal.replacement is not None and renewal.replacement.stream is not None:
+            coming = renewal.replacement.stream
             interest[coming.fileno()] = coming.interest
             unread = coming.unread
         self._poller.watch(interest)
-        pinged = self._pulse.pinged_at is not None
-        self._full = events != READ or pinged or renewal.successor is not None
+        pinged = self._keepalive.pinged_at is not None
+        self._full = events != READ or pinged or renewal.replacement is not None
         left = 0.0 if unread else self._until_next_timer()
         self._next_timer = time.monotonic() + left
         return None
 
     def _read(self) -> None:
-        wire, control = self._wire, self._control
-        messages = wire.read()
+        stream, control = self._stream, self._control
+        messages = stream.read()
         if messages:
             if control.message_hook is not None or control.logs_messages:
                 control.report("in", self._generation, messages)
             self._full |= self._pipeline.receive(
                 messages, self._generation, self._session.follow
             )
-        if wire.attention or self._engine.dispatcher.backlog.behind_since is not None:
-            self._full, wire.attention = True, False
+        if stream.attention or self._engine.dispatcher.backlog.behind_since is not None:
+            self._full, stream.attention = True, False
 
     # The clock.
 
@@ -281,9 +283,9 @@ class Connection:
         session, control = self._session, self._control
         if session.failure is not None:
             return session.failure
-        if self._wire.closed_by_peer is not None:
-            self._wire.write()  # our answer, if the socket takes it
-            return self._wire.closed_by_peer
+        if self._stream.closed_by_peer is not None:
+            self._stream.write()  # our answer, if the socket takes it
+            return self._stream.closed_by_peer
         if self._writer.is_given_up():
             return ConnectionClosed(1006, "the peer did not answer our close")
         if control.failure is not None:
@@ -294,10 +296,10 @@ class Connection:
             missing = self._kind.configured if session.created else self._kind.created
             return ConnectTimeout(
                 f"The service accepted the connection but sent no {missing} within "
-                f"{self._numbers.connect_timeout:g} s.",
+                f"{self._websocket_options.connect_timeout:g} s.",
                 hint="Is this a realtime endpoint?",
             )
-        return self._pulse.feel()
+        return self._keepalive.check()
 
     def _until_next_timer(self) -> float:
         """
@@ -309,12 +311,12 @@ class Connection:
             left = None if deadline is None else deadline.remaining()
             if left is not None:
                 next_timer = min(next_timer, left)
-        for part in (self._renewal, self._pulse, self._engine.dispatcher.backlog):
-            if (left := part.next_look()) is not None:
+        for part in (self._renewal, self._keepalive, self._engine.dispatcher.backlog):
+            if (left := part.next_deadline()) is not None:
                 next_timer = min(next_timer, left)
         return next_timer
 
-    def _renew(self) -> Takeover | None:
+    def _renew(self) -> Handover | None:
         """
         Announce the end of the session, and return another that takes over now.
         """

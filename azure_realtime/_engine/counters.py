@@ -4,7 +4,7 @@ The numbers of a client that the reader thread counts.
 
 from __future__ import annotations
 
-from .._transport.websocket import Wire
+from .._transport.websocket import WebSocketStream
 
 
 class Counters:
@@ -21,20 +21,20 @@ class Counters:
         self.round_trip: float | None = None
         # One attribute, for a reader that comes while it changes: the connection that
         # is served, and what those before it have sent and received.
-        self._traffic: tuple[Wire | None, int, int] = (None, 0, 0)
+        self._traffic: tuple[WebSocketStream | None, int, int] = (None, 0, 0)
 
     @property
     def traffic(self) -> tuple[int, int]:
         """
         The bytes that all connections have sent and received.
         """
-        wire, sent, received = self._traffic
-        if wire is None:
+        stream, sent, received = self._traffic
+        if stream is None:
             return sent, received
-        return sent + wire.bytes_sent, received + wire.bytes_received
+        return sent + stream.bytes_sent, received + stream.bytes_received
 
-    def serve(self, wire: Wire | None) -> None:
+    def serve(self, stream: WebSocketStream | None) -> None:
         """
-        Count what *wire* carries from now on. Reader thread.
+        Count what *stream* carries from now on. Reader thread.
         """
-        self._traffic = (wire, *self.traffic)
+        self._traffic = (stream, *self.traffic)

@@ -15,19 +15,19 @@ from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._logging import logger
 from .._requests.send_queue import SendQueue
-from .._transport.attempt import Interrupted, Patience
-from .._transport.websocket import Wire
+from .._transport.attempt import ConnectAttempt, ConnectInterrupted
+from .._transport.websocket import WebSocketStream
 from ..errors import RealtimeError
 from ..events import Reconnecting
 from ..options import WebSocketOptions
 from .control import Control
 from .reconnect import Backoff
 
-Connect = Callable[[Patience], Wire]
+Connect = Callable[[ConnectAttempt], WebSocketStream]
 """Opens a connection, as patiently as it is told."""
 
 
-class Redial:
+class Dialer:
     """
     Dials. All of it belongs to the reader thread.
 
@@ -38,7 +38,7 @@ class Redial:
         lifecycle: Knows the number of the last connection.
         connect: Opens a connection.
         control: What others ask.
-        numbers: The options.
+        websocket_options: The options.
         backoff: Decides whether to dial again, and when.
         veto: What a listener can call to have no other connection.
 
@@ -54,7 +54,7 @@ class Redial:
         lifecycle: Lifecycle,
         connect: Connect,
         control: Control,
-        numbers: WebSocketOptions,
+        websocket_options: WebSocketOptions,
         backoff: Backoff,
         veto: Callable[[], None],
     ) -> None:
@@ -64,31 +64,31 @@ class Redial:
         self._lifecycle = lifecycle
         self._connect = connect
         self._control = control
-        self._seconds = numbers.connect_timeout
+        self._seconds = websocket_options.connect_timeout
         self._backoff = backoff
         self._veto = veto
         self.ready_by = Deadline(0)
 
-    def dial(self) -> Wire:
+    def dial(self) -> WebSocketStream:
         """
         Dial once.
 
         Raises:
             RealtimeError: Why there is no connection.
-            Interrupted: There is no point any more.
+            ConnectInterrupted: There is no point any more.
         """
         self.ready_by = Deadline(self._seconds)
-        patience = Patience(
+        attempt = ConnectAttempt(
             self.ready_by,
             self._queue,
-            self._pointless,
+            self._should_stop,
             lambda: self._control.closing,
         )
-        return self._connect(patience)
+        return self._connect(attempt)
 
-    def again(
+    def redial(
         self, error: RealtimeError, expired: bool
-    ) -> tuple[Wire | None, RealtimeError]:
+    ) -> tuple[WebSocketStream | None, RealtimeError]:
         """
         Pause and dial until it works or is pointless; return the wire, or why not.
 
@@ -111,16 +111,16 @@ class Redial:
             )
             attempts = self._backoff.attempts
             logger.info("Connecting again in %.1f s, attempt %d", delay, attempts)
-            if not self._rest(delay):
+            if not self._pause(delay):
                 return None, error
             try:
                 return self.dial(), error
-            except Interrupted:
+            except ConnectInterrupted:
                 return None, error
             except RealtimeError as failure:
                 error, expired = failure, False
 
-    def _pointless(self) -> bool:
+    def _should_stop(self) -> bool:
         """
         Whether to stop dialling: vetoed, or closed and nothing queued could leave.
         """
@@ -131,7 +131,7 @@ class Redial:
             closing.passed or not self._queue.waiting or self._lifecycle.generation > 0
         )
 
-    def _rest(self, seconds: float) -> bool:
+    def _pause(self, seconds: float) -> bool:
         """
         Wait; return False if there is no point any more.
         """

@@ -15,7 +15,7 @@ from ..errors import (
 from ..events import Disconnected
 
 
-def last_words(error: RealtimeError, why: str | None, unsent: int) -> RealtimeError:
+def final_error(error: RealtimeError, why: str | None, unsent: int) -> RealtimeError:
     """
     Return what everybody is told from now on, where *error* ended it all.
 
@@ -37,7 +37,7 @@ def last_words(error: RealtimeError, why: str | None, unsent: int) -> RealtimeEr
     return last
 
 
-def farewell(
+def disconnected_event(
     error: RealtimeError, cause: Any, again: bool, generation: int
 ) -> Disconnected:
     """

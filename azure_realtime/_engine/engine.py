@@ -11,7 +11,7 @@ import attrs
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
-from .._dispatch.mailbox import Waiters
+from .._dispatch.mailbox import Mailboxes
 from .._requests.acknowledgements import PendingCommands
 from .._requests.response_queue import ResponseQueue
 from .._requests.send_queue import SendQueue
@@ -48,7 +48,7 @@ class Engine:
     queue: SendQueue
     pending: PendingCommands
     responses: ResponseQueue
-    mailboxes: Waiters
+    mailboxes: Mailboxes
     status: ModelStatus
     dispatcher: Dispatcher
     emitter: Emitter

@@ -35,9 +35,9 @@ from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._dispatch.event_keys import ANY
-from .._dispatch.mailbox import Waiters
+from .._dispatch.mailbox import Mailboxes
 from .._logging import logger
-from .._memory import weight_of
+from .._memory import approximate_size
 from .._requests.error_routing import ErrorRoute, Outstanding, Subject, route_error
 from .._requests.failures import refusal
 from .._requests.future import CommandFuture
@@ -122,7 +122,7 @@ class EventPipeline:
         of_the_connection: Collection[str],
         status: ModelStatus,
         sender: Sender,
-        mailboxes: Waiters,
+        mailboxes: Mailboxes,
         emitter: Emitter,
         dispatcher: Dispatcher,
         lifecycle: Lifecycle,
@@ -186,7 +186,7 @@ class EventPipeline:
                         was_full = True
                         follow(events)
                         continue
-                    size = weight_of(event.raw)
+                    size = approximate_size(event.raw)
                     change = self.follow(event)
                     if answers:
                         self.settle(event)
@@ -202,7 +202,7 @@ class EventPipeline:
                     batch.sizes.append(_CHANGE_SIZE)
         except BaseException:
             # a listener on this thread may have forked, and here its child comes back
-            if not self._lifecycle.home.elsewhere:
+            if not self._lifecycle.process.is_other_process:
                 batch.post()
             raise
         batch.post()

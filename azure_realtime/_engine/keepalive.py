@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import time
 
-from .._transport.websocket import Wire
+from .._transport.websocket import WebSocketStream
 from ..errors import ConnectionClosed
 from ..options import WebSocketOptions
 from .counters import Counters
@@ -27,13 +27,13 @@ _DRIP = 30.0  # bytes a second: a tenth of a second of audio would take minutes
 _LOOKS = 4  # at the progress of a ping, in `ping_timeout`
 
 
-class Pulse:
+class Keepalive:
     """
     The keepalive of one connection.
 
     Args:
-        wire: The connection.
-        numbers: How long silence may last.
+        stream: The connection.
+        websocket_options: How long silence may last.
         counters: Where the round trip is kept.
 
     Attributes:
@@ -41,11 +41,14 @@ class Pulse:
     """
 
     def __init__(
-        self, wire: Wire, numbers: WebSocketOptions, counters: Counters
+        self,
+        stream: WebSocketStream,
+        websocket_options: WebSocketOptions,
+        counters: Counters,
     ) -> None:
-        self._wire = wire
-        self._interval = numbers.ping_interval
-        self._timeout = numbers.ping_timeout
+        self._stream = stream
+        self._interval = websocket_options.ping_interval
+        self._timeout = websocket_options.ping_timeout
         self._counters = counters
         self.pinged_at: float | None = None
         self._ping_end = 0  # what the peer must acknowledge to have the ping
@@ -53,69 +56,69 @@ class Pulse:
         self._progress_at = 0.0  # monotonic time of the last progress of the ping
         self._on_its_way = False
 
-    def feel(self) -> ConnectionClosed | None:
+    def check(self) -> ConnectionClosed | None:
         """
         Send a ping when idle. Return the error to close with if the peer missed it.
         """
         if self._interval is None:
             return None
-        now, heard_at = time.monotonic(), self._wire.heard_at
-        if self.pinged_at is not None and heard_at > self.pinged_at:
-            self._counters.round_trip = heard_at - self.pinged_at
+        now, last_received_at = time.monotonic(), self._stream.last_received_at
+        if self.pinged_at is not None and last_received_at > self.pinged_at:
+            self._counters.round_trip = last_received_at - self.pinged_at
             self.pinged_at = None
-        if self.pinged_at is None and now - heard_at >= self._interval:
+        if self.pinged_at is None and now - last_received_at >= self._interval:
             self.pinged_at = self._progress_at = now
-            self._ping_end = self._wire.ping()
-            self._wire.write()
-            self._acknowledged = self._wire.acknowledged
+            self._ping_end = self._stream.ping()
+            self._stream.write()
+            self._acknowledged = self._stream.acknowledged
             self._on_its_way = True
         if self.pinged_at is not None and self._timeout is not None:
             if self._on_its_way:
                 self._look_at_ping(now)
             # counted from the ping, not from the last byte: this process may have slept
             if now - self._progress_at >= self._timeout:
+                silent = now - last_received_at
                 return ConnectionClosed(
-                    1006,
-                    f"the peer is dead: nothing received for {now - heard_at:.1f} s",
+                    1006, f"the peer is dead: nothing received for {silent:.1f} s"
                 )
-        return self._look_at_frame(self._wire)
+        return self._look_at_frame(self._stream)
 
     def _look_at_ping(self, now: float) -> None:
-        acknowledged = self._wire.acknowledged
+        acknowledged = self._stream.acknowledged
         if acknowledged >= self._ping_end:
             self._on_its_way = False
         elif acknowledged > self._acknowledged:
             self._progress_at = now
         self._acknowledged = acknowledged
 
-    def _look_at_frame(self, wire: Wire) -> ConnectionClosed | None:
-        if wire.unfinished_at is None or self._left_to_frame() != 0.0:
+    def _look_at_frame(self, stream: WebSocketStream) -> ConnectionClosed | None:
+        if stream.unfinished_at is None or self._left_to_frame() != 0.0:
             return None
-        took = time.monotonic() - wire.unfinished_at
-        if wire.unfinished_bytes < _DRIP * took:
+        took = time.monotonic() - stream.unfinished_at
+        if stream.unfinished_bytes < _DRIP * took:
             return ConnectionClosed(
                 1006,
                 "the peer is as good as dead: of one frame "
-                f"{wire.unfinished_bytes} bytes have come in {took:.1f} s",
+                f"{stream.unfinished_bytes} bytes have come in {took:.1f} s",
             )
-        wire.unfinished_at, wire.unfinished_bytes = time.monotonic(), 0
+        stream.unfinished_at, stream.unfinished_bytes = time.monotonic(), 0
         return None
 
     def _left_to_frame(self) -> float | None:
-        since = self._wire.unfinished_at
+        since = self._stream.unfinished_at
         if since is None or self._interval is None or self._timeout is None:
             return None
         return max(0.0, since + self._interval + self._timeout - time.monotonic())
 
-    def next_look(self) -> float | None:
+    def next_deadline(self) -> float | None:
         """
-        Return in how many seconds to `feel` again.
+        Return in how many seconds to `check` again.
         """
         if self._interval is None:
             return None
         now, left = time.monotonic(), None
         if self.pinged_at is None:
-            left = self._wire.heard_at + self._interval - now
+            left = self._stream.last_received_at + self._interval - now
         elif self._timeout is not None:
             left = self._progress_at + self._timeout - now
             if self._on_its_way:

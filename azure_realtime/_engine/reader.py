@@ -12,11 +12,11 @@ from typing import Any
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle, Phase
-from .._concurrency.thread import PatientThread
+from .._concurrency.thread import JoinableThread
 from .._logging import logger, repr_of
-from .._redaction import harmless
-from .._transport.attempt import Interrupted
-from .._transport.websocket import Wire
+from .._redaction import without_secrets
+from .._transport.attempt import ConnectInterrupted
+from .._transport.websocket import WebSocketStream
 from ..errors import ConnectionClosed, RealtimeError
 from ..events import Closed
 from ..models.enums import WebSocketState
@@ -24,12 +24,12 @@ from ..options import WebSocketOptions
 from .at_exit import ExitSteps, register
 from .connection import Connection
 from .control import Control
-from .dialer import Connect, Redial
-from .disconnect import cause_of, farewell, last_words
+from .dialer import Connect, Dialer
+from .disconnect import cause_of, disconnected_event, final_error
 from .engine import Engine
 from .event_pipeline import EventPipeline
 from .reconnect import Backoff
-from .renewal.replacement import Successor, Takeover
+from .renewal.replacement import Handover, ReplacementSession
 from .sender import Sender
 from .session_setup import SessionSetup
 
@@ -50,7 +50,7 @@ class Reader:
         control: What other threads ask.
         connect: Opens a connection.
         setup: Makes the session of each connection ready.
-        numbers: The options.
+        websocket_options: The options.
         backoff: Decides whether to connect again.
         name: Of the thread.
     """
@@ -63,7 +63,7 @@ class Reader:
         control: Control,
         connect: Connect,
         setup: SessionSetup,
-        numbers: WebSocketOptions,
+        websocket_options: WebSocketOptions,
         backoff: Backoff,
         name: str,
     ) -> None:
@@ -74,23 +74,23 @@ class Reader:
         self._lifecycle: Lifecycle = engine.lifecycle
         self._connect = connect
         self._setup = setup
-        self._numbers = numbers
+        self._websocket_options = websocket_options
         self._backoff = backoff
-        self._redial = Redial(
+        self._dialer = Dialer(
             engine.queue,
             engine.dispatcher,
             engine.emitter,
             engine.lifecycle,
             connect,
             control,
-            numbers,
+            websocket_options,
             backoff,
             self.veto,
         )
         # set when a caller gets a failure raised, and waited for before one is logged
         self._noticed = setup.noticed
         self._closed_why = _CLOSED
-        self._thread = PatientThread(self._run, name)
+        self._thread = JoinableThread(self._run, name)
 
     @property
     def _generation(self) -> int:
@@ -117,7 +117,7 @@ class Reader:
         """
         The state of the connection; CLOSED in another process.
         """
-        if self.elsewhere:
+        if self.is_other_process:
             return WebSocketState.CLOSED
         phase, closing = self._lifecycle.phase, self._control.is_closing()
         if phase is Phase.CONNECTING:
@@ -133,11 +133,11 @@ class Reader:
         self._noticed.set()
 
     @property
-    def elsewhere(self) -> bool:
+    def is_other_process(self) -> bool:
         """
         Whether this is another process than the one that opened the connection.
         """
-        return self._lifecycle.home.elsewhere
+        return self._lifecycle.process.is_other_process
 
     def close(self, deadline: Deadline, at_exit: bool = False) -> None:
         """
@@ -149,7 +149,7 @@ class Reader:
             deadline: When it shall be over, if nobody has asked for less time.
             at_exit: Whether the program ends, and nobody would know of a failure.
         """
-        if self.elsewhere:
+        if self.is_other_process:
             return
         if at_exit and not self._control.is_closing():
             self._closed_why = _EXITED
@@ -161,7 +161,7 @@ class Reader:
         """
         Return how this client is ended when the program ends; None in another process.
         """
-        if self.elsewhere:
+        if self.is_other_process:
             return None
         dispatcher = self._engine.dispatcher
         return ExitSteps(
@@ -196,7 +196,7 @@ class Reader:
         """
         Wait for the thread to end. Any thread; False at once on the thread itself.
         """
-        if self._lifecycle.is_reader_thread() or self.elsewhere:
+        if self._lifecycle.is_reader_thread() or self.is_other_process:
             return False
         return self._thread.wait(deadline)
 
@@ -214,21 +214,21 @@ class Reader:
         Serve one connection after the other; return why there is no other.
         """
         error: RealtimeError = ConnectionClosed(1000)
-        wire: Wire | None = None
+        stream: WebSocketStream | None = None
         try:
-            wire = self._redial.dial()
-            takeover: Takeover | None = None
-            while wire is not None:
-                self._engine.counters.serve(wire)
-                connection = self._open(wire, takeover)
-                ended = connection.run(takeover)
-                wire.leave()
+            stream = self._dialer.dial()
+            handover: Handover | None = None
+            while stream is not None:
+                self._engine.counters.serve(stream)
+                connection = self._open(stream, handover)
+                ended = connection.run(handover)
+                stream.leave()
                 self._engine.counters.serve(None)
                 self._backoff.session_ended(connection.lasted)
-                if isinstance(ended, Takeover):
-                    wire, takeover = ended.wire, ended
+                if isinstance(ended, Handover):
+                    stream, handover = ended.stream, ended
                     continue
-                takeover, error = None, ended
+                handover, error = None, ended
                 again = self._lifecycle.configured > 0 and not connection.fatal
                 if connection.ready or self._generation == 1:
                     self._lose(error, connection, again)
@@ -236,33 +236,37 @@ class Reader:
                     self._lifecycle.phase = Phase.CONNECTING
                 if not again or self._control.no_more_connections:
                     break
-                wire, error = self._redial.again(error, connection.expired)
-                if wire is None and self._control.closing is not None:
+                stream, error = self._dialer.redial(error, connection.expired)
+                if stream is None and self._control.closing is not None:
                     # what was met last is no more than the occasion
                     met, error = error, ConnectionClosed(1006, self._closed_why)
                     error.__cause__ = met
-        except Interrupted:
+        except ConnectInterrupted:
             error = ConnectionClosed(1000, "closed before it was open")
         except RealtimeError as failure:
             error = failure
         except BaseException as failure:
-            if self.elsewhere:  # a listener has forked, and here its child comes back
+            if (
+                self.is_other_process
+            ):  # a listener has forked, and here its child comes back
                 raise
-            cause = harmless(failure)
+            cause = without_secrets(failure)
             logger.error("The reader thread failed; this is a bug", exc_info=cause)
             error = ConnectionClosed(1006, f"internal error: {repr_of(failure)}")
             error.__cause__ = cause
-        if wire is not None:
-            wire.close()
+        if stream is not None:
+            stream.close()
         return error
 
-    def _open(self, wire: Wire, takeover: Takeover | None) -> Connection:
+    def _open(self, stream: WebSocketStream, handover: Handover | None) -> Connection:
         self._lifecycle.generation += 1
         self._lifecycle.phase = Phase.OPEN
         if self._control.vetoed and not self._control.is_closing():  # while it dialled
             self.close(Deadline(_GOODBYE))
         logger.info(
-            "Connected: connection %d, request id %s", self._generation, wire.request_id
+            "Connected: connection %d, request id %s",
+            self._generation,
+            stream.request_id,
         )
         again = self._generation > 1
         return Connection(
@@ -271,24 +275,24 @@ class Reader:
             self._engine,
             self._pipeline,
             self._sender.mark_sent,
-            wire,
-            self._numbers,
+            stream,
+            self._websocket_options,
             self._control,
             self._generation,
-            self._setup.opening(again) if takeover is None else takeover.opening,
-            self._redial.ready_by,
+            self._setup.opening(again) if handover is None else handover.opening,
+            self._dialer.ready_by,
         )
 
-    def _begin_replacement(self) -> Successor:
+    def _begin_replacement(self) -> ReplacementSession:
         """
         Begin to make the next session, while this one is served.
         """
-        return Successor(
+        return ReplacementSession(
             self._connect,
             self._setup,
             self._sender.codec,
             self._generation + 1,
-            self._numbers.connect_timeout,
+            self._websocket_options.connect_timeout,
             self._control,
         )
 
@@ -307,7 +311,9 @@ class Reader:
         if isinstance(error, ConnectionClosed):
             error.reconnecting = again  # what waits then goes to the next session
             error.unsent = 0 if again else self._undelivered(connection)
-        self._engine.lose(error, farewell(error, cause, again, self._generation))
+        self._engine.lose(
+            error, disconnected_event(error, cause, again, self._generation)
+        )
         logger.info("Connection %d ended: %s", self._generation, error)
 
     def _undelivered(self, connection: Connection) -> int:
@@ -316,14 +322,14 @@ class Reader:
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None
         why = self._closed_why if closed else None
-        error = last_words(error, why, self._engine.queue.waiting)
+        error = final_error(error, why, self._engine.queue.waiting)
         self._lifecycle.ended = error
         self._lifecycle.phase = Phase.ENDED
         self._setup.end(error)
         self._engine.queue.close()
         if self._generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)
-            self._engine.lose(error, farewell(error, cause, False, 0))
+            self._engine.lose(error, disconnected_event(error, cause, False, 0))
         self._engine.end(error, Closed(error=error, generation=self._generation))
         self._engine.dispatcher.detach()
         if not closed:

@@ -9,9 +9,9 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from .._concurrency.future import PatientFuture
+from .._concurrency.future import InterruptibleFuture
 from .._logging import logger
-from ..errors import ConnectionClosed, RealtimeError, ServerError, fresh
+from ..errors import ConnectionClosed, RealtimeError, ServerError, copy_to_raise
 from ..events import ServerEvent
 from .engine import Engine
 from .session_kind import OpeningMessages, SessionKind, SessionParts
@@ -43,7 +43,7 @@ class SessionSetup:
         self._engine = engine
         self._lifecycle = engine.lifecycle
         self._lost_at: float | None = None
-        self.ready: Future[Any] = PatientFuture()
+        self.ready: Future[Any] = InterruptibleFuture()
         # set when a caller gets a failure raised: it need not be logged then
         self.noticed = threading.Event()
 
@@ -69,7 +69,7 @@ class SessionSetup:
         Complete `ready`, after the session's first events were announced.
         """
         if self.ready.done() and self.ready.exception() is not None:
-            self.ready = PatientFuture()  # refused at first, and configured later
+            self.ready = InterruptibleFuture()  # refused at first, and configured later
         if not self.ready.done():
             self.ready.set_result(None)
 
@@ -117,11 +117,11 @@ class SessionSetup:
         """
         self._lost_at = time.monotonic()
         if again and self.ready.done():
-            self.ready = PatientFuture()  # new waits are for the next session
+            self.ready = InterruptibleFuture()  # new waits are for the next session
 
     def end(self, error: RealtimeError) -> None:
         """
         Fail `ready` if the session was never configured.
         """
         if not self.ready.done():
-            self.ready.set_exception(fresh(error))
+            self.ready.set_exception(copy_to_raise(error))

@@ -15,12 +15,14 @@ from .._dispatch.dispatcher import Dispatcher
 from .engine import Engine
 from .reader import Reader
 
-_FAREWELL = 0.2  # seconds for listeners of "disconnected" after a long close
-_LAST_WORDS = 1.0  # seconds for those that are too far behind to catch up
+_LISTENERS_OF_THE_END = (
+    0.2  # seconds for listeners of "disconnected" after a long close
+)
+_LISTENERS_BEHIND = 1.0  # seconds for those that are too far behind to catch up
 _FORGOTTEN = 1.0  # seconds for the goodbye of a client that nobody refers to
 
 
-class Ending:
+class Shutdown:
     """
     The end of one client. Any thread.
 
@@ -46,7 +48,7 @@ class Ending:
 
         Any thread, also in a signal handler.
         """
-        if self._reader.elsewhere:
+        if self._reader.is_other_process:
             return
         deadline = Deadline(timeout)
         self._reader.close(deadline)
@@ -59,10 +61,10 @@ class Ending:
         _finish(self._close_tools, self._engine.dispatcher)
         left = deadline.remaining()
         if self._engine.dispatcher.backlog.behind:
-            left = _LAST_WORDS if left is None else min(left, _LAST_WORDS)
+            left = _LISTENERS_BEHIND if left is None else min(left, _LISTENERS_BEHIND)
         # what the end itself has set off is heard, even when the time is up
         self._engine.dispatcher.join(
-            Deadline(None if left is None else max(_FAREWELL, left))
+            Deadline(None if left is None else max(_LISTENERS_OF_THE_END, left))
         )
 
 
@@ -72,7 +74,7 @@ def abandon(
     """
     End what a client that was dropped has left running. Any thread; never blocks.
     """
-    if reader.elsewhere:  # not in this process: a fork has no threads
+    if reader.is_other_process:  # not in this process: a fork has no threads
         return
     reader.close(Deadline(_FORGOTTEN))
     _finish(close_tools, dispatcher)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from .._concurrency.deadline import Deadline
 from .._requests.send_queue import SendQueue
 from .._transport.frames import frame_size
-from .._transport.websocket import Wire
+from .._transport.websocket import WebSocketStream
 from .control import Control
 
 _BATCHES_IN_FLIGHT = 8  # kept without a look at what has arrived
@@ -26,7 +26,7 @@ class Writer:
 
     Args:
         queue: What is to be sent.
-        wire: The open WebSocket.
+        stream: The open WebSocket.
         control: What others ask.
         generation: Number of the connection.
         close_wait: Seconds in which the peer may answer our close frame.
@@ -40,7 +40,7 @@ class Writer:
     def __init__(
         self,
         queue: SendQueue,
-        wire: Wire,
+        stream: WebSocketStream,
         control: Control,
         generation: int,
         close_wait: float,
@@ -48,7 +48,7 @@ class Writer:
         note_audio: Callable[[], None],
     ) -> None:
         self._queue = queue
-        self._wire = wire
+        self._stream = stream
         self._control = control
         self._generation = generation
         self._close_wait = close_wait
@@ -69,11 +69,11 @@ class Writer:
         Raises:
             ConnectionClosed: The connection is gone.
         """
-        wire, queue = self._wire, self._queue
+        stream, queue = self._stream, self._queue
         for _ in range(_BATCHES_PER_TURN):
-            if not wire.idle:
-                wire.write()
-                if not wire.idle:
+            if not stream.idle:
+                stream.write()
+                if not stream.idle:
                     return False
             if self.goodbye is not None:
                 return False
@@ -96,10 +96,10 @@ class Writer:
             control = self._control
             if control.message_hook is not None or control.logs_messages:
                 control.report("out", self._generation, messages)
-            self._in_flight.append((wire.bytes_sent, [len(m) for m in messages]))
+            self._in_flight.append((stream.bytes_sent, [len(m) for m in messages]))
             if len(self._in_flight) > _BATCHES_IN_FLIGHT:
                 self._drop_delivered()
-            wire.send_all(messages)
+            stream.send_all(messages)
         return False
 
     def is_given_up(self) -> bool:
@@ -110,8 +110,8 @@ class Writer:
         """
         if self.goodbye is None or not self.goodbye.passed:
             return False
-        before, self._acknowledged = self._acknowledged, self._wire.acknowledged
-        if not before < self._acknowledged < self._wire.bytes_sent:
+        before, self._acknowledged = self._acknowledged, self._stream.acknowledged
+        if not before < self._acknowledged < self._stream.bytes_sent:
             return True
         self.goodbye = self._answer_by()
         return self.goodbye.passed
@@ -121,7 +121,7 @@ class Writer:
         """
         How many messages were sent that the peer has not acknowledged.
         """
-        acknowledged, count = self._wire.acknowledged, 0
+        acknowledged, count = self._stream.acknowledged, 0
         for position, sizes in self._in_flight:
             for size in sizes:
                 position += frame_size(size)
@@ -129,14 +129,14 @@ class Writer:
         return count
 
     def _drop_delivered(self) -> None:
-        acknowledged = self._wire.acknowledged
+        acknowledged = self._stream.acknowledged
         while len(self._in_flight) > 1 and self._in_flight[1][0] <= acknowledged:
             del self._in_flight[0]
 
     def _say_goodbye(self) -> None:
-        self._wire.send_close()
-        self._wire.write()
-        self._acknowledged = self._wire.acknowledged
+        self._stream.send_close()
+        self._stream.write()
+        self._acknowledged = self._stream.acknowledged
         self.goodbye = self._answer_by()
 
     def _answer_by(self) -> Deadline:

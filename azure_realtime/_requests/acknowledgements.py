@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..errors import RealtimeError, fresh
+from ..errors import RealtimeError, copy_to_raise
 from ..events import (
     ClientEvent,
     ConversationItemAdded,
@@ -131,7 +131,7 @@ class PendingCommands:
         self._queued[command.event_id] = _Pending(command, future)
         error = self._ended()
         if error is not None and self._queued.pop(command.event_id, None) is not None:
-            future.fail(fresh(error))
+            future.fail(copy_to_raise(error))
 
     def forget(self, event_id: str) -> None:
         """
@@ -271,7 +271,7 @@ class PendingCommands:
             if entry is None or not is_chosen(entry.command.type):
                 continue
             if pending.pop(event_id, None) is not None:
-                entry.future.fail(fresh(error))
+                entry.future.fail(copy_to_raise(error))
                 failed.append(event_id)
         return failed
 

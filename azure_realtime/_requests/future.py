@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
-from .._concurrency.future import PatientFuture, T
+from .._concurrency.future import InterruptibleFuture, T
 from .._concurrency.process import current_process
 
 Run = Callable[[Callable[[Any], Any], Any], None]
@@ -21,7 +21,7 @@ def _nothing() -> None:
     pass
 
 
-class CommandFuture(PatientFuture[T]):
+class CommandFuture(InterruptibleFuture[T]):
     """
     Completed on the reader thread; its done-callbacks run where listeners run.
 
@@ -44,7 +44,7 @@ class CommandFuture(PatientFuture[T]):
         self._run = run
         self._withdraw = withdraw
         self._may_wait = may_wait
-        self._home = current_process()
+        self._process = current_process()
         self.heeded = False
 
     def result(self, timeout: float | None = None) -> T:
@@ -66,7 +66,7 @@ class CommandFuture(PatientFuture[T]):
         """
         Wait for the answer and return why there is none, or None. Raises as `result`.
         """
-        self._home.check()
+        self._process.check()
         self.heeded = True
         if self.done():
             return Future.exception(self, 0)
@@ -91,7 +91,7 @@ class CommandFuture(PatientFuture[T]):
         Raises:
             RuntimeError: In another process.
         """
-        self._home.check()
+        self._process.check()
         if not super().cancel():
             return False
         withdraw, self._withdraw = self._withdraw, _nothing
@@ -107,7 +107,7 @@ class CommandFuture(PatientFuture[T]):
         Raises:
             RuntimeError: In another process.
         """
-        self._home.check()
+        self._process.check()
         self.heeded = True
         super().add_done_callback(lambda _: self._run(fn, self))
 

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from .._concurrency.lock import OwnLock
-from ..errors import RealtimeError, ServerError, fresh
+from ..errors import RealtimeError, ServerError, copy_to_raise
 from ..events import (
     ClientEvent,
     ErrorEvent,
@@ -94,7 +94,7 @@ class ResponseQueue:
         """
         with self._lock:
             if (error := self._ended()) is not None:
-                raise fresh(error)
+                raise copy_to_raise(error)
             has_marker = self._use_markers and has_room_for_marker(command)
             request = ResponseRequest(command, [future], has_marker)
             if request.is_out_of_band or not self._requests.is_busy:
@@ -345,4 +345,4 @@ class ResponseQueue:
 
 def _fail(futures: list[ResponseFuture], error: RealtimeError) -> None:
     for future in futures:
-        future.fail(fresh(error))
+        future.fail(copy_to_raise(error))

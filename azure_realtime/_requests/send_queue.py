@@ -27,11 +27,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .._concurrency.condition import Gong
+from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._concurrency.waker import Waker
-from ..errors import QueueFull, fresh
+from ..errors import QueueFull, copy_to_raise
 
 _TAKEN_BYTES = 64 << 10
 """What `take_some` returns at once: what a control frame may have to wait for."""
@@ -85,7 +85,7 @@ class SendQueue:
         self.asleep = False
         self.attention = False
         self._held = True
-        self._room = Gong()
+        self._room = Condition()
         self._waker = Waker()
         self._lock = self._waker.lock  # guards the entries and their counts as well
 
@@ -103,7 +103,7 @@ class SendQueue:
         with self._lock:
             ended = self._lifecycle.ended
             if ended is not None:
-                raise fresh(ended)
+                raise copy_to_raise(ended)
             if self._bytes and self._bytes + size > self._max_bytes:
                 return False
             try:
@@ -159,7 +159,7 @@ class SendQueue:
         with self._lock:
             ended = self._lifecycle.ended
             if ended is not None:
-                raise fresh(ended)
+                raise copy_to_raise(ended)
             full = not even_if_full and not self._is_room(size, beside=self._bytes)
             if full:
                 commands = self._bytes - self._audio_bytes
@@ -194,7 +194,7 @@ class SendQueue:
                     self._forget(entry)
                     self.audio_dropped += 1
                     dropped.append(entry)
-        self._room.strike()
+        self._room.notify_all()
 
     def _is_room(self, size: int, beside: int) -> bool:
         return not beside or beside + size <= self._max_bytes
@@ -221,7 +221,7 @@ class SendQueue:
                     taken.append(entry)
                     left -= len(entry.message)
                     self._forget(entry)
-            self._room.strike()
+            self._room.notify_all()
             return taken
 
     def withdraw(self, event_id: str) -> bool:
@@ -237,7 +237,7 @@ class SendQueue:
                     except BaseException:
                         self._recount()
                         raise
-                    self._room.strike()
+                    self._room.notify_all()
                     return True
             return False
 
@@ -264,7 +264,7 @@ class SendQueue:
             self._entries = deque(entry for entry in self._entries if not entry.audio)
             self.audio_dropped += waiting - len(self._entries)
             self._recount()
-            self._room.strike()
+            self._room.notify_all()
 
     def _forget(self, entry: Entry) -> None:
         self._bytes -= len(entry.message)
@@ -300,7 +300,7 @@ class SendQueue:
             self._entries.clear()
             self._bytes = self._audio_bytes = 0
             self._waker.close()
-            self._room.strike()
+            self._room.notify_all()
             return unsent
 
     def wake(self) -> None:

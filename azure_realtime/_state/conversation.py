@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 from .._concurrency.lock import OwnLock
-from .._memory import weight_of
+from .._memory import approximate_size
 from ..events import (
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
@@ -68,17 +68,17 @@ class Conversation(ConversationItems):
         Return a readable transcript, tool calls included.
         """
         with self._lock:
-            told = [(self._item(i), self._drafts[i].remark) for i in self._order]
+            told = [(self._item(i), self._builders[i].remark) for i in self._order]
         return as_text(told)
 
     def __len__(self) -> int:
-        return len(self._drafts)
+        return len(self._builders)
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self.items)
 
     def __contains__(self, item_id: object) -> bool:
-        return item_id in self._drafts
+        return item_id in self._builders
 
     def __getitem__(self, item_id: str) -> Item:
         with self._lock:
@@ -89,7 +89,7 @@ class Conversation(ConversationItems):
         Return an item, or *default* if it is not in the conversation.
         """
         with self._lock:
-            return self._item(item_id) if item_id in self._drafts else default
+            return self._item(item_id) if item_id in self._builders else default
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -116,16 +116,16 @@ class Conversation(ConversationItems):
         After truncation: what is left of it. An unknown item has 0.
         """
         with self._lock:
-            draft = self._drafts.get(item_id)
-            return draft.audio_ms if draft else 0
+            builder = self._builders.get(item_id)
+            return builder.audio_ms if builder else 0
 
     def audio(self, item_id: str) -> bytes:
         """
         Return what an item says, in the session's format; ``b""`` if not kept.
         """
         with self._lock:
-            draft = self._drafts.get(item_id)
-            return draft.audio if draft else b""
+            builder = self._builders.get(item_id)
+            return builder.audio if builder else b""
 
     def truncated(self, item_id: str) -> bool:
         """
@@ -135,8 +135,8 @@ class Conversation(ConversationItems):
         which of the words were heard.
         """
         with self._lock:
-            draft = self._drafts.get(item_id)
-            return draft is not None and draft.truncated
+            builder = self._builders.get(item_id)
+            return builder is not None and builder.truncated
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -147,7 +147,7 @@ class Conversation(ConversationItems):
             with self._lock:
                 follow(self, event)
                 if not isinstance(event, ResponseOutputAudioDelta):
-                    self._unweighed += weight_of(event.raw)
+                    self._unweighed += approximate_size(event.raw)
                 if self._unweighed > MAX_BYTES // 16:
                     self._weigh()
 
@@ -156,8 +156,10 @@ class Conversation(ConversationItems):
         Follow one piece of audio, as `observe`, in the shortest way. Reader thread.
         """
         with self._lock:
-            draft = self._drafts.get(event.item_id) or self._staged.get(event.item_id)
-            if draft is None or not draft.add_audio(event):
+            builder = self._builders.get(event.item_id) or self._staged.get(
+                event.item_id
+            )
+            if builder is None or not builder.add_audio(event):
                 self._on_content(event)
 
     def observe_text(
@@ -167,8 +169,10 @@ class Conversation(ConversationItems):
         Follow one piece of text, as `observe`, in the shortest way. Reader thread.
         """
         with self._lock:
-            draft = self._drafts.get(event.item_id) or self._staged.get(event.item_id)
-            if draft is None or not draft.add_text(event):
+            builder = self._builders.get(event.item_id) or self._staged.get(
+                event.item_id
+            )
+            if builder is None or not builder.add_text(event):
                 self._on_content(event)
             self._unweighed += _TEXT_OVERHEAD + 4 * len(event.delta)
             if self._unweighed > MAX_BYTES // 16:
@@ -196,8 +200,8 @@ class Conversation(ConversationItems):
         Reader thread.
         """
         with self._lock:
-            for draft in self._drafts.values():
-                draft.end("incomplete")
+            for builder in self._builders.values():
+                builder.end("incomplete")
             self._staged.clear()
             self._deleted.clear()
             self._bytes_per_ms_of.clear()
@@ -209,9 +213,9 @@ class Conversation(ConversationItems):
         with self._lock:
             return {
                 item_id
-                for item_id, draft in self._drafts.items()
-                if draft.response_id in response_ids
-                and isinstance(draft.view(), MessageItem)
+                for item_id, builder in self._builders.items()
+                if builder.response_id in response_ids
+                and isinstance(builder.view(), MessageItem)
             }
 
     def rename(self, item_id: str, event: Any) -> bool:
@@ -223,12 +227,12 @@ class Conversation(ConversationItems):
         """
         item = event.item
         with self._lock:
-            draft = self._drafts.get(item_id)
-            if draft is None or item.id is None or item.id in self._drafts:
+            builder = self._builders.get(item_id)
+            if builder is None or item.id is None or item.id in self._builders:
                 return False
-            if not looks_like(draft.view(), item):
+            if not looks_like(builder.view(), item):
                 return False
-            self._drafts[item.id] = self._drafts.pop(item_id)
+            self._builders[item.id] = self._builders.pop(item_id)
             self._order.rename(item_id, item.id)
             return True
 
@@ -241,14 +245,14 @@ class Conversation(ConversationItems):
         with self._lock:
             calls = set()
             answers = set()
-            for item_id, draft in self._drafts.items():
-                if draft.response_id in response_ids:
+            for item_id, builder in self._builders.items():
+                if builder.response_id in response_ids:
                     answers.add(item_id)
-                    calls.add(getattr(draft.view(), "call_id", None))
+                    calls.add(getattr(builder.view(), "call_id", None))
             outputs = {
                 item_id
-                for item_id, draft in self._drafts.items()
-                if isinstance(output := draft.view(), FunctionCallOutputItem)
+                for item_id, builder in self._builders.items()
+                if isinstance(output := builder.view(), FunctionCallOutputItem)
                 and output.call_id in calls
             }
             for item_id in {*item_ids, *answers, *outputs}:
@@ -265,6 +269,6 @@ class Conversation(ConversationItems):
     # -- All below is called with the lock held ----------------------------------
 
     def _item(self, item_id: str) -> Item:
-        item = self._drafts[item_id].view()
+        item = self._builders[item_id].view()
         assert item is not None, "what has no item yet is set aside"
         return item

@@ -5,7 +5,7 @@ The items of a conversation, and how each event of the service changes them.
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from .._memory import keep
+from .._memory import put_bounded
 from ..audio.formats import bytes_per_ms
 from ..events import (
     ConversationItemAdded,
@@ -21,7 +21,7 @@ from ..events import (
     SessionUpdated,
 )
 from ..models._unset import UNSET, Unset
-from .item_builder import DRAFT_EVENTS, Draft, as_id, item_id_of
+from .item_builder import DRAFT_EVENTS, ItemBuilder, as_id, item_id_of
 from .item_order import ItemOrder
 
 #: Items kept; the oldest are forgotten.
@@ -47,9 +47,9 @@ class ConversationItems:
 
     def __init__(self, keep_audio: bool) -> None:
         self._keep_audio = keep_audio
-        self._drafts: dict[str, Draft] = {}
+        self._builders: dict[str, ItemBuilder] = {}
         self._order = ItemOrder()
-        self._staged: dict[str, Draft] = {}
+        self._staged: dict[str, ItemBuilder] = {}
         self._deleted: dict[str, None] = {}
         self._bytes_per_ms = 48
         self._bytes_per_ms_of: dict[str, int] = {}  # by response
@@ -60,42 +60,42 @@ class ConversationItems:
         if not item_id:
             return
         self._deleted.pop(item_id, None)
-        draft = self._drafts.get(item_id)
-        if draft is None or draft.generation != event.generation:
-            draft = self._place(event, item_id)
-        draft.observe(event)
+        builder = self._builders.get(item_id)
+        if builder is None or builder.generation != event.generation:
+            builder = self._place(event, item_id)
+        builder.observe(event)
 
     def _on_done(self, event: ConversationItemDone | ConversationItemRetrieved) -> None:
         item_id = item_id_of(event)
         if not item_id or item_id in self._deleted:
             return
-        draft = self._drafts.get(item_id) or self._staged.get(item_id)
-        if draft is None or (item_id in self._staged and draft.response_id is None):
-            draft = self._place(event, item_id)
-        draft.observe(event)
+        builder = self._builders.get(item_id) or self._staged.get(item_id)
+        if builder is None or (item_id in self._staged and builder.response_id is None):
+            builder = self._place(event, item_id)
+        builder.observe(event)
 
     def _on_content(self, event: Any) -> None:
         item_id = item_id_of(event)
         if not item_id or item_id in self._deleted:
             return
-        draft = self._drafts.get(item_id) or self._stage(item_id, event.generation)
-        if draft.response_id is None and (
+        builder = self._builders.get(item_id) or self._stage(item_id, event.generation)
+        if builder.response_id is None and (
             response_id := as_id(getattr(event, "response_id", None))
         ):
-            draft.response_id = response_id
+            builder.response_id = response_id
             sizes = self._bytes_per_ms_of
-            draft.bytes_per_ms = sizes.get(response_id, self._bytes_per_ms)
-        draft.observe(event)
+            builder.bytes_per_ms = sizes.get(response_id, self._bytes_per_ms)
+        builder.observe(event)
 
     def _on_truncated(self, event: ConversationItemTruncated) -> None:
-        if event.item_id in self._drafts:
-            self._drafts[event.item_id].observe(event)
+        if event.item_id in self._builders:
+            self._builders[event.item_id].observe(event)
 
     def _on_deleted(self, event: ConversationItemDeleted) -> None:
         item_id = item_id_of(event)
         self._forget(item_id)
         if item_id:
-            keep(self._deleted, item_id, None, MAX_DELETED)
+            put_bounded(self._deleted, item_id, None, MAX_DELETED)
 
     def _on_session(self, event: SessionCreated | SessionUpdated) -> None:
         if event.session.output_audio_format is not None:
@@ -105,46 +105,46 @@ class ConversationItems:
         response = event.response
         if response.output_audio_format is not None and as_id(response.id):
             size = bytes_per_ms(response.output_audio_format)
-            keep(self._bytes_per_ms_of, response.id, size, MAX_STAGED)
+            put_bounded(self._bytes_per_ms_of, response.id, size, MAX_STAGED)
 
     def _on_response_done(self, event: ResponseDone) -> None:
         response = event.response
         self._bytes_per_ms_of.pop(response.id, None)
         for item in response.output:
-            draft = self._drafts.get(item.id or "")
-            if draft is not None:
-                draft.report(item, final=True)
+            builder = self._builders.get(item.id or "")
+            if builder is not None:
+                builder.report(item, final=True)
         status = "completed" if response.status == "completed" else "incomplete"
-        for draft in self._drafts.values():
-            if draft.response_id == response.id:
-                draft.end(status)
+        for builder in self._builders.values():
+            if builder.response_id == response.id:
+                builder.end(status)
         self._staged = {
-            item_id: draft
-            for item_id, draft in self._staged.items()
-            if draft.response_id != response.id
+            item_id: builder
+            for item_id, builder in self._staged.items()
+            if builder.response_id != response.id
         }
 
-    def _stage(self, item_id: str, generation: int) -> Draft:
-        draft = self._staged.get(item_id)
-        if draft is None or draft.generation != generation:
-            draft = Draft(keep_audio=self._keep_audio, generation=generation)
-            keep(self._staged, item_id, draft, MAX_STAGED)
-        return draft
+    def _stage(self, item_id: str, generation: int) -> ItemBuilder:
+        builder = self._staged.get(item_id)
+        if builder is None or builder.generation != generation:
+            builder = ItemBuilder(keep_audio=self._keep_audio, generation=generation)
+            put_bounded(self._staged, item_id, builder, MAX_STAGED)
+        return builder
 
-    def _place(self, event: Any, item_id: str) -> Draft:
+    def _place(self, event: Any, item_id: str) -> ItemBuilder:
         """
         Take an item in, with all that was set aside of it.
         """
-        draft = self._stage(item_id, event.generation)
+        builder = self._stage(item_id, event.generation)
         del self._staged[item_id]
-        self._drafts[item_id] = draft
+        self._builders[item_id] = builder
         self._order.add(item_id, _previous(event), event.generation)
         if len(self._order) > MAX_ITEMS:
             self._forget(next(iter(self._order)))
-        return draft
+        return builder
 
     def _forget(self, item_id: str) -> None:
-        self._drafts.pop(item_id, None)
+        self._builders.pop(item_id, None)
         self._order.remove(item_id)
         self._staged.pop(item_id, None)
 
@@ -153,13 +153,13 @@ class ConversationItems:
         Forget the oldest items of more than is kept.
         """
         self._unweighed = 0
-        drafts = {item_id: self._drafts[item_id] for item_id in self._order}
-        drafts |= self._staged
-        weight = sum(draft.weight for draft in drafts.values())
-        for item_id, draft in drafts.items():
+        builders = {item_id: self._builders[item_id] for item_id in self._order}
+        builders |= self._staged
+        weight = sum(builder.weight for builder in builders.values())
+        for item_id, builder in builders.items():
             if weight <= MAX_BYTES:
                 break
-            weight -= draft.weight
+            weight -= builder.weight
             self._forget(item_id)
 
 

@@ -24,7 +24,7 @@ from ..audio.formats import MIN_COMMIT_MS, bytes_per_ms, format_name
 from ..audio.pcm import AudioInput
 from ..errors import RealtimeError
 from ..events import InputAudioBufferCommitted, ServerEvent
-from .session import SessionFollower
+from .session import SessionState
 
 if TYPE_CHECKING:
     from .._requests.send_queue import SendQueue
@@ -37,7 +37,7 @@ _COUNTED = 2400  # appends: of a sample each, they are as long as a commit must 
 _NOTHING_HELD = AudioStream()
 
 
-class InputAudio:
+class InputBuffer:
     """
     What was appended since the last commit or clear.
 
@@ -58,7 +58,7 @@ class InputAudio:
 
     handles = frozenset({InputAudioBufferCommitted})
 
-    def __init__(self, session: SessionFollower, queue: SendQueue) -> None:
+    def __init__(self, session: SessionState, queue: SendQueue) -> None:
         self._session = session
         self._queue = queue
         self._dropped_before = 0  # by the queue, before the first of `_sizes`

@@ -11,11 +11,11 @@ Rules:
 4. Audio is counted; it is kept only where that was asked for. Base64 in the items that
    the service reports is never kept.
 5. What is left of a truncated part's transcript is an estimate: as large a share of the
-   words as is left of the audio. It ends in "…", because nobody can know.
-6. Nothing grows without bounds (`MAX_PARTS`, `MAX_TEXT`), and `Draft.weight` tells its
-   owner what all of them take together.
+   words as is left of the audio. It ends in "…", because the service does not say.
+6. Nothing grows without bounds (`MAX_PARTS`, `MAX_TEXT`); `ItemBuilder.weight` is the
+   size of all of it.
 
-Nothing here raises or is locked: the owner of a draft holds a lock.
+Nothing here raises or takes a lock: the owner of a builder holds one.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 
-from .._memory import weight_of
+from .._memory import approximate_size
 from ..events import (
     ConversationItemAdded,
     ConversationItemCreated,
@@ -50,7 +50,7 @@ from ..models.items import (
     McpCallItem,
     MessageItem,
 )
-from .part_builder import PART_EVENTS, SAID, WRITTEN, PartDraft, Text
+from .part_builder import PART_EVENTS, SAID, WRITTEN, PartBuilder, Text
 
 #: Of one item.
 MAX_PARTS = 64
@@ -66,7 +66,7 @@ _PARTS: dict[str, Part] = {
 }
 
 
-class Draft:
+class ItemBuilder:
     """
     An item in the making.
 
@@ -87,7 +87,7 @@ class Draft:
         self.output_index = 0
         self._item: Item | None = None
         self._status: str | None = None
-        self._parts: dict[int, PartDraft] = {}
+        self._parts: dict[int, PartBuilder] = {}
         self._arguments = Text()
         self._view: Item | None = None
         self._weight: int | None = None
@@ -150,8 +150,8 @@ class Draft:
             self._status = status
         if isinstance(item, MessageItem):
             for index, part in enumerate(item.content):
-                draft = self._part(index, part)
-                draft.report(part, final=final, keep_audio=self.keep_audio)
+                builder = self._part(index, part)
+                builder.report(part, final=final, keep_audio=self.keep_audio)
             item = _without_audio(item)
         elif isinstance(item, (FunctionCallItem, McpCallItem)):
             self._arguments.report(item.arguments, final=final)
@@ -182,8 +182,8 @@ class Draft:
         if self._weight is None:
             parts = self._parts.values()
             # mostly these are the same objects
-            raw = weight_of(self._item.raw) if self._item is not None else 0
-            raws = sum(weight_of(part.model.raw) for part in parts)
+            raw = approximate_size(self._item.raw) if self._item is not None else 0
+            raws = sum(approximate_size(part.model.raw) for part in parts)
             texts = sum(_OVERHEAD + part.text.weight for part in parts)
             self._weight = _OVERHEAD + max(raw, raws) + texts + self._arguments.weight
         return self._weight
@@ -240,14 +240,14 @@ class Draft:
             item = attrs.evolve(item, status=self._status)
         return item
 
-    def _part(self, index: int | None, model: Part) -> PartDraft:
+    def _part(self, index: int | None, model: Part) -> PartBuilder:
         """
         Return the draft of a part; a new one begins as *model*.
         """
         index = index or 0
         part = self._parts.get(index)
         if part is None:
-            part = PartDraft(model)
+            part = PartBuilder(model)
             if len(self._parts) < MAX_PARTS:
                 self._parts[index] = part
         return part
@@ -329,20 +329,20 @@ def _decoded_size(event: ResponseOutputAudioDelta) -> int:
     return len(event.audio) if rest else 3 * groups - event.delta.count("=", -2)
 
 
-_ITEM_EVENTS: dict[type[ServerEvent], Callable[[Draft, Any], None]] = {
-    ConversationItemAdded: Draft._on_added,
-    ConversationItemCreated: Draft._on_added,
-    ConversationItemDone: Draft._on_done,
-    ConversationItemRetrieved: Draft._on_done,
-    ResponseOutputItemAdded: Draft._on_output_added,
-    ResponseOutputItemDone: Draft._on_output_done,
-    ResponseContentPartAdded: Draft._on_part_added,
-    ResponseContentPartDone: Draft._on_part_done,
-    ResponseOutputAudioDelta: Draft._on_audio,
-    ResponseFunctionCallArgumentsDelta: Draft._on_arguments,
-    ResponseFunctionCallArgumentsDone: Draft._on_arguments_done,
-    ResponseMcpCallArgumentsDelta: Draft._on_arguments,
-    ResponseMcpCallArgumentsDone: Draft._on_arguments_done,
+_ITEM_EVENTS: dict[type[ServerEvent], Callable[[ItemBuilder, Any], None]] = {
+    ConversationItemAdded: ItemBuilder._on_added,
+    ConversationItemCreated: ItemBuilder._on_added,
+    ConversationItemDone: ItemBuilder._on_done,
+    ConversationItemRetrieved: ItemBuilder._on_done,
+    ResponseOutputItemAdded: ItemBuilder._on_output_added,
+    ResponseOutputItemDone: ItemBuilder._on_output_done,
+    ResponseContentPartAdded: ItemBuilder._on_part_added,
+    ResponseContentPartDone: ItemBuilder._on_part_done,
+    ResponseOutputAudioDelta: ItemBuilder._on_audio,
+    ResponseFunctionCallArgumentsDelta: ItemBuilder._on_arguments,
+    ResponseFunctionCallArgumentsDone: ItemBuilder._on_arguments_done,
+    ResponseMcpCallArgumentsDelta: ItemBuilder._on_arguments,
+    ResponseMcpCallArgumentsDone: ItemBuilder._on_arguments_done,
 }
 
 #: The kinds of events that a draft takes something from.

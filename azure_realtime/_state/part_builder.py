@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from .._memory import weight_of
+from .._memory import approximate_size
 from ..audio.encoding import decode
 from ..events import (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -93,10 +93,10 @@ class Text:
         """
         About how many bytes it takes.
         """
-        return sum(_PIECE + weight_of(piece) for piece in self._pieces)
+        return sum(_PIECE + approximate_size(piece) for piece in self._pieces)
 
 
-class PartDraft:
+class PartBuilder:
     """
     A content part in the making.
 
@@ -236,16 +236,18 @@ def shortened(text: str, share: float) -> str:
 
 
 #: Kind of event -> what the part is if nobody has said so, what is taken from it.
-PART_EVENTS: dict[type[ServerEvent], tuple[Part, Callable[[PartDraft, Any], None]]] = {
-    ConversationItemInputAudioTranscriptionDelta: (HEARD, PartDraft._on_delta),
+PART_EVENTS: dict[
+    type[ServerEvent], tuple[Part, Callable[[PartBuilder, Any], None]]
+] = {
+    ConversationItemInputAudioTranscriptionDelta: (HEARD, PartBuilder._on_delta),
     ConversationItemInputAudioTranscriptionCompleted: (
         HEARD,
-        PartDraft._on_transcript,
+        PartBuilder._on_transcript,
     ),
-    ConversationItemInputAudioTranscriptionFailed: (HEARD, PartDraft._on_failed),
-    ConversationItemTruncated: (SAID, PartDraft._on_truncated),
-    ResponseOutputTextDelta: (WRITTEN, PartDraft._on_delta),
-    ResponseOutputTextDone: (WRITTEN, PartDraft._on_text),
-    ResponseOutputAudioTranscriptDelta: (SAID, PartDraft._on_delta),
-    ResponseOutputAudioTranscriptDone: (SAID, PartDraft._on_transcript),
+    ConversationItemInputAudioTranscriptionFailed: (HEARD, PartBuilder._on_failed),
+    ConversationItemTruncated: (SAID, PartBuilder._on_truncated),
+    ResponseOutputTextDelta: (WRITTEN, PartBuilder._on_delta),
+    ResponseOutputTextDone: (WRITTEN, PartBuilder._on_text),
+    ResponseOutputAudioTranscriptDelta: (SAID, PartBuilder._on_delta),
+    ResponseOutputAudioTranscriptDone: (SAID, PartBuilder._on_transcript),
 }

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
-from .._memory import keep
+from .._memory import put_bounded
 from ..events import (
     ConversationItemAdded,
     ConversationItemCreated,
@@ -31,7 +31,7 @@ from ..events import (
     ServerEvent,
 )
 from ..models.items import FunctionCallItem, FunctionCallOutputItem
-from .session import SessionFollower
+from .session import SessionState
 
 _ANSWER = 2.0  # seconds
 _TRANSCRIPT = 5.0
@@ -65,9 +65,7 @@ class PendingWork:
         }
     )
 
-    def __init__(
-        self, session: SessionFollower, answered: Callable[[str], bool]
-    ) -> None:
+    def __init__(self, session: SessionState, answered: Callable[[str], bool]) -> None:
         self._session = session
         self._answered = answered
         self._answer_by = Deadline(0)
@@ -104,7 +102,9 @@ class PendingWork:
         elif isinstance(event, InputAudioBufferCommitted):
             self._answer_by = Deadline(_ANSWER)
             if self._session.transcribes:
-                keep(self._transcripts, event.item_id, Deadline(_TRANSCRIPT), _MOST)
+                put_bounded(
+                    self._transcripts, event.item_id, Deadline(_TRANSCRIPT), _MOST
+                )
         elif isinstance(
             event,
             (
@@ -130,4 +130,4 @@ class PendingWork:
             return
         for item in response.output:
             if isinstance(item, FunctionCallItem) and item.call_id:
-                keep(self._calls, item.call_id, Deadline(_CALL), _MOST)
+                put_bounded(self._calls, item.call_id, Deadline(_CALL), _MOST)

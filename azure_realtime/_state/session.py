@@ -14,12 +14,12 @@ from ..events import ErrorEvent, ServerEvent, SessionCreated, SessionUpdated
 from ..models._shape import SESSION_PATHS, flatten, overlaid
 from ..models._unset import UNSET
 from ..models.session import Session, SessionConfig
-from ..models.tools import Tool
+from ..models.tools import ToolSpec
 
 _FIELDS = {field.name for field in attrs.fields(Session)} - {"raw", "problems"}
 
 
-class SessionFollower:
+class SessionState:
     """
     Follows the session. Any thread may ask.
 
@@ -27,7 +27,7 @@ class SessionFollower:
     compatible service reports all) is taken from what was asked for.
 
     There is no lock. Callers add to `_pending`; only the reader thread takes from it,
-    and replaces `_granted`.
+    and replaces `_confirmed`.
 
     Args:
         config: What is asked for first.
@@ -40,7 +40,7 @@ class SessionFollower:
     handles = frozenset({SessionCreated, SessionUpdated, ErrorEvent})
 
     def __init__(self, config: SessionConfig) -> None:
-        self._granted = config
+        self._confirmed = config
         self._pending: list[tuple[SessionConfig, CommandFuture[Any]]] = []
         self._refused: SessionConfig | None = None
         self._reported: dict[str, Any] = {}
@@ -53,13 +53,13 @@ class SessionFollower:
         self._pending.append((config, answer))
 
     @property
-    def asked(self) -> SessionConfig:
+    def requested(self) -> SessionConfig:
         """
         All that was asked for and not refused: what a new session is to be like.
         """
         while True:
-            config, pending = self._granted, tuple(self._pending)
-            if config is self._granted:  # else an old change might undo a later one
+            config, pending = self._confirmed, tuple(self._pending)
+            if config is self._confirmed:  # else an old change might undo a later one
                 break
         # a change that was granted right before is laid over itself: no difference
         for change, answer in pending:
@@ -76,8 +76,8 @@ class SessionFollower:
             if answer.failed:
                 self._refused = config
             else:
-                self._granted = overlaid(self._granted, config)
-            self._pending.pop(0)  # last: `asked` finds the change in one of the two
+                self._confirmed = overlaid(self._confirmed, config)
+            self._pending.pop(0)  # last: `requested` finds the change in one of the two
 
     def _grant(self, told: dict[str, Any]) -> None:
         """
@@ -89,7 +89,7 @@ class SessionFollower:
         wanted = attrs.asdict(refused, recurse=False)
         given = {n: v for n, v in wanted.items() if v is not UNSET and n != "extra"}
         if given and given.items() <= told.items():
-            self._granted, self._refused = overlaid(self._granted, refused), None
+            self._confirmed, self._refused = overlaid(self._confirmed, refused), None
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -119,21 +119,21 @@ class SessionFollower:
         Return a field of `SessionConfig` as it is now; UNSET if nobody said.
         """
         reported = self._reported
-        return reported[name] if name in reported else getattr(self.asked, name)
+        return reported[name] if name in reported else getattr(self.requested, name)
 
-    def drop_tools(self, tools: Collection[Tool]) -> None:
+    def drop_tools(self, tools: Collection[ToolSpec]) -> None:
         """
         Do not ask for these any more. Reader thread, while no change is pending.
         """
         left = tuple(tool for tool in self.asked_tools if tool not in tools)
-        self._granted = attrs.evolve(self._granted, tools=left)
+        self._confirmed = attrs.evolve(self._confirmed, tools=left)
 
     @property
-    def asked_tools(self) -> tuple[Tool, ...]:
+    def asked_tools(self) -> tuple[ToolSpec, ...]:
         """
         The tools that were asked for last.
         """
-        tools = self.asked.tools
+        tools = self.requested.tools
         return tools if isinstance(tools, tuple) else ()
 
     @property

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .._memory import keep, weight_of
+from .._memory import approximate_size, put_bounded
 from ..audio.formats import format_name
 from ..errors import ResponseError
 from ..events import (
@@ -37,7 +37,7 @@ from ..models.items import FunctionCallItem, FunctionCallOutputItem, Item, Messa
 from ..models.responses import Response
 from ..models.turn import Latency, ToolCall, Turn
 from ..models.usage import UsageTotals
-from .item_builder import Draft, item_id_of
+from .item_builder import ItemBuilder, item_id_of
 
 #: Of all the events that a turn is collected from: two hours of speech.
 MAX_BYTES = 512 << 20
@@ -54,11 +54,11 @@ class _Answer:
     One response, as it comes.
     """
 
-    __slots__ = ("calls", "done", "drafts", "first_audio", "first_text", "response")
+    __slots__ = ("builders", "calls", "done", "first_audio", "first_text", "response")
 
     def __init__(self, response: Response) -> None:
         self.response = response
-        self.drafts: dict[str, Draft] = {}
+        self.builders: dict[str, ItemBuilder] = {}
         self.calls: dict[str, ResponseFunctionCallArgumentsDone] = {}
         self.first_text: float | None = None
         self.first_audio: float | None = None
@@ -73,9 +73,9 @@ class _Answer:
             self.first_text = now if self.first_text is None else self.first_text
         item_id = item_id_of(event)
         if item_id:
-            draft = self._draft(item_id)
-            draft.output_index = getattr(event, "output_index", draft.output_index)
-            draft.observe(event)
+            builder = self._builder(item_id)
+            builder.output_index = getattr(event, "output_index", builder.output_index)
+            builder.observe(event)
         if isinstance(event, ResponseFunctionCallArgumentsDone) and event.name:
             self.calls[item_id] = event
 
@@ -83,17 +83,19 @@ class _Answer:
         self.response = response
         self.done = now
         for index, item in enumerate(response.output):
-            draft = self._draft(item.id or f"#{index}")
-            draft.output_index = index
-            draft.report(item, final=True)
+            builder = self._builder(item.id or f"#{index}")
+            builder.output_index = index
+            builder.report(item, final=True)
 
-    def in_order(self) -> list[Draft]:
-        return sorted(self.drafts.values(), key=lambda draft: draft.output_index)
+    def in_order(self) -> list[ItemBuilder]:
+        return sorted(self.builders.values(), key=lambda builder: builder.output_index)
 
     def items(self) -> list[Item]:
         found: list[Item] = []
-        for item_id in sorted(self.drafts, key=lambda k: self.drafts[k].output_index):
-            item = self.drafts[item_id].view()
+        for item_id in sorted(
+            self.builders, key=lambda k: self.builders[k].output_index
+        ):
+            item = self.builders[item_id].view()
             found += self._from_pieces(item_id) if item is None else [item]
         return found
 
@@ -102,7 +104,7 @@ class _Answer:
         Return what came of an item that was never reported as a whole. Some compatible
         services send no ``output_item`` events, or one id for a message and a call.
         """
-        content, call = self.drafts[item_id].content, self.calls.get(item_id)
+        content, call = self.builders[item_id].content, self.calls.get(item_id)
         found: list[Item] = []
         if content:
             found.append(MessageItem("assistant", content, id=item_id))
@@ -111,8 +113,8 @@ class _Answer:
             found.append(FunctionCallItem(call.name, arguments, call_id, id=item_id))
         return found
 
-    def _draft(self, item_id: str) -> Draft:
-        return self.drafts.setdefault(item_id, Draft(keep_audio=True))
+    def _builder(self, item_id: str) -> ItemBuilder:
+        return self.builders.setdefault(item_id, ItemBuilder(keep_audio=True))
 
 
 class TurnRecorder:
@@ -179,7 +181,7 @@ class TurnRecorder:
         Raises:
             ResponseError: The turn has become too large to be one.
         """
-        self._bytes += weight_of(event.raw)
+        self._bytes += approximate_size(event.raw)
         if self._bytes > MAX_BYTES:
             raise ResponseError(
                 f"The turn is too large: more than {MAX_BYTES >> 20} MiB came.",
@@ -187,11 +189,11 @@ class TurnRecorder:
             )
         if isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
             if isinstance(event.item, FunctionCallOutputItem):
-                keep(self._outputs, event.item.call_id, event.item, MAX_OUTPUTS)
+                put_bounded(self._outputs, event.item.call_id, event.item, MAX_OUTPUTS)
         elif isinstance(event, ConversationItemInputAudioTranscriptionCompleted):
-            keep(self._heard, event.item_id, event.transcript, MAX_HEARD)
+            put_bounded(self._heard, event.item_id, event.transcript, MAX_HEARD)
         elif isinstance(event, ConversationItemInputAudioTranscriptionFailed):
-            keep(self._heard, event.item_id, None, MAX_HEARD)
+            put_bounded(self._heard, event.item_id, None, MAX_HEARD)
         elif isinstance(event, ResponseCreated):
             self._answer(event.response.id).response = event.response
         elif isinstance(event, ResponseDone):
@@ -238,7 +240,7 @@ class TurnRecorder:
         answer = self._answers.get(response_id) or self._others.get(response_id)
         if answer is None:
             answer = _Answer(Response(id=response_id))
-            keep(self._others, response_id, answer, MAX_OTHERS)
+            put_bounded(self._others, response_id, answer, MAX_OTHERS)
         return answer
 
     def _output_of(self, call: FunctionCallItem) -> FunctionCallOutputItem | None:

@@ -112,9 +112,9 @@ def _as_output(result: Any) -> str:
         return "done"  # to a model, "null" looks like a failure
     if isinstance(result, str):
         return utf8_text(result)
-    from .schema.to_json import as_json  # loaded when the tool was made
+    from .schema.to_json import to_json  # loaded when the tool was made
 
-    return as_json(result)
+    return to_json(result)
 
 
 def _in_short(error: BaseException) -> str:

@@ -26,16 +26,16 @@ from typing import Any
 
 import attrs
 
-from .._concurrency.future import PatientFuture
+from .._concurrency.future import InterruptibleFuture
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
 from .._logging import logger
-from .._memory import keep
+from .._memory import put_bounded
 from .._requests.future import CommandFuture
 from .._requests.response_requests import ResponseFuture
-from .._state.session import SessionFollower
-from ..errors import ConnectionClosed, RealtimeError, ResponseIncomplete, fresh
+from .._state.session import SessionState
+from ..errors import ConnectionClosed, RealtimeError, ResponseIncomplete, copy_to_raise
 from ..events import (
     ConversationItemCreate,
     ResponseCreate,
@@ -87,7 +87,7 @@ class ToolLoop:
         emitter: Emitter,
         lifecycle: Lifecycle,
         toolbox: Toolbox,
-        session: SessionFollower,
+        session: SessionState,
         *,
         outlive: bool,
         retry_response: bool,
@@ -171,7 +171,7 @@ class ToolLoop:
                 and not self._goes_on(response_id)
                 and continuation.set_running_or_notify_cancel()
             ):
-                continuation.set_exception(fresh(error))
+                continuation.set_exception(copy_to_raise(error))
 
     def close(self) -> None:
         """
@@ -187,8 +187,10 @@ class ToolLoop:
 
     def _continuation(self, response_id: str) -> Continuation:
         # several threads may come for it: they all get the one that was first
-        continuation = self._continuations.setdefault(response_id, PatientFuture())
-        keep(self._continuations, response_id, continuation, _REMEMBERED)
+        continuation = self._continuations.setdefault(
+            response_id, InterruptibleFuture()
+        )
+        put_bounded(self._continuations, response_id, continuation, _REMEMBERED)
         return continuation
 
     def _following(self, config: ResponseConfig | None) -> ResponseConfig | None:
@@ -236,7 +238,7 @@ class ToolLoop:
         """
         Note that an output is under way: from before it can leave, and be lost.
         """
-        keep(self._under_way, item.call_id, (item, told), _REMEMBERED)
+        put_bounded(self._under_way, item.call_id, (item, told), _REMEMBERED)
         told.add_done_callback(functools.partial(self._arrived, item.call_id))
 
     def _arrived(self, call_id: str, told: Future[Any]) -> None:
@@ -262,7 +264,7 @@ class ToolLoop:
                 raise _too_many(results)
             request = self._sender.identified(ResponseCreate(response=config))
             assert isinstance(request, ResponseCreate)
-            keep(self._rounds, request.event_id, results.rounds + 1, _REMEMBERED)
+            put_bounded(self._rounds, request.event_id, results.rounds + 1, _REMEMBERED)
             following = self._sender.request(request, "wait")
         except Exception as error:
             if continuation.set_running_or_notify_cancel():

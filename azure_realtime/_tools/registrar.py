@@ -29,7 +29,7 @@ from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
 from .._logging import logger
 from .._requests.future import CommandFuture
-from .._state.session import SessionFollower
+from .._state.session import SessionState
 from ..errors import ConnectionClosed, RealtimeError, ServerError
 from ..events import SessionUpdate, ToolErrorEvent
 from ..models.session import SessionConfig
@@ -56,7 +56,7 @@ class ToolRegistrar:
     def __init__(
         self,
         toolbox: Toolbox,
-        session: SessionFollower,
+        session: SessionState,
         sender: Sender,
         emitter: Emitter,
         lifecycle: Lifecycle,

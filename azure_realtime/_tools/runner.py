@@ -28,7 +28,7 @@ from typing import Any
 from .._concurrency.lock import OwnLock
 from .._concurrency.worker_pool import Job, WorkerPool
 from .._logging import logger
-from .._memory import keep
+from .._memory import put_bounded
 from ..events import (
     ResponseDone,
     ResponseFunctionCallArgumentsDone,
@@ -217,7 +217,7 @@ class ToolRunner:
             while index in calls:  # a service that sends no index
                 index += 1
             calls[index] = FunctionCallItem(event.name, event.arguments, event.call_id)
-            keep(self._announced, event.response_id, calls, _ANNOUNCED)
+            put_bounded(self._announced, event.response_id, calls, _ANNOUNCED)
 
     def _finish(
         self,
@@ -315,14 +315,14 @@ class ToolRunner:
         if not batch.complete or self._batches.get(batch.response_id) is not batch:
             return False
         self._drop(batch)
-        keep(self._answered, batch.response_id, None, _REMEMBERED)
+        put_bounded(self._answered, batch.response_id, None, _REMEMBERED)
         return True
 
     def _drop(self, batch: Batch) -> None:
         # under the lock; the calls stay known, for services that say things twice
         self._batches.pop(batch.response_id, None)
         for call_id in batch.calls:
-            keep(self._called, call_id, None, _REMEMBERED)
+            put_bounded(self._called, call_id, None, _REMEMBERED)
 
     def _is_known(self, call_id: str) -> bool:
         # under the lock

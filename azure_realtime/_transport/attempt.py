@@ -25,13 +25,13 @@ MAX_HEAD_BYTES = 64 << 10
 """What a proxy or a service may say before the connection is up."""
 
 
-class Interrupted(Exception):
+class ConnectInterrupted(Exception):
     """
     Somebody called ``close()`` while we were dialling.
     """
 
 
-class Bell(Protocol):
+class Waker(Protocol):
     """
     What rings when the reader should look around: the outbox.
     """
@@ -43,7 +43,7 @@ class Bell(Protocol):
     def wake(self) -> None: ...
 
 
-class Call(Generic[T]):
+class BlockingCall(Generic[T]):
     """
     What can only block, on a thread of its own.
 
@@ -55,12 +55,12 @@ class Call(Generic[T]):
 
     Attributes:
         outcome: What it returned, or raised; None as long as it runs.
-        bells: Ring when it is over. Who waits adds his own before he looks.
+        wakers: Ring when it is over. Who waits adds his own before he looks.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.outcome: tuple[T | None, BaseException | None] | None = None
-        self.bells: set[Bell] = set()
+        self.wakers: set[Waker] = set()
         self._function = function
         thread = threading.Thread(
             target=self._run, name="azure-realtime-dial", daemon=True
@@ -77,17 +77,17 @@ class Call(Generic[T]):
             self.outcome = (self._function(), None)
         except BaseException as error:
             self.outcome = (None, error)
-        for bell in tuple(self.bells):
-            bell.wake()
+        for waker in tuple(self.wakers):
+            waker.wake()
 
 
-class Patience:
+class ConnectAttempt:
     """
     How long, and how attentively, the reader waits while it dials.
 
     Args:
         deadline: When to give up.
-        bell: Rings when *interrupted* should be asked.
+        waker: Rings when *interrupted* should be asked.
         interrupted: Whether to give up now.
         ask_again: When *interrupted* should be asked, bell or not.
     """
@@ -95,14 +95,14 @@ class Patience:
     def __init__(
         self,
         deadline: Deadline,
-        bell: Bell,
+        waker: Waker,
         interrupted: Callable[[], bool],
         ask_again: Callable[[], Deadline | None] = lambda: None,
     ) -> None:
         self.deadline = deadline
         self.stage = "dialling"
         self._poller = Poller()
-        self._bell = bell
+        self._waker = waker
         self._interrupted = interrupted
         self._ask_again = ask_again
 
@@ -113,7 +113,7 @@ class Patience:
         Wait for *sock* to be ready, or (None) for the bell.
 
         Raises:
-            Interrupted: It is pointless now.
+            ConnectInterrupted: It is pointless now.
             ConnectTimeout: It took too long; the message names the stage.
         """
         interest = {} if sock is None else {sock.fileno(): event}
@@ -134,7 +134,7 @@ class Patience:
         Returns:
             The descriptors that are ready.
         """
-        wakeups = self._bell.fileno()
+        wakeups = self._waker.fileno()
         self._poller.watch({wakeups: READ, **interest})
         again = self._ask_again() or deadline
         left = [deadline.remaining(), again.remaining(), self.deadline.remaining()]
@@ -142,7 +142,7 @@ class Patience:
         milliseconds = None if least is None else math.ceil(least * 1000)
         ready = {descriptor for descriptor, _ in self._poller.wait(milliseconds)}
         if wakeups in ready:
-            self._bell.drain()
+            self._waker.drain()
         return ready - {wakeups}
 
     def check(self, deadline: Deadline | None = None) -> None:
@@ -150,7 +150,7 @@ class Patience:
         Raise what `until` raises, without waiting for anything.
         """
         if self._interrupted():
-            raise Interrupted
+            raise ConnectInterrupted
         if (deadline or self.deadline).passed:
             raise ConnectTimeout(f"No connection in time: {self.stage}.")
 
@@ -158,14 +158,14 @@ class Patience:
         """
         Run what can only block on a thread of its own, and wait for it.
         """
-        return self.wait_for(Call(function), stage)
+        return self.wait_for(BlockingCall(function), stage)
 
-    def wait_for(self, call: Call[T], stage: str) -> T:
+    def wait_for(self, call: BlockingCall[T], stage: str) -> T:
         """
         Wait for a call that runs already.
         """
         self.stage = stage
-        call.bells.add(self._bell)
+        call.wakers.add(self._waker)
         while call.outcome is None:
             self.until(None, READ)
         result, error = call.outcome

@@ -1,7 +1,8 @@
 """
 From an address to a connected stream: name, TCP, proxy, TLS.
 
-Everything here runs on the reader thread, on non-blocking sockets, with a `Patience`.
+Everything here runs on the reader thread, on non-blocking sockets, within one
+`ConnectAttempt`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .._concurrency.deadline import Deadline
 from .._concurrency.poller import READ, WRITE
 from .._endpoint import Endpoint
 from ..errors import ConnectError, ConnectTimeout
-from .attempt import Patience
+from .attempt import ConnectAttempt
 from .proxy import find_proxy, open_socks, open_tunnel
 
 _STAGGER = 0.25  # seconds between two attempts (RFC 8305, 8)
@@ -30,27 +31,27 @@ def open_stream(
     endpoint: Endpoint,
     proxy: str | None,
     ssl_context: ssl.SSLContext | None,
-    patience: Patience,
+    attempt: ConnectAttempt,
 ) -> socket.socket:
     """
     Return a connected, non-blocking socket to *endpoint*, with TLS where it asks so.
 
     Raises:
         ConnectError: With what to do about it.
-        Interrupted: See `Patience`.
+        ConnectInterrupted: See `ConnectAttempt`.
     """
     via = find_proxy(endpoint, proxy)
     if via is None:
-        sock = _tcp(endpoint.host, endpoint.port, patience)
+        sock = _tcp(endpoint.host, endpoint.port, attempt)
     elif via.is_socks:
-        sock = open_socks(endpoint, via, patience)
+        sock = open_socks(endpoint, via, attempt)
     else:
-        sock = _tcp(via.host, via.port, patience, proxy=True)
+        sock = _tcp(via.host, via.port, attempt, proxy=True)
     try:
         if via is not None and not via.is_socks:
-            open_tunnel(sock, endpoint, via, patience)
+            open_tunnel(sock, endpoint, via, attempt)
         if endpoint.secure:
-            sock = _tls(sock, endpoint, ssl_context, patience)
+            sock = _tls(sock, endpoint, ssl_context, attempt)
         return sock
     except BaseException:
         sock.close()
@@ -58,11 +59,11 @@ def open_stream(
 
 
 def _tcp(
-    host: str, port: int, patience: Patience, proxy: bool = False
+    host: str, port: int, attempt: ConnectAttempt, proxy: bool = False
 ) -> socket.socket:
     what = "proxy" if proxy else "host"
     try:
-        addresses = patience.call(
+        addresses = attempt.call(
             lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
             f"looking up the {what} {host}",
         )
@@ -76,9 +77,9 @@ def _tcp(
             if proxy
             else "Check host_name for a typing error, and the network or VPN.",
         ) from error
-    patience.stage = f"connecting to {host}:{port}"
+    attempt.stage = f"connecting to {host}:{port}"
     try:
-        sock = _first_connected(addresses, patience)
+        sock = _first_connected(addresses, attempt)
     except ConnectTimeout:
         raise
     except OSError as error:
@@ -91,7 +92,9 @@ def _tcp(
     return sock
 
 
-def _first_connected(addresses: Sequence[Any], patience: Patience) -> socket.socket:
+def _first_connected(
+    addresses: Sequence[Any], attempt: ConnectAttempt
+) -> socket.socket:
     """
     Return a socket that is connected to the first of *addresses* that answers.
 
@@ -114,10 +117,10 @@ def _first_connected(addresses: Sequence[Any], patience: Patience) -> socket.soc
                     failures.append(error)
                     continue
                 attempts[sock.fileno()] = sock
-            next_attempt = Deadline(_STAGGER) if waiting else patience.deadline
+            next_attempt = Deadline(_STAGGER) if waiting else attempt.deadline
             while attempts and not next_attempt.passed:
-                patience.check()
-                for descriptor in patience.wait(
+                attempt.check()
+                for descriptor in attempt.wait(
                     dict.fromkeys(attempts, WRITE), next_attempt
                 ):
                     sock = attempts.pop(descriptor)
@@ -129,7 +132,7 @@ def _first_connected(addresses: Sequence[Any], patience: Patience) -> socket.soc
                         next_attempt = Deadline(0) if waiting else next_attempt
                     else:
                         return sock
-            patience.check()
+            attempt.check()
     finally:
         for sock in attempts.values():
             sock.close()
@@ -173,11 +176,11 @@ def _tls(
     sock: socket.socket,
     endpoint: Endpoint,
     context: ssl.SSLContext | None,
-    patience: Patience,
+    attempt: ConnectAttempt,
 ) -> ssl.SSLSocket:
-    patience.stage = f"waiting for the TLS handshake of {endpoint.host}"
+    attempt.stage = f"waiting for the TLS handshake of {endpoint.host}"
     try:
-        return _handshake(sock, endpoint.host, context, patience)
+        return _handshake(sock, endpoint.host, context, attempt)
     except ConnectTimeout:
         raise
     except ssl.SSLCertVerificationError as error:
@@ -234,7 +237,10 @@ def tls_hint(error: BaseException) -> str:
 
 
 def _handshake(
-    sock: socket.socket, host: str, context: ssl.SSLContext | None, patience: Patience
+    sock: socket.socket,
+    host: str,
+    context: ssl.SSLContext | None,
+    attempt: ConnectAttempt,
 ) -> ssl.SSLSocket:
     context = context or ssl.create_default_context()
     sock.getpeername()  # of a peer that has gone, wrap_socket() loses the descriptor
@@ -248,9 +254,9 @@ def _handshake(
                 secure.do_handshake()
                 return secure
             except ssl.SSLWantReadError:
-                patience.until(secure, READ)
+                attempt.until(secure, READ)
             except ssl.SSLWantWriteError:
-                patience.until(secure, WRITE)
+                attempt.until(secure, WRITE)
     except BaseException:
         secure.close()
         raise

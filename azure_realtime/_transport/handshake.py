@@ -16,13 +16,13 @@ import websocket
 from websocket._handshake import CookieJar
 
 from .._logging import text_of
-from .._redaction import harmless, redacted
+from .._redaction import redacted, without_secrets
 from ..errors import ConnectError, ConnectTimeout
-from .attempt import Interrupted, Patience
+from .attempt import ConnectAttempt, ConnectInterrupted
 from .dial import tls_hint
 from .http import HandshakeStream, Refusal
 from .proxy import Proxy
-from .websocket import Wire
+from .websocket import WebSocketStream
 
 WebSocketImpl = Callable[..., Any]
 """A `websocket.WebSocket` subclass, or a function that returns such an object."""
@@ -45,17 +45,17 @@ def upgrade(
     sock: socket.socket,
     url: str,
     headers: list[str],
-    patience: Patience,
+    attempt: ConnectAttempt,
     max_message_bytes: int,
-) -> Wire:
+) -> WebSocketStream:
     """
     Make a WebSocket of a connected stream. Reader thread.
 
     Raises:
         ConnectError: The service refused, or is no WebSocket service.
     """
-    patience.stage = "waiting for the service to answer the WebSocket handshake"
-    stream = HandshakeStream(sock, patience)
+    attempt.stage = "waiting for the service to answer the WebSocket handshake"
+    stream = HandshakeStream(sock, attempt)
     handle = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
     try:
         _handshake(handle, url, headers, socket=stream)
@@ -64,7 +64,7 @@ def upgrade(
         refusal = Refusal.parse(bytes(stream.received))
         if refusal is not None and refusal.status != 101:
             raise refusal.error() from None
-        patience.check()  # websocket-client makes an error of its own of a time-out
+        attempt.check()  # websocket-client makes an error of its own of a time-out
         raise ConnectError(
             "The service did not answer as a WebSocket service does "
             f"({redacted(text_of(error))[:200]}).",
@@ -73,7 +73,7 @@ def upgrade(
         ) from None
     _check_negotiated(handle.getheaders() or {}, headers)
     handle.sock = sock
-    return Wire(handle, max_message_bytes, stream.rest())
+    return WebSocketStream(handle, max_message_bytes, stream.rest())
 
 
 def _check_negotiated(answer: Mapping[str, str], headers: list[str]) -> None:
@@ -102,11 +102,11 @@ def dial_with(
     make: WebSocketImpl,
     url: str,
     headers: list[str],
-    patience: Patience,
+    attempt: ConnectAttempt,
     max_message_bytes: int,
     context: ssl.SSLContext | None,
     via: Proxy | None,
-) -> Wire:
+) -> WebSocketStream:
     """
     Let the user's own WebSocket connect in its own way (a tunnel, a test double).
 
@@ -115,7 +115,7 @@ def dial_with(
     through its ``recv_frame``. It connects on a thread of its own, for it may block.
     """
     handle: Any = None
-    remaining = patience.deadline.remaining()
+    remaining = attempt.deadline.remaining()
     connected = abandoned = False
     # makes one step of "connected" or "abandoned": only one of them comes true
     deciding = threading.Lock()
@@ -136,7 +136,7 @@ def dial_with(
                 handle.sock.close()
 
     try:
-        patience.call(connect, "waiting for websocket_impl to connect")
+        attempt.call(connect, "waiting for websocket_impl to connect")
     except websocket.WebSocketBadStatusException as error:
         body = error.resp_body
         raise Refusal(
@@ -144,16 +144,16 @@ def dial_with(
             {str(k).lower(): str(v) for k, v in (error.resp_headers or {}).items()},
             body if isinstance(body, bytes) else str(body or "").encode(),
         ).error() from None
-    except (Interrupted, ConnectTimeout):
+    except (ConnectInterrupted, ConnectTimeout):
         with deciding:
             abandoned = True
             _shut(handle, close=connected)
         raise
     except BaseException as error:  # also sys.exit(): it is not our thread's to end
-        patience.check()
+        attempt.check()
         if (refusal := _refusal_of(handle)) is not None:
             raise refusal.error() from None
-        cause = harmless(error)
+        cause = without_secrets(error)
         raise ConnectError(
             f"websocket_impl did not connect ({type(error).__name__}: "
             f"{redacted(text_of(error))[:200]}).",
@@ -163,7 +163,7 @@ def dial_with(
     if (refusal := _refusal_of(handle)) is not None:
         handle.sock.close()
         raise refusal.error()
-    return Wire(handle, max_message_bytes)
+    return WebSocketStream(handle, max_message_bytes)
 
 
 def _through(via: Proxy | None) -> dict[str, Any]:

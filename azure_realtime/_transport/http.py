@@ -30,7 +30,7 @@ from ..errors import (
     DeploymentNotFound,
     RateLimited,
 )
-from .attempt import MAX_HEAD_BYTES, Patience
+from .attempt import MAX_HEAD_BYTES, ConnectAttempt
 from .sockets import REQUEST_IDS
 
 _STATUS = len("HTTP/1.1 101")
@@ -43,11 +43,11 @@ class HandshakeStream:
     A connected socket, as websocket-client wants to see it during the handshake.
     """
 
-    def __init__(self, sock: socket.socket, patience: Patience) -> None:
+    def __init__(self, sock: socket.socket, attempt: ConnectAttempt) -> None:
         self.sock = sock
         self.received = bytearray()
         self._given = 0
-        self._patience = patience
+        self._attempt = attempt
 
     def gettimeout(self) -> float:
         """
@@ -64,16 +64,16 @@ class HandshakeStream:
             try:
                 view = view[self.sock.send(view) :]
             except ssl.SSLWantReadError:
-                self._patience.until(self.sock, READ)
+                self._attempt.until(self.sock, READ)
             except (BlockingIOError, ssl.SSLWantWriteError):
-                self._patience.until(self.sock, WRITE)
+                self._attempt.until(self.sock, WRITE)
         return len(data)
 
     def recv(self, size: int) -> bytes:
         """
         Return some bytes of the answer; b"" when there are no more.
         """
-        deadline = self._patience.deadline
+        deadline = self._attempt.deadline
         if not self._given:
             self._skip_informational(deadline)
         if self._given == len(self.received) and not self._fill(deadline):
@@ -92,7 +92,7 @@ class HandshakeStream:
         """
         Read the rest of a refusal, as far as it comes in time.
         """
-        left = self._patience.deadline.remaining()
+        left = self._attempt.deadline.remaining()
         deadline = Deadline(seconds if left is None else min(seconds, left))
         with contextlib.suppress(ConnectTimeout, OSError):
             while not _is_whole(bytes(self.received)) and self._fill(deadline):
@@ -126,9 +126,9 @@ class HandshakeStream:
                 self.received += data
                 return bool(data)
             except ssl.SSLWantWriteError:
-                self._patience.until(self.sock, WRITE, deadline)
+                self._attempt.until(self.sock, WRITE, deadline)
             except (BlockingIOError, ssl.SSLWantReadError):
-                self._patience.until(self.sock, READ, deadline)
+                self._attempt.until(self.sock, READ, deadline)
 
 
 class Refusal(NamedTuple):

@@ -16,7 +16,7 @@ from .._logging import text_of
 from .._redaction import redacted, remember, remember_headers
 from .._version import INSTALL_HINT
 from ..errors import ConnectError, ConnectTimeout
-from .attempt import MAX_HEAD_BYTES, Patience
+from .attempt import MAX_HEAD_BYTES, ConnectAttempt
 from .http import Refusal
 
 _PORTS = {"http": 80, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
@@ -124,7 +124,7 @@ def _is_spared(host: str, port: int, no_proxy: str) -> bool:
 
 
 def open_tunnel(
-    sock: socket.socket, endpoint: Endpoint, proxy: Proxy, patience: Patience
+    sock: socket.socket, endpoint: Endpoint, proxy: Proxy, attempt: ConnectAttempt
 ) -> None:
     """
     Have an HTTP proxy connect *sock* to *endpoint*. Reader thread.
@@ -132,7 +132,7 @@ def open_tunnel(
     Raises:
         ConnectError: The proxy refused.
     """
-    patience.stage = f"waiting for the proxy {proxy.host}:{proxy.port}"
+    attempt.stage = f"waiting for the proxy {proxy.host}:{proxy.port}"
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     target = f"{host}:{endpoint.port}"
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
@@ -142,14 +142,14 @@ def open_tunnel(
     head = b""
     try:
         while request:
-            patience.until(sock, WRITE)
+            attempt.until(sock, WRITE)
             request = request[sock.send(request) :]
         # byte by byte: what follows the head belongs to the tunnel
         while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
             try:
                 byte = sock.recv(1)
             except BlockingIOError:
-                patience.until(sock, READ)
+                attempt.until(sock, READ)
                 continue
             if not byte:
                 break
@@ -176,7 +176,9 @@ def open_tunnel(
         )
 
 
-def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.socket:
+def open_socks(
+    endpoint: Endpoint, proxy: Proxy, attempt: ConnectAttempt
+) -> socket.socket:
     """
     Have a SOCKS proxy connect to *endpoint*. Reader thread.
 
@@ -195,7 +197,7 @@ def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.s
         ) from error
     kind = ProxyType.SOCKS5 if proxy.scheme == "socks5h" else ProxyType.SOCKS4
     remote = proxy.scheme != "socks4"
-    left = patience.deadline.remaining()
+    left = attempt.deadline.remaining()
     limit = None if left is None else left + 1.0  # ours is first, and says why
 
     def connect() -> socket.socket:
@@ -206,7 +208,7 @@ def open_socks(endpoint: Endpoint, proxy: Proxy, patience: Patience) -> socket.s
 
     where = f"{proxy.host}:{proxy.port}"
     try:
-        sock = patience.call(connect, f"waiting for the proxy {where}")
+        sock = attempt.call(connect, f"waiting for the proxy {where}")
     except ConnectTimeout:
         raise
     except (ProxyError, OSError) as error:

@@ -6,7 +6,7 @@ used, not ``WebSocketApp`` and none of ``recv``, ``send``, ``ping``, ``close``: 
 block, answer control frames by blocking writes, and lose their place in a frame that
 was sent in part (1.9.2, measured).
 
-All of `Wire` belongs to the reader thread.
+All of `WebSocketStream` belongs to the reader thread.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _BYTES_PER_TURN = 64 << 10
 _FRAMES_PER_TURN = 100  # likewise; and all of them may be pings
 
 
-class Wire:
+class WebSocketStream:
     """
     One open WebSocket.
 
@@ -53,8 +53,7 @@ class Wire:
         first: Bytes that came with the handshake's answer.
 
     Attributes:
-        heard_at: Monotonic time of the last inbound byte; where it had to wait for us,
-            of when we came to it.
+        last_received_at: Monotonic time at which the last inbound bytes were read.
         unfinished_at: When, on the monotonic clock, the first bytes came of a frame
             that is not whole yet; None if there is none.
         unfinished_bytes: How many have come since.
@@ -86,7 +85,7 @@ class Wire:
         self._close_sent = False
         self._failure: ConnectionClosed | None = None
         self._write_failure: ConnectionClosed | None = None
-        self.heard_at = time.monotonic()
+        self.last_received_at = time.monotonic()
         self.unfinished_at: float | None = None
         self.unfinished_bytes = 0
         self.bytes_sent = 0
@@ -197,7 +196,7 @@ class Wire:
         if self.closed_by_peer is not None:
             return messages
         if self._frames_left:
-            self.heard_at = time.monotonic()
+            self.last_received_at = time.monotonic()
             self._take(messages, 0, _FRAMES_PER_TURN)
         elif self._failure is None:
             self._receive(messages)
@@ -236,7 +235,7 @@ class Wire:
                     1006, "the peer hung up without saying goodbye"
                 )
                 return
-            self.heard_at = time.monotonic()
+            self.last_received_at = time.monotonic()
             self.bytes_received += count
             size += count
             self._parser.filled(count)
@@ -264,7 +263,7 @@ class Wire:
         if self._parser.empty:
             self.unfinished_at, self.unfinished_bytes = None, 0
         elif taken or self.unfinished_at is None:
-            self.unfinished_at, self.unfinished_bytes = self.heard_at, 0
+            self.unfinished_at, self.unfinished_bytes = self.last_received_at, 0
         else:
             self.unfinished_bytes += received
         return taken

@@ -19,7 +19,7 @@ from .._dispatch.backlog import Backlog
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._dispatch.factory import Dispatch, make_dispatcher
-from .._dispatch.mailbox import Waiters
+from .._dispatch.mailbox import Mailboxes
 from .._dispatch.subscriptions import Subscriptions
 from .._engine.control import Control
 from .._engine.counters import Counters
@@ -30,7 +30,7 @@ from .._engine.reconnect import Backoff
 from .._engine.sender import Sender
 from .._engine.session_kind import SessionKind, SessionParts
 from .._engine.session_setup import SessionSetup
-from .._engine.shutdown import Ending
+from .._engine.shutdown import Shutdown
 from .._protocol.codec import Codec
 from .._requests.acknowledgements import PendingCommands
 from .._requests.response_queue import ResponseQueue
@@ -39,7 +39,7 @@ from .._transport.connector import Connector, weakly
 from .._transport.handshake import WebSocketImpl
 from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
 
-_numbers = itertools.count(1)
+_websocket_options = itertools.count(1)
 
 
 P = TypeVar("P", bound=SessionParts)
@@ -61,12 +61,12 @@ class Parts(Generic[P]):
     control: Control
     dispatcher: Dispatcher
     subscriptions: Subscriptions
-    mailboxes: Waiters
+    mailboxes: Mailboxes
     emitter: Emitter
     sender: Sender
     engine: Engine
     reader: Reader
-    shutdown: Ending
+    shutdown: Shutdown
     session: P
 
 
@@ -103,31 +103,31 @@ def _assemble(
     cleanup: contextlib.ExitStack,
 ) -> Parts[P]:
     options = options_from(AzureRealTimeOptions, options)
-    numbers = options_from(WebSocketOptions, websocket_options or {})
+    websocket_options = options_from(WebSocketOptions, websocket_options or {})
     if websocket_impl is not None and not callable(websocket_impl):
         raise TypeError("websocket_impl must be a class or a function")
-    options.check_credential(numbers)
+    options.check_credential(websocket_options)
     endpoint = kind.endpoint(options)
     codec = Codec(endpoint.api_version)
-    number = next(_numbers)
+    number = next(_websocket_options)
 
     lifecycle = Lifecycle()
     queue = SendQueue(
-        numbers.max_send_queue_bytes,
-        numbers.audio_overflow == "drop_oldest",
+        websocket_options.max_send_queue_bytes,
+        websocket_options.audio_overflow == "drop_oldest",
         lifecycle=lifecycle,
     )
     cleanup.callback(queue.close)
     control = Control(queue.wake)
     subscriptions = Subscriptions()
-    mailboxes = Waiters(lifecycle.why_ended)
+    mailboxes = Mailboxes(lifecycle.why_ended)
     dispatcher = make_dispatcher(
         dispatch,
         subscriptions,
         f"azure-realtime-callbacks-{number}",
         Backlog(
-            numbers.max_callback_queue_bytes,
-            numbers.slow_consumer == "disconnect",
+            websocket_options.max_callback_queue_bytes,
+            websocket_options.slow_consumer == "disconnect",
             on_overflow=control.fail,
             manual=dispatch == "manual",
         ),
@@ -137,7 +137,9 @@ def _assemble(
     )
     cleanup.callback(dispatcher.finish)
     emitter = Emitter(mailboxes, dispatcher, lifecycle)
-    pending = PendingCommands(lifecycle.why_ended, asks_again=numbers.restore != "none")
+    pending = PendingCommands(
+        lifecycle.why_ended, asks_again=websocket_options.restore != "none"
+    )
     responses = ResponseQueue(
         lifecycle.why_ended,
         # the first preview version has no metadata to carry a marker
@@ -152,12 +154,12 @@ def _assemble(
         dispatcher,
         emitter,
         lifecycle,
-        numbers.audio_overflow,
+        websocket_options.audio_overflow,
         kind.name,
         kind.missing_commands,
     )
 
-    session = kind.new_parts(sender, emitter, lifecycle, options, numbers)
+    session = kind.new_parts(sender, emitter, lifecycle, options, websocket_options)
     engine = Engine(
         lifecycle=lifecycle,
         queue=queue,
@@ -171,7 +173,7 @@ def _assemble(
         on_loss=session.on_loss,
         on_end=session.on_end,
         busy=session.busy,
-        retry_response=numbers.retry_response,
+        retry_response=websocket_options.retry_response,
     )
     pipeline = EventPipeline(
         session.deltas,
@@ -184,7 +186,7 @@ def _assemble(
         dispatcher,
         lifecycle,
     )
-    connector = Connector(options, endpoint, numbers, websocket_impl)
+    connector = Connector(options, endpoint, websocket_options, websocket_impl)
     reader = Reader(
         engine,
         sender,
@@ -192,18 +194,18 @@ def _assemble(
         control,
         weakly(connector),
         SessionSetup(kind, session, engine),
-        numbers,
+        websocket_options,
         Backoff(
-            numbers.max_reconnect_attempts,
-            numbers.reconnect_interval,
+            websocket_options.max_reconnect_attempts,
+            websocket_options.reconnect_interval,
             fresh_tokens=bool(options.token_provider or options.credential),
         ),
         f"azure-realtime-reader-{number}",
     )
-    shutdown = Ending(engine, reader, session.close)
+    shutdown = Shutdown(engine, reader, session.close)
     return Parts(
         options=options,
-        websocket_options=numbers,
+        websocket_options=websocket_options,
         connector=connector,
         lifecycle=lifecycle,
         control=control,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConnectTimeout, fresh, warn
+from ..errors import ConnectTimeout, copy_to_raise, warn
 from ..events import RateLimit
 from ..models.enums import ModelStatusEnum, WebSocketState
 from ..models.session import Session
@@ -187,7 +187,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
             ) from error
         failure = failure or self._lifecycle.ended  # it may be over by now
         if failure is not None:
-            raise fresh(failure)
+            raise copy_to_raise(failure)
         session = self._follower.session
         assert session is not None
         return session
@@ -236,7 +236,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         """
         Whether the service has confirmed the session's configuration.
         """
-        return self._lifecycle.is_ready and not self._reader.elsewhere
+        return self._lifecycle.is_ready and not self._reader.is_other_process
 
     @property
     def session(self) -> Session | None:

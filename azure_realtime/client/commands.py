@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from .._engine.sender import Sender
     from .._requests.response_queue import WhenBusy
     from .._state.conversation import Conversation
-    from .._state.input_buffer import InputAudio
-    from .._state.session import SessionFollower
+    from .._state.input_buffer import InputBuffer
+    from .._state.session import SessionState
 
 
 class Commands:
@@ -59,8 +59,8 @@ class Commands:
 
     _lifecycle: Lifecycle
     _sender: Sender
-    _input: InputAudio
-    _follower: SessionFollower
+    _input: InputBuffer
+    _follower: SessionState
     _conversation: Conversation
 
     def update_session(
@@ -119,7 +119,7 @@ class Commands:
             ValueError: It is a file other than WAV, has several channels, or *rate* is
                 no rate of audio.
         """
-        if self._lifecycle.home.elsewhere:
+        if self._lifecycle.process.is_other_process:
             self._lifecycle.check_process()
         if type(audio) is bytes and rate is None and self._input.is_ready(audio):
             held: AudioStream | None = None

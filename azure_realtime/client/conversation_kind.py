@@ -14,10 +14,10 @@ from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
 from .._engine.session_kind import SessionKind, SessionParts
 from .._state.conversation import Conversation
-from .._state.input_buffer import InputAudio
+from .._state.input_buffer import InputBuffer
 from .._state.model_status import ModelStatus
 from .._state.pending_work import PendingWork
-from .._state.session import SessionFollower
+from .._state.session import SessionState
 from .._state.usage_meter import UsageMeter
 from .._tools.loop import ToolLoop
 from .._tools.registrar import ToolRegistrar
@@ -38,7 +38,7 @@ from ..models.items import FunctionCallOutputItem
 from ..models.session import DEFAULT_SESSION_CONFIG, as_session_config
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .session_restorer import SessionRestorer
-from .turn_order import TurnOrder
+from .turn_order import TurnLock
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -47,14 +47,14 @@ class ConversationParts(SessionParts):
     What a conversation adds to the engine of one client.
     """
 
-    session: SessionFollower
-    input: InputAudio
+    session: SessionState
+    input: InputBuffer
     conversation: Conversation
     usage: UsageMeter
     toolbox: Toolbox
     registrar: ToolRegistrar
     tools: ToolLoop
-    turns: TurnOrder
+    turns: TurnLock
 
 
 def conversation_kind(keep_audio: bool) -> SessionKind[ConversationParts]:
@@ -89,11 +89,11 @@ def _new_parts(
     emitter: Emitter,
     lifecycle: Lifecycle,
     options: AzureRealTimeOptions,
-    numbers: WebSocketOptions,
+    websocket_options: WebSocketOptions,
 ) -> ConversationParts:
     config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
-    session = SessionFollower(config)
-    input_audio = InputAudio(session, sender.send_queue)
+    session = SessionState(config)
+    input_audio = InputBuffer(session, sender.send_queue)
     conversation = Conversation(keep_audio)
     usage = UsageMeter()
     status = ModelStatus()
@@ -104,22 +104,22 @@ def _new_parts(
         lifecycle,
         toolbox,
         session,
-        outlive=numbers.restore == "conversation",
-        retry_response=numbers.retry_response,
-        max_rounds=numbers.max_tool_rounds,
+        outlive=websocket_options.restore == "conversation",
+        retry_response=websocket_options.retry_response,
+        max_rounds=websocket_options.max_tool_rounds,
     )
     registrar = ToolRegistrar(
         toolbox, session, sender, emitter, lifecycle, tools.run_soon
     )
     pending_work = PendingWork(session, tools.answers)
-    turns = TurnOrder()
+    turns = TurnLock()
     restorer = SessionRestorer(
         sender,
         config,
         session,
         conversation,
         partial(_owed, tools, pending_work),
-        numbers.restore,
+        websocket_options.restore,
     )
     text = conversation.observe_text, status.observe_text
     return ConversationParts(

@@ -13,7 +13,7 @@ from .._engine.sender import Sender
 from .._engine.session_kind import OpeningMessages
 from .._logging import logger
 from .._state.conversation import Conversation
-from .._state.session import SessionFollower
+from .._state.session import SessionState
 from .._state.transcript import as_mappings
 from ..events import Init, Reconnected, ServerEvent, SessionUpdate, SessionUpdated
 from ..models.items import FunctionCallOutputItem, MessageItem
@@ -41,7 +41,7 @@ class SessionRestorer:
         self,
         sender: Sender,
         config: SessionConfig,
-        session: SessionFollower,
+        session: SessionState,
         conversation: Conversation,
         owed: Callable[[], tuple[list[FunctionCallOutputItem], set[str]]],
         restore: str,
@@ -63,7 +63,7 @@ class SessionRestorer:
         """
         if not again:
             return self._first
-        config = self._session.asked
+        config = self._session.requested
         if self._restore == "none":
             # the tools that the client has do not depend on the session
             config = attrs.evolve(self._config, tools=config.tools)

@@ -18,17 +18,17 @@ from __future__ import annotations
 import contextlib
 import weakref
 
-from .._concurrency.condition import Gong
+from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
-from ..errors import fresh
+from ..errors import copy_to_raise
 
 
-class Place:
+class TurnTicket:
     """
     A turn's place; `leave` ends it. Any thread, and again does no harm.
     """
 
-    def __init__(self, order: TurnOrder | None = None) -> None:
+    def __init__(self, order: TurnLock | None = None) -> None:
         self._order = order
 
     def leave(self) -> None:
@@ -39,7 +39,7 @@ class Place:
             self._order.left(weakref.ref(self))
 
 
-class TurnOrder:
+class TurnLock:
     """
     Who asks waits here for those before.
 
@@ -48,11 +48,11 @@ class TurnOrder:
     """
 
     def __init__(self) -> None:
-        self._places: list[weakref.ref[Place]] = []
-        self._gong = Gong()
+        self._places: list[weakref.ref[TurnTicket]] = []
+        self._condition = Condition()
         self._error: BaseException | None = None
 
-    def enter(self, deadline: Deadline) -> Place:
+    def enter(self, deadline: Deadline) -> TurnTicket:
         """
         Wait until it is the caller's turn. Any thread but the reader.
 
@@ -60,34 +60,34 @@ class TurnOrder:
             TimeoutError: The turns before did not end until *deadline*.
             RealtimeError: The connection has ended; this is why.
         """
-        place = Place(self)
-        reference = weakref.ref(place, self.left)
+        ticket = TurnTicket(self)
+        reference = weakref.ref(ticket, self.left)
 
         def is_first() -> bool:
             if self._error is not None:
-                raise fresh(self._error)
+                raise copy_to_raise(self._error)
             return self._places[0] is reference
 
         try:
             self._places.append(reference)
-            if not self._gong.wait(is_first, deadline):
+            if not self._condition.wait(is_first, deadline):
                 raise TimeoutError("the turn before did not end in time")
         except BaseException:  # whose traceback may keep the place alive
-            place.leave()
+            ticket.leave()
             raise
-        return place
+        return ticket
 
     def end(self, error: BaseException) -> None:
         """
         Fail who waits, and who comes to wait. Reader thread.
         """
         self._error = error
-        self._gong.strike()
+        self._condition.notify_all()
 
-    def left(self, reference: weakref.ref[Place]) -> None:
+    def left(self, reference: weakref.ref[TurnTicket]) -> None:
         """
         Note that a turn has ended. Any thread, also a finalizer.
         """
         with contextlib.suppress(ValueError):
             self._places.remove(reference)
-        self._gong.strike()
+        self._condition.notify_all()

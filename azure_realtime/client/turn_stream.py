@@ -14,10 +14,10 @@ from typing import Any
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
-from .._dispatch.mailbox import Waiters
+from .._dispatch.mailbox import Mailboxes
 from .._requests.response_requests import ResponseFuture
 from .._state.conversation import Conversation
-from .._state.session import SessionFollower
+from .._state.session import SessionState
 from .._state.turn_recorder import TurnRecorder
 from .._tools.loop import Continuation, ToolLoop
 from ..errors import ConnectionClosed, RealtimeError, ResponseError
@@ -34,8 +34,8 @@ from ..models.items import Item
 from ..models.responses import Response
 from ..models.turn import Turn
 from .commands import Commands
-from .turn_order import Place
-from .user_turn import put_question
+from .turn_order import TurnTicket
+from .user_turn import send_user_turn
 
 Delta = (
     ResponseOutputTextDelta
@@ -121,13 +121,13 @@ class TurnStream(Iterator[Delta]):
     def __init__(
         self,
         lifecycle: Lifecycle,
-        mailboxes: Waiters,
-        session: SessionFollower,
+        mailboxes: Mailboxes,
+        session: SessionState,
         conversation: Conversation,
         tools: ToolLoop,
         timeout: float,
         deadline: Deadline,
-        place: Place,
+        ticket: TurnTicket,
         *,
         lasting: bool,
     ) -> None:
@@ -137,8 +137,8 @@ class TurnStream(Iterator[Delta]):
         self._tools = tools
         self._deadline = deadline
         self._timeout = timeout
-        self._place = place
-        self._box = mailboxes.open(_WATCHED, lasting=lasting)
+        self._ticket = ticket
+        self._mailbox = mailboxes.open(_WATCHED, lasting=lasting)
         self._now = time.monotonic()
         # the times are those at which events came, however late they are looked at
         self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
@@ -156,7 +156,7 @@ class TurnStream(Iterator[Delta]):
         """
         Put the question and ask for the answer. The caller's thread.
         """
-        self._spoken = self._asked.spoken = put_question(
+        self._spoken = self._asked.spoken = send_user_turn(
             commands,
             self._session,
             **question,
@@ -193,11 +193,11 @@ class TurnStream(Iterator[Delta]):
         """
         Stop the response if it still runs, and collect no more. Any thread.
         """
-        if self._lifecycle.home.elsewhere:
+        if self._lifecycle.process.is_other_process:
             return
         self._closed = True
-        self._mailboxes.close(self._box)
-        self._box.end(ConnectionClosed(1000, "the stream was closed"))
+        self._mailboxes.close(self._mailbox)
+        self._mailbox.end(ConnectionClosed(1000, "the stream was closed"))
         waiting = self._continuation
         # it may have come at this very moment
         if waiting is not None and not waiting.cancel() and not waiting.exception():
@@ -205,7 +205,7 @@ class TurnStream(Iterator[Delta]):
         if self._future is not None:
             self._future.cancel()
         else:
-            self._place.leave()
+            self._ticket.leave()
 
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # half made, or at the interpreter's end
@@ -230,7 +230,7 @@ class TurnStream(Iterator[Delta]):
         self._asked.responses.append(future)
         self._watch(future)
         # not through the stream: its end is no business of who reads it
-        Future.add_done_callback(future, _leaver(self._tools, self._place))
+        Future.add_done_callback(future, _leaver(self._tools, self._ticket))
         if self._closed:
             future.cancel()
 
@@ -242,7 +242,7 @@ class TurnStream(Iterator[Delta]):
         """
         Have the refusal of a command end the wait.
         """
-        box, asked = self._box, self._asked
+        mailbox, asked = self._mailbox, self._asked
 
         def refused(done: Future[Any]) -> None:
             error = None if done.cancelled() else done.exception()
@@ -251,7 +251,7 @@ class TurnStream(Iterator[Delta]):
             ):
                 if isinstance(error, ConnectionClosed) and error.reconnecting:
                     asked.forget()
-                box.end(error)
+                mailbox.end(error)
 
         Future.add_done_callback(future, refused)  # at once, on the reader thread
 
@@ -275,12 +275,12 @@ class TurnStream(Iterator[Delta]):
             elif isinstance(event, Delta) and event.response_id == ours:
                 yield event
         self._listen()
-        self._mailboxes.close(self._box)
+        self._mailboxes.close(self._mailbox)
         self.turn = self._recorder.finish()
 
     def _take(self, deadline: Deadline) -> ServerEvent:
-        event = self._box.get(deadline)
-        self._now = self._box.came_at
+        event = self._mailbox.get(deadline)
+        self._now = self._mailbox.came_at
         self._recorder.observe(event)
         return event
 
@@ -298,22 +298,22 @@ class TurnStream(Iterator[Delta]):
                 self._take(deadline)
 
 
-def _leaver(tools: ToolLoop, place: Place) -> Callable[[Future[Response]], None]:
+def _leaver(tools: ToolLoop, ticket: TurnTicket) -> Callable[[Future[Response]], None]:
     """
-    Return what to call when a response is done: after the last one, *place* is left.
+    Return what to call when a response is done: after the last one, *ticket* is left.
     """
 
     def done(response: Future[Response]) -> None:
         failed = response.cancelled() or response.exception() is not None
         following = None if failed else tools.continuation(response.result().id)
         if following is None:
-            place.leave()
+            ticket.leave()
         else:
             following.add_done_callback(go_on)
 
     def go_on(following: Continuation) -> None:
         if following.cancelled() or following.exception() is not None:
-            place.leave()
+            ticket.leave()
         else:
             Future.add_done_callback(following.result(), done)
 

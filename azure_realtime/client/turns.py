@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._concurrency.deadline import Deadline
-from .._dispatch.mailbox import Waiters
+from .._dispatch.mailbox import Mailboxes
 from .tools import Tooling
-from .turn_order import Place, TurnOrder
+from .turn_order import TurnLock, TurnTicket
 
 if TYPE_CHECKING:
     from .._engine.engine import Engine
@@ -25,10 +25,10 @@ class Asking(Tooling):
     """
 
     _engine: Engine
-    _mailboxes: Waiters
+    _mailboxes: Mailboxes
     _conversation: Conversation
     _tools: ToolLoop
-    _order: TurnOrder
+    _order: TurnLock
     _new_stream: type[TurnStream]
 
     def ask(
@@ -96,11 +96,11 @@ class Asking(Tooling):
         if text is None and audio is None and image is None:
             raise ValueError("nothing to ask: give text, audio or image")
         self._lifecycle.check_may_wait()
-        deadline, place = Deadline(timeout), Place()
+        deadline, ticket = Deadline(timeout), TurnTicket()
         beside = response.get("conversation") == "none"
         if not beside and not self._tools.is_current:
             # nothing of it is under way before: a drop meanwhile is none of its own
-            place = self._order.enter(deadline)
+            ticket = self._order.enter(deadline)
         stream = self._new_stream(
             self._lifecycle,
             self._mailboxes,
@@ -109,7 +109,7 @@ class Asking(Tooling):
             self._tools,
             timeout,
             deadline,
-            place,
+            ticket,
             lasting=self._engine.retry_response,
         )
         question = {"text": text, "audio": audio, "image": image}

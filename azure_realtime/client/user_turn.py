@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._concurrency.deadline import Deadline
-from .._state.session import SessionFollower
+from .._state.session import SessionState
 from ..models.content import InputImage, InputText, Part
 from ..models.items import MessageItem
 from ..models.turn_detection import ServerVad
@@ -33,9 +33,9 @@ _IMAGES = (
 """How a picture's file begins -> the subtype of its media type."""
 
 
-def put_question(
+def send_user_turn(
     commands: Commands,
-    session: SessionFollower,
+    session: SessionState,
     text: str | None,
     audio: Any,
     image: Any,

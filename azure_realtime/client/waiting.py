@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.event_keys import ANY, EventName, key_for, warn_if_unknown
-from .._dispatch.mailbox import Mailbox, Waiters, Where
+from .._dispatch.mailbox import Mailbox, Mailboxes, Where
 from ..errors import ConnectionClosed
 from ..events import ServerEvent
 
@@ -32,7 +32,7 @@ class Expectation:
     def __init__(
         self,
         lifecycle: Lifecycle,
-        mailboxes: Waiters,
+        mailboxes: Mailboxes,
         keys: frozenset[str],
         where: Where | None,
         timeout: float,
@@ -41,11 +41,11 @@ class Expectation:
         self._mailboxes = mailboxes
         self._where = where
         self._timeout = timeout
-        self._box: Mailbox = mailboxes.open(keys)
+        self._mailbox: Mailbox = mailboxes.open(keys)
         self.event: Any = None
 
     def __repr__(self) -> str:
-        return f"<Expectation {self._box!r}, came: {self.event!r}>"
+        return f"<Expectation {self._mailbox!r}, came: {self.event!r}>"
 
     def __enter__(self) -> Expectation:
         return self
@@ -56,14 +56,14 @@ class Expectation:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is not None and self._lifecycle.home.elsewhere:
+        if kind is not None and self._lifecycle.process.is_other_process:
             return  # left in a child, where nothing is to be closed
         self._lifecycle.check_process()
         try:
             if kind is None:
-                self.event = self._box.get(Deadline(self._timeout), self._where)
+                self.event = self._mailbox.get(Deadline(self._timeout), self._where)
         finally:
-            self._mailboxes.close(self._box)
+            self._mailboxes.close(self._mailbox)
 
 
 class EventStream(Iterator[Any]):
@@ -78,7 +78,7 @@ class EventStream(Iterator[Any]):
         self,
         lifecycle: Lifecycle,
         control: Control,
-        mailboxes: Waiters,
+        mailboxes: Mailboxes,
         keys: frozenset[str],
         timeout: float | None,
     ) -> None:
@@ -86,15 +86,15 @@ class EventStream(Iterator[Any]):
         self._control = control
         self._mailboxes = mailboxes
         self._timeout = timeout
-        self._box: Mailbox = mailboxes.open(keys, lasting=True)
+        self._mailbox: Mailbox = mailboxes.open(keys, lasting=True)
 
     def __repr__(self) -> str:
-        return f"<EventStream {self._box!r}>"
+        return f"<EventStream {self._mailbox!r}>"
 
     def __next__(self) -> Any:
         self._lifecycle.check_may_wait()
         try:
-            return self._box.get(Deadline(self._timeout))
+            return self._mailbox.get(Deadline(self._timeout))
         except ConnectionClosed as closed:
             if closed.code == 1000 or self._control.is_closing():
                 raise StopIteration from None
@@ -104,10 +104,10 @@ class EventStream(Iterator[Any]):
         """
         Collect no more events. What has come can still be taken.
         """
-        if self._lifecycle.home.elsewhere:
+        if self._lifecycle.process.is_other_process:
             return
-        self._mailboxes.close(self._box)
-        self._box.end(ConnectionClosed(1000, "the stream was closed"))
+        self._mailboxes.close(self._mailbox)
+        self._mailbox.end(ConnectionClosed(1000, "the stream was closed"))
 
     def __enter__(self) -> EventStream:
         return self
@@ -128,7 +128,7 @@ class Pulling:
 
     _lifecycle: Lifecycle
     _control: Control
-    _mailboxes: Waiters
+    _mailboxes: Mailboxes
     _warned_names: set[str]
 
     @overload
@@ -170,11 +170,11 @@ class Pulling:
             RuntimeError: On the reader thread, which would wait for itself.
         """
         self._lifecycle.check_may_wait()
-        box = self._mailboxes.open(self._keys((event,)))
+        mailbox = self._mailboxes.open(self._keys((event,)))
         try:
-            return box.get(Deadline(timeout), where)
+            return mailbox.get(Deadline(timeout), where)
         finally:
-            self._mailboxes.close(box)
+            self._mailboxes.close(mailbox)
 
     def expect(
         self, event: EventName, *, where: Where | None = None, timeout: float = 30.0

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from .._redaction import shown
+from .._redaction import redacted_repr
 from ..models._base import LENIENT, Model
 from ..models.items import Item, UnknownItem, as_item
 from ._base import ClientEvent, ServerEvent
@@ -218,7 +218,7 @@ class TranscriptionError(Model):
 
     type: str | None = None
     code: str | None = None
-    message: str | None = attrs.field(default=None, repr=shown)
+    message: str | None = attrs.field(default=None, repr=redacted_repr)
     param: str | None = None
 
 

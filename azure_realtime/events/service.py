@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 
-from .._redaction import shown
+from .._redaction import redacted_repr
 from ..models._base import Model
 from ._base import ServerEvent
 
@@ -23,11 +23,11 @@ class ErrorDetails(Model):
         event_id: The command at fault; the service does not always say.
     """
 
-    type: str = attrs.field(default="", repr=shown)
-    message: str = attrs.field(default="", repr=shown)
-    code: str | None = attrs.field(default=None, repr=shown)
-    param: str | None = attrs.field(default=None, repr=shown)
-    event_id: str | None = attrs.field(default=None, repr=shown)
+    type: str = attrs.field(default="", repr=redacted_repr)
+    message: str = attrs.field(default="", repr=redacted_repr)
+    code: str | None = attrs.field(default=None, repr=redacted_repr)
+    param: str | None = attrs.field(default=None, repr=redacted_repr)
+    event_id: str | None = attrs.field(default=None, repr=redacted_repr)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from .._redaction import shown
+from .._redaction import redacted_repr
 from ._base import Model
 from ._coerce import as_list, as_model, as_part_of
 from .content import Part, as_content, part_text
@@ -140,7 +140,7 @@ class McpError(Model):
     """
 
     type: str
-    message: str = attrs.field(repr=shown)
+    message: str = attrs.field(repr=redacted_repr)
     code: int | None = None
 
 

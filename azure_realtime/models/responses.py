@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .._redaction import shown
+from .._redaction import redacted_repr
 from .._spelling import checks_names, refuse_unknown
 from ..audio.formats import flat_format
 from ._base import LENIENT, Model, Value, brief
@@ -17,7 +17,7 @@ from ._unset import UNSET, Unset
 from .enums import AudioFormat, ConversationMode, Modality, Voice
 from .items import Item, MessageItem, as_item
 from .session_parts import Prompt, Reasoning, as_prompt, as_reasoning
-from .tools import Tool, ToolChoice, as_tool_choice, as_tools
+from .tools import ToolChoice, ToolSpec, as_tool_choice, as_tools
 
 
 def _as_items(value: Any) -> tuple[Item, ...] | None | Unset:
@@ -53,7 +53,7 @@ class ResponseConfig(Value):
     output_audio_format: AudioFormat | str | Mapping[str, Any] | None | Unset = (
         attrs.field(default=UNSET, converter=flat_format)
     )
-    tools: tuple[Tool, ...] | None | Unset = attrs.field(
+    tools: tuple[ToolSpec, ...] | None | Unset = attrs.field(
         default=UNSET, converter=as_tools
     )
     tool_choice: ToolChoice | None | Unset = attrs.field(
@@ -122,9 +122,9 @@ class StatusError(Model):
     Why a response failed, such as ``rate_limit_exceeded``.
     """
 
-    type: str | None = attrs.field(default=None, repr=shown)
-    code: str | None = attrs.field(default=None, repr=shown)
-    message: str | None = attrs.field(default=None, repr=shown)
+    type: str | None = attrs.field(default=None, repr=redacted_repr)
+    code: str | None = attrs.field(default=None, repr=redacted_repr)
+    message: str | None = attrs.field(default=None, repr=redacted_repr)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -28,7 +28,7 @@ from .session_parts import (
     as_transcription,
     as_truncation,
 )
-from .tools import Tool, ToolChoice, as_tool_choice, as_tools
+from .tools import ToolChoice, ToolSpec, as_tool_choice, as_tools
 from .turn_detection import ServerVad, TurnDetection, as_turn_detection
 
 
@@ -91,7 +91,7 @@ class SessionConfig(Value):
     turn_detection: TurnDetection | None | Unset = attrs.field(
         default=UNSET, converter=as_turn_detection
     )
-    tools: tuple[Tool, ...] | None | Unset = attrs.field(
+    tools: tuple[ToolSpec, ...] | None | Unset = attrs.field(
         default=UNSET, converter=as_tools
     )
     tool_choice: ToolChoice | None | Unset = attrs.field(
@@ -167,7 +167,7 @@ class Session(Model):
     input_audio_transcription: Transcription | None = None
     input_audio_noise_reduction: NoiseReduction | None = None
     turn_detection: TurnDetection | None = None
-    tools: tuple[Tool, ...] | None = None
+    tools: tuple[ToolSpec, ...] | None = None
     tool_choice: ToolChoice | None = None
     temperature: float | None = None
     max_response_output_tokens: int | str | None = None

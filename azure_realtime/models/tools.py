@@ -119,7 +119,7 @@ class UnknownTool(Model):
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
 
 
-Tool = FunctionTool | McpTool | UnknownTool
+ToolSpec = FunctionTool | McpTool | UnknownTool
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -163,7 +163,7 @@ _TOOLS = {"function": FunctionTool, "mcp": McpTool}
 _CHOICES = {"function": ToolChoiceFunction, "mcp": ToolChoiceMcp}
 
 
-def as_tools(tools: Any) -> tuple[Tool, ...] | None | Unset:
+def as_tools(tools: Any) -> tuple[ToolSpec, ...] | None | Unset:
     """
     Return *tools*, a list of tools or mappings, as models. None and UNSET stay.
 

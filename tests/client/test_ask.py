@@ -33,7 +33,7 @@ from azure_realtime import (
 )
 from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime.audio.wav import write_wav
-from azure_realtime.client.turn_order import TurnOrder
+from azure_realtime.client.turn_order import TurnLock
 from azure_realtime.simulator import Reply, Request, ToolCall
 
 LENGTHS = range(200, 800, 100)
@@ -406,7 +406,7 @@ def test_close_ends_the_wait_for_a_turn() -> None:
     """
     Whoever holds the turn: who waits for it, or comes to, hears of the end at once.
     """
-    order = TurnOrder()
+    order = TurnLock()
     held = order.enter(Deadline(5.0))
     with ThreadPoolExecutor() as pool, at_most(5.0):
         waits = pool.submit(order.enter, Deadline(60.0))
@@ -421,7 +421,7 @@ def test_a_timeout_in_the_wait_for_a_turn_delays_no_other_turn() -> None:
     """
     Also where the error is kept, as a notebook does.
     """
-    order = TurnOrder()
+    order = TurnLock()
     held = order.enter(Deadline(5.0))
     with pytest.raises(TimeoutError) as kept:
         order.enter(Deadline(0.0))

@@ -91,13 +91,13 @@ QUEUED = pytest.mark.parametrize("queued", [False, True], ids=["idle", "queued"]
 
 
 @pytest.fixture
-def last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def final_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Let the callback thread have its last turn, however late a busy machine gives it.
 
     ``close()`` ends as soon as it has; how long it takes is measured all the same.
     """
-    monkeypatch.setattr("azure_realtime._engine.shutdown._FAREWELL", 5.0)
+    monkeypatch.setattr("azure_realtime._engine.shutdown._LISTENERS_OF_THE_END", 5.0)
 
 
 def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None:
@@ -121,7 +121,7 @@ def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None
 
 @IMPLS
 @QUEUED
-@pytest.mark.usefixtures("last_words")
+@pytest.mark.usefixtures("final_error")
 def test_close_while_tcp_is_mute(full_port: int, impl: Any, queued: bool) -> None:
     """
     A host that answers no connection request does not delay close().
@@ -132,7 +132,7 @@ def test_close_while_tcp_is_mute(full_port: int, impl: Any, queued: bool) -> Non
 @IMPLS
 @QUEUED
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
-@pytest.mark.usefixtures("last_words")
+@pytest.mark.usefixtures("final_error")
 def test_close_while_tls_or_the_upgrade_is_mute(
     scheme: str, impl: Any, queued: bool
 ) -> None:
@@ -342,7 +342,7 @@ def test_close_from_two_threads_at_once(variant: Variant) -> None:
 
 
 @pytest.mark.parametrize(("timeout", "most"), [(5.0, 0.7), (0.1, 0.5), (0.0, 0.4)])
-@pytest.mark.usefixtures("last_words")
+@pytest.mark.usefixtures("final_error")
 def test_a_peer_that_never_answers_the_close(timeout: float, most: float) -> None:
     """
     It is given close_wait seconds, or what close() allows if that is less.

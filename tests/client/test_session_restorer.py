@@ -11,7 +11,7 @@ from unittest.mock import Mock
 from azure_realtime import SessionConfig
 from azure_realtime._protocol.codec import Codec
 from azure_realtime._state.conversation import Conversation
-from azure_realtime._state.session import SessionFollower
+from azure_realtime._state.session import SessionState
 from azure_realtime.client.session_restorer import SessionRestorer
 from azure_realtime.events import ConversationItemAdded
 from azure_realtime.models.items import FunctionCallItem, FunctionCallOutputItem
@@ -39,7 +39,7 @@ def test_an_output_that_arrived_is_restored_once() -> None:
     restorer = SessionRestorer(
         sender,
         config,
-        SessionFollower(config),
+        SessionState(config),
         conversation,
         lambda: ([output, lost], set()),
         "conversation",

@@ -275,7 +275,7 @@ def test_wait_for_returns_init_before_newer_events(
     """
     I begin to wait in the moment the next event comes: the session's creation is first.
     """
-    waiters, start = _waiters.Waiters(lambda: None), _waiters.Mailbox.__init__
+    waiters, start = _waiters.Mailboxes(lambda: None), _waiters.Mailbox.__init__
     known, new = SessionCreated(), SessionUpdated()
     coming = threading.Thread(target=lambda: waiters.offer(new, 100))
 
@@ -300,7 +300,7 @@ def test_a_wait_that_begins_as_all_ends_gets_the_last_event_and_ends(
     Before or after the waits are ended: I get `closed`, and then the reason.
     """
     ended: list[RealtimeError] = []
-    waiters = _waiters.Waiters(lambda: ended[0] if ended else None)
+    waiters = _waiters.Mailboxes(lambda: ended[0] if ended else None)
     ended.append(ConnectionClosed(1000, "the end"))
     closed = Closed(error=ended[0])
     if waits_first:
@@ -319,7 +319,7 @@ def test_event_types_without_a_wait_are_known() -> None:
     """
     An event type that is waited for is published, also after a wait was forgotten.
     """
-    waiters = _waiters.Waiters(lambda: None)
+    waiters = _waiters.Mailboxes(lambda: None)
     states = waiters.wanted
     assert "session.created" in states
     assert CLEARED not in states

@@ -12,7 +12,7 @@ import pytest
 from helpers.timing import at_most
 
 from azure_realtime._concurrency.deadline import Deadline
-from azure_realtime._concurrency.thread import PatientThread
+from azure_realtime._concurrency.thread import JoinableThread
 from azure_realtime._dispatch.callback_thread import CallbackThread
 from azure_realtime._dispatch.subscriptions import Subscriptions
 
@@ -31,7 +31,7 @@ def test_an_exception_in_the_wait_does_not_end_the_thread() -> None:
         thread.wait(Deadline(10.0))
 
     go = threading.Event()
-    thread = PatientThread(go.wait, "patient")
+    thread = JoinableThread(go.wait, "patient")
     thread.start()
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
@@ -115,7 +115,7 @@ def test_a_thread_that_fails_has_ended() -> None:
     """
     before, threading.excepthook = threading.excepthook, lambda _: None
     try:
-        thread = PatientThread(lambda: 1 / 0, "failing")
+        thread = JoinableThread(lambda: 1 / 0, "failing")
         thread.start()
 
         assert thread.wait(Deadline(10.0))

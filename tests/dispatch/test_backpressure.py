@@ -30,7 +30,7 @@ from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._dispatch.backlog import Backlog
 from azure_realtime._dispatch.callback_thread import CallbackThread
 from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions
-from azure_realtime._memory import weight_of
+from azure_realtime._memory import approximate_size
 from azure_realtime.events import ResponseOutputAudioDelta, ServerEvent, UnknownEvent
 from azure_realtime.simulator import Connection
 
@@ -596,7 +596,7 @@ def test_catching_up_within_a_batch_draws_no_warning(
 
     def look(seconds: float) -> None:
         clock.now += seconds
-        looks.append(backlog.next_look())
+        looks.append(backlog.next_deadline())
 
     def first(_: Any) -> None:
         look(0.0)
@@ -706,7 +706,7 @@ def test_every_letter_counts_with_what_it_takes(letter: str) -> None:
     Text in any script fills the budget by its bytes in memory, not by its letters.
     """
     text = letter * 100_000
-    weight = weight_of({"text": text})
+    weight = approximate_size({"text": text})
     assert sys.getsizeof(text) <= weight < sys.getsizeof(text) + 1000
 
 

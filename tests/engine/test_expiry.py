@@ -49,7 +49,7 @@ def test_an_end_that_moves_away_is_foretold_again(
     assert expiry.announce() is not None
     expiry.note(time.time() + 1800)
     assert expiry.announce() is None
-    assert expiry.next_look() == pytest.approx(1740, abs=5)
+    assert expiry.next_deadline() == pytest.approx(1740, abs=5)
 
     expiry = Expiry(warning=60.0)
     expiry.note(time.time() + 3)
@@ -58,7 +58,7 @@ def test_an_end_that_moves_away_is_foretold_again(
     monkeypatch.setattr(time, "time", lambda: now - 3600)
     monkeypatch.setattr(expiry, "_renewable", Deadline(0))
     assert not expiry.renewable
-    assert expiry.next_look() == pytest.approx(3543, abs=5)
+    assert expiry.next_deadline() == pytest.approx(3543, abs=5)
 
 
 @pytest.mark.parametrize("expires_at", [10**400, 10**15, 4102444800])

@@ -527,7 +527,7 @@ def test_the_budget_does_not_refill_by_opening_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "last_words",
+    "final_error",
     [
         frame('{"type":"error","error":{"type":"server_error","message":"Oh."}}'),
         close_frame(1011, b"Oh."),
@@ -536,7 +536,7 @@ def test_the_budget_does_not_refill_by_opening_alone() -> None:
     ids=["error", "1011", "1013"],
 )
 def test_a_session_that_fails_as_soon_as_it_is_configured_did_not_work(
-    last_words: bytes, monkeypatch: pytest.MonkeyPatch
+    final_error: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     What is restored breaks the service, or the account has no room: no endless loop.
@@ -544,7 +544,7 @@ def test_a_session_that_fails_as_soon_as_it_is_configured_did_not_work(
 
     def fail(conn: PeerConnection) -> None:
         serve_session(conn)
-        conn.send(last_words)
+        conn.send(final_error)
         conn.fin()
         conn.read_to_end()
 

@@ -34,7 +34,7 @@ TEXT = SessionConfig(modalities=["text"], turn_detection=None)
 AUDIO = bytes(48 * 200)
 
 
-def _lead_nowhere(last_words: bytes) -> Callable[[PeerConnection], None]:
+def _lead_nowhere(final_error: bytes) -> Callable[[PeerConnection], None]:
     """
     Open a connection, and end it before the session is configured.
     """
@@ -42,7 +42,7 @@ def _lead_nowhere(last_words: bytes) -> Callable[[PeerConnection], None]:
     def script(conn: PeerConnection) -> None:
         conn.upgrade(frame('{"type":"session.created","session":{"id":"sess_x"}}'))
         conn.read_frame()
-        conn.send(last_words)
+        conn.send(final_error)
         conn.fin()
         conn.read_to_end()
 
@@ -50,9 +50,9 @@ def _lead_nowhere(last_words: bytes) -> Callable[[PeerConnection], None]:
 
 
 @pytest.mark.parametrize(
-    "last_words", [close_frame(1013, b"overloaded"), close_frame(1011), b""]
+    "final_error", [close_frame(1013, b"overloaded"), close_frame(1011), b""]
 )
-def test_a_way_back_that_leads_nowhere_is_no_second_drop(last_words: bytes) -> None:
+def test_a_way_back_that_leads_nowhere_is_no_second_drop(final_error: bytes) -> None:
     """
     The service takes me back and throws me out again before I am in: that is one more
     attempt. What I gave in the pause waits for the next.
@@ -60,8 +60,8 @@ def test_a_way_back_that_leads_nowhere_is_no_second_drop(last_words: bytes) -> N
     received: list[bytes] = []
     scripts = Scripts(
         serve_and_hang_up,
-        _lead_nowhere(last_words),
-        _lead_nowhere(last_words),
+        _lead_nowhere(final_error),
+        _lead_nowhere(final_error),
         lambda conn: collect_until_close(conn, received),
     )
     with (
@@ -255,7 +255,7 @@ def test_a_question_that_waited_its_turn_is_put_once(
             first.start()
         second = threading.Thread(target=ask, args=("second",))
         second.start()
-        eventually(lambda: len(client._order._gong._waiting) > 0)
+        eventually(lambda: len(client._order._condition._waiting) > 0)
         service.connections[-1].drop()
         first.join(10)
         second.join(10)

@@ -8,7 +8,7 @@ import threading
 
 from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._concurrency.waker import Waker
-from azure_realtime._transport.attempt import Patience
+from azure_realtime._transport.attempt import ConnectAttempt
 
 
 class DialerStub:
@@ -19,7 +19,9 @@ class DialerStub:
     def __init__(self, seconds: float = 5.0) -> None:
         self.waker = Waker()
         self.interrupted = threading.Event()
-        self.attempt = Patience(Deadline(seconds), self.waker, self.interrupted.is_set)
+        self.attempt = ConnectAttempt(
+            Deadline(seconds), self.waker, self.interrupted.is_set
+        )
 
     def interrupt(self) -> None:
         """

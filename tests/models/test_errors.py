@@ -29,7 +29,7 @@ from azure_realtime.errors import (
     ResponseFailed,
     ResponseIncomplete,
     ServerError,
-    fresh,
+    copy_to_raise,
 )
 from azure_realtime.events.service import ErrorDetails
 
@@ -100,12 +100,16 @@ def test_copies_and_pickles_keep_everything(error: RealtimeError) -> None:
     """
     cause = OSError("why")
     error.__cause__ = cause
-    for other in (fresh(error), copy.copy(error), pickle.loads(pickle.dumps(error))):
+    for other in (
+        copy_to_raise(error),
+        copy.copy(error),
+        pickle.loads(pickle.dumps(error)),
+    ):
         assert type(other) is type(error)
         assert str(other) == str(error)
         assert other.__dict__ == error.__dict__
         assert other is not error
-    assert fresh(error).__cause__ is cause
+    assert copy_to_raise(error).__cause__ is cause
     error.__cause__ = None
 
 
@@ -116,7 +120,7 @@ def test_a_fresh_error_collects_no_frames() -> None:
     kept = ConnectionClosed(1006)
     for _ in range(3):
         with pytest.raises(ConnectionClosed):
-            raise fresh(kept)
+            raise copy_to_raise(kept)
     assert kept.__traceback__ is None
 
 

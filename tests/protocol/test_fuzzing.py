@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websocket import WebSocket
 
-from azure_realtime._memory import weight_of
+from azure_realtime._memory import approximate_size
 from azure_realtime._protocol.codec import Codec
-from azure_realtime._transport.websocket import Wire
+from azure_realtime._transport.websocket import WebSocketStream
 from azure_realtime.errors import ConnectionClosed
 from azure_realtime.events import InvalidMessage, ServerEvent
 
@@ -65,7 +65,7 @@ def test_any_frames_are_messages_or_a_typed_end(
     with ours, theirs:
         handle = WebSocket()
         handle.sock = ours
-        wire = Wire(handle, LIMIT)
+        wire = WebSocketStream(handle, LIMIT)
         position = 0
         for size in itertools.chain(cuts, itertools.repeat(4096)):
             theirs.sendall(data[position : position + size])
@@ -90,7 +90,7 @@ def test_fragments_without_end_are_bounded(payload: bytes) -> None:
     with ours, theirs:
         handle = WebSocket()
         handle.sock = ours
-        wire = Wire(handle, 100_000)
+        wire = WebSocketStream(handle, 100_000)
         theirs.sendall(frame(b"", TEXT, fin=False))
         many = frame(payload, CONT, fin=False) * 10_000  # fits into a socket's buffer
         error = None
@@ -141,7 +141,7 @@ def test_a_bomb_is_an_event(name: str, version: str | None) -> None:
     """
     for event in Codec(version).decode(_BOMBS[name]):
         assert isinstance(event, ServerEvent)
-        assert weight_of(event.raw) >= 0
+        assert approximate_size(event.raw) >= 0
         assert repr(event)
         assert str(event.type) == event.type
 
@@ -181,7 +181,7 @@ def test_the_scales_do_not_recurse() -> None:
     deep: Any = []
     for _ in range(50_000):
         deep = [deep]
-    assert weight_of(deep) > 50_000
+    assert approximate_size(deep) > 50_000
     while deep:
         deep = deep[0]
 
@@ -257,7 +257,7 @@ def test_a_decoded_message_may_weigh_more_than_its_text(size: int) -> None:
     """
     text = '{"type":"x","y":[' + ",".join(["[]"] * (size * 1000)) + "]}"
     (event,) = Codec(None).decode(text)
-    assert weight_of(event.raw) > 10 * len(text)
+    assert approximate_size(event.raw) > 10 * len(text)
 
 
 def test_invalid_messages_keep_what_came() -> None:

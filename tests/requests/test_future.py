@@ -25,7 +25,7 @@ from azure_realtime import (
     ResponseCancelled,
     ServerError,
 )
-from azure_realtime._concurrency.future import PatientFuture
+from azure_realtime._concurrency.future import InterruptibleFuture
 from azure_realtime._requests.send_queue import SendQueue
 
 AUDIO = bytes(9600)
@@ -232,7 +232,7 @@ def test_ctrl_c_in_the_middle_of_a_future_leaves_it_usable(name: str) -> None:
             future.set_result(None)
 
     for moment in itertools.count():
-        future: PatientFuture[None] = PatientFuture()
+        future: InterruptibleFuture[None] = InterruptibleFuture()
         left = itertools.count(-moment)
 
         def interrupt(frame: Any, event: str, _: object, left: Any = left) -> None:

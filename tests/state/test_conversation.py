@@ -1019,7 +1019,7 @@ def test_memory_is_bounded_whatever_comes(data: st.DataObject) -> None:
             made.observe(event)
 
         assert len(made) <= 3
-        assert len(made._order) == len(made._drafts)
+        assert len(made._order) == len(made._builders)
         assert len(made._staged) <= 2
         assert len(made._deleted) <= 2
         assert len(made._bytes_per_ms_of) <= 2

@@ -11,7 +11,7 @@ import pytest
 import azure_realtime._state.pending_work as pending_work_module
 from azure_realtime import SessionConfig
 from azure_realtime._state.pending_work import PendingWork
-from azure_realtime._state.session import SessionFollower
+from azure_realtime._state.session import SessionState
 from azure_realtime.events import (
     ConversationItemAdded,
     ConversationItemInputAudioTranscriptionCompleted,
@@ -25,7 +25,7 @@ from azure_realtime.models.responses import Response
 
 
 def _ends(answered: bool = False, **config: Any) -> PendingWork:
-    session = SessionFollower(SessionConfig(**config))
+    session = SessionState(SessionConfig(**config))
     return PendingWork(session, lambda _: answered)
 
 

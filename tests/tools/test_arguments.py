@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 
 from azure_realtime._tools.schema.arguments import Mismatch
 from azure_realtime._tools.schema.describe import describe
-from azure_realtime._tools.schema.to_json import plain
+from azure_realtime._tools.schema.to_json import to_json_value
 
 
 def weather(
@@ -258,7 +258,7 @@ def test_arguments_survive_the_way_through_json(pair: tuple[Any, Any]) -> None:
     What fits the hint fits the schema, and comes back as it was.
     """
     hint, value = pair
-    sent = json.loads(json.dumps(plain(value)))
+    sent = json.loads(json.dumps(to_json_value(value)))
 
     jsonschema.Draft202012Validator(schema_of(hint)).validate(sent)
     assert reader_of(hint)(sent) == value

@@ -23,7 +23,7 @@ from helpers.peer import Peer, PeerConnection, proxy, response
 from helpers.timing import SCALE, at_most
 
 from azure_realtime._endpoint import Endpoint
-from azure_realtime._transport.attempt import Interrupted
+from azure_realtime._transport.attempt import ConnectInterrupted
 from azure_realtime._transport.connector import Connector
 from azure_realtime._transport.dial import _handshake, open_stream
 from azure_realtime._transport.proxy import Proxy, find_proxy
@@ -632,7 +632,7 @@ def interrupted_at(
         dialer.interrupt()
         thread.join(5.0)
         took = time.monotonic() - start
-    assert [type(error) for error in outcome] == [Interrupted]
+    assert [type(error) for error in outcome] == [ConnectInterrupted]
     assert took < PROMPT * SCALE
 
 

@@ -31,7 +31,7 @@ from websockets.protocol import Protocol, Side, State
 
 from azure_realtime._transport import frames as _frames
 from azure_realtime._transport.frames import FrameParser
-from azure_realtime._transport.websocket import Wire
+from azure_realtime._transport.websocket import WebSocketStream
 from azure_realtime.errors import ConnectionClosed
 
 LIMIT = 1 << 20
@@ -54,7 +54,7 @@ class Bench:
     ) -> None:
         handle = websocket.WebSocket(skip_utf8_validation=True)
         handle.sock = ours
-        self.wire = Wire(handle, max_bytes, first)
+        self.wire = WebSocketStream(handle, max_bytes, first)
         self.theirs = theirs
         self.judge = Protocol(Side.SERVER, state=State.OPEN, max_size=None)
 
@@ -235,12 +235,12 @@ def test_every_byte_is_a_sign_of_life(bench: Bench) -> None:
     """
     Half a frame shows that the peer lives.
     """
-    bench.wire.heard_at = 0.0
+    bench.wire.last_received_at = 0.0
     bench.come(frame("one")[:1])
-    assert time.monotonic() - bench.wire.heard_at < 5.0
-    bench.wire.heard_at = 0.0
+    assert time.monotonic() - bench.wire.last_received_at < 5.0
+    bench.wire.last_received_at = 0.0
     assert bench.wire.read() == []
-    assert bench.wire.heard_at == 0.0
+    assert bench.wire.last_received_at == 0.0
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY], ids=["sliced", "parsed"])
@@ -255,12 +255,12 @@ def test_how_much_has_come_of_a_frame_that_is_not_whole(
     assert (wire.unfinished_at, wire.unfinished_bytes) == (None, 0)
     bench.come(data + data[:1])
     began = wire.unfinished_at
-    assert (began, wire.unfinished_bytes) == (wire.heard_at, 0)
+    assert (began, wire.unfinished_bytes) == (wire.last_received_at, 0)
     bench.come(data[1:1000])
     bench.come(data[1000:4000])
     assert (wire.unfinished_at, wire.unfinished_bytes) == (began, 3999)
     bench.come(data[4000:] + data[:2000])
-    assert (wire.unfinished_at, wire.unfinished_bytes) == (wire.heard_at, 0)
+    assert (wire.unfinished_at, wire.unfinished_bytes) == (wire.last_received_at, 0)
     bench.come(data[2000:])
     assert (wire.unfinished_at, wire.unfinished_bytes) == (None, 0)
 
@@ -334,9 +334,9 @@ def test_a_busy_reader_does_not_take_the_peer_for_dead() -> None:
     """
     with opened(first=frame("x") * 1000) as bench:
         bench.wire.read()
-        bench.wire.heard_at = 0.0
+        bench.wire.last_received_at = 0.0
         bench.wire.read()
-        assert time.monotonic() - bench.wire.heard_at < 5.0
+        assert time.monotonic() - bench.wire.last_received_at < 5.0
 
 
 def test_every_ping_of_many_is_answered() -> None:
@@ -421,7 +421,7 @@ def test_a_recv_frame_of_the_users_gets_every_frame() -> None:
     with ours, theirs:
         handle = Own()
         handle.sock = ours
-        wire = Wire(handle, LIMIT)
+        wire = WebSocketStream(handle, LIMIT)
         theirs.sendall(frame("one") + frame(b"", PING) + frame("two") + frame("x")[:2])
         assert wire.read() == [b"one", b"two"]
         assert seen == [TEXT, PING, TEXT]
@@ -521,7 +521,7 @@ def test_a_socket_with_less_than_a_sockets_methods() -> None:
 
     handle = websocket.WebSocket()
     handle.sock = Own(frame("one")[:3], frame("one")[3:] + frame("two"))
-    wire = Wire(handle, LIMIT)
+    wire = WebSocketStream(handle, LIMIT)
     assert wire.read() == [b"one", b"two"]
 
 
@@ -963,7 +963,7 @@ def test_writing_resumes_where_it_stopped(takes: list[int], texts: list[str]) ->
     sock = _Slow(takes)
     handle = websocket.WebSocket()
     handle.sock = sock
-    wire = Wire(handle, LIMIT)
+    wire = WebSocketStream(handle, LIMIT)
     for text in texts:
         wire.send(text.encode())
     wire.write()
@@ -991,7 +991,7 @@ def test_data_for_tls_is_offered_a_record_at_a_time() -> None:
     sock = _Slow([7, 10_000])
     handle = websocket.WebSocket()
     handle.sock = sock
-    wire = Wire(handle, LIMIT)
+    wire = WebSocketStream(handle, LIMIT)
     wire.send_all([b"x" * 10_000] * 5)
     wire.write()
     assert wire.idle
@@ -1006,7 +1006,7 @@ def test_a_pong_overtakes_what_waits_but_no_frame_in_progress() -> None:
     sock = _Slow([5, 0])
     handle = websocket.WebSocket()
     handle.sock = sock
-    wire = Wire(handle, LIMIT, frame(b"now", PING))
+    wire = WebSocketStream(handle, LIMIT, frame(b"now", PING))
     for text in (b"first", b"second", b"third"):
         wire.send(text)
     wire.write()
@@ -1194,7 +1194,7 @@ def test_interest_is_what_the_operation_asked_for(bench: Bench) -> None:
 
     handle = websocket.WebSocket()
     handle.sock = Odd([])
-    wire = Wire(handle, LIMIT)
+    wire = WebSocketStream(handle, LIMIT)
     assert wire.interest == selectors.EVENT_READ
     wire.send(b"x")
     wire.write()

@@ -99,7 +99,7 @@ class Expiry:
         """
         self._renewable = Deadline(_AGAIN)
 
-    def next_look(self) -> float | None:
+    def next_deadline(self) -> float | None:
         """
         Return in how many seconds the answer of a method may be another one.
         """

@@ -1,10 +1,10 @@
 """
-Out of a session before it ends: a `Successor` is made ready while it is served, and
-takes over in a quiet moment.
+Replaces a session before it ends: a `ReplacementSession` is prepared while this one is
+in use, and takes its place when nothing is under way.
 
-A word that the user has just begun to say would be cut in two. So audio is held back
-for a moment first; if the service still hears speech in what it has, the rest goes to
-where the beginning went.
+A word that the user has just begun would be cut in two. So audio is held back for a
+moment first. If the service still detects speech in what it has, the rest is sent to
+the same session.
 
 All of it belongs to the reader thread.
 """
@@ -16,12 +16,12 @@ from collections.abc import Callable
 
 from ..._concurrency.deadline import Deadline
 from ..._logging import logger
-from ..._transport.websocket import Wire
+from ..._transport.websocket import WebSocketStream
 from ...options import WebSocketOptions
 from ..control import Control
 from ..engine import Engine
 from .expiry import Expiry
-from .replacement import Successor, Takeover
+from .replacement import Handover, ReplacementSession
 
 _LISTEN = 0.5  # seconds in which the service may still hear speech
 _LOOK_AGAIN = 0.25  # seconds between two looks whether it is quiet now
@@ -33,33 +33,33 @@ class Renewal:
 
     Args:
         engine: Knows whether something is going on, and has the send queue.
-        wire: The connection that is served.
-        numbers: The options.
+        stream: The connection that is served.
+        websocket_options: The options.
         control: What others ask.
         begin: Begins to make another session.
 
     Attributes:
         expiry: When the session ends.
-        successor: The session that is being made; None while there is none.
+        replacement: The session that is being made; None while there is none.
     """
 
     def __init__(
         self,
         engine: Engine,
-        wire: Wire,
-        numbers: WebSocketOptions,
+        stream: WebSocketStream,
+        websocket_options: WebSocketOptions,
         control: Control,
-        begin: Callable[[], Successor],
+        begin: Callable[[], ReplacementSession],
     ) -> None:
         self._engine = engine
-        self._wire = wire
-        self._wanted = numbers.renew == "idle"
+        self._stream = stream
+        self._wanted = websocket_options.renew == "idle"
         self._control = control
         self._begin = begin
-        self.successor: Successor | None = None
+        self.replacement: ReplacementSession | None = None
         self._listening: Deadline | None = None
         self._audio_at: float | None = None
-        self.expiry = Expiry(numbers.expiry_warning)
+        self.expiry = Expiry(websocket_options.expiry_warning)
 
     def note_audio(self) -> None:
         """
@@ -67,35 +67,35 @@ class Renewal:
         """
         self._audio_at = time.monotonic()
 
-    def turn(self) -> Takeover | None:
+    def turn(self) -> Handover | None:
         """
         Go on as far as that goes without waiting; return what takes over now.
         """
-        if self.successor is None:
+        if self.replacement is None:
             if self._possible and self.expiry.renewable:
-                self.successor = self._begin()
+                self.replacement = self._begin()
             return None
-        self.successor.turn()
-        if self.successor.failure is not None:
+        self.replacement.turn()
+        if self.replacement.failure is not None:
             logger.warning(
-                "The session could not be renewed: %s", self.successor.failure
+                "The session could not be renewed: %s", self.replacement.failure
             )
             self.expiry.postpone()
             self.abandon()
-        elif self._is_calm(self.successor):
-            takeover = self.successor.take()
-            if takeover is not None:
-                self.successor = None
-            return takeover
+        elif self._is_calm(self.replacement):
+            handover = self.replacement.take()
+            if handover is not None:
+                self.replacement = None
+            return handover
         return None
 
-    def next_look(self) -> float | None:
+    def next_deadline(self) -> float | None:
         """
         Return in how many seconds to `turn` again.
         """
-        if self.successor is None:
+        if self.replacement is None:
             if self._possible or not self.expiry.announced:
-                return self.expiry.next_look()
+                return self.expiry.next_deadline()
             return None
         left = self._listening.remaining() if self._listening else None
         return _LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN)
@@ -104,9 +104,9 @@ class Renewal:
         """
         Do without what is in the making.
         """
-        if self.successor is not None:
-            self.successor.abandon()
-            self.successor = None
+        if self.replacement is not None:
+            self.replacement.abandon()
+            self.replacement = None
             self._stay()
 
     @property
@@ -117,14 +117,14 @@ class Renewal:
             and not self._control.no_more_connections
         )
 
-    def _is_calm(self, successor: Successor) -> bool:
+    def _is_calm(self, replacement: ReplacementSession) -> bool:
         """
         Whether nothing is lost by leaving now.
         """
         if not (
-            successor.ready
+            replacement.ready
             and self._control.closing is None
-            and self._wire.idle  # what was given to it would be lost with it
+            and self._stream.idle  # what was given to it would be lost with it
             and self._engine.quiet()
         ):
             self._stay()

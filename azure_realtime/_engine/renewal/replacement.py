@@ -24,9 +24,9 @@ from ..._concurrency.deadline import Deadline
 from ..._concurrency.waker import Waker
 from ..._logging import repr_of, text_of
 from ..._protocol.codec import Codec
-from ..._redaction import harmless
-from ..._transport.attempt import Interrupted, Patience
-from ..._transport.websocket import Wire
+from ..._redaction import without_secrets
+from ..._transport.attempt import ConnectAttempt, ConnectInterrupted
+from ..._transport.websocket import WebSocketStream
 from ...errors import ConnectError, ConnectionClosed, ConnectTimeout, RealtimeError
 from ...events import ErrorEvent, ServerEvent
 from ..control import Control
@@ -38,17 +38,17 @@ _OVERHEAD = 2000  # bytes of an event beside its text, about
 _MOMENT = 1.0  # seconds, at most, in which an interrupted dial ends
 
 
-class Takeover(NamedTuple):
+class Handover(NamedTuple):
     """
     A session that is ready: what is still to be said, and what has been heard.
     """
 
-    wire: Wire
+    stream: WebSocketStream
     opening: OpeningMessages
     heard: list[tuple[ServerEvent, ...]]
 
 
-class Successor:
+class ReplacementSession:
     """
     A new session in the making. Reader thread, but for the dial.
 
@@ -61,14 +61,14 @@ class Successor:
         control: Wakes the reader thread, and reports messages.
 
     Attributes:
-        wire: The connection, once it is open.
+        stream: The connection, once it is open.
         failure: Why there will be none.
         ready: Whether it can take over.
     """
 
     def __init__(
         self,
-        connect: Callable[[Patience], Wire],
+        connect: Callable[[ConnectAttempt], WebSocketStream],
         setup: SessionSetup,
         codec: Codec,
         generation: int,
@@ -83,13 +83,13 @@ class Successor:
         self._seconds = seconds
         self._ready_by = Deadline(seconds)
         self._control = control
-        self._bell = Waker()
+        self._waker = Waker()
         self._unwanted = False
-        self._outcome: Wire | RealtimeError | None = None
+        self._outcome: WebSocketStream | RealtimeError | None = None
         self._said: OpeningMessages | None = None
         self._heard: list[tuple[ServerEvent, ...]] = []
         self._heard_bytes = 0
-        self.wire: Wire | None = None
+        self.stream: WebSocketStream | None = None
         self.failure: RealtimeError | None = None
         self.ready = False
         self._thread = threading.Thread(
@@ -101,18 +101,18 @@ class Successor:
             self.failure = ConnectError(f"It cannot be dialled: {text_of(error)}.")
 
     def _dial(self) -> None:
-        patience = Patience(self._ready_by, self._bell, lambda: self._unwanted)
+        attempt = ConnectAttempt(self._ready_by, self._waker, lambda: self._unwanted)
         try:
-            self._outcome = wire = self._connect(patience)
+            self._outcome = stream = self._connect(attempt)
             if self._unwanted:  # and nobody waited for it any more
-                wire.close()
-        except Interrupted:
+                stream.close()
+        except ConnectInterrupted:
             return
         except RealtimeError as error:
             self._outcome = error
         except BaseException as error:
             self._outcome = ConnectError(f"It could not be dialled: {repr_of(error)}.")
-            self._outcome.__cause__ = harmless(error)
+            self._outcome.__cause__ = without_secrets(error)
         self._control.wake()
 
     def turn(self) -> None:
@@ -120,10 +120,10 @@ class Successor:
         Go on as far as that goes without waiting.
         """
         try:
-            if self.wire is None:
+            if self.stream is None:
                 self._pick_up()
-            if self.wire is not None:
-                self._talk(self.wire)
+            if self.stream is not None:
+                self._talk(self.stream)
         except RealtimeError as error:
             self.failure = error
         except UnicodeDecodeError:
@@ -133,28 +133,28 @@ class Successor:
         if isinstance(self._outcome, RealtimeError):
             raise self._outcome
         if self._outcome is not None:
-            self.wire = self._outcome
+            self.stream = self._outcome
             self._configure(self._setup.opening(True))
 
     def _configure(self, opening: OpeningMessages) -> None:
-        assert self.wire is not None
+        assert self.stream is not None
         self._said, self.ready = opening, False
         self._ready_by = Deadline(self._seconds)
         self._control.report("out", self._generation, opening.messages[:1])
-        self.wire.send(opening.messages[0])  # the rest when it takes over
+        self.stream.send(opening.messages[0])  # the rest when it takes over
 
-    def _talk(self, wire: Wire) -> None:
-        wire.write()
-        messages = wire.read()
+    def _talk(self, stream: WebSocketStream) -> None:
+        stream.write()
+        messages = stream.read()
         self._control.report("in", self._generation, messages)
         for data in messages:
             self._heard_bytes += len(data) + _OVERHEAD
             if self._heard_bytes > _MOST_HEARD:
                 raise ConnectionClosed(1009, "more was said than a session begins with")
             self._hear(self._codec.decode(data, self._generation))
-        wire.write()
-        if wire.closed_by_peer is not None:
-            raise wire.closed_by_peer
+        stream.write()
+        if stream.closed_by_peer is not None:
+            raise stream.closed_by_peer
         if not self.ready and self._ready_by.passed:
             raise ConnectTimeout(f"No {self._configured} within {self._seconds:g} s.")
 
@@ -165,11 +165,11 @@ class Successor:
                 raise ConnectError(f"The service reports: {event.error.message}")
             self.ready = self.ready or event.type == self._configured
 
-    def take(self) -> Takeover | None:
+    def take(self) -> Handover | None:
         """
         Hand over what is ready; None if it has to be configured anew first.
         """
-        assert self.wire is not None
+        assert self.stream is not None
         assert self._said is not None
         opening = self._setup.opening(True)
         if opening.config != self._said.config:
@@ -180,21 +180,21 @@ class Successor:
             ]
             self._configure(opening)
             return None
-        self._bell.close()
+        self._waker.close()
         rest = opening._replace(
             update_event_id=self._said.update_event_id,
             messages=opening.messages[1:],
         )
-        return Takeover(self.wire, rest, self._heard)
+        return Handover(self.stream, rest, self._heard)
 
     def abandon(self) -> None:
         """
         Do without it, and leave nothing of it.
         """
         self._unwanted = True
-        self._bell.wake()
+        self._waker.wake()
         if self._thread.ident is not None:
             self._thread.join(_MOMENT)
-        self._bell.close()
-        if isinstance(self._outcome, Wire):
+        self._waker.close()
+        if isinstance(self._outcome, WebSocketStream):
             self._outcome.leave()

@@ -35,7 +35,7 @@ from .hints import (
     peel,
 )
 from .models import is_model, model_schema
-from .to_json import brief_json, plain
+from .to_json import brief_json, to_json_value
 
 Schema = dict[str, Any]
 
@@ -212,7 +212,7 @@ class SchemaMaker:
         if field.default is not UNSET:
             # without a JSON form, the model need not know it
             with contextlib.suppress(TypeError, ValueError):
-                schema["default"] = plain(field.default)
+                schema["default"] = to_json_value(field.default)
         # as the argument is written, not as a result would be
         if isinstance(field.default, decimal.Decimal) and field.default.is_finite():
             schema["default"] = float(field.default)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .to_json import as_json
+from .to_json import to_json
 
 Schema = dict[str, Any]
 
@@ -69,7 +69,7 @@ def make_model(cls: Any, value: Any) -> Any:
     """
     from_json = getattr(cls, "model_validate_json", None)
     if callable(from_json):  # so that a strict model takes dates from text
-        return from_json(as_json(value))
+        return from_json(to_json(value))
     return cls.model_validate(value)
 
 

@@ -26,7 +26,7 @@ from .hints import as_choice, is_named_tuple, is_struct
 _AS_TEXT = (decimal.Decimal, uuid.UUID)
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """
     Return *value* made of dicts, lists and scalars only. Any thread.
 
@@ -61,13 +61,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _text_of_bytes(bytes(value))
     if callable(getattr(type(value), "model_dump", None)):
-        return plain(_dumped(value))
+        return to_json_value(_dumped(value))
     if (fields := _fields(value)) is not None:
-        return {name: plain(item) for name, item in fields.items()}
+        return {name: to_json_value(item) for name, item in fields.items()}
     if isinstance(value, (Sequence, Set, ValuesView)):
-        return [plain(item) for item in value]
+        return [to_json_value(item) for item in value]
     if callable(getattr(type(value), "tolist", None)):
-        return plain(value.tolist())
+        return to_json_value(value.tolist())
     msg = f"{type(value).__name__} has no JSON form"
     raise TypeError(msg)
 
@@ -131,7 +131,7 @@ def iso_duration(value: datetime.timedelta) -> str:
 
 
 def _key(name: Any) -> str:
-    name = plain(name)
+    name = to_json_value(name)
     if isinstance(name, str):
         return name
     if isinstance(name, (list, dict)):
@@ -140,12 +140,11 @@ def _key(name: Any) -> str:
     return json.dumps(name)
 
 
-def as_json(value: Any) -> str:
+def to_json(value: Any) -> str:
     """
-    Return *value* as JSON text that UTF-8 can carry. Any thread; raises what `plain`
-    raises.
+    Return *value* as JSON text that UTF-8 can carry; raise what `to_json_value` raises.
     """
-    return utf8_text(json.dumps(plain(value), ensure_ascii=False))
+    return utf8_text(json.dumps(to_json_value(value), ensure_ascii=False))
 
 
 def brief_json(value: Any, limit: int = 60) -> str:
