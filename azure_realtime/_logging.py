@@ -71,13 +71,13 @@ class _Text:
         self._value = value
 
     def __str__(self) -> str:
-        return text_of(self._value)
+        return utf8_text(text_of(self._value))
 
     def __repr__(self) -> str:
-        return repr_of(self._value)
+        return utf8_text(repr_of(self._value))
 
 
-_PLAIN = (str, int, float)
+_PLAIN = (int, float)
 
 
 class SafeLogger:

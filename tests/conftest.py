@@ -184,3 +184,14 @@ def variant(
     if scheme == "ws":
         return Variant(protocol)
     return Variant(protocol, server_tls, client_tls)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """
+    Replace what UTF-8 cannot carry in captured text: pytest-xdist cannot send it.
+    """
+    report.sections = [
+        (name, text.encode("utf-8", "replace").decode())
+        for name, text in report.sections
+    ]
