@@ -84,12 +84,15 @@ class SessionEvents:
         Take in the events of one message.
         """
         happened: list[ServerEvent | None] = []
+        answers: list[ServerEvent] = []
         was_ready = self.ready_at is not None
         for event in events:
-            known = self._restored.is_acknowledgement(event)
-            happened += [None if known else event, self._pipeline.follow(event)]
-            happened.append(self._configure(event))
-        for event in events:
+            if self._restored.is_acknowledgement(event):
+                happened.append(self._pipeline.follow(event))
+                continue
+            answers.append(event)
+            happened += [event, self._pipeline.follow(event), self._configure(event)]
+        for event in answers:
             if isinstance(event, ErrorEvent):
                 self._on_error(event)
             else:

@@ -51,7 +51,7 @@ class Asking(Tooling):
             audio: What to say aloud: the path of a WAV file of any sample rate, or
                 anything that `append_audio` takes; of an iterable, all pieces are one
                 recording. It is converted for the session's format, with `soxr` where
-                that is installed (``pip install soxr``). Turn detection is off while
+                that is installed (soxr on PyPI). Turn detection is off while
                 it is sent.
             image: A picture to show: a path, a URL, or the bytes of a PNG, JPEG, GIF or
                 WebP file (GA only).

@@ -403,7 +403,7 @@ def test_a_dropped_client_is_collected_and_closed(
         connection = service.wait_for_connection()
         if circular:
             client.on("*", lambda event, client=client: print(client))  # noqa: T201
-            client.once("response.done", client.clear_audio_buffer)
+            client.once("response.done", client.ask)
         gone = weakref.ref(client)
 
         del client

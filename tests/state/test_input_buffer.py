@@ -255,7 +255,7 @@ def test_a_commit_that_could_not_be_queued_has_taken_nothing() -> None:
                 client.commit_audio()
             with pytest.raises(QueueFull):
                 client.update_session(instructions="Be brief.")
-        assert UNSET is client._follower.asked.instructions
+        assert UNSET is client._follower.requested.instructions
         assert client.commit_audio().result(5).item_id
 
 

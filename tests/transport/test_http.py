@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from azure_realtime._redaction import remember
 from azure_realtime._transport.connector import Connector
-from azure_realtime._transport.http import HttpRefusal
+from azure_realtime._transport.http import Refusal
 from azure_realtime._transport.websocket import WebSocketStream
 from azure_realtime.errors import (
     AuthenticationError,
@@ -95,7 +95,7 @@ def test_every_status(status: HTTPStatus) -> None:
     the service said, its request id, and something to try.
     """
     body = b'{"error": {"code": "Mine", "message": "Not like this."}}'
-    refusal = HttpRefusal(status, {"apim-request-id": "id-1"}, body)
+    refusal = Refusal(status, {"apim-request-id": "id-1"}, body)
     error = refusal.error()
     assert type(error) is KINDS.get(status, ConnectError)
     assert f"{status.value} {status.phrase}" in str(error)
@@ -175,7 +175,7 @@ def test_bodies(body: bytes, expected: str) -> None:
     """
     The message is taken out of the service's JSON; anything else is shown, shortened.
     """
-    assert HttpRefusal(500, {}, body).error().body == expected
+    assert Refusal(500, {}, body).error().body == expected
 
 
 @given(before=st.integers(0, 520))
@@ -187,7 +187,7 @@ def test_an_echoed_key_is_redacted(before: int) -> None:
     remember(KEY)
     body = "." * before + KEY + "."
     for text in (body, json.dumps({"error": {"message": body}})):
-        shown = str(HttpRefusal(500, {}, text.encode()).error())
+        shown = str(Refusal(500, {}, text.encode()).error())
         assert KEY[:4] not in shown
 
 
@@ -208,7 +208,7 @@ def test_when_to_come_back(headers: dict[str, str], expected: float | None) -> N
     """
     A rate limit says in how many seconds to come back, if the service says it.
     """
-    error = HttpRefusal(429, headers, b"").error()
+    error = Refusal(429, headers, b"").error()
     assert isinstance(error, RateLimited)
     assert error.retry_after == expected
 
@@ -218,7 +218,7 @@ def test_when_to_come_back_as_a_date(seconds: int) -> None:
     """
     The date may be any day, also 29 February.
     """
-    refusal = HttpRefusal(503, {"retry-after": formatdate(seconds, usegmt=True)}, b"")
+    refusal = Refusal(503, {"retry-after": formatdate(seconds, usegmt=True)}, b"")
 
     with unittest.mock.patch("time.time", return_value=0.0):
         assert refusal.retry_after == seconds
@@ -237,7 +237,7 @@ def test_a_date_in_another_form_says_nothing(date: str) -> None:
     """
     Then the client waits as long as it would without.
     """
-    assert HttpRefusal(503, {"retry-after": date}, b"").retry_after is None
+    assert Refusal(503, {"retry-after": date}, b"").retry_after is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -300,7 +300,7 @@ def test_parsing_a_refusal_never_fails(answer: bytes) -> None:
     Any bytes after a status line are a refusal that can be reported.
     """
     for head in (b"", b"HTTP/1.1 500 x\r\n", b"HTTP/1.1 401\r\nTransfer-Encoding: ch"):
-        refusal = HttpRefusal.parse(head + answer)
+        refusal = Refusal.parse(head + answer)
         assert refusal is None or isinstance(refusal.error(), ConnectError)
 
 
@@ -661,6 +661,6 @@ def test_when_to_come_back_from_any_refusal(
     """
     The service's wish is kept with whatever it refused for, in seconds or as a date.
     """
-    error = HttpRefusal(status, header, b"").error()
+    error = Refusal(status, header, b"").error()
 
     assert expected == error.retry_after
