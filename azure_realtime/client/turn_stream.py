@@ -35,7 +35,7 @@ from ..models.responses import Response
 from ..models.turn import Turn
 from .commands import Commands
 from .turn_order import TurnTicket
-from .user_turn import send_user_turn
+from .user_turn import question_item, send_user_turn
 
 Delta = (
     ResponseOutputTextDelta
@@ -154,8 +154,15 @@ class TurnStream(Iterator[Delta]):
         self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
     ) -> None:
         """
-        Put the question and ask for the answer. The caller's thread.
+        Send the question and request the answer. The caller's thread.
         """
+        if fields.get("conversation") == "none":
+            item = question_item(self._session, **question, deadline=self._deadline)
+            given = fields.get("input") or ()
+            self._follow(
+                commands.create_response(**{**fields, "input": [*given, item]})
+            )
+            return
         self._spoken = self._asked.spoken = send_user_turn(
             commands,
             self._session,

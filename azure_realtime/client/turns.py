@@ -56,7 +56,9 @@ class Asking(Tooling):
             image: A picture to show: a path, a URL, or the bytes of a PNG, JPEG, GIF or
                 WebP file (GA only).
             timeout: Seconds for the whole turn; after that the response is cancelled.
-            response: Fields of `ResponseConfig`, such as ``modalities=["text"]``.
+            response: Fields of `ResponseConfig`, such as ``modalities=["text"]``. With
+                ``conversation="none"`` the model gets the question, and ``input`` if
+                that is given, and nothing else; the conversation stays as it is.
 
         Raises:
             ResponseError: The answer failed, is incomplete or was cancelled; the

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._concurrency.deadline import Deadline
 from .._state.session import SessionState
-from ..models.content import InputImage, InputText, Part
+from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem
 from ..models.turn_detection import ServerVad
 from .audio_input import spoken
@@ -61,11 +61,7 @@ def send_user_turn(
         ValueError: There is nothing to ask, or it cannot be said so.
         ServerError: The service refused it.
     """
-    parts: list[Part] = []
-    if image is not None:
-        parts.append(InputImage(image_url=image_url(image)))
-    if text is not None:
-        parts.append(InputText(text=text))
+    parts = _written(text, image)
     deadline = Deadline(timeout)
     samples = None
     if audio is not None:
@@ -86,6 +82,29 @@ def send_user_turn(
         if vad:
             commands.update_session(turn_detection=detection or ServerVad())
     return committed.result(deadline.remaining()).item_id
+
+
+def question_item(
+    session: SessionState, text: str | None, audio: Any, image: Any, deadline: Deadline
+) -> MessageItem:
+    """
+    Return the user's side of a turn outside the conversation: one item, for the
+    ``input`` of a response. Raises as `send_user_turn` does.
+    """
+    parts = _written(text, image)
+    if audio is not None:
+        samples = spoken(_recording(audio), session.input_format, deadline)
+        parts.append(InputAudio(samples))
+    return MessageItem(role="user", content=tuple(parts))
+
+
+def _written(text: str | None, image: Any) -> list[Part]:
+    parts: list[Part] = []
+    if image is not None:
+        parts.append(InputImage(image_url=image_url(image)))
+    if text is not None:
+        parts.append(InputText(text=text))
+    return parts
 
 
 def image_url(image: Any) -> str:

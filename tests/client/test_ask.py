@@ -658,3 +658,27 @@ def test_a_dropped_client_does_not_stay_for_its_turns(
 
         # the reader may still be at what came last, and hold it as long
         eventually(gone)
+
+
+def test_a_turn_outside_the_conversation_leaves_nothing_in_it(variant: Variant) -> None:
+    """
+    The question is the input of the response; the items of the conversation stay.
+    """
+    requests: list[Request] = []
+
+    def reply(request: Request) -> str:
+        requests.append(request)
+        return "Yes."
+
+    with variant.connected(service={"replies": reply}) as (client, connection):
+        client.ask("First", modalities=["text"], timeout=10)
+        before = [item.id for item in client.conversation.items]
+        turn = client.ask(
+            "Is this spam?", conversation="none", modalities=["text"], timeout=10
+        )
+        assert turn.text == "Yes."
+        assert [item.id for item in client.conversation.items] == before
+        made = [e for e in connection.received if e["type"].endswith("item.create")]
+        assert len(made) == 1
+    texts = [part["text"] for item in requests[-1].items for part in item["content"]]
+    assert texts == ["Is this spam?"]
