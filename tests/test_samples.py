@@ -48,7 +48,7 @@ EXPECTED = {
     ],
     "voice_turn.py": [
         " s) ...\nQuestion: This is a placeholder for ",
-        "\nAnswer: I heard about ",
+        "\nAnswer: I received about ",
         "Status: completed",
         "End of speech to done:",
     ],

@@ -101,4 +101,4 @@ def test_a_resampler_of_an_odd_rate_is_ready_soon() -> None:
     began = time.thread_time()
     Resampler(767_999, 24_000)
 
-    assert time.thread_time() - began < 2
+    assert time.thread_time() - began < 5  # half of that with branch coverage

@@ -324,7 +324,7 @@ def test_the_child_of_a_listener_that_forks_goes_no_further(
     [
         'client.wait_for("response.done", timeout=60)',
         "threading.Event().wait(60)",
-        "while True: client.append_audio(bytes(960))",
+        "while True: client.append_audio(bytes(48000))",
         "client.create_response().result(60)",
     ],
     ids=["waiting", "sleeping", "sending", "asking"],
