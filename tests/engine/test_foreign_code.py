@@ -72,10 +72,17 @@ def test_a_token_provider_whose_error_has_no_text_fails_connect_at_once() -> Non
     """
     The error names the class, and a command given before fails as well.
     """
+    given = threading.Event()
+
+    def provide() -> Any:
+        assert given.wait(5)
+        raise Unreadable
+
     with Peer(serve_session) as peer:
-        options = AzureRealTimeOptions(peer.url, "d", token_provider=_fail)
+        options = AzureRealTimeOptions(peer.url, "d", token_provider=provide)
         client = AzureRealTimeAudio(options)
         future = client.create_response()
+        given.set()
         with at_most(2.0), pytest.raises(AuthenticationError, match="Unreadable"):
             client.connect()
         assert isinstance(future.exception(1), AuthenticationError)
