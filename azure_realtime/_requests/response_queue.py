@@ -81,6 +81,7 @@ class ResponseQueue:
         # guards the requests, which callers and the reader thread change
         self._lock = OwnLock()
         self._requests = ResponseRequests(returns_markers)
+        self._done_count = 0  # of responses that ended
         self.out_of_band_ids: frozenset[str] = frozenset()
 
     def ask(
@@ -169,6 +170,7 @@ class ResponseQueue:
         with self._lock:
             request = self._requests.by_event_id(event_id, State.QUEUED)
             if request is not None:
+                request.done_count = self._done_count
                 request.step(Step.SEND)
 
     def observe(self, event: ServerEvent) -> list[ClientEvent]:
@@ -202,11 +204,13 @@ class ResponseQueue:
             request = requests.by_event_id(event_id, State.SENT, State.CREATED)
             assert request is not None
             if event.error.code == ALREADY_ACTIVE and not request.is_out_of_band:
-                if requests.active is None:
+                # the active response may have ended since, before its refusal came
+                ended = self._done_count != request.done_count
+                if requests.active is None and not ended:
                     requests.active = _UNKNOWN
                 if not request.abandoned:
                     request.step(Step.RETURN)
-                    return [], []
+                    return [], self._next()
                 error = failure_of(CANCELLED_HERE) or error
             futures = requests.finish(request)
             following = self._next()
@@ -331,6 +335,7 @@ class ResponseQueue:
             if request is not None:
                 request.step(Step.CREATE, response.id)  # `created` may have been lost
                 futures = self._requests.finish(request)
+            self._done_count += 1
             if self._requests.active in (response.id, _UNKNOWN):
                 self._requests.active = None
             following = self._next()

@@ -114,6 +114,7 @@ class ResponseRequest:
         matched_by_marker: Whether that is certain.
         abandoned: Whether nobody wants the response any more.
         interrupted_response_id: The response to it that a lost connection interrupted.
+        done_count: How many responses had ended when it was sent.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class ResponseRequest:
         self.matched_by_marker = False
         self.abandoned = False
         self.interrupted_response_id: str | None = None
+        self.done_count = 0
 
     def step(self, step: Step, response_id: str | None = None) -> None:
         """

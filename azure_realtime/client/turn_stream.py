@@ -145,6 +145,8 @@ class TurnStream(Iterator[Delta]):
         self._future: ResponseFuture | None = None
         self._continuation: Continuation | None = None
         self._closed = False
+        # what reverses the changes of a question that was sent in part
+        self._undo: list[Callable[[], object]] = []
         self._spoken: str | None = None
         self._asked = _Asked(conversation)
         self._events = self._run()
@@ -169,6 +171,7 @@ class TurnStream(Iterator[Delta]):
             **question,
             timeout=self._deadline.remaining(),
             watch=self._watch_item,
+            undo=self._undo,
         )
         if self._spoken is not None:
             self._recorder.listen(self._spoken)
@@ -203,6 +206,10 @@ class TurnStream(Iterator[Delta]):
         if self._lifecycle.process.is_other_process:
             return
         self._closed = True
+        with contextlib.suppress(RealtimeError):  # the client may be over
+            while self._undo:
+                self._undo[-1]()
+                self._undo.pop()
         self._mailboxes.close(self._mailbox)
         self._mailbox.end(ConnectionClosed(1000, "the stream was closed"))
         waiting = self._continuation

@@ -41,6 +41,7 @@ def send_user_turn(
     image: Any,
     timeout: float | None,
     watch: Callable[[Future[Any]], None],
+    undo: list[Callable[[], object]],
 ) -> str | None:
     """
     Send the user's side of a turn. The caller's thread.
@@ -53,6 +54,8 @@ def send_user_turn(
         image: What to show.
         timeout: Seconds for all of it.
         watch: Is given the answers that are not waited for here.
+        undo: Gets what reverses each change that is not final yet, before it is made:
+            the caller calls these, the last one first, if this is interrupted.
 
     Returns:
         The id of the spoken item; None where nothing was said.
@@ -69,18 +72,33 @@ def send_user_turn(
     if parts:
         item = MessageItem(role="user", content=tuple(parts))
         watch(commands.create_conversation_item(item))
-    if samples is None:
-        return None
-    vad, detection = session.vad, session.field("turn_detection")
+    return (
+        None if samples is None else _speak(commands, session, samples, deadline, undo)
+    )
+
+
+def _speak(
+    commands: Commands,
+    session: SessionState,
+    samples: bytes,
+    deadline: Deadline,
+    undo: list[Callable[[], object]],
+) -> str | None:
+    """
+    Send a recording; return the id of its item.
+    """
+    vad, detection = session.vad, session.field("turn_detection") or ServerVad()
     if vad:
+        undo.append(lambda: commands.update_session(turn_detection=detection))
         commands.update_session(turn_detection=None)
-    try:
-        commands.clear_audio_buffer()
-        commands.append_audio(samples, timeout=deadline.remaining())
-        committed = commands.commit_audio()
-    finally:
-        if vad:
-            commands.update_session(turn_detection=detection or ServerVad())
+    undo.append(commands.clear_audio_buffer)
+    commands.clear_audio_buffer()
+    commands.append_audio(samples, timeout=deadline.remaining())
+    committed = commands.commit_audio()
+    undo.pop()
+    if vad:
+        undo[-1]()
+        undo.pop()
     return committed.result(deadline.remaining()).item_id
 
 

@@ -645,3 +645,32 @@ def test_requests_of_a_closed_client_fail() -> None:
 
     assert isinstance(line.futures["1"].exception(0), ConnectionClosed)
     assert line.queue.quiet
+
+
+def test_a_refusal_that_comes_after_the_end_of_the_active_response() -> None:
+    """
+    The other response ended between the request and its refusal: no event is to come
+    that would end the wait, so the request is sent again.
+    """
+    line = Queue()
+    line.queue = ResponseQueue(lambda: line.over, returns_markers=True)
+    assert ["1"] == line.ask("1")
+    line.queue.observe(ResponseDone(response=Response(id="resp_0", status="completed")))
+    error = ErrorEvent(error=ErrorDetails(message="No.", code=BUSY, event_id="1"))
+    refused, following = line.queue.refuse("1", error)
+
+    assert [] == refused
+    assert ["1"] == line.leave(following)
+
+
+def test_a_refusal_before_the_end_of_the_active_response_waits_for_it() -> None:
+    """
+    An active response that was not announced: its end is to come.
+    """
+    line = Queue()
+    line.ask("1")
+    error = ErrorEvent(error=ErrorDetails(message="No.", code=BUSY, event_id="1"))
+    assert ([], []) == line.queue.refuse("1", error)
+    done = ResponseDone(response=Response(id="resp_0", status="completed"))
+
+    assert ["1"] == line.leave(line.queue.observe(done))

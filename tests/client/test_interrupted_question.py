@@ -1,0 +1,53 @@
+"""
+Ctrl-C while a spoken question is sent: the session is as before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from helpers.clients import GA, SENTENCE
+
+from azure_realtime import ServerVad, SessionConfig
+from azure_realtime.client.commands import Commands
+
+CHANGES = ["update_session", "clear_audio_buffer", "append_audio", "commit_audio"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", CHANGES)
+def test_turn_detection_and_input_buffer_are_as_before(
+    name: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whichever step it comes in, before or after its command was queued.
+    """
+    vad = ServerVad(silence_duration_ms=400)
+    with GA.connected(session_config=SessionConfig(turn_detection=vad)) as (
+        client,
+        wire,
+    ):
+        real, left = getattr(Commands, name), [1]
+
+        def interrupted(self: Commands, *args: Any, **named: Any) -> Any:
+            if not left:
+                return real(self, *args, **named)
+            left.pop()
+            if when == "after":
+                real(self, *args, **named)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Commands, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                client.ask(audio=SENTENCE, timeout=10)
+        client.update_session(instructions="Be brief.").result(5)
+        assert client.session is not None
+        detection = client.session.turn_detection
+        assert isinstance(detection, ServerVad)
+        assert detection.silence_duration_ms == 400
+        kinds = [e["type"] for e in wire.received if "input_audio_buffer" in e["type"]]
+        if when == "after" and name == "append_audio":
+            assert kinds[-1] == "input_audio_buffer.clear"
+        assert client.ask(audio=SENTENCE, timeout=20).transcript
