@@ -61,15 +61,15 @@ def test_a_peer_that_acknowledges_bytes_is_alive() -> None:
     """
     The pong to a ping that waits behind them comes later than `ping_timeout`.
     """
-    numbers: dict[str, Any] = {"ping_interval": 0.3, "ping_timeout": 0.3}
-    service = SlowService(200_000)
+    numbers: dict[str, Any] = {"ping_interval": 1.0, "ping_timeout": 1.0}
+    service = SlowService(100_000)
     with Peer(service) as peer:
         with GA.client(peer.url, session_config=MANUAL, **numbers) as client:
             began = time.monotonic()
             for _ in range(40):
                 client.append_audio(PIECE)
             client.commit_audio().result(30 * SCALE)
-            assert time.monotonic() - began > 1.0, "it was not slow"
+            assert time.monotonic() - began > 3.0, "it was not slow"
         assert service.appended == 40
 
 
