@@ -295,8 +295,7 @@ class Commands:
                 use; a mapping of an unknown type is sent unchanged.
 
         Returns:
-            The future that the method for this command returns; None if the service
-            does not acknowledge the command.
+            The future of the command's own method; None if it is not acknowledged.
 
         Raises:
             ValueError: A type or field is misspelled.

@@ -1,8 +1,7 @@
 """
-What a plain Python function says about itself, for the model.
+The description of a Python function for the model.
 
-The name, the text and the type hints are all there is to it: no base class, no
-decorator with a schema in it. Strictly private.
+It is made from the function's name, docstring and type hints. Strictly private.
 """
 
 from __future__ import annotations
@@ -28,12 +27,14 @@ _Parameter = inspect.Parameter
 @attrs.frozen
 class ToolDescription:
     """
-    A function, as the model is told about it.
+    The description of a function for the model.
 
     Attributes:
+        name: The name of the function.
+        description: Its description, if any.
         parameters: JSON schema of the arguments.
-        structure: Makes keyword arguments of a JSON object; raises ValueError, in
-            words for the model, if they are not what the function takes. Any thread.
+        structure: Converts a JSON object to keyword arguments; raises ValueError, with
+            a message for the model, if they are not valid. Any thread.
     """
 
     name: str
@@ -49,18 +50,18 @@ def describe(
     description: str | None = None,
 ) -> ToolDescription:
     """
-    Return what the model needs to know to call *function*.
+    Return the description of *function* for the model.
 
     Args:
         function: A function, bound method, partial or callable object. Arguments that
-            a partial binds are not shown to the model.
-        name: Instead of its own.
-        description: Instead of that in its docstring.
+            a partial binds are hidden from the model.
+        name: Replaces the function's name.
+        description: Replaces the description in the docstring.
 
     Raises:
-        TypeError: It cannot be called with named arguments from JSON; the message
-            says why.
-        ValueError: It has no name of its own, and none is given.
+        TypeError: The function cannot be called with named arguments from JSON; the
+            message says why.
+        ValueError: The function has no name, and none is given.
     """
     if name is None:
         name = _own_name(function)
@@ -109,7 +110,7 @@ def _docstring(function: Callable[..., Any]) -> Docstring:
     holder = function.func if isinstance(function, functools.partial) else function
     if inspect.isroutine(holder):
         return own
-    # a class, or an object with __call__: the class may tell more
+    # a class, or an object with __call__: its class may be documented instead
     cls = holder if isinstance(holder, type) else type(holder)
     of_class = parse_docstring(cls.__dict__.get("__doc__"))
     return Docstring(
@@ -124,8 +125,7 @@ def _arguments(
     function: Callable[..., Any], names: Names, docstring: Docstring
 ) -> tuple[tuple[Field, ...], Any]:
     """
-    Return the arguments that the model may give, and the hint of those that the
-    function takes by any name (None if it takes none).
+    Return the arguments for the model, and the hint of ``**kwargs`` (None without).
     """
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -185,7 +185,7 @@ def _structure(
 
 def _reminder(parameters: Schema) -> str:
     """
-    Return one sentence about the arguments there are.
+    Return one sentence that lists the arguments, for error messages.
     """
     required = parameters.get("required", ())
     known = [
