@@ -22,19 +22,23 @@ _OF_THE_HANDSHAKE = {
 def _headers(value: Mapping[str, str] | None) -> dict[str, str]:
     headers = dict(value or {})
     if len({str(name).lower() for name in headers}) < len(headers):
-        raise ValueError("a header is given twice, in two spellings")
+        raise ValueError(
+            "headers contains a name twice, in different case: give it once"
+        )
     for name, content in headers.items():
         if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
             shown = repr(name) if len(str(name)) <= 20 else "something in headers"
             raise ValueError(f"{shown} is not the name of an HTTP header")
         if name.lower() in _OF_THE_HANDSHAKE:
-            raise ValueError(f"the header {name} is the WebSocket handshake's to say")
+            raise ValueError(
+                f"the header {name} is set by the WebSocket handshake: leave it out"
+            )
         if not isinstance(content, str) or not re.fullmatch(
             r"[\t\x20-\x7e\x80-\xff]*", content
         ):
             raise ValueError(
-                f"the header {name} holds something no header can carry, "
-                "such as a line break"
+                f"the header {name} contains a character that HTTP does not allow, "
+                "such as a line break: remove it"
             )
     return headers
 
@@ -57,7 +61,7 @@ def _count(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{field.name} must be a whole number or None, not {value!r}")
     if value < 0:
-        raise ValueError(f"{field.name} must not be negative; None means for ever")
+        raise ValueError(f"{field.name} must not be negative; None means no limit")
 
 
 def _text(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:

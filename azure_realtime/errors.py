@@ -99,7 +99,7 @@ class ConnectError(RealtimeError):
     def __str__(self) -> str:
         parts = [self.message]
         if self.body:
-            parts.append(f"The service said: {self.body}")
+            parts.append(f"The service answered: {self.body}")
         if self.hint:
             parts.append(self.hint)
         if self.request_id:
@@ -169,7 +169,7 @@ class ConnectionClosed(RealtimeError):
             text += f"; {self.unsent} commands were not delivered"
         if self.reconnecting:
             text += (
-                ". The client is connecting again: what you ask now goes to the next "
+                ". The client is connecting again: new commands are sent to the next "
                 "session"
             )
         return text + "."

@@ -38,8 +38,8 @@ def checked_secret(name: str, value: object) -> str | None:
         raise ValueError(f"{name} is empty")
     if not value.isascii() or not value.isprintable():
         raise ValueError(
-            f"{name} holds a character that no HTTP header can carry (a line break, or "
-            "a letter outside ASCII): was it pasted whole?"
+            f"{name} contains a character that no HTTP header can carry (a line break, "
+            "or a letter outside ASCII): copy it again"
         )
     return value
 
@@ -133,8 +133,8 @@ class AzureRealTimeOptions(Value):
         for name in ("host_name", "deployment"):
             if re.search("[\ud800-\udfff]", str(getattr(self, name))):
                 raise ValueError(
-                    f"{name} holds half a character (a lone surrogate), which no "
-                    "address can carry: was it pasted whole?"
+                    f"{name} contains half a character (a lone surrogate), which is "
+                    "not allowed in an address: copy it again"
                 )
         self.endpoint  # noqa: B018 - an invalid address raises here, not while dialing
 

@@ -171,7 +171,7 @@ class ToolRegistrar:
         if tool is not None and tool.spec is spec:
             toolbox.take_out(tool, toolbox.accepted(spec.name))
         refusal = ServerError(
-            f"The service refused the tool {spec.name!r}, which is removed again: "
+            f"The service refused the tool {spec.name!r}, which was removed: "
             f"{error.message}",
             code=error.code,
             param=error.param,

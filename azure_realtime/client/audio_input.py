@@ -65,7 +65,7 @@ def spoken(audio: Any, input_format: str, deadline: Deadline) -> bytes:
     milliseconds = len(data) / bytes_per_ms(name)
     if milliseconds < MIN_COMMIT_MS:
         raise ValueError(
-            f"ask(audio=...) was given {milliseconds:.0f} ms of sound; "
+            f"ask(audio=...) was given {milliseconds:.0f} ms of audio; "
             f"{MIN_COMMIT_MS} ms are needed. Is the recording empty?"
         )
     return data

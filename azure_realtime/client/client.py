@@ -41,6 +41,12 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     until the session is configured. As a context manager the client waits until the
     session is ready, or raises the error of the attempt, and is closed at the end.
 
+    A method that sends a command does not wait for the service. If the service
+    acknowledges the command, the method returns a future, which may be ignored: its
+    result is the acknowledgement, its exception a `ServerError`, `ResponseError` or
+    `ConnectionClosed`. The method itself raises `QueueFull` if the send queue has no
+    room in time, and after the client has ended the error that ended it.
+
     Methods may be called from any thread and from listeners, unless their description
     says otherwise. In a forked child they raise RuntimeError, except those that close.
 
@@ -309,7 +315,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         listeners have received. Assigning a different value emits ``status_changed``.
 
         Raises:
-            ValueError: The assigned value is none of the four.
+            ValueError: The assigned value is not one of these.
         """
         self._lifecycle.check_process()
         return self._engine.status.value

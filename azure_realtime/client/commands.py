@@ -77,9 +77,8 @@ class Commands:
             fields: Fields of `SessionConfig`; they replace those of *config*. ``None``
                 is sent as null: ``turn_detection=None`` turns VAD off.
 
-
         Raises:
-            ValueError: A field is misspelled or has an impossible value.
+            ValueError: A field is misspelled.
         """
         merged = as_session_config(config or {})
         if fields:
@@ -95,9 +94,6 @@ class Commands:
         rate: float | None = None,
     ) -> None:
         """
-        Append audio to the input audio buffer, converted to the session's format.
-
-        Args:
         Append audio to the input audio buffer, converted to the session's format.
 
         Args:
@@ -126,7 +122,7 @@ class Commands:
             QueueFull: The send queue had no room in time, because more is produced than
                 the network carries; nothing of *audio* has been sent.
             TimeoutError: The conversion was not done in time; nothing has been sent.
-            TypeError: *audio* is none of the above.
+            TypeError: *audio* has another type.
             ValueError: *audio* is a file of another format or has several channels, or
                 *rate* is no sample rate.
         """
@@ -155,6 +151,9 @@ class Commands:
         Commit the input audio buffer: the service makes a user message of it.
 
         With VAD the service does so by itself at the end of speech.
+
+        Returns:
+            A future of the acknowledgement, which has the message's ``item_id``.
 
         Raises:
             ValueError: Less than 100 ms were appended since the last commit or clear.
@@ -255,7 +254,7 @@ class Commands:
             complete. Cancelling the future cancels the response.
 
         Raises:
-            ValueError: A field is misspelled, or *when_busy* is none of the three.
+            ValueError: A field is misspelled, or *when_busy* is another word.
         """
         if when_busy not in ("wait", "cancel", "error"):
             raise ValueError(

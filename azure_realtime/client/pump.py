@@ -120,5 +120,7 @@ class Pumping:
         self._lifecycle.check_process()
         dispatcher = self._dispatcher
         if not isinstance(dispatcher, ManualDispatcher):
-            raise RuntimeError("make the client with dispatch='manual' for this")
+            raise RuntimeError(
+                "pump() and fileno() need a client made with dispatch='manual'"
+            )
         return dispatcher

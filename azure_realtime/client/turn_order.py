@@ -75,7 +75,10 @@ class TurnLock:
         try:
             self._places.append(reference)
             if not self._condition.wait(is_first, deadline):
-                raise TimeoutError("the turn before did not end in time")
+                raise TimeoutError(
+                    "the turns of other threads did not end in time: give a longer "
+                    "timeout, or ask with another client"
+                )
         except BaseException:  # its traceback may keep the ticket alive
             ticket.leave()
             raise

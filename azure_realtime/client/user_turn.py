@@ -114,7 +114,7 @@ def _recording(audio: Any) -> Any:
         return audio
     if len(audio) > _LONGEST_PATH:
         raise ValueError(
-            "text is the path of a recording here: give samples as bytes "
-            "(base64.b64decode)"
+            "audio given as text is the path of a WAV file, and this text is too long: "
+            "give samples as bytes (base64.b64decode)"
         )
     return Path(audio)

@@ -98,8 +98,8 @@ def _refuse_async(function: Callable[..., Any]) -> None:
     plain = underlying(function)
     if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
         msg = (
-            "it is async, and there is no event loop here: wrap it in a plain "
-            "function that runs it, as with asyncio.run()"
+            "it is async, and tools run without an event loop: wrap it in a plain "
+            "function that calls asyncio.run()"
         )
         raise TypeError(msg)
 
@@ -130,7 +130,7 @@ def _arguments(
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError as exc:
-        msg = "Python cannot tell what arguments it takes; wrap it in a function"
+        msg = "its signature is unknown: wrap it in a Python function"
         raise TypeError(msg) from exc
     hints = hints_of(underlying(function), names)
     bound = function.keywords if isinstance(function, functools.partial) else {}
@@ -141,11 +141,14 @@ def _arguments(
         if parameter.kind is _Parameter.VAR_KEYWORD:
             others = hint
         elif parameter.kind is _Parameter.VAR_POSITIONAL:
-            msg = f"*{parameter.name} has no names for the model to use; take a list"
+            msg = f"*{parameter.name} has no names for its arguments: take a list"
             raise TypeError(msg)
         elif parameter.kind is _Parameter.POSITIONAL_ONLY:
             if parameter.default is _Parameter.empty:
-                msg = f"{parameter.name} is positional-only; arguments go by name here"
+                msg = (
+                    f"{parameter.name} is positional-only, and the model passes "
+                    "arguments by name"
+                )
                 raise TypeError(msg)
         elif parameter.name not in bound:
             fields.append(_field(parameter, hint, docstring))
