@@ -171,8 +171,9 @@ class AzureRealTimeOptions(Value):
                 *websocket_options*.
         """
         given = self.api_key or self.token or self.token_provider or self.credential
-        names = set(map(str.lower, websocket_options.headers))
-        if not given and not _CREDENTIAL_HEADERS & names:
+        if not given and not _CREDENTIAL_HEADERS & set(
+            map(str.lower, websocket_options.headers)
+        ):
             raise ValueError(
                 "no credential: give api_key=..., token=... or token_provider=..., "
                 "or use AzureRealTimeOptions.from_env()"

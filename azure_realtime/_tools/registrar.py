@@ -69,7 +69,7 @@ class ToolRegistrar:
         self._lifecycle = lifecycle
         self._run_soon = run_soon
         # the specs of toolbox tools by id(); other tools of the session were configured
-        self._ours: weakref.WeakValueDictionary[int, Any] = (
+        self._registered: weakref.WeakValueDictionary[int, Any] = (
             weakref.WeakValueDictionary()
         )
         self._must_ask_again = False
@@ -104,12 +104,13 @@ class ToolRegistrar:
             raise
 
     def _ask_for(self, specs: Specs) -> None:
-        self._ours.update({id(spec): spec for spec in specs})
+        self._registered.update({id(spec): spec for spec in specs})
         names = {spec.name for spec in specs}
         others = [
             tool
             for tool in self._session.asked_tools
-            if not self._is_ours(tool) and getattr(tool, "name", None) not in names
+            if not self._is_registered(tool)
+            and getattr(tool, "name", None) not in names
         ]
         config = SessionConfig(tools=(*others, *specs))
         self._sender.command(
@@ -117,8 +118,8 @@ class ToolRegistrar:
             functools.partial(self._expect, config, specs, self._lifecycle.generation),
         )
 
-    def _is_ours(self, tool: object) -> bool:
-        return self._ours.get(id(tool)) is tool
+    def _is_registered(self, tool: object) -> bool:
+        return self._registered.get(id(tool)) is tool
 
     def _expect(
         self,
@@ -199,10 +200,12 @@ class ToolRegistrar:
         toolbox = self._toolbox()
         if toolbox is None or (error.param and "tools" not in error.param):
             return False
-        ours = [tool for tool in self._session.asked_tools if self._is_ours(tool)]
-        if not ours:
+        registered = [
+            tool for tool in self._session.asked_tools if self._is_registered(tool)
+        ]
+        if not registered:
             return False
-        self._session.drop_tools(ours)
+        self._session.drop_tools(registered)
         toolbox.accept_none()
         self._must_ask_again = True
         return True
