@@ -105,8 +105,8 @@ class Commands:
                 - mono samples, int16 or floats from -1.0 to 1.0, in a NumPy array of
                   shape (n,), an `array.array` or another typed buffer;
                 - a WAV file: its `pathlib.Path`, its bytes, or an open binary file. It
-                  is converted as a whole, with `soxr` if installed (``pip install
-                  soxr``; it needs NumPy and is faster and more exact).
+                  is converted as a whole, with the package `soxr` if it is installed
+                  (it needs NumPy and is faster and more exact).
 
                 Text is never used as a path, as it may come from an untrusted source.
             timeout: Seconds for the conversion and for room in the send queue; None
