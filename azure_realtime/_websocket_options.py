@@ -1,5 +1,5 @@
 """
-The numbers of the connection; users import them from `azure_realtime.options`.
+The connection's parameters; users import them from `azure_realtime.options`.
 """
 
 import re
@@ -22,19 +22,23 @@ _OF_THE_HANDSHAKE = {
 def _headers(value: Mapping[str, str] | None) -> dict[str, str]:
     headers = dict(value or {})
     if len({str(name).lower() for name in headers}) < len(headers):
-        raise ValueError("a header is given twice, in two spellings")
+        raise ValueError(
+            "headers contains a name twice, in different case: give it once"
+        )
     for name, content in headers.items():
         if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
             shown = repr(name) if len(str(name)) <= 20 else "something in headers"
             raise ValueError(f"{shown} is not the name of an HTTP header")
         if name.lower() in _OF_THE_HANDSHAKE:
-            raise ValueError(f"the header {name} is the WebSocket handshake's to say")
+            raise ValueError(
+                f"the header {name} is set by the WebSocket handshake: leave it out"
+            )
         if not isinstance(content, str) or not re.fullmatch(
             r"[\t\x20-\x7e\x80-\xff]*", content
         ):
             raise ValueError(
-                f"the header {name} holds something no header can carry, "
-                "such as a line break"
+                f"the header {name} contains a character that HTTP does not allow, "
+                "such as a line break: remove it"
             )
     return headers
 
@@ -57,7 +61,7 @@ def _count(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{field.name} must be a whole number or None, not {value!r}")
     if value < 0:
-        raise ValueError(f"{field.name} must not be negative; None means for ever")
+        raise ValueError(f"{field.name} must not be negative; None means no limit")
 
 
 def _text(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
@@ -87,51 +91,56 @@ def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class WebSocketOptions(Value):
     """
-    The numbers of the connection. All times are seconds.
+    Timeouts, limits, proxy, TLS and reconnect policy. All times are in seconds.
 
     Args:
-        connect_timeout: From dialling (name resolution, TCP, proxy, TLS, upgrade) to
-            the session being ready.
-        ping_interval: Nothing heard for so long: send a ping. None: never.
-        ping_timeout: Nothing at all heard for so long after that: the peer is dead.
-            Any byte is a sign of life, but those of a frame that drips on and on, with
-            fewer than 30 a second. None: never.
-        proxy: ``"http://user:password@host:port"``; None takes it from the
-            environment (``https_proxy``, ``no_proxy``); ``""`` uses none.
-        ssl_context: For a private certificate authority or a client certificate; the
-            default verifies certificate and host name, TLS 1.2 or newer.
-        headers: More headers for the handshake. An ``Authorization`` here replaces
-            the credential of the options; a ``Host`` is said instead of the address's.
-        max_message_bytes: A larger message from the service ends the connection with
-            code 1009.
-        max_send_queue_bytes: Waiting output beyond this makes callers wait.
-        audio_overflow: What `append_audio` does where the send queue has no room:
-            ``"block"`` until its timeout, ``"drop_oldest"`` audio that waits (counted,
-            and told by an ``overflow`` event; it makes room for commands, too), or fail
-            with an ``"error"``.
-        max_callback_queue_bytes: Events that wait for listeners beyond this lose their
-            audio deltas, see *slow_consumer*. A warning comes after a second past a
-            quarter of it.
-        slow_consumer: ``"drop_audio"`` leaves audio deltas out there; ``"disconnect"``
-            ends the connection with `SlowConsumer`.
-        close_wait: How long a peer may take to answer our close.
-        max_reconnect_attempts: How often in a row to connect again after the network or
-            the service has cut a session that worked; 0: never, None: for ever. One
-            that the service fails as soon as it is configured did not work.
-        reconnect_interval: The longest that the first pause can be; it doubles with
-            each attempt, up to 30 s, and is drawn at random.
-        restore: What the new session gets: the ``"session"`` as it was last
-            configured, the ``"conversation"`` as well, as text, or ``"none"`` of it:
-            only what the client began with.
-        retry_response: Ask again for a response that was interrupted, as if it had not
-            begun (`stream` yields it from the beginning); otherwise its future fails.
-        max_tool_rounds: How many responses of one turn may call tools, one after the
-            other. What is called beyond that is answered with an error, and the turn
-            fails with `ResponseIncomplete`. None: any number.
-        expiry_warning: How long before the session's end ``expiring`` is emitted.
-        renew: ``"idle"`` makes a new session ready after that warning while the old one
-            is served, and moves to it, restored like a lost one, in a quiet moment;
-            ``"never"`` lets it end.
+        connect_timeout: Limit for one connection attempt: name resolution, TCP, proxy,
+            TLS, WebSocket handshake and session configuration.
+        ping_interval: Time without received data after which a ping is sent. None sends
+            no pings.
+        ping_timeout: Time without received data after a ping, after which the
+            connection is considered dead; a frame that arrives at less than 30 bytes
+            per second does not count as received data. None disables the check.
+        proxy: ``"http://user:password@host:port"``; None takes it from the environment
+            (``https_proxy``, ``no_proxy``); ``""`` uses no proxy.
+        ssl_context: For a private certificate authority or a client certificate. The
+            default verifies certificate and host name and requires TLS 1.2 or newer.
+        headers: Additional headers of the handshake. ``Authorization`` replaces the
+            credential of `AzureRealTimeOptions`, ``Host`` the host of the address.
+        max_message_bytes: Limit for a message from the service; a larger one ends the
+            connection with close code 1009.
+        max_send_queue_bytes: Limit of the send queue; callers wait while it is full.
+        audio_overflow: What `append_audio` does while the send queue is full:
+            ``"block"`` until its timeout, ``"drop_oldest"`` removes the oldest queued
+            audio (counted, and reported by an ``overflow`` event; also for the sake of
+            other commands), ``"error"`` raises `QueueFull`.
+        max_callback_queue_bytes: Limit of the events queued for listeners; see
+            *slow_consumer*. After one second above a quarter of it a warning is logged.
+        slow_consumer: What happens above that limit: ``"drop_audio"`` drops audio
+            deltas; ``"disconnect"`` ends the connection with `SlowConsumer`.
+        close_wait: Time that the peer has to answer a close frame.
+        max_reconnect_attempts: Number of consecutive attempts to reconnect after the
+            network or the service has cut a session that worked; 0 disables
+            reconnecting, None does not limit it. A session that the service fails as
+            soon as it is configured did not work.
+        reconnect_interval: Upper limit of the pause before the first attempt; it
+            doubles with each attempt, up to 30 s. The pause is chosen at random.
+        restore: What the next session receives: ``"session"``, the last configuration;
+            ``"conversation"``, the items as well, as text; ``"none"``, only the
+            configuration given to the client.
+        retry_response: Request an interrupted response again, from its beginning (also
+            for `stream`). If False, its future fails.
+        max_tool_rounds: Limit of consecutive responses of one turn that call tools.
+            Further calls are answered with an error, and the turn fails with
+            `ResponseIncomplete`. None means no limit.
+        expiry_warning: Time before the session's expiry when ``expiring`` is emitted.
+        renew: ``"idle"`` opens the next session after that warning, beside the current
+            one, and moves to it, restored as after a loss, when nothing is in progress;
+            ``"never"`` lets the session expire.
+
+    Raises:
+        ValueError: An option is misspelled or out of range.
+        TypeError: An option has the wrong type.
     """
 
     connect_timeout: float = attrs.field(default=15.0, validator=_positive())

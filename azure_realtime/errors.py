@@ -1,27 +1,27 @@
 """
-Every exception this library raises on its own account, one class per remedy.
+The exceptions of the library: one class for each remedy.
 
     RealtimeError
-    +-- ConnectError              never opened        .status_code .request_id .hint
+    +-- ConnectError              connection not opened  .status_code .request_id .hint
     |   |                                                .retry_after
-    |   +-- AuthenticationError   401/403: fix the credential
-    |   +-- DeploymentNotFound    400/404: fix deployment, host or protocol
-    |   +-- RateLimited           429: later
-    |   +-- ConnectTimeout        also TimeoutError
-    +-- ConnectionClosed          was open, is not    .code .reason .clean .unsent
-    |                                                .reconnecting
-    +-- ServerError               a command refused   .code .param .event
-    +-- ResponseError             did not complete    .response
+    |   +-- AuthenticationError   401, 403: correct the credential
+    |   +-- DeploymentNotFound    400, 404: correct deployment, host or protocol
+    |   +-- RateLimited           429: try again later
+    |   +-- ConnectTimeout        also a TimeoutError
+    +-- ConnectionClosed          open connection ended  .code .reason .clean .unsent
+    |                                                    .reconnecting
+    +-- ServerError               command refused        .code .param .event
+    +-- ResponseError             response not completed .response
     |   +-- ResponseFailed        .code .retryable
     |   +-- ResponseIncomplete    .reason
     |   +-- ResponseCancelled     .reason
-    +-- QueueFull                 also TimeoutError: you produce faster than the
-    |                             network carries
-    +-- SlowConsumer              you take events more slowly than they come
+    +-- QueueFull                 also a TimeoutError: commands are produced faster
+    |                             than the network carries them
+    +-- SlowConsumer              events are consumed more slowly than they arrive
 
-Waits raise the built-in ``TimeoutError``; bad arguments ``ValueError`` or
-``TypeError``. No message ever holds a credential: whatever others said goes through
-`redacted` on its way into one of ours.
+Waits raise the built-in ``TimeoutError``, invalid arguments ``ValueError`` or
+``TypeError``. No message contains a credential: texts from the service, a proxy or
+another library pass through `redacted`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _E = TypeVar("_E", bound=BaseException)
 
 class ProtocolWarning(UserWarning):
     """
-    What was asked for cannot be said, or need not be said, on the protocol in use.
+    The protocol in use does not support, or does not need, something that was given.
     """
 
 
 def warn(message: str) -> None:
     """
-    Issue a `ProtocolWarning` that points at the line of the user's it is about.
+    Issue a `ProtocolWarning` that points at the caller's line outside this package.
     """
     depth, frame = 2, sys._getframe(1)
     package = __name__.rpartition(".")[0]
@@ -57,7 +57,7 @@ def warn(message: str) -> None:
 
 class RealtimeError(Exception):
     """
-    Base of every error of this library.
+    Base class of the errors of this library.
     """
 
     def __init__(self, *words: Any) -> None:
@@ -66,14 +66,16 @@ class RealtimeError(Exception):
 
 class ConnectError(RealtimeError):
     """
-    The connection never opened.
+    The connection could not be opened.
 
     Attributes:
-        status_code: HTTP status of the refused handshake; None when none came.
-        body: What the service said, shortened; "" when nothing.
-        request_id: ``apim-request-id`` or ``x-request-id``: quote it to support.
-        hint: One line that says what to try; "" when there is nothing to say.
-        retry_after: Seconds the service asks to wait; None when it did not say.
+        status_code: HTTP status of the handshake's response; None without a response.
+        body: Body of the response, shortened; "" if it was empty.
+        request_id: Header ``apim-request-id`` or ``x-request-id`` of the response, for
+            support requests; None without it.
+        hint: One line that says what to do; "" if the cause is unknown.
+        retry_after: Seconds to wait before the next attempt, from the response's
+            ``Retry-After`` header; None without it.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class ConnectError(RealtimeError):
     def __str__(self) -> str:
         parts = [self.message]
         if self.body:
-            parts.append(f"The service said: {self.body}")
+            parts.append(f"The service answered: {self.body}")
         if self.hint:
             parts.append(self.hint)
         if self.request_id:
@@ -113,33 +115,33 @@ class AuthenticationError(ConnectError):
 
 class DeploymentNotFound(ConnectError):
     """
-    The service knows no such realtime deployment at this address (HTTP 400 or 404).
+    There is no such realtime deployment at this address (HTTP 400 or 404).
     """
 
 
 class RateLimited(ConnectError):
     """
-    Too many connections or requests (HTTP 429); `retry_after` says when to come back.
+    There are too many connections or requests (HTTP 429); see `retry_after`.
     """
 
 
 class ConnectTimeout(ConnectError, TimeoutError):
     """
-    The session was not ready in time; the message names the stage that was missing.
+    The session was not ready in time; the message names the stage that took too long.
     """
 
 
 class ConnectionClosed(RealtimeError):
     """
-    The connection was open and is not any more.
+    An open connection has ended.
 
     Attributes:
-        code: WebSocket close code; 1006 when the peer sent none (RFC 6455 7.1.5).
-        reason: What the peer gave as its reason, or ours; may be "".
-        clean: Whether both sides said goodbye.
-        unsent: Commands that were accepted and not delivered: they never left, or the
-            peer had not acknowledged them at the end (Linux tells).
-        reconnecting: Whether the client was about to connect again by itself then.
+        code: WebSocket close code; 1006 if the peer sent none (RFC 6455, 7.1.5).
+        reason: The reason in the peer's or the client's close frame; may be "".
+        clean: Whether both sides sent a close frame.
+        unsent: Number of accepted commands that were not delivered: not sent, or (known
+            on Linux only) not acknowledged by the peer's TCP.
+        reconnecting: Whether the client reconnects by itself.
     """
 
     def __init__(
@@ -167,7 +169,7 @@ class ConnectionClosed(RealtimeError):
             text += f"; {self.unsent} commands were not delivered"
         if self.reconnecting:
             text += (
-                ". The client is connecting again: what you ask now goes to the next "
+                ". The client is connecting again: new commands are sent to the next "
                 "session"
             )
         return text + "."
@@ -175,12 +177,12 @@ class ConnectionClosed(RealtimeError):
 
 class ServerError(RealtimeError):
     """
-    The service refused a command with an ``error`` event; the session goes on.
+    The service refused a command with an ``error`` event; the session continues.
 
     Attributes:
         code: The service's error code, such as ``unknown_parameter``; may be None.
-        param: The path of the field it complains about; may be None.
-        event: The whole ``error`` event.
+        param: The path of the field that is in error; may be None.
+        event: The ``error`` event.
     """
 
     def __init__(
@@ -213,7 +215,7 @@ class ResponseError(RealtimeError):
     A response did not complete.
 
     Attributes:
-        response: The `Response` as far as it came, partial output included.
+        response: The `Response` with its partial output.
     """
 
     def __init__(self, message: str, *, response: Any = None) -> None:
@@ -223,11 +225,11 @@ class ResponseError(RealtimeError):
 
 class ResponseFailed(ResponseError):
     """
-    The service failed to answer.
+    The response failed in the service.
 
     Attributes:
-        code: Its error code, such as ``rate_limit_exceeded``; may be None.
-        retryable: Whether asking again later can help.
+        code: The service's error code, such as ``rate_limit_exceeded``; may be None.
+        retryable: Whether the same request may succeed later.
     """
 
     def __init__(
@@ -245,11 +247,11 @@ class ResponseFailed(ResponseError):
 
 class ResponseIncomplete(ResponseError):
     """
-    The answer was cut short.
+    The response ended before it was complete.
 
     Attributes:
-        reason: ``max_output_tokens`` or ``content_filter``; ``max_tool_rounds`` where
-            the client ended a turn that called tools again and again.
+        reason: ``max_output_tokens`` or ``content_filter``; ``max_tool_rounds`` if the
+            turn had more tool rounds than ``WebSocketOptions.max_tool_rounds``.
     """
 
     def __init__(self, message: str, *, response: Any = None, reason: str = "") -> None:
@@ -259,7 +261,7 @@ class ResponseIncomplete(ResponseError):
 
 class ResponseCancelled(ResponseError):
     """
-    The answer was cancelled.
+    The response was cancelled.
 
     Attributes:
         reason: ``turn_detected`` (the user spoke) or ``client_cancelled``.
@@ -272,10 +274,10 @@ class ResponseCancelled(ResponseError):
 
 class QueueFull(RealtimeError, TimeoutError):
     """
-    The send queue stayed full: more is produced than the network carries.
+    The send queue stayed full: commands are produced faster than the network carries.
 
     Attributes:
-        size: Bytes of what found no room.
+        size: Size in bytes of the command that was not accepted.
     """
 
     def __init__(self, message: str = "the send queue is full", size: int = 0) -> None:
@@ -285,14 +287,16 @@ class QueueFull(RealtimeError, TimeoutError):
 
 class SlowConsumer(RealtimeError):
     """
-    Events wait for somebody who does not take them, beyond what is kept.
+    More events are queued for a listener or an iteration than the limit allows.
     """
 
 
 def copy_to_raise(error: _E) -> _E:
     """
-    Return a copy of *error* to raise: an exception that is kept and raised again and
-    again collects the frames, and so the variables, of everybody it was raised to.
+    Return a copy of a stored *error* to raise.
+
+    An exception that is raised repeatedly accumulates the frames of all callers in its
+    traceback, and so keeps their variables alive.
     """
     copied = copy.copy(error)
     copied.__cause__ = error.__cause__

@@ -1,6 +1,6 @@
 """
-How to reach the service: what to dial, how to prove who you are, and (in
-`_websocket_options`) the numbers of the connection. Nothing here opens anything.
+The options of a client: address and credential here, the connection's parameters in
+`_websocket_options`. Nothing here opens a connection.
 """
 
 import inspect
@@ -22,7 +22,12 @@ __all__ = ["AzureRealTimeOptions", "WebSocketOptions"]
 
 def checked_secret(name: str, value: object) -> str | None:
     """
-    Strip what a paste leaves around a key; refuse, unseen, what no header can carry.
+    Return a secret without surrounding white space, which copying may add.
+
+    Raises:
+        TypeError: *value* is no text.
+        ValueError: *value* is empty, or not allowed in an HTTP header; the message does
+            not show it.
     """
     if value is None:
         return None
@@ -33,8 +38,8 @@ def checked_secret(name: str, value: object) -> str | None:
         raise ValueError(f"{name} is empty")
     if not value.isascii() or not value.isprintable():
         raise ValueError(
-            f"{name} holds a character that no HTTP header can carry (a line break, or "
-            "a letter outside ASCII): was it pasted whole?"
+            f"{name} contains a character that no HTTP header can carry (a line break, "
+            "or a letter outside ASCII): copy it again"
         )
     return value
 
@@ -55,30 +60,36 @@ def _as_config(value: Any) -> SessionConfig | None:
 @attrs.frozen(eq=False, repr=False)
 class AzureRealTimeOptions(Value):
     """
-    What to connect to, and as whom.
+    Address, deployment, credential and session configuration.
+
+    At most one of *api_key*, *token*, *token_provider* and *credential* is given.
 
     Args:
-        host_name: The resource's address as the portal shows it: a bare host,
-            ``https://...``, a full realtime URL, a gateway's URL with a path, or
+        host_name: Address of the resource as the portal shows it: a host name,
+            ``https://...``, a full realtime URL, the URL of a gateway with its path, or
             ``ws://127.0.0.1:8123`` for a local service.
-        deployment: The name of your realtime deployment.
-        api_key: The resource's key. It travels in a header only.
-        api_version: None or ``"v1"`` is the GA protocol; a date such as
+        deployment: Name of the realtime deployment.
+        api_key: Key of the resource. It is sent in a header only, never in the URL.
+        api_version: None or ``"v1"`` selects the GA protocol; a date such as
             ``"2024-10-01-preview"`` the preview protocol, retired on 2026-04-30.
-        session_config: Sent first on every connection, instead of
-            `DEFAULT_SESSION_CONFIG`; a `SessionConfig` or a mapping of its shape.
-        token: A bearer token (Microsoft Entra ID), instead of a key.
-        token_provider: A function that returns a bearer token, called afresh for each
-            connection on a thread of its own: what
-            ``azure.identity.get_bearer_token_provider`` returns.
-        credential: Anything with ``get_token(scope)`` like those of ``azure.identity``,
-            asked for each connection; or with a ``key`` like ``AzureKeyCredential``,
-            read for each connection, so that a key can be rotated in place.
-        token_scope: What such a token is for. Older resources may want
+        session_config: Session configuration that is sent first on every connection; a
+            `SessionConfig` or a mapping with its fields. None means
+            `DEFAULT_SESSION_CONFIG`.
+        token: Bearer token (Microsoft Entra ID).
+        token_provider: Function that returns a bearer token, such as
+            ``azure.identity.get_bearer_token_provider`` makes. It is called for each
+            connection, on a thread of its own.
+        credential: Object with ``get_token(scope)``, such as those of
+            ``azure.identity``, called for each connection; or with ``key``, such as
+            ``AzureKeyCredential``, read for each connection, so that the key can be
+            rotated in place.
+        token_scope: Scope that is passed to ``get_token``. Older resources may need
             ``https://cognitiveservices.azure.com/.default``.
 
     Raises:
-        ValueError: Before anything is dialled, with a sentence on what to change.
+        ValueError: An option is misspelled, invalid or contradicts another one; the
+            message says what to change.
+        TypeError: An option has the wrong type.
     """
 
     host_name: str
@@ -113,8 +124,8 @@ class AzureRealTimeOptions(Value):
             hasattr(self.credential, "get_token") or hasattr(self.credential, "key")
         ):
             raise TypeError("credential must have get_token(scope) or a key")
-        ask = self.token_provider or getattr(self.credential, "get_token", None)
-        if inspect.iscoroutinefunction(ask):
+        provider = self.token_provider or getattr(self.credential, "get_token", None)
+        if inspect.iscoroutinefunction(provider):
             raise TypeError(
                 "the credential is an asynchronous one: use the synchronous one of the "
                 "same name (azure.identity, not azure.identity.aio)"
@@ -122,15 +133,15 @@ class AzureRealTimeOptions(Value):
         for name in ("host_name", "deployment"):
             if re.search("[\ud800-\udfff]", str(getattr(self, name))):
                 raise ValueError(
-                    f"{name} holds half a character (a lone surrogate), which no "
-                    "address can carry: was it pasted whole?"
+                    f"{name} contains half a character (a lone surrogate), which is "
+                    "not allowed in an address: copy it again"
                 )
-        self.endpoint  # noqa: B018 - a bad address fails here, not on the reader
+        self.endpoint  # noqa: B018 - an invalid address raises here, not while dialing
 
     @property
     def endpoint(self) -> Endpoint:
         """
-        The address that will be dialled.
+        The address of the connection.
         """
         config = self.session_config
         return resolve_endpoint(
@@ -144,22 +155,25 @@ class AzureRealTimeOptions(Value):
     @property
     def provider(self) -> Callable[[], str] | None:
         """
-        What to call for a bearer token; None where there is a key or a fixed token.
+        Function that returns a bearer token; None with a key or a fixed token.
         """
         credential, scope = self.credential, self.token_scope
         if credential is not None and hasattr(credential, "get_token"):
             return lambda: credential.get_token(scope).token
         return self.token_provider
 
-    def check_credential(self, numbers: WebSocketOptions) -> None:
+    def check_credential(self, websocket_options: WebSocketOptions) -> None:
         """
-        Refuse to dial without any credential.
+        Check that there is a credential.
 
         Raises:
-            ValueError: There is none, neither here nor in the headers.
+            ValueError: There is none, neither here nor in the headers of
+                *websocket_options*.
         """
         given = self.api_key or self.token or self.token_provider or self.credential
-        if not given and not _PROVING & set(map(str.lower, numbers.headers)):
+        if not given and not _CREDENTIAL_HEADERS & set(
+            map(str.lower, websocket_options.headers)
+        ):
             raise ValueError(
                 "no credential: give api_key=..., token=... or token_provider=..., "
                 "or use AzureRealTimeOptions.from_env()"
@@ -168,17 +182,17 @@ class AzureRealTimeOptions(Value):
     @classmethod
     def from_env(cls, **overrides: Any) -> "AzureRealTimeOptions":
         """
-        Take the options from the environment.
+        Make options from environment variables.
 
-        Reads ``AZURE_OPENAI_ENDPOINT``, ``AZURE_OPENAI_API_KEY``,
+        It reads ``AZURE_OPENAI_ENDPOINT``, ``AZURE_OPENAI_API_KEY``,
         ``AZURE_OPENAI_DEPLOYMENT`` (or ``AZURE_OPENAI_DEPLOYMENT_NAME``) and
-        ``AZURE_OPENAI_API_VERSION`` (the last may be missing: the GA protocol).
+        ``AZURE_OPENAI_API_VERSION`` (optional; without it the GA protocol).
 
         Args:
-            overrides: Arguments of the class that replace what the environment says.
+            overrides: Arguments of the class; they replace the variables.
 
         Raises:
-            ValueError: Names the variables that are missing.
+            ValueError: A variable is missing; the message names it.
         """
         found = {
             field: next(filter(None, map(_variable, variables)), None)
@@ -201,7 +215,7 @@ class AzureRealTimeOptions(Value):
         return cls(**values)
 
 
-_PROVING = {"authorization", "api-key", "ocp-apim-subscription-key"}
+_CREDENTIAL_HEADERS = {"authorization", "api-key", "ocp-apim-subscription-key"}
 _CREDENTIALS = {"api_key", "token", "token_provider", "credential"}
 _ENVIRONMENT = {
     "host_name": ("AZURE_OPENAI_ENDPOINT",),
@@ -220,11 +234,11 @@ O = TypeVar("O", AzureRealTimeOptions, WebSocketOptions)  # noqa: E741
 
 def options_from(cls: type[O], given: O | Mapping[str, Any]) -> O:
     """
-    Return options, made of a mapping if need be.
+    Return *given* as an instance of *cls*.
 
     Raises:
-        ValueError: The mapping has a key that is no field.
-        TypeError: It is neither.
+        ValueError: A mapping has a key that is no field.
+        TypeError: *given* is neither an instance nor a mapping.
     """
     if isinstance(given, cls):
         return given

@@ -2,9 +2,9 @@
 The bare client: the limit of the architecture "one reader thread, one callback thread".
 
 Not a benchmark. It slices frames out of a buffer, decodes JSON to small objects with slots,
-and gives each read's events to the callback thread as one batch. Callers write to the socket
-themselves, each frame masked with a fresh random key. It keeps no state, has no bounds, does
-not reconnect, and hardly handles errors: what azure_realtime takes more pays for those.
+and passes the events of each read to the callback thread as one batch. Callers write to the
+socket themselves, each frame masked with a new random key. It keeps no state, limits no
+queue, does not reconnect, and handles few errors: azure_realtime spends the rest on those.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ else:
     encode, loads = pybase64.b64encode, orjson.loads
 
     def decode(text: str) -> bytes:
-        """Decode base64, refusing characters that are none of it: the quick way."""
+        """Decode base64 with validation, which is faster in pybase64."""
         return pybase64.b64decode(text, validate=True)
 
 
@@ -81,7 +81,7 @@ class Other:
 
 def to_event(text: bytes) -> Any:
     """
-    Make an event of JSON.
+    Make an event from JSON.
     """
     message = loads(text)
     kind = message["type"]
@@ -120,7 +120,7 @@ class BareClient:
             answer += connection.recv(1)
         if not answer.startswith(b"HTTP/1.1 101"):
             raise OSError(answer.decode())
-        # TLS: two threads use one connection, so never both at once, and never blocked
+        # TLS: two threads use one connection, so one at a time, and without blocking
         connection.settimeout(0 if tls else None)
         self._socket = connection
         self._tls = tls is not None
@@ -131,7 +131,7 @@ class BareClient:
 
     def start(self) -> None:
         """
-        Start the two threads. Listeners are registered before.
+        Start the two threads. Listeners must be registered before.
         """
         threading.Thread(target=self._read, daemon=True).start()
         threading.Thread(target=self._call, daemon=True).start()

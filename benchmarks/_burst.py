@@ -1,5 +1,5 @@
 """
-Rounds and tables of ``receive.py`` and ``send.py``.
+The rounds and tables of ``receive.py`` and ``send.py``.
 
 Not a benchmark.
 """
@@ -40,11 +40,11 @@ def compare(
     Run the rounds and print the tables.
 
     Args:
-        job: Function in ``_jobs.py``.
-        works: Keys of its result, and their titles.
-        arguments: From the command line.
-        check: Called after each client process; raises if the server saw too little.
-        config: More for the job.
+        job: The function in ``_jobs.py``.
+        works: The keys of its result, and their titles.
+        arguments: The command line.
+        check: Called after each client process; raises if the server received too little.
+        config: Further settings of the job.
     """
     rounds = arguments.rounds or (1 if arguments.quick else 5)
     count = arguments.count or (500 if arguments.quick else 4000)

@@ -20,7 +20,7 @@ NEVER = ("numpy", "wsaccel")  # would change masking or types, and are in no ext
 
 def hide(packages: str) -> None:
     """
-    Make optional packages impossible to import.
+    Prevent the import of optional packages.
     """
     for name in (*NEVER, *(SPEED if packages == "core" else ())):
         sys.modules[name] = None  # type: ignore[assignment]
@@ -30,7 +30,7 @@ def end_with_parent() -> None:
     """
     End this process when its standard input ends.
     """
-    while os.read(0, 1):  # not sys.stdin: its lock disturbs the interpreter's end
+    while os.read(0, 1):  # not sys.stdin: its lock blocks the interpreter's shutdown
         pass
     os._exit(1)
 
@@ -47,7 +47,7 @@ def main() -> None:
     module, _, function = config["job"].partition(":")
     result = getattr(__import__(module), function)(config)
     print(json.dumps(result), flush=True)
-    # what a client does when the program ends is not measured
+    # without the client's clean-up, which is not measured
     os._exit(0)
 
 

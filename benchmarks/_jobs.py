@@ -1,7 +1,7 @@
 """
-Jobs of the client process: bursts received and sent, and the memory of sessions.
+The jobs of the client process: receiving and sending bursts, and the memory of sessions.
 
-Not a benchmark. CPU time is that of the process, all its threads, without connecting.
+Not a benchmark. CPU time is that of all threads of the process, without connecting.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def connect(config: dict[str, Any], **options: Any) -> _peers.Peer:
 
 def receive(config: dict[str, Any]) -> dict[str, Any]:
     """
-    Receive a burst of each work; return CPU and wall seconds of an event.
+    Receive a burst of each work; return CPU and wall seconds per event.
     """
     result: dict[str, Any] = {}
     for work, kind, load in (
@@ -56,7 +56,8 @@ def receive(config: dict[str, Any]) -> dict[str, Any]:
             begin = time.perf_counter(), time.process_time()
             peer.send({"type": _wire.START, "work": load, "count": count})
             if not peer.run(done, LIMIT):
-                raise RuntimeError(f"{work}: {state['left']} of {count} did not come")
+                missing = state["missing"]
+                raise RuntimeError(f"{work}: {missing} of {count} did not arrive")
             wall, cpu = begin
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             result[work] = {"cpu": cpu / count, "wall": wall / count}
@@ -73,18 +74,18 @@ def make_listener(
     """
     Return a listener that counts, and its state.
     """
-    state = {"left": count, "bytes": 0}
+    state = {"missing": count, "bytes": 0}
     audio = peer.audio
 
     def typed(event: Any) -> None:  # noqa: ARG001
-        state["left"] -= 1
-        if not state["left"]:
+        state["missing"] -= 1
+        if not state["missing"]:
             done.set()
 
     def decoded(event: Any) -> None:
         state["bytes"] += len(audio(event))
-        state["left"] -= 1
-        if not state["left"]:
+        state["missing"] -= 1
+        if not state["missing"]:
             done.set()
 
     return (decoded if work == "decoded" else typed), state
@@ -92,7 +93,7 @@ def make_listener(
 
 def send(config: dict[str, Any]) -> dict[str, Any]:
     """
-    Append audio of 20 and of 100 ms; return CPU and wall seconds of an append.
+    Append audio of 20 and of 100 ms; return CPU and wall seconds per append.
     """
     result: dict[str, Any] = {}
     peer = connect(config)
@@ -118,7 +119,7 @@ def send(config: dict[str, Any]) -> dict[str, Any]:
 
 def resident() -> int | None:
     """
-    Return the resident memory of this process in bytes; None where it is not told.
+    Return the resident memory of this process in bytes; None if it is unknown.
     """
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -129,7 +130,7 @@ def resident() -> int | None:
 
 def os_threads() -> int:
     """
-    Return the number of threads, those outside Python included where possible.
+    Return the number of threads, on Linux including those outside Python.
     """
     try:
         return len(list(Path("/proc/self/task").iterdir()))
@@ -139,7 +140,7 @@ def os_threads() -> int:
 
 def use(peer: _peers.Peer, count: int = 20) -> None:
     """
-    Receive so many audio deltas of 100 ms, decoded, and append 20 ms as often.
+    Receive *count* audio deltas of 100 ms, decoded, and append 20 ms as often.
     """
     done, sent = threading.Event(), threading.Event()
     listener, _ = make_listener(peer, "decoded", count, done)
@@ -156,9 +157,9 @@ def use(peer: _peers.Peer, count: int = 20) -> None:
 
 def idle_sessions(config: dict[str, Any]) -> dict[str, Any]:
     """
-    Open sessions that do nothing; return what each costs beyond the first.
+    Open idle sessions; return the memory and threads of each beyond the first.
 
-    With *traffic*, each has received and sent some audio before, as a session in use has.
+    With *traffic*, each has received and sent some audio before.
     """
     peers: list[_peers.Peer] = []
     never = threading.Event()
@@ -191,7 +192,7 @@ def idle_sessions(config: dict[str, Any]) -> dict[str, Any]:
 
 def first_event(config: dict[str, Any]) -> dict[str, Any]:
     """
-    Import, make a client, hear of the first delta; return CPU seconds of all that.
+    Import, make a client, receive the first delta; return the CPU seconds of all that.
     """
     begin = time.process_time()
     done = threading.Event()

@@ -1,5 +1,5 @@
 """
-The load server: a WebSocket server that speaks enough of the Realtime protocol.
+The load server: a WebSocket server with a small part of the Realtime protocol.
 
 Not a benchmark; the benchmarks start it as a process of its own. It listens on 127.0.0.1,
 writes one line of JSON with its port (and with ``--tls`` the certificate authority), and one
@@ -8,8 +8,8 @@ more line for each finished load. It ends when its standard input ends.
 After the upgrade it sends ``session.created``, and ``session.updated`` for each
 ``session.update``. A ``benchmark.start`` command begins a load:
 
-- ``"work": "audio"`` or ``"transcript"``: *count* delta events as fast as the socket takes
-  them, encoded before;
+- ``"work": "audio"`` or ``"transcript"``: *count* delta events, encoded in advance, as fast
+  as the socket takes them;
 - ``"work": "count"``: read *count* append messages, then send ``benchmark.finished``;
 - ``"work": "paced"``: a real-time stream, see ``_paced_load.py``.
 """
@@ -46,7 +46,7 @@ WORDS = [
     "of",
     "it",
 ]
-DIFFERENT = 64  # different frames in a block that is sent again and again
+DIFFERENT = 64  # different frames in a block that is sent repeatedly
 _output = threading.Lock()
 
 
@@ -158,7 +158,7 @@ def count_appends(
     connection: socket.socket, reader: _wire.FrameReader, count: int
 ) -> dict[str, Any]:
     """
-    Read so many messages; look into the first and the last.
+    Read *count* messages; decode the first and the last.
     """
     number = received = 0
     checked: list[int] = []
@@ -191,7 +191,10 @@ def send_event(connection: socket.socket, name: str, **fields: Any) -> None:
 
 def upgrade(connection: socket.socket) -> None:
     """
-    Do the server's side of the opening handshake. Raises OSError if there is none.
+    Perform the server's side of the opening handshake.
+
+    Raises:
+        OSError: The client sent no valid request.
     """
     connection.settimeout(20)
     request = b""
@@ -230,7 +233,7 @@ def end_with_parent() -> None:
     """
     End this process when its standard input ends.
     """
-    while os.read(0, 1):  # not sys.stdin: its lock disturbs the interpreter's end
+    while os.read(0, 1):  # not sys.stdin: its lock blocks the interpreter's shutdown
         pass
     os._exit(0)
 

@@ -1,8 +1,8 @@
 """
-Jobs of the client process with a real-time load: latencies, and many sessions at once.
+The jobs of the client process with a real-time load: latencies, and many sessions.
 
-Not a benchmark. The load server writes the time into events, the client writes it into the
-audio it appends; both read the same monotonic clock of the machine.
+Not a benchmark. The load server writes the time into events, the client into the audio that
+it appends; both read the same monotonic clock of the machine.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ FRAME = 960  # bytes: 20 ms
 
 class Count:
     """
-    Sets an event when it was counted down; for any thread.
+    A counter that sets an event when it reaches 0. Any thread.
     """
 
     def __init__(self, number: int) -> None:
-        self.left = number
+        self.remaining = number
         self.done = threading.Event()
         self._lock = threading.Lock()
 
     def down(self) -> None:
         """
-        Count one less.
+        Decrement the counter.
         """
         with self._lock:
-            self.left -= 1
-            if self.left <= 0:
+            self.remaining -= 1
+            if self.remaining <= 0:
                 self.done.set()
 
 
@@ -93,9 +93,9 @@ def dispatch(config: dict[str, Any]) -> dict[str, Any]:
 
 def slow_listener(config: dict[str, Any]) -> dict[str, Any]:
     """
-    Have a listener that takes 50 ms of each of many events, and append meanwhile.
+    Append audio while a listener takes 50 ms for each of many events.
 
-    The server measures the delays of pongs and of what is appended.
+    The server measures the delays of pongs and appends.
     """
     peer = _jobs.connect(config)
     end = time.monotonic() + config["seconds"] + 1
@@ -123,16 +123,16 @@ def slow_listener(config: dict[str, Any]) -> dict[str, Any]:
         due += 0.02
     over.set()
     peer.send({"type": _wire.LAST})
-    time.sleep(0.5)  # until it has left; the end of the process ends the load, too
+    time.sleep(0.5)  # until it is sent: the end of the process ends the load, too
     return {"sent": sent, "called": called[0]}
 
 
 def sessions(config: dict[str, Any]) -> dict[str, Any]:
     """
-    Run many sessions with audio both ways; return the delays of what was received.
+    Run many sessions with audio in both directions; return the delays of received audio.
 
-    The server measures the delays of what was sent: from when it was due, not from when
-    the append began.
+    The server measures the delays of appended audio, from the time when the append was
+    due, not from its begin.
     """
     number = config["sessions"]
     peers: list[_peers.Peer] = []
@@ -186,9 +186,9 @@ def sessions(config: dict[str, Any]) -> dict[str, Any]:
 
 def append_in_time(peers: list[_peers.Peer], start: float, seconds: float) -> int:
     """
-    Append 20 ms to each session every 20 ms, in ten groups that take turns.
+    Append 20 ms to each session every 20 ms, in ten groups, one after the other.
 
-    Return the number of appends. It gives up 2 s after the end.
+    Return the number of appends. It stops at the latest 2 s after the end.
     """
     groups = [peers[first::10] for first in range(10)]
     silence = bytes(FRAME - 9)

@@ -1,15 +1,15 @@
 """
-Real-time streams of the load server: one thread and one selector for all of them.
+The real-time streams of the load server: one thread and one selector for all of them.
 
-Not a benchmark. A paced load sends stamped delta events at fixed times, reads stamped
-append messages, and measures how late those are. Fields of the command:
+Not a benchmark. A paced load sends time-stamped delta events at fixed times, reads
+time-stamped append messages, and measures their delay. Fields of the command:
 
 - *run*, *sessions*, *index*: the load is reported once all sessions of the run have ended;
-- *seconds*: how long; *warm*: how much of the beginning is not measured;
+- *seconds*: duration; *warm*: seconds at the beginning that are not measured;
 - *kind*: event type; *audio*: bytes of audio of a delta (0: text);
 - *every*: seconds between two groups of *group* deltas, of which one is stamped;
 - *first*: deltas sent at once at the beginning;
-- *pings*: True sends a ping between two groups and measures when its pong comes.
+- *pings*: True sends a ping between two groups and measures the delay of its pong.
 
 A client sends ``benchmark.last`` after its last append. When that has arrived and the time is
 over, the server sends ``benchmark.finished``, so both directions are counted exactly.
@@ -30,17 +30,17 @@ from typing import Any
 
 import _wire
 
-MOST = 16 << 20  # bytes that may wait for one connection; deltas beyond are left out
+MOST = 16 << 20  # bytes queued for one connection; further deltas are skipped
 
 
 class Run:
     """
-    What was measured in all sessions of one run.
+    The measurements of all sessions of one run.
     """
 
     def __init__(self, command: dict[str, Any]) -> None:
         self.name = command["run"]
-        self.left = command["sessions"]
+        self.running = command["sessions"]
         self.deltas = self.skipped = self.appends = self.pings = 0
         self.sends: list[float] = []
         self.pongs: list[float] = []
@@ -87,14 +87,14 @@ class Stream:
         self.end = self.start + command["seconds"]
         self.waiting = bytearray()
         self.open = self.running = True
-        self.over = self.last = False  # the time is over; the last append has come
+        self.over = self.last = False  # the time is over; the last append has arrived
         self.pings: bool = command["pings"]
         self._group: int = command["group"]
         audio: int = command["audio"]
         content = base64.b64encode(bytes(audio)).decode() if audio else "word"
         message = _wire.delta(command["kind"], 1, content)
         self._plain = _wire.frame(message)
-        # the stamp takes the place of the first 12 characters, or of the word
+        # the time stamp replaces the first 12 characters, or the word
         length = len(message) if audio else len(message) - len(content) + 12
         cut = message.index(b'"delta":"') + 9
         self._head = _wire.header(length) + message[:cut]
@@ -114,14 +114,14 @@ class Stream:
 
     def burst(self) -> bytes:
         """
-        Return the frames of the beginning.
+        Return the frames that are sent at the beginning.
         """
         self.run.deltas += self.first
         return self._plain * self.first
 
     def note(self, opcode: int, payload: bytes) -> bytes:
         """
-        Measure what came. Return what is to be answered.
+        Measure a received frame. Return the answer, if any.
         """
         now = time.monotonic()
         if opcode == _wire.PING:
@@ -243,8 +243,8 @@ class PacedLoad:
     def _finish(self, stream: Stream) -> None:
         if stream.running:
             stream.running = False
-            stream.run.left -= 1
-            if not stream.run.left:
+            stream.run.running -= 1
+            if not stream.run.running:
                 del self._runs[stream.run.name]
                 self._report(stream.run.result())
 

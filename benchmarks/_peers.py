@@ -1,7 +1,7 @@
 """
-The clients that are compared, each behind the same few methods.
+The clients that are compared, with one interface.
 
-Not a benchmark. Used in a client process only: it imports the client that it is asked for.
+Not a benchmark. Used in a client process only: it imports only the requested client.
 *azure_realtime* and *bare* call listeners on a thread of their own. The other two have no
 listeners, or call them on the thread that reads, so there *run* reads and calls.
 """
@@ -34,7 +34,7 @@ class Peer:
 
     def off(self, name: str) -> None:
         """
-        Forget the listener, where a second `on` would not replace it.
+        Remove the listener, for clients whose `on` does not replace it.
         """
 
     def open(self) -> None:
@@ -45,7 +45,7 @@ class Peer:
 
     def run(self, done: threading.Event, timeout: float) -> bool:
         """
-        Have listeners called until *done* is set; return whether it was set.
+        Call listeners until *done* is set; return whether it was set.
         """
         return done.wait(timeout)
 
@@ -261,7 +261,7 @@ class Bare(Peer):
 
 def make(name: str, port: int, tls: ssl.SSLContext | None, **options: Any) -> Peer:
     """
-    Make a peer by its name, connected or about to be.
+    Make a peer by its name, connected or connecting.
     """
     classes = (AzureRealtime, OpenAISync, Websockets, Bare)
     return dict(zip(NAMES, classes, strict=True))[name](port, tls, **options)  # type: ignore[operator]

@@ -1,5 +1,5 @@
 """
-What the benchmarks share: the processes, the cores they run on, rounds, and tables.
+The common parts of the benchmarks: processes, the cores they run on, rounds and tables.
 
 Not a benchmark.
 """
@@ -42,7 +42,7 @@ def cores() -> tuple[int | None, int | None]:
     """
     Return the core of the client process and the core of the load server.
 
-    None where a process cannot be pinned, or where there is one core only.
+    None if a process cannot be pinned, or if there is one core only.
     """
     if not hasattr(os, "sched_getaffinity"):
         return None, None
@@ -52,7 +52,7 @@ def cores() -> tuple[int | None, int | None]:
 
 def environment(**more: str) -> dict[str, str]:
     """
-    Return the environment of child processes: without proxies.
+    Return the environment of child processes, without proxies.
     """
     found = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     return found | more
@@ -109,7 +109,7 @@ class Server:
 
     def drop_results(self) -> None:
         """
-        Forget what a client process that failed has left.
+        Discard the results that belong to a failed client process.
         """
         while not self._lines.empty():
             self._lines.get()
@@ -170,7 +170,7 @@ def run_client(
 
 def available(peers: Iterable[str]) -> list[str]:
     """
-    Return the peers that are installed; print which are not.
+    Return the peers that are installed; print the others.
     """
     found = []
     for peer in peers:
@@ -184,14 +184,14 @@ def available(peers: Iterable[str]) -> list[str]:
 
 def has_speed() -> bool:
     """
-    Tell whether the packages of the extra ``speed`` are installed.
+    Whether the packages of the extra ``speed`` are installed.
     """
     return all(importlib.util.find_spec(name) for name in ("orjson", "pybase64"))
 
 
 def variants(peers: list[str], packages: str) -> list[tuple[str, str]]:
     """
-    Return pairs of peer and packages: the extra makes a difference to two of them.
+    Return pairs of peer and packages; the extra makes a difference to two peers.
     """
     kinds = ["core", "speed"] if packages == "both" else [packages]
     if "speed" in kinds and not has_speed():
@@ -206,7 +206,7 @@ def variants(peers: list[str], packages: str) -> list[tuple[str, str]]:
 
 def rotated(items: list[Any], number: int) -> list[Any]:
     """
-    Return the items, beginning with another one each round.
+    Return the items, starting with another one in each round.
     """
     cut = number % len(items) if items else 0
     return items[cut:] + items[:cut]
@@ -237,7 +237,7 @@ def table(head: list[str], rows: list[list[str]]) -> None:
 
 def describe() -> None:
     """
-    Print what the figures depend on.
+    Print the versions, cores and platform on which the figures depend.
     """
     found = []
     for name in VERSIONS:
@@ -268,7 +268,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def exit_with(function: Any) -> None:
     """
-    Run a benchmark; exit with 1 if something did not work, 130 on Ctrl-C.
+    Run a benchmark; exit with 1 if it fails, 130 on Ctrl-C.
     """
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

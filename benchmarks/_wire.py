@@ -1,8 +1,8 @@
 """
-WebSocket frames and benchmark messages, as the load server and the bare client need them.
+WebSocket frames and messages of the load server and the bare client.
 
-Not a benchmark. Only what RFC 6455 demands of two well-behaved peers on one machine:
-no extensions, no fragmented messages.
+Not a benchmark. It has the part of RFC 6455 that two conforming peers on one machine need: no
+extensions, no fragmented messages.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 AUDIO = "response.output_audio.delta"
 TRANSCRIPT = "response.output_audio_transcript.delta"
 START = "benchmark.start"  # command: begin the load that it describes
-LAST = "benchmark.last"  # command: what was sent before was all
+LAST = "benchmark.last"  # command: nothing more is sent
 FINISHED = "benchmark.finished"  # event: the load is over
-RATE = 48_000  # bytes of a second of pcm16 at 24 kHz
+RATE = 48_000  # bytes per second of pcm16 at 24 kHz
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ones: dict[int, int] = {}
 
@@ -59,7 +59,7 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
 def apply_mask(payload: bytes, key: bytes) -> bytes:
     """
-    Mask or unmask: XOR with the key, repeated. One multiplication repeats it.
+    Mask or unmask: XOR with the repeated key, which one multiplication makes.
     """
     length = len(payload)
     words = (length + 3) // 4
@@ -74,7 +74,7 @@ def apply_mask(payload: bytes, key: bytes) -> bytes:
 
 def masked_frame(payload: bytes, opcode: int = TEXT) -> bytes:
     """
-    Return a client's frame, with a fresh random mask key.
+    Return a client's frame, with a new random mask key.
     """
     key = os.urandom(4)
     return b"".join((header(len(payload), opcode, 0x80), key, apply_mask(payload, key)))
@@ -82,7 +82,7 @@ def masked_frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
 class FrameReader:
     """
-    Takes whole frames out of a stream of bytes.
+    Splits a stream of bytes into frames.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class FrameReader:
 
     def feed(self, data: bytes) -> None:
         """
-        Add what was received.
+        Add received bytes.
         """
         if self._position:
             del self._buffer[: self._position]
@@ -100,10 +100,10 @@ class FrameReader:
 
     def next(self, payload: bool = True) -> tuple[int, bytes] | None:
         """
-        Return opcode and payload of the next whole frame; None if there is none yet.
+        Return opcode and payload of the next complete frame; None if there is none yet.
 
         Args:
-            payload: False leaves the payload of a text frame out, which is cheaper.
+            payload: False omits the payload of a text frame, which is cheaper.
         """
         buffer, start = self._buffer, self._position
         if len(buffer) < start + 2:
@@ -140,7 +140,7 @@ def pack_stamp(when: float) -> bytes:
 
 def unpack_stamp(audio: bytes) -> float:
     """
-    Return the time at the beginning of audio.
+    Return the time from the first bytes of audio.
     """
     when: float = struct.unpack_from("<d", audio)[0]
     return when
@@ -152,7 +152,7 @@ def appended_audio(message: bytes, most: int | None = None) -> bytes:
 
     Args:
         message: JSON, with or without spaces.
-        most: Decode only so many characters, a multiple of 4.
+        most: The number of characters to decode, a multiple of 4; None means all.
     """
     if b"input_audio_buffer.append" not in message:
         raise ValueError(f"not an append: {message[:80]!r}")
@@ -180,7 +180,7 @@ def delta(kind: str, number: int, content: str) -> bytes:
 
 def percentile(values: list[float], share: float) -> float | None:
     """
-    Return the value below which that share of the values is; None without values.
+    Return the value below which *share* of the values are; None without values.
     """
     if not values:
         return None

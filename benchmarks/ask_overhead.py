@@ -1,12 +1,12 @@
 """
-What ``ask()`` costs on top of the events it waits for.
+The overhead of ``ask()`` compared with the single steps.
 
     python benchmarks/ask_overhead.py [--turns 300]
 
-A server, a process of its own, answers at once with a few text deltas. Against it runs,
-turn and turn about in one process, ``client.ask()`` and what one would write by hand:
-register for ``response.done``, send the item and ``response.create``, wait. Prints both
-medians, their ratio and their difference; exits with 1 if that is more than 1 ms.
+A server in a process of its own answers at once with a few text deltas. One process runs,
+alternately, ``client.ask()`` and the same by hand: subscribe to ``response.done``, send the
+item and ``response.create``, wait. Prints both medians, their ratio and their difference;
+exits with 1 if the difference is more than 1 ms.
 
 Needs the ``test`` extra (websockets).
 """
@@ -35,7 +35,7 @@ ITEM = {
 
 async def serve() -> None:
     """
-    Be the server: print the port, then answer until killed.
+    Run the server: print the port, then answer until the process is terminated.
     """
     from websockets.asyncio.server import serve as listen
 
@@ -95,13 +95,13 @@ def by_hand(client: AzureRealTimeAudio) -> None:
 
 def measure(port: int, turns: int) -> tuple[float, float]:
     """
-    Return the median seconds of a turn, asked and by hand.
+    Return the median seconds of a turn, by `ask` and by hand.
     """
     times: dict[Any, list[float]] = {ask: [], by_hand: []}
     options = AzureRealTimeOptions(f"ws://127.0.0.1:{port}", "d", "key")
     with AzureRealTimeAudio(options) as client:
         for number in range(turns + 20):
-            # first one, then the other, so that neither always comes second
+            # in alternating order, so that neither is always the second
             for way in (ask, by_hand) if number % 2 else (by_hand, ask):
                 start = time.perf_counter()
                 way(client)

@@ -1,17 +1,17 @@
 """
-What the package costs before it does anything: import time, memory of a session, threads.
+The footprint of the package: import time, and memory and threads of an idle session.
 
     python benchmarks/footprint.py [--quick] [--rounds 9] [--sessions 40]
 
-1. CPU time of ``import azure_realtime`` against that of the three packages it stands on, with
-   .pyc files written (into a temporary directory), in processes that take turns. Twice: of the
-   import statements alone, and of the whole process with the start of Python. Beside it, the
-   same with all that the first client loads: what a program that connects pays.
-2. CPU time of a process that imports a client, connects, and is called with a first delta event.
+1. CPU time of ``import azure_realtime`` compared with its three dependencies, with .pyc files
+   in a temporary directory, in alternating processes. Twice: of the import statements alone,
+   and of the whole process with the start of Python. In further columns, the same with all
+   modules that the first client imports.
+2. CPU time of a process that imports a client, connects, and receives a first delta event.
 3. Resident memory and threads of an idle session, beyond the first of a process: sessions that
    were never used, and sessions that have received 2 s and sent 0.4 s of audio.
 
-Core packages, plain sockets. Exits with 1 if something did not work, never for being slow.
+Core packages, plain sockets. Exits with 1 if something fails, never because of slowness.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ print([end - begin, end, len(sys.modules)])
 
 def import_once(modules: tuple[str, ...], env: dict[str, str]) -> list[float]:
     """
-    Return CPU seconds of the import, of the process, and the number of modules.
+    Return the CPU seconds of the import and of the process, and the number of modules.
     """
     code = IMPORT.format(cpu=_runs.cores()[0], modules=", ".join(modules))
     done = subprocess.run(
@@ -71,7 +71,7 @@ def import_once(modules: tuple[str, ...], env: dict[str, str]) -> list[float]:
 
 def imports(rounds: int, env: dict[str, str]) -> None:
     """
-    Print what importing costs.
+    Print the table of import times.
     """
     found: dict[tuple[str, ...], list[list[float]]] = {
         modules: [] for modules in (CORE, OURS, CLIENT)
@@ -116,7 +116,7 @@ def first_event(
     server: _runs.Server, peers: list[str], rounds: int, env: dict[str, str]
 ) -> None:
     """
-    Print what it costs to come to a first event.
+    Print the table of CPU times to the first event.
     """
     found: dict[str, list[float]] = {peer: [] for peer in peers}
     for number in range(-1, rounds):  # the first writes the .pyc files
@@ -139,7 +139,7 @@ def idle(
     server: _runs.Server, peers: list[str], rounds: int, sessions: int, traffic: bool
 ) -> None:
     """
-    Print what an idle session costs.
+    Print the table of idle sessions.
     """
     rows = []
     for peer in peers:
@@ -153,7 +153,7 @@ def idle(
         rows.append(
             [
                 peer,
-                f"{statistics.median(memory):.0f}" if memory else "not told",
+                f"{statistics.median(memory):.0f}" if memory else "unknown",
                 f"{min(memory):.0f}-{max(memory):.0f}" if memory else "-",
                 f"{statistics.median(r['threads'] for r in results):.2f}",
                 str(results[0]["first_threads"]),

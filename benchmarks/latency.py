@@ -1,11 +1,11 @@
 """
-How late events, pongs and appends are, also with a busy main thread or a slow listener.
+The delays of events, pongs and appends, also with a busy main thread or a slow listener.
 
     python benchmarks/latency.py [--quick] [--seconds 10]
 
 1. Dispatch: the server writes the time into an event every 20 ms; the listener reads the same
-   clock. Once with a main thread that waits, once with one that computes all the time (with
-   CPython's one lock, each hop to another thread then costs up to a switch interval, 5 ms).
+   clock. Once with a main thread that waits, once with one that computes continuously (with
+   the GIL, each switch to another thread then costs up to a switch interval, 5 ms).
    azure_realtime runs twice: listeners on the callback thread and on the reader thread.
 2. Slow listener: a listener takes 50 ms for each of 500 audio deltas a second, after 200 at
    once. Meanwhile the server pings every 20 ms and measures when the pong comes, and the main
@@ -36,7 +36,7 @@ def cells(found: dict[str, Any]) -> list[str]:
 
 def dispatch(server: _runs.Server, peers: list[str], seconds: float) -> None:
     """
-    Measure from the server's write to the listener.
+    Measure the delay from the server's write to the listener.
     """
     rows = []
     for busy in (False, True):
@@ -65,7 +65,7 @@ def dispatch(server: _runs.Server, peers: list[str], seconds: float) -> None:
 
 def slow_listener(server: _runs.Server, peers: list[str], seconds: float) -> None:
     """
-    Measure pongs and appends while a listener sleeps.
+    Measure the delays of pongs and appends while a listener sleeps.
     """
     rows = []
     for peer in peers:

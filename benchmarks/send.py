@@ -1,15 +1,15 @@
 """
-CPU time of appending audio, against other clients.
+CPU time of appending audio, compared with other clients.
 
     python benchmarks/send.py [--quick] [--tls] [--packages core|speed|both]
                               [--rounds 5] [--events 4000]
 
-Two works: appends of 20 ms (960 bytes of pcm16) and of 100 ms (4,800 bytes), as fast as the
+Two loads: appends of 20 ms (960 bytes of pcm16) and of 100 ms (4,800 bytes), as fast as the
 client takes them, until the load server has read all of them. Each round runs every client,
-one after the other, in a process of its own. The figures are the CPU time of the client
-process, all its threads, by append: the median of the rounds. ``--packages core`` hides orjson
-and pybase64. The server counts the messages and decodes the first and the last; exits with 1
-if one is missing or wrong, never for being slow.
+one after the other, in a process of its own. The figures are the CPU time of all threads of
+the client process per append: the median of the rounds. ``--packages core`` hides orjson and
+pybase64. The server counts the messages and decodes the first and the last; exits with 1 if
+one is missing or wrong, never because of slowness.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIZES = (960, 4800)
 
 def check(server: _runs.Server, count: int) -> None:
     """
-    Compare what the server has counted; it reports a warm-up and a run of each size.
+    Check the server's counts; it reports a warm-up and a run of each size.
     """
     for size in SIZES:
         for expected in (count // 10, count):

@@ -1,19 +1,20 @@
 """
-How many real-time sessions one process on one core sustains.
+The number of real-time sessions that one process on one core sustains.
 
     python benchmarks/sessions.py [--quick] [--seconds 8] [--peers azure_realtime,bare,openai_sync]
                                   [--packages core|speed] [--sessions 40]
 
 Each session receives 20 ms of audio (24 kHz pcm16) every 20 ms, decoded in a listener, and
-appends as much. Sustained means: the delay of both directions is under 40 ms at the 99th
-percentile, and everything arrived. Delays of appends count from when an append was due. The
-number is raised by a quarter until it fails, then narrowed down to about 5 %; a number that
+appends as much. Sustained means: the delay in both directions is under 40 ms at the 99th
+percentile, and nothing was lost. The delay of an append counts from the time when it was due.
+The number is raised by a quarter until it fails, then narrowed down to about 5 %; a number that
 fails is tried a second time. ``--sessions`` measures one number; ``--quick`` does so with 8 for
 each client. openai_sync reads on one thread for each session.
 
-Each line has the CPU time of the client process, as a share of a core: on a machine with other
-work it is steadier than the delays are. A ``server`` share over 0.8 means that the load server, not the client, may be the limit.
-Exits with 1 if the sessions of ``--quick`` lose anything, never for being slow.
+Each line has the CPU time of the client process as a share of a core, which other work on the
+machine affects less than the delays. A ``server`` share over 0.8 means that the load server,
+not the client, may be the limit. Exits with 1 if the sessions of ``--quick`` lose data, never
+because of slowness.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ MOST = 600  # sessions, and a bound of the search
 @dataclass
 class Trial:
     """
-    One number of sessions, measured.
+    The measurement of one number of sessions.
     """
 
     peer: str
@@ -44,7 +45,7 @@ class Trial:
     @property
     def problem(self) -> str:
         """
-        What is missing; empty if nothing is.
+        The data that are missing; "" if none are.
         """
         if not self.client["complete"]:
             return "a session did not end"
@@ -57,7 +58,7 @@ class Trial:
     @property
     def sustained(self) -> bool:
         """
-        Whether it counts.
+        Whether the number of sessions was sustained.
         """
         ways = (self.client["receive"]["p99"], self.server["send"]["p99"])
         in_time = self.client["sent"] >= self.sessions * self.seconds * 50 * 0.97
@@ -67,7 +68,7 @@ class Trial:
     @property
     def cpu_percent(self) -> float:
         """
-        CPU time of the client process by session, in percent of a core.
+        CPU time of the client process per session, in percent of a core.
         """
         return 100 * self.client["cpu"] / self.sessions
 
@@ -90,7 +91,7 @@ def measure(
     server: _runs.Server, peer: str, packages: str, sessions: int, seconds: float
 ) -> Trial:
     """
-    Run so many sessions.
+    Run one measurement.
     """
     client = _runs.run_client(
         "_paced_jobs:sessions",

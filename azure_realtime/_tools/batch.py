@@ -1,5 +1,5 @@
 """
-The calls of one response, from the first that is announced to the results.
+The tool calls of one response and their results.
 
 Strictly private.
 """
@@ -17,8 +17,8 @@ class Call:
     One call of a function.
 
     Attributes:
-        settled: Whether its outcome is decided: a later one does not count.
-        output: What the model is answered; None before that is decided.
+        settled: Whether the outcome is decided; later outcomes are dropped.
+        output: The text for the model; None before the outcome is decided.
     """
 
     __slots__ = "arguments", "call_id", "name", "output", "output_index", "settled"
@@ -39,14 +39,14 @@ class Batch:
     The calls of one response.
 
     Attributes:
-        response_id: The response.
-        generation: The connection that it came by.
-        rounds: How many responses of the same turn called tools before it.
-        is_last: Whether those are as many as there may be.
-        calls: By ``call_id``.
-        closed: Whether the response is done, and no call will be added.
-        config: What it was requested with.
-        response: The response, once it is done.
+        response_id: The id of the response.
+        generation: The number of the connection on which it arrived.
+        rounds: Number of earlier responses of the turn that called tools.
+        is_last: Whether *rounds* has reached the limit.
+        calls: The calls by ``call_id``.
+        closed: Whether the response is done, so that no call is added.
+        config: The configuration of the response's request.
+        response: The response; None before it is done.
     """
 
     __slots__ = (
@@ -75,13 +75,13 @@ class Batch:
     @property
     def complete(self) -> bool:
         """
-        Whether each call has its outcome, and no other will come.
+        Whether the response is done and each call has its output.
         """
         return self.closed and all(c.output is not None for c in self.calls.values())
 
     def results(self) -> Results:
         """
-        Return what to send, in the order the model called.
+        Return the calls and outputs, in the order of the calls.
         """
         calls = sorted(self.calls.values(), key=lambda call: call.output_index)
         return Results(
@@ -98,17 +98,18 @@ class Batch:
 
 class Results(NamedTuple):
     """
-    What the functions returned that one response called.
+    The outputs of all tool calls of one response.
 
     Attributes:
-        response_id: The response.
-        generation: The connection that it came by.
-        config: What it was requested with; None if it was not, or with nothing.
-        response: The response itself.
+        response_id: The id of the response.
+        generation: The number of the connection on which it arrived.
+        config: The configuration of its request; None if the client did not request
+            it, or requested it without configuration.
+        response: The response.
         rounds: As in `Batch`.
         is_last: As in `Batch`.
-        calls: Its calls, in the order the model made them.
-        outputs: What each of them returned.
+        calls: The calls, in the model's order.
+        outputs: The output of each call, in the same order.
     """
 
     response_id: str

@@ -1,5 +1,5 @@
 """
-One call of a tool: from the JSON that the model wrote to the text that it gets back.
+One call of a tool: from the JSON arguments to the output text for the model.
 
 Strictly private.
 """
@@ -17,11 +17,11 @@ from .tool import Tool
 
 class Outcome(NamedTuple):
     """
-    What the model gets to read.
+    The outcome of a tool call.
 
     Attributes:
-        output: The result, or JSON that tells the error.
-        error: Why there is no result; None if there is one.
+        output: The text for the model: the result, or JSON with the error message.
+        error: The error; None if there is a result.
     """
 
     output: str
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
     @classmethod
     def failure(cls, error: BaseException, text: str) -> Outcome:
         """
-        Return the outcome of a call that came to nothing.
+        Return the outcome of a failed call.
         """
         answer = {"error": utf8_text(redacted(text))}
         return cls(json.dumps(answer, ensure_ascii=False), error)
@@ -38,22 +38,22 @@ class Outcome(NamedTuple):
 
 def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
     """
-    Call *tool*. Worker thread; never raises, whatever the user's code does.
+    Call *tool*; never raises, whatever the user's code does. Worker thread.
     """
     try:
         values = tool.structure(_parse(arguments))
     except ValueError as exc:
         return Outcome.failure(exc, text_of_error(exc))
-    except BaseException as exc:  # of the classes that arguments are made into
+    except BaseException as exc:  # from constructors of the user's classes
         return Outcome.failure(exc, _in_short(exc))
     try:
         result = tool.function(**values)
-    except BaseException as exc:  # sys.exit() in a tool must not end us
+    except BaseException as exc:  # sys.exit() in a tool must not end the thread
         logger.exception("The tool %r raised", tool.name)
         return Outcome.failure(exc, _in_short(exc))
     try:
         return Outcome(_as_output(result))
-    except BaseException as exc:  # of the result's own methods
+    except BaseException as exc:  # from methods of the result
         msg = (
             f"The function '{tool.name}' returned {type(result).__name__} that is no "
             f"JSON: {text_of_error(exc)}"
@@ -64,7 +64,7 @@ def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
 
 def timed_out(name: str, seconds: float) -> Outcome:
     """
-    Return the outcome of a call that takes too long. Any thread.
+    Return the outcome of a call that exceeded its timeout. Any thread.
     """
     msg = f"the function '{name}' gave no result within {seconds:g} s"
     return Outcome.failure(TimeoutError(msg), msg)
@@ -72,7 +72,7 @@ def timed_out(name: str, seconds: float) -> Outcome:
 
 def unknown_tool(name: str, known: Iterable[str]) -> Outcome:
     """
-    Return the outcome of a call to a function that does not exist. Any thread.
+    Return the outcome of a call of an unknown function. Any thread.
     """
     msg = f"there is no function '{name}'; the functions are: {', '.join(known)}"
     return Outcome.failure(LookupError(msg), msg)
@@ -80,7 +80,7 @@ def unknown_tool(name: str, known: Iterable[str]) -> Outcome:
 
 def too_many_rounds(rounds: int) -> Outcome:
     """
-    Return the outcome of a call beyond the rounds that a turn may have. Any thread.
+    Return the outcome of a call beyond the limit of tool rounds. Any thread.
     """
     msg = (
         f"it was not called: {rounds} responses in a row have called functions, which "
@@ -91,7 +91,7 @@ def too_many_rounds(rounds: int) -> Outcome:
 
 def _parse(arguments: str) -> Any:
     """
-    Return the JSON value; "" is what some models write when there are no arguments.
+    Parse the arguments; some models write "" when there are none.
     """
     if not arguments.strip():
         return {}
@@ -109,7 +109,7 @@ def _refuse(constant: str) -> Any:
 
 def _as_output(result: Any) -> str:
     if result is None:
-        return "done"  # to a model, "null" looks like a failure
+        return "done"  # models take "null" for a failure
     if isinstance(result, str):
         return utf8_text(result)
     from .schema.to_json import to_json  # loaded when the tool was made

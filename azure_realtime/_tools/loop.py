@@ -1,19 +1,19 @@
 """
-From a tool's result back to the model.
+The tool loop: sends tool outputs to the model and requests the next response.
 
 Rules:
 
-1. All outputs of one response are sent, in the order the model called, then exactly one
+1. All outputs of one response are sent, in the order of the calls, then exactly one
    request for a response follows (protocol reference, trap "tool-continue").
-2. That request is like the one it continues, but for what would make it the same again:
-   a forced tool choice, its own or the session's, would call the tool for ever.
-3. Who waits for the end of a turn waits for the last response of this chain.
-4. A session that did not make the calls is told of them together with the outputs.
-   Who waited has been told of the drop, unless they ask again (``retry_response``):
-   then the model is told, and not asked.
+2. That request has the configuration of the request that it continues, except the
+   fields that would repeat it: a forced tool choice, in the request or the session,
+   would call the tool in an endless loop.
+3. A turn ends with the last response of this chain.
+4. Calls made in an earlier session are sent to the current session together with their
+   outputs. The turn has failed with the connection, so no response is requested,
+   unless interrupted responses are requested again (``retry_response``).
 5. A turn has a limited number of rounds (``max_rounds``). After the last one no
-   response is requested, and a wait for the end of the turn raises
-   `ResponseIncomplete`.
+   response is requested, and the turn fails with `ResponseIncomplete`.
 """
 
 from __future__ import annotations
@@ -51,30 +51,30 @@ from .batch import Results
 from .runner import ToolRunner
 from .tool import Toolbox
 
-_REMEMBERED = 64  # turns whose continuation somebody may still ask for
+_REMEMBERED = 64  # responses whose continuation can be looked up
 
 Continuation = Future[ResponseFuture]
 
 
 class ToolLoop:
     """
-    Runs the tools that responses call, and has the model go on with the outputs.
+    Runs the tools that responses call, and continues the turn with their outputs.
 
-    There is no lock: the dictionaries are changed and copied in one step in C each, and
-    nothing depends on two of them.
+    It has no lock: each change and each copy of a dictionary is atomic, and no
+    invariant spans two of them.
 
     Args:
-        sender: Where commands go.
-        emitter: Announces tools that fail.
-        lifecycle: Knows the number of the connection, and whether it was the last.
-        toolbox: What there is to call.
-        session: What it is like.
-        outlive: Whether a new session is told the conversation.
+        sender: Sends the outputs and requests.
+        emitter: Emits ``tool_error``.
+        lifecycle: Has the number of the connection, and the error of the client's end.
+        toolbox: The tools.
+        session: The state of the session.
+        outlive: Whether the conversation is restored in a new session.
         retry_response: Whether an interrupted response is requested again.
-        max_rounds: How many responses of a turn may call tools; None: any number.
+        max_rounds: Limit of rule 5; None means no limit.
 
     Attributes:
-        handles: The classes of events that `observe` is for.
+        handles: The event classes that `observe` takes.
     """
 
     handles = frozenset(
@@ -102,12 +102,13 @@ class ToolLoop:
         )
         self._under_way: dict[str, tuple[FunctionCallOutputItem, Future[Any]]] = {}
         self._continuations: dict[str, Continuation] = {}
-        # how many rounds came before a request, by its event_id
+        # number of rounds before a request, by the request's event_id
         self._rounds: dict[str | None, int] = {}
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Take note of calls, but for those of responses out of band. Reader thread.
+        Start the tool calls of *event*, except those of out-of-band responses. Reader
+        thread.
         """
         if self._sender.responses.is_out_of_band(event):
             return
@@ -126,67 +127,69 @@ class ToolLoop:
 
     def continuation(self, response_id: str) -> Continuation | None:
         """
-        Return what will hold the future of the response that follows, if one does.
+        Return a future of the request that follows a response; None if none follows.
 
-        Any thread, once the response is done.
+        To be called when the response is done. Any thread.
         """
-        known = self._continuations.get(response_id)
-        if known is None and self._runner.will_continue(response_id):
-            known = self._continuation(response_id)
-        return known
+        continuation = self._continuations.get(response_id)
+        if continuation is None and self._runner.will_continue(response_id):
+            continuation = self._continuation(response_id)
+        return continuation
 
     def answers(self, response_id: str) -> bool:
         """
-        Whether the calls of a response are answered here. Any thread.
+        Whether this loop sends outputs for the calls of a response. Any thread.
         """
         return self._runner.will_continue(response_id)
 
     def run_soon(self, function: Callable[[], None]) -> None:
         """
-        Run *function* on a thread that runs tools. Any thread; never blocks.
+        Run *function* on a worker thread; never blocks. Any thread.
         """
         self._runner.run_soon(function)
 
     def busy(self) -> bool:
         """
-        Whether the model waits for a tool. Any thread.
+        Whether a tool output is still to be sent. Any thread.
         """
         return self._runner.busy
 
     @property
     def is_current(self) -> bool:
         """
-        Whether the caller is a tool.
+        Whether the calling thread runs a tool.
         """
         return self._runner.is_current
 
     def lose(self, error: RealtimeError) -> None:
         """
-        Drop what is under way: the response that asked is gone. Reader thread.
+        Drop the calls of unfinished responses, and fail the turns that wait for them.
+
+        Reader thread.
         """
         self._runner.connection_lost()
         for response_id, continuation in self._continuations.copy().items():
             if (
                 not continuation.done()
-                and not self._goes_on(response_id)
+                and not self._is_retried(response_id)
                 and continuation.set_running_or_notify_cancel()
             ):
                 continuation.set_exception(copy_to_raise(error))
 
     def close(self) -> None:
         """
-        Start nothing more, and send nothing more. Any thread; never blocks.
+        Start no more calls and send no more outputs; never blocks. Any thread.
         """
         self._runner.close()
         for continuation in self._continuations.copy().values():
             continuation.cancel()
 
-    def _goes_on(self, response_id: str) -> bool:
-        asks_again = self._retry_response and self._lifecycle.ended is None
-        return asks_again and self._runner.will_continue(response_id)
+    def _is_retried(self, response_id: str) -> bool:
+        retries = self._retry_response and self._lifecycle.ended is None
+        return retries and self._runner.will_continue(response_id)
 
     def _continuation(self, response_id: str) -> Continuation:
-        # several threads may come for it: they all get the one that was first
+        # setdefault is atomic: all threads get the same future
         continuation = self._continuations.setdefault(
             response_id, InterruptibleFuture()
         )
@@ -195,7 +198,7 @@ class ToolLoop:
 
     def _following(self, config: ResponseConfig | None) -> ResponseConfig | None:
         """
-        Return the request that follows one that was made with *config*.
+        Return the configuration of the request that continues one with *config*.
         """
         unforced = (UNSET, None, "auto", "none")
         forced = self._session.field("tool_choice") not in unforced
@@ -211,16 +214,16 @@ class ToolLoop:
 
     def owed(self) -> tuple[list[FunctionCallOutputItem], set[str]]:
         """
-        Return the outputs that were under way when the connection was lost, and the ids
-        of the calls whose outputs still wait to be sent. Reader thread.
+        Return the outputs that were lost with the connection, and the ids of the calls
+        whose outputs are still queued. Reader thread.
         """
-        under_way = list(self._under_way.values())
-        lost = [output for output, told in under_way if told.done()]
-        waiting = {output.call_id for output, told in under_way if not told.done()}
-        return lost, waiting
+        sent = list(self._under_way.values())
+        lost = [output for output, added in sent if added.done()]
+        queued = {output.call_id for output, added in sent if not added.done()}
+        return lost, queued
 
-    def _tell(self, item: FunctionCallItem | FunctionCallOutputItem) -> None:
-        # by its id the answer is known; without one it would stay outstanding
+    def _send_item(self, item: FunctionCallItem | FunctionCallOutputItem) -> None:
+        # the id matches the acknowledgement; without it the command stays pending
         item = attrs.evolve(item, id=f"item_{os.urandom(10).hex()}")
         if not isinstance(item, FunctionCallOutputItem):
             self._sender.command(ConversationItemCreate(item=item))
@@ -234,15 +237,15 @@ class ToolLoop:
             self._forget(item.call_id)
             raise
 
-    def _expect(self, item: FunctionCallOutputItem, told: CommandFuture[Any]) -> None:
+    def _expect(self, item: FunctionCallOutputItem, added: CommandFuture[Any]) -> None:
         """
-        Note that an output is under way: from before it can leave, and be lost.
+        Record an output as unacknowledged, before it can be sent and lost.
         """
-        put_bounded(self._under_way, item.call_id, (item, told), _REMEMBERED)
-        told.add_done_callback(functools.partial(self._arrived, item.call_id))
+        put_bounded(self._under_way, item.call_id, (item, added), _REMEMBERED)
+        added.add_done_callback(functools.partial(self._arrived, item.call_id))
 
-    def _arrived(self, call_id: str, told: Future[Any]) -> None:
-        if told.cancelled() or not isinstance(told.exception(), ConnectionClosed):
+    def _arrived(self, call_id: str, added: Future[Any]) -> None:
+        if added.cancelled() or not isinstance(added.exception(), ConnectionClosed):
             self._forget(call_id)
 
     def _forget(self, call_id: str) -> None:
@@ -250,16 +253,16 @@ class ToolLoop:
 
     def _send(self, results: Results) -> None:
         """
-        Send the outputs of one response and ask for the next. A worker thread.
+        Send the outputs of one response and request the next one. Worker thread.
         """
         continuation = self._continuation(results.response_id)
         config = self._following(results.config)
-        elsewhere = results.generation != self._lifecycle.generation
+        is_new_session = results.generation != self._lifecycle.generation
         try:
-            for item in [*(results.calls if elsewhere else ()), *results.outputs]:
-                self._tell(item)
+            for item in [*(results.calls if is_new_session else ()), *results.outputs]:
+                self._send_item(item)
             if continuation.done():
-                return  # who asked does not want to hear any more
+                return  # the turn was cancelled, or has failed with the connection
             if results.is_last:
                 raise _too_many(results)
             request = self._sender.identified(ResponseCreate(response=config))
@@ -278,12 +281,13 @@ class ToolLoop:
 
 def _too_many(results: Results) -> ResponseIncomplete:
     """
-    Return what a turn ends with that calls tools again and again; log it, too: a script
-    of callbacks only does not wait for the turn.
+    Return the error of a turn with too many tool rounds.
+
+    It is logged as well, because a program with listeners only does not wait for turns.
     """
     error = ResponseIncomplete(
         f"The turn was ended: {results.rounds} responses in a row called tools, and "
-        "the next one did so again. If that is as it should be, raise "
+        "the next one did so again. If the turn needs more, raise "
         "WebSocketOptions(max_tool_rounds=...).",
         response=results.response,
         reason="max_tool_rounds",

@@ -1,17 +1,17 @@
 """
-Keeps the tools of the session like those of the toolbox.
+Registers the tools of the toolbox with the session.
 
-1. A change is one ``session.update`` with all tools. The service takes all of them or
+1. A change is one ``session.update`` with all tools. The service accepts all of them or
    none (protocol reference, trap "update-atomic").
-2. A tool is accepted when an update with it was. A refusal is about a tool that is not
-   accepted yet; as each update has one more tool than the last, there is mostly one.
-   That tool is taken out: a tool of the same name that was accepted before takes its
-   place again. The others that are not accepted are asked for again.
-3. Where several are in doubt, because a new session has refused them together, each is
-   asked for in an update of its own, which adds it to those before.
-4. A refused update with a tool that is not in the toolbox any more puts no other tool
-   in doubt: the others are in a later update.
-5. What a session that is not configured yet has refused is asked for again when it is.
+2. A tool is accepted when an update that contains it is. A refusal concerns a tool that
+   is not accepted yet; each update adds one tool, so there is usually one such tool.
+   It is removed, and replaced by an accepted tool of the same name if there was one.
+   The other tools that are not accepted yet are sent again.
+3. If several tools are in doubt, because a new session has refused them together, each
+   is added by an update of its own.
+4. A refused update with a tool that has been removed from the toolbox since puts no
+   other tool in doubt, because the other tools are in a later update.
+5. Tools that a session refused before it was configured are sent again afterwards.
 
 Strictly private.
 """
@@ -44,13 +44,13 @@ class ToolRegistrar:
     Registers tools with the session.
 
     Args:
-        toolbox: The tools. Only a weak reference is kept: a function may refer to the
-            client. For the same reason no callback refers to a tool.
-        session: Knows the tools that were asked for.
-        sender: Where updates go.
-        emitter: Announces a tool that was refused.
-        lifecycle: Knows the number of the connection, and whether it is configured.
-        run_soon: Runs a function on a worker thread; never blocks.
+        toolbox: The tools. Only a weak reference is kept, because a function may refer
+            to the client. For the same reason no callback refers to a tool.
+        session: Has the tools of the requested configuration.
+        sender: Sends the updates.
+        emitter: Emits ``tool_error`` for a refused tool.
+        lifecycle: Has the number of the connection, and whether it is configured.
+        run_soon: Runs a function on a worker thread without blocking.
     """
 
     def __init__(
@@ -68,17 +68,17 @@ class ToolRegistrar:
         self._emitter = emitter
         self._lifecycle = lifecycle
         self._run_soon = run_soon
-        # which of the session's tools are ours, by id(); the rest was configured
-        self._ours: weakref.WeakValueDictionary[int, Any] = (
+        # the specs of toolbox tools by id(); other tools of the session were configured
+        self._registered: weakref.WeakValueDictionary[int, Any] = (
             weakref.WeakValueDictionary()
         )
         self._must_ask_again = False
 
     def add(self, toolbox: Toolbox, tool: Tool[..., Any]) -> None:
         """
-        Put *tool* into the toolbox and ask for it; do neither if that raises.
+        Add *tool* to the toolbox and send the update; do neither if that raises.
 
-        The user's thread. Raises as `Sender.command`.
+        It raises as `Sender.command`. The user's thread.
         """
         before = toolbox.get(tool.name)
         try:
@@ -90,11 +90,11 @@ class ToolRegistrar:
 
     def remove(self, toolbox: Toolbox, name: str) -> None:
         """
-        Take a tool out of the toolbox and the session. The user's thread.
+        Remove a tool from the toolbox and the session. The user's thread.
 
         Raises:
-            KeyError: There is none of that name.
-            RealtimeError: The session cannot be changed; the tool is back.
+            KeyError: There is no tool of that name.
+            RealtimeError: The update could not be sent; the tool stays.
         """
         tool = toolbox.remove(name)
         try:
@@ -104,12 +104,13 @@ class ToolRegistrar:
             raise
 
     def _ask_for(self, specs: Specs) -> None:
-        self._ours.update({id(spec): spec for spec in specs})
+        self._registered.update({id(spec): spec for spec in specs})
         names = {spec.name for spec in specs}
         others = [
             tool
             for tool in self._session.asked_tools
-            if not self._is_ours(tool) and getattr(tool, "name", None) not in names
+            if not self._is_registered(tool)
+            and getattr(tool, "name", None) not in names
         ]
         config = SessionConfig(tools=(*others, *specs))
         self._sender.command(
@@ -117,8 +118,8 @@ class ToolRegistrar:
             functools.partial(self._expect, config, specs, self._lifecycle.generation),
         )
 
-    def _is_ours(self, tool: object) -> bool:
-        return self._ours.get(id(tool)) is tool
+    def _is_registered(self, tool: object) -> bool:
+        return self._registered.get(id(tool)) is tool
 
     def _expect(
         self,
@@ -128,12 +129,13 @@ class ToolRegistrar:
         answer: CommandFuture[Any],
     ) -> None:
         self._session.ask(config, answer)
-        # not where listeners run: they may wait for what follows
+        # the base class's method: runs on the reader thread. A listener may block the
+        # callback thread while it waits for the tool.
         Future.add_done_callback(
             answer, functools.partial(self._on_answer, specs, generation)
         )
 
-    # Reader thread, but for a connection that has ended before: then any.
+    # Reader thread; any thread if the connection has ended before the command.
 
     def _on_answer(self, specs: Specs, generation: int, answer: Any) -> None:
         toolbox = self._toolbox()
@@ -143,10 +145,10 @@ class ToolRegistrar:
         if error is None:
             toolbox.accept(specs)
         elif isinstance(error, ConnectionClosed):
-            self._must_ask_again = True  # a new session may not get it
+            self._must_ask_again = True  # the next session may not contain it
         elif isinstance(error, ServerError):
             in_doubt = [spec for spec in specs if not toolbox.is_accepted(spec)]
-            # else it is about the rest of the session, and logged as any other
+            # otherwise the refusal concerns another field, and is logged as usual
             answer.heeded = bool(in_doubt)
             if all(map(toolbox.has, in_doubt)):  # rule 4
                 self._on_refusal(toolbox, in_doubt, generation, error)
@@ -170,7 +172,7 @@ class ToolRegistrar:
         if tool is not None and tool.spec is spec:
             toolbox.take_out(tool, toolbox.accepted(spec.name))
         refusal = ServerError(
-            f"The service refused the tool {spec.name!r}, which is removed again: "
+            f"The service refused the tool {spec.name!r}, which was removed: "
             f"{error.message}",
             code=error.code,
             param=error.param,
@@ -189,26 +191,28 @@ class ToolRegistrar:
 
     def session_refused(self, error: ServerError) -> bool:
         """
-        Note that a new session has refused what the last one had. Reader thread.
+        Handle the refusal of a restored session's configuration. Reader thread.
 
         Returns:
-            Whether it is worth trying without the tools of the toolbox, which are then
-            asked for one by one.
+            Whether to configure the session without the tools of the toolbox, which are
+            then added one by one.
         """
         toolbox = self._toolbox()
         if toolbox is None or (error.param and "tools" not in error.param):
             return False
-        ours = [tool for tool in self._session.asked_tools if self._is_ours(tool)]
-        if not ours:
+        registered = [
+            tool for tool in self._session.asked_tools if self._is_registered(tool)
+        ]
+        if not registered:
             return False
-        self._session.drop_tools(ours)
+        self._session.drop_tools(registered)
         toolbox.accept_none()
         self._must_ask_again = True
         return True
 
     def session_configured(self) -> None:
         """
-        Ask for what was refused together, if something was. Reader thread.
+        Send the tools again that were refused or lost. Reader thread.
         """
         if self._must_ask_again:
             self._must_ask_again = False
@@ -229,4 +233,4 @@ class ToolRegistrar:
                 in_doubt = later
         except RealtimeError as error:
             if self._lifecycle.ended is None:
-                logger.exception("Tools could not be asked for again: %s", error)
+                logger.exception("Tools could not be registered again: %s", error)

@@ -1,18 +1,18 @@
 """
-Calls the tools that the model asks for, and hands back what they return.
+Runs the tools that the model calls, and collects their outputs.
 
-1. The calls of one response are a batch. They start as they come, in parallel.
-2. When the response is complete and each call has its outcome, the outputs are sent,
-   in the order of the calls, once: so one answer follows, not one for each call.
-3. A response that does not complete takes its batch with it: somebody interrupted, or
-   the connection is gone. Calls that have not begun never do; what the others return is
-   dropped. A batch whose response is complete outlives the connection where the new
-   session is told the conversation: what a function has done is done.
+1. The calls of one response are a batch. They start as they arrive, in parallel.
+2. When the response is complete and each call has its output, the outputs are sent
+   together, in the order of the calls, so that one response follows for all.
+3. The batch of a response that does not complete (it is interrupted, or the connection
+   is lost) is dropped: its queued calls are not started, its other results discarded.
+   A batch whose response is complete survives the connection if the conversation is
+   restored, because the effects of its functions remain.
 4. A ``call_id`` is called once, however often it is announced.
-5. A turn has a limited number of rounds, each a response that calls tools. What is
-   called beyond it is answered with an error instead.
-6. A response out of band (``conversation="none"``) is none of ours: there is nowhere
-   to put the outputs. Its events must not be given to us.
+5. A turn has a limited number of rounds; a round is a response that calls tools.
+   Further calls are answered with an error.
+6. Calls of an out-of-band response (``conversation="none"``) are not run, because their
+   outputs belong to no conversation. `ToolRunner.observe` must not be given its events.
 
 Strictly private.
 """
@@ -58,14 +58,13 @@ class ToolRunner:
 
     Args:
         toolbox: The tools; while it is empty, function calls are left to the user. Only
-            a weak reference is kept: a function may refer to the client.
+            a weak reference is kept, because a function may refer to the client.
         send_results: Called once for each response that called tools, on a worker
-            thread; queues the outputs and asks for the answer to them.
-        on_error: Called when a call comes to nothing; on a thread of the pool,
-            so it must not block.
-        outlive: Whether rule 3 lets a complete batch outlive the connection.
-        max_rounds: Of rule 5; None: no limit.
-        workers: How many tools run side by side.
+            thread; queues the outputs and requests the next response.
+        on_error: Called when a call fails, on a thread of the pool; must not block.
+        outlive: Whether the conversation is restored (rule 3).
+        max_rounds: The limit of rule 5; None means no limit.
+        workers: The number of tools that run in parallel.
     """
 
     def __init__(
@@ -83,7 +82,8 @@ class ToolRunner:
         self._outlive = outlive
         self._max_rounds = max_rounds
         self._pool = WorkerPool(workers, "azure-realtime-tool")
-        # makes one step of what decides, on several threads, who sends the outputs
+        # Makes atomic which thread sends the outputs of a batch: several threads
+        # complete calls, and the reader thread ends batches.
         self._lock = OwnLock()
         self._batches: dict[str, Batch] = {}
         self._called: dict[str, None] = {}
@@ -97,7 +97,7 @@ class ToolRunner:
     @property
     def is_current(self) -> bool:
         """
-        Whether the caller is a tool.
+        Whether the calling thread runs a tool.
         """
         return getattr(self._here, "tool", False)
 
@@ -108,12 +108,14 @@ class ToolRunner:
         rounds: int = 0,
     ) -> None:
         """
-        Start the calls in *event*, end a batch. Reader thread; never blocks or raises.
+        Start the calls in *event*, or close a batch; never blocks or raises.
+
+        Reader thread.
 
         Args:
-            event: Of a response in the conversation.
-            config: What a response that is done was requested with.
-            rounds: How many responses of the same turn called tools before it.
+            event: An event of a response in the conversation.
+            config: The configuration of the request, for a response that is done.
+            rounds: Number of earlier responses of the turn that called tools.
         """
         if event.generation > self._generation:
             self.connection_lost()
@@ -128,27 +130,31 @@ class ToolRunner:
 
     def will_continue(self, response_id: str) -> bool:
         """
-        Whether outputs of tools follow, or have followed, this response. Any thread.
+        Whether tool outputs follow, or have followed, this response. Any thread.
         """
         with self._lock:
             return response_id in self._batches or response_id in self._answered
 
     def run_soon(self, function: Callable[[], None]) -> None:
         """
-        Run *function* on a worker thread, before all calls. Any thread; never blocks.
+        Run *function* on a worker thread before all queued calls; never blocks.
+
+        Any thread.
         """
         self._pool.submit(Job(function), first=True)
 
     @property
     def busy(self) -> bool:
         """
-        Whether outputs are still to come. Any thread.
+        Whether a batch is open. Any thread.
         """
         return bool(self._batches)
 
     def connection_lost(self) -> None:
         """
-        Drop what is incomplete: who asked is gone. Reader thread; never blocks.
+        Drop the batches that do not survive the connection; never blocks.
+
+        Reader thread.
         """
         with self._lock:
             for batch in list(self._batches.values()):
@@ -157,9 +163,9 @@ class ToolRunner:
 
     def close(self) -> None:
         """
-        Stop. Functions that run are left to finish; what they return is dropped.
+        Drop all batches; running functions finish, their results are discarded.
 
-        Any thread, also a finalizer; never blocks.
+        It never blocks. Any thread, also a finalizer.
         """
         with self._lock:
             self._closed = True
@@ -177,7 +183,7 @@ class ToolRunner:
         rounds: int,
     ) -> None:
         toolbox = self._registry()
-        # a batch that was begun is answered as a whole, even without a tool left
+        # calls of an open batch are answered even if the last tool has been removed
         if toolbox is None or not (toolbox or response_id in self._batches):
             return
         is_last = self._max_rounds is not None and rounds >= self._max_rounds
@@ -189,7 +195,7 @@ class ToolRunner:
                 for index, item in items.items()
                 if isinstance(item, FunctionCallItem)
                 and item.call_id
-                and item.status != "incomplete"  # cut off: half its arguments
+                and item.status != "incomplete"  # its arguments are cut off
                 and not self._is_known(item.call_id)
             }
             if self._closed or batch.closed or not calls:
@@ -208,13 +214,15 @@ class ToolRunner:
 
     def _announce(self, event: ResponseFunctionCallArgumentsDone) -> None:
         """
-        Keep a call until its response is done: some services send no event about the
-        item. One that does says more: whether the item is complete.
+        Store a call until its response is done.
+
+        Some services send no ``response.output_item.done``, which would say whether the
+        item is complete.
         """
         if event.name and event.call_id:
             calls = self._announced.get(event.response_id, {})
             index = event.output_index
-            while index in calls:  # a service that sends no index
+            while index in calls:  # some services send no index
                 index += 1
             calls[index] = FunctionCallItem(event.name, event.arguments, event.call_id)
             put_bounded(self._announced, event.response_id, calls, _ANNOUNCED)
@@ -228,7 +236,7 @@ class ToolRunner:
     ) -> None:
         announced = self._announced.pop(response.id, {})
         if response.status == "completed":
-            # for services that leave out the items' own events
+            # for services that send no events of the items
             items = announced | dict(enumerate(response.output))
             self._start(event, response.id, items, rounds)
         with self._lock:
@@ -268,26 +276,26 @@ class ToolRunner:
                 self._answered.pop(batch.response_id, None)
             logger.exception("The results of tools could not be sent")
 
-    # -- Threads that wait beside a call -----------------------------------------
+    # -- Threads that watch a call's timeout -------------------------------------
 
     def _give_up(self, batch: Batch, call: Call, timeout: float) -> None:
         if self._settle(batch, call, timed_out(call.name, timeout)):
             self._send_soon(batch)
 
-    # -- Any of them -------------------------------------------------------------
+    # -- Any of these threads ----------------------------------------------------
 
     def _send_soon(self, batch: Batch) -> None:
         self.run_soon(functools.partial(self._send, batch))
 
     def _settle(self, batch: Batch, call: Call, outcome: Outcome) -> bool:
         """
-        Note what came of a call; return whether it is the last that was waited for.
+        Store the outcome of a call; return whether the caller must send the outputs.
         """
         with self._lock:
-            if self._closed or call.settled:  # the model has been told of a timeout
+            if self._closed or call.settled:  # settled by its timeout
                 return False
             call.settled = True
-        if outcome.error is not None:  # told before the outputs can be sent
+        if outcome.error is not None:  # emitted before the outputs can be sent
             self._report(batch, call, outcome.error)
         with self._lock:
             call.output = outcome.output
@@ -304,14 +312,14 @@ class ToolRunner:
         try:
             self._on_error(event)
         except Exception:
-            logger.exception("The error of a tool could not be told")
+            logger.exception("The error of a tool could not be emitted")
 
     def _is_wanted(self, batch: Batch) -> bool:
         with self._lock:
             return self._batches.get(batch.response_id) is batch
 
     def _take(self, batch: Batch) -> bool:
-        # under the lock; whoever gets True, once, sends the outputs
+        # requires the lock; True once: the thread that gets it sends the outputs
         if not batch.complete or self._batches.get(batch.response_id) is not batch:
             return False
         self._drop(batch)
@@ -319,13 +327,13 @@ class ToolRunner:
         return True
 
     def _drop(self, batch: Batch) -> None:
-        # under the lock; the calls stay known, for services that say things twice
+        # requires the lock; the ids are kept for services that announce a call twice
         self._batches.pop(batch.response_id, None)
         for call_id in batch.calls:
             put_bounded(self._called, call_id, None, _REMEMBERED)
 
     def _is_known(self, call_id: str) -> bool:
-        # under the lock
+        # requires the lock
         return call_id in self._called or any(
             call_id in batch.calls for batch in self._batches.values()
         )

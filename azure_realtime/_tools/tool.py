@@ -1,9 +1,8 @@
 """
-Functions of yours that the model may call.
+Functions that the model may call, and the collection of them.
 
-A plain function says all that the model needs to know: its name, its docstring (what
-it does, and what each argument is) and its type hints. From these come the JSON schema
-that goes to the service and the check of what comes back.
+The JSON schema for the model, and the check of the arguments it sends, are made from a
+function's name, docstring (description of the function and its arguments) and hints.
 """
 
 import functools
@@ -18,22 +17,25 @@ from ..models.tools import FunctionTool, check_function
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Seconds that a function may take, unless told otherwise.
+#: Default timeout of a tool, in seconds.
 DEFAULT_TIMEOUT = 30.0
 
 
 @attrs.frozen(eq=False, slots=False)
 class Tool(Generic[P, R]):
     """
-    A function and what the model is told about it. Calling it calls the function.
+    A function with its description for the model. Calling it calls the function.
 
     Attributes:
-        description: None if the function has no docstring; give it one.
+        name: The name for the model.
+        description: The description for the model; None without a docstring, which the
+            model may need to choose the tool.
         parameters: JSON schema of the arguments.
-        structure: Makes keyword arguments of a JSON object; raises ValueError, in
-            words for the model, if they are not what the function takes.
-        timeout: Seconds after which the model is told that there is no result. The
-            function itself cannot be stopped: it runs on, and its result is dropped.
+        structure: Converts a JSON object to keyword arguments; raises ValueError, with
+            a message for the model, if they are not valid.
+        function: The function.
+        timeout: Seconds after which an error is sent to the model instead of the
+            result. The function is not interrupted; its result is discarded.
     """
 
     name: str
@@ -44,7 +46,7 @@ class Tool(Generic[P, R]):
     timeout: float = DEFAULT_TIMEOUT
 
     def __attrs_post_init__(self) -> None:
-        # for help() and inspect; functools.update_wrapper cannot write here
+        # for help() and inspect; functools.update_wrapper fails on a frozen class
         self.__dict__.update(
             __wrapped__=self.function,
             __name__=getattr(self.function, "__name__", self.name),
@@ -53,14 +55,14 @@ class Tool(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """
-        Call the function, as if it were no tool.
+        Call the function.
         """
         return self.function(*args, **kwargs)
 
     @functools.cached_property
     def spec(self) -> FunctionTool:
         """
-        What goes to the service; always the same object.
+        The tool as the service takes it; always the same object.
         """
         return FunctionTool(self.name, self.description, self.parameters)
 
@@ -77,31 +79,32 @@ def make_tool(
 
     Args:
         function: A function, bound method, `functools.partial` or callable object.
-            What a partial binds is hidden from the model.
-        name: Instead of the function's own; a lambda or a partial has none.
-        description: Instead of the docstring's.
-        timeout: In seconds; what it does not bound is the function itself.
+            Arguments that a partial binds are hidden from the model.
+        name: Replaces the function's name; a lambda or a partial has none.
+        description: Replaces the description in the docstring.
+        timeout: Seconds until an error is sent to the model; it does not interrupt the
+            function.
 
     Raises:
-        TypeError: The function is async, or takes what JSON cannot say.
-        ValueError: It has no name or one that the service refuses, the description is
-            too long, or the timeout is no positive number.
+        TypeError: The function is async, or JSON cannot represent an argument.
+        ValueError: The function has no name, or one that the service refuses; the
+            description is too long; or the timeout is no positive number.
     """
     if not timeout > 0 or math.isnan(timeout):
         msg = f"timeout must be a positive number of seconds, got {timeout!r}"
         raise ValueError(msg)
-    if isinstance(function, Tool):  # of another toolbox
+    if isinstance(function, Tool):  # from another client
         name = function.name if name is None else name
         function = function.function
     from .schema.describe import describe  # only for clients with tools
 
-    told = describe(function, name=name, description=description)
-    check_function(told.name, told.description)
+    described = describe(function, name=name, description=description)
+    check_function(described.name, described.description)
     return Tool(
-        told.name,
-        told.description,
-        told.parameters,
-        told.structure,
+        described.name,
+        described.description,
+        described.parameters,
+        described.structure,
         function,
         float(timeout),
     )
@@ -109,15 +112,15 @@ def make_tool(
 
 class Toolbox:
     """
-    The tools there are, by name. Any thread may call any of its methods.
+    The tools of a client by name. Any thread.
 
-    There is no lock: each method adds to the dictionary, takes from it, looks into it
-    or copies it, in one step in C.
+    It has no lock: each method changes, reads or copies the dictionary by one atomic
+    operation.
     """
 
     def __init__(self) -> None:
         self._tools: dict[str, Tool[..., Any]] = {}
-        # what the service took last, by name
+        # the tools that the service accepted last, by name
         self._accepted: dict[str, Tool[..., Any]] = {}
 
     def add(
@@ -129,11 +132,9 @@ class Toolbox:
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Tool[P, R]:
         """
-        Add *function*, in place of one of the same name: cells are run again.
+        Add *function* as a tool, replacing one of the same name.
 
-        Raises:
-            TypeError: The function is async, or takes what JSON cannot say.
-            ValueError: As `make_tool`.
+        Arguments and errors are those of `make_tool`.
         """
         tool = make_tool(function, name=name, description=description, timeout=timeout)
         self.put(tool)
@@ -141,25 +142,25 @@ class Toolbox:
 
     def put(self, tool: Tool[..., Any]) -> None:
         """
-        Put a tool in, in place of one of the same name.
+        Add a tool, replacing one of the same name.
         """
         self._tools[tool.name] = tool
 
     def take_out(self, tool: Tool[..., Any], before: Tool[..., Any] | None) -> None:
         """
-        Put *before* in the place of *tool*, unless another has taken it meanwhile.
+        Replace *tool* by *before*, or remove it, unless another tool has replaced it.
         """
         found = self._tools.pop(tool.name, None)
-        left = before if found is tool else found
-        if left is not None:
-            self._tools.setdefault(tool.name, left)
+        kept = before if found is tool else found
+        if kept is not None:
+            self._tools.setdefault(tool.name, kept)
 
     def remove(self, name: str) -> Tool[..., Any]:
         """
-        Take a tool out and return it; calls that run go on.
+        Remove a tool and return it; running calls continue.
 
         Raises:
-            KeyError: There is none of that name.
+            KeyError: There is no tool of that name.
         """
         tool = self._tools.pop(name, None)
         if tool is None:
@@ -171,32 +172,32 @@ class Toolbox:
 
     def get(self, name: str) -> Tool[..., Any] | None:
         """
-        Return the tool of that name, if there is one.
+        Return the tool of that name; None if there is none.
         """
         return self._tools.get(name)
 
     def names(self) -> tuple[str, ...]:
         """
-        Return the names, in the order in which they were added first.
+        Return the names, in the order of their first addition.
         """
         return tuple(self._tools)
 
     def specs(self) -> tuple[FunctionTool, ...]:
         """
-        Return what goes to the service, in the order of `names`.
+        Return the tools as the service takes them, in the order of `names`.
         """
         return tuple(tool.spec for tool in self._tools.copy().values())
 
     def has(self, spec: FunctionTool) -> bool:
         """
-        Whether the tool with this very *spec* is here.
+        Whether the tool with this *spec* object is in the toolbox.
         """
         tool = self._tools.get(spec.name)
         return tool is not None and tool.spec is spec
 
     def accept(self, specs: Iterable[FunctionTool]) -> None:
         """
-        Note that the service has taken these.
+        Mark the tools with these *specs* as accepted by the service.
         """
         for spec in specs:
             tool = self._tools.get(spec.name)
@@ -205,26 +206,26 @@ class Toolbox:
 
     def accept_none(self) -> None:
         """
-        Note that the service may have none of them.
+        Mark all tools as not accepted.
         """
         self._accepted.clear()
 
     def accepted(self, name: str) -> Tool[..., Any] | None:
         """
-        Return the tool of that name that the service took last.
+        Return the tool of that name that the service accepted last.
         """
         return self._accepted.get(name)
 
     def is_accepted(self, spec: FunctionTool) -> bool:
         """
-        Whether the service has taken the tool with this very *spec*.
+        Whether the service has accepted the tool with this *spec* object.
         """
         tool = self._accepted.get(spec.name)
         return tool is not None and tool.spec is spec
 
     def not_accepted(self) -> list[FunctionTool]:
         """
-        Return what goes to the service of those that it has not taken yet.
+        Return the specs of the tools that the service has not accepted yet.
         """
         return [spec for spec in self.specs() if not self.is_accepted(spec)]
 

@@ -1,5 +1,5 @@
 """
-Sound as bytes: WAV files, PCM samples, G.711 telephone audio, resampling.
+Audio as bytes: WAV files, PCM samples, G.711 and resampling.
 """
 
 from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw

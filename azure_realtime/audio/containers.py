@@ -1,8 +1,8 @@
 """
-Which kind of file some bytes are the beginning of, if they are one.
+Detection of the file format of some bytes.
 
-Samples may begin with any bytes, so short signatures are not enough: what would refuse
-a microphone's audio once a month is checked further.
+Raw samples may begin with any bytes. A short signature would occur in a microphone's
+audio about once a month, so it is confirmed by further checks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SIGNATURES = {
 }
 _FRAMES_IN_A_ROW = 3
 
-# Of MPEG audio, by version (1, or 2 and 2.5) and layer: kilobits a second by index.
+# MPEG audio: (version 1, or 2 for 2 and 2.5; layer) -> kbit/s by index.
 _BIT_RATES = {
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -39,8 +39,8 @@ _RATES = (44_100, 48_000, 32_000)
 
 def file_format(data: bytes) -> str | None:
     """
-    Return the format of the file that *data* is or begins: ``WAV``, ``MP3``, ``MP4``
-    ...; None for bare samples.
+    Return the format of a file or of its beginning: ``WAV``, ``MP3``, ``MP4`` and so
+    on; None for raw samples.
     """
     name = _SIGNATURES.get(data[:4])
     if name is not None:
@@ -69,7 +69,7 @@ def _is_plausible(name: str, data: bytes) -> bool:
 
 def _is_id3(data: bytes) -> bool:
     """
-    Whether an ID3 tag begins here: its version, flags, and a size of 7 bit digits.
+    Whether *data* begins with an ID3 tag: version, flags, and a size in 7 bit bytes.
     """
     rest = data[3:10]
     return len(rest) < 7 or (
@@ -79,7 +79,7 @@ def _is_id3(data: bytes) -> bool:
 
 def _mpeg(data: bytes) -> str | None:
     """
-    Return ``MP3`` or ``AAC`` if several frames follow each other from the start.
+    Return ``MP3`` or ``AAC`` if *data* begins with several consecutive frames.
     """
     for name, measure in (("MP3", _mpeg_frame), ("AAC", _adts_frame)):
         at = frames = 0
@@ -95,7 +95,7 @@ def _mpeg(data: bytes) -> str | None:
 
 def _mpeg_frame(head: bytes) -> int:
     """
-    Return the size of the frame of MPEG audio with this header; 0 if it is none.
+    Return the size in bytes of the MPEG audio frame with this header; 0 if invalid.
     """
     if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
         return 0
@@ -113,7 +113,7 @@ def _mpeg_frame(head: bytes) -> int:
 
 def _adts_frame(head: bytes) -> int:
     """
-    Return the size of the frame of AAC with this header; 0 if it is none.
+    Return the size in bytes of the AAC (ADTS) frame with this header; 0 if invalid.
     """
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return 0

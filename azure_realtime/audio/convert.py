@@ -1,13 +1,13 @@
 """
-From audio as a user gave it to bytes in the format of a session.
+Conversion of a user's audio to bytes in the format of a session.
 
 Rules:
 
-1. What is a stream stays one: cut differently, it comes out the same, and nothing of
-   it is lost at its end.
-2. A conversion changes no state: what it leads to is returned, and can be dropped
-   where the audio could not be sent.
-3. Whatever takes long calls *check* again and again: it may raise.
+1. The output of a stream does not depend on how it is cut into pieces, and no sample
+   is lost at its end.
+2. A conversion changes no state: it returns the next state, which is discarded if the
+   audio cannot be sent.
+3. A long conversion calls *check* regularly, which raises to end it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .g711 import encode_alaw, encode_ulaw
 from .pcm import AudioInput
 from .resample import Resampler
 
-_BLOCK = 1 << 16  # bytes resampled between two looks at the clock
+_BLOCK = 1 << 16  # bytes resampled between two calls of *check*
 
 _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "g711_ulaw": encode_ulaw,
@@ -40,12 +40,12 @@ def _encode(pcm: bytes, name: str) -> bytes:
 @attrs.frozen(eq=False)
 class AudioStream:
     """
-    What a stream of audio holds back until more of it comes. Does not change.
+    The state of a stream between two pieces: input that later output needs. Immutable.
 
     Attributes:
-        name: The short name of the format that it is converted to.
-        rate: Its own samples a second.
-        resampler: Holds what is held back. Not to be fed: others may hold it, too.
+        name: The short name of the output format.
+        rate: The sample rate of the input in Hz.
+        resampler: Has the buffered input. It is shared: feed a copy only.
     """
 
     name: str = "pcm16"
@@ -58,12 +58,12 @@ class AudioStream:
         self, audio: AudioInput, name: str, check: Callable[[], object]
     ) -> tuple[bytes, AudioStream | None]:
         """
-        Return what can be sent now, and what the stream is afterwards.
+        Convert the next piece; return the output and the next state.
 
         Args:
-            audio: The next piece of it.
-            name: The short name of the format of the session.
-            check: Ends the conversion by raising.
+            audio: The next piece.
+            name: The short name of the session's format.
+            check: Called regularly; ends the conversion by raising.
         """
         if audio.whole:
             return self.rest(name) + converted(audio, name, check), None
@@ -76,10 +76,10 @@ class AudioStream:
             head = self.rest(name)
             resampler = Resampler(rate, RATES[name], aligned=True)
         if audio.typed:
-            resampler.drop_half()  # its other half never came
+            resampler.drop_half()  # the piece begins with a whole sample
         data, out = audio.data, [head]
         for start in range(0, len(data), _BLOCK):
-            if start:  # what is short takes no time
+            if start:  # not for short audio
                 check()
             out.append(_encode(resampler.feed(data[start : start + _BLOCK]), name))
         stream = AudioStream(name, rate, resampler) if resampler.holds else None
@@ -87,7 +87,7 @@ class AudioStream:
 
     def rest(self, name: str) -> bytes:
         """
-        Return what ends the stream; nothing if the session has another format now.
+        Return the last output of the stream; ``b""`` if the session's format changed.
         """
         if name != self.name:
             return b""
@@ -96,9 +96,7 @@ class AudioStream:
 
 def converted(audio: AudioInput, name: str, check: Callable[[], object]) -> bytes:
     """
-    Return a whole recording in the format *name* of a session.
-
-    It is resampled with `soxr` where that is installed.
+    Convert a whole recording to the format *name*, resampled with `soxr` if installed.
     """
     if not audio.linear:
         return audio.data
@@ -114,9 +112,9 @@ def _resampled(
 ) -> bytes:
     resampler = Resampler(rate_in, rate_out, aligned=True)
     feed, flush = resampler.feed, resampler.flush
-    found = _soxr()
-    if found is not None:
-        feed, flush = found(rate_in, rate_out)
+    make = _soxr()
+    if make is not None:
+        feed, flush = make(rate_in, rate_out)
     out = []
     for start in range(0, len(pcm), _BLOCK):
         if start:
@@ -128,7 +126,7 @@ def _resampled(
 @functools.cache
 def _soxr() -> Callable[[int, int], tuple[Any, Any]] | None:
     """
-    Return what makes a resampler of `soxr`; None where it is not installed.
+    Return the factory of `soxr` resamplers; None if it is not installed.
     """
     try:
         numpy, soxr = map(importlib.import_module, ("numpy", "soxr"))

@@ -1,8 +1,8 @@
 """
-Audio travels as base64 text; these are the two directions of it.
+Base64, in which the protocol carries audio: encoding and decoding.
 
-``pybase64`` is several times faster and is used where it is installed (extra
-``speed``). It is looked for at first use, or by `load`, so that importing stays cheap.
+``pybase64`` (extra ``speed``) is several times faster and is used if it is installed.
+`load`, or the first use, imports it, so that importing this package stays cheap.
 """
 
 import binascii
@@ -18,7 +18,7 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 class Base64(NamedTuple):
     """
-    The functions of one implementation.
+    The functions of one base64 implementation.
     """
 
     encode: Callable[[bytes], bytes]
@@ -28,10 +28,10 @@ class Base64(NamedTuple):
 @cache
 def load() -> Base64:
     """
-    Return the fastest implementation there is.
+    Return the fastest installed implementation.
 
-    To be called before the first thread is started: a child that is forked while a
-    thread imports a module can never import it.
+    It must be called before the first thread starts: a child that is forked while
+    another thread holds the import lock of a module can never import that module.
     """
     try:
         import pybase64
@@ -51,21 +51,21 @@ def load() -> Base64:
 
 def encode_bytes(data: bytes | bytearray | memoryview) -> bytes:
     """
-    Return *data* as base64 text, ASCII bytes.
+    Encode *data* as base64, in ASCII bytes.
     """
     return load().encode(bytes(data))
 
 
 def encode(data: bytes | bytearray | memoryview) -> str:
     """
-    Return *data* as base64 text.
+    Encode *data* as base64 text.
     """
     return encode_bytes(data).decode("ascii")
 
 
 def decode(text: str) -> bytes:
     """
-    Return the bytes behind *text*.
+    Decode base64 *text*.
 
     Raises:
         ValueError: *text* is not base64.
@@ -75,15 +75,15 @@ def decode(text: str) -> bytes:
 
 def as_audio(audio: Any) -> str:
     """
-    Return *audio* as base64 text: `LinearAudio` of samples and of WAV files.
+    Return *audio* as base64 text: `LinearAudio` for samples and WAV files.
 
-    Text is never taken for a path: it may come from somewhere else.
+    Text is never used as a path, as it may come from an untrusted source.
 
     Raises:
         OSError: The file cannot be read.
-        TypeError: It is no audio.
-        ValueError: It is text but not base64, a file other than WAV, or has several
-            channels.
+        TypeError: *audio* is no audio.
+        ValueError: *audio* is text but not base64, is a file of another format than
+            WAV, or has several channels.
     """
     if isinstance(audio, LinearAudio):
         return audio
@@ -106,7 +106,7 @@ def _is_file(text: str) -> bool:
 
 def as_base64(audio: Any) -> str:
     """
-    Return *audio* as base64 text, whether it is that already or raw bytes.
+    Return bytes or base64 text as base64 text.
 
     Raises:
         TypeError: *audio* is neither text nor bytes.
@@ -117,7 +117,7 @@ def as_base64(audio: Any) -> str:
     if not isinstance(audio, str):
         msg = f"audio: expected base64 str or bytes, got {type(audio).__name__}"
         raise TypeError(msg)
-    # One pass in C; what is left over is what does not belong there.
+    # One pass in C removes all valid characters; the rest must be padding.
     rest = audio.encode("utf-8", "replace").translate(None, _ALPHABET)
     if rest.rstrip(b"=") or len(rest) > 2 or len(audio) % 4:
         msg = (

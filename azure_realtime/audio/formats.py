@@ -1,8 +1,8 @@
 """
-What the audio formats of a session amount to: names, rates, sizes.
+The audio formats of a session: names, sample rates, sizes.
 
-1. A format is known by its short name: ``pcm16``, ``g711_ulaw`` or ``g711_alaw``.
-2. One we cannot place counts as ``pcm16``, the service's default.
+1. A format is identified by its short name: ``pcm16``, ``g711_ulaw``, ``g711_alaw``.
+2. An unknown format counts as ``pcm16``, the service's default.
 """
 
 from collections.abc import Mapping
@@ -10,24 +10,24 @@ from typing import Any
 
 from .g711 import decode_alaw, decode_ulaw
 
-#: Name -> samples a second.
 MIN_COMMIT_MS = 100
-"""Milliseconds of audio that the service takes in one commit, at least."""
+"""Minimum length of audio in a commit, in milliseconds; the service refuses less."""
 
+#: Short name -> sample rate in Hz.
 RATES = {"pcm16": 24_000, "g711_ulaw": 8_000, "g711_alaw": 8_000}
 
 
-#: The rates that audio can have, in Hz; others are slips or broken headers.
+#: Plausible sample rates in Hz; others are mistakes or broken headers.
 MIN_RATE, MAX_RATE = 1_000, 768_000
 
 
 def checked_rate(rate: object) -> int:
     """
-    Return a sample rate that a user gave: any whole number, also as a float.
+    Return a user's sample rate in Hz as an int; a float must be a whole number.
 
     Raises:
         TypeError: *rate* is no number.
-        ValueError: No audio has this rate.
+        ValueError: *rate* is no plausible sample rate.
     """
     if isinstance(rate, bool) or not hasattr(rate, "__int__"):
         msg = f"rate must be a number of samples a second, not {rate!r:.40}"
@@ -47,7 +47,7 @@ def checked_rate(rate: object) -> int:
 
 def format_name(audio_format: object) -> str:
     """
-    Return the short name of a format in whatever shape the service reports it.
+    Return the short name of a format in any shape that the service reports.
     """
     name = flat_format(audio_format)
     return name if isinstance(name, str) and name in RATES else "pcm16"
@@ -55,14 +55,14 @@ def format_name(audio_format: object) -> str:
 
 def bytes_per_ms(audio_format: object) -> int:
     """
-    Return how many bytes a millisecond takes on the wire, before base64: 48 or 8.
+    Return the bytes per millisecond before base64: 48 or 8.
     """
     return 48 if format_name(audio_format) == "pcm16" else 8
 
 
 def as_pcm(audio: bytes, audio_format: object) -> tuple[bytes, int]:
     """
-    Return *audio* as mono PCM16, and its samples a second.
+    Return *audio* as mono PCM16, and its sample rate in Hz.
     """
     name = format_name(audio_format)
     decode = {"g711_ulaw": decode_ulaw, "g711_alaw": decode_alaw}.get(name, bytes)
@@ -81,7 +81,7 @@ _FLAT_FORMATS = {str(nested["type"]): flat for flat, nested in _FORMATS.items()}
 
 def nested_format(value: Any) -> Any:
     """
-    Return an audio format as GA writes it; one we do not know is passed on.
+    Return an audio format in the shape of the GA protocol; unknown ones unchanged.
     """
     if not isinstance(value, str):
         return value
@@ -90,7 +90,7 @@ def nested_format(value: Any) -> Any:
 
 def flat_format(value: Any) -> Any:
     """
-    Return an audio format by its short name where it has one, else as it came.
+    Return the short name of an audio format; a format without one unchanged.
     """
     if isinstance(value, str):
         return _FLAT_FORMATS.get(value, value)

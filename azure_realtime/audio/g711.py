@@ -1,8 +1,7 @@
 """
-G.711, the sound of telephones: one byte a sample, 8,000 a second.
+G.711 telephone audio (ITU-T G.711): 8 bit samples at 8 kHz.
 
-As ITU-T G.711 defines it. PCM16 is little endian and twice as long. Pure functions;
-any thread may call them.
+PCM16 is little-endian and has twice the length. Any thread.
 """
 
 import functools
@@ -13,28 +12,28 @@ from .resample import samples_of
 
 def decode_ulaw(data: bytes) -> bytes:
     """
-    Return the PCM16 of *data*, which is in mu-law (North America, Japan).
+    Convert mu-law (North America, Japan) to PCM16.
     """
     return _decode(data, *_tables("ulaw"))
 
 
 def decode_alaw(data: bytes) -> bytes:
     """
-    Return the PCM16 of *data*, which is in A-law (the rest of the world).
+    Convert A-law (the rest of the world) to PCM16.
     """
     return _decode(data, *_tables("alaw"))
 
 
 def encode_ulaw(pcm: bytes) -> bytes:
     """
-    Return PCM16 samples, 8,000 a second, in mu-law; half a sample is left out.
+    Convert PCM16 at 8 kHz to mu-law; an odd byte at the end is ignored.
     """
     return _encode(pcm, "ulaw")
 
 
 def encode_alaw(pcm: bytes) -> bytes:
     """
-    Return PCM16 samples, 8,000 a second, in A-law; half a sample is left out.
+    Convert PCM16 at 8 kHz to A-law; an odd byte at the end is ignored.
     """
     return _encode(pcm, "alaw")
 
@@ -47,14 +46,14 @@ def _encode(pcm: bytes, law: str) -> bytes:
 @functools.cache
 def _codes(law: str) -> bytes:
     """
-    Return the code of each sample; a negative sample counts from the end.
+    Return the code of each sample, indexed by the sample (negative from the end).
     """
     code = _ulaw_code if law == "ulaw" else _alaw_code
     return bytes(map(code, (*range(32768), *range(-32768, 0))))
 
 
 def _ulaw_code(sample: int) -> int:
-    # On the 16 bit scale: cutting to 14 bits first, as `audioop` did, is less exact.
+    # On the 16 bit scale: truncating to 14 bits first, as `audioop` did, is less exact.
     magnitude = min(abs(sample), 32635) + 0x84
     exponent = magnitude.bit_length() - 8
     code = exponent << 4 | magnitude >> exponent + 3 & 15
@@ -69,7 +68,7 @@ def _alaw_code(sample: int) -> int:
 
 
 def _decode(data: bytes, low: bytes, high: bytes) -> bytes:
-    # Two translations in C, one for each byte of the samples.
+    # Two translations in C, one for each byte of a sample.
     pcm = bytearray(2 * len(data))
     pcm[0::2] = data.translate(low)
     pcm[1::2] = data.translate(high)
@@ -79,7 +78,7 @@ def _decode(data: bytes, low: bytes, high: bytes) -> bytes:
 @functools.cache
 def _tables(law: str) -> tuple[bytes, bytes]:
     """
-    Return the low and the high byte of the sample that each byte stands for.
+    Return two tables: the low and the high byte of the sample of each code.
     """
     sample = _ulaw_sample if law == "ulaw" else _alaw_sample
     pcm = struct.pack("<256h", *map(sample, range(256)))

@@ -1,7 +1,8 @@
 """
-Whatever people hold their audio in, made into bytes.
+Conversion of the types in which users keep audio to bytes.
 
-Strictly private. NumPy is recognised by its looks and never imported.
+NumPy arrays are recognized by their attributes, without importing NumPy. Strictly
+private.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ _NO_AUDIO = (
 
 class AudioInput(NamedTuple):
     """
-    Audio as a user gave it.
+    A user's audio as bytes, before the conversion to the session's format.
 
     Attributes:
-        data: Bytes in the format of the session; PCM16 where it is *linear*.
-        linear: Whether it is PCM16, whatever the format of the session.
-        rate: Of what is linear: samples a second; None is the rate of the session.
-        typed: Whether the samples are whole: bytes may end in the middle of one.
-        whole: Whether it is a recording of its own: no part of a stream.
+        data: PCM16 if *linear*, else bytes in the session's format.
+        linear: Whether *data* is PCM16, whatever the session's format.
+        rate: The sample rate of linear audio in Hz; None is the session's.
+        typed: Whether it consists of whole samples; raw bytes may end within one.
+        whole: Whether it is a complete recording, not a piece of a stream.
     """
 
     data: bytes
@@ -48,10 +49,10 @@ class AudioInput(NamedTuple):
 
 class LinearAudio(str):
     """
-    Base64 text of PCM16 that is still to be converted for the format of a session.
+    Base64 text of PCM16 that is not yet converted to the session's format.
 
     Attributes:
-        rate: Samples a second; None is the rate of the session.
+        rate: The sample rate in Hz; None is the session's.
     """
 
     rate: int | None = None
@@ -65,21 +66,22 @@ def read_audio(
     complete: bool = False,
 ) -> AudioInput:
     """
-    Return *audio* as bytes, with what they are.
+    Return *audio* as bytes, with their properties.
 
     Args:
-        audio: Base64 text; bytes or anything with their buffer; int16 samples, or
-            floats from -1.0 to 1.0, in a NumPy array or anything with such a buffer
-            (one channel); a WAV file: its bytes, its `pathlib.Path`, or an open file.
-        rate: Samples a second; bytes are PCM16 then. A WAV file has its own.
-        check: Is called again and again meanwhile; what it raises ends the reading.
-        complete: Whether to refuse a WAV file that is cut short.
+        audio: Base64 text; bytes or another object with a buffer of bytes; mono int16
+            samples, or floats from -1.0 to 1.0, in a NumPy array or another typed
+            buffer; a WAV file: its bytes, its `pathlib.Path`, or an open binary file.
+        rate: Sample rate of samples or bytes in Hz; bytes are then PCM16. A WAV file
+            has its own.
+        check: Called regularly; ends the reading by raising.
+        complete: Whether to refuse a truncated WAV file.
 
     Raises:
         OSError: The file cannot be read.
-        TypeError: It is none of these.
+        TypeError: *audio* has another type.
         ValueError: The text is not base64, the array has more than one channel, or the
-            file is no WAV file, or has no sound in it.
+            file is no WAV file or has no samples.
     """
     if rate is not None:
         rate = checked_rate(rate)
@@ -106,10 +108,10 @@ def read_audio(
 
 def pieces_of(audio: Any) -> Iterator[Any] | None:
     """
-    Return the pieces of *audio* if it is an iterable of them; None if it is one piece.
+    Return the pieces of an iterable; None if *audio* is one piece.
 
     Raises:
-        TypeError: While iterating: they are plain numbers.
+        TypeError: From the iteration: a piece is a number.
     """
     if isinstance(audio, (str, os.PathLike, Mapping)) or not isinstance(
         audio, Iterable
@@ -180,7 +182,7 @@ def _content(file: Any, check: Callable[[], object]) -> bytes:
                 f"an audio file must be open for reading bytes (mode 'rb'); this one "
                 f"gives {type(block).__name__}"
             )
-        if blocks:  # what is short takes no time
+        if blocks:  # not for short files
             check()
         blocks.append(bytes(block))
     return b"".join(blocks)
@@ -188,13 +190,13 @@ def _content(file: Any, check: Callable[[], object]) -> bytes:
 
 def _array_samples(array: Any) -> bytes:
     if hasattr(array, "__array__"):
-        array = array.__array__()  # what is no NumPy array itself, of pandas say
+        array = array.__array__()  # other classes, such as those of pandas
     if array.ndim == 0:
         raise TypeError(f"{_NO_AUDIO}a single number")
     _check_channels(array.shape)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "f":
-        # in single precision: half cannot hold 32767, and would wrap round
+        # in single precision: half precision cannot represent 32767 and would overflow
         array = array.copy()
         array[array != array] = 0  # NaN is silence
         array = (array.clip(-1.0, 1.0).astype("<f4") * 32767.0).round()
@@ -207,7 +209,7 @@ def _array_samples(array: Any) -> bytes:
 
 def _buffer_samples(view: memoryview, audio: Any) -> bytes:
     """
-    Return the samples of a buffer of numbers, such as an `array.array`.
+    Return the samples of a typed buffer, such as an `array.array`, as PCM16.
     """
     order, code = view.format[:-1], view.format[-1:]
     if code not in "hfde" or order not in ("", "@", "=", "<", ">", "!"):
@@ -221,9 +223,9 @@ def _buffer_samples(view: memoryview, audio: Any) -> bytes:
         return pcm_of_floats(struct.unpack(f"{order}{count}{code}", data))
     big = order in (">", "!") or (sys.byteorder == "big" and order != "<")
     if big:
-        turned = bytearray(data)
-        turned[0::2], turned[1::2] = data[1::2], data[0::2]
-        data = bytes(turned)
+        swapped = bytearray(data)
+        swapped[0::2], swapped[1::2] = data[1::2], data[0::2]
+        data = bytes(swapped)
     return data
 
 

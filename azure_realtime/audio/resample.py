@@ -1,15 +1,15 @@
 """
-Change the sample rate of PCM16 with a polyphase windowed sinc, in pure Python.
+Sample rate conversion of PCM16 with a polyphase windowed sinc, in pure Python.
 
-Cutting a stream differently must not change a bit of the result, yet few samples and
-many are best worked out in different orders. So filter coefficients are multiples of
-2**-20: then every product and sum is exact in a double, and no order matters. It also
-makes the result the same on every machine.
+The result must not depend on how a stream is cut into pieces, but few and many samples
+are computed fastest in different orders. So filter coefficients are multiples of
+2**-20: every product and sum is exact in a double, and the order does not matter. The
+result is also the same on every machine.
 
-Where the two rates have so little in common that there would be thousands of phases,
-samples are interpolated between the two nearest of 256 phases.
+For rates whose ratio would need thousands of phases, samples are interpolated between
+the two nearest of 256 phases.
 
-A resampler is not locked: one thread at a time.
+A resampler has no lock: one thread at a time may use it.
 """
 
 from __future__ import annotations
@@ -23,37 +23,40 @@ from functools import lru_cache
 from operator import mul
 
 # Zero crossings of the sinc on each side of its centre, counted at the lower of the
-# two rates. With eight, 8 kHz audio comes up clean to 3 kHz (images below -50 dB);
-# twelve would reach 3.4 kHz, where telephone speech ends, for half as much time again.
+# two rates. With eight, upsampled 8 kHz audio is clean up to 3 kHz (images below
+# -50 dB); twelve would reach 3.4 kHz, the limit of telephone speech, in 1.5 the time.
 _LOBES = 8
 # Shape of the Kaiser window: about 54 dB of stop band.
 _BETA = 5.0
-# Going down, the cut-off sits a little below the new Nyquist frequency, where going
-# up it sits on it: then every input sample is also an output sample, untouched.
+# Downsampling cuts off a little below the new Nyquist frequency. Upsampling cuts off at
+# the old one, so that every input sample is also an output sample, unchanged.
 _ROLL_OFF = 0.92
 _QUANTUM = 2.0**-20
 # Columns that `_weigh` adds in one pass.
 _PASS = 8
 _BLOCK_BYTES = 16_384
-# With more phases than this, a table of its own for each takes longer than it is worth:
-# 11,025 Hz to 24,000 has 320, 22,051 Hz has 24,000.
+# With more phases than this, the table takes longer than it saves: 11,025 Hz to
+# 24,000 Hz has 320 phases, 22,051 Hz to 24,000 Hz has 24,000.
 _MOST_PHASES = 512
-# Interpolating between so many is exact to 1e-5 of a coefficient.
+# Interpolation between 256 phases is exact to 1e-5 of a coefficient.
 _PHASES = 256
 
 
 class Resampler:
     """
-    Change the rate of a stream of mono PCM16 with a polyphase windowed sinc.
+    Converts the sample rate of a stream of mono PCM16, little-endian.
+
+    One thread at a time may use it.
 
     Args:
-        rate_in: rate of what is fed, in Hz.
-        rate_out: rate of what comes back, in Hz.
-        aligned: hold output back until the filter's look-ahead is known, instead of
-            delaying it; then `flush` returns the rest.
+        rate_in: Sample rate of the input in Hz.
+        rate_out: Sample rate of the output in Hz.
+        aligned: Whether the output is aligned with the input: output is held back until
+            the filter's look-ahead is known, and `flush` returns the rest. Otherwise
+            the output is delayed by the look-ahead.
 
     Raises:
-        ValueError: if a rate is not positive.
+        ValueError: A rate is not positive.
     """
 
     def __init__(self, rate_in: int, rate_out: int, *, aligned: bool = False) -> None:
@@ -68,29 +71,35 @@ class Resampler:
         self._taps = len(self._rows[0])
         self._aligned = aligned
         self._odd = b""
-        # Samples that later output still needs, and where in them (in steps of
-        # 1/up of a sample) the next output's first coefficient lies.
+        # Input samples that later output needs, and the position in them (in steps of
+        # 1/up of a sample) of the next output's first coefficient.
         silence = self._taps // 2 - 1 if aligned else self._taps - 1
         self._held = [0.0] * silence
         self._at = 0
 
     def feed(self, pcm: bytes) -> bytes:
         """
-        Return the output that *pcm* makes possible; an odd byte is kept.
+        Convert the next piece of the stream.
+
+        Args:
+            pcm: The piece; an odd byte at its end is kept for the next piece.
+
+        Returns:
+            The output that can be computed so far.
         """
         data = self._odd + pcm
         whole = len(data) & ~1
         self._odd = data[whole:]
         if self._up == self._down:
             return data[:whole]
-        # In blocks, since a minute of audio as Python floats takes a hundred megabytes.
+        # In blocks: a minute of audio as Python floats takes a hundred megabytes.
         ends = range(0, whole, _BLOCK_BYTES)
         blocks = [data[i : min(i + _BLOCK_BYTES, whole)] for i in ends]
         return b"".join(self._convert(samples_of(block)) for block in blocks)
 
     def flush(self) -> bytes:
         """
-        Return what an aligned stream still holds back. Feed nothing afterwards.
+        Return the rest of an aligned stream; `feed` must not be called afterwards.
         """
         if not self._aligned or self._up == self._down:
             return b""
@@ -99,19 +108,19 @@ class Resampler:
     @property
     def holds(self) -> bool:
         """
-        Whether what was fed last is not all in what came back.
+        Whether the last input is not completely part of the output yet.
         """
         return bool(self._odd) or self._up != self._down
 
     def drop_half(self) -> None:
         """
-        Forget an odd byte.
+        Discard an odd byte.
         """
         self._odd = b""
 
     def _convert(self, new: Sequence[float]) -> bytes:
         up, down, taps = self._up, self._down, self._taps
-        # A new list: a copy of this object, made before, still has the old one.
+        # A new list: a copy of this object may share the old one.
         signal = [*self._held, *map(float, new)]
         room = (len(signal) - taps + 1) * up - self._at
         count = max(0, -(-room // down))
@@ -129,7 +138,7 @@ class Resampler:
 
     def _one_by_one(self, signal: list[float], count: int) -> list[float]:
         """
-        Work out a few samples: one dot product each.
+        Compute a few samples: one dot product each.
         """
         out = []
         for at in range(self._at, self._at + count * self._down, self._down):
@@ -140,7 +149,7 @@ class Resampler:
 
     def _interpolated(self, signal: list[float], count: int) -> list[float]:
         """
-        Work out samples whose phases are between those of the table.
+        Compute samples whose phases are between those of the table.
         """
         up, rows, taps = self._up, self._rows, self._taps
         out = []
@@ -155,9 +164,9 @@ class Resampler:
 
     def _phase_by_phase(self, signal: list[float], count: int) -> list[float]:
         """
-        Work out many samples: all that share coefficients together.
+        Compute many samples: those with the same coefficients together.
 
-        Twice as fast as one by one, unless each phase has only a sample or two.
+        It is twice as fast as one by one, unless each phase has only one or two.
         """
         up, down = self._up, self._down
         out = [0.0] * count
@@ -171,8 +180,8 @@ class Resampler:
                 weights = row[tap : tap + _PASS]
                 if not any(weights):
                     continue
-                left = range(start + tap, start + tap + _PASS)
-                columns = [signal[i : i + reach : down] for i in left]
+                starts = range(start + tap, start + tap + _PASS)
+                columns = [signal[i : i + reach : down] for i in starts]
                 total = _weigh(weights, columns, total)
             out[first::up] = total
         return out
@@ -182,9 +191,9 @@ def _weigh(
     weights: tuple[float, ...], columns: list[list[float]], total: list[float]
 ) -> list[float]:
     """
-    Add eight weighted columns to *total* (or to nothing, if it is empty).
+    Add eight weighted columns to *total*, which may be empty.
 
-    Written out because one long expression costs a third of a loop over the taps.
+    One long expression takes a third of the time of a loop over the taps.
     """
     a, b, c, d, e, f, g, h = weights
     if not total:
@@ -201,9 +210,9 @@ def _weigh(
 @lru_cache(maxsize=8)
 def _filter_rows(up: int, down: int) -> tuple[tuple[float, ...], ...]:
     """
-    Make the coefficients of each of the *up* phases; each row sums to exactly 1.
+    Compute the coefficients of each of the *up* phases; each row sums to exactly 1.
 
-    Of too many phases, make those to interpolate between, both ends included.
+    With too many phases, compute those for the interpolation, both ends included.
     """
     if up == down:
         return ((1.0,),)
@@ -219,7 +228,7 @@ def _filter_rows(up: int, down: int) -> tuple[tuple[float, ...], ...]:
         raw = [_sinc(cut * x) * _kaiser(x / half) for x in offsets]
         unit = sum(raw) * _QUANTUM
         row = [round(value / unit) * _QUANTUM for value in raw]
-        # Rounding moved the sum by a few millionths; the largest tap takes it back.
+        # Rounding changes the sum by some 1e-6; the largest coefficient corrects it.
         row[row.index(max(row))] += 1.0 - sum(row)
         rows.append(tuple(row))
     return tuple(rows)
@@ -235,8 +244,7 @@ def _kaiser(x: float) -> float:
 
 def _bessel(x: float) -> float:
     """
-    Sum the series of I0, the modified Bessel function. The scale of the window does
-    not matter, because rows are normalised.
+    Return I0(x), the modified Bessel function.
     """
     term = total = 1.0
     k = 1
@@ -249,7 +257,7 @@ def _bessel(x: float) -> float:
 
 def samples_of(pcm: bytes) -> array[int]:
     """
-    Return the samples of PCM16, an even number of bytes, in this machine's order.
+    Return the samples of PCM16 bytes, of which there must be an even number.
     """
     values = array("h", pcm)
     if sys.byteorder == "big":
@@ -259,12 +267,12 @@ def samples_of(pcm: bytes) -> array[int]:
 
 def pcm_of(values: Sequence[float]) -> bytes:
     """
-    Round samples to PCM16, little-endian; what is too loud is clipped.
+    Round samples to PCM16, little-endian; values out of range are clipped.
     """
     try:
         samples = array("h", map(round, values))
     except OverflowError:
-        # A filter overshoots at the edges of loud audio: rare, so checked only then.
+        # Filters overshoot at the edges of loud audio; rare, so not checked before.
         low, high = -32768.0, 32767.0
         samples = array("h", [round(min(max(v, low), high)) for v in values])
     if sys.byteorder == "big":
@@ -274,10 +282,10 @@ def pcm_of(values: Sequence[float]) -> bytes:
 
 def pcm_of_floats(values: Sequence[float]) -> bytes:
     """
-    Return samples from -1.0 to 1.0 as PCM16; louder ones are clipped, NaN is silence.
+    Convert samples from -1.0 to 1.0 to PCM16; others are clipped, NaN becomes 0.
     """
     if values and -1.0 <= min(values) and max(values) <= 1.0:
-        with contextlib.suppress(ValueError):  # not a number, somewhere
+        with contextlib.suppress(ValueError):  # min() and max() may miss a NaN
             return pcm_of([value * 32767.0 for value in values])
     clipped = (
         min(max(value, -1.0), 1.0) if value == value else 0.0 for value in values
@@ -287,19 +295,19 @@ def pcm_of_floats(values: Sequence[float]) -> bytes:
 
 def resample(pcm: bytes, rate_in: int, rate_out: int) -> bytes:
     """
-    Change the sample rate of a whole clip of mono PCM16, little-endian.
+    Convert the sample rate of a whole recording of mono PCM16, little-endian.
 
     The result is aligned with the input and has ``ceil(n * rate_out / rate_in)``
-    samples. Half a sample at the end is dropped.
+    samples. Any thread.
 
     Args:
-        pcm: the clip.
-        rate_in: its rate in Hz.
-        rate_out: the wanted rate in Hz. Usual rates are quickest; odd ones, such as
-            22051 Hz, take a few times as long.
+        pcm: The recording; an odd byte at its end is ignored.
+        rate_in: Its sample rate in Hz.
+        rate_out: The sample rate of the result in Hz. Unusual rates, such as 22,051 Hz,
+            take a few times as long as usual ones.
 
     Raises:
-        ValueError: if a rate is not positive.
+        ValueError: A rate is not positive.
     """
     stream = Resampler(rate_in, rate_out, aligned=True)
     return stream.feed(pcm) + stream.flush()

@@ -1,7 +1,7 @@
 """
-WAV files, as plain PCM: read what recorders and speech programs write, write mono.
+Reading of WAV files as mono PCM16, and writing of such files.
 
-Any thread may call these; they block on the file.
+The functions block on the file. Any thread.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from .resample import pcm_of, pcm_of_floats, samples_of
 
 _PCM, _FLOAT, _ALAW, _ULAW = 1, 3, 6, 7
 _EXTENSIBLE = 0xFFFE
-#: What else the tag of a WAV file may announce, for the error message.
+#: Names of unsupported format tags, for the error message.
 _OTHERS = {2: "ADPCM", 17: "ADPCM", 49: "GSM", 80: "MPEG", 85: "MP3", 255: "AAC"}
 _WIDTHS = {_PCM: (1, 2, 3, 4), _FLOAT: (4, 8), _ALAW: (1,), _ULAW: (1,)}
 _MPEG = (b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")
 _MOST_CHANNELS = 256
-_UNKNOWN_SIZE = 0x7FFF0000  # this or more is written where the size is not known
-_BLOCK = 1 << 18  # bytes decoded between two looks at the clock
+_UNKNOWN_SIZE = 0x7FFF0000  # programs that write to a pipe put this size or more
+_BLOCK = 1 << 18  # bytes decoded between two calls of *check*
 
 
 class _Layout(NamedTuple):
     """
-    How the samples of a WAV file are written; *width* is the bytes of one.
+    The sample format of a WAV file; *width* is the size of a sample in bytes.
     """
 
     tag: int
@@ -45,11 +45,11 @@ class _Layout(NamedTuple):
 @attrs.frozen
 class WavAudio:
     """
-    What is in a WAV file.
+    The audio of a WAV file.
 
     Attributes:
-        pcm: Mono, 16 bit, little endian.
-        rate: Samples a second.
+        pcm: The samples: mono, 16 bit, little-endian.
+        rate: The sample rate in Hz.
     """
 
     pcm: bytes = attrs.field(repr=False)
@@ -58,14 +58,14 @@ class WavAudio:
     @property
     def seconds(self) -> float:
         """
-        How long it plays.
+        The duration in seconds.
         """
         return len(self.pcm) / 2 / self.rate
 
 
 def no_check() -> None:
     """
-    Let a long computation go on.
+    Do nothing; the default of *check* arguments.
     """
 
 
@@ -73,18 +73,18 @@ def read_wav(
     source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
 ) -> WavAudio:
     """
-    Read a WAV file: PCM of 8 to 32 bits, floats of 32 or 64, mu-law or A-law; also
-    RF64 and big-endian ones. Several channels are mixed down to one.
+    Read a WAV file as mono PCM16.
 
-    Sizes are taken from the file, not from its header: who writes to a pipe
-    (``espeak --stdout``) cannot know them, and makes them up.
+    Supported are PCM of 8 to 32 bits, floats of 32 or 64 bits, mu-law and A-law, also
+    in RF64 and big-endian (RIFX) files. Several channels are mixed down to one. Wrong
+    sizes in the header, as programs write to a pipe (``espeak --stdout``), are ignored.
 
     Args:
-        source: Its path, what is in it, or a file that is open for reading bytes.
+        source: The path of the file, its bytes, or an open binary file.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is something else; the message says how to convert it.
+        ValueError: The file has another format; the message says how to convert it.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         return parse_wav(bytes(source), "input.wav")
@@ -101,13 +101,13 @@ def parse_wav(
     complete: bool = False,
 ) -> WavAudio:
     """
-    Read what is in a WAV file. Raises as `read_wav`.
+    Parse the bytes of a WAV file; errors are those of `read_wav`.
 
     Args:
-        data: What is in it.
-        name: What to call it in an error message.
-        check: Is called again and again meanwhile; what it raises ends the reading.
-        complete: Whether to refuse a file that is cut short, too.
+        data: The bytes of the file.
+        name: The name of the file for error messages.
+        check: Called regularly; ends the parsing by raising.
+        complete: Whether to refuse a truncated file.
     """
     layout: _Layout | None = None
     bodies = []
@@ -126,13 +126,18 @@ def parse_wav(
     if layout is None or not bodies:
         raise unreadable(name, "it has no samples")
     if order == ">":
-        bodies = [_turned(body, layout.width) for body in bodies]
+        bodies = [_swapped(body, layout.width) for body in bodies]
     return WavAudio(_decoded(b"".join(bodies), layout, check), layout.rate)
 
 
 def write_wav(path: str | os.PathLike[str], pcm: bytes, rate: int) -> None:
     """
-    Write mono PCM16 (little endian) as a WAV file; half a sample is left out.
+    Write mono PCM16 as a WAV file.
+
+    Args:
+        path: The path of the file; an existing file is replaced.
+        pcm: The samples, little-endian; an odd byte at the end is ignored.
+        rate: The sample rate in Hz.
 
     Raises:
         OSError: The file cannot be written.
@@ -143,7 +148,7 @@ def write_wav(path: str | os.PathLike[str], pcm: bytes, rate: int) -> None:
 
 def wav_bytes(pcm: bytes, rate: int) -> bytes:
     """
-    Return what `write_wav` writes.
+    Return the bytes of the WAV file that `write_wav` writes.
 
     Raises:
         ValueError: *rate* is not positive.
@@ -163,12 +168,12 @@ def _chunks(data: bytes, order: str, name: str) -> Iterator[tuple[bytes, int, by
     """
     kind = file_format(data)
     if kind is None and data[:2] in _MPEG:
-        kind = "MP3"  # here it is a file, so that the first two bytes are enough
+        kind = "MP3"  # two bytes suffice here: this is a file, not raw samples
     if kind not in ("WAV", None):
         raise unreadable(name, f"it is no WAV file but {kind}", kind)
     if kind is None or data[8:12] != b"WAVE":
         raise unreadable(name, "it is no WAV file")
-    made_up = struct.unpack_from(f"{order}I", data, 4)[0] + 8 != len(data)
+    is_size_wrong = struct.unpack_from(f"{order}I", data, 4)[0] + 8 != len(data)
     position, long_size = 12, 0
     while position + 8 <= len(data):
         tag, size = struct.unpack_from(f"{order}4sI", data, position)
@@ -178,11 +183,11 @@ def _chunks(data: bytes, order: str, name: str) -> Iterator[tuple[bytes, int, by
         if tag == b"data":
             if size == 0xFFFFFFFF and long_size:
                 size = long_size
-            if size == 0 and made_up:
+            if size == 0 and is_size_wrong:
                 size = len(data) - position
         end = position + size
         yield tag, size, data[position:end]
-        # An odd chunk is padded; some programs forget that.
+        # An odd chunk is padded, except by some programs.
         if size % 2 and data[end : end + 4] not in (b"data", b"fmt "):
             end += 1
         position = end
@@ -210,10 +215,10 @@ def _layout(body: bytes, order: str, name: str) -> _Layout:
 
 def _width(bits: int, frame: int, channels: int) -> int:
     """
-    Return the bytes of a sample, where block align and bits may contradict each other.
+    Return the size of a sample in bytes.
 
-    Then the bits are right, as every other reader has it: broken programs write any
-    block align. But 24 bits may be the upper ones of 32.
+    If block align and bits contradict each other, the bits count, as in other readers:
+    broken programs write any block align. But 24 bits may be stored in 32.
     """
     width = -(-bits // 8)
     in_32 = bits % 8 or (bits == 24 and frame == 4 * channels)
@@ -222,26 +227,26 @@ def _width(bits: int, frame: int, channels: int) -> int:
     return frame // channels if frame % channels == 0 else 0
 
 
-def _turned(body: bytes, width: int) -> bytes:
+def _swapped(body: bytes, width: int) -> bytes:
     """
-    Return big-endian samples as little-endian ones.
+    Convert big-endian samples to little-endian ones.
     """
-    turned = bytearray(len(body) - len(body) % width)
+    swapped = bytearray(len(body) - len(body) % width)
     for byte in range(width):
-        turned[byte::width] = body[width - 1 - byte : len(turned) : width]
-    return bytes(turned)
+        swapped[byte::width] = body[width - 1 - byte : len(swapped) : width]
+    return bytes(swapped)
 
 
 def _decoded(data: bytes, layout: _Layout, check: Callable[[], object]) -> bytes:
     """
-    Return whole frames as mono PCM16.
+    Convert all complete frames to mono PCM16.
     """
     frame = layout.channels * layout.width
     end = len(data) - len(data) % frame
     step = max(1, _BLOCK // frame) * frame
     blocks = []
     for start in range(0, end, step):
-        if start:  # what is short takes no time
+        if start:  # not for short files
             check()
         block = data[start : min(start + step, end)]
         blocks.append(_mono(_pcm16(block, layout), layout.channels))
@@ -250,7 +255,7 @@ def _decoded(data: bytes, layout: _Layout, check: Callable[[], object]) -> bytes
 
 def _pcm16(data: bytes, layout: _Layout) -> bytes:
     """
-    Return samples as 16 bit; of wider ones these are the upper two bytes.
+    Convert samples to 16 bit; wider integers are truncated to the upper two bytes.
     """
     width = layout.width
     if layout.tag == _ULAW:
@@ -263,7 +268,7 @@ def _pcm16(data: bytes, layout: _Layout) -> bytes:
     if width == 2:
         return data
     pcm = bytearray(2 * (len(data) // width))
-    if width == 1:  # the only unsigned one
+    if width == 1:  # 8 bit samples are unsigned
         pcm[1::2] = data.translate(bytes(code ^ 0x80 for code in range(256)))
     else:
         pcm[0::2] = data[width - 2 :: width]
@@ -276,14 +281,14 @@ def _mono(pcm: bytes, channels: int) -> bytes:
         return pcm
     samples = samples_of(pcm)
     sums: Iterable[int] = samples[::channels]
-    for channel in range(1, channels):  # loops in C: half as long as a sum for each
+    for channel in range(1, channels):  # in C: half the time of sum() per frame
         sums = map(add, sums, samples[channel::channels])
     return pcm_of([value / channels for value in sums])
 
 
 def unreadable(name: str, why: str, kind: str = "WAV") -> ValueError:
     """
-    Return the error about a file that cannot be read, with the way to convert it.
+    Return the error for an unreadable file, with a command that converts it.
     """
     if kind != "WAV" and name == "input.wav":
         name = f"input.{kind.lower()}"

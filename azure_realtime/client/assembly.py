@@ -1,8 +1,8 @@
 """
-Makes the parts of one client, for any kind of session, and connects them.
+Makes and connects the parts of one client, for any kind of session.
 
-The threads know these parts and never the client itself, so a client that nobody
-refers to can be collected, and its connection closes.
+The threads refer to these parts and never to the client itself, so an unreferenced
+client is garbage-collected and its connection is closed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .._transport.connector import Connector, weakly
 from .._transport.handshake import WebSocketImpl
 from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
 
-_websocket_options = itertools.count(1)
+_numbers = itertools.count(1)
 
 
 P = TypeVar("P", bound=SessionParts)
@@ -48,10 +48,10 @@ P = TypeVar("P", bound=SessionParts)
 @attrs.define(eq=False, repr=False)
 class Parts(Generic[P]):
     """
-    What a client is made of.
+    The parts of one client.
 
     Attributes:
-        session: What the kind of session adds.
+        session: The parts that the kind of session adds.
     """
 
     options: AzureRealTimeOptions
@@ -78,13 +78,13 @@ def assemble(
     dispatch: Dispatch,
 ) -> Parts[P]:
     """
-    Make the parts of a client; start nothing.
+    Make the parts of a client without starting a thread.
 
-    If it raises, nothing is left open.
+    No descriptor stays open if it raises.
 
     Raises:
-        ValueError: An option is misspelled or contradicts another.
-        TypeError: An option is of the wrong type.
+        ValueError: An option is misspelled or contradicts another one.
+        TypeError: An option has the wrong type.
     """
     with contextlib.ExitStack() as cleanup:
         parts = _assemble(
@@ -109,7 +109,7 @@ def _assemble(
     options.check_credential(websocket_options)
     endpoint = kind.endpoint(options)
     codec = Codec(endpoint.api_version)
-    number = next(_websocket_options)
+    number = next(_numbers)
 
     lifecycle = Lifecycle()
     queue = SendQueue(
@@ -142,7 +142,7 @@ def _assemble(
     )
     responses = ResponseQueue(
         lifecycle.why_ended,
-        # the first preview version has no metadata to carry a marker
+        # the first preview version has no ``metadata`` field for the marker
         use_markers=endpoint.api_version != "2024-10-01-preview",
         returns_markers=endpoint.is_azure,
     )

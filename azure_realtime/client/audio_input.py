@@ -1,5 +1,5 @@
 """
-Audio in commands, converted for the format of the session. The caller's thread.
+Conversion of the audio in commands to the session's format. The caller's thread.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ C = TypeVar("C", bound=ClientEvent)
 
 def within(deadline: Deadline) -> Callable[[], None]:
     """
-    Return a function that raises TimeoutError after *deadline*.
+    Return a function that raises TimeoutError once *deadline* has passed.
     """
 
     def check() -> None:
@@ -44,16 +44,17 @@ def within(deadline: Deadline) -> Callable[[], None]:
 
 def spoken(audio: Any, input_format: str, deadline: Deadline) -> bytes:
     """
-    Return a whole recording in the format of the session; raises as `read_audio`.
+    Convert a whole recording to the session's format.
 
     Args:
-        audio: What `read_audio` takes, or an iterable of pieces of it.
-        input_format: The short name of the format.
-        deadline: When to give up.
+        audio: What `read_audio` takes, or an iterable of such pieces.
+        input_format: The session's input format.
+        deadline: The time limit for reading and converting.
 
     Raises:
-        TimeoutError: It was not read and converted in time.
-        ValueError: It is too short to be a user message.
+        TimeoutError: The deadline passed.
+        TypeError: As `read_audio`.
+        ValueError: As `read_audio`; or the recording is shorter than 100 ms.
     """
     name, check = format_name(input_format), within(deadline)
     pieces = pieces_of(audio)
@@ -64,7 +65,7 @@ def spoken(audio: Any, input_format: str, deadline: Deadline) -> bytes:
     milliseconds = len(data) / bytes_per_ms(name)
     if milliseconds < MIN_COMMIT_MS:
         raise ValueError(
-            f"ask(audio=...) was given {milliseconds:.0f} ms of sound; "
+            f"ask(audio=...) was given {milliseconds:.0f} ms of audio; "
             f"{MIN_COMMIT_MS} ms are needed. Is the recording empty?"
         )
     return data
@@ -76,7 +77,7 @@ def _joined(pieces: Any, name: str, check: Callable[[], None]) -> bytes:
         check()
         collected.append(piece)
     if all(isinstance(piece, (bytes, bytearray)) for piece in collected):
-        # a WAV file in pieces, maybe
+        # pieces of bytes may be one WAV file, whose header is in the first
         return converted(read_audio(b"".join(collected), check=check), name, check)
     stream, out = AudioStream(), []
     for piece in collected:
@@ -88,7 +89,7 @@ def _joined(pieces: Any, name: str, check: Callable[[], None]) -> bytes:
 
 def with_audio_for(command: C, input_format: str) -> C:
     """
-    Return *command* with the audio of its items in the format of the session.
+    Return *command* with its audio samples converted to the session's input format.
     """
     changes: dict[str, Any] = {}
     if isinstance(command, InputAudioBufferAppend):

@@ -1,8 +1,8 @@
 """
-`AzureRealTimeAudio`: what people use.
+`AzureRealTimeAudio`: the client of a conversation session.
 
-The client is a handle. The threads know the parts it is made of and never the handle
-itself, so one that is dropped can be collected, and its connection closes.
+The client is a handle. The library's threads refer to its parts and never to the handle
+itself, so an unreferenced client is garbage-collected and its connection is closed.
 """
 
 from __future__ import annotations
@@ -34,33 +34,46 @@ if TYPE_CHECKING:
 
 class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     """
-    A conversation with a realtime model.
+    A conversation with a realtime model over one WebSocket connection.
 
-    Making one starts to connect, in the background, and never blocks. Listeners that
-    are added afterwards miss nothing, and commands that are given at once wait for the
-    session to be configured. As a context manager it waits until the session is ready,
-    or raises why it is not, and closes at the end.
+    The constructor starts to connect in the background and does not block. Listeners
+    that are registered afterwards miss no event, and commands wait in the send queue
+    until the session is configured. As a context manager the client waits until the
+    session is ready, or raises the error of the attempt, and is closed at the end.
 
-    Every method may be called from any thread, also from a listener. After a fork, in
-    the child, each raises RuntimeError, but for those that close.
+    A method that sends a command does not wait for the service. If the service
+    acknowledges the command, the method returns a future, which may be ignored: its
+    result is the acknowledgement, its exception a `ServerError`, `ResponseError` or
+    `ConnectionClosed`. The method itself raises `QueueFull` if the send queue has no
+    room in time, and after the client has ended the error that ended it.
+
+    Methods may be called from any thread and from listeners, unless their description
+    says otherwise. In a forked child they raise RuntimeError, except those that close.
 
     Args:
-        options: What to connect to, and as whom; a mapping of the same shape will do.
-        websocket_options: The numbers of the connection; a mapping will do.
-        websocket_impl: A `websocket.WebSocket` subclass, or a function that returns
-            such an object, to connect in a way of your own. It needs ``connect(url,
-            **options)`` and, after that, ``sock`` and ``recv_frame``.
-        dispatch: Where listeners run. ``"thread"``: on a thread of their own, where
-            they may take their time and wait for events. ``"reader"``: on the thread
-            that reads, at the lowest latency; they must be quick and cannot wait.
-            ``"manual"``: where you call `pump` or `run_forever`. Or an executor, or a
-            function like its ``submit``, which must not block.
-        keep_audio: Keep what the model says, for ``conversation.audio(item_id)``:
-            2.9 MB a minute.
+        options: Address, deployment, credential and session configuration; an
+            `AzureRealTimeOptions` or a mapping with its fields.
+        websocket_options: Timeouts, limits, proxy, TLS and reconnect policy; a
+            `WebSocketOptions` or a mapping with its fields. None means the defaults.
+        websocket_impl: A subclass of `websocket.WebSocket`, or a function that returns
+            such an object, which replaces the built-in handshake. It must have
+            ``connect(url, **options)`` and, once connected, ``sock`` and
+            ``recv_frame``.
+        dispatch: The thread that runs listeners:
+
+            - ``"thread"``: a callback thread; listeners may block and wait for events.
+            - ``"reader"``: the reader thread, for the lowest latency; listeners must be
+              quick and cannot wait.
+            - ``"manual"``: the thread that calls `pump`, `run_forever` or
+              `wait_closed`.
+            - an executor, or a function like its ``submit`` that does not block.
+        keep_audio: Keep the model's audio for ``conversation.audio(item_id)``; it takes
+            2.9 MB of memory per minute.
 
     Raises:
-        ValueError: Something is misspelled or contradicts itself; the sentence says
-            what to change. Nothing has been dialled then.
+        ValueError: An option is misspelled, contradicts another one or is missing; the
+            message says what to change. No connection has been attempted.
+        TypeError: An option has the wrong type.
     """
 
     def __init__(
@@ -72,8 +85,8 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         dispatch: Dispatch = "thread",
         keep_audio: bool = False,
     ) -> None:
-        # What the threads run is loaded here, on the caller's thread: half of the
-        # package, which a program needs only once it connects.
+        # Imported here and not at the top: half of the package, which a program needs
+        # only once it connects. The caller's thread imports it, the others never do.
         from .._engine.shutdown import abandon
         from .assembly import assemble
         from .conversation_kind import conversation_kind
@@ -115,7 +128,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         self._tools = session.tools
         self._order = session.turns
         self._new_stream = TurnStream
-        # the reader knows better why it takes so long: it has a little more time to say
+        # 5 s more than the reader has: its own error names the stage that took too long
         self._connect_timeout = parts.websocket_options.connect_timeout + 5.0
         self._finalizer = weakref.finalize(
             self, abandon, self._reader, self._dispatcher, self._tools.close
@@ -144,10 +157,17 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         **options: Any,
     ) -> Self:
         """
-        Make a client with `AzureRealTimeOptions.from_env`, which gets *options*.
+        Make a client from environment variables (`AzureRealTimeOptions.from_env`).
+
+        Args:
+            websocket_options: As for the constructor.
+            websocket_impl: As for the constructor.
+            dispatch: As for the constructor.
+            keep_audio: As for the constructor.
+            options: Fields of `AzureRealTimeOptions` that replace the environment's.
 
         Raises:
-            ValueError: Names the variables that are missing.
+            ValueError: A variable is missing; the message names it.
         """
         return cls(
             AzureRealTimeOptions.from_env(**options),
@@ -159,22 +179,24 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
 
     def connect(self, timeout: float | None = None) -> Session:
         """
-        Wait until the session is configured; return it as the service reports it.
+        Wait until the session is configured; return it as the service reported it.
 
-        Connecting began when the client was made. Calling it again does no harm. Keep
-        the client: one that nobody refers to any more is closed.
+        The constructor has already started to connect; this call only waits, and may be
+        repeated. While the client reconnects it waits for the next session. Keep a
+        reference to the client: an unreferenced client is closed.
 
         Args:
-            timeout: Seconds to wait here; None leaves it to
-                ``WebSocketOptions(connect_timeout=...)``. In a pause between two
-                connections it waits for the next session.
+            timeout: Seconds to wait; None means
+                ``WebSocketOptions.connect_timeout`` plus 5.
 
         Raises:
-            ConnectError: It never opened; the subclass and the text say what to do.
-            ConnectTimeout: Not in time. With *timeout* the attempt goes on.
+            ConnectError: The connection could not be opened; the subclass and the
+                message say what to do.
+            ConnectTimeout: The session was not ready in time. If *timeout* was given,
+                the attempt goes on in the background.
             ServerError: The service refused the session configuration.
-            ConnectionClosed: It was closed meanwhile.
-            RuntimeError: On the reader thread, or in another process.
+            ConnectionClosed: The connection was closed during the wait.
+            RuntimeError: The caller is the reader thread, or a forked child.
         """
         self._lifecycle.check_may_wait()
         self._reader.notice()
@@ -185,7 +207,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
             raise ConnectTimeout(
                 f"The session was not ready within {limit:g} s."
             ) from error
-        failure = failure or self._lifecycle.ended  # it may be over by now
+        failure = failure or self._lifecycle.ended  # the client may have ended since
         if failure is not None:
             raise copy_to_raise(failure)
         session = self._follower.session
@@ -194,17 +216,17 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
 
     def close(self, timeout: float | None = 5.0) -> None:
         """
-        Send what is queued, say goodbye, and end both threads.
+        Send the queued commands, perform the closing handshake and end both threads.
 
-        Legal anywhere, also in a listener, in a signal handler (which may have to leave
-        the end to the call it interrupted), twice, and while connecting. A listener
-        that still runs after *timeout* seconds is left to finish, and after one second
-        where listeners are far behind; a listener that calls this does not wait for
-        itself. After a fork, in the child, it does nothing.
+        It may be called more than once, while connecting, in a listener and in a signal
+        handler (which may have to leave the work to the call that it interrupted). A
+        listener that still runs after *timeout* seconds is not waited for; if listeners
+        are far behind, the wait is one second. A listener that calls this does not wait
+        for itself. In a forked child it does nothing.
 
         Args:
-            timeout: Seconds after which it is over, whatever has not been sent; None
-                waits for a slow network to take it all.
+            timeout: Seconds after which the connection is closed, whether or not the
+                queue has been sent; None waits until a slow network has taken it all.
         """
         self._shutdown.close(timeout)
 
@@ -227,21 +249,23 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     @property
     def state(self) -> WebSocketState:
         """
-        CONNECTING, OPEN, CLOSING or CLOSED; CLOSED in a forked child.
+        State of the connection: CONNECTING, OPEN, CLOSING or CLOSED.
+
+        In a forked child it is CLOSED.
         """
         return self._reader.state
 
     @property
     def is_initialized(self) -> bool:
         """
-        Whether the service has confirmed the session's configuration.
+        Whether the service has confirmed the session configuration.
         """
         return self._lifecycle.is_ready and not self._reader.is_other_process
 
     @property
     def session(self) -> Session | None:
         """
-        The session as the service last reported it; None before it did.
+        The session as the service last reported it; None before the first report.
         """
         self._lifecycle.check_process()
         return self._follower.session
@@ -249,7 +273,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     @property
     def stats(self) -> Stats:
         """
-        Numbers: queues, bytes, reconnects; a snapshot.
+        Snapshot of the counters: queues, bytes, messages, reconnects.
         """
         self._lifecycle.check_process()
         return self._engine.stats()
@@ -257,7 +281,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     @property
     def conversation(self) -> Conversation:
         """
-        What has been said so far, as far as events tell.
+        The items of the conversation, as known from the events so far.
         """
         self._lifecycle.check_process()
         return self._conversation
@@ -265,7 +289,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     @property
     def usage(self) -> UsageTotals:
         """
-        What the responses of this client have cost, in tokens.
+        Token totals of all responses of this client.
         """
         self._lifecycle.check_process()
         return self._meter.totals
@@ -273,7 +297,9 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     @property
     def rate_limits(self) -> Mapping[str, RateLimit]:
         """
-        The quotas as the service last told them, by name; Azure tells none.
+        Rate limits by name, from the last ``rate_limits.updated`` event.
+
+        Azure sends none, so the mapping stays empty there.
         """
         self._lifecycle.check_process()
         return self._meter.rate_limits
@@ -283,10 +309,13 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
     @property
     def status(self) -> ModelStatusEnum:
         """
-        IDLE, LISTENING, THINKING or SPEAKING, as of the last event that was read.
+        What the model does: IDLE, LISTENING, THINKING or SPEAKING.
 
-        It may be ahead of the events your listeners see. Setting it emits
-        ``status_changed`` if it is another.
+        It follows the last event that was read, so it may be ahead of the events that
+        listeners have received. Assigning a different value emits ``status_changed``.
+
+        Raises:
+            ValueError: The assigned value is not one of these.
         """
         self._lifecycle.check_process()
         return self._engine.status.value
@@ -303,7 +332,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
 
     def set_model_speak_done(self) -> None:
         """
-        Say that the answer has been played to its end: SPEAKING becomes IDLE.
+        Report that the answer has been played to its end: SPEAKING becomes IDLE.
         """
         self._lifecycle.check_process()
         self._emitter.emit(self._engine.status.speak_done())

@@ -1,5 +1,5 @@
 """
-What a client can say: one method for each command of the wire.
+The methods of a client that send commands: one for each command of the protocol.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
 
 class Commands:
     """
-    The commands. Any thread may call them, also a listener.
+    Methods of a client: one for each command. Any thread, also a listener.
 
-    None waits for an answer. Those that the service acknowledges return a future, which
-    you may ignore: it completes with the answer, or fails with `ServerError`,
-    `ResponseError` or `ConnectionClosed`. All raise `QueueFull` where the network does
-    not carry what is queued already, and after the end the reason of the end.
+    No method waits for the service. A method whose command is acknowledged returns a
+    future, which may be ignored: its result is the acknowledgement, its exception a
+    `ServerError`, `ResponseError` or `ConnectionClosed`. Each method raises `QueueFull`
+    if the send queue has no room in time, and after the end the error that ended it.
     """
 
     _lifecycle: Lifecycle
@@ -69,12 +69,16 @@ class Commands:
         **fields: Any,
     ) -> Future[Session]:
         """
-        Change the session; what is left out stays as it is.
+        Change the session configuration; fields that are not given stay unchanged.
 
         Args:
-            config: A `SessionConfig`, or a mapping in its flat shape or the service's.
-            fields: Fields of `SessionConfig`, instead of or on top of *config*.
-                ``None`` is sent as null: ``turn_detection=None`` turns VAD off.
+            config: A `SessionConfig`, or a mapping with its flat fields or in the
+                nested shape of the service.
+            fields: Fields of `SessionConfig`; they replace those of *config*. ``None``
+                is sent as null: ``turn_detection=None`` turns VAD off.
+
+        Raises:
+            ValueError: A field is misspelled.
         """
         merged = as_session_config(config or {})
         if fields:
@@ -90,34 +94,37 @@ class Commands:
         rate: float | None = None,
     ) -> None:
         """
-        Send audio to the input audio buffer, converted for the session's format.
+        Append audio to the input audio buffer, converted to the session's format.
 
         Args:
             audio: One of these, or an iterable of them:
 
-                - base64 text, bytes or anything with their buffer, in the session's
-                  input format (pcm16: 24 kHz, one channel, little-endian; or G.711);
-                - samples of one channel, int16 or floats from -1.0 to 1.0, in a NumPy
-                  array, an `array.array` or another typed buffer;
-                - a WAV file: its `pathlib.Path`, its bytes, or an open file. It is
-                  converted as a whole, with `soxr` where that is installed (``pip
-                  install soxr``; it needs NumPy, and is faster and more exact).
+                - bytes, another object with a buffer of bytes, or base64 text, in the
+                  session's input format (pcm16: 24 kHz, mono, 16 bit little-endian; or
+                  G.711: 8 kHz, mono, 8 bit);
+                - mono samples, int16 or floats from -1.0 to 1.0, in a NumPy array of
+                  shape (n,), an `array.array` or another typed buffer;
+                - a WAV file: its `pathlib.Path`, its bytes, or an open binary file. It
+                  is converted as a whole, with the package `soxr` if it is installed
+                  (it needs NumPy and is faster and more exact).
 
-                Text is never taken for a path: it may come from elsewhere.
-            timeout: Seconds to convert and to wait for room in the send queue.
-            block: False never waits: for the callback of an audio device.
-            rate: Samples a second of samples or bytes, where that is not the session's
-                (pcm16 24,000; G.711 8,000). Bytes are 16 bit PCM then, not G.711. What
-                is appended with one rate is one stream, of which up to 1 ms is held
-                back until the next append or commit; append it from one thread.
+                Text is never used as a path, as it may come from an untrusted source.
+            timeout: Seconds for the conversion and for room in the send queue; None
+                waits without limit.
+            block: False raises QueueFull instead of waiting for room; use it in the
+                callback of an audio device.
+            rate: Sample rate of samples or bytes in Hz if it is not the session's
+                (pcm16: 24,000; G.711: 8,000). Bytes are then 16 bit PCM, not G.711. All
+                audio appended with one rate is one stream: up to 1 ms of it is kept
+                until the next append or commit, and one thread must append it.
 
         Raises:
-            QueueFull: There was no room in time: more is produced than the network
-                carries. Nothing of it is sent then.
-            TimeoutError: The conversion was not done in time; nothing is sent.
-            TypeError: It is no audio.
-            ValueError: It is a file other than WAV, has several channels, or *rate* is
-                no rate of audio.
+            QueueFull: The send queue had no room in time, because more is produced than
+                the network carries; nothing of *audio* has been sent.
+            TimeoutError: The conversion was not done in time; nothing has been sent.
+            TypeError: *audio* has another type.
+            ValueError: *audio* is a file of another format or has several channels, or
+                *rate* is no sample rate.
         """
         if self._lifecycle.process.is_other_process:
             self._lifecycle.check_process()
@@ -129,8 +136,8 @@ class Commands:
             pieces = pieces_of(audio)
             if pieces is not None:
                 for piece in pieces:
-                    left = deadline.remaining()
-                    self.append_audio(piece, left, block=block, rate=rate)
+                    remaining = deadline.remaining()
+                    self.append_audio(piece, remaining, block=block, rate=rate)
                 return
             check = within(deadline)
             given = read_audio(audio, rate, check, complete=True)
@@ -141,7 +148,12 @@ class Commands:
 
     def commit_audio(self) -> Future[InputAudioBufferCommitted]:
         """
-        Make a user message of the buffered audio; under VAD the service does so itself.
+        Commit the input audio buffer: the service makes a user message of it.
+
+        With VAD the service does so by itself at the end of speech.
+
+        Returns:
+            A future of the acknowledgement, which has the message's ``item_id``.
 
         Raises:
             ValueError: Less than 100 ms were appended since the last commit or clear.
@@ -152,7 +164,7 @@ class Commands:
 
     def clear_audio_buffer(self) -> Future[InputAudioBufferCleared]:
         """
-        Forget the buffered audio.
+        Clear the input audio buffer.
         """
         return self._command(InputAudioBufferClear())
 
@@ -162,13 +174,17 @@ class Commands:
         """
         Add an item to the conversation.
 
-        While a response runs the service adds it, and answers, after its end.
+        The service adds and acknowledges an item that arrives during a response only
+        after the end of that response.
 
         Args:
-            item: A `MessageItem` or another item, or a mapping of its shape. Without an
-                ``id`` it gets one here, so that you know it at once.
-            previous_item_id: Where: after this one; ``"root"`` is the very beginning;
-                None is the end.
+            item: A `MessageItem` or another item, or a mapping with its fields. An item
+                without ``id`` gets a generated one.
+            previous_item_id: The item after which it is inserted; ``"root"`` inserts at
+                the beginning, None appends at the end.
+
+        Raises:
+            ValueError: A field is misspelled, or the protocol has no such item.
         """
         self._lifecycle.check_process()
         item = _named(as_item(item))
@@ -183,7 +199,7 @@ class Commands:
 
     def retrieve_item(self, item_id: str) -> Future[Item]:
         """
-        Ask for an item as the service has it, its audio included.
+        Request an item as the service stores it, its audio included.
         """
         return self._sender.command(ConversationItemRetrieve(item_id=item_id))
 
@@ -197,12 +213,13 @@ class Commands:
         self, item_id: str, content_index: int, audio_end_ms: int
     ) -> Future[ConversationItemTruncated]:
         """
-        Make the model forget what the user has not heard of an answer.
+        Remove the part of an answer that was not played from the conversation.
+
 
         Args:
-            item_id: The assistant's message.
-            content_index: Which content part; audio is 0.
-            audio_end_ms: How many milliseconds were heard.
+            item_id: The id of the assistant's message.
+            content_index: Index of the content part; the audio part is 0.
+            audio_end_ms: Milliseconds of the audio that were played.
         """
         return self._sender.command(
             ConversationItemTruncate(
@@ -220,20 +237,24 @@ class Commands:
         **fields: Any,
     ) -> Future[Response]:
         """
-        Ask the model to answer; under VAD the service does so by itself.
+        Request a response from the model; with VAD the service does so by itself.
 
-        Cancelling the future stops the response.
 
         Args:
-            config: A `ResponseConfig`, or a mapping in its flat shape or the service's.
-            when_busy: What to do while the conversation's last response is not done:
-                ``"wait"`` for its end (those who wait for the same share one response),
-                ``"cancel"`` it, or fail with an ``"error"``.
-            fields: Fields of `ResponseConfig`, instead of or on top of *config*.
+            config: A `ResponseConfig`, or a mapping with its flat fields or in the
+                nested shape of the service.
+            when_busy: What to do while the last response of the conversation is not
+                done: ``"wait"`` until it is (equal requests that wait share one
+                response), ``"cancel"`` it, or fail with an ``"error"``.
+            fields: Fields of `ResponseConfig`; they replace those of *config*.
 
         Returns:
-            The response when it is done. The future fails with `ResponseFailed`,
-            `ResponseIncomplete` or `ResponseCancelled` if it is not completed.
+            A future of the response when it is done. Its exception is `ResponseFailed`,
+            `ResponseIncomplete` or `ResponseCancelled` if the response did not
+            complete. Cancelling the future cancels the response.
+
+        Raises:
+            ValueError: A field is misspelled, or *when_busy* is another word.
         """
         if when_busy not in ("wait", "cancel", "error"):
             raise ValueError(
@@ -250,34 +271,33 @@ class Commands:
 
     def cancel_response(self, response_id: str | None = None) -> bool:
         """
-        Stop an answer that is being made.
+        Cancel a response that is in progress.
 
         Args:
-            response_id: Which; None is the conversation's own.
+            response_id: The id of the response; None means the conversation's own.
 
         Returns:
-            False if nothing is active; nothing is sent then.
+            Whether there was such a response. If not, nothing is sent.
         """
         self._lifecycle.check_process()
-        asked, commands = self._sender.responses.cancel(response_id)
+        was_active, commands = self._sender.responses.cancel(response_id)
         self._sender.follow_up(commands)
-        return asked
+        return was_active
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> Future[Any] | None:
         """
         Send any command.
 
         Args:
-            event: A command of `azure_realtime.events`, or a mapping with a ``type``.
-                One of a known type is checked and put into the words of the protocol in
-                use; one of an unknown type is sent as it is.
+            event: A command of `azure_realtime.events`, or a mapping with a ``type``. A
+                command of a known type is checked and translated to the protocol in
+                use; a mapping of an unknown type is sent unchanged.
 
         Returns:
-            The future that the method for this command returns; None where the service
-            does not acknowledge it.
+            The future of the command's own method; None if it is not acknowledged.
 
         Raises:
-            ValueError: A misspelled type or field.
+            ValueError: A type or field is misspelled.
         """
         self._lifecycle.check_process()
         command = self._sender.codec.command(event)
@@ -296,7 +316,7 @@ class Commands:
 
     def _command(self, command: ClientEvent) -> Future[Any]:
         """
-        Queue a command that is acknowledged, and note first what it changes.
+        Queue a command that is acknowledged, after recording what it changes.
         """
         if isinstance(command, SessionUpdate):
             return self._sender.command(
@@ -314,14 +334,14 @@ class Commands:
             )
         except BaseException:
             for future, counted in begun:
-                if future.cancelled():  # else its audio is lost, with the session
+                if future.cancelled():  # else the session is lost, and its buffer
                     self._input.put_back(*counted)
             raise
 
 
 def _named(item: Any) -> Any:
     """
-    Return *item* with an id, by which its answer is known.
+    Return *item* with an id, which identifies its acknowledgement.
     """
     if getattr(item, "id", "") is None:
         kind = "msg" if isinstance(item, MessageItem) else "item"

@@ -1,5 +1,5 @@
 """
-The conversation with a model: the kind of session that `AzureRealTimeAudio` has.
+The kind of session of `AzureRealTimeAudio`: a conversation with a model.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from .turn_order import TurnLock
 @attrs.define(eq=False, repr=False, kw_only=True)
 class ConversationParts(SessionParts):
     """
-    What a conversation adds to the engine of one client.
+    The parts of a client that belong to a conversation.
     """
 
     session: SessionState
@@ -59,7 +59,7 @@ class ConversationParts(SessionParts):
 
 def conversation_kind(keep_audio: bool) -> SessionKind[ConversationParts]:
     """
-    Return the kind of session that is a conversation.
+    Describe a conversation to the engine.
 
     Args:
         keep_audio: Keep the model's audio.
@@ -160,7 +160,7 @@ def _on_configured(
     seconds_lost: float | None,
 ) -> ServerEvent:
     """
-    Settle what waited for the session; return the event to announce.
+    Release what waits for the configured session; return the event to emit.
     """
     announcement = restorer.on_configured(event, generation, seconds_lost)
     registrar.session_configured()
@@ -171,7 +171,8 @@ def _owed(
     tools: ToolLoop, pending_work: PendingWork
 ) -> tuple[list[FunctionCallOutputItem], set[str]]:
     """
-    Return the outputs that were lost on their way, and the calls that will have one.
+    Return the outputs lost with the connection, and the ids of calls still to be
+    answered.
     """
     lost, waiting = tools.owed()
     return lost, waiting | pending_work.calls

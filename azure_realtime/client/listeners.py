@@ -1,5 +1,5 @@
 """
-``on``, ``once``, ``off``, ``off_all``: one part of the client.
+The methods of a client that register listeners: `on`, `once`, `off`, `off_all`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ L = TypeVar("L", bound=Listener)
 E = TypeVar("E", bound=ServerEvent)
 
 
-_MISSING: Any = object()  # None is a mistake, not the form of a decorator
+_MISSING: Any = object()  # not None: on(event, None) is an error, not a decorator
 
 
 class Listening:
@@ -46,20 +46,27 @@ class Listening:
 
     def on(self, event: EventName, listener: Any = _MISSING) -> Any:
         """
-        Call *listener* with each *event*, in wire order, on the callback thread.
+        Call *listener* with each *event*, in the order of arrival.
 
-        Without a listener it is a decorator. ``session.created``, ``init`` and
-        ``disconnected`` are states: a later listener gets the latest one at once.
+        Listeners run on the thread that the argument *dispatch* of the client names.
+        Without *listener* the method returns a decorator. ``session.created``, ``init``
+        and ``disconnected`` are states: a listener that is registered later receives
+        the latest one at once.
 
         Args:
-            event: A wire name of either protocol's generation, an event class, or
-                ``"*"`` for all.
-            listener: Takes the event. What it raises is logged and emitted as
-                ``listener_error``; what it returns is ignored.
+            event: An event type of the GA or the preview protocol, an event class, or
+                ``"*"`` for all events. An unknown type issues a `ProtocolWarning`.
+            listener: A function that takes the event. Its exceptions are logged and
+                emitted as ``listener_error``; its return value is ignored.
+
+        Returns:
+            *listener*, or the decorator.
 
         Raises:
-            TypeError: The listener cannot be called, or is async.
-            RuntimeError: In another process than the one that made the client.
+            TypeError: The listener is not callable, is async or a generator function,
+                or does not take one argument; or *event* is neither text nor an event
+                class.
+            RuntimeError: The caller is a forked child.
         """
         return self._subscribe(event, listener, once=False)
 
@@ -76,23 +83,32 @@ class Listening:
 
     def once(self, event: EventName, listener: Any = _MISSING) -> Any:
         """
-        Call *listener* with the next *event* only; see `on`.
+        Call *listener* with the next *event* only.
+
+        Arguments, return value and errors are those of `on`.
         """
         return self._subscribe(event, listener, once=True)
 
     def off(self, event: EventName, listener: Listener | None = None) -> None:
         """
-        Unregister *listener*, or every listener of *event*.
+        Remove *listener*, or all listeners of *event*.
 
-        It counts from the moment it returns, also for events that are queued. To
-        unregister what is not registered is no error.
+        When the method has returned, the listener receives no more events, queued ones
+        included. Removing a listener that is not registered is no error.
+
+        Args:
+            event: The event as it was given to `on` or `once`.
+            listener: The registered function; None removes all listeners of *event*.
+
+        Raises:
+            RuntimeError: The caller is a forked child.
         """
         self._lifecycle.check_process()
         self._subscriptions.remove(key_for(event), listener)
 
     def off_all(self) -> None:
         """
-        Unregister every listener.
+        Remove the listeners of all events.
         """
         self._lifecycle.check_process()
         self._subscriptions.clear()

@@ -1,5 +1,5 @@
 """
-``run_forever``, ``wait_closed``, ``pump``, ``fileno``: the end, and manual dispatch.
+Methods that wait for a client's end or run its listeners on the calling thread.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .._dispatch.manual import ManualDispatcher
 if TYPE_CHECKING:
     from .._engine.reader import Reader
 
-_TURN = 0.5  # seconds between two looks at whether it is over
+_TURN = 0.5  # seconds between two checks whether the reader thread has ended
 
 
 class Pumping:
     """
-    The waits for a client's end, and listeners on a thread of the user's.
+    Methods of a client: `run_forever`, `wait_closed`, `pump`, `fileno`.
     """
 
     _lifecycle: Lifecycle
@@ -30,33 +30,38 @@ class Pumping:
     @abstractmethod
     def close(self, timeout: float | None = 5.0) -> None:
         """
-        End the client.
+        Close the client.
         """
 
     def pump(self, timeout: float = 0.0) -> int:
         """
-        Run the listeners of what has come, here; return how many events there were.
+        Run the listeners of all queued events on the calling thread.
 
-        For ``dispatch="manual"``: call it from a window's timer, or when `fileno` is
-        readable.
+        Only for ``dispatch="manual"``: call it from the timer of a GUI loop, or when
+        `fileno` is readable.
 
         Args:
-            timeout: Seconds to wait for the first, if nothing has come.
+            timeout: Seconds to wait for a first event if none is queued.
+
+        Returns:
+            The number of events.
 
         Raises:
-            RuntimeError: The client dispatches otherwise, or is another process's.
+            RuntimeError: The client was made with another *dispatch*, or the caller is
+                a forked child.
         """
         return self._manual().pump(Deadline(timeout))
 
     def run_forever(self) -> None:
         """
-        Wait until the connection has ended for good: the last line of a script of
-        callbacks. Under ``dispatch="manual"`` the listeners run here.
+        Wait until the connection has ended and will not be restored.
 
-        Ctrl-C closes the client and raises KeyboardInterrupt.
+        It is the last line of a script that consists of listeners. With
+        ``dispatch="manual"`` the listeners run on the calling thread. Ctrl-C closes the
+        client and raises KeyboardInterrupt.
 
         Raises:
-            RuntimeError: In a listener, or in another process.
+            RuntimeError: The caller is a listener, the reader thread or a forked child.
         """
         try:
             self.wait_closed()
@@ -66,19 +71,19 @@ class Pumping:
 
     def wait_closed(self, timeout: float | None = None) -> bool:
         """
-        Wait until the connection has ended for good, and its last listeners have run.
+        Wait until the connection has ended, is not restored, and all listeners ran.
 
-        Under ``dispatch="manual"`` the listeners run here. Ctrl-C raises and leaves the
-        client open.
+        With ``dispatch="manual"`` the listeners run on the calling thread. Ctrl-C
+        raises KeyboardInterrupt and leaves the client open.
 
         Args:
-            timeout: Seconds; None for any time.
+            timeout: Seconds to wait; None waits without limit.
 
         Returns:
-            False if it has not ended in time.
+            Whether the connection ended in time.
 
         Raises:
-            RuntimeError: In a listener, or in another process.
+            RuntimeError: The caller is a listener, the reader thread or a forked child.
         """
         self._lifecycle.check_may_wait()
         dispatcher, deadline = self._dispatcher, Deadline(timeout)
@@ -91,9 +96,11 @@ class Pumping:
             while not self._reader.join(Deadline(0)):
                 if deadline.passed:
                     return False
-                left = deadline.remaining()
-                dispatcher.pump(Deadline(_TURN if left is None else min(left, _TURN)))
-            dispatcher.pump(Deadline(0))  # the listeners of its end
+                remaining = deadline.remaining()
+                dispatcher.pump(
+                    Deadline(_TURN if remaining is None else min(remaining, _TURN))
+                )
+            dispatcher.pump(Deadline(0))  # the last events, ``disconnected`` included
         elif not self._reader.join(deadline):
             return False
         dispatcher.drain(deadline)
@@ -101,10 +108,11 @@ class Pumping:
 
     def fileno(self) -> int:
         """
-        Return a descriptor that is readable while `pump` has something to run.
+        Return a file descriptor that is readable while events are queued for `pump`.
 
         Raises:
-            RuntimeError: The client dispatches otherwise, or is another process's.
+            RuntimeError: The client was made with another *dispatch*, or the caller is
+                a forked child.
         """
         return self._manual().fileno()
 
@@ -112,5 +120,7 @@ class Pumping:
         self._lifecycle.check_process()
         dispatcher = self._dispatcher
         if not isinstance(dispatcher, ManualDispatcher):
-            raise RuntimeError("make the client with dispatch='manual' for this")
+            raise RuntimeError(
+                "pump() and fileno() need a client made with dispatch='manual'"
+            )
         return dispatcher

@@ -1,5 +1,5 @@
 """
-What a conversation's connection sends first, and what a new session gets of the old.
+The first messages of each connection, which restore the session and conversation.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from ..models.session import SessionConfig
 
 class SessionRestorer:
     """
-    Composes opening messages. Reader thread, except for the constructor.
+    Composes the opening messages. Reader thread, except for the constructor.
 
     Args:
-        sender: Encodes, and knows the requests for responses.
-        config: What the client began with.
-        session: Knows what was asked for since.
-        conversation: Knows the items.
-        owed: Returns the outputs of tools that were under way when the connection was
-            lost, and the calls whose outputs are still to be sent.
-        restore: How much a new session gets (`WebSocketOptions`).
+        sender: Encodes commands; its response queue has the open requests.
+        config: The configuration given to the client.
+        session: Has the configuration requested since.
+        conversation: Has the items.
+        owed: Returns the tool outputs that were being sent when the connection was
+            lost, and the ids of the calls whose outputs are still to be sent.
+        restore: ``WebSocketOptions.restore``.
 
     Raises:
-        ValueError: The protocol cannot say *config*.
+        ValueError: The protocol in use cannot express *config*.
     """
 
     def __init__(
@@ -52,20 +52,21 @@ class SessionRestorer:
         self._conversation = conversation
         self._owed = owed
         self._restore = restore
-        # answers of which nothing came: the new session does not have them
+        # messages without any content yet: the new session does not get them
         self._unfinished: set[str] = set()
         self._restored_items = 0
-        self._first = self._compose(config, [])  # a mistake raises on the user's thread
+        # composed here, so that an invalid configuration raises on the user's thread
+        self._first = self._compose(config, [])
 
     def opening(self, again: bool) -> OpeningMessages:
         """
-        Return what to send on the first connection, or on a later one.
+        Return the messages for the first connection, or for a later one (*again*).
         """
         if not again:
             return self._first
         config = self._session.requested
         if self._restore == "none":
-            # the tools that the client has do not depend on the session
+            # tools belong to the client, not to the session
             config = attrs.evolve(self._config, tools=config.tools)
         items = self._items() if self._restore == "conversation" else []
         return self._compose(config, items)
@@ -74,7 +75,7 @@ class SessionRestorer:
         self, event: SessionUpdated, generation: int, seconds_lost: float | None
     ) -> ServerEvent:
         """
-        Settle what waited for the new session; return the event to announce.
+        Release the commands that wait for the new session; return the event to emit.
         """
         if seconds_lost is None:
             return Init(session=event.session, raw=event.raw, generation=generation)
@@ -94,8 +95,10 @@ class SessionRestorer:
 
     def _cut_off(self) -> set[str]:
         """
-        Return the items that are half of an answer which is requested again: with them
-        in the conversation, the model would continue the answer and not repeat it.
+        Return the ids of messages of interrupted responses that are requested again.
+
+        With them in the conversation the model would continue the answer instead of
+        repeating it.
         """
         return self._conversation.messages_of(
             self._sender.responses.interrupted_response_ids()
@@ -103,7 +106,7 @@ class SessionRestorer:
 
     def _items(self) -> list[dict[str, Any]]:
         """
-        Return the items to restore, with outputs of tools that were not sent in time.
+        Return the items to restore, with the tool outputs that had not arrived.
         """
         cut_off = self._cut_off()
         known = [i for i in self._conversation.items if i.id not in cut_off]

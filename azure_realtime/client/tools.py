@@ -1,5 +1,5 @@
 """
-``tool`` and ``remove_tool``: give the model functions of yours.
+The methods of a client for functions that the model calls: `tool`, `remove_tool`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 class Tooling(Commands):
     """
-    What a client offers to those whose functions the model shall call.
+    Methods of a client: `tool`, `remove_tool`.
     """
 
     _toolbox: Toolbox
@@ -53,29 +53,33 @@ class Tooling(Commands):
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Any:
         """
-        Let the model call *function*; also as a decorator, with or without arguments.
+        Register *function* as a tool that the model may call.
 
-        Its name, docstring and type hints become what the model is told. It runs on a
-        pool of eight threads, calls of one response side by side. What it returns is
-        sent to the model as text, anything but text as JSON; what it raises, as an
-        error the model can read (and you, as ``tool_error``). Then the model answers.
+        Also a decorator, with or without arguments. The schema that the model receives
+        is made from the function's name, docstring and type hints. The function runs in
+        a pool of eight threads; the calls of one response run in parallel. Its result
+        is sent to the model, text unchanged and other values as JSON; its exception is
+        sent as an error message and emitted as ``tool_error``. Then a response is
+        requested.
 
-        A tool that the service refuses is removed again; a log line and a
+        If the service refuses a tool, the tool is removed, and a log line and a
         ``tool_error`` event name it. The other tools stay.
 
         Args:
-            function: A plain function, bound method or callable object.
-            name: Instead of its own.
-            description: Instead of its docstring's.
-            timeout: Seconds after which the model is told that there is no result.
+            function: A function, bound method or callable object; not async.
+            name: Replaces the function's name.
+            description: Replaces the description in the docstring.
+            timeout: Seconds after which an error is sent to the model instead of the
+                result. The function is not interrupted.
 
         Returns:
-            The tool, which can be called like the function.
+            The tool, which can be called like the function; without *function*, the
+            decorator.
 
         Raises:
-            TypeError: The function is async, or takes what JSON cannot say.
-            ValueError: It has no name, or one that the service refuses: it takes at
-                most 64 of the letters a to z, digits, ``_`` and ``-``. Or its
+            TypeError: The function is async, or JSON cannot represent an argument.
+            ValueError: The function has no name, or one that the service refuses (it
+                accepts up to 64 letters a to z, digits, ``_`` and ``-``), or its
                 description is longer than 1,024 characters.
         """
         self._lifecycle.check_process()
@@ -89,10 +93,10 @@ class Tooling(Commands):
 
     def remove_tool(self, name: str) -> None:
         """
-        Take a tool away from the model. Calls that run finish, and are answered.
+        Remove a tool. Running calls finish, and their results are sent.
 
         Args:
-            name: Of the tool, as the model knows it.
+            name: The tool's name as the model knows it.
 
         Raises:
             KeyError: There is no tool of that name.

@@ -1,16 +1,17 @@
 """
-One question at a time: of several threads that ask, each gets the answer to its own.
+The queue of turns: the turns of several threads run one after the other.
 
-A conversation is one thread of talk. Questions that were put side by side would all be
-in it before the first answer, and the model would answer the last of them.
+A conversation has one sequence of items. The questions of parallel turns would all be
+in it before the first answer, and the model would answer only the last of them.
 
 Rules:
 
-1. A turn ends when its last answer does, tools included, however much of it whoever
-   asked has read.
-2. A tool that asks is part of the turn that called it, and does not wait for its end.
-3. A turn that nobody refers to any more has ended: nothing that goes wrong on the way
-   can keep the others waiting.
+1. A turn ends with its last response, tool calls included, whether or not the calling
+   thread has read all of its events.
+2. A turn that a tool starts belongs to the turn that called the tool, and does not wait
+   for that turn's end.
+3. A ticket that is garbage-collected ends its turn, so an error in a turn cannot block
+   the following ones.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from ..errors import copy_to_raise
 
 class TurnTicket:
     """
-    A turn's place; `leave` ends it. Any thread, and again does no harm.
+    A turn's position in the queue. Any thread.
+
+    Args:
+        order: The queue; None for a turn that does not wait in it.
     """
 
     def __init__(self, order: TurnLock | None = None) -> None:
@@ -33,7 +37,7 @@ class TurnTicket:
 
     def leave(self) -> None:
         """
-        Let the next one ask.
+        End the turn, so that the next one can begin; may be repeated.
         """
         if self._order is not None:
             self._order.left(weakref.ref(self))
@@ -41,10 +45,10 @@ class TurnTicket:
 
 class TurnLock:
     """
-    Who asks waits here for those before.
+    FIFO queue of turns, of which the first one runs.
 
-    There is no lock. A place joins the queue, and leaves it, in one step in C; the one
-    at the head has the turn. The queue refers to places weakly (rule 3).
+    It has no lock: ``list.append`` and ``list.remove`` are atomic. The queue has weak
+    references to the tickets (rule 3).
     """
 
     def __init__(self) -> None:
@@ -54,11 +58,11 @@ class TurnLock:
 
     def enter(self, deadline: Deadline) -> TurnTicket:
         """
-        Wait until it is the caller's turn. Any thread but the reader.
+        Wait for the turns before to end. Any thread but the reader.
 
         Raises:
-            TimeoutError: The turns before did not end until *deadline*.
-            RealtimeError: The connection has ended; this is why.
+            TimeoutError: The turns before did not end before *deadline*.
+            RealtimeError: The error that ended the connection.
         """
         ticket = TurnTicket(self)
         reference = weakref.ref(ticket, self.left)
@@ -71,22 +75,25 @@ class TurnLock:
         try:
             self._places.append(reference)
             if not self._condition.wait(is_first, deadline):
-                raise TimeoutError("the turn before did not end in time")
-        except BaseException:  # whose traceback may keep the place alive
+                raise TimeoutError(
+                    "the turns of other threads did not end in time: give a longer "
+                    "timeout, or ask with another client"
+                )
+        except BaseException:  # its traceback may keep the ticket alive
             ticket.leave()
             raise
         return ticket
 
     def end(self, error: BaseException) -> None:
         """
-        Fail who waits, and who comes to wait. Reader thread.
+        Fail the waiting turns and all later ones with *error*. Reader thread.
         """
         self._error = error
         self._condition.notify_all()
 
     def left(self, reference: weakref.ref[TurnTicket]) -> None:
         """
-        Note that a turn has ended. Any thread, also a finalizer.
+        Remove an ended turn from the queue. Any thread, also a finalizer.
         """
         with contextlib.suppress(ValueError):
             self._places.remove(reference)

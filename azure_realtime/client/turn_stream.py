@@ -1,5 +1,5 @@
 """
-The deltas of a turn, as they come, and the turn when it is complete.
+The iterator over the deltas of a turn, which collects the complete turn.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Delta = (
     | ResponseOutputAudioTranscriptDelta
     | ResponseOutputAudioDelta
 )
-"""What a stream yields."""
+"""The events that a stream yields."""
 
 
 _DELTAS = {
@@ -75,17 +75,18 @@ _WATCHED = frozenset(
 )
 
 
-_HEARD_WITHIN = 5.0  # seconds after the answer in which the transcript may still come
+# seconds after the answer in which the transcript of the question may still arrive
+_HEARD_WITHIN = 5.0
 
 
 class _Asked:
     """
-    What one turn has put into the conversation.
+    The items and responses that one turn has added to the conversation.
 
     Attributes:
-        items: The answers to the commands that created the question.
-        spoken: The id of the spoken question.
-        responses: The answers.
+        items: The futures of the commands that created items of the question.
+        spoken: The id of the item with the question's audio, if any.
+        responses: The futures of the responses.
     """
 
     def __init__(self, conversation: Conversation) -> None:
@@ -96,26 +97,30 @@ class _Asked:
 
     def forget(self) -> None:
         """
-        Remove it: the connection is lost, and a question that is asked again must not
-        stand twice in the next session. Reader thread.
+        Remove the items from the conversation after the connection was lost.
+
+        Otherwise a question that the user repeats would be in the next session twice.
+        Reader thread.
         """
         created = [item for item in self.items if item.done() and not item.cancelled()]
         ids = {item.result().id or "" for item in created if not item.exception()}
         if self.spoken is not None:
             ids.add(self.spoken)
-        answers = {response.response_id or "" for response in self.responses}
-        self._conversation.forget_turn(ids, answers - {""})
+        responses = {response.response_id or "" for response in self.responses}
+        self._conversation.forget_turn(ids, responses - {""})
 
 
 class TurnStream(Iterator[Delta]):
     """
-    The deltas of one turn as they come: of text, transcript and audio.
+    Iterator over the text, transcript and audio deltas of one turn.
 
-    It ends when the last answer is done; then `turn` is the whole. Leaving it early (as
-    a context manager, or by `close`) stops the response.
+    `AzureRealTimeAudio.stream` makes it; its errors are described there. It ends when
+    the last response is done; then `turn` is the complete turn. Leaving its ``with``
+    block or calling `close` earlier cancels the response. One thread at a time iterates
+    over it; not the reader thread.
 
     Attributes:
-        turn: The turn; None before its end.
+        turn: The complete turn; None before the end.
     """
 
     def __init__(
@@ -140,7 +145,7 @@ class TurnStream(Iterator[Delta]):
         self._ticket = ticket
         self._mailbox = mailboxes.open(_WATCHED, lasting=lasting)
         self._now = time.monotonic()
-        # the times are those at which events came, however late they are looked at
+        # times are those at which events arrived, however late they are iterated over
         self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
         self._future: ResponseFuture | None = None
         self._continuation: Continuation | None = None
@@ -156,7 +161,7 @@ class TurnStream(Iterator[Delta]):
         self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
     ) -> None:
         """
-        Send the question and request the answer. The caller's thread.
+        Send the question and request the response. The caller's thread.
         """
         if fields.get("conversation") == "none":
             item = question_item(self._session, **question, deadline=self._deadline)
@@ -201,7 +206,7 @@ class TurnStream(Iterator[Delta]):
 
     def close(self) -> None:
         """
-        Stop the response if it still runs, and collect no more. Any thread.
+        Cancel the response if it is in progress, and stop collecting. Any thread.
         """
         if self._lifecycle.process.is_other_process:
             return
@@ -212,17 +217,22 @@ class TurnStream(Iterator[Delta]):
                 self._undo.pop()
         self._mailboxes.close(self._mailbox)
         self._mailbox.end(ConnectionClosed(1000, "the stream was closed"))
-        waiting = self._continuation
-        # it may have come at this very moment
-        if waiting is not None and not waiting.cancel() and not waiting.exception():
-            waiting.result().cancel()
+        continuation = self._continuation
+        # cancel() is False if the next response was requested a moment ago
+        if (
+            continuation is not None
+            and not continuation.cancel()
+            and not continuation.exception()
+        ):
+            continuation.result().cancel()
         if self._future is not None:
             self._future.cancel()
         else:
             self._ticket.leave()
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # half made, or at the interpreter's end
+        # __init__ may have failed, or the interpreter may be finalizing
+        with contextlib.suppress(Exception):
             self.close()
 
     def __enter__(self) -> TurnStream:
@@ -238,12 +248,13 @@ class TurnStream(Iterator[Delta]):
 
     def _follow(self, future: Any) -> None:
         """
-        Make *future* the response we wait for; its refusal ends the wait.
+        Make *future* the response of which deltas are yielded.
         """
         self._future = future
         self._asked.responses.append(future)
         self._watch(future)
-        # not through the stream: its end is no business of who reads it
+        # without a reference to the stream: the ticket is left at the end of the last
+        # response, also if the stream has been dropped
         Future.add_done_callback(future, _leaver(self._tools, self._ticket))
         if self._closed:
             future.cancel()
@@ -254,7 +265,7 @@ class TurnStream(Iterator[Delta]):
 
     def _watch(self, future: Future[Any]) -> None:
         """
-        Have the refusal of a command end the wait.
+        End the iteration with the error of a refused command.
         """
         mailbox, asked = self._mailbox, self._asked
 
@@ -267,26 +278,28 @@ class TurnStream(Iterator[Delta]):
                     asked.forget()
                 mailbox.end(error)
 
-        Future.add_done_callback(future, refused)  # at once, on the reader thread
+        # the base class's method: runs on the reader thread, not the callback thread
+        Future.add_done_callback(future, refused)
 
     def _run(self) -> Iterator[Delta]:
         while True:
             event = self._take(self._deadline)
             assert self._future is not None
-            ours = self._future.response_id
+            expected_id = self._future.response_id
             if isinstance(event, ResponseDone):
                 response_id = event.response.id
-                # what was taken for ours may have turned out to be somebody else's
-                if response_id != ours or not self._future.done():
+                # without markers the id is a guess at first, and may be another's: the
+                # request is then not done with this event
+                if response_id != expected_id or not self._future.done():
                     continue
                 self._recorder.begin(response_id)
                 self._future.result(0)
                 self._continuation = self._tools.continuation(response_id)
                 if self._continuation is None:
                     break
-                left = self._deadline.remaining()
-                self._follow(self._continuation.result(left))
-            elif isinstance(event, Delta) and event.response_id == ours:
+                remaining = self._deadline.remaining()
+                self._follow(self._continuation.result(remaining))
+            elif isinstance(event, Delta) and event.response_id == expected_id:
                 yield event
         self._listen()
         self._mailboxes.close(self._mailbox)
@@ -300,13 +313,13 @@ class TurnStream(Iterator[Delta]):
 
     def _listen(self) -> None:
         """
-        Wait for what the user was understood to say: it may come after the answer.
+        Wait for the transcript of the question, which may arrive after the answer.
         """
         if self._spoken is None or not self._session.transcribes:
             return
-        left = self._deadline.remaining()
-        within = _HEARD_WITHIN if left is None else min(left, _HEARD_WITHIN)
-        deadline = Deadline(within)
+        remaining = self._deadline.remaining()
+        seconds = _HEARD_WITHIN if remaining is None else min(remaining, _HEARD_WITHIN)
+        deadline = Deadline(seconds)
         with contextlib.suppress(TimeoutError):
             while not self._recorder.heard_all:
                 self._take(deadline)
@@ -314,7 +327,7 @@ class TurnStream(Iterator[Delta]):
 
 def _leaver(tools: ToolLoop, ticket: TurnTicket) -> Callable[[Future[Response]], None]:
     """
-    Return what to call when a response is done: after the last one, *ticket* is left.
+    Return the callback of a response that leaves *ticket* after the turn's last one.
     """
 
     def done(response: Future[Response]) -> None:

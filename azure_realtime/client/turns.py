@@ -1,5 +1,5 @@
 """
-``ask`` and ``stream``: one whole turn, with its tools, as a blocking call.
+The methods of a client for a whole turn, tool calls included: `ask`, `stream`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 class Asking(Tooling):
     """
-    What a client offers to those who think in turns.
+    Methods of a client: `ask`, `stream`.
     """
 
     _engine: Engine
@@ -41,33 +41,36 @@ class Asking(Tooling):
         **response: Any,
     ) -> Turn:
         """
-        Say something and wait for the whole answer, tools included.
+        Send a question and wait for the complete answer, tool calls included.
 
-        Any thread but the reader's; also a listener. Where several ask at once, one
-        turn follows the other.
+        Turns of several threads run one after the other. Any thread except the reader
+        thread (``dispatch="reader"``); also a listener.
 
         Args:
-            text: What to say in writing.
-            audio: What to say aloud: the path of a WAV file of any sample rate, or
-                anything that `append_audio` takes; of an iterable, all pieces are one
-                recording. It is converted for the session's format, with `soxr` where
-                that is installed (soxr on PyPI). Turn detection is off while
-                it is sent.
-            image: A picture to show: a path, a URL, or the bytes of a PNG, JPEG, GIF or
-                WebP file (GA only).
-            timeout: Seconds for the whole turn; after that the response is cancelled.
+            text: The question as text.
+            audio: The question as speech: the path of a WAV file of any sample rate, or
+                what `append_audio` takes, at least 100 ms. The pieces of an iterable
+                are one recording. The audio is converted to the session's format, with
+                `soxr` if installed. VAD is switched off while the audio is sent.
+            image: A picture that belongs to the question: a path, a URL, or the bytes
+                of a PNG, JPEG, GIF or WebP file. GA protocol only.
+            timeout: Seconds for the whole turn; then the response is cancelled.
             response: Fields of `ResponseConfig`, such as ``modalities=["text"]``. With
                 ``conversation="none"`` the model gets the question, and ``input`` if
                 that is given, and nothing else; the conversation stays as it is.
 
+        Returns:
+            The turn: text, transcript, audio and tool calls of the answer.
+
         Raises:
-            ResponseError: The answer failed, is incomplete or was cancelled; the
-                exception has what there is of it.
-            ServerError: The service refused the question.
+            ResponseError: The response failed, is incomplete or was cancelled;
+                ``response`` of the exception has the partial output.
+            ServerError: The service refused a command of the turn.
             TimeoutError: The turn was not done in time.
             ConnectionClosed: The connection ended first.
-            ValueError: There is nothing to ask, less than 100 ms of sound, or a file
-                that is no WAV file.
+            ValueError: There is no question, less than 100 ms of audio, or a file that
+                is not in one of the formats above.
+            RuntimeError: The caller is the reader thread, or a forked child.
         """
         with self.stream(
             text, audio=audio, image=image, timeout=timeout, **response
@@ -87,21 +90,26 @@ class Asking(Tooling):
         **response: Any,
     ) -> TurnStream:
         """
-        Like `ask`, but iterate over the deltas as they come.
+        Send a question like `ask`, and iterate over the deltas of the answer.
 
             for event in client.stream("Tell me a story", modalities=["text"]):
                 print(event.delta, end="")
 
-        The events are those of text, transcript and audio deltas; afterwards
-        ``stream.turn`` is what `ask` would have returned. The errors are its, too.
+        The events are text, transcript and audio deltas. After the last one
+        ``stream.turn`` is the turn that `ask` would have returned. Leaving the
+        iteration early by `TurnStream.close` or a ``with`` block cancels the response.
+
+        Arguments and errors are those of `ask`; errors of the answer are raised by the
+        iteration.
         """
         if text is None and audio is None and image is None:
             raise ValueError("nothing to ask: give text, audio or image")
         self._lifecycle.check_may_wait()
         deadline, ticket = Deadline(timeout), TurnTicket()
-        beside = response.get("conversation") == "none"
-        if not beside and not self._tools.is_current:
-            # nothing of it is under way before: a drop meanwhile is none of its own
+        out_of_band = response.get("conversation") == "none"
+        if not out_of_band and not self._tools.is_current:
+            # Nothing of this turn is sent before it has the ticket, so a connection
+            # that is lost during the wait does not fail it.
             ticket = self._order.enter(deadline)
         stream = self._new_stream(
             self._lifecycle,

@@ -1,9 +1,9 @@
 """
-What a turn begins with: text, a recording, a picture, made into commands.
+The commands that send the user's side of a turn: text, a recording, a picture.
 
-A recording goes through the input buffer, for only there the service writes down what
-was said. Where the service would find turns by itself, that is switched off for as long
-as it takes: the commands are sent in one row, so nothing waits.
+A recording is sent through the input audio buffer, because the service transcribes only
+committed audio. With VAD the service would split and answer it, so turn detection is
+switched off before it and on after it; no command waits for an acknowledgement.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _IMAGES = (
     (b"GIF8", "gif"),
     (b"RIFF", "webp"),
 )
-"""How a picture's file begins -> the subtype of its media type."""
+"""First bytes of an image file -> the subtype of its media type."""
 
 
 def send_user_turn(
@@ -47,22 +47,23 @@ def send_user_turn(
     Send the user's side of a turn. The caller's thread.
 
     Args:
-        commands: Where to.
-        session: What it is like.
-        text: What to write.
-        audio: What to say.
-        image: What to show.
-        timeout: Seconds for all of it.
-        watch: Is given the answers that are not waited for here.
-        undo: Gets what reverses each change that is not final yet, before it is made:
-            the caller calls these, the last one first, if this is interrupted.
+        commands: The client, which sends.
+        session: The state of the session: input format and turn detection.
+        text: The question as text, or None.
+        audio: The question as speech, or None.
+        image: The picture, or None.
+        timeout: Seconds for all of it, the acknowledgement of the audio included.
+        watch: Called with the futures of commands that are not waited for.
+        undo: Gets what reverses each change that is not final yet, before the change is
+            made. The caller calls these, the last one first, after an interrupt.
 
     Returns:
-        The id of the spoken item; None where nothing was said.
+        The id of the item with the audio; None without *audio*.
 
     Raises:
-        ValueError: There is nothing to ask, or it cannot be said so.
-        ServerError: The service refused it.
+        ValueError: The audio or the image has an unknown format, or the protocol in use
+            does not support it.
+        ServerError: The service refused the audio.
     """
     parts = _written(text, image)
     deadline = Deadline(timeout)
@@ -127,10 +128,10 @@ def _written(text: str | None, image: Any) -> list[Part]:
 
 def image_url(image: Any) -> str:
     """
-    Return the URL of a picture: one that it is, or a data URL of a file or bytes.
+    Return *image* if it is a URL, else the data URL of the file or bytes.
 
     Raises:
-        ValueError: It is no PNG, JPEG, GIF or WebP.
+        ValueError: The image is neither PNG, JPEG, GIF nor WebP.
     """
     if isinstance(image, str) and image.startswith(("data:", "https://", "http://")):
         return image
@@ -144,13 +145,13 @@ def image_url(image: Any) -> str:
 
 def _recording(audio: Any) -> Any:
     """
-    Return *audio*; text is the path of a WAV file.
+    Return *audio*; text becomes a path.
     """
     if not isinstance(audio, str):
         return audio
     if len(audio) > _LONGEST_PATH:
         raise ValueError(
-            "text is the path of a recording here: give samples as bytes "
-            "(base64.b64decode)"
+            "audio given as text is the path of a WAV file, and this text is too long: "
+            "give samples as bytes (base64.b64decode)"
         )
     return Path(audio)

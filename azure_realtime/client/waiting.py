@@ -1,5 +1,5 @@
 """
-``wait_for``, ``expect``, ``events``: events for those who would rather ask.
+The methods of a client that wait for events: `wait_for`, `expect`, `events`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ E = TypeVar("E", bound=ServerEvent)
 
 class Expectation:
     """
-    A wait that began before what it waits for was set off.
+    Context manager that collects events in its block and waits for one at its end.
+
+    `AzureRealTimeAudio.expect` makes it.
 
     Attributes:
-        event: What came; None inside the block.
+        event: The event; None inside the block.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Expectation:
         traceback: TracebackType | None,
     ) -> None:
         if kind is not None and self._lifecycle.process.is_other_process:
-            return  # left in a child, where nothing is to be closed
+            return  # in a forked child, so that the block's own error is raised
         self._lifecycle.check_process()
         try:
             if kind is None:
@@ -68,10 +70,11 @@ class Expectation:
 
 class EventStream(Iterator[Any]):
     """
-    Events as they come, from the moment it was made.
+    Iterator over the events that arrive after its creation.
 
-    It goes on after a reconnect and ends when the client is closed. Use it in a
-    ``for``, and as a context manager where it shall end before it is forgotten.
+    `AzureRealTimeAudio.events` makes it. It continues after a reconnect and ends when
+    the client is closed. Iterate with ``for``; use it as a context manager, or call
+    `close`, to stop collecting events earlier. Any thread but the reader's.
     """
 
     def __init__(
@@ -102,7 +105,7 @@ class EventStream(Iterator[Any]):
 
     def close(self) -> None:
         """
-        Collect no more events. What has come can still be taken.
+        Stop collecting events; those already collected can still be iterated over.
         """
         if self._lifecycle.process.is_other_process:
             return
@@ -123,7 +126,7 @@ class EventStream(Iterator[Any]):
 
 class Pulling:
     """
-    The methods of a client that wait for events. Any thread, also a listener.
+    Methods of a client: `wait_for`, `expect`, `events`. Any thread, also a listener.
     """
 
     _lifecycle: Lifecycle
@@ -155,19 +158,23 @@ class Pulling:
         """
         Wait for the next *event* and return it.
 
-        It must come after this call; if your own command sets it off, use `expect`.
-        ``session.created``, ``init`` and ``disconnected`` are states: one that has
-        come already is returned at once.
+        Only events that arrive after the call count; if a command of yours causes the
+        event, use `expect`. ``session.created``, ``init`` and ``disconnected`` are
+        states: one that has already arrived is returned at once.
 
         Args:
-            event: A wire name of either generation, an event class, or ``"*"``.
-            where: Asked, on this thread, whether an event is the one.
-            timeout: Seconds; None waits for ever.
+            event: An event type of the GA or the preview protocol, an event class, or
+                ``"*"`` for any event. An unknown type issues a `ProtocolWarning`.
+            where: A predicate, called on the calling thread with each such event; the
+                first event for which it is true is returned. None accepts all.
+            timeout: Seconds to wait; None waits without limit.
 
         Raises:
-            TimeoutError: It did not come.
+            TimeoutError: No such event arrived in time.
             ConnectionClosed: The connection ended first.
-            RuntimeError: On the reader thread, which would wait for itself.
+            TypeError: *event* is neither text nor an event class.
+            RuntimeError: The caller is the reader thread, which would wait for itself,
+                or a forked child.
         """
         self._lifecycle.check_may_wait()
         mailbox = self._mailboxes.open(self._keys((event,)))
@@ -180,7 +187,7 @@ class Pulling:
         self, event: EventName, *, where: Where | None = None, timeout: float = 30.0
     ) -> Expectation:
         """
-        Wait, at the end of a ``with`` block, for an *event* that the block sets off.
+        Wait at the end of a ``with`` block for an *event* that the block causes.
 
             with client.expect("input_audio_buffer.cleared") as expected:
                 client.clear_audio_buffer()
@@ -196,21 +203,22 @@ class Pulling:
 
     def events(self, *names: EventName, timeout: float | None = None) -> EventStream:
         """
-        Iterate over events, from this call on, until the client is closed.
+        Iterate over the events from this call until the client is closed.
 
-        Nothing is lost while you are busy between two events: up to 100,000 events are
-        kept, or 64 MiB with all they hold. Their ``type`` is the GA name, whichever you
-        gave.
+        Events that arrive between two steps of the iteration are queued, up to 100,000
+        events or 64 MiB. Their ``type`` is the GA name, also for a preview name given.
 
         Args:
-            names: Which; all of them where none is named.
-            timeout: Seconds to wait for each; None waits for ever.
+            names: Event types or classes; none means all events.
+            timeout: Seconds to wait for each event; None waits without limit.
 
         Raises:
-            TimeoutError: From the iteration: none came in time. The stream goes on.
-            ConnectionClosed: From the iteration: the connection was lost.
-            SlowConsumer: From the iteration: too much was waiting to be taken.
-            RuntimeError: In another process than the one that made the client.
+            TimeoutError: From the iteration: no event arrived in time. The iteration
+                can be continued.
+            ConnectionClosed: From the iteration: the connection was lost for good.
+            SlowConsumer: From the iteration: the queue was full.
+            TypeError: A name is neither text nor an event class.
+            RuntimeError: The caller is a forked child.
         """
         self._lifecycle.check_process()
         return EventStream(

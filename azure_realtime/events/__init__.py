@@ -1,9 +1,9 @@
 """
-Every event and command of the Realtime API, one class for each.
+The events and commands of the Realtime API, one class for each type.
 
-Class names are mechanical: ``response.output_audio.delta`` is
-`ResponseOutputAudioDelta`. There is one file per noun of the wire, with both
-directions in it. Names are those of the GA protocol, whichever is spoken.
+A class is named after its type: ``response.output_audio.delta`` is
+`ResponseOutputAudioDelta`. There is one module for each group of types, with events and
+commands. Names are those of the GA protocol, also with the preview protocol.
 """
 
 from typing import TypeVar
@@ -185,7 +185,7 @@ _E = TypeVar("_E", bound=Event)
 
 def _by_type(base: type[_E]) -> dict[str, type[_E]]:
     """
-    Return the classes of what travels on the wire, by the ``type`` it has there.
+    Return the subclasses of *base* that the protocol defines, by ``type``.
     """
     here = [value for name in __all__ if isinstance(value := globals().get(name), type)]
     return {
@@ -196,10 +196,10 @@ def _by_type(base: type[_E]) -> dict[str, type[_E]]:
     }
 
 
-#: Received events by the GA protocol's name.
+#: Event classes by type (GA protocol).
 SERVER_EVENTS = _by_type(ServerEvent)
 
-#: Commands by the GA protocol's name.
+#: Command classes by type (GA protocol).
 CLIENT_EVENTS = _by_type(ClientEvent)
 
 _set_module(__name__, __all__, globals())

@@ -1,14 +1,14 @@
 """
-What all events have in common.
+The base classes of events and commands.
 
-1. Every field of a received event has its annotated type, whatever came.
-2. A field the service promises falls back to an empty value (``""``, ``0``, ``()``,
-   an empty model); one that it does not promise falls back to None.
-3. ``raw`` tells all, and ``problems`` tells where the two differ.
-4. Values are open: enumerations are plain `str`, sequences are tuples.
-5. Events of the same fields are plain subclasses of one attrs class: to generate
-   one takes 0.6 ms of the import. They need `__slots__`: without, an instance has a
-   dictionary.
+1. Every field of a received event has its annotated type, whatever the service sent.
+2. A required field that is missing or has the wrong type gets an empty value (``""``,
+   ``0``, ``()``, an empty model); an optional field gets None.
+3. ``raw`` is the message as received; ``problems`` lists the differences.
+4. Enumerations are open: their values are plain `str`. Sequences are tuples.
+5. Events with equal fields are plain subclasses of one attrs class, because generating
+   a class takes 0.6 ms of the import. They declare `__slots__`, without which each
+   instance would have a dictionary.
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ from ..models._base import Value
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Event(Value):
     """
-    Anything that is dispatched or sent.
+    Base class of events and commands.
 
     Attributes:
-        event_id: Chosen by who sends it: up to 512 characters. The service names
-            it in the ``error`` event that a command of ours leads to.
+        event_id: An id that the sender chooses, up to 512 characters. An ``error``
+            event contains the id of the refused command.
     """
 
     type: ClassVar[str] = ""
@@ -37,13 +37,14 @@ class Event(Value):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ServerEvent(Event):
     """
-    Something the service says.
+    Base class of events.
 
     Attributes:
-        raw: What came, exactly as on the wire of the protocol in use.
-        problems: What was missing or of another type than expected, as
+        raw: The message as received, in the protocol in use.
+        problems: The missing fields and wrong types in `raw`, as
             ``"delta: expected str, got int"``.
-        generation: Number of the connection it came by; a reconnect adds one.
+        generation: Number of the connection on which the event arrived; a reconnect
+            adds one.
     """
 
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, eq=False)
@@ -53,7 +54,7 @@ class ServerEvent(Event):
 
 class ClientEvent(Event):
     """
-    Something we say: a command.
+    Base class of commands.
     """
 
     __slots__ = ()

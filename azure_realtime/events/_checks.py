@@ -1,5 +1,5 @@
 """
-Checks of what users put into commands: our spelling, never the service's rules.
+Type checks of the fields of commands; the service checks the values.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import attrs
 
 def text(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """
-    Refuse what is no text.
+    Check that a field is text (attrs validator).
 
     Raises:
-        TypeError: It is none.
+        TypeError: It is not.
     """
     if not isinstance(value, str):
         remedy = ": give the id, item.id" if attribute.name == "item_id" else ""
@@ -28,11 +28,11 @@ maybe_text = attrs.validators.optional(text)
 
 def whole(value: Any) -> int:
     """
-    Return a whole number as `int`; ``1500.0`` and NumPy integers are whole.
+    Convert a whole number to `int`; ``1500.0`` and NumPy integers are accepted.
 
     Raises:
-        TypeError: Not a number, or a bool.
-        ValueError: A number with a fraction.
+        TypeError: *value* is no number, or a bool.
+        ValueError: *value* has a fraction.
     """
     if isinstance(value, float):
         if value.is_integer():

@@ -1,8 +1,8 @@
 """
-The two generations of event names.
+The event types of the GA and the preview protocol.
 
 `on("response.audio.delta")` and `on("response.output_audio.delta")` are the same
-subscription on either protocol: everything inside speaks the GA names.
+subscription with either protocol; this library uses the GA names.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from .._spelling import closest
 from . import SERVER_EVENTS
 
-#: Preview name -> GA name, where they differ.
+#: Preview name -> GA name, for names that differ.
 RENAMED: Mapping[str, str] = {
     "conversation.item.created": "conversation.item.added",
     "response.audio.delta": "response.output_audio.delta",
@@ -41,7 +41,7 @@ LOCAL_EVENT_NAMES = frozenset(
     }
 )
 
-#: What a listener can wait for without a warning: all names of both generations.
+#: The event types that a subscription accepts without a warning.
 KNOWN_EVENT_NAMES: frozenset[str] = (
     frozenset(SERVER_EVENTS)
     | LOCAL_EVENT_NAMES
@@ -58,6 +58,6 @@ def canonical(name: str) -> str:
 
 def did_you_mean(name: str) -> str | None:
     """
-    Return the event name that *name* was probably meant to be, if any is near.
+    Return the event type of which *name* is probably a misspelling, if any.
     """
     return closest(name, KNOWN_EVENT_NAMES - {"*"})

@@ -1,5 +1,5 @@
 """
-``conversation.*``: the items of the conversation, and what was heard in them.
+``conversation.*``: the items of the conversation, and their transcription.
 """
 
 from typing import Any, ClassVar
@@ -24,8 +24,8 @@ class ConversationItemCreate(ClientEvent):
 
     Attributes:
         item: An item, a mapping of the same shape, or the text of a user message.
-        previous_item_id: Insert after this one; ``"root"`` for the very front.
-            None appends.
+        previous_item_id: The item after which it is inserted; ``"root"`` inserts at the
+            beginning, None appends at the end.
     """
 
     type: ClassVar[str] = "conversation.item.create"
@@ -41,7 +41,7 @@ class _ItemCommand(ClientEvent):
 
 class ConversationItemRetrieve(_ItemCommand):
     """
-    Ask for an item as the service has it, audio included.
+    Request an item as the service stores it, audio included.
     """
 
     __slots__ = ()
@@ -51,7 +51,7 @@ class ConversationItemRetrieve(_ItemCommand):
 
 class ConversationItemDelete(_ItemCommand):
     """
-    Remove an item.
+    Delete an item from the conversation.
     """
 
     __slots__ = ()
@@ -62,10 +62,12 @@ class ConversationItemDelete(_ItemCommand):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemTruncate(ClientEvent):
     """
-    Cut an assistant's audio to what was heard, so that the model knows.
+    Remove the audio that was not played from an assistant's message.
 
     Attributes:
-        audio_end_ms: How much was played, in milliseconds; not more than was
+        item_id: The id of the message.
+        content_index: Index of the content part.
+        audio_end_ms: Milliseconds of the audio that were played; not more than were
             received.
     """
 
@@ -89,7 +91,7 @@ class Conversation(Model):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationCreated(ServerEvent):
     """
-    The session has a conversation (preview protocol only).
+    The conversation of the session was created (preview protocol only).
     """
 
     type: ClassVar[str] = "conversation.created"
@@ -105,7 +107,7 @@ class _ItemEvent(ServerEvent):
 
 class ConversationItemAdded(_ItemEvent):
     """
-    The conversation has a new item. An answer's item is still empty here.
+    An item was added to the conversation. An item of a response is still empty.
     """
 
     __slots__ = ()
@@ -125,7 +127,7 @@ class ConversationItemCreated(_ItemEvent):
 
 class ConversationItemDone(_ItemEvent):
     """
-    The item is final.
+    An item is complete.
     """
 
     __slots__ = ()
@@ -136,7 +138,7 @@ class ConversationItemDone(_ItemEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemRetrieved(ServerEvent):
     """
-    The item that was asked for, audio included.
+    The requested item, audio included.
     """
 
     type: ClassVar[str] = "conversation.item.retrieved"
@@ -147,7 +149,7 @@ class ConversationItemRetrieved(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemDeleted(ServerEvent):
     """
-    The item is gone.
+    An item was deleted.
     """
 
     type: ClassVar[str] = "conversation.item.deleted"
@@ -158,10 +160,11 @@ class ConversationItemDeleted(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemTruncated(ServerEvent):
     """
-    The item's audio is cut.
+    The audio of an item was truncated.
 
     Attributes:
-        audio_end_ms: Where, clamped by the service to the audio's real end.
+        audio_end_ms: The new end in milliseconds, limited by the service to the length
+            of the audio.
     """
 
     type: ClassVar[str] = "conversation.item.truncated"
@@ -174,7 +177,7 @@ class ConversationItemTruncated(ServerEvent):
 @attrs.frozen(eq=False, repr=False)
 class LogProb(Model):
     """
-    How likely the model found a token of a transcript.
+    The log probability of a token of a transcript.
     """
 
     token: str = ""
@@ -185,7 +188,7 @@ class LogProb(Model):
 @attrs.frozen(eq=False, repr=False)
 class TranscriptionLanguage(Model):
     """
-    A language that was heard.
+    A language that was detected.
     """
 
     code: str = ""
@@ -194,11 +197,11 @@ class TranscriptionLanguage(Model):
 @attrs.frozen(eq=False, repr=False)
 class TranscriptionUsage(Model):
     """
-    What a transcription cost.
+    The usage of a transcription.
 
     Attributes:
-        type: ``tokens`` or ``duration``: which of the other fields are there.
-        seconds: Length of the audio.
+        type: ``tokens`` or ``duration``; it determines which other fields are set.
+        seconds: Duration of the audio.
     """
 
     type: str = ""
@@ -212,8 +215,10 @@ class TranscriptionUsage(Model):
 @attrs.frozen(eq=False, repr=False)
 class TranscriptionError(Model):
     """
-    Why a transcription failed; ``DeploymentNotFound``: the transcription model must
-    be the name of a deployment of yours.
+    The error of a transcription.
+
+    The code ``DeploymentNotFound`` means that the transcription model is not the name
+    of a deployment of the resource.
     """
 
     type: str | None = None
@@ -225,7 +230,7 @@ class TranscriptionError(Model):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemInputAudioTranscriptionDelta(ServerEvent):
     """
-    A piece of what the user said.
+    A piece of the transcript of the user's speech.
     """
 
     type: ClassVar[str] = "conversation.item.input_audio_transcription.delta"
@@ -240,10 +245,12 @@ class ConversationItemInputAudioTranscriptionDelta(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemInputAudioTranscriptionSegment(ServerEvent):
     """
-    A piece of what was said, by whom and when.
+    A piece of the transcript of the user's speech, with speaker and time.
 
     Attributes:
-        start: In seconds, as is `end`.
+        speaker: The label of the speaker.
+        start: Begin in seconds.
+        end: End in seconds.
     """
 
     type: ClassVar[str] = "conversation.item.input_audio_transcription.segment"
@@ -260,7 +267,8 @@ class ConversationItemInputAudioTranscriptionSegment(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemInputAudioTranscriptionCompleted(ServerEvent):
     """
-    What the user said. It may come before, during or after the answer.
+    The transcript of the user's speech; it may arrive before, during or after the
+    answer.
     """
 
     type: ClassVar[str] = "conversation.item.input_audio_transcription.completed"
@@ -278,7 +286,7 @@ class ConversationItemInputAudioTranscriptionCompleted(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConversationItemInputAudioTranscriptionFailed(ServerEvent):
     """
-    The user's words could not be written down; the model heard them all the same.
+    The transcription of the user's speech failed; the model has the audio nevertheless.
     """
 
     type: ClassVar[str] = "conversation.item.input_audio_transcription.failed"

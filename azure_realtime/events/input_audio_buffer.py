@@ -1,5 +1,5 @@
 """
-``input_audio_buffer.*``: what the user says, before it is an item.
+``input_audio_buffer.*``: the user's audio before it becomes an item.
 """
 
 from typing import ClassVar
@@ -13,12 +13,12 @@ from ._base import ClientEvent, ServerEvent
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferAppend(ClientEvent):
     """
-    Add audio to the buffer. The service does not acknowledge it.
+    Append audio to the buffer. The service does not acknowledge it.
 
     Attributes:
-        audio: base64 text in the session's input format, at most 15 MiB. Raw bytes
-            are accepted and encoded; samples and WAV files are, as for
-            `append_audio`, and converted for the session when they are sent.
+        audio: Base64 text in the session's input format, at most 15 MiB. Bytes are
+            accepted and encoded; samples and WAV files are accepted as by
+            `append_audio`, and converted to the session's format when they are sent.
     """
 
     type: ClassVar[str] = "input_audio_buffer.append"
@@ -28,7 +28,7 @@ class InputAudioBufferAppend(ClientEvent):
 
 class InputAudioBufferCommit(ClientEvent):
     """
-    Make the buffer (at least 100 ms) an item. Not needed where VAD is on.
+    Make a user message of the buffer (at least 100 ms). Not needed with VAD.
     """
 
     __slots__ = ()
@@ -38,7 +38,7 @@ class InputAudioBufferCommit(ClientEvent):
 
 class InputAudioBufferClear(ClientEvent):
     """
-    Forget what is in the buffer.
+    Clear the buffer.
     """
 
     __slots__ = ()
@@ -49,7 +49,7 @@ class InputAudioBufferClear(ClientEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferCommitted(ServerEvent):
     """
-    The buffer has become the user item *item_id*.
+    The buffer became the user message *item_id*.
     """
 
     type: ClassVar[str] = "input_audio_buffer.committed"
@@ -60,7 +60,7 @@ class InputAudioBufferCommitted(ServerEvent):
 
 class InputAudioBufferCleared(ServerEvent):
     """
-    The buffer is empty.
+    The buffer was cleared.
     """
 
     __slots__ = ()
@@ -71,12 +71,12 @@ class InputAudioBufferCleared(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferSpeechStarted(ServerEvent):
     """
-    The service hears speech.
+    VAD detected the begin of speech.
 
     Attributes:
-        audio_start_ms: On the clock of all audio appended in this session, less
-            the VAD's prefix padding.
-        item_id: The user item this speech will become.
+        audio_start_ms: The begin, in milliseconds of all audio appended in the session,
+            minus the VAD's prefix padding.
+        item_id: The id of the user message that the speech will become.
     """
 
     type: ClassVar[str] = "input_audio_buffer.speech_started"
@@ -88,10 +88,11 @@ class InputAudioBufferSpeechStarted(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferSpeechStopped(ServerEvent):
     """
-    The speech has ended.
+    VAD detected the end of speech.
 
     Attributes:
-        audio_end_ms: On the clock of all audio appended in this session.
+        audio_end_ms: The end, in milliseconds of all audio appended in the session.
+        item_id: The id of the user message that the speech will become.
     """
 
     type: ClassVar[str] = "input_audio_buffer.speech_stopped"
@@ -103,7 +104,7 @@ class InputAudioBufferSpeechStopped(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferTimeoutTriggered(ServerEvent):
     """
-    Nobody spoke for ``idle_timeout_ms``: an empty item follows, and an answer.
+    There was no speech for ``idle_timeout_ms``; an empty item and a response follow.
     """
 
     type: ClassVar[str] = "input_audio_buffer.timeout_triggered"
@@ -116,7 +117,7 @@ class InputAudioBufferTimeoutTriggered(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferDtmfEventReceived(ServerEvent):
     """
-    A key was pressed (telephone calls only; it carries no ``event_id``).
+    A key was pressed (telephone calls only; the event has no ``event_id``).
 
     Attributes:
         event: The key: ``0``-``9``, ``A``-``D``, ``*`` or ``#``.

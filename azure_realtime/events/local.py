@@ -1,5 +1,5 @@
 """
-Events that no service sends: what happens on this side of the wire.
+Local events, which the client emits and no service sends.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,10 @@ from ._base import Event, ServerEvent
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Init(ServerEvent):
     """
-    The session is there and configured: from here on it answers as you asked.
+    The first session is configured as requested.
+
+    Attributes:
+        session: The session.
     """
 
     type: ClassVar[str] = "init"
@@ -26,7 +29,11 @@ class Init(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class StatusChanged(ServerEvent):
     """
-    The model has begun to listen, to think, to speak, or to rest.
+    The status of the model has changed.
+
+    Attributes:
+        status: The new status.
+        previous: The status before.
     """
 
     type: ClassVar[str] = "status_changed"
@@ -38,12 +45,12 @@ class StatusChanged(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ListenerError(ServerEvent):
     """
-    A listener raised; the others were called all the same.
+    A listener raised an exception; the other listeners are called nevertheless.
 
     Attributes:
-        error: What it raised, traceback included.
-        listener: The function.
-        event: What it was called with.
+        error: The exception with its traceback.
+        listener: The listener.
+        event: The event with which it was called.
     """
 
     type: ClassVar[str] = "listener_error"
@@ -56,17 +63,17 @@ class ListenerError(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ToolErrorEvent(ServerEvent):
     """
-    A tool gave no result; the model gets an error instead, and can try again. Or the
-    service refused the tool itself, which was removed again.
+    A tool call failed, and an error was sent to the model; or the service refused a
+    tool, which was removed.
 
     Attributes:
-        tool: The name the model called; there may be no tool of that name.
-        call_id: Of the function call; "" if the tool itself was refused.
-        arguments: JSON text, as the model wrote it.
-        error: What the function raised, traceback included; a TimeoutError if it
-            took too long; a ValueError if the arguments were not what it takes; a
-            LookupError if there is no such tool; a `ServerError` if the service
-            refused the tool.
+        tool: The name that the model called; there may be no tool of that name.
+        call_id: The id of the call; "" if the service refused the tool.
+        arguments: JSON text as the model wrote it.
+        error: The exception of the function with its traceback; TimeoutError if the
+            call exceeded its timeout; ValueError if the arguments are invalid;
+            LookupError if there is no such tool; `ServerError` if the service refused
+            the tool.
     """
 
     type: ClassVar[str] = "tool_error"
@@ -80,16 +87,19 @@ class ToolErrorEvent(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Disconnected(ServerEvent):
     """
-    The connection is gone.
+    The connection has ended, or could not be opened.
 
     Attributes:
-        error: Why, as it would be raised; None after a `close` of yours.
-        cause: ``client`` (a `close` of yours), ``expired``, ``network``, ``dead peer``,
-            ``server`` (it closed, see `code` and `reason`), or ``refused`` (it never
+        error: The error as methods would raise it; None if the client was closed by
+            `close`.
+        cause: ``client`` (closed by `close`), ``expired`` (end of the session),
+            ``network``, ``dead peer`` (no data within the ping timeout), ``server``
+            (closed by the service, see `code` and `reason`), or ``refused`` (never
             opened).
-        code: WebSocket close code; None if it was never open.
-        clean: Whether both sides said goodbye.
-        reconnecting: Whether the client will try to connect again.
+        code: WebSocket close code; None if the connection was never open.
+        reason: Reason in the close frame; may be "".
+        clean: Whether both sides sent a close frame.
+        reconnecting: Whether the client reconnects.
     """
 
     type: ClassVar[str] = "disconnected"
@@ -105,12 +115,12 @@ class Disconnected(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Reconnecting(ServerEvent):
     """
-    The client is about to connect again.
+    The client will try to reconnect.
 
     Attributes:
-        attempt: Which since the last session that worked; the first is 1.
-        delay: Seconds until it dials.
-        cause: Why the last connection, or attempt, came to an end.
+        attempt: Number of the attempt since the last session that worked, from 1.
+        delay: Seconds until the attempt.
+        cause: The error of the last connection or attempt.
     """
 
     type: ClassVar[str] = "reconnecting"
@@ -122,7 +132,7 @@ class Reconnecting(ServerEvent):
 
     def veto(self) -> None:
         """
-        Let it be: the client stays closed.
+        Prevent the attempt; the client ends. Any thread.
         """
         self.stop()
 
@@ -130,13 +140,14 @@ class Reconnecting(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Reconnected(ServerEvent):
     """
-    A new session has taken the place of the lost one.
+    A new session has replaced the earlier one.
 
     Attributes:
-        session: The new one.
-        restored: What it is told of the old one: ``session``, also the
-            ``conversation``, or ``none``. What it refuses of that comes as ``error``.
-        seconds_lost: Between the end of the old connection and now.
+        session: The new session.
+        restored: What was restored: ``session``, ``conversation`` (with the session),
+            or ``none``, as ``WebSocketOptions.restore``. Items that the service refuses
+            are reported by ``error`` events.
+        seconds_lost: Seconds since the end of the earlier connection.
     """
 
     type: ClassVar[str] = "reconnected"
@@ -149,10 +160,10 @@ class Reconnected(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Closed(ServerEvent):
     """
-    It is over: the client will not connect again. The last event there is.
+    The client has ended and does not reconnect. This is the last event.
 
     Attributes:
-        error: Why, as every later call raises it.
+        error: The error that all later calls raise.
     """
 
     type: ClassVar[str] = "closed"
@@ -163,10 +174,10 @@ class Closed(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Overflow(ServerEvent):
     """
-    Audio was dropped, for the network carries less than is appended.
+    Audio was dropped because more is appended than the network carries.
 
     Attributes:
-        dropped: Messages of audio dropped just now.
+        dropped: Number of audio messages that were dropped.
     """
 
     type: ClassVar[str] = "overflow"
@@ -180,7 +191,7 @@ class Expiring(ServerEvent):
     The service will end the session soon.
 
     Attributes:
-        seconds_left: Until it does.
+        seconds_left: Seconds until then.
     """
 
     type: ClassVar[str] = "expiring"

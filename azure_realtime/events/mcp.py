@@ -16,7 +16,7 @@ class _OfList(ServerEvent):
 
 class McpListToolsInProgress(_OfList):
     """
-    The service is asking an MCP server for its tools.
+    The service requests the tools of an MCP server.
     """
 
     __slots__ = ()
@@ -26,7 +26,7 @@ class McpListToolsInProgress(_OfList):
 
 class McpListToolsCompleted(_OfList):
     """
-    The tools are known; before this, a response cannot use them.
+    The tools of an MCP server are known; responses can use them from now on.
     """
 
     __slots__ = ()
@@ -36,7 +36,7 @@ class McpListToolsCompleted(_OfList):
 
 class McpListToolsFailed(_OfList):
     """
-    The MCP server did not tell its tools.
+    The request for the tools of an MCP server failed.
     """
 
     __slots__ = ()
@@ -81,7 +81,7 @@ class _OfCall(ServerEvent):
 
 class ResponseMcpCallInProgress(_OfCall):
     """
-    The service is calling an MCP server.
+    The service calls an MCP server.
     """
 
     __slots__ = ()
@@ -91,7 +91,7 @@ class ResponseMcpCallInProgress(_OfCall):
 
 class ResponseMcpCallCompleted(_OfCall):
     """
-    An MCP call has returned; the item has its output.
+    An MCP call succeeded; the item has the output.
     """
 
     __slots__ = ()

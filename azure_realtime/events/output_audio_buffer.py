@@ -11,7 +11,7 @@ from ._base import ClientEvent, ServerEvent
 
 class OutputAudioBufferClear(ClientEvent):
     """
-    Stop playing. Over a WebSocket the player is yours: stop it yourself.
+    Stop the playback by the service. Over a WebSocket the application plays the audio.
     """
 
     __slots__ = ()
@@ -26,7 +26,7 @@ class _OfPlayback(ServerEvent):
 
 class OutputAudioBufferStarted(_OfPlayback):
     """
-    The service has begun to play a response.
+    The service started to play a response.
     """
 
     __slots__ = ()
@@ -36,7 +36,7 @@ class OutputAudioBufferStarted(_OfPlayback):
 
 class OutputAudioBufferStopped(_OfPlayback):
     """
-    The service has played all of a response.
+    The service played a response to its end.
     """
 
     __slots__ = ()
@@ -46,7 +46,7 @@ class OutputAudioBufferStopped(_OfPlayback):
 
 class OutputAudioBufferCleared(_OfPlayback):
     """
-    Playing was cut short, by the user's speech or by command.
+    The playback was stopped by the user's speech or by a command.
     """
 
     __slots__ = ()

@@ -1,5 +1,5 @@
 """
-``response.*``: the answer as it comes.
+``response.*``: responses of the model.
 """
 
 from typing import ClassVar
@@ -17,10 +17,11 @@ from ._checks import maybe_text
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseCreate(ClientEvent):
     """
-    Ask for an answer. While one is running, the service refuses another.
+    Request a response. The service refuses it while another one is in progress.
 
     Attributes:
-        response: How it is to be; a mapping will do; None: as the session says.
+        response: The configuration, or a mapping of its shape; None uses the session's
+            configuration.
     """
 
     type: ClassVar[str] = "response.create"
@@ -33,10 +34,10 @@ class ResponseCreate(ClientEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseCancel(ClientEvent):
     """
-    Stop an answer.
+    Cancel a response.
 
     Attributes:
-        response_id: Which; None: the one of the conversation.
+        response_id: The id of the response; None means the conversation's own.
     """
 
     type: ClassVar[str] = "response.cancel"
@@ -51,7 +52,7 @@ class _OfResponse(ServerEvent):
 
 class ResponseCreated(_OfResponse):
     """
-    An answer has begun.
+    A response has started.
     """
 
     __slots__ = ()
@@ -61,7 +62,7 @@ class ResponseCreated(_OfResponse):
 
 class ResponseDone(_OfResponse):
     """
-    An answer has ended, well or not: see ``response.status``.
+    A response has ended; ``response.status`` says whether it is complete.
     """
 
     __slots__ = ()
@@ -78,7 +79,7 @@ class _OutputItem(ServerEvent):
 
 class ResponseOutputItemAdded(_OutputItem):
     """
-    The answer has a new item, still empty.
+    An item was added to a response; it is still empty.
     """
 
     __slots__ = ()
@@ -88,7 +89,7 @@ class ResponseOutputItemAdded(_OutputItem):
 
 class ResponseOutputItemDone(_OutputItem):
     """
-    An item of the answer is complete; act on a function call from here.
+    An item of a response is complete, for example a function call.
     """
 
     __slots__ = ()
@@ -107,10 +108,10 @@ class _OfPart(ServerEvent):
 @attrs.frozen(eq=False, repr=False)
 class ContentPart(Model):
     """
-    A part of the answer.
+    A content part of a response.
 
     Attributes:
-        type: ``audio`` or ``text``; inside items the same parts are called
+        type: ``audio`` or ``text``; in items the same parts have the types
             ``output_audio`` and ``output_text``.
     """
 
@@ -127,7 +128,7 @@ class _OfContent(_OfPart):
 
 class ResponseContentPartAdded(_OfContent):
     """
-    An item of the answer has a new part, still empty.
+    A content part was added to an item of a response; it is still empty.
     """
 
     __slots__ = ()
@@ -137,7 +138,7 @@ class ResponseContentPartAdded(_OfContent):
 
 class ResponseContentPartDone(_OfContent):
     """
-    A part of the answer is complete.
+    A content part of a response is complete.
     """
 
     __slots__ = ()
@@ -153,7 +154,7 @@ class _TextDelta(_OfPart):
 
 class ResponseOutputTextDelta(_TextDelta):
     """
-    A piece of written answer.
+    A piece of the text of a response.
     """
 
     __slots__ = ()
@@ -164,7 +165,7 @@ class ResponseOutputTextDelta(_TextDelta):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputTextDone(_OfPart):
     """
-    A written part is complete.
+    A text part of a response is complete.
     """
 
     type: ClassVar[str] = "response.output_text.done"
@@ -173,7 +174,7 @@ class ResponseOutputTextDone(_OfPart):
 
 
 class _DecodedAudio(_OfPart):
-    # A slot that is no field: attrs' cached_property costs a failed look-up first.
+    # A slot that is no field: cached_property in attrs costs a failed look-up per call.
     __slots__ = ("_audio",)
 
     _audio: bytes
@@ -182,10 +183,10 @@ class _DecodedAudio(_OfPart):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputAudioDelta(_DecodedAudio):
     """
-    A piece of spoken answer. It comes much faster than it can be played.
+    A piece of the audio of a response. It arrives much faster than it is played.
 
     Attributes:
-        delta: base64 text, as on the wire, in the session's output format.
+        delta: Base64 text as received, in the session's output format.
     """
 
     type: ClassVar[str] = "response.output_audio.delta"
@@ -195,7 +196,7 @@ class ResponseOutputAudioDelta(_DecodedAudio):
     @property
     def audio(self) -> bytes:
         """
-        The decoded audio; ``b""`` if it cannot be decoded.
+        The decoded audio in the session's output format; ``b""`` if it is invalid.
         """
         try:
             return self._audio
@@ -211,7 +212,7 @@ class ResponseOutputAudioDelta(_DecodedAudio):
 
 class ResponseOutputAudioDone(_OfPart):
     """
-    A spoken part has all its audio.
+    The audio of a content part is complete.
     """
 
     __slots__ = ()
@@ -221,7 +222,7 @@ class ResponseOutputAudioDone(_OfPart):
 
 class ResponseOutputAudioTranscriptDelta(_TextDelta):
     """
-    A piece of what is being said.
+    A piece of the transcript of a response.
     """
 
     __slots__ = ()
@@ -232,7 +233,7 @@ class ResponseOutputAudioTranscriptDelta(_TextDelta):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseOutputAudioTranscriptDone(_OfPart):
     """
-    All that a spoken part says.
+    The transcript of a content part is complete.
     """
 
     type: ClassVar[str] = "response.output_audio_transcript.done"
@@ -266,7 +267,7 @@ class ResponseFunctionCallArgumentsDone(_OfCall):
     The arguments (JSON text) of a function call are complete.
 
     Attributes:
-        name: Of the function; "" from services that do not tell it here.
+        name: The name of the function; "" if the service omits it.
     """
 
     type: ClassVar[str] = "response.function_call_arguments.done"

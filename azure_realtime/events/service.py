@@ -1,5 +1,5 @@
 """
-``error`` and ``rate_limits.updated``: the service about itself.
+``error`` and ``rate_limits.updated``.
 """
 
 from typing import ClassVar
@@ -14,13 +14,15 @@ from ._base import ServerEvent
 @attrs.frozen(eq=False, repr=False)
 class ErrorDetails(Model):
     """
-    What went wrong.
+    The details of an ``error`` event.
 
     Attributes:
-        type: The family, such as ``invalid_request_error`` or ``server_error``.
-        code: The exact kind, such as ``unknown_parameter``; often None.
-        param: The field at fault, such as ``session.audio.output.voice``.
-        event_id: The command at fault; the service does not always say.
+        type: The class of the error, such as ``invalid_request_error`` or
+            ``server_error``.
+        message: The description of the error.
+        code: The error code, such as ``unknown_parameter``; often None.
+        param: The field in error, such as ``session.audio.output.voice``.
+        event_id: The id of the refused command; often None.
     """
 
     type: str = attrs.field(default="", repr=redacted_repr)
@@ -33,7 +35,7 @@ class ErrorDetails(Model):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ErrorEvent(ServerEvent):
     """
-    A command was refused, or the service failed. The connection mostly stays open.
+    A command was refused, or the service failed. The connection usually stays open.
     """
 
     type: ClassVar[str] = "error"
@@ -44,11 +46,13 @@ class ErrorEvent(ServerEvent):
 @attrs.frozen(eq=False, repr=False)
 class RateLimit(Model):
     """
-    How much of a quota is left.
+    The state of a rate limit.
 
     Attributes:
         name: ``requests`` or ``tokens``.
-        reset_seconds: Until it is whole again.
+        limit: The maximum.
+        remaining: The rest of it.
+        reset_seconds: Seconds until the rest is the maximum again.
     """
 
     name: str | None = None
@@ -60,7 +64,7 @@ class RateLimit(Model):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class RateLimitsUpdated(ServerEvent):
     """
-    Quotas, at the start of a response. Azure has not been seen to send it.
+    The rate limits at the start of a response. Azure has not been observed to send it.
     """
 
     type: ClassVar[str] = "rate_limits.updated"

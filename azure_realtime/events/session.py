@@ -1,5 +1,5 @@
 """
-``session.*``: how the conversation is to be held.
+``session.*``: the session and its configuration.
 """
 
 from typing import ClassVar
@@ -13,10 +13,10 @@ from ._base import ClientEvent, ServerEvent
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SessionUpdate(ClientEvent):
     """
-    Change the session. It is all or nothing: one bad field, and none is applied.
+    Change the session configuration. If one field is refused, no field is changed.
 
     Attributes:
-        session: What to change; a mapping in the flat or the nested shape will do.
+        session: The fields to change, or a mapping in the flat or the nested shape.
     """
 
     type: ClassVar[str] = "session.update"
@@ -31,7 +31,7 @@ class _OfSession(ServerEvent):
 
 class SessionCreated(_OfSession):
     """
-    The connection is up; the session runs on the service's defaults.
+    The session was created with the service's default configuration.
     """
 
     __slots__ = ()
@@ -44,7 +44,7 @@ class SessionUpdated(_OfSession):
     A ``session.update`` was applied.
 
     Attributes:
-        session: The whole session as it is now.
+        session: The complete session after the change.
     """
 
     __slots__ = ()

@@ -1,5 +1,5 @@
 """
-What has no class of its own: news from the service, garbage, and commands sent raw.
+Events and commands of unknown types, and invalid messages.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from ._base import ClientEvent, ServerEvent
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class UnknownEvent(ServerEvent):
     """
-    An event of a type this library does not know; `raw` has all of it.
+    An event of a type that this library does not know; `raw` has its fields.
 
     Attributes:
-        type: As it came; "" when it had none.
+        type: The type as received; "" without one.
     """
 
     type: str  # type: ignore[misc]  # of each event here, not of the class
@@ -25,11 +25,11 @@ class UnknownEvent(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class InvalidMessage(ServerEvent):
     """
-    A message that is not a JSON object. It does no harm.
+    A received message that is not a JSON object. The connection stays open.
 
     Attributes:
         data: The message.
-        reason: What is wrong with it.
+        reason: Why it is invalid.
     """
 
     type: ClassVar[str] = "invalid_message"
@@ -41,10 +41,11 @@ class InvalidMessage(ServerEvent):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class RawCommand(ClientEvent):
     """
-    A command of a type this library does not know, sent as it is given.
+    A command of a type that this library does not know, which is sent unchanged.
 
     Attributes:
-        message: The whole command, in the words of the protocol in use.
+        type: The type of the command.
+        message: The complete command, in the protocol in use.
     """
 
     type: str  # type: ignore[misc]  # of each command here, not of the class

@@ -1,7 +1,7 @@
 """
-Session, items, content, responses, tools, turns and usage: frozen facts.
+Immutable models: session, items, content, responses, tools, turns and usage.
 
-What users need most is in `azure_realtime` as well.
+The most used ones can be imported from `azure_realtime` as well.
 """
 
 from .._public import set_module as _set_module

@@ -1,9 +1,9 @@
 """
-What items, content parts, tools, sessions and responses have in common.
+The base classes of the models.
 
-1. A model is a fact: frozen, and the same class in both directions.
-2. What the service sent is kept whole in ``raw``, beside what we made of it.
-3. What was not as expected is told in ``problems``, never raised.
+1. A model is immutable, and the same class is used in both directions.
+2. The object that the service sent is kept unchanged in ``raw``.
+3. Missing fields and wrong types are listed in ``problems``; they raise nothing.
 """
 
 import functools
@@ -15,10 +15,10 @@ import attrs
 
 class Value:
     """
-    Equality, hash and repr of attrs classes, written once.
+    Base class with equality, hash and repr for attrs classes.
 
-    attrs would generate and compile them for each class, a third of the time of
-    importing this package: so those classes are made with ``eq=False, repr=False``.
+    attrs would generate and compile these methods for each class, which takes a third
+    of the import time of this package; subclasses use ``eq=False, repr=False``.
     """
 
     __slots__ = ()
@@ -42,7 +42,7 @@ class Value:
 
 def _compared(value: Any) -> tuple[Any, ...]:
     """
-    Return the values that make two objects of a class equal.
+    Return the values of the fields that are compared.
     """
     return tuple([getattr(value, name) for name in _compared_names(value.__class__)])
 
@@ -55,13 +55,13 @@ def _compared_names(cls: type) -> tuple[str, ...]:
 @attrs.frozen(eq=False, repr=False)
 class Model(Value):
     """
-    The base of all models.
+    Base class of the models.
 
     Attributes:
-        raw: The object this was made from, unknown fields included.
-            Empty for one that you made yourself.
-        problems: What in `raw` was missing or of another type than expected,
-            as ``"path: expected str, got int"``.
+        raw: The object that the service sent, unknown fields included; empty for a
+            model that the user made.
+        problems: The missing fields and wrong types in `raw`, as
+            ``"path: expected str, got int"``.
     """
 
     raw: Mapping[str, Any] = attrs.field(
@@ -72,14 +72,14 @@ class Model(Value):
     )
 
 
-#: Metadata of a field that has a plain type although the service may leave it out:
-#: its absence, or null, becomes the default and is no problem worth telling.
+#: Metadata of a field that the service may omit although None is not among its types:
+#: its absence, or null, becomes the default and is not listed in ``problems``.
 LENIENT = {"lenient": True}
 
 
 def brief(model: Any) -> str:
     """
-    Return a `repr` that shows only what is not at its default.
+    Return a `repr` that shows only fields that differ from their defaults.
     """
     shown = [
         f"{attribute.name}={value!r}"

@@ -1,8 +1,8 @@
 """
-What users write, made into models: strict about our own spelling.
+Conversion of users' mappings to models, with checks of the spelling.
 
-A mistyped field would be ignored in silence, so it is refused, with a guess at what
-was meant. Values are the service's business and never refused.
+A misspelled field would have no effect, so it is refused, with a suggestion. Values are
+left to the service to check.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,21 +17,21 @@ T = TypeVar("T")
 
 _HIDDEN = ("raw", "problems")
 
-#: What to do about a field that only the service knows.
+#: What to do with a field that the service knows and this library does not.
 EXTRA_REMEDY = " If the service has gained it, pass it in extra={...}."
 
 
 def build(cls: type[T], mapping: Mapping[str, Any], what: str) -> T:
     """
-    Make an instance of attrs class *cls* from a mapping that a user wrote.
+    Make an instance of attrs class *cls* from a user's mapping.
 
     Args:
-        cls: The class. A ``type`` key has been understood by the caller.
-        mapping: Field names and values, spelled as on the wire.
-        what: What to call it in an error message.
+        cls: The class; the caller has chosen it by the key ``type``.
+        mapping: Field values by the protocol's names.
+        what: The name of the object in error messages.
 
     Raises:
-        ValueError: A key that *cls* does not have, or a required one missing.
+        ValueError: *cls* has no such field, or a required field is missing.
     """
     fields = {key: value for key, value in mapping.items() if key != "type"}
     attributes = [a for a in attrs.fields(cls) if a.name not in _HIDDEN]  # type: ignore[arg-type]
@@ -47,10 +47,10 @@ def build(cls: type[T], mapping: Mapping[str, Any], what: str) -> T:
 
 def kind_of(mapping: Mapping[str, Any], known: Collection[str], what: str) -> str:
     """
-    Return the ``type`` of *mapping*: one of *known*, or something quite different.
+    Return the ``type`` of *mapping*: one of *known*, or one that resembles none.
 
     Raises:
-        ValueError: It has none, or one that is almost a known one.
+        ValueError: There is no type, or it is a misspelled known one.
     """
     kind = mapping.get("type")
     if not isinstance(kind, str):
@@ -70,11 +70,11 @@ def kind_of(mapping: Mapping[str, Any], known: Collection[str], what: str) -> st
 
 def as_model(value: Any, kinds: Mapping[str, type], unknown: type, what: str) -> Any:
     """
-    Return *value* as a model of one of *kinds*, or *unknown* for a new type.
+    Return *value* as a model of one of *kinds*, or as *unknown* for a new type.
 
     Raises:
-        ValueError: A mapping with a misspelled type or field.
-        TypeError: Neither a model of these nor a mapping.
+        ValueError: A type or field is misspelled.
+        TypeError: *value* is neither one of these models nor a mapping.
     """
     if isinstance(value, (*kinds.values(), unknown)):
         return value
@@ -92,11 +92,11 @@ def as_model(value: Any, kinds: Mapping[str, type], unknown: type, what: str) ->
 
 def as_part_of(value: Any, cls: type[T], name: str) -> T | None | Unset:
     """
-    Return the value of field *name* as a *cls*; a mapping of its shape will do.
+    Return the value of field *name* as a *cls*; None and UNSET unchanged.
 
     Raises:
-        ValueError: A mapping with a misspelled field.
-        TypeError: Neither a *cls* nor a mapping.
+        ValueError: A field of a mapping is misspelled.
+        TypeError: *value* is neither a *cls* nor a mapping.
     """
     if value is UNSET or value is None or isinstance(value, cls):
         return value
@@ -110,7 +110,10 @@ def as_part_of(value: Any, cls: type[T], name: str) -> T | None | Unset:
 
 def as_list(value: Any, name: str) -> Iterable[Any]:
     """
-    Return *value* if it can be what field *name* lists.
+    Return *value*, the value of field *name*, if it is a list or another iterable.
+
+    Raises:
+        TypeError: It is text, a mapping, or not iterable.
     """
     if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
         msg = f"{name}: expected a list, got {type(value).__name__}"
@@ -120,7 +123,7 @@ def as_list(value: Any, name: str) -> Iterable[Any]:
 
 def as_strings(value: Any) -> tuple[str, ...] | None | Unset:
     """
-    Return *value*, one str or several, as a tuple.
+    Return one str, or an iterable of them, as a tuple; None and UNSET unchanged.
     """
     if not is_given(value):
         return value  # type: ignore[no-any-return]
@@ -129,20 +132,20 @@ def as_strings(value: Any) -> tuple[str, ...] | None | Unset:
 
 def as_names(value: Any) -> tuple[str, ...] | None:
     """
-    Return *value*, a list of names or None, as a tuple or None.
+    Return an iterable of names as a tuple; None unchanged.
     """
     return None if value is None else tuple(as_list(value, "names"))
 
 
 def as_extra(value: Any) -> Mapping[str, Any]:
     """
-    Return a copy of *value*: what a configuration says cannot change behind it.
+    Return a copy of *value*, so that later changes do not affect the configuration.
     """
     return dict(value)
 
 
 def is_given(value: Any) -> bool:
     """
-    Tell a value from UNSET and None, which are passed on untouched.
+    Whether *value* is neither UNSET nor None.
     """
     return value is not UNSET and value is not None

@@ -1,12 +1,12 @@
 """
-Flat and nested: two ways to write down the same session or response.
+Conversion between the flat and the nested shape of a session or response.
 
-1. *Flat* is our vocabulary and, not by chance, the preview protocol's:
+1. *Flat* is the shape of this library's models and of the preview protocol:
    ``{"voice": ..., "input_audio_format": "pcm16"}``.
-2. *Nested* is the GA shape: ``{"audio": {"output": {"voice": ...}, "input":
-   {"format": {"type": "audio/pcm", "rate": 24000}}}}``.
-3. All functions are pure, take any mix of both, and lose nothing: what they do not
-   know stays where it is.
+2. *Nested* is the shape of the GA protocol: ``{"audio": {"output": {"voice": ...},
+   "input": {"format": {"type": "audio/pcm", "rate": 24000}}}}``.
+3. All functions are pure and accept any mix of both shapes; unknown fields are kept in
+   their place.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from ._unset import UNSET
 
 Path = tuple[str, ...]
 
-#: What `at` finds where there is nothing.
+#: The result of `at` for a path that does not exist.
 ABSENT: Any = object()
 
 SESSION_PATHS: Mapping[str, Path] = {
@@ -59,13 +59,13 @@ def flatten(
     Return the flat shape of *nested*.
 
     Args:
-        nested: What to flatten.
-        paths: Where the fields are.
-        strict: Whether to refuse a field that is given in both shapes; otherwise
-            the nested one wins.
+        nested: The mapping to flatten.
+        paths: Flat name -> path in the nested shape.
+        strict: Whether to refuse a field that is given in both shapes; otherwise the
+            nested value is used.
 
     Raises:
-        ValueError: If *strict*.
+        ValueError: *strict*, and a field is given in both shapes.
     """
     flat = {
         key: _thawed(value) if key == "audio" else value
@@ -86,7 +86,7 @@ def flatten(
 
 def merge(into: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return *into* with *extra* laid over it, mappings being merged in depth.
+    Return *into* updated with *extra*; mappings in both are merged recursively.
     """
     merged = dict(into)
     for key, value in extra.items():
@@ -98,7 +98,7 @@ def merge(into: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
 
 def misshapen(nested: Mapping[str, Any]) -> list[str]:
     """
-    Return the levels of ``audio`` that should be objects and are not.
+    Return the paths in ``audio`` that should be objects and are not.
     """
     levels = sorted(
         {path[:depth] for path in SESSION_PATHS.values() for depth in (1, 2)}
@@ -113,7 +113,7 @@ def misshapen(nested: Mapping[str, Any]) -> list[str]:
 
 def at(message: Any, path: Path) -> Any:
     """
-    Return what is at *path* in nested mappings, or `ABSENT`.
+    Return the value at *path* in nested mappings, or `ABSENT`.
     """
     for key in path:
         if not isinstance(message, Mapping) or key not in message:
@@ -124,7 +124,7 @@ def at(message: Any, path: Path) -> Any:
 
 def removed(message: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """
-    Return *message* without what is at *path*.
+    Return *message* without the value at *path*.
     """
     key, *rest = path
     if not rest:
@@ -134,7 +134,7 @@ def removed(message: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 def leaves(flat: Mapping[str, Any]) -> list[str]:
     """
-    Return the names in a flattened mapping; what is left of ``audio``, in full.
+    Return the names in a flattened mapping, and the paths of the rest of ``audio``.
     """
     names = []
     for key, value in flat.items():
@@ -149,7 +149,7 @@ def leaves(flat: Mapping[str, Any]) -> list[str]:
 
 def nested_modalities(value: Any) -> Any:
     """
-    Return modalities as GA writes them: audio includes its transcript.
+    Return modalities for the GA protocol, in which audio includes its transcript.
     """
     if isinstance(value, (list, tuple)) and sorted(map(str, value)) == [
         "audio",
@@ -161,7 +161,7 @@ def nested_modalities(value: Any) -> Any:
 
 def flat_tool_choice(value: Any) -> Any:
     """
-    Return a tool choice with its function's name at the top.
+    Return a tool choice with the function's name at the top level.
     """
     if isinstance(value, Mapping) and isinstance(value.get("function"), Mapping):
         return {"type": value.get("type"), **value["function"]}
@@ -200,7 +200,7 @@ def _take(nested: dict[str, Any], path: Path) -> Any:
 
 def _thawed(value: Any) -> Any:
     """
-    Copy the two levels of ``audio`` that we take fields out of.
+    Copy the two levels of ``audio`` from which `flatten` removes fields.
     """
     if not isinstance(value, Mapping):
         return value
@@ -225,7 +225,7 @@ C = TypeVar("C", bound=Any)
 
 def overlaid(base: C, changes: C) -> C:
     """
-    Return *base* with every field that *changes* sets; their ``extra`` joined.
+    Return *base* with the fields that *changes* sets; ``extra`` is merged.
     """
     fields = {
         field.name: getattr(changes, field.name)

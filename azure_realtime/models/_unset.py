@@ -1,8 +1,8 @@
 """
-The value of a field nobody set, which is not the same as ``None``.
+The value of a field that is not set, which differs from ``None``.
 
-``turn_detection=None`` switches voice activity detection off; leaving
-``turn_detection`` out keeps what the service has. Both must be sayable.
+``turn_detection=None`` switches voice activity detection off; without
+``turn_detection`` the session keeps its value.
 """
 
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 class Unset:
     """
-    The type of `UNSET`. There is one instance, however it is copied.
+    The type of `UNSET`, its only instance, also after copying and unpickling.
     """
 
     __slots__ = ()
@@ -25,7 +25,7 @@ class Unset:
         return "UNSET"
 
     def __reduce__(self) -> str:
-        return "UNSET"  # pickle and copy look the global up again
+        return "UNSET"  # pickle looks up the global of that name
 
     def __copy__(self) -> "Unset":
         return self

@@ -1,8 +1,8 @@
 """
-Content parts: what messages are made of.
+The content parts of messages.
 
-Made by users (``InputText("Hello")``) and received alike; a field that is None is
-left out when sending.
+The same classes are sent (``InputText("Hello")``) and received. A field that is None is
+not sent.
 """
 
 from collections.abc import Mapping
@@ -33,11 +33,11 @@ class InputAudio(Model):
     Audio of a user message.
 
     Attributes:
-        audio: base64 text, in the session's input format. Raw bytes are accepted and
-            encoded; samples and WAV files are, as for `append_audio`, and converted
-            for the session when they are sent. The service leaves it out of what it
-            reports, except in the answer to ``conversation.item.retrieve``.
-        transcript: What was said, once it has been transcribed.
+        audio: Base64 text in the session's input format. Bytes are accepted and
+            encoded; samples and WAV files are accepted as by `append_audio`, and
+            converted to the session's format when they are sent. The service reports
+            audio only in the acknowledgement of ``conversation.item.retrieve``.
+        transcript: The transcript; None before the transcription.
     """
 
     type: ClassVar[str] = "input_audio"
@@ -55,7 +55,8 @@ class InputImage(Model):
 
     Attributes:
         image_url: A ``data:image/png;base64,...`` (or jpeg) URL.
-        detail: How closely to look; the service's default is ``auto``.
+        detail: Resolution for the model: ``auto`` (the service's default), ``low`` or
+            ``high``.
     """
 
     type: ClassVar[str] = "input_image"
@@ -82,8 +83,8 @@ class OutputAudio(Model):
     Audio of an assistant message.
 
     Attributes:
-        audio: base64 text; the service reports it only when an item is retrieved.
-        transcript: What is said.
+        audio: Base64 text; the service reports it only when an item is retrieved.
+        transcript: The transcript of the audio.
     """
 
     type: ClassVar[str] = "output_audio"
@@ -98,7 +99,7 @@ class OutputAudio(Model):
 @attrs.frozen(eq=False, repr=False)
 class UnknownPart(Model):
     """
-    A content part of a type this library does not know; `raw` has all of it.
+    A content part of a type that this library does not know; `raw` has its fields.
     """
 
     type: str
@@ -120,17 +121,17 @@ _PARTS: dict[str, type[Model]] = {
 
 def as_content(content: Any, role: str) -> tuple[Part, ...]:
     """
-    Return the content of a message; a plain str is text in the voice of *role*.
+    Return the content of a message; a str becomes the text part that fits *role*.
 
     Raises:
-        ValueError: A part with a misspelled type or field.
-        TypeError: Not a list of parts or mappings.
+        ValueError: A type or field is misspelled.
+        TypeError: *content* is no list of parts or mappings.
     """
     if isinstance(content, str):
         text: Part = OutputText(content) if role == "assistant" else InputText(content)
         return (text,)
     parts = as_list(content, "content")
-    if role != "assistant":  # "text" is the preview's word for what the model writes
+    if role != "assistant":  # "text" is the preview protocol's type of model output
         parts = [
             {**part, "type": "input_text"}
             if isinstance(part, Mapping) and part.get("type") == "text"
@@ -142,7 +143,7 @@ def as_content(content: Any, role: str) -> tuple[Part, ...]:
 
 def part_text(part: Part) -> str:
     """
-    Return what *part* writes or says; "" where that is not known.
+    Return the text or transcript of *part*; "" if it has none.
     """
     text = getattr(part, "text", None) or getattr(part, "transcript", None)
     return text if isinstance(text, str) else ""

@@ -1,9 +1,9 @@
 """
-The values that fields take.
+The values of fields.
 
-The two enumerations are ours. The `Literal` aliases name what the service is known
-to accept; fields are typed ``Alias | str``, because new values appear without
-notice: editors complete the known ones, and nobody refuses the others.
+The two enumerations belong to this library. The `Literal` aliases list the values that
+the service is known to accept, for completion in editors. Fields have the type ``Alias
+| str``, because new values appear without notice; they are accepted.
 """
 
 from enum import Enum, IntEnum
@@ -12,16 +12,16 @@ from typing import Literal
 
 class ModelStatusEnum(str, Enum):
     """
-    What the model is doing, as far as the user of a conversation can tell.
+    What the model does, from the view of the user of a conversation.
     """
 
-    #: Nothing is going on.
+    #: The model waits.
     IDLE = "idle"
-    #: The service hears the user speak.
+    #: The service detects speech of the user.
     LISTENING = "listening"
     #: The user has finished; the answer has not begun.
     THINKING = "thinking"
-    #: The answer is being said (or, without audio, written).
+    #: The answer is being played (or, without audio, received).
     SPEAKING = "speaking"
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ class ModelStatusEnum(str, Enum):
 
 class WebSocketState(IntEnum):
     """
-    The connection's state, numbered as in the browsers' WebSocket interface.
+    State of the connection, with the numbers of the browsers' WebSocket interface.
     """
 
     CONNECTING = 0

@@ -1,8 +1,8 @@
 """
-Conversation items, made by users and received alike.
+The items of a conversation.
 
-A field that is None is left out when sending. ``id`` may be chosen by the client;
-the service makes one up otherwise.
+The same classes are sent and received. A field that is None is not sent. The client may
+choose the ``id``; otherwise the service does.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,13 +20,16 @@ from .enums import ItemStatus, Phase, Role
 @attrs.frozen(init=False, eq=False, repr=False)
 class MessageItem(Model):
     """
-    Something said or written.
+    A message of the user, the assistant or the system.
 
-    ``MessageItem("user", "Hello")`` is the short form: a str becomes the text part
-    that fits the role.
+    ``MessageItem("user", "Hello")`` is the short form: a str becomes the text part that
+    fits the role.
 
     Attributes:
-        phase: ``commentary`` or ``final_answer``, from models that think aloud.
+        role: ``system``, ``user`` or ``assistant``.
+        content: The content parts.
+        status: ``in_progress``, ``completed`` or ``incomplete``.
+        phase: ``commentary`` or ``final_answer``, from reasoning models.
     """
 
     type: ClassVar[str] = "message"
@@ -58,7 +61,7 @@ class MessageItem(Model):
     @property
     def text(self) -> str:
         """
-        All that is written or said in this message, as far as it is known.
+        The texts and transcripts of all parts.
         """
         return "".join(part_text(part) for part in self.content)
 
@@ -66,11 +69,12 @@ class MessageItem(Model):
 @attrs.frozen(eq=False, repr=False)
 class FunctionCallItem(Model):
     """
-    The model asks for a function to be called.
+    A call of a function by the model.
 
     Attributes:
-        arguments: JSON text, as the model wrote it: parse it with care.
-        call_id: Goes back in the `FunctionCallOutputItem`.
+        name: The name of the function.
+        arguments: JSON text as the model wrote it; it may be invalid.
+        call_id: The id to use in the `FunctionCallOutputItem`.
     """
 
     type: ClassVar[str] = "function_call"
@@ -86,7 +90,7 @@ class FunctionCallItem(Model):
 @attrs.frozen(eq=False, repr=False)
 class FunctionCallOutputItem(Model):
     """
-    What the function returned, as text. On its own it triggers no answer.
+    The output of a function as text. It does not start a response.
     """
 
     type: ClassVar[str] = "function_call_output"
@@ -120,7 +124,7 @@ def _as_listed_tools(tools: Any) -> tuple[McpListedTool, ...]:
 @attrs.frozen(eq=False, repr=False)
 class McpListToolsItem(Model):
     """
-    The tools an MCP server has announced.
+    The tools that an MCP server offers.
     """
 
     type: ClassVar[str] = "mcp_list_tools"
@@ -133,7 +137,7 @@ class McpListToolsItem(Model):
 @attrs.frozen(eq=False, repr=False)
 class McpError(Model):
     """
-    Why an MCP call failed.
+    The error of an MCP call.
 
     Attributes:
         type: ``protocol_error``, ``tool_execution_error`` or ``http_error``.
@@ -172,7 +176,7 @@ class McpCallItem(Model):
 @attrs.frozen(eq=False, repr=False)
 class McpApprovalRequestItem(Model):
     """
-    The service asks whether it may make an MCP call.
+    A request of the service to approve an MCP call.
     """
 
     type: ClassVar[str] = "mcp_approval_request"
@@ -186,7 +190,7 @@ class McpApprovalRequestItem(Model):
 @attrs.frozen(eq=False, repr=False)
 class McpApprovalResponseItem(Model):
     """
-    Yes or no to a `McpApprovalRequestItem`.
+    The answer to an `McpApprovalRequestItem`.
     """
 
     type: ClassVar[str] = "mcp_approval_response"
@@ -200,7 +204,7 @@ class McpApprovalResponseItem(Model):
 @attrs.frozen(eq=False, repr=False)
 class ItemReference(Model):
     """
-    Stands for an item of the conversation, in the ``input`` of a response only.
+    A reference to an item of the conversation, for the ``input`` of a response.
     """
 
     type: ClassVar[str] = "item_reference"
@@ -211,7 +215,7 @@ class ItemReference(Model):
 @attrs.frozen(eq=False, repr=False)
 class UnknownItem(Model):
     """
-    An item of a type this library does not know; `raw` has all of it.
+    An item of a type that this library does not know; `raw` has its fields.
     """
 
     type: str
@@ -251,11 +255,11 @@ def as_item(item: Item | Mapping[str, Any] | str) -> Item:
     Return *item* as a model; a str is the text of a user message.
 
     Args:
-        item: A model, a mapping of the wire's shape, or text.
+        item: A model, a mapping of the protocol's shape, or text.
 
     Raises:
-        ValueError: A mapping with a misspelled type or field.
-        TypeError: None of these.
+        ValueError: A type or field is misspelled.
+        TypeError: *item* has another type.
     """
     if isinstance(item, str):
         return MessageItem("user", item)
@@ -265,9 +269,10 @@ def as_item(item: Item | Mapping[str, Any] | str) -> Item:
 
 def looks_like(known: Any, found: Any) -> bool:
     """
-    Whether two items may be the same one under two ids.
+    Whether two items with different ids may be the same.
 
-    Messages of one role with equal text, calls and outputs with one ``call_id``.
+    These are messages of one role with equal text, and calls or outputs with one
+    ``call_id``.
     """
     if type(known) is not type(found):
         return False

@@ -1,5 +1,5 @@
 """
-The response: what you ask for (`ResponseConfig`), what comes back (`Response`).
+The configuration of a response (`ResponseConfig`), and the response (`Response`).
 """
 
 from collections.abc import Mapping
@@ -32,17 +32,24 @@ def _as_items(value: Any) -> tuple[Item, ...] | None | Unset:
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseConfig(Value):
     """
-    What one response is to be like; fields left out are as in the session.
+    The configuration of one response; fields that are not set are as in the session.
 
     Attributes:
-        conversation: ``none`` answers out of band: beside the conversation, leaving
-            no trace in it.
-        input: What to answer instead of the conversation: items, or
-            `ItemReference`; ``[]`` is nothing at all.
-        metadata: Up to 16 pairs, handed back with the response.
+        modalities: ``["audio"]`` (speech with its transcript) or ``["text"]``.
+        instructions: Replaces the session's instructions.
+        voice: A name, or ``{"id": ...}`` of a custom voice.
+        output_audio_format: ``pcm16``, ``g711_ulaw`` or ``g711_alaw``.
+        tools: Replaces the session's tools.
+        tool_choice: ``auto``, ``none``, ``required``, or one tool.
+        conversation: ``none`` makes an out-of-band response, which is not added to the
+            conversation.
+        input: The items to answer instead of the conversation; an `ItemReference`
+            refers to an item of it. ``[]`` means no items.
+        metadata: Up to 16 pairs of text, which are returned with the response.
         max_output_tokens: 1 to 4096, or ``"inf"``.
         temperature: Preview protocol only.
-        extra: Merged in depth into what is sent, in the wire's own words.
+        extra: Further fields, in the shape of the protocol; merged recursively into the
+            message.
     """
 
     modalities: tuple[Modality | str, ...] | None | Unset = attrs.field(
@@ -78,13 +85,13 @@ class ResponseConfig(Value):
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "ResponseConfig":
         """
-        Make one from flat names, from the service's nested shape, or from a mix.
+        Make a configuration from the flat or the service's nested shape, or a mix.
 
         Raises:
-            ValueError: A name we do not know, or one given twice.
+            ValueError: A field is unknown or given in both shapes.
         """
         flat = flatten(mapping, RESPONSE_PATHS, strict=True)
-        if "max_response_output_tokens" in flat:  # the session's word for it
+        if "max_response_output_tokens" in flat:  # the name of this field in sessions
             flat.setdefault("max_output_tokens", flat.pop("max_response_output_tokens"))
         known = [attribute.name for attribute in attrs.fields(cls)]
         nested = [".".join(path) for path in RESPONSE_PATHS.values()]
@@ -93,18 +100,18 @@ class ResponseConfig(Value):
 
     def merged(self, other: "ResponseConfig") -> "ResponseConfig":
         """
-        Return this configuration after *other*: what that leaves out stays.
+        Return this configuration updated with the fields that *other* sets.
         """
         return overlaid(self, other)
 
 
 def as_response_config(config: Any) -> ResponseConfig:
     """
-    Return *config* as a model; None is a response as the session has it.
+    Return *config* as a model; None becomes an empty configuration.
 
     Raises:
-        ValueError: A mapping with a name we do not know.
-        TypeError: None of these.
+        ValueError: A field is unknown.
+        TypeError: *config* is neither a `ResponseConfig` nor a mapping.
     """
     if config is None:
         return ResponseConfig()
@@ -119,7 +126,7 @@ def as_response_config(config: Any) -> ResponseConfig:
 @attrs.frozen(eq=False, repr=False)
 class StatusError(Model):
     """
-    Why a response failed, such as ``rate_limit_exceeded``.
+    The error of a failed response, such as ``rate_limit_exceeded``.
     """
 
     type: str | None = attrs.field(default=None, repr=redacted_repr)
@@ -130,12 +137,12 @@ class StatusError(Model):
 @attrs.frozen(eq=False, repr=False)
 class StatusDetails(Model):
     """
-    Why a response ended as it did.
+    The reason of a response's status.
 
     Attributes:
-        reason: ``turn_detected`` or ``client_cancelled`` of a cancelled one,
+        reason: ``turn_detected`` or ``client_cancelled`` of a cancelled response,
             ``max_output_tokens`` or ``content_filter`` of an incomplete one.
-        error: Of a failed one.
+        error: The error of a failed response.
     """
 
     type: str | None = None
@@ -180,7 +187,7 @@ class OutputTokenDetails(Model):
 @attrs.frozen(eq=False, repr=False)
 class Usage(Model):
     """
-    What a response cost, in tokens.
+    The tokens of a response.
     """
 
     total_tokens: int = attrs.field(default=0, metadata=LENIENT)
@@ -193,13 +200,17 @@ class Usage(Model):
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class Response(Model):
     """
-    An answer of the model, or what there is of it.
+    A response of the model, complete or partial.
 
     Attributes:
         status: ``in_progress``, ``completed``, ``cancelled``, ``incomplete`` or
-            ``failed``: rate limits and content filters are told here, not by an
+            ``failed``. Rate limits and content filters are reported here, not by an
             ``error`` event.
-        conversation_id: None if it is out of band.
+        status_details: The reason of the status.
+        output: The items of the response.
+        usage: Its tokens.
+        metadata: The pairs of the request.
+        conversation_id: None for an out-of-band response.
     """
 
     id: str = attrs.field(default="", metadata=LENIENT)
@@ -221,7 +232,7 @@ class Response(Model):
     @property
     def text(self) -> str:
         """
-        All that the answer writes or says.
+        The texts and transcripts of all messages.
         """
         return "".join(
             item.text for item in self.output if isinstance(item, MessageItem)
@@ -230,7 +241,7 @@ class Response(Model):
     @property
     def transcript(self) -> str:
         """
-        What the answer says aloud.
+        The transcripts of all messages.
         """
         return "".join(
             getattr(part, "transcript", None) or ""

@@ -1,5 +1,6 @@
 """
-The session: what you ask for (`SessionConfig`), what the service says (`Session`).
+The requested configuration of a session (`SessionConfig`), and the session as the
+service reports it (`Session`).
 """
 
 from collections.abc import Mapping
@@ -36,36 +37,42 @@ from .turn_detection import ServerVad, TurnDetection, as_turn_detection
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SessionConfig(Value):
     """
-    What a session is to be like, in the same flat words on both protocols.
+    The configuration of a session, with the same flat fields for both protocols.
 
-    A field left out (`UNSET`) keeps what the service has; None is sent as null and
-    clears it: ``turn_detection=None`` switches voice activity detection off.
-    Wherever a model is expected, a mapping of its shape will do. Values are the
-    service's business: none is refused here.
+    A field that is not given (`UNSET`) is not changed in the session; None is sent as
+    null: ``turn_detection=None`` switches voice activity detection off. Instead of a
+    model, a mapping with its fields is accepted. The service checks the values.
 
     Attributes:
-        type: ``realtime`` (also when left out), or ``transcription``: only write
-            down what is said.
-        model: Seldom needed: the deployment is named when connecting.
+        type: ``realtime`` (the default), or ``transcription`` for a session that only
+            transcribes the input.
+        model: Rarely needed: the deployment is part of the address.
         modalities: ``["audio"]`` (speech with its transcript) or ``["text"]``.
-        voice: A name, or ``{"id": ...}`` of a custom voice. It cannot change once
-            the session has spoken.
-        speed: Of speech, 0.25 to 1.5.
-        input_audio_format: ``pcm16`` (24 kHz, mono, little endian), ``g711_ulaw``
-            or ``g711_alaw`` (8 kHz).
-        output_audio_format: Likewise.
-        input_audio_transcription: Write down what the user says.
-        turn_detection: When the user's turn is over; None: you say so.
-        tools: What the model may call; ``[]`` takes all away.
+        instructions: The system prompt.
+        voice: A name, or ``{"id": ...}`` of a custom voice. It cannot be changed after
+            the first audio output of the session.
+        speed: The speed of speech, 0.25 to 1.5.
+        input_audio_format: ``pcm16`` (24 kHz, mono, little-endian), ``g711_ulaw`` or
+            ``g711_alaw`` (8 kHz).
+        output_audio_format: As `input_audio_format`.
+        input_audio_transcription: The transcription of the user's speech.
+        input_audio_noise_reduction: The filter of the input.
+        turn_detection: The detection of the end of the user's turn (VAD); with None
+            the client commits the audio and requests responses.
+        tools: The tools that the model may call; ``[]`` removes all.
+        tool_choice: ``auto``, ``none``, ``required``, or one tool.
         temperature: Preview protocol only.
         max_response_output_tokens: 1 to 4096, or ``"inf"``.
-        parallel_tool_calls: Reasoning models on GA only, as is `reasoning`.
-        truncation: What to forget when the conversation is too long (GA).
-        tracing: ``"auto"`` or details; None switches it off.
-        include: More to be told, such as ``item.input_audio_transcription.logprobs``.
+        parallel_tool_calls: Reasoning models of the GA protocol only.
+        reasoning: Reasoning models of the GA protocol only.
+        truncation: What is removed from a conversation that is too long (GA).
+        prompt: A stored prompt (GA).
+        tracing: ``"auto"`` or details; None switches tracing off.
+        include: Additional fields of events, such as
+            ``item.input_audio_transcription.logprobs``.
         client_secret: Preview protocol only.
-        extra: Merged in depth into what is sent, after everything else, in the
-            wire's own words: for fields the service has gained.
+        extra: Further fields, in the shape of the protocol, for what this library does
+            not know yet; merged recursively into the message.
     """
 
     type: SessionType | str | Unset = UNSET
@@ -123,10 +130,11 @@ class SessionConfig(Value):
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "SessionConfig":
         """
-        Make one from flat names, from the service's nested shape, or from a mix.
+        Make a configuration from the flat or the service's nested shape, or a mix.
 
         Raises:
-            ValueError: A name we do not know, here or deeper; or given twice.
+            ValueError: A field, also of a nested object, is unknown, or is given in
+                both shapes.
         """
         flat = flatten(mapping, SESSION_PATHS, strict=True)
         known = [attribute.name for attribute in attrs.fields(cls)]
@@ -136,7 +144,7 @@ class SessionConfig(Value):
 
     def merged(self, other: "SessionConfig") -> "SessionConfig":
         """
-        Return this configuration after *other*: what that leaves out stays.
+        Return this configuration updated with the fields that *other* sets.
         """
         return overlaid(self, other)
 
@@ -144,13 +152,14 @@ class SessionConfig(Value):
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class Session(Model):
     """
-    A session as the service reports it: every field it has, under the flat names.
+    A session as the service reports it, with the flat field names.
 
-    A field is None where the service said null or nothing. Formats have their short
-    name where there is one.
+    A field is None if the service sent null or omitted it. Formats with a short name
+    are represented by it. The fields are described in `SessionConfig`.
 
     Attributes:
-        expires_at: Unix time in seconds at which the service will end the session.
+        id: The id of the session.
+        expires_at: Unix time in seconds at which the service ends the session.
     """
 
     id: str = ""
@@ -187,8 +196,8 @@ def as_session_config(config: Any) -> SessionConfig:
     Return *config* as a model.
 
     Raises:
-        ValueError: A mapping with a name we do not know.
-        TypeError: Neither a `SessionConfig` nor a mapping.
+        ValueError: A field is unknown.
+        TypeError: *config* is neither a `SessionConfig` nor a mapping.
     """
     if isinstance(config, SessionConfig):
         return config
@@ -198,7 +207,7 @@ def as_session_config(config: Any) -> SessionConfig:
     raise TypeError(msg)
 
 
-#: What a client asks for that was given no configuration.
+#: The session configuration of a client that is given none.
 DEFAULT_SESSION_CONFIG = SessionConfig(
     voice="alloy",
     instructions=(

@@ -1,7 +1,7 @@
 """
-The smaller nouns of a session's configuration.
+The objects within a session's configuration.
 
-A field that is None is left out, and the service takes its default.
+A field that is None is not sent; the service uses its default.
 """
 
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ from .enums import (
 @attrs.frozen(eq=False, repr=False)
 class Transcription(Model):
     """
-    Write down what the user says, beside answering it.
+    Transcription of the user's speech, in addition to the answer.
 
     Attributes:
-        model: On Azure the name of a *deployment* (``whisper-1`` works without).
-            A wrong one is accepted here and fails at every turn.
-        language: ISO 639-1, such as ``de``; better and faster than guessing.
-        languages: Several (GA; ``gpt-transcribe`` and ``gpt-live-transcribe``).
-        keywords: Words to expect (GA; the same models).
+        model: On Azure, the name of a *deployment* (``whisper-1`` needs none). The
+            service accepts a wrong name, and each transcription fails.
+        language: ISO 639-1 code, such as ``de``; it improves accuracy and latency.
         prompt: Keywords for ``whisper-1``, free text for ``gpt-4o-*``.
+        languages: Several codes (GA; ``gpt-transcribe``, ``gpt-live-transcribe``).
+        keywords: Expected words (GA; the same models).
         delay: How long ``gpt-realtime-whisper`` may wait for context (GA).
     """
 
@@ -46,10 +46,10 @@ class Transcription(Model):
 @attrs.frozen(eq=False, repr=False)
 class NoiseReduction(Model):
     """
-    Filter the input before it is listened to.
+    Noise reduction of the input, before VAD and model.
 
     Attributes:
-        type: ``near_field`` for headsets, ``far_field`` for rooms.
+        type: ``near_field`` for headsets, ``far_field`` for room microphones.
     """
 
     type: NoiseReductionType | str
@@ -58,7 +58,7 @@ class NoiseReduction(Model):
 @attrs.frozen(eq=False, repr=False)
 class Reasoning(Model):
     """
-    How hard to think; only models that reason accept it at all.
+    The reasoning effort; only reasoning models accept it.
     """
 
     effort: ReasoningEffort | str
@@ -67,10 +67,10 @@ class Reasoning(Model):
 @attrs.frozen(eq=False, repr=False)
 class RetentionRatioTruncation(Model):
     """
-    When the conversation outgrows the model, keep this part of it.
+    Keep a part of the conversation when it exceeds the model's context window.
 
     Attributes:
-        retention_ratio: 0 to 1.
+        retention_ratio: The part that is kept, 0 to 1.
         token_limits: ``{"post_instructions": int}``.
     """
 
@@ -83,7 +83,7 @@ class RetentionRatioTruncation(Model):
 @attrs.frozen(eq=False, repr=False)
 class Prompt(Model):
     """
-    A prompt stored with the service (GA protocol only).
+    A prompt that is stored in the service (GA protocol only).
     """
 
     id: str
@@ -94,7 +94,7 @@ class Prompt(Model):
 @attrs.frozen(eq=False, repr=False)
 class Tracing(Model):
     """
-    How the session is called in the traces dashboard.
+    The name, group and metadata of the session in the traces dashboard.
     """
 
     workflow_name: str | None = None

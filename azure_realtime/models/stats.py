@@ -1,5 +1,5 @@
 """
-Numbers about a client, for those who watch it.
+The counters of a client, for monitoring.
 """
 
 import attrs
@@ -10,26 +10,27 @@ from ._base import Value
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Stats(Value):
     """
-    A snapshot of a client's numbers.
+    A snapshot of a client's counters.
 
     Attributes:
-        send_queue: Messages that wait to be sent.
-        send_queue_bytes: Their size.
-        send_queue_peak_bytes: The most there was.
-        callback_queue: Events that wait for listeners.
-        callback_queue_peak: The most there were.
-        callback_queue_bytes: Their size, about.
-        callback_queue_peak_bytes: The most there was.
-        dispatch_lag: Seconds that the event delivered last had waited, or that the
-            oldest has been waiting by now, whichever is more.
-        events_dropped: Audio deltas that were not delivered, for listeners were slow.
-        audio_dropped: Messages of audio that were never sent, or were lost with a
+        send_queue: Number of messages in the send queue.
+        send_queue_bytes: Their size in bytes.
+        send_queue_peak_bytes: The maximum of `send_queue_bytes`.
+        callback_queue: Number of events queued for listeners.
+        callback_queue_peak: The maximum of `callback_queue`.
+        callback_queue_bytes: The approximate size of these events in bytes.
+        callback_queue_peak_bytes: The maximum of `callback_queue_bytes`.
+        dispatch_lag: Seconds in the queue: of the last delivered event, or of the
+            oldest queued one if that is more.
+        events_dropped: Number of audio deltas that were not delivered because
+            listeners were too slow.
+        audio_dropped: Number of audio messages that were not sent, or were lost with a
             session before they were committed.
-        bytes_sent: Over all connections, frames included.
-        bytes_received: Likewise.
-        reconnects: Sessions that took the place of another.
-        round_trip: Seconds between the last ping and the next sign of life; None
-            before there was one. Pings are sent only when nothing else comes.
+        bytes_sent: Bytes sent on all connections, with WebSocket framing.
+        bytes_received: Bytes received on all connections, with WebSocket framing.
+        reconnects: Number of sessions that replaced an earlier one.
+        round_trip: Seconds between the last ping and the next received data; None
+            before the first. Pings are sent only while nothing is received.
     """
 
     send_queue: int

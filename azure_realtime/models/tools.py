@@ -1,5 +1,5 @@
 """
-What the model is told about tools, and which of them it is to use.
+The tools that the model may call, and the choice among them.
 """
 
 import re
@@ -19,10 +19,10 @@ _LONGEST_DESCRIPTION = 1024
 
 def check_function(name: Any, description: Any) -> None:
     """
-    Refuse what the service refuses in every function tool.
+    Check the name and description of a function tool by the service's rules.
 
     Raises:
-        ValueError: The name, or the length of the description.
+        ValueError: The service refuses the name, or the description's length.
         TypeError: One of them is not text.
     """
     for what, value in (("name", name), ("description", description)):
@@ -47,10 +47,12 @@ def check_function(name: Any, description: Any) -> None:
 @attrs.frozen(eq=False, repr=False)
 class FunctionTool(Model):
     """
-    A function of yours that the model may ask for.
+    A function that the model may call.
 
     Attributes:
-        parameters: A JSON schema of the arguments, of type ``object``.
+        name: The name of the function.
+        description: The description for the model.
+        parameters: JSON schema of the arguments, of type ``object``.
     """
 
     type: ClassVar[str] = "function"
@@ -66,7 +68,7 @@ def _as_names(value: Any) -> tuple[str, ...] | Mapping[str, Any] | None:
 
 def _address(url: object) -> str:
     """
-    Return the ``repr`` of a URL without what may be a credential: user info and query.
+    Return the ``repr`` of a URL without user info and query, which may be credentials.
     """
     bare = re.sub(r"^([^/?#]*//)?[^/?#]*@", r"\1", str(url))
     return repr(url and re.split("[?#]", bare)[0])
@@ -77,10 +79,10 @@ class McpTool(Model):
     """
     A remote MCP server whose tools the service calls itself (GA protocol only).
 
-    One of *server_url*, *connector_id* and *tunnel_id* says where it is.
+    One of *server_url*, *connector_id* and *tunnel_id* is its address.
 
     Attributes:
-        authorization: A token for the server; never shown.
+        authorization: A token for the server; not part of the ``repr``.
         allowed_tools: Names, or ``{"tool_names": [...], "read_only": True}``.
         require_approval: ``always`` (the service's default), ``never``, or
             ``{"always": filter, "never": filter}``.
@@ -112,7 +114,7 @@ class McpTool(Model):
 @attrs.frozen(eq=False, repr=False)
 class UnknownTool(Model):
     """
-    A tool of a type this library does not know; `raw` is what is sent.
+    A tool of a type that this library does not know; `raw` is sent.
     """
 
     type: str
@@ -136,7 +138,7 @@ class ToolChoiceFunction(Model):
 @attrs.frozen(eq=False, repr=False)
 class ToolChoiceMcp(Model):
     """
-    The model must use this MCP server, or this one tool of it.
+    The model must use this MCP server, or this tool of it.
     """
 
     type: ClassVar[str] = "mcp"
@@ -148,7 +150,7 @@ class ToolChoiceMcp(Model):
 @attrs.frozen(eq=False, repr=False)
 class UnknownToolChoice(Model):
     """
-    A choice of a type this library does not know; `raw` is what is sent.
+    A tool choice of a type that this library does not know; `raw` is sent.
     """
 
     type: str
@@ -165,15 +167,15 @@ _CHOICES = {"function": ToolChoiceFunction, "mcp": ToolChoiceMcp}
 
 def as_tools(tools: Any) -> tuple[ToolSpec, ...] | None | Unset:
     """
-    Return *tools*, a list of tools or mappings, as models. None and UNSET stay.
+    Return a list of tools or mappings as models; None and UNSET unchanged.
 
-    The shape of the chat interface, ``{"type": "function", "function": {...}}``, is
-    understood too.
+    The shape of the chat completions API, ``{"type": "function", "function": {...}}``,
+    is accepted as well.
 
     Raises:
-        ValueError: A mapping with a misspelled field or no type, or a function that no
-            service takes (`check_function`).
-        TypeError: Not a list of tools or mappings.
+        ValueError: A field is misspelled, a type is missing, or the service refuses a
+            function (`check_function`).
+        TypeError: *tools* is no list of tools or mappings.
     """
     if not is_given(tools):
         return tools  # type: ignore[no-any-return]
@@ -189,7 +191,7 @@ def as_tools(tools: Any) -> tuple[ToolSpec, ...] | None | Unset:
 
 def _unwrapped(value: Any) -> Any:
     """
-    Return *value* without the ``function`` level of the chat interface's shape.
+    Return *value* without the ``function`` level of the chat completions API.
     """
     inner = value.get("function") if isinstance(value, Mapping) else None
     if isinstance(inner, Mapping) and value.get("type") == "function":
@@ -199,14 +201,14 @@ def _unwrapped(value: Any) -> Any:
 
 def as_tool_choice(choice: Any) -> ToolChoice | None | Unset:
     """
-    Return *choice* as a mode or a model. None and UNSET stay.
+    Return *choice* as a mode or a model; None and UNSET unchanged.
 
-    Accepts ``{"type": "function", "name": ...}`` and the older
+    ``{"type": "function", "name": ...}`` is accepted, and the older
     ``{"type": "function", "function": {"name": ...}}``.
 
     Raises:
-        ValueError: A mapping with a misspelled field or no type.
-        TypeError: None of these.
+        ValueError: A field is misspelled, or the type is missing.
+        TypeError: *choice* is neither text, a model nor a mapping.
     """
     if isinstance(choice, str) or not is_given(choice):
         return choice  # type: ignore[no-any-return]

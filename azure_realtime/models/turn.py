@@ -1,5 +1,5 @@
 """
-A turn: one question, and all that came of it.
+A turn: one question and its complete answer.
 """
 
 import os
@@ -15,21 +15,22 @@ from .items import Item
 from .responses import Response
 from .usage import UsageTotals
 
-#: More audio than this is not put into a notebook's page, in bytes.
+#: Maximum size in bytes of the audio that is embedded in a notebook.
 _MAX_EMBEDDED = 10_000_000
 
 
 @attrs.frozen(eq=False, repr=False)
 class Latency(Value):
     """
-    How long it took, in seconds from asking; None: it never came.
+    The latency of a turn, in seconds after the request.
 
-    That includes the wait for an answer before it to end.
+    It includes the wait for the end of an earlier response. None: there was no such
+    event.
 
     Attributes:
-        first_text: Until the first piece of text, written or of the transcript.
-        first_audio: Until the first piece of audio.
-        done: Until the last response was complete.
+        first_text: Until the first text or transcript delta.
+        first_audio: Until the first audio delta.
+        done: Until the end of the last response.
     """
 
     first_text: float | None = None
@@ -40,12 +41,14 @@ class Latency(Value):
 @attrs.frozen(eq=False, repr=False)
 class ToolCall(Value):
     """
-    A function that was called on the way.
+    A function call of a turn.
 
     Attributes:
-        arguments: JSON text, as the model wrote it.
-        output: What the model was answered; None if it was not.
-        error: Whether that was an error.
+        name: The name of the function.
+        call_id: The id of the call.
+        arguments: JSON text as the model wrote it.
+        output: The output that was sent to the model; None if none was sent.
+        error: Whether the output is an error message.
     """
 
     name: str
@@ -58,21 +61,21 @@ class ToolCall(Value):
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Turn(Value):
     """
-    What came of one question: all its responses, tool calls in between included.
+    The answer to one question: all responses and the tool calls between them.
 
     Attributes:
-        text: What was written; if nothing was, the transcript. One line for each
-            message.
-        transcript: What was said.
-        audio: What was said, in `audio_format`, all answers in order.
+        text: The text of the answer, or the transcript if there is no text; one line
+            for each message.
+        transcript: The transcript of the spoken answer.
+        audio: The audio of all responses in order, in `audio_format`, mono.
         audio_format: ``pcm16`` (24 kHz), ``g711_ulaw`` or ``g711_alaw`` (8 kHz).
-        heard: What the service understood of a spoken question, where the session
-            asks for it to be written down.
-        tool_calls: The functions called, in order.
-        usage: What the responses cost together.
-        latency: How long it took.
+        heard: The transcript of a spoken question; None without one, or if the session
+            does not transcribe the input.
+        tool_calls: The function calls, in order.
+        usage: The tokens of all responses.
+        latency: The latency of the turn.
         response: The last response.
-        items: All that the responses put out, and the outputs of the functions.
+        items: The output items of the responses, and the outputs of the functions.
     """
 
     text: str = ""
@@ -89,7 +92,7 @@ class Turn(Value):
     @property
     def seconds(self) -> float:
         """
-        How long the audio plays.
+        The duration of the audio in seconds.
         """
         pcm, rate = as_pcm(self.audio, self.audio_format)
         return len(pcm) / 2 / rate
@@ -98,32 +101,38 @@ class Turn(Value):
         """
         Write the audio as a WAV file: mono PCM16, 24 kHz (8 kHz from G.711).
 
+        Args:
+            path: The path of the file; an existing file is replaced.
+
+        Returns:
+            The path.
+
         Raises:
             ValueError: There is no audio.
             OSError: The file cannot be written.
         """
         if not self.audio:
-            msg = "this turn has no audio: ask with modalities=['audio'] to hear it"
+            msg = "this turn has no audio: request modalities=['audio']"
             raise ValueError(msg)
         write_wav(path, *as_pcm(self.audio, self.audio_format))
         return Path(path)
 
     def __repr__(self) -> str:
-        told = [repr(_shortened(self.text))]
+        parts = [repr(_shortened(self.text))]
         if self.audio:
-            told.append(f"{self.seconds:.1f} s of audio")
+            parts.append(f"{self.seconds:.1f} s of audio")
         if self.tool_calls:
-            told.append("called " + ", ".join(call.name for call in self.tool_calls))
+            parts.append("called " + ", ".join(call.name for call in self.tool_calls))
         if self.response.status not in ("", "completed"):
-            told.append(self.response.status)
+            parts.append(self.response.status)
         for what, seconds in attrs.asdict(self.latency).items():
             if seconds is not None:
-                told.append(f"{what.replace('_', ' ')} after {seconds:.2f} s")
-        return f"<Turn {', '.join(told)}>"
+                parts.append(f"{what.replace('_', ' ')} after {seconds:.2f} s")
+        return f"<Turn {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:
         """
-        Return what a notebook shows: the text, and a player.
+        Return HTML for notebooks: the text and an audio player.
         """
         import html  # only for notebooks
 

@@ -1,5 +1,5 @@
 """
-How the service decides that the user's turn is over.
+Turn detection: how the service detects the end of the user's turn.
 """
 
 from collections.abc import Mapping
@@ -16,19 +16,19 @@ from .enums import Eagerness
 @attrs.frozen(eq=False, repr=False)
 class ServerVad(Model):
     """
-    Voice activity detection by loudness: a turn ends with silence.
+    Voice activity detection by loudness: silence ends a turn.
 
-    A field that is None is left out, and the service takes its default.
+    A field that is None is not sent; the service uses its default.
 
     Attributes:
-        threshold: How loud speech is, 0 to 1 (default 0.5).
-        prefix_padding_ms: Audio kept from before the speech (default 300).
-        silence_duration_ms: Silence that ends a turn. Published defaults differ
-            (200 and 500): set it.
-        create_response: Answer at the end of a turn (default yes).
-        interrupt_response: Speech cuts an answer short (default yes).
-        idle_timeout_ms: Answer after this much silence, too: 5000 to 30000, GA
-            only. None is sent as null, which switches it off.
+        threshold: The loudness of speech, 0 to 1 (default 0.5).
+        prefix_padding_ms: Audio before the speech that is kept, in ms (default 300).
+        silence_duration_ms: Silence that ends a turn, in ms. Set it: the published
+            defaults differ (200 and 500).
+        create_response: Whether the end of a turn starts a response (default True).
+        interrupt_response: Whether speech interrupts a response (default True).
+        idle_timeout_ms: Silence after which a response is started without speech, in
+            ms: 5000 to 30000, GA only. None is sent as null, which switches it off.
     """
 
     type: ClassVar[str] = "server_vad"
@@ -44,13 +44,13 @@ class ServerVad(Model):
 @attrs.frozen(eq=False, repr=False)
 class SemanticVad(Model):
     """
-    Voice activity detection by meaning: a turn ends when the user seems done.
+    Voice activity detection by meaning: a complete utterance ends a turn.
 
     Attributes:
         eagerness: ``low`` waits up to 8 s, ``medium`` (the default, also called
             ``auto``) 4 s, ``high`` 2 s.
-        create_response: Answer at the end of a turn (default yes).
-        interrupt_response: Speech cuts an answer short (default yes).
+        create_response: Whether the end of a turn starts a response (default True).
+        interrupt_response: Whether speech interrupts a response (default True).
     """
 
     type: ClassVar[str] = "semantic_vad"
@@ -63,7 +63,7 @@ class SemanticVad(Model):
 @attrs.frozen(eq=False, repr=False)
 class UnknownTurnDetection(Model):
     """
-    A kind of turn detection this library does not know; `raw` is what is sent.
+    Turn detection of a type that this library does not know; `raw` is sent.
     """
 
     type: str
@@ -77,12 +77,11 @@ _KINDS = {"server_vad": ServerVad, "semantic_vad": SemanticVad}
 
 def as_turn_detection(value: Any) -> TurnDetection | None | Unset:
     """
-    Return *value* as a model; None and ``{"type": "none"}`` are no detection.
-    UNSET stays.
+    Return *value* as a model; None and ``{"type": "none"}`` as None, UNSET unchanged.
 
     Raises:
-        ValueError: A mapping with a misspelled field or no type.
-        TypeError: None of these.
+        ValueError: A field is misspelled, or the type is missing.
+        TypeError: *value* is neither a model nor a mapping.
     """
     if not is_given(value):
         return value  # type: ignore[no-any-return]

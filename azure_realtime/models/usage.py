@@ -1,5 +1,5 @@
 """
-Tokens: the totals of a client.
+The token totals of a client or a turn.
 """
 
 import attrs
@@ -11,12 +11,15 @@ from .responses import CachedTokensDetails, InputTokenDetails, OutputTokenDetail
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class UsageTotals(Value):
     """
-    Tokens of some responses; what the service did not break down is not in the parts.
+    The tokens of several responses.
+
+    Totals that the service did not break down are not contained in the fields by kind
+    (text, audio, image).
 
     Attributes:
-        responses: How many, whether or not they told their usage.
-        cached_tokens: Part of `input_tokens`, and cheaper, as are the
-            ``cached_*_tokens`` by kind.
+        responses: Number of responses, with and without usage.
+        cached_tokens: The cached part of `input_tokens`, which costs less; also by kind
+            in ``cached_*_tokens``.
     """
 
     responses: int = 0

@@ -269,8 +269,8 @@ def test_the_output_of_espeak_is_read(program: str, file: Path) -> None:
     path = shutil.which(program)
     if path is None:
         pytest.skip(f"{program} is not installed")
-    said = subprocess.run([path, "--stdout", "Hello"], stdout=subprocess.PIPE)
-    file.write_bytes(said.stdout)
+    completed = subprocess.run([path, "--stdout", "Hello"], stdout=subprocess.PIPE)
+    file.write_bytes(completed.stdout)
 
     audio = read_wav(file)
     assert 0.3 < audio.seconds < 3.0

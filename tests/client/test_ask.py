@@ -357,12 +357,12 @@ def test_a_stream_gives_the_deltas_as_they_come(variant: Variant) -> None:
         written = client.stream("Count", modalities=["text"], timeout=10)
         text = "".join(event.delta for event in written)  # type: ignore[attr-defined]
 
-    said = [e.delta for e in events if e.type.endswith("audio_transcript.delta")]
-    heard = [e.audio for e in events if e.type.endswith("output_audio.delta")]
+    transcripts = [e.delta for e in events if e.type.endswith("audio_transcript.delta")]
+    chunks = [e.audio for e in events if e.type.endswith("output_audio.delta")]
     assert stream.turn is not None
-    assert stream.turn.transcript == "".join(said) == "One two three four."
-    assert stream.turn.audio == b"".join(heard)
-    assert len(heard) > 1
+    assert stream.turn.transcript == "".join(transcripts) == "One two three four."
+    assert stream.turn.audio == b"".join(chunks)
+    assert len(chunks) > 1
     assert "One two three four." == text == written.turn.text  # type: ignore[union-attr]
 
 

@@ -387,7 +387,7 @@ def test_the_beginning_of_a_file_is_no_piece_of_a_stream() -> None:
 
 def test_text_is_never_a_path(tmp_path: Path) -> None:
     """
-    It may come from somebody on the network, who would be played the user's files.
+    It may come from an attacker, who would get the user's files.
     """
     path = tmp_path / "secret.wav"
     path.write_bytes(WAV)
@@ -403,7 +403,7 @@ def test_text_is_never_a_path(tmp_path: Path) -> None:
 )
 def test_a_question_of_no_length_gives_advice_about_ask(audio: Any) -> None:
     """
-    Not about a commit that nobody called; nothing is sent.
+    It does not concern a commit that was not called; nothing is sent.
     """
     with GA.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
         client,

@@ -242,12 +242,12 @@ def test_a_state_is_heard_once_by_everyone(name: str) -> None:
     """
     Added before, after, or within a listener: each hears of the session exactly once.
     """
-    heard: list[str] = []
+    delivered: list[str] = []
 
     def note(who: str) -> Callable[[ServerEvent], None]:
         def listener(event: ServerEvent) -> None:
             if event.type in ("init", "session.created"):
-                heard.append(f"{who} {event.type}")
+                delivered.append(f"{who} {event.type}")
 
         return listener
 
@@ -267,7 +267,7 @@ def test_a_state_is_heard_once_by_everyone(name: str) -> None:
 
     kinds = ["session.created", "init"] if name == "*" else [name]
     everybody = ["before", "in session.created", "in init", "after", "late"]
-    assert sorted(heard) == sorted(f"{w} {k}" for w in everybody for k in kinds)
+    assert sorted(delivered) == sorted(f"{w} {k}" for w in everybody for k in kinds)
 
 
 def test_commands_given_at_once_follow_the_first_session_update(
@@ -314,22 +314,22 @@ def test_either_generation_of_names_works_on_either_protocol(variant: Variant) -
         "response.text.done": "response.output_text.done",
         "conversation.item.created": "conversation.item.added",
     }
-    heard: dict[Any, list[ServerEvent]] = {}
+    delivered: dict[Any, list[ServerEvent]] = {}
     with variant.connected(
         service={"replies": ["One two three."] * 2}, session_config=MANUAL
     ) as (client, _):
         for name in [*names, *names.values(), ResponseOutputAudioDelta]:
-            client.on(name, heard.setdefault(name, []).append)
+            client.on(name, delivered.setdefault(name, []).append)
         client.create_conversation_item(USER_SAYS)
         client.create_response().result(10)
         client.create_response(modalities=["text"]).result(10)
         drained(client)
 
     for old, new in names.items():
-        assert heard[old], old
-        assert heard[old] == heard[new]
-    assert heard[ResponseOutputAudioDelta] == heard["response.audio.delta"]
-    delta: Any = heard["response.audio.delta"][0]
+        assert delivered[old], old
+        assert delivered[old] == delivered[new]
+    assert delivered[ResponseOutputAudioDelta] == delivered["response.audio.delta"]
+    delta: Any = delivered["response.audio.delta"][0]
     assert base64.b64decode(delta.delta) == delta.audio
     assert delta.raw["delta"] == delta.delta
 
@@ -338,40 +338,40 @@ def test_once_off_and_off_all(variant: Variant) -> None:
     """
     A listener hears what it asked for, for as long as it asked.
     """
-    name, heard = "input_audio_buffer.cleared", []
+    name, delivered = "input_audio_buffer.cleared", []
     with variant.connected() as (client, _):
         drained(client)
 
         @client.on(name)
         def always(event: ServerEvent) -> None:
-            heard.append("always")
+            delivered.append("always")
 
         @client.once(name)
         def once(event: ServerEvent) -> None:
-            heard.append("once")
+            delivered.append("once")
 
         def other(event: ServerEvent) -> None:
-            heard.append("other")
+            delivered.append("other")
 
         assert client.on(name, other) is other
-        everything = client.on("*", lambda event: heard.append(event.type))
+        everything = client.on("*", lambda event: delivered.append(event.type))
         drained(client)
-        first, heard[:] = list(heard), []
+        first, delivered[:] = list(delivered), []
         client.off(name, other)
         client.off("*", everything)
         client.off(name, other)  # no error: it is gone already
         drained(client)
-        second, heard[:] = list(heard), []
+        second, delivered[:] = list(delivered), []
         client.off(name)
         drained(client)
-        third = list(heard)
+        third = list(delivered)
         client.on(name, always)
         client.off_all()
         drained(client)
 
     assert first == ["session.created", "init", "always", "once", "other", name]
     assert second == ["always"]
-    assert third == heard == []
+    assert third == delivered == []
 
 
 def test_an_unknown_name_warns_once_and_works() -> None:
@@ -412,12 +412,12 @@ def test_disconnected_after_an_own_close_is_clean() -> None:
     """
     Who closes hears one last event that is no error.
     """
-    heard: list[Any] = []
+    delivered: list[Any] = []
     with GA.connected() as (client, connection):
-        client.on("disconnected", heard.append)
+        client.on("disconnected", delivered.append)
         client.close()
         client.close()
         connection.wait_closed()
 
-    assert [(e.code, e.clean, e.error) for e in heard] == [(1000, True, None)]
+    assert [(e.code, e.clean, e.error) for e in delivered] == [(1000, True, None)]
     assert connection.close_code == 1000

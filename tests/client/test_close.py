@@ -105,8 +105,8 @@ def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None
     Insist that closing takes no longer than it may; queued commands may use that.
     """
     client = GA.client(url, impl, connect_timeout=2.0)
-    heard: list[Any] = []
-    client.on("disconnected", heard.append)
+    delivered: list[Any] = []
+    client.on("disconnected", delivered.append)
     if queued:
         client.append_audio(CHUNK)
     seen()
@@ -114,7 +114,7 @@ def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None
     with at_most(0.8):
         client.close(timeout=0.4)
     assert client.state is WebSocketState.CLOSED
-    assert [event.clean for event in heard] == [True]
+    assert [event.clean for event in delivered] == [True]
     with pytest.raises(ConnectionClosed):
         client.connect()
 
@@ -269,14 +269,14 @@ def test_a_listener_on_the_reader_never_waits_for_an_append() -> None:
         connection,
     ):
         outcome: list[Any] = []
-        heard = threading.Event()
+        delivered = threading.Event()
 
         def listener(event: Any) -> None:
             try:
                 client.append_audio(CHUNK)
             except RealtimeError as error:
                 outcome.append(error)
-            heard.set()
+            delivered.set()
 
         connection.stop_reading()
         with pytest.raises(QueueFull):
@@ -285,7 +285,7 @@ def test_a_listener_on_the_reader_never_waits_for_an_append() -> None:
         client.on("rate_limits.updated", listener)
         connection.send({"type": "rate_limits.updated"})
 
-        assert heard.wait(2.0)
+        assert delivered.wait(2.0)
         assert [type(error) for error in outcome] == [QueueFull]
         with at_most(1.0):
             client.close(timeout=0.5)
@@ -303,13 +303,13 @@ def test_close_inside_a_listener(name: str, dispatch: Any) -> None:
     """
     A listener may close its own client, at the very first event, and does not wait.
     """
-    heard = []
+    delivered = []
     closed = threading.Event()
     with GA.service() as service:
         client = GA.client(service.url, dispatch=dispatch)
 
         def listener(event: Any) -> None:
-            heard.append(event.type)
+            delivered.append(event.type)
             with at_most(0.5):
                 client.close()
             if event.type == "disconnected":
@@ -320,7 +320,7 @@ def test_close_inside_a_listener(name: str, dispatch: Any) -> None:
         assert closed.wait(5)
         client.close()
 
-    assert len(heard) == 1
+    assert len(delivered) == 1
     assert client.state is WebSocketState.CLOSED
 
 
@@ -347,15 +347,15 @@ def test_a_peer_that_never_answers_the_close(timeout: float, most: float) -> Non
     """
     It is given close_wait seconds, or what close() allows if that is less.
     """
-    heard: list[Any] = []
+    delivered: list[Any] = []
     with GA.connected(close_wait=0.3) as (client, connection):
-        client.on("disconnected", heard.append)
+        client.on("disconnected", delivered.append)
         connection.no_close_answer()
         with at_most(most):
             client.close(timeout)
         assert client.state is WebSocketState.CLOSED
 
-    assert [event.clean for event in heard] == [False]
+    assert [event.clean for event in delivered] == [False]
 
 
 @pytest.mark.parametrize("tls", [False, True])

@@ -68,15 +68,15 @@ def test_audio_in_every_shape_arrives_the_same(variant: Variant) -> None:
         item = client.commit_audio().result(5)
         received = of_type(connection.received, "input_audio_buffer.append")
 
-    heard = [base64.b64decode(event["audio"]) for event in received]
+    payloads = [base64.b64decode(event["audio"]) for event in received]
     wanted = bytes(shapes[1])
     worst = max(
         abs(a - b)
-        for got in heard
+        for got in payloads
         for a, b in zip(array.array("h", got), array.array("h", wanted), strict=True)
     )
-    assert len(heard) == len(shapes)
-    assert heard[:7] == [wanted] * 7
+    assert len(payloads) == len(shapes)
+    assert payloads[:7] == [wanted] * 7
     assert worst <= 1
     assert item.item_id
 

@@ -178,10 +178,10 @@ def test_a_listener_that_runs_at_exit_finishes_and_its_commands_are_sent(
             )
             connection = service.wait_for_connection()
             assert connection.wait_closed()
-            said = [event["type"] for event in connection.received]
+            lines = [event["type"] for event in connection.received]
 
             assert (done.stdout, done.stderr) == ("saved\n", "")
-            assert said[-1] == "input_audio_buffer.append"
+            assert lines[-1] == "input_audio_buffer.append"
             assert connection.close_code == 1000
 
 
@@ -284,7 +284,7 @@ def test_ctrl_c_works_in_every_wait(name: str) -> None:
                 connection.wait_received("session.update", timeout=10)
                 if blocks:
                     connection.stop_reading()
-                # only now it may say what shall not be answered
+                # only now may it send what is not answered
                 connection.send({"type": "rate_limits.updated", "rate_limits": []})
                 assert process.stdout.readline() == "waiting\n"
                 wait_until_it_waits(process)
@@ -607,8 +607,8 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, variant: Variant) 
         connection = service.wait_for_connection()
         assert connection.wait_closed()
 
-    said = "CLOSED False True\n43\ninput_audio_buffer.cleared\n"
-    assert (done.stdout, done.stderr) == (said, "")
+    lines = "CLOSED False True\n43\ninput_audio_buffer.cleared\n"
+    assert (done.stdout, done.stderr) == (lines, "")
     assert connection.close_code == 1000
 
 
@@ -640,14 +640,14 @@ def test_a_finalizer_may_run_on_any_thread() -> None:
     """
     over = threading.Event()
     with GA.service() as service:
-        box = [AzureRealTimeAudio(AzureRealTimeOptions(service.url, "d", KEY))]
+        clients = [AzureRealTimeAudio(AzureRealTimeOptions(service.url, "d", KEY))]
 
         def listener(event: Any) -> None:
-            box.clear()
+            clients.clear()
             gc.collect()
             over.set()
 
-        box[0].on("init", listener)
+        clients[0].on("init", listener)
         assert over.wait(5)
         assert service.wait_for_connection().wait_closed()
 

@@ -279,17 +279,17 @@ def test_wait_for_returns_init_before_newer_events(
     known, new = SessionCreated(), SessionUpdated()
     coming = threading.Thread(target=lambda: waiters.offer(new, 100))
 
-    def overtaken(box: _waiters.Mailbox, *args: Any) -> None:
+    def overtaken(mailbox: _waiters.Mailbox, *args: Any) -> None:
         coming.start()  # what is known has been looked up, and is not in it yet
         coming.join(0.1)
-        start(box, *args)
+        start(mailbox, *args)
 
     waiters.wanted |= {"session.updated"}  # otherwise no event object is made
     waiters.offer(known, 100)
     monkeypatch.setattr(_waiters.Mailbox, "__init__", overtaken)
-    box = waiters.open(frozenset({"session.created", "session.updated"}))
+    mailbox = waiters.open(frozenset({"session.created", "session.updated"}))
     coming.join(5)
-    assert [known, new] == [box.get(Deadline(1)) for _ in "12"]
+    assert [known, new] == [mailbox.get(Deadline(1)) for _ in "12"]
 
 
 @pytest.mark.parametrize("waits_first", [True, False])
@@ -304,14 +304,14 @@ def test_a_wait_that_begins_as_all_ends_gets_the_last_event_and_ends(
     ended.append(ConnectionClosed(1000, "the end"))
     closed = Closed(error=ended[0])
     if waits_first:
-        box = waiters.open(frozenset({"closed"}))
+        mailbox = waiters.open(frozenset({"closed"}))
     waiters.offer(closed, 100)
     waiters.end()
     if not waits_first:
-        box = waiters.open(frozenset({"closed"}))
-    assert box.get(Deadline(1)) is closed
+        mailbox = waiters.open(frozenset({"closed"}))
+    assert mailbox.get(Deadline(1)) is closed
     with pytest.raises(ConnectionClosed, match="the end"):
-        box.get(Deadline(1))
+        mailbox.get(Deadline(1))
 
 
 @pytest.mark.slow
@@ -323,10 +323,10 @@ def test_event_types_without_a_wait_are_known() -> None:
     states = waiters.wanted
     assert "session.created" in states
     assert CLEARED not in states
-    box = waiters.open(frozenset({CLEARED}))
+    mailbox = waiters.open(frozenset({CLEARED}))
     everything = waiters.open(frozenset({"*"}))
     assert {CLEARED, "*", *states} == waiters.wanted
-    waiters.close(box)
+    waiters.close(mailbox)
     assert {"*", *states} == waiters.wanted
     del everything
     gc.collect()

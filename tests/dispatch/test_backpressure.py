@@ -507,9 +507,9 @@ def test_audio_is_dropped_from_a_batch_that_has_no_room(
     """
     What fits is delivered, and all that is no audio, in order; the rest is counted.
     """
-    heard: list[ServerEvent] = []
+    delivered: list[ServerEvent] = []
     registry = Subscriptions()
-    registry.add(Subscription("*", heard.append, False))
+    registry.add(Subscription("*", delivered.append, False))
     dispatcher = CallbackThread(registry, "callbacks", Backlog(200_000))
     events = [_audio() if n % 2 else _small(n) for n in range(20)]
     dispatcher.post_batch(events, [SIZE if n % 2 else 100 for n in range(20)])
@@ -519,7 +519,7 @@ def test_audio_is_dropped_from_a_batch_that_has_no_room(
     dispatcher.finish()
     assert dispatcher.join(Deadline(5))
     kept = [event for n, event in enumerate(events) if n % 2 == 0 or n < 8]
-    assert [id(event) for event in heard] == [id(event) for event in kept]
+    assert [id(event) for event in delivered] == [id(event) for event in kept]
     load = dispatcher.backlog.load()
     assert (0, 0) == (load.callback_queue, load.callback_queue_bytes)
     (warning,) = _warnings(caplog)
@@ -760,10 +760,10 @@ def test_nothing_but_audio_is_left_out(place_name: str) -> None:
         with client.expect("error"):
             service.send({"type": "error", "error": {"message": "the last"}})
         go.set()
-        heard = threading.Event()
-        client.once("input_audio_buffer.cleared", lambda event: heard.set())
+        delivered = threading.Event()
+        client.once("input_audio_buffer.cleared", lambda event: delivered.set())
         client.clear_audio_buffer()
-        assert heard.wait(5)
+        assert delivered.wait(5)
         texts = [e.delta for e in order if e.type == "response.output_text.delta"]
         assert [str(number) for number in range(30)] == texts
         assert "error" == order[-1].type

@@ -93,19 +93,19 @@ def test_a_late_listener_hears_no_state_after_the_one_that_replaced_it() -> None
     """
     bench = Bench()
     blocked, go_on = threading.Event(), threading.Event()
-    heard: list[int] = []
+    delivered: list[int] = []
     bench.thread.post(Init(generation=1), SIZE)
     bench.thread.call(lambda: (blocked.set(), go_on.wait(5.0)))
     assert blocked.wait(5.0)
     bench.thread.post(Init(generation=2), SIZE)
-    bench.on("init", lambda event: heard.append(event.generation))
+    bench.on("init", lambda event: delivered.append(event.generation))
     go_on.set()
     bench.thread.drain(Deadline(5.0))
-    assert heard == [2]
-    bench.on("init", lambda event: heard.append(event.generation))
+    assert delivered == [2]
+    bench.on("init", lambda event: delivered.append(event.generation))
     bench.thread.finish()
     assert bench.thread.join(Deadline(5.0))
-    assert heard == [2, 2]
+    assert delivered == [2, 2]
 
 
 def fail(event: Any) -> None:

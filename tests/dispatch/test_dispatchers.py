@@ -359,11 +359,11 @@ def test_run_forever_serves_a_client_of_tools() -> None:
     with GA.connected(
         dispatch="manual", service={"replies": ["Good day."]}, session_config=MANUAL
     ) as (client, _):
-        said: list[str] = []
+        lines: list[str] = []
         client.create_response(modalities=["text"])
-        client.on("response.text.delta", lambda event: said.append(event.delta))
+        client.on("response.text.delta", lambda event: lines.append(event.delta))
         client.on("response.done", lambda event: client.close())
         with at_most(5):
             client.run_forever()
 
-    assert "Good day." == "".join(said)
+    assert "Good day." == "".join(lines)

@@ -63,11 +63,11 @@ def test_a_raising_listener_harms_no_other(
     """
     It is logged and announced; the next listener runs, and so does the session.
     """
-    heard: list[str] = []
+    delivered: list[str] = []
     failures: list[ListenerError] = []
     with GA.connected(dispatch=dispatch) as (client, _):
         bad = client.on("input_audio_buffer.cleared", lambda event: raise_it(error))
-        client.on("input_audio_buffer.cleared", lambda event: heard.append("next"))
+        client.on("input_audio_buffer.cleared", lambda event: delivered.append("next"))
         client.on("listener_error", failures.append)
         for _ in range(2):
             with client.expect("status_changed"):
@@ -76,7 +76,7 @@ def test_a_raising_listener_harms_no_other(
         client.clear_audio_buffer().result(5)
         client.close()
 
-    assert heard == ["next"] * 3
+    assert delivered == ["next"] * 3
     assert [failure.error for failure in failures] == [error] * 3
     assert failures[0].listener is bad
     assert isinstance(failures[0].event, InputAudioBufferCleared)
@@ -108,15 +108,15 @@ def test_a_listener_of_listener_error_may_raise_too() -> None:
     """
     A failing error handler does not call itself for ever.
     """
-    heard: list[ServerEvent] = []
+    delivered: list[ServerEvent] = []
     with GA.connected() as (client, _):
         client.on("listener_error", lambda event: raise_it(ValueError("again")))
         client.on("*", lambda event: raise_it(ValueError("first")))
-        client.on("input_audio_buffer.cleared", heard.append)
+        client.on("input_audio_buffer.cleared", delivered.append)
         client.clear_audio_buffer().result(5)
         client.close()
 
-    assert len(heard) == 1
+    assert len(delivered) == 1
 
 
 def test_sys_exit_in_a_listener_ends_nothing() -> None:
@@ -168,18 +168,18 @@ def test_everything_goes_on_while_a_listener_is_stuck() -> None:
     Commands leave, futures complete, events are waited for; the listeners' turn comes.
     """
     inside, release = threading.Event(), threading.Event()
-    heard: list[str] = []
+    delivered: list[str] = []
     with GA.connected(service={"replies": ["Hi."]}) as (client, _):
         client.on("init", lambda event: (inside.set(), release.wait(20)))
-        client.on("response.done", lambda event: heard.append(event.type))
+        client.on("response.done", lambda event: delivered.append(event.type))
         assert inside.wait(5)
         response = client.create_response(modalities=["text"]).result(5)
-        assert heard == []
+        assert delivered == []
         release.set()
         client.close()
 
     assert response.text == "Hi."
-    assert heard == ["response.done"]
+    assert delivered == ["response.done"]
 
 
 def test_a_listener_may_wait_for_what_is_behind_it() -> None:
@@ -238,13 +238,13 @@ def test_listeners_may_come_and_go_while_events_stream(dispatch: Any) -> None:
     Registering and removing, from listeners and other threads, loses no listener an event.
     """
     count = 2000
-    heard: list[int] = []
+    delivered: list[int] = []
     passing: list[ServerEvent] = []
     over = threading.Event()
     with GA.connected(dispatch=dispatch) as (client, connection):
 
         def steady(event: Any) -> None:
-            heard.append(event.raw["n"])
+            delivered.append(event.raw["n"])
             if event.raw["n"] == count - 1:
                 over.set()
 
@@ -268,23 +268,25 @@ def test_listeners_may_come_and_go_while_events_stream(dispatch: Any) -> None:
         assert over.wait(20)
         meddler.join()
 
-    assert heard == list(range(count))
+    assert delivered == list(range(count))
 
 
 def test_a_listener_that_closes_the_client_robs_no_other() -> None:
     """
     The others hear the event at which the client was closed, and the end.
     """
-    heard: list[str] = []
+    delivered: list[str] = []
     with GA.connected() as (client, _):
         client.on("input_audio_buffer.cleared", lambda event: client.close())
-        client.on("input_audio_buffer.cleared", lambda event: heard.append(event.type))
-        client.on("disconnected", lambda event: heard.append(event.type))
+        client.on(
+            "input_audio_buffer.cleared", lambda event: delivered.append(event.type)
+        )
+        client.on("disconnected", lambda event: delivered.append(event.type))
         client.clear_audio_buffer()
         client.wait_for("disconnected", timeout=5)
         client.close()
 
-    assert heard == ["input_audio_buffer.cleared", "disconnected"]
+    assert delivered == ["input_audio_buffer.cleared", "disconnected"]
 
 
 def test_a_once_that_raises_is_used_up() -> None:

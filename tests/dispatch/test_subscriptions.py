@@ -42,9 +42,9 @@ def subscribe(
     return subscription, registry.add(subscription)
 
 
-def heard(registry: Subscriptions, event: ServerEvent) -> list[Subscription]:
+def take(registry: Subscriptions, event: ServerEvent) -> list[Subscription]:
     """
-    Return who is called with *event*.
+    Return the subscriptions that are called with *event*.
     """
     return [s for s in registry.take(event) if registry.claim(s)]
 
@@ -60,9 +60,9 @@ def test_every_name_of_an_event_is_the_same_subscription(name: Any) -> None:
     """
     registry = Subscriptions()
     subscription, _ = subscribe(registry, name)
-    assert heard(registry, DELTA) == [subscription]
+    assert take(registry, DELTA) == [subscription]
     registry.remove(key_for("response.audio.delta"), nothing)
-    assert heard(registry, DELTA) == []
+    assert take(registry, DELTA) == []
 
 
 def test_names_that_are_none() -> None:
@@ -82,7 +82,7 @@ def test_the_order_of_registration_is_the_order_of_calls() -> None:
     everything, _ = subscribe(registry, "*")
     first, _ = subscribe(registry, "init")
     second, _ = subscribe(registry, Init)
-    assert heard(registry, INIT) == [first, second, everything]
+    assert take(registry, INIT) == [first, second, everything]
 
 
 def test_an_unknown_event() -> None:
@@ -94,8 +94,8 @@ def test_an_unknown_event() -> None:
     by_class, _ = subscribe(registry, UnknownEvent)
     everything, _ = subscribe(registry, ServerEvent)
     event = UnknownEvent(type="brand.new")
-    assert heard(registry, event) == [by_name, by_class, everything]
-    assert heard(registry, UnknownEvent(type="other")) == [by_class, everything]
+    assert take(registry, event) == [by_name, by_class, everything]
+    assert take(registry, UnknownEvent(type="other")) == [by_class, everything]
 
 
 @pytest.mark.parametrize("event", [CREATED, INIT, GONE], ids=lambda e: e.type)
@@ -105,7 +105,7 @@ def test_a_state_is_heard_by_who_comes_late(event: ServerEvent, name: str) -> No
     `init` and its like are heard at once by a listener who subscribes after them.
     """
     registry = Subscriptions()
-    assert heard(registry, event) == []
+    assert take(registry, event) == []
     _, missed = subscribe(registry, event.type if name == "own" else name)
     assert missed == [event]
 
@@ -117,7 +117,7 @@ def test_a_state_is_heard_once_by_who_was_there() -> None:
     registry = Subscriptions()
     subscription, missed = subscribe(registry, "init")
     assert missed == []
-    assert heard(registry, INIT) == [subscription]
+    assert take(registry, INIT) == [subscription]
 
 
 def test_a_moment_is_not_repeated() -> None:
@@ -125,8 +125,8 @@ def test_a_moment_is_not_repeated() -> None:
     What is no state is heard only by who was there.
     """
     registry = Subscriptions()
-    heard(registry, DELTA)
-    heard(registry, SessionUpdated())
+    take(registry, DELTA)
+    take(registry, SessionUpdated())
     assert subscribe(registry, "*")[1] == []
 
 
@@ -137,11 +137,11 @@ def test_the_latest_state_counts() -> None:
     """
     registry = Subscriptions()
     for event in (CREATED, INIT, GONE):
-        heard(registry, event)
+        take(registry, event)
     assert subscribe(registry, "*")[1] == [GONE]
     again, ready = SessionCreated(generation=1), Init(generation=1)
-    heard(registry, again)
-    heard(registry, ready)
+    take(registry, again)
+    take(registry, ready)
     missed = subscribe(registry, "*")[1]
     assert [id(event) for event in missed] == [id(again), id(ready)]
 
@@ -167,7 +167,7 @@ def test_states_are_heard_exactly_once_whenever_one_subscribes() -> None:
         for thread in threads:
             thread.start()
         gate.wait(5.0)
-        called = heard(registry, INIT)
+        called = take(registry, INIT)
         for thread in threads:
             thread.join(5.0)
         for subscription, events in missed:
@@ -194,7 +194,7 @@ def test_once_for_everything_takes_one_of_several_states() -> None:
     """
     registry = Subscriptions()
     for event in (CREATED, INIT):
-        heard(registry, event)
+        take(registry, event)
     subscription, missed = subscribe(registry, "*", once=True)
     assert missed == [CREATED, INIT]
     assert [registry.claim(subscription) for _ in missed] == [True, False]
@@ -207,8 +207,8 @@ def test_once_belongs_to_the_subscription() -> None:
     registry = Subscriptions()
     once, _ = subscribe(registry, "init", once=True)
     always, _ = subscribe(registry, "init")
-    assert heard(registry, INIT) == [once, always]
-    assert heard(registry, INIT) == [always]
+    assert take(registry, INIT) == [once, always]
+    assert take(registry, INIT) == [always]
 
 
 def test_off_counts_at_once() -> None:
@@ -260,9 +260,9 @@ def test_off_takes_only_what_it_names() -> None:
     registry.remove("init", listeners[0])
     registry.remove("init", nothing)
     registry.remove("never.heard.of")
-    assert heard(registry, INIT) == [other, elsewhere]
+    assert take(registry, INIT) == [other, elsewhere]
     registry.remove("init")
-    assert heard(registry, INIT) == [elsewhere]
+    assert take(registry, INIT) == [elsewhere]
     assert not mine.active
 
 
@@ -280,7 +280,7 @@ def test_a_bound_method_can_be_taken_off() -> None:
     player, registry = Player(), Subscriptions()
     subscribe(registry, "init", listener=player.play)
     registry.remove("init", player.play)
-    assert heard(registry, INIT) == []
+    assert take(registry, INIT) == []
 
 
 def test_off_all() -> None:
@@ -291,7 +291,7 @@ def test_off_all() -> None:
     for name in ("init", "*", "brand.new"):
         subscribe(registry, name)
     registry.clear()
-    assert heard(registry, INIT) == []
+    assert take(registry, INIT) == []
     assert not registry.hears(UnknownEvent(type="brand.new"))
 
 

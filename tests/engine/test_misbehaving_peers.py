@@ -60,13 +60,16 @@ def test_garbage_is_delivered_and_harms_nothing(variant: Variant, text: str) -> 
         strange = client.events("*", timeout=5)
         connection.send_text(text)
         client.clear_audio_buffer().result(5)
-        heard = []
+        delivered = []
         for event in strange:
             if event.type == "input_audio_buffer.cleared":
                 break
-            heard.append(event)
+            delivered.append(event)
 
-        assert len([e for e in heard if e.type not in ("init", "session.created")]) == 1
+        assert (
+            len([e for e in delivered if e.type not in ("init", "session.created")])
+            == 1
+        )
         assert client.state is WebSocketState.OPEN
 
 
@@ -74,17 +77,17 @@ def test_an_unknown_event_is_delivered_to_listeners(variant: Variant) -> None:
     """
     By its name, by UnknownEvent and by "*", with all that came.
     """
-    heard: list[ServerEvent] = []
+    delivered: list[ServerEvent] = []
     event = {"type": "model.dreamed", "event_id": "e1", "of": {"sheep": [1, None]}}
     with variant.connected() as (client, connection):
         with pytest.warns(UserWarning, match=r"model\.dreamed"):
-            client.on("model.dreamed", heard.append)
-        client.on(UnknownEvent, heard.append)
+            client.on("model.dreamed", delivered.append)
+        client.on(UnknownEvent, delivered.append)
         connection.send(event)
         client.clear_audio_buffer().result(5)
         client.close()
 
-    assert [dict(e.raw) for e in heard] == [event] * 2
+    assert [dict(e.raw) for e in delivered] == [event] * 2
 
 
 def test_a_message_of_20_megabytes_arrives(variant: Variant) -> None:
@@ -203,26 +206,26 @@ def ended_by(script: Any, **numbers: Any) -> tuple[list[Disconnected], Any, byte
     """
     Let a peer misbehave; return what listeners heard, what a wait got, what was said.
     """
-    said: list[bytes] = []
+    frames_sent: list[bytes] = []
     inside = threading.Event()
 
     def whole(conn: Any) -> None:
         serve_session(conn)
         assert inside.wait(5)  # who is cut off before that has never had a session
         script(conn)
-        said.append(conn.read_to_end())
+        frames_sent.append(conn.read_to_end())
 
-    heard: list[Disconnected] = []
+    delivered: list[Disconnected] = []
     numbers = {"close_wait": 0.1, **numbers}
     with Peer(whole) as peer, GA.client(peer.url, **numbers) as client:
-        client.on("disconnected", heard.append)
+        client.on("disconnected", delivered.append)
         future = client.clear_audio_buffer()
         inside.set()
         with at_most(3.0), pytest.raises(ConnectionClosed) as caught:
             client.wait_for("response.done", timeout=20)
         assert isinstance(future.exception(1), ConnectionClosed)
         client.close()
-    return heard, caught.value, said[0]
+    return delivered, caught.value, frames_sent[0]
 
 
 BROKEN = {
@@ -253,14 +256,14 @@ def test_a_broken_frame_closes_with_its_code(name: str) -> None:
     """
     data, code = BROKEN[name]
 
-    heard, error, said = ended_by(
+    delivered, error, frames_sent = ended_by(
         lambda conn: conn.send(data), max_message_bytes=100_000
     )
 
-    assert [event.code for event in heard] == [code]
-    assert heard[0].clean is False
+    assert [event.code for event in delivered] == [code]
+    assert delivered[0].clean is False
     assert error.code == code
-    assert bytes([0x80 | CLOSE]) in said
+    assert bytes([0x80 | CLOSE]) in frames_sent
 
 
 def test_an_oversized_message_of_the_service_closes_with_1009(variant: Variant) -> None:
@@ -283,7 +286,7 @@ def test_a_drop_is_reported_once_and_frees_everybody(
     """
     One disconnected event; waits, futures and iterations end within moments.
     """
-    heard: list[Disconnected] = []
+    delivered: list[Disconnected] = []
     outcomes: list[Any] = []
 
     def wait(function: Any) -> threading.Thread:
@@ -298,7 +301,7 @@ def test_a_drop_is_reported_once_and_frees_everybody(
         return thread
 
     with variant.connected() as (client, connection):
-        client.on("disconnected", heard.append)
+        client.on("disconnected", delivered.append)
         connection.stop_reading()
         future = client.clear_audio_buffer()
         response = client.create_response()
@@ -319,9 +322,9 @@ def test_a_drop_is_reported_once_and_frees_everybody(
         client.close()
 
     assert outcomes == [1006] * 4
-    assert [(e.code, e.clean) for e in heard] == [(1006, False)]
-    assert late == heard
-    assert isinstance(heard[0].error, ConnectionClosed)
+    assert [(e.code, e.clean) for e in delivered] == [(1006, False)]
+    assert late == delivered
+    assert isinstance(delivered[0].error, ConnectionClosed)
 
 
 @pytest.mark.parametrize("how", ["silent", "half a frame"])
@@ -335,11 +338,13 @@ def test_a_dead_peer_is_noticed(how: str) -> None:
             conn.send(frame("x" * 1000)[:500])
 
     with at_most(2.0):
-        heard, error, said = ended_by(script, ping_interval=0.2, ping_timeout=0.3)
+        delivered, error, frames_sent = ended_by(
+            script, ping_interval=0.2, ping_timeout=0.3
+        )
 
     assert "dead" in error.reason
-    assert bytes([0x80 | PING, 0x80]) in said
-    assert len(heard) == 1
+    assert bytes([0x80 | PING, 0x80]) in frames_sent
+    assert len(delivered) == 1
 
 
 @pytest.mark.slow
@@ -398,9 +403,9 @@ def test_the_services_close_code_is_reported(variant: Variant, code: int) -> Non
     """
     Whatever code and reason the service closes with, the user gets to know them.
     """
-    heard: list[Disconnected] = []
+    delivered: list[Disconnected] = []
     with variant.connected() as (client, connection):
-        client.on("disconnected", heard.append)
+        client.on("disconnected", delivered.append)
         connection.close(code, "enough of this")
         with pytest.raises(ConnectionClosed, match="enough of this") as caught:
             client.wait_for("response.done", timeout=5)
@@ -409,7 +414,7 @@ def test_the_services_close_code_is_reported(variant: Variant, code: int) -> Non
 
     assert caught.value.code == code
     assert caught.value.clean is True
-    assert [(e.code, e.reason, e.clean) for e in heard] == [
+    assert [(e.code, e.reason, e.clean) for e in delivered] == [
         (code, "enough of this", True)
     ]
     assert connection.close_code == code
@@ -435,9 +440,9 @@ def test_a_strange_close_frame_is_a_close(data: bytes) -> None:
     """
     Without a code, or with a reason that is no text: it is over, no more.
     """
-    heard, error, _ = ended_by(lambda conn: conn.send(data))
+    delivered, error, _ = ended_by(lambda conn: conn.send(data))
 
-    assert len(heard) == 1
+    assert len(delivered) == 1
     assert error.code in (1000, 1005)
 
 
@@ -445,17 +450,17 @@ def test_messages_before_the_close_are_delivered_first(variant: Variant) -> None
     """
     Events that were read together with the close are delivered before it.
     """
-    heard: list[str] = []
+    delivered: list[str] = []
     with variant.connected() as (client, connection):
-        client.on("*", lambda event: heard.append(event.type))
+        client.on("*", lambda event: delivered.append(event.type))
         for _ in range(100):
             connection.send({"type": LIMITS})
         connection.close(1011, "sorry")
         client.wait_for("disconnected", timeout=5)
         client.close()
 
-    assert heard.count(LIMITS) == 100
-    assert heard[-2:] == ["disconnected", "closed"]
+    assert delivered.count(LIMITS) == 100
+    assert delivered[-2:] == ["disconnected", "closed"]
 
 
 def test_a_service_that_configures_nothing_is_a_timeout() -> None:

@@ -680,8 +680,10 @@ def test_two_hundred_reconnects_leave_nothing(
         variant.client(service.url, **numbers, session_config=MANUAL) as client,
     ):
         recorder = EventRecorder(client)
-        heard: list[int] = []
-        client.on("input_audio_buffer.cleared", lambda e: heard.append(e.generation))
+        delivered: list[int] = []
+        client.on(
+            "input_audio_buffer.cleared", lambda e: delivered.append(e.generation)
+        )
         service.wait_for_connection()
         client.clear_audio_buffer().result(timeout=5)
         threads, files = threading.active_count(), descriptors()
@@ -691,8 +693,8 @@ def test_two_hundred_reconnects_leave_nothing(
             recorder.wait("reconnected", count)
             client.clear_audio_buffer().result(timeout=5)
             waiter.close()
-        eventually(lambda: times + 1 == len(heard))
-        assert list(range(1, times + 2)) == heard
+        eventually(lambda: times + 1 == len(delivered))
+        assert list(range(1, times + 2)) == delivered
         assert times == len(recorder.of("disconnected")) == client.stats.reconnects
         assert times == len(recorder.of("reconnected"))
         eventually(lambda: threading.active_count() <= threads + 1)

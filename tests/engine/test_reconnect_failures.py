@@ -261,13 +261,13 @@ def test_a_question_that_waited_its_turn_is_put_once(
         second.join(10)
         assert isinstance(outcomes["first"], ConnectionClosed)
         assert "Two." == outcomes["second"]
-        said = [
+        messages = [
             event["item"]["content"][0]["text"]
             for event in service.connections[1].received
             if event["type"] == "conversation.item.create"
         ]
         # the first has failed: asked again, it would stand twice
-        assert ["second"] == said
+        assert ["second"] == messages
 
 
 def _types(connection: Any) -> list[str]:

@@ -210,8 +210,8 @@ def test_a_move_that_fails_leaves_the_session(
             event = recorder.wait("reconnected")
             assert 2 == event.generation
             assert [] == recorder.of("disconnected", "reconnecting")
-        said = [r for r in caplog.records if "could not be renewed" in r.getMessage()]
-        assert 3 == len(said)
+        found = [r for r in caplog.records if "could not be renewed" in r.getMessage()]
+        assert 3 == len(found)
 
 
 @pytest.mark.slow
@@ -302,8 +302,8 @@ class Moved:
         assert self.go.wait(20)
 
 
-def _types(heard: list[Any]) -> list[str]:
-    return [event["type"] for event in heard]
+def _types(events: list[Any]) -> list[str]:
+    return [event["type"] for event in events]
 
 
 @pytest.mark.slow
@@ -348,9 +348,9 @@ def test_a_change_made_meanwhile_is_taken_along() -> None:
         recorder.wait("reconnected")
         client.clear_audio_buffer().result(timeout=5)
         updates = [e for e in moved.heard[1] if e["type"] == "session.update"]
-        said = [e["session"].get("instructions") for e in updates]
-        assert 2 == len(said)
-        assert "Be brief." == said[1] != said[0]
+        found = [e["session"].get("instructions") for e in updates]
+        assert 2 == len(found)
+        assert "Be brief." == found[1] != found[0]
         assert 1 == len(recorder.of("reconnected"))
 
 

@@ -360,8 +360,8 @@ def test_a_repeated_request_does_not_follow_its_own_half_answer(
         assert "In time" == future.result(timeout=5).text
         kinds = _kinds(service.wait_for_connection())
         assert ["conversation.item.create", "response.create"] == kinds[1:]
-        said = [item.text for item in client.conversation.items]
-        assert ["Good morning", "In time"] == said
+        texts = [item.text for item in client.conversation.items]
+        assert ["Good morning", "In time"] == texts
 
 
 def test_the_heard_part_stays_when_no_new_answer_is_requested() -> None:
@@ -389,7 +389,7 @@ def test_a_session_event_overrides_an_unrelated_error() -> None:
     has it, too.
     """
     stray = {"type": "server_error", "code": None, "message": "Trouble."}
-    said: list[bytes] = []
+    texts: list[bytes] = []
 
     def first(conn: PeerConnection) -> None:
         serve_session(conn)
@@ -402,7 +402,7 @@ def test_a_session_event_overrides_an_unrelated_error() -> None:
 
     def second(conn: PeerConnection) -> None:
         conn.upgrade(frame('{"type":"session.created","session":{"id":"s2"}}'))
-        said.append(conn.read_frame()[1])
+        texts.append(conn.read_frame()[1])
         conn.send(frame('{"type":"session.updated","session":{"id":"s2"}}'))
         conn.read_to_end()
 
@@ -416,7 +416,7 @@ def test_a_session_event_overrides_an_unrelated_error() -> None:
         assert isinstance(refused.exception(5), ServerError)
         client.clear_audio_buffer()  # at this it drops
         recorder.wait("reconnected")
-        assert "Be brief." == json.loads(said[0])["session"]["instructions"]
+        assert "Be brief." == json.loads(texts[0])["session"]["instructions"]
 
 
 def test_a_change_that_cannot_be_said_is_nobodys() -> None:

@@ -123,7 +123,7 @@ class Service:
         """
         The types of the commands of each connection.
         """
-        return [[command["type"] for command in said] for said in self.received]
+        return [[command["type"] for command in commands] for commands in self.received]
 
 
 @contextlib.contextmanager

@@ -118,10 +118,10 @@ class Variant:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield
-        said = [str(warning.message) for warning in caught]
-        retired = [text for text in said if "retired" in text]
-        assert len(retired) == (self.protocol == "preview"), said
-        assert len(said) == len(retired), said
+        messages = [str(warning.message) for warning in caught]
+        retired = [text for text in messages if "retired" in text]
+        assert len(retired) == (self.protocol == "preview"), messages
+        assert len(messages) == len(retired), messages
         assert all(issubclass(w.category, ProtocolWarning) for w in caught)
 
     def service(self, **how: Any) -> Simulator:
@@ -156,12 +156,12 @@ GA = Variant("ga")
 
 def drained(client: AzureRealTimeAudio) -> None:
     """
-    Wait until every listener has heard all that has happened so far.
+    Wait until every listener has received all events so far.
     """
-    heard = threading.Event()
-    client.once("input_audio_buffer.cleared", lambda event: heard.set())
+    delivered = threading.Event()
+    client.once("input_audio_buffer.cleared", lambda event: delivered.set())
     client.clear_audio_buffer()
-    assert heard.wait(5.0 * SCALE)
+    assert delivered.wait(5.0 * SCALE)
 
 
 def once_it_waits(

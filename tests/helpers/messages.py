@@ -247,21 +247,21 @@ def speech(
     )
     part = {"type": "audio", "transcript": ""}
     opened = script.add("response.content_part.added", announced, **part_at, part=part)
-    said = script.chain(
+    last_word = script.chain(
         "response.output_audio_transcript.delta", opened, "delta", words, **part_at
     )
-    heard = script.chain(
+    last_audio = script.chain(
         "response.output_audio.delta",
         opened,
         "delta",
         map(base64_of, sound),
         **part_at,
     )
-    quiet = script.add("response.output_audio.done", heard, **part_at)
+    quiet = script.add("response.output_audio.done", last_audio, **part_at)
     part_event = script.add(
         "response.output_audio_transcript.done",
         quiet,
-        said,
+        last_word,
         **part_at,
         transcript=transcript,
     )

@@ -40,15 +40,15 @@ def frame(
     the truth), *mask* four bytes (a server must not mask).
     """
     data = payload.encode() if isinstance(payload, str) else payload
-    said = len(data) if length is None else length
+    announced = len(data) if length is None else length
     masked = 0 if mask is None else 0x80
     head = bytes([fin << 7 | rsv << 4 | opcode])
-    if said < 126:
-        head += bytes([masked | said])
-    elif said < 1 << 16:
-        head += bytes([masked | 126]) + struct.pack("!H", said)
+    if announced < 126:
+        head += bytes([masked | announced])
+    elif announced < 1 << 16:
+        head += bytes([masked | 126]) + struct.pack("!H", announced)
     else:
-        head += bytes([masked | 127]) + struct.pack("!Q", said)
+        head += bytes([masked | 127]) + struct.pack("!Q", announced)
     if mask is not None:
         head += mask
         data = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))

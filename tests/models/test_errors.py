@@ -132,7 +132,7 @@ def test_the_text_of_a_refusal() -> None:
         "Refused: 401.", body="Bad key", hint="Check it.", request_id="abc"
     )
     assert str(error) == (
-        "Refused: 401. The service said: Bad key Check it. (request id abc)"
+        "Refused: 401. The service answered: Bad key Check it. (request id abc)"
     )
 
 
@@ -145,8 +145,8 @@ def test_the_text_of_a_closed_connection() -> None:
         "The connection is closed: 1001 (bye); 2 commands were not delivered."
     )
     assert str(ConnectionClosed(1001, "bye", reconnecting=True)) == (
-        "The connection is closed: 1001 (bye). The client is connecting again: what "
-        "you ask now goes to the next session."
+        "The connection is closed: 1001 (bye). The client is connecting again: new "
+        "commands are sent to the next session."
     )
 
 

@@ -307,7 +307,7 @@ def test_half_a_character_in_an_address(name: str) -> None:
     """
     The error says which option it is in.
     """
-    with pytest.raises(ValueError, match=f"{name} holds half a character"):
+    with pytest.raises(ValueError, match=f"{name} contains half a character"):
         AzureRealTimeOptions(
             **{"host_name": HOST, "deployment": "d", "api_key": KEY, name: "x\udce9"}
         )

@@ -74,9 +74,13 @@ def test_preview_is_spoken_in_one_file_only() -> None:
         if path.name in allowed or "simulator" in path.parts:
             continue
         tree = ast.parse(path.read_text("utf-8"))
-        said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        constants = {
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)
+        }
         # It is an event of the GA tables, too: a gateway may send it.
-        assert set() == said & set(RENAMED) - {"conversation.item.created"}, path.name
+        assert set() == constants & set(RENAMED) - {"conversation.item.created"}, (
+            path.name
+        )
 
 
 @pytest.mark.filterwarnings("ignore::azure_realtime.errors.ProtocolWarning")

@@ -203,8 +203,8 @@ def test_a_mad_service_ends_nothing(
         [None, True, "", "x" * 50, [], {}, [[]], {"a": 1}, [None], -1, 0.5, *_HUGE]
     )
     with Variant(protocol).connected() as (client, connection):
-        heard = threading.Semaphore(0)
-        client.on("*", lambda event: repr(event) and heard.release())
+        delivered = threading.Semaphore(0)
+        client.on("*", lambda event: repr(event) and delivered.release())
         stream = client.events(timeout=10)
 
         @settings(max_examples=250, suppress_health_check=list(HealthCheck))

@@ -387,13 +387,13 @@ def test_done_callbacks_run_where_listeners_run(dispatch: Any) -> None:
     They may take their time, and an exception in one does not affect the others.
     """
     threads: dict[str, str] = {}
-    heard = threading.Event()
+    delivered = threading.Event()
 
     def note(name: str) -> Callable[[Any], None]:
         def run(_: Any) -> None:
             threads[name] = threading.current_thread().name
             if len(threads) == 2:
-                heard.set()
+                delivered.set()
             raise RuntimeError("of no consequence")
 
         return run
@@ -402,9 +402,9 @@ def test_done_callbacks_run_where_listeners_run(dispatch: Any) -> None:
         client.once("input_audio_buffer.cleared", note("listener"))
         future = client.clear_audio_buffer()
         future.add_done_callback(note("callback"))
-        while dispatch == "manual" and not heard.is_set():
+        while dispatch == "manual" and not delivered.is_set():
             client.pump(0.1)
-        assert heard.wait(5)
+        assert delivered.wait(5)
 
     assert threads["listener"] == threads["callback"]
     assert ("MainThread" in threads.values()) == (dispatch == "manual")

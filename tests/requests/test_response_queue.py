@@ -207,7 +207,7 @@ def test_a_cancel_that_comes_too_late_is_swallowed(
     The response ends just before our cancel arrives: it has its result, and the error
     is delivered and fails no request, with or without our event_id.
     """
-    heard: list[Any] = []
+    errors: list[Any] = []
 
     def script(service: Service) -> None:
         for echo in (True, False):
@@ -221,14 +221,14 @@ def test_a_cancel_that_comes_too_late_is_swallowed(
             )
 
     with scripted(script) as (client, _):
-        client.on("error", heard.append)
+        client.on("error", errors.append)
         for number in (1, 2):
             with client.expect("response.created"):
                 future = client.create_response()
             assert client.cancel_response()
             cleared = client.clear_audio_buffer()
             assert "Whole." == future.result(5).text
-            eventually(lambda n=number: len(heard) == n)
+            eventually(lambda n=number: len(errors) == n)
             assert not cleared.done()
 
 
@@ -242,7 +242,7 @@ def test_a_response_of_the_services_own_came_first(echo: bool, gossip: bool) -> 
     Ours is requested again when that one is done; the error is delivered, and no request
     takes the stranger's answer for ours.
     """
-    heard: list[str] = []
+    errors: list[str] = []
 
     def script(service: Service) -> None:
         ours = service.read("response.create")
@@ -258,12 +258,12 @@ def test_a_response_of_the_services_own_came_first(echo: bool, gossip: bool) -> 
         service.done("resp_ours", "Ours")
 
     with scripted(script) as (client, service):
-        client.on("error", lambda event: heard.append(event.error.code))
+        client.on("error", lambda event: errors.append(event.error.code))
         response = client.create_response().result(5)
         assert ("resp_ours", "Ours") == (response.id, response.text)
         assert 2 == sum(e["type"] == "response.create" for e in service.received)
         client.close()
-    assert [BUSY] == heard
+    assert [BUSY] == errors
 
 
 @pytest.mark.parametrize("echoes", [True, False])

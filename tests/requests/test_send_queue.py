@@ -58,34 +58,34 @@ def outbox() -> Iterator[Outbox]:
     """
     Give a small queue that is open.
     """
-    box = Outbox(100)
-    box.release()
-    yield box
-    box.end()
+    queue = Outbox(100)
+    queue.release()
+    yield queue
+    queue.end()
 
 
-def put(box: Outbox, text: str, event_id: str | None = None) -> None:
+def put(queue: Outbox, text: str, event_id: str | None = None) -> None:
     """
     Queue a text without waiting.
     """
-    box.put(entry(text, event_id), deadline=NOW)
+    queue.put(entry(text, event_id), deadline=NOW)
 
 
-def drain(box: Outbox) -> list[str]:
+def drain(queue: Outbox) -> list[str]:
     """
     Take all there is.
     """
     taken = []
-    while entries := box.take_some():
+    while entries := queue.take_some():
         taken += [entry.message.decode() for entry in entries]
     return taken
 
 
-def rings(box: Outbox) -> bool:
+def rings(queue: Outbox) -> bool:
     """
     Whether the reader would wake.
     """
-    return bool(select.select([box], [], [], 0)[0])
+    return bool(select.select([queue], [], [], 0)[0])
 
 
 def test_commands_are_sent_in_order(outbox: Outbox) -> None:
@@ -103,13 +103,13 @@ def test_nothing_leaves_before_the_session_is_configured() -> None:
     """
     Commands given at once wait for the session, and keep their order.
     """
-    box = Outbox(100)
-    put(box, "a")
-    put(box, "b")
-    assert box.take_some() == []
-    box.release()
-    assert drain(box) == ["a", "b"]
-    box.end()
+    queue = Outbox(100)
+    put(queue, "a")
+    put(queue, "b")
+    assert queue.take_some() == []
+    queue.release()
+    assert drain(queue) == ["a", "b"]
+    queue.end()
 
 
 def test_a_full_queue_says_so(outbox: Outbox) -> None:
@@ -139,17 +139,17 @@ def yielding() -> Iterator[Outbox]:
     """
     Give a small queue in which audio makes room.
     """
-    box = Outbox(100, drop_oldest=True)
-    box.release()
-    yield box
-    box.end()
+    queue = Outbox(100, drop_oldest=True)
+    queue.release()
+    yield queue
+    queue.end()
 
 
-def put_audio(box: Outbox, text: str) -> int:
+def put_audio(queue: Outbox, text: str) -> int:
     """
     Queue audio without waiting; return how much made room for it.
     """
-    return box.put(entry(text, audio=True), deadline=NOW)
+    return queue.put(entry(text, audio=True), deadline=NOW)
 
 
 def test_the_oldest_audio_makes_room_for_audio_and_commands(yielding: Outbox) -> None:
@@ -248,37 +248,37 @@ def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
     """
     line, again = 0, True
     while again:
-        box = Outbox(100, drop_oldest=True)
-        box.release()
+        queue = Outbox(100, drop_oldest=True)
+        queue.release()
         for letter in "cd":
-            put(box, letter * 10)
+            put(queue, letter * 10)
         for letter in "ab":
-            put_audio(box, letter * 30)
-        put(box, "e" * 10, "mine")
-        box.hold()
-        assert [] == box.take_some()
-        box.release()
+            put_audio(queue, letter * 30)
+        put(queue, "e" * 10, "mine")
+        queue.hold()
+        assert [] == queue.take_some()
+        queue.release()
         calls: dict[str, Callable[[], object]] = {
-            "an append": lambda box=box: box.put_audio(b"f" * 10),  # type: ignore[misc]
-            "an append without room": lambda box=box: put_audio(box, "f" * 40),  # type: ignore[misc]
-            "a command": lambda box=box: put(box, "f" * 40),  # type: ignore[misc]
-            "a withdrawal": lambda box=box: box.withdraw("mine"),  # type: ignore[misc]
+            "an append": lambda queue=queue: queue.put_audio(b"f" * 10),  # type: ignore[misc]
+            "an append without room": lambda queue=queue: put_audio(queue, "f" * 40),  # type: ignore[misc]
+            "a command": lambda queue=queue: put(queue, "f" * 40),  # type: ignore[misc]
+            "a withdrawal": lambda queue=queue: queue.withdraw("mine"),  # type: ignore[misc]
         }
         again = interrupted(calls[what], line)
-        woken = rings(box)
+        woken = rings(queue)
         with at_most(1):
-            background = threading.Thread(target=put, args=(box, "g"))
+            background = threading.Thread(target=put, args=(queue, "g"))
             background.start()
             background.join()
-        counted = box.waiting_bytes
-        texts = drain(box)
+        counted = queue.waiting_bytes
+        texts = drain(queue)
         assert woken or "f" not in {text[0] for text in texts}
         commands = [text[0] for text in texts if text[0] in "cde"]
         assert commands in (["c", "d", "e"], ["c", "d"][: 2 * (what[2] == "w")])
         assert "g" == texts[-1]
         assert sum(map(len, texts)) == counted
-        assert 0 == box.waiting_bytes
-        box.end()
+        assert 0 == queue.waiting_bytes
+        queue.end()
         line += 1
     assert line > 9
 
@@ -337,14 +337,14 @@ def test_after_the_end_every_put_raises_a_fresh_copy() -> None:
     """
     Commands after the end raise why it ended, and do not pile up in that error.
     """
-    box = Outbox(100)
-    put(box, "a")
+    queue = Outbox(100)
+    put(queue, "a")
     error = ConnectionClosed(1006)
-    assert box.end(error) == 1
-    assert (box.waiting, box.waiting_bytes, box.take_some()) == (0, 0, [])
+    assert queue.end(error) == 1
+    assert (queue.waiting, queue.waiting_bytes, queue.take_some()) == (0, 0, [])
     for _ in range(2):
         with pytest.raises(ConnectionClosed) as info:
-            put(box, "b")
+            put(queue, "b")
         assert info.value is not error
     assert error.__traceback__ is None
 
@@ -415,14 +415,14 @@ def test_a_held_queue_wakes_the_reader_once() -> None:
     """
     Before the session is configured the reader looks once for many commands.
     """
-    box = Outbox(100)
-    assert [] == box.take_some()
-    put(box, "a")
-    assert rings(box)
-    box.drain()
-    put(box, "b")
-    assert not rings(box)
-    box.end()
+    queue = Outbox(100)
+    assert [] == queue.take_some()
+    put(queue, "a")
+    assert rings(queue)
+    queue.drain()
+    put(queue, "b")
+    assert not rings(queue)
+    queue.end()
 
 
 @pytest.mark.parametrize("kind", ["append", "command", "attention"])
@@ -503,25 +503,25 @@ def test_audio_after_the_end_raises_why() -> None:
     """
     An append is not swallowed by a queue that has no reader.
     """
-    box = Outbox(100)
-    box.end(ConnectionClosed(1011, "gone"))
+    queue = Outbox(100)
+    queue.end(ConnectionClosed(1011, "gone"))
     with pytest.raises(ConnectionClosed, match="gone"):
-        box.put_audio(b"x")
-    assert 0 == box.waiting
+        queue.put_audio(b"x")
+    assert 0 == queue.waiting
 
 
 def test_waking_who_has_ended_does_nothing() -> None:
     """
     A late wake-up never writes into a descriptor that is another file's by now.
     """
-    box = Outbox(100)
+    queue = Outbox(100)
     stop = threading.Event()
     failures: list[BaseException] = []
 
     def nag() -> None:
         try:
             while not stop.is_set():
-                box.wake()
+                queue.wake()
         except BaseException as error:
             failures.append(error)
 
@@ -529,14 +529,14 @@ def test_waking_who_has_ended_does_nothing() -> None:
     for thread in naggers:
         thread.start()
     for _ in range(300):
-        box.end()
+        queue.end()
         pair = Outbox(1)  # takes the descriptors that have just become free
         assert not rings(pair)
         pair.end()
     stop.set()
     for thread in naggers:
         thread.join(5.0)
-    box.end()
+    queue.end()
     assert failures == []
 
 
@@ -580,25 +580,25 @@ def test_many_callers_lose_nothing(writers: list[list[int]]) -> None:
     """
     Each thread's commands all leave, in that thread's order, through a tiny queue.
     """
-    box = Outbox(100)
-    box.release()
+    queue = Outbox(100)
+    queue.release()
 
     def write(number: int, sizes: list[int]) -> None:
         for index, size in enumerate(sizes):
             text = f"{number}:{index}:".ljust(size, "x")
-            box.put(entry(text), deadline=Deadline(10.0))
+            queue.put(entry(text), deadline=Deadline(10.0))
 
     threads = [threading.Thread(target=write, args=pair) for pair in enumerate(writers)]
-    taken: list[str] = drain(box)
+    taken: list[str] = drain(queue)
     for thread in threads:
         thread.start()
     while len(taken) < sum(map(len, writers)):
-        assert select.select([box], [], [], 10.0)[0]
-        box.drain()
-        taken += drain(box)
+        assert select.select([queue], [], [], 10.0)[0]
+        queue.drain()
+        taken += drain(queue)
     for thread in threads:
         thread.join(5.0)
-    box.end()
+    queue.end()
     for number, sizes in enumerate(writers):
         indexes = [t.split(":")[1] for t in taken if t.startswith(f"{number}:")]
         assert indexes == [str(index) for index in range(len(sizes))]

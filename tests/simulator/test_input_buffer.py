@@ -193,8 +193,8 @@ def test_request_of_a_spoken_turn(
     assert 900 < seen[0].audio_ms < 3000
     assert "" == seen[0].text
     assert "And now?" == seen[1].text
-    heard = seen[1].items[0]["content"][0]
-    assert ("input_audio", "Nice weather") == (heard["type"], heard["transcript"])
+    part = seen[1].items[0]["content"][0]
+    assert ("input_audio", "Nice weather") == (part["type"], part["transcript"])
 
 
 def test_two_turns_keep_their_order(client: Client, speech: bytes) -> None:

@@ -126,12 +126,12 @@ def test_another_kind_has_its_own_opening_event_and_command(
     client = join(service, path=ECHO_PATH, greeted=False)
     opened = client.receive()
     client.send("echo.say", text="Hello")
-    said = client.receive()
+    reply = client.receive()
 
     assert "echo.ready" == opened["type"]
     assert {"id": "echo_1", "type": "echo", "model": "parrot"} == opened["session"]
-    assert ("echo.said", "Hello", 1) == (said["type"], said["text"], said["count"])
-    assert said["event_id"].startswith("event_")
+    assert ("echo.said", "Hello", 1) == (reply["type"], reply["text"], reply["count"])
+    assert reply["event_id"].startswith("event_")
 
 
 def test_another_kind_refuses_what_is_no_command_of_its_own(

@@ -173,11 +173,11 @@ class TestSpeak:
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
         names = [*_voice._VOICES, "custom", "custom-too"]
-        heard = [speak("One two", name) for name in names]
+        voices = [speak("One two", name) for name in names]
         _voice._cached_speech.cache_clear()
 
-        assert heard == [speak("One two", name) for name in names]
-        assert len(names) == len(set(heard))
+        assert voices == [speak("One two", name) for name in names]
+        assert len(names) == len(set(voices))
 
 
 class TestSynthesize:
@@ -196,10 +196,10 @@ class TestSynthesize:
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
         names = [*_voice._VOICES, "custom", "custom-too"]
-        heard = [synthesize("One two", name) for name in names]
+        voices = [synthesize("One two", name) for name in names]
 
-        assert heard == [synthesize("One two", name) for name in names]
-        assert len(names) == len(set(heard))
+        assert voices == [synthesize("One two", name) for name in names]
+        assert len(names) == len(set(voices))
 
     def test_a_question_rises(self) -> None:
         """

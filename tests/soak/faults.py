@@ -479,7 +479,7 @@ def main() -> int:
             [sys.executable, *sys.orig_argv[1:]],
             {**os.environ, "PYTHONMALLOC": "malloc"},
         )
-    # losses are what this is about; the one line shall be seen
+    # losses are expected here; the summary must be visible
     logging.getLogger("azure_realtime").setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore", ProtocolWarning)
     with tempfile.TemporaryDirectory() as folder:

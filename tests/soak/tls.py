@@ -176,11 +176,11 @@ def exchange(
     """
     Hold one voice connection; return how many messages left, came, and were lost.
     """
-    heard: list[int] = []
+    numbers: list[int] = []
     with connect(port, context) as client:
         client.on(
             ResponseOutputAudioDelta,
-            lambda event: heard.append(int.from_bytes(event.audio[:4], "big")),
+            lambda event: numbers.append(int.from_bytes(event.audio[:4], "big")),
         )
         client.send({"type": "soak.voice"})
         number, due = 0, time.monotonic()
@@ -193,11 +193,11 @@ def exchange(
             pause.wait(max(0.0, due - time.monotonic()))
         with client.expect(UnknownEvent, timeout=60) as result:
             client.send({"type": "soak.finish", "hash": False})
-    said = result.event.raw
-    lost = abs(number - said["received"]) + abs(said["sent"] - len(heard))
-    if not said["in_order"] or heard != sorted(heard):
+    counts = result.event.raw
+    lost = abs(number - counts["received"]) + abs(counts["sent"] - len(numbers))
+    if not counts["in_order"] or numbers != sorted(numbers):
         lost += 1
-    return number, len(heard), lost
+    return number, len(numbers), lost
 
 
 def soak(port: int, context: ssl.SSLContext, connections: int, seconds: float) -> str:
@@ -234,16 +234,18 @@ def flood(port: int, context: ssl.SSLContext, megabytes: int) -> str:
     """
     Fill both directions of one connection, with a stall in the middle.
     """
-    heard, said = hashlib.sha256(), hashlib.sha256()
+    received_hash, sent_hash = hashlib.sha256(), hashlib.sha256()
     count = megabytes * 1_000_000 // CHUNK + 1
     stalled = None
     with connect(port, context) as client:
-        client.on(ResponseOutputAudioDelta, lambda event: heard.update(event.audio))
+        client.on(
+            ResponseOutputAudioDelta, lambda event: received_hash.update(event.audio)
+        )
         start = time.monotonic()
         client.send({"type": "soak.bulk", "megabytes": megabytes})
         for number in range(count):
             data = os.urandom(CHUNK)
-            said.update(data)
+            sent_hash.update(data)
             if number == count // 4:
                 client.send({"type": "soak.stall"})
             while True:
@@ -260,7 +262,10 @@ def flood(port: int, context: ssl.SSLContext, megabytes: int) -> str:
             client.send({"type": "soak.finish", "hash": True})
         took = time.monotonic() - start
     raw = result.event.raw
-    equal = raw["hash"] == said.hexdigest() and raw["sent_hash"] == heard.hexdigest()
+    equal = (
+        raw["hash"] == sent_hash.hexdigest()
+        and raw["sent_hash"] == received_hash.hexdigest()
+    )
     full = (
         "never full" if stalled is None else f"{100 * stalled:.1f} % CPU while stalled"
     )

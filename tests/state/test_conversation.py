@@ -80,15 +80,17 @@ def turn_script() -> Script:
     A spoken question, a spoken remark with a tool call, and a response beside them.
     """
     script = Script()
-    heard = message_item("item_u", "user", {"type": "input_audio", "transcript": None})
+    audio_item = message_item(
+        "item_u", "user", {"type": "input_audio", "transcript": None}
+    )
     there = {"item_id": "item_u", "content_index": 0}
     commit = script.add(
         "input_audio_buffer.committed", item_id="item_u", previous_item_id=None
     )
     asked = script.add(
-        "conversation.item.added", commit, previous_item_id=None, item=heard
+        "conversation.item.added", commit, previous_item_id=None, item=audio_item
     )
-    script.add("conversation.item.done", asked, previous_item_id=None, item=heard)
+    script.add("conversation.item.done", asked, previous_item_id=None, item=audio_item)
     # Streaming models write down what is said before it is committed.
     pieces = script.add(
         "conversation.item.input_audio_transcription.delta", delta="How is", **there
@@ -386,7 +388,9 @@ def test_a_failed_transcription_is_reported() -> None:
     """
     Speech that could not be written down is in the transcript all the same.
     """
-    heard = message_item("item_u", "user", {"type": "input_audio", "transcript": None})
+    audio_item = message_item(
+        "item_u", "user", {"type": "input_audio", "transcript": None}
+    )
     failed = {
         "type": "conversation.item.input_audio_transcription.failed",
         "item_id": "item_u",
@@ -394,10 +398,10 @@ def test_a_failed_transcription_is_reported() -> None:
         "error": {"type": "server_error", "code": "DeploymentNotFound"},
     }
 
-    made = followed([added(heard, None)])
+    made = followed([added(audio_item, None)])
     assert str(made) == "user: [speech]"
 
-    made = followed([added(heard, None), failed])
+    made = followed([added(audio_item, None), failed])
     assert str(made) == "user: [speech] [not transcribed]"
 
 
@@ -405,7 +409,9 @@ def test_silence_is_known_to_be_silence() -> None:
     """
     A completed but empty transcript is "", which is not "not known".
     """
-    heard = message_item("item_u", "user", {"type": "input_audio", "transcript": None})
+    audio_item = message_item(
+        "item_u", "user", {"type": "input_audio", "transcript": None}
+    )
     completed = {
         "type": "conversation.item.input_audio_transcription.completed",
         "item_id": "item_u",
@@ -413,7 +419,7 @@ def test_silence_is_known_to_be_silence() -> None:
         "transcript": "",
     }
 
-    made = followed([added(heard, None), completed])
+    made = followed([added(audio_item, None), completed])
 
     assert made["item_u"].content == (InputAudio(transcript=""),)  # type: ignore[union-attr]
 
@@ -457,8 +463,10 @@ def test_a_new_session_goes_on_where_the_old_one_ended() -> None:
     """
     After a reconnect, restored items keep their places and new ones follow.
     """
-    heard = message_item("item_2", "user", {"type": "input_audio", "transcript": None})
-    made = followed([user("item_1", "one"), added(heard, "item_1")])
+    audio_item = message_item(
+        "item_2", "user", {"type": "input_audio", "transcript": None}
+    )
+    made = followed([user("item_1", "one"), added(audio_item, "item_1")])
     made.connection_lost()
 
     again = [user("item_1", "one again"), user("item_3", "three", "item_1")]
@@ -802,16 +810,16 @@ def long_conversation() -> Conversation:
     """
     picture = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
     unheard = {"type": "input_audio", "transcript": None}
-    heard = {"type": "input_audio", "transcript": "And this?"}
-    said = {"type": "output_audio", "transcript": "A cat.\nTwo cats."}
+    audio_item = {"type": "input_audio", "transcript": "And this?"}
+    audio_part = {"type": "output_audio", "transcript": "A cat.\nTwo cats."}
     parts: list[Json] = [
         message_item("i1", "system", {"type": "input_text", "text": "Be kind."}),
         message_item("i2", "user", {"type": "input_text", "text": "What is"}, picture),
         call_item("i3", "look", "call_1", '{"at": "it"}'),
         output_item("i4", "call_1", '{"animal": "cat"}'),
-        message_item("i5", "assistant", said, phase="final_answer"),
+        message_item("i5", "assistant", audio_part, phase="final_answer"),
         message_item("i6", "user", unheard),
-        message_item("i7", "user", heard),
+        message_item("i7", "user", audio_item),
         call_item("i8", "look", "call_2", "{}"),
         output_item("i9", "call_3", "lost"),
         {"id": "i10", "type": "mcp_list_tools", "server_label": "x", "tools": []},

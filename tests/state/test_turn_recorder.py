@@ -112,10 +112,10 @@ def tool_turn() -> Script:
     A spoken remark with two parallel calls, their outputs, and the spoken answer.
     """
     script = Script()
-    heard = {"item_id": "item_u", "content_index": 0}
+    place = {"item_id": "item_u", "content_index": 0}
     kind = "conversation.item.input_audio_transcription"
-    asked = script.add(f"{kind}.delta", **heard, delta="What is")
-    script.add(f"{kind}.completed", asked, **heard, transcript="What is up?")
+    asked = script.add(f"{kind}.delta", **place, delta="What is")
+    script.add(f"{kind}.completed", asked, **place, transcript="What is up?")
     start = script.add("response.created", asked, response=response("resp_1"))
     joined, last, remark = speech(
         script,
@@ -575,8 +575,8 @@ def test_responses_of_others_do_not_pile_up() -> None:
             recorder.observe(event)
         item = output_item("o", f"call_{number}", "x")
         kind = "conversation.item.input_audio_transcription.completed"
-        heard = {"type": kind, "item_id": f"item_{number}", "transcript": "x"}
-        for event in events([added(item, None), heard] * 3):
+        place = {"type": kind, "item_id": f"item_{number}", "transcript": "x"}
+        for event in events([added(item, None), place] * 3):
             recorder.observe(event)
 
     assert len(recorder._others) == _turn_recorder.MAX_OTHERS

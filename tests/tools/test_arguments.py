@@ -60,7 +60,7 @@ REMINDER = (
         ({"city": "", "days": 2.5}, "expected a whole number, got 2.5."),
         ({"city": "", "days": True}, "expected a whole number, got true."),
         ({"city": "", "unit": "K"}, "'unit': expected one of \"C\", \"F\", got \"K\"."),
-        ({"city": "", "units": "C"}, "'units': there is none of that name, did you"),
+        ({"city": "", "units": "C"}, "'units': there is no argument of that name, did"),
         ({"city": "", "units": "C"}, "did you mean 'unit'?"),
         ({"city": "", "at": {"city": 1}}, "argument 'at.city': expected text, got 1."),
         ({"city": "", "at": {"city": "", "tags": [1]}}, "'at.tags[0]': expected text"),

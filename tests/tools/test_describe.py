@@ -180,7 +180,7 @@ def test_partials_hide_what_they_bind() -> None:
 
     assert list(tool.parameters["properties"]) == ["name", "limit"]
     assert tool.description == "Find."
-    with pytest.raises(ValueError, match="'cursor': there is none of that name"):
+    with pytest.raises(ValueError, match="'cursor': there is no argument of that name"):
         tool.structure({"name": "x", "cursor": 1})
 
 
@@ -282,7 +282,7 @@ class _Desk:
         (_unknown, TypeError, "_unknown names 'Missing', which is not known"),
         (_odd, TypeError, "x: complex has no JSON form; use str"),
         (_keys, TypeError, r"x: dict\[int, str\] has no JSON form: names .* are text"),
-        (_literal, TypeError, "x: b'a' is nothing that JSON knows"),
+        (_literal, TypeError, "x: b'a' has no JSON form"),
         (_Desk.order, TypeError, "a method without its object"),
         (max, TypeError, "cannot be a tool"),
         (lambda: None, ValueError, "pass name="),

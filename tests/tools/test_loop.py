@@ -491,7 +491,7 @@ def test_a_model_that_calls_tools_again_and_again(
     assert 2 * rounds == len(ran)
     assert 2 == len(failed)
     assert 2 == sum("called tools" in record.message for record in caplog.records)
-    refused = [told for _, told in outputs(wire) if told != "done"]
+    refused = [sent for _, sent in outputs(wire) if sent != "done"]
     assert 2 == len(refused)
     assert f"it was not called: {rounds} responses" in refused[0]["error"]
 
@@ -556,11 +556,11 @@ def test_a_file_name_that_is_no_utf8(variant: Variant) -> None:
                 ask()
         assert "Bye." == client.ask("Bye.", timeout=9).transcript
 
-    told = [
+    sent = [
         ("call_0", ["caf\ufffd.txt"]),
         ("call_1", {"error": "OSError: caf\ufffd.txt"}),
     ]
-    assert told == outputs(wire)
+    assert sent == outputs(wire)
 
 
 def test_without_a_toolbox_calls_are_left_to_the_user(

@@ -422,10 +422,12 @@ class Checked:
 
 
 @pytest.mark.parametrize(
-    ("how", "told"),
+    ("how", "message"),
     [(0, "argument 'x': Mute. "), (1, "Loud"), (2, "argument 'x': caf\ufffd. ")],
 )
-def test_a_class_that_refuses_an_argument_in_its_own_way(how: int, told: str) -> None:
+def test_a_class_that_refuses_an_argument_in_its_own_way(
+    how: int, message: str
+) -> None:
     """
     The model reads what there is to read, and no thread ends.
     """
@@ -434,7 +436,7 @@ def test_a_class_that_refuses_an_argument_in_its_own_way(how: int, told: str) ->
 
     outcome = call(function, json.dumps({"x": {"how": how}}))
 
-    assert error_of(outcome).startswith(told)
+    assert error_of(outcome).startswith(message)
 
 
 class Raising(logging.Handler):

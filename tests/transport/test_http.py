@@ -597,8 +597,8 @@ def test_a_host_of_ones_own_is_the_only_one(impl: Any) -> None:
 
     with Peer(script) as peer:
         connect(peer.url, impl=impl, headers={"Host": "gateway.example"}).close()
-    said = [line for line in heads[0].splitlines() if line.lower().startswith("host:")]
-    assert ["Host: gateway.example"] == said
+    hosts = [line for line in heads[0].splitlines() if line.lower().startswith("host:")]
+    assert ["Host: gateway.example"] == hosts
 
 
 def test_an_implementation_that_is_refused() -> None:

@@ -71,14 +71,14 @@ class Ears:
         """
         All of it.
         """
-        said = [self._trace.getvalue(), self._caplog.text]
-        said += [str(vars(record)) for record in self._caplog.records]
+        texts = [self._trace.getvalue(), self._caplog.text]
+        texts += [str(vars(record)) for record in self._caplog.records]
         for error in self._errors:
-            said += traceback.format_exception(type(error), error, error.__traceback__)
+            texts += traceback.format_exception(type(error), error, error.__traceback__)
             while error is not None:
-                said += [str(error), repr(error), repr(error.args), str(vars(error))]
+                texts += [str(error), repr(error), repr(error.args), str(vars(error))]
                 error = error.__cause__ or error.__context__  # type: ignore[assignment]
-        return "\n".join(said)
+        return "\n".join(texts)
 
 
 @pytest.fixture(autouse=True)
@@ -90,17 +90,17 @@ def ears(caplog: pytest.LogCaptureFixture) -> Iterator[Ears]:
     handler = logging.StreamHandler(trace)
     log = logging.getLogger("websocket")
     websocket.enableTrace(True, handler)
-    heard = Ears(caplog, trace)
+    output = Ears(caplog, trace)
     try:
         with (
             caplog.at_level(logging.DEBUG),
             caplog.at_level(logging.DEBUG, "websocket"),
         ):
-            yield heard
+            yield output
     finally:
         websocket.enableTrace(False)
         log.removeHandler(handler)
-    everything = heard.everything
+    everything = output.everything
     assert not [secret for secret in SECRETS if secret in everything]
 
 
@@ -664,7 +664,7 @@ def test_futures_and_listeners_hear_of_a_refusal(ears: Ears) -> None:
     """
     What was asked for before fails with the same typed error; so do listeners hear it.
     """
-    heard: list[Any] = []
+    output: list[Any] = []
     asked = threading.Event()
 
     def refuse(conn: PeerConnection) -> None:
@@ -674,7 +674,7 @@ def test_futures_and_listeners_hear_of_a_refusal(ears: Ears) -> None:
 
     with Peer(refuse) as peer:
         client = GA.client(peer.url)
-        client.on("disconnected", heard.append)
+        client.on("disconnected", output.append)
         futures = [client.clear_audio_buffer(), client.create_response()]
         asked.set()
         errors = [future.exception(5) for future in futures]
@@ -683,7 +683,7 @@ def test_futures_and_listeners_hear_of_a_refusal(ears: Ears) -> None:
         client.close()
 
     assert [type(error) for error in errors] == [AuthenticationError] * 2
-    assert [type(event.error) for event in heard] == [AuthenticationError]
+    assert [type(event.error) for event in output] == [AuthenticationError]
 
 
 @pytest.mark.slow

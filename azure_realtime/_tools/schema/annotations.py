@@ -1,10 +1,10 @@
 """
-The arguments of functions and the fields of classes, with their hints evaluated.
+The arguments of functions and the fields of classes, with evaluated type hints.
 
-1. Annotations kept as text (``from __future__ import annotations``) are evaluated
-   where the function was written. Classes local to a function are found as long as
-   that function runs, which it does when a decorator is applied.
-2. What is written in an `Annotated` goes before what the docstring says.
+1. Annotations kept as text (``from __future__ import annotations``) are evaluated in
+   the scope of the function's definition. Classes local to an outer function are found
+   while that function runs, as it does when a decorator is applied.
+2. A description in an `Annotated` takes precedence over the docstring.
 
 Strictly private.
 """
@@ -42,8 +42,11 @@ class Field:
     A field of a class.
 
     Attributes:
-        name: What it is called when an instance is made.
-        default: UNSET if there is none, or if it is made anew each time.
+        name: The name of the constructor's argument.
+        hint: The evaluated type hint.
+        required: Whether the constructor needs it.
+        default: The default; UNSET if there is none, or a factory makes it.
+        description: The description for the model, if any.
     """
 
     name: str
@@ -75,7 +78,7 @@ def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def local_names(function: Callable[..., Any]) -> Names:
     """
-    Return the names that annotations of *function* may use, beside its module's.
+    Return the names that annotations of *function* may use besides its module's names.
     """
     plain: Any = underlying(function)
     if not inspect.isfunction(plain) or "<locals>" not in plain.__qualname__:
@@ -86,7 +89,7 @@ def local_names(function: Callable[..., Any]) -> Names:
     for frame in reversed(list(_running_around(plain.__code__))):
         names |= frame.f_locals
     names |= inspect.getclosurevars(plain).nonlocals
-    # what is no type stays out: a tool must not keep alive what was around it
+    # types only: a tool must not keep the other local variables alive
     return {name: value for name, value in names.items() if _is_type(value)}
 
 
@@ -98,7 +101,7 @@ def _is_type(value: Any) -> bool:
 
 def _running_around(code: types.CodeType) -> Iterator[types.FrameType]:
     """
-    Yield the frames, innermost first, of the functions in which *code* is written.
+    Yield the running frames of the functions that enclose *code*, innermost first.
     """
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -152,7 +155,7 @@ def fields_of(cls: type, names: Names) -> tuple[Field, ...]:
 
 def class_docstring(cls: type) -> Docstring:
     """
-    Return what somebody wrote about *cls*; dataclasses write their own, worthless here.
+    Parse the docstring of *cls*, unless a dataclass has generated it.
     """
     text = cls.__dict__.get("__doc__")
     if text and text.startswith(f"{cls.__name__}("):

@@ -1,14 +1,14 @@
 """
-Arguments that a model wrote, made into what a function's hints promise.
+Conversion of a model's JSON arguments to the types of a function's hints.
 
-1. Strict: ``"5"`` is no number, ``"false"`` no bool, 1 no bool; 5.0 is the whole
+1. It is strict: ``"5"`` is no number, ``"false"`` no bool, 1 no bool; 5.0 is the whole
    number 5, as in JSON Schema.
-2. An error says where, what was expected and what was there, in words that the model
-   can act on.
+2. An error names the argument, the expected type and the value, so that the model can
+   correct it.
 3. The members of a union are tried in their order.
 
-One converter for each function: what its annotations mean depends on where it was
-written. Strictly private.
+Each function has its own converter, because the meaning of annotations kept as text
+depends on the scope of the function. Strictly private.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ Hook = Callable[[Any, Any], Any]
 
 class Mismatch(ValueError):
     """
-    A value is not what was asked for.
+    A value does not match its hint.
 
     Attributes:
-        problem: What is wrong with it.
-        path: Where it is: names and indices.
-        fits: Whether its type is right.
+        problem: What is wrong, for the model.
+        path: The names and indices that lead to the value.
+        fits: Whether its type is right, but not its value.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Mismatch(ValueError):
 
     def inside(self, key: str | int) -> Mismatch:
         """
-        Return the same, seen from one level up.
+        Return the same error with *key* before its path.
         """
         return Mismatch(self.problem, (key, *self.path))
 
@@ -84,7 +84,7 @@ class ArgumentReader:
     Reads the arguments of one function.
 
     Args:
-        schemas: What tells the model about the same function.
+        schemas: Makes the schemas of the same function.
     """
 
     def __init__(self, schemas: SchemaMaker) -> None:
@@ -103,19 +103,19 @@ class ArgumentReader:
 
     def reader(self, hint: Any) -> Read:
         """
-        Return the function that makes a value of type *hint*; it raises `Mismatch`.
+        Return the function that converts to type *hint*; it raises `Mismatch`.
         """
         hint, _, bounds = peel(hint)
         read = self._reader(hint)
         return _bounded(read, bounds) if bounds else read
 
     def _reader(self, hint: Any) -> Read:
-        # not by cattrs, which takes its hook for str also for `class A(str, Enum)`
+        # not by cattrs, which uses its hook for str also for `class A(str, Enum)`
         if hint in READERS:
             return _scalar(hint)
         if is_enum(hint):
             return self._choice(hint)
-        # not cached: to a cache, `str | date` and `date | str` are the same
+        # not cached: `str | date` == `date | str`, but the order matters (rule 3)
         hook = self._converter.get_structure_hook(hint, cache_result=False)
         return lambda value: hook(value, hint)
 
@@ -125,7 +125,11 @@ class ArgumentReader:
         """
         Return the function that reads an object field by field.
 
-        It returns the values there are and all that is wrong, and never raises.
+        The function returns the valid values and all errors, and never raises.
+
+        Args:
+            fields: The fields of the object.
+            others: The hint of fields with other names; None refuses them.
         """
         readers = {field.name: self.reader(field.hint) for field in fields}
         required = [field.name for field in fields if field.required]
@@ -144,7 +148,7 @@ class ArgumentReader:
                     guess = closest(name, readers)
                     meant = f", did you mean '{guess}'?" if guess else ""
                     problems.append(
-                        Mismatch(f"there is none of that name{meant}", (name,))
+                        Mismatch(f"there is no argument of that name{meant}", (name,))
                     )
                     continue
                 try:
@@ -161,7 +165,7 @@ class ArgumentReader:
 
         def structure(value: Any) -> Any:
             for word, choice in pairs:
-                # to Python, True is 1
+                # in Python, True == 1
                 if word == value and isinstance(word, bool) == isinstance(value, bool):
                     return choice
             raise _expected(words, value)
@@ -179,7 +183,7 @@ class ArgumentReader:
                 try:
                     return read(value)
                 except Mismatch as exc:
-                    # it is the right one, but for a part of it
+                    # the only member besides None: its error says more than "expected"
                     if only and (exc.path or exc.fits):
                         raise
             raise _expected(words, value)
@@ -206,7 +210,7 @@ class ArgumentReader:
                     raise exc.inside(index) from None
             try:
                 return kind(items)
-            except TypeError:  # of the members of a set
+            except TypeError:  # unhashable members of a set
                 raise _expected("a list of simple values", value) from None
 
         return structure
@@ -236,7 +240,7 @@ class ArgumentReader:
                 raise problems[0]
             try:
                 return make(**values)
-            except Exception as exc:  # a validator of the class
+            except Exception as exc:  # from a validator of the class
                 raise Mismatch(text_of_error(exc), fits=True) from exc
 
         return structure

@@ -1,9 +1,9 @@
 """
-Bounds that the notes of an `Annotated` set: for the schema, and for the check.
+Bounds in the metadata of an `Annotated`: for the schema and for the check.
 
-Notes are known by their attributes, so that no package has to be installed: those of
+Metadata objects are recognized by their attributes, so no package is imported: those of
 annotated_types (`Gt`, `Interval`, `MinLen` and so on), pydantic (`Field`,
-`StringConstraints`) and msgspec (`Meta`) are read.
+`StringConstraints`) and msgspec (`Meta`) are supported.
 
 Strictly private.
 """
@@ -30,7 +30,7 @@ _LIMITS = (
 
 def _is_multiple(value: Any, step: Any) -> bool:
     if isinstance(value, float) or isinstance(step, float):
-        # 0.3 is a multiple of 0.1, as people write it
+        # in binary, 0.3 is no multiple of 0.1
         value, step = decimal.Decimal(str(value)), decimal.Decimal(str(step))
     return not value % step
 
@@ -44,10 +44,10 @@ class _Kind(NamedTuple):
     One kind of bound.
 
     Attributes:
-        holds: Whether a value keeps to the limit.
-        words: What is expected, for a message.
-        keywords: What it is in JSON Schema, by the type in the schema.
-        tighter: Returns the tighter one of two limits.
+        holds: Returns whether a value satisfies a limit.
+        words: The expected value, for a message.
+        keywords: The JSON Schema keyword by the schema's type.
+        tighter: Returns the stricter of two limits.
     """
 
     holds: Callable[[Any, Any], bool]
@@ -92,10 +92,10 @@ _KINDS = {
 
 class Bound(NamedTuple):
     """
-    A bound.
+    A bound of a value.
 
     Attributes:
-        name: Of the kind, as in annotated_types.
+        name: The kind, by its name in annotated_types.
         limit: A number, a time, a length or a regular expression.
     """
 
@@ -105,13 +105,13 @@ class Bound(NamedTuple):
     @property
     def words(self) -> str:
         """
-        What a value must be, for the model.
+        The expected value, for a message to the model.
         """
         return _KINDS[self.name].words.format(self.limit)
 
     def holds(self, value: Any) -> bool:
         """
-        Whether *value* keeps to it; a value that it does not apply to does.
+        Whether *value* satisfies the bound, or the bound does not apply to its type.
         """
         try:
             return bool(_KINDS[self.name].holds(value, self.limit))
@@ -120,13 +120,13 @@ class Bound(NamedTuple):
 
     def add_to(self, schema: dict[str, Any]) -> None:
         """
-        Add it to *schema*, if JSON Schema has a keyword for it.
+        Add the bound to *schema*, if JSON Schema has a keyword for it.
         """
         for member in schema.get("anyOf", ()):
             self.add_to(member)
         kind = _KINDS[self.name]
         keyword = kind.keywords.get(schema.get("type", ""))
-        # the length of base64 is not that of the bytes
+        # the length of base64 text is not the length of the bytes
         if keyword is None or "contentEncoding" in schema:
             return
         limit = self.limit
@@ -138,7 +138,7 @@ class Bound(NamedTuple):
 
 def bounds_of(notes: Iterable[Any]) -> tuple[Bound, ...]:
     """
-    Return the bounds that *notes* set.
+    Return the bounds in the metadata *notes*.
     """
     return tuple(
         Bound(name, limit)
@@ -151,7 +151,7 @@ def bounds_of(notes: Iterable[Any]) -> tuple[Bound, ...]:
 
 def description_of(notes: Iterable[Any]) -> str | None:
     """
-    Return the description that one of *notes* is or has.
+    Return the first description in the metadata *notes*.
     """
     for note in notes:
         # documentation: PEP 727's Doc("...")
@@ -170,14 +170,14 @@ def _each(notes: Iterable[Any]) -> Iterator[Any]:
         if isinstance(note, (str, type)):
             continue
         yield note
-        inner = getattr(note, "metadata", None)  # of pydantic's Field
+        inner = getattr(note, "metadata", None)  # pydantic's Field
         if isinstance(inner, (list, tuple)):
             yield from inner
 
 
 def _limit(name: str, limit: Any) -> Any:
     """
-    Return *limit* if it can be one of that kind, else None: notes can be anything.
+    Return *limit* if it is valid for that kind of bound, else None.
     """
     if name == "pattern":
         limit = getattr(limit, "pattern", limit)
@@ -196,6 +196,6 @@ def _limit(name: str, limit: Any) -> Any:
 def _compiles(pattern: str) -> bool:
     try:
         re.compile(pattern)
-    except re.error:  # of a dialect that Python does not have
+    except re.error:  # another dialect of regular expressions
         return False
     return True

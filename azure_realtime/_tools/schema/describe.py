@@ -1,8 +1,7 @@
 """
-What a plain Python function says about itself, for the model.
+The description of a Python function for the model.
 
-The name, the text and the type hints are all there is to it: no base class, no
-decorator with a schema in it. Strictly private.
+It is made from the function's name, docstring and type hints. Strictly private.
 """
 
 from __future__ import annotations
@@ -28,12 +27,14 @@ _Parameter = inspect.Parameter
 @attrs.frozen
 class ToolDescription:
     """
-    A function, as the model is told about it.
+    The description of a function for the model.
 
     Attributes:
+        name: The name of the function.
+        description: Its description, if any.
         parameters: JSON schema of the arguments.
-        structure: Makes keyword arguments of a JSON object; raises ValueError, in
-            words for the model, if they are not what the function takes. Any thread.
+        structure: Converts a JSON object to keyword arguments; raises ValueError, with
+            a message for the model, if they are not valid. Any thread.
     """
 
     name: str
@@ -49,18 +50,18 @@ def describe(
     description: str | None = None,
 ) -> ToolDescription:
     """
-    Return what the model needs to know to call *function*.
+    Return the description of *function* for the model.
 
     Args:
         function: A function, bound method, partial or callable object. Arguments that
-            a partial binds are not shown to the model.
-        name: Instead of its own.
-        description: Instead of that in its docstring.
+            a partial binds are hidden from the model.
+        name: Replaces the function's name.
+        description: Replaces the description in the docstring.
 
     Raises:
-        TypeError: It cannot be called with named arguments from JSON; the message
-            says why.
-        ValueError: It has no name of its own, and none is given.
+        TypeError: The function cannot be called with named arguments from JSON; the
+            message says why.
+        ValueError: The function has no name, and none is given.
     """
     if name is None:
         name = _own_name(function)
@@ -97,8 +98,8 @@ def _refuse_async(function: Callable[..., Any]) -> None:
     plain = underlying(function)
     if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
         msg = (
-            "it is async, and there is no event loop here: wrap it in a plain "
-            "function that runs it, as with asyncio.run()"
+            "it is async, and tools run without an event loop: wrap it in a plain "
+            "function that calls asyncio.run()"
         )
         raise TypeError(msg)
 
@@ -109,7 +110,7 @@ def _docstring(function: Callable[..., Any]) -> Docstring:
     holder = function.func if isinstance(function, functools.partial) else function
     if inspect.isroutine(holder):
         return own
-    # a class, or an object with __call__: the class may tell more
+    # a class, or an object with __call__: its class may be documented instead
     cls = holder if isinstance(holder, type) else type(holder)
     of_class = parse_docstring(cls.__dict__.get("__doc__"))
     return Docstring(
@@ -124,13 +125,12 @@ def _arguments(
     function: Callable[..., Any], names: Names, docstring: Docstring
 ) -> tuple[tuple[Field, ...], Any]:
     """
-    Return the arguments that the model may give, and the hint of those that the
-    function takes by any name (None if it takes none).
+    Return the arguments for the model, and the hint of ``**kwargs`` (None without).
     """
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError as exc:
-        msg = "Python cannot tell what arguments it takes; wrap it in a function"
+        msg = "its signature is unknown: wrap it in a Python function"
         raise TypeError(msg) from exc
     hints = hints_of(underlying(function), names)
     bound = function.keywords if isinstance(function, functools.partial) else {}
@@ -141,11 +141,14 @@ def _arguments(
         if parameter.kind is _Parameter.VAR_KEYWORD:
             others = hint
         elif parameter.kind is _Parameter.VAR_POSITIONAL:
-            msg = f"*{parameter.name} has no names for the model to use; take a list"
+            msg = f"*{parameter.name} has no names for its arguments: take a list"
             raise TypeError(msg)
         elif parameter.kind is _Parameter.POSITIONAL_ONLY:
             if parameter.default is _Parameter.empty:
-                msg = f"{parameter.name} is positional-only; arguments go by name here"
+                msg = (
+                    f"{parameter.name} is positional-only, and the model passes "
+                    "arguments by name"
+                )
                 raise TypeError(msg)
         elif parameter.name not in bound:
             fields.append(_field(parameter, hint, docstring))
@@ -185,7 +188,7 @@ def _structure(
 
 def _reminder(parameters: Schema) -> str:
     """
-    Return one sentence about the arguments there are.
+    Return one sentence that lists the arguments, for error messages.
     """
     required = parameters.get("required", ())
     known = [

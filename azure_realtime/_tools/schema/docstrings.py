@@ -1,9 +1,9 @@
 """
-What a docstring says about a function and about each of its arguments.
+The descriptions of a function and of its arguments, from the docstring.
 
-Three styles are read, alone or mixed: Google (``Args:``), NumPy (``Parameters`` with
-a line of dashes below) and reST (``:param name: text``). The description is what
-stands before the first section.
+Three styles are parsed, alone or mixed: Google (``Args:``), NumPy (``Parameters`` with
+a line of dashes below) and reST (``:param name: text``). The description is the text
+before the first section.
 
 Strictly private.
 """
@@ -49,11 +49,11 @@ _FIELDS_OF_ARGUMENTS = frozenset(
 @attrs.frozen
 class Docstring:
     """
-    A docstring, taken apart.
+    A parsed docstring.
 
     Attributes:
-        description: What stands before the first section; None if nothing does.
-        arguments: Text by the argument's name, line breaks removed.
+        description: The text before the first section; None if it is empty.
+        arguments: Description by the argument's name, without line breaks.
     """
 
     description: str | None = None
@@ -62,7 +62,7 @@ class Docstring:
 
 def parse_docstring(text: str | None) -> Docstring:
     """
-    Take *text* apart. Never raises.
+    Parse a docstring. Never raises.
     """
     lines = inspect.cleandoc(text or "").splitlines()
     sections = {
@@ -85,7 +85,7 @@ def parse_docstring(text: str | None) -> Docstring:
 
 def _section_at(lines: list[str], index: int) -> dict[str, str] | None:
     """
-    Return the arguments in the section that starts here; None if none starts.
+    Return the arguments of the section that starts at *index*; None if none starts.
     """
     line = lines[index]
     if _is_numpy_header(lines, index):
@@ -119,14 +119,14 @@ def _numpy(lines: list[str], index: int) -> dict[str, str]:
 def _field(lines: list[str], index: int, field: re.Match[str]) -> dict[str, str]:
     if field["kind"] not in _FIELDS_OF_ARGUMENTS or not field["head"].strip():
         return {}
-    name = field["head"].split()[-1].lstrip("*")  # ":param str name:" is fine, too
+    name = field["head"].split()[-1].lstrip("*")  # also ":param str name:"
     return {name: _joined([field["text"], *_continued(lines[index + 1 :])])}
 
 
 def _continued(lines: Iterable[str]) -> list[str]:
     """
-    Return the lines that belong to a field: to the next one, or to unindented text
-    after an empty line.
+    Return the lines of a field: up to the next field, or to unindented text after an
+    empty line.
     """
     taken: list[str] = []
     for line in lines:
@@ -148,7 +148,7 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 def _entries(lines: list[str], pattern: re.Pattern[str]) -> dict[str, str]:
     """
-    Return the texts of entries: heads at one indentation, the rest further in.
+    Return the text of each entry: a head, and further lines with more indentation.
     """
     depth = min((_depth(line) for line in lines if line.strip()), default=0)
     entries: dict[str, list[str]] = {}

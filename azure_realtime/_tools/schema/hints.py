@@ -1,9 +1,9 @@
 """
-Type hints, sorted into the few kinds that JSON can carry.
+Classification of type hints into the kinds that JSON can represent.
 
-A hint is looked at only after `peel`: `Annotated`, `NewType`, type aliases, `Required`
-and type variables stand for what is inside. The schema that is told to the model and
-the conversion of what it sends both ask here, so they agree on what a hint is.
+A hint is classified only after `peel`, which replaces `Annotated`, `NewType`, type
+aliases, `Required` and type variables by the hint inside. The schema and the conversion
+of arguments both use this module, so they agree on the kind of a hint.
 
 Strictly private.
 """
@@ -59,7 +59,7 @@ __all__ = [
     "text_of",
 ]
 
-#: What a JSON list becomes, by the type in the hint.
+#: The type in the hint -> the type that a JSON list is converted to.
 ARRAYS: Mapping[Any, type] = {
     list: list,
     collections.abc.Sequence: list,
@@ -78,12 +78,12 @@ _READ_ONLY = getattr(typing, "ReadOnly", None)
 
 class Peeled(NamedTuple):
     """
-    A hint without what is around it.
+    A hint without its wrappers.
 
     Attributes:
-        hint: What it stands for.
-        text: The description given in an `Annotated`.
-        bounds: The bounds given there.
+        hint: The hint inside.
+        text: The description in an `Annotated`, if any.
+        bounds: The bounds in an `Annotated`.
     """
 
     hint: Any
@@ -93,7 +93,7 @@ class Peeled(NamedTuple):
 
 def peel(hint: Any) -> Peeled:
     """
-    Return what *hint* stands for, and the notes of its `Annotated`.
+    Remove the wrappers of *hint*; return the hint inside and their metadata.
     """
     text: str | None = None
     bounds: tuple[Bound, ...] = ()
@@ -120,7 +120,7 @@ def peel(hint: Any) -> Peeled:
 
 def text_of(hint: Any) -> str | None:
     """
-    Return the description that an `Annotated` gives, also to a part of a union.
+    Return the description in an `Annotated`, also of a member of a union.
     """
     hint, text, _ = peel(hint)
     if text is None and is_union(hint):
@@ -158,14 +158,14 @@ def is_array(hint: Any) -> bool:
 
 def is_mapping(hint: Any) -> bool:
     """
-    Whether *hint* is a dict with names that are not known beforehand.
+    Whether *hint* is a mapping with any keys.
     """
     return origin_of(hint) in _MAPPINGS
 
 
 def is_typed_dict(hint: Any) -> bool:
     """
-    Whether *hint* is a `TypedDict`, that of typing_extensions included.
+    Whether *hint* is a `TypedDict`, of typing or typing_extensions.
     """
     return (
         isinstance(hint, type)
@@ -205,16 +205,16 @@ def is_record(hint: Any) -> bool:
 
 def origin_of(hint: Any) -> Any:
     """
-    Return the type that *hint* gives arguments to, or *hint* if it gives none.
+    Return the type without its arguments: ``list`` of ``list[int]``.
     """
     return get_origin(hint) or hint
 
 
 def items_of(hint: Any) -> tuple[tuple[Any, ...], Any]:
     """
-    Return the hints of a list's first elements and that of all others.
+    Return the hints of a list's first elements, and the hint of all other elements.
 
-    The second is None where there are no others: in a tuple of fixed length.
+    The latter is None in a tuple of fixed length.
     """
     args = get_args(hint)
     if origin_of(hint) is not tuple:
@@ -226,10 +226,10 @@ def items_of(hint: Any) -> tuple[tuple[Any, ...], Any]:
 
 def choices_of(hint: Any) -> tuple[tuple[Any, Any], ...]:
     """
-    Return what a `Literal` or an enumeration allows: pairs of JSON value and value.
+    Return the choices of a `Literal` or an enumeration: pairs of JSON value and value.
 
     Raises:
-        TypeError: A value that JSON does not know.
+        TypeError: JSON cannot represent a value.
     """
     values = get_args(hint) if is_literal(hint) else tuple(hint)
     return tuple((as_choice(value), value) for value in values)
@@ -237,10 +237,10 @@ def choices_of(hint: Any) -> tuple[tuple[Any, Any], ...]:
 
 def as_choice(value: Any) -> Any:
     """
-    Return the JSON value that stands for one of the choices.
+    Return the JSON value of one of the choices.
 
-    The members of an enumeration go by their values, all of them by their names where
-    one of the values is nothing that JSON knows.
+    Members of an enumeration are represented by their values; all of them by their
+    names if JSON cannot represent one of the values.
     """
     plain = (str, int, float, type(None))  # bool is an int
     if isinstance(value, enum.Enum):
@@ -249,5 +249,5 @@ def as_choice(value: Any) -> Any:
         return value.value if known else value.name
     if isinstance(value, plain):
         return value
-    msg = f"{value!r} is nothing that JSON knows"
+    msg = f"{value!r} has no JSON form"
     raise TypeError(msg)

@@ -1,9 +1,9 @@
 """
-JSON Schema for type hints, and a schema in words.
+JSON Schema for type hints, and a short description of a schema.
 
-The schemas keep to what every reader of them understands: nothing is referred to by
-``$ref``, lists always have ``items``, and fixed-length lists are told in the old way
-as well as in the new one.
+The schemas use only what all services support: no ``$ref``; lists always have
+``items``; fixed-length lists have ``prefixItems`` (JSON Schema 2020-12) and also
+``items``.
 
 Strictly private.
 """
@@ -73,7 +73,7 @@ class SchemaMaker:
     Makes the schemas for the hints of one function.
 
     Args:
-        names: Names for annotations, beside those of the classes' own modules.
+        names: Names for annotations, besides those of the classes' own modules.
     """
 
     def __init__(self, names: Names) -> None:
@@ -85,7 +85,7 @@ class SchemaMaker:
         Return the schema of the JSON values that become a value of type *hint*.
 
         Raises:
-            TypeError: A hint with no JSON form, or a class that contains itself.
+            TypeError: A hint has no JSON form, or a class contains itself.
         """
         hint, text, bounds = peel(hint)
         schema = self._schema(hint)
@@ -128,7 +128,7 @@ class SchemaMaker:
                 return {}
             parts = [schema]
             if schema.keys() <= {"anyOf", "description"} and "anyOf" in schema:
-                text = text or schema.get("description")  # a union in the union
+                text = text or schema.get("description")  # a nested union
                 parts = schema["anyOf"]
             members += [part for part in parts if part not in members]
         if len(members) == 1:
@@ -150,7 +150,7 @@ class SchemaMaker:
             schema = {
                 "type": "array",
                 "prefixItems": each,
-                # never reached by those who know prefixItems; the others need it
+                # for services that do not support prefixItems
                 "items": each[0] if same else {"anyOf": each},
                 "minItems": len(each),
                 "maxItems": len(each),
@@ -188,11 +188,11 @@ class SchemaMaker:
         Return the schema of an object.
 
         Args:
-            fields: Of the object.
-            others: The hint of fields that are not named; None if there are none.
+            fields: The fields of the object.
+            others: The hint of fields with other names; None allows none.
 
         Raises:
-            TypeError: A hint with no JSON form.
+            TypeError: A hint has no JSON form.
         """
         properties = {field.name: self._property(field) for field in fields}
         schema: Schema = {"type": "object", "properties": properties}
@@ -210,10 +210,10 @@ class SchemaMaker:
             msg = f"{field.name}: {exc}"
             raise TypeError(msg) from exc
         if field.default is not UNSET:
-            # without a JSON form, the model need not know it
+            # a default without JSON form is not shown to the model
             with contextlib.suppress(TypeError, ValueError):
                 schema["default"] = to_json_value(field.default)
-        # as the argument is written, not as a result would be
+        # in the form of an argument, which differs from the form of a result
         if isinstance(field.default, decimal.Decimal) and field.default.is_finite():
             schema["default"] = float(field.default)
         elif isinstance(field.default, (bytes, bytearray)):
@@ -223,18 +223,19 @@ class SchemaMaker:
 
 def described(schema: Schema, text: str | None) -> Schema:
     """
-    Return *schema* with a description, which goes before the one that it has.
+    Return *schema* with the description *text*, if any, instead of its own.
     """
     if not text:
         return schema
-    if "enum" in schema and "description" in schema:  # what the choices mean
+    # the description of an enumeration has the meanings of the choices
+    if "enum" in schema and "description" in schema:
         text = f"{text} ({schema['description']})"
     return {**schema, "description": text}
 
 
 def in_words(schema: Schema) -> str:
     """
-    Return what a schema asks for, in words for the model.
+    Return a short description of the values that *schema* allows, for the model.
     """
     if "enum" in schema:
         choices = ", ".join(brief_json(choice) for choice in schema["enum"])
@@ -280,6 +281,6 @@ def _choices(hint: Any) -> Schema:
 
 
 def _name(hint: Any) -> str:
-    # to Python 3.10, dict[int, str] is a type
+    # in Python 3.10, isinstance(dict[int, str], type) is True
     is_class = isinstance(hint, type) and not get_args(hint)
     return hint.__qualname__ if is_class else str(hint)

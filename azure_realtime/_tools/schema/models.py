@@ -1,7 +1,7 @@
 """
-Classes that bring a JSON schema and a check of their own: pydantic's models.
+Classes with their own JSON schema and validation, such as pydantic's models.
 
-They are known by their methods; pydantic is not imported. Strictly private.
+They are recognized by their methods; pydantic is not imported. Strictly private.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 def is_model(hint: Any) -> bool:
     """
-    Whether *hint* is a class with a JSON schema and a check of its own.
+    Whether *hint* is a class with its own JSON schema and validation.
     """
     return isinstance(hint, type) and all(
         callable(getattr(hint, name, None))
@@ -25,10 +25,10 @@ def is_model(hint: Any) -> bool:
 
 def model_schema(cls: Any) -> Schema:
     """
-    Return the schema of a model, with what it refers to put in place.
+    Return the schema of a model with all ``$ref`` replaced by their definitions.
 
     Raises:
-        TypeError: It has no JSON schema, or contains itself.
+        TypeError: The model has no JSON schema, or contains itself.
     """
     try:
         schema = dict(cls.model_json_schema())
@@ -46,7 +46,7 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
         return node
     made: Schema = {}
     reference = node.get("$ref")
-    # a field may have that name, too: then the value is its schema
+    # a field may be called "$ref": then the value is its schema
     name = reference.rpartition("/")[2] if isinstance(reference, str) else ""
     if name in definitions:
         if name in inside:
@@ -54,7 +54,7 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
             raise TypeError(msg)
         made = _in_place(definitions[name], definitions, (*inside, name))
     for key, value in node.items():
-        # the mapping of a discriminator refers to what is not there any more
+        # the mapping of a discriminator refers to the removed definitions
         is_mapping = (
             key == "discriminator" and isinstance(value, dict) and "mapping" in value
         )
@@ -65,18 +65,18 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
 
 def make_model(cls: Any, value: Any) -> Any:
     """
-    Make a model of the JSON value *value*. Raises what the class raises.
+    Make a model from the JSON value *value*; raises the errors of its class.
     """
     from_json = getattr(cls, "model_validate_json", None)
-    if callable(from_json):  # so that a strict model takes dates from text
+    if callable(from_json):  # from JSON, a strict model accepts dates as text
         return from_json(to_json(value))
     return cls.model_validate(value)
 
 
 def problem_of(error: Exception) -> tuple[str, tuple[str | int, ...]] | None:
     """
-    Return the first problem in a model's error, and the path of it; None if the error
-    has no list of problems.
+    Return the first message and path in a model's validation error; None for another
+    error.
     """
     try:
         first = error.errors()[0]  # type: ignore[attr-defined]

@@ -1,5 +1,5 @@
 """
-Values without parts, made of the JSON values that a model writes for them.
+Conversion of JSON values to values without parts: numbers, dates, bytes and so on.
 
 Strictly private.
 """
@@ -37,14 +37,14 @@ def _whole(value: Any) -> int:
 def _parsed(parse: Callable[[str], Any]) -> Read:
     def read(value: Any) -> Any:
         text = _exactly(str)(value)
-        # Python 3.10 does not know the Z that models like to write
+        # models write the suffix Z, which Python 3.10 does not parse
         return parse(text[:-1] + "+00:00" if text[-1:] in ("Z", "z") else text)
 
     return read
 
 
 def _decimal(value: Any) -> decimal.Decimal:
-    # by its text: a float is not exactly what the model wrote
+    # from the text, because a binary float differs from the decimal in the JSON
     number = decimal.Decimal(str(_exactly(int, float, str)(value)))
     if not number.is_finite():
         raise ValueError
@@ -78,7 +78,7 @@ def _bytes(value: Any) -> bytes:
     return base64.b64decode(_exactly(str)(value), validate=True)
 
 
-#: By the hint: makes the value, or raises TypeError, ValueError or ArithmeticError.
+#: Hint -> function that converts, or raises TypeError, ValueError or ArithmeticError.
 READERS: Mapping[Any, Read] = {
     Any: lambda value: value,
     str: _exactly(str),

@@ -1,5 +1,5 @@
 """
-Any value that a function may return, as JSON.
+Conversion of a function's result to JSON.
 
 Strictly private.
 """
@@ -28,18 +28,18 @@ _AS_TEXT = (decimal.Decimal, uuid.UUID)
 
 def to_json_value(value: Any) -> Any:
     """
-    Return *value* made of dicts, lists and scalars only. Any thread.
+    Convert *value* to dicts, lists and scalars. Any thread.
 
-    Dataclasses, attrs classes, named tuples, pydantic's models, msgspec's structs and
-    rows of a database become objects, NumPy arrays and scalars (whatever has a
-    ``tolist``) lists and numbers, dates and durations ISO 8601 text, and bytes their
-    text, or base64 if they are none.
+    Dataclasses, attrs classes, named tuples, pydantic models, msgspec structs and
+    database rows become objects; NumPy arrays and scalars (objects with ``tolist``)
+    lists and numbers; dates and durations ISO 8601 text; bytes UTF-8 text, or base64 if
+    they are not valid UTF-8.
 
     Raises:
-        TypeError: It has no JSON form.
-        ValueError: A number that is none.
-        RecursionError: It contains itself.
-        BaseException: What the methods of *value* raise.
+        TypeError: *value* has no JSON form.
+        ValueError: A number is infinite or not a number.
+        RecursionError: *value* contains itself.
+        BaseException: From the methods of *value*.
     """
     if isinstance(value, enum.Enum):
         return as_choice(value)
@@ -74,7 +74,7 @@ def to_json_value(value: Any) -> Any:
 
 def _fields(value: Any) -> dict[str, Any] | None:
     """
-    Return the fields of a record by the names that its class takes them by.
+    Return the fields of a record by the names of its constructor's arguments.
     """
     cls = type(value)
     if attrs.has(cls):
@@ -92,7 +92,7 @@ def _fields(value: Any) -> dict[str, Any] | None:
         return {name: getattr(value, name) for name in cls.__struct_fields__}
     if isinstance(value, Mapping):
         return {_key(name): item for name, item in value.items()}
-    # sqlite3.Row is registered as a sequence, but its columns have names
+    # sqlite3.Row is a Sequence, but its columns have names
     if callable(getattr(cls, "keys", None)) and hasattr(cls, "__getitem__"):
         return {_key(name): value[name] for name in value.keys()}  # noqa: SIM118
     return None
@@ -100,11 +100,11 @@ def _fields(value: Any) -> dict[str, Any] | None:
 
 def _dumped(model: Any) -> Any:
     """
-    Return what a model of pydantic's makes of itself.
+    Return the fields of a pydantic model.
     """
     try:
         return model.model_dump(mode="json")
-    except Exception:  # a field of a type that pydantic has no JSON for
+    except Exception:  # pydantic has no JSON form for the type of a field
         return model.model_dump()
 
 
@@ -142,7 +142,7 @@ def _key(name: Any) -> str:
 
 def to_json(value: Any) -> str:
     """
-    Return *value* as JSON text that UTF-8 can carry; raise what `to_json_value` raises.
+    Return *value* as JSON text that UTF-8 can encode; errors are `to_json_value`'s.
     """
     return utf8_text(json.dumps(to_json_value(value), ensure_ascii=False))
 
