@@ -80,8 +80,7 @@ class ResponseQueue:
         self._use_markers = use_markers
         # guards the requests, which callers and the reader thread change
         self._lock = OwnLock()
-        self._requests = ResponseRequests(returns_markers)
-        self._done_count = 0  # of responses that ended
+        self._requests, self._done_count = ResponseRequests(returns_markers), 0
         self.out_of_band_ids: frozenset[str] = frozenset()
 
     def ask(
@@ -193,10 +192,8 @@ class ResponseQueue:
         self, event_id: str, event: ErrorEvent
     ) -> tuple[list[ResponseFuture], list[ClientEvent]]:
         """
-        Settle that *event* is about a request of `sent_responses`. Reader thread.
-
-        Returns:
-            The futures that failed, and what to queue.
+        Settle that *event* is about a request of `sent_responses`. Return the futures
+        that failed, and what to queue. Reader thread.
         """
         error: RealtimeError = refusal(event)
         with self._lock:
