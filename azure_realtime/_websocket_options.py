@@ -1,5 +1,5 @@
 """
-The numbers of the connection; users import them from `azure_realtime.options`.
+The options of the connection; users import them from `azure_realtime.options`.
 """
 
 import re
@@ -13,7 +13,7 @@ from ._spelling import checks_names
 from .models._base import Value
 
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_OF_THE_HANDSHAKE = {
+_HANDSHAKE_HEADERS = {
     *("connection", "upgrade", "content-length", "transfer-encoding"),
     *("sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"),
 }
@@ -22,19 +22,21 @@ _OF_THE_HANDSHAKE = {
 def _headers(value: Mapping[str, str] | None) -> dict[str, str]:
     headers = dict(value or {})
     if len({str(name).lower() for name in headers}) < len(headers):
-        raise ValueError("a header is given twice, in two spellings")
+        raise ValueError("a header is given twice: names differ in case only")
     for name, content in headers.items():
         if not isinstance(name, str) or not re.fullmatch(_HEADER_NAME, name):
-            shown = repr(name) if len(str(name)) <= 20 else "something in headers"
+            shown = repr(name) if len(str(name)) <= 20 else "a key of headers"
             raise ValueError(f"{shown} is not the name of an HTTP header")
-        if name.lower() in _OF_THE_HANDSHAKE:
-            raise ValueError(f"the header {name} is the WebSocket handshake's to say")
+        if name.lower() in _HANDSHAKE_HEADERS:
+            raise ValueError(
+                f"the header {name} is set by the WebSocket handshake: remove it"
+            )
         if not isinstance(content, str) or not re.fullmatch(
             r"[\t\x20-\x7e\x80-\xff]*", content
         ):
             raise ValueError(
-                f"the header {name} holds something no header can carry, "
-                "such as a line break"
+                f"the value of the header {name} has a character that headers cannot "
+                "contain, such as a line break"
             )
     return headers
 
@@ -57,7 +59,7 @@ def _count(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{field.name} must be a whole number or None, not {value!r}")
     if value < 0:
-        raise ValueError(f"{field.name} must not be negative; None means for ever")
+        raise ValueError(f"{field.name} must not be negative; None means no limit")
 
 
 def _text(_: Any, field: "attrs.Attribute[Any]", value: Any) -> None:
@@ -87,51 +89,52 @@ def _one_of(*words: str) -> Callable[[Any, Any, Any], None]:
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class WebSocketOptions(Value):
     """
-    The numbers of the connection. All times are seconds.
+    The options of the connection. All times are seconds.
 
     Args:
-        connect_timeout: From dialling (name resolution, TCP, proxy, TLS, upgrade) to
-            the session being ready.
-        ping_interval: Nothing heard for so long: send a ping. None: never.
-        ping_timeout: Nothing at all heard for so long after that: the peer is dead.
-            Any byte is a sign of life, but those of a frame that drips on and on, with
-            fewer than 30 a second. None: never.
+        connect_timeout: Time to open the connection (name resolution, TCP, proxy, TLS,
+            handshake) and to configure the session.
+        ping_interval: Send a ping if no byte was received for so long. None: never.
+        ping_timeout: Close the connection if no byte was received for so long after the
+            ping. A frame that arrives at less than 30 bytes a second does not count as
+            received. None: never.
         proxy: ``"http://user:password@host:port"``; None takes it from the
             environment (``https_proxy``, ``no_proxy``); ``""`` uses none.
         ssl_context: For a private certificate authority or a client certificate; the
             default verifies certificate and host name, TLS 1.2 or newer.
-        headers: More headers for the handshake. An ``Authorization`` here replaces
-            the credential of the options; a ``Host`` is said instead of the address's.
+        headers: Additional headers of the handshake. An ``Authorization`` here replaces
+            the credential of the options; a ``Host`` replaces that of the address.
         max_message_bytes: A larger message from the service ends the connection with
             code 1009.
-        max_send_queue_bytes: Waiting output beyond this makes callers wait.
-        audio_overflow: What `append_audio` does where the send queue has no room:
-            ``"block"`` until its timeout, ``"drop_oldest"`` audio that waits (counted,
-            and told by an ``overflow`` event; it makes room for commands, too), or fail
-            with an ``"error"``.
-        max_callback_queue_bytes: Events that wait for listeners beyond this lose their
-            audio deltas, see *slow_consumer*. A warning comes after a second past a
-            quarter of it.
-        slow_consumer: ``"drop_audio"`` leaves audio deltas out there; ``"disconnect"``
-            ends the connection with `SlowConsumer`.
-        close_wait: How long a peer may take to answer our close.
-        max_reconnect_attempts: How often in a row to connect again after the network or
-            the service has cut a session that worked; 0: never, None: for ever. One
-            that the service fails as soon as it is configured did not work.
-        reconnect_interval: The longest that the first pause can be; it doubles with
-            each attempt, up to 30 s, and is drawn at random.
-        restore: What the new session gets: the ``"session"`` as it was last
-            configured, the ``"conversation"`` as well, as text, or ``"none"`` of it:
-            only what the client began with.
-        retry_response: Ask again for a response that was interrupted, as if it had not
-            begun (`stream` yields it from the beginning); otherwise its future fails.
-        max_tool_rounds: How many responses of one turn may call tools, one after the
-            other. What is called beyond that is answered with an error, and the turn
-            fails with `ResponseIncomplete`. None: any number.
-        expiry_warning: How long before the session's end ``expiring`` is emitted.
-        renew: ``"idle"`` makes a new session ready after that warning while the old one
-            is served, and moves to it, restored like a lost one, in a quiet moment;
-            ``"never"`` lets it end.
+        max_send_queue_bytes: If more is queued to be sent, calls that send wait.
+        audio_overflow: What `append_audio` does if the send queue is full: ``"block"``
+            waits until its timeout, ``"drop_oldest"`` drops the oldest queued audio
+            (counted, and reported by an ``overflow`` event; also to make room for
+            commands), and ``"error"`` raises `QueueFull` at once.
+        max_callback_queue_bytes: If more is queued for listeners, *slow_consumer*
+            applies. A warning is logged if more than a quarter of it is queued for a
+            second.
+        slow_consumer: ``"drop_audio"`` drops audio deltas; ``"disconnect"`` ends the
+            connection with `SlowConsumer`.
+        close_wait: How long to wait for the service's answer to the close frame.
+        max_reconnect_attempts: How many attempts in a row follow after the network or
+            the service has ended a session that worked; 0: none, None: no limit. A
+            session that ends as soon as it is configured does not count as one that
+            worked.
+        reconnect_interval: The longest first pause. The pause is random; its maximum
+            doubles with each attempt, up to 30 s.
+        restore: What the next session gets: ``"session"``, the last configuration;
+            ``"conversation"``, the conversation as text as well; ``"none"``, only the
+            configuration with which the client was made.
+        retry_response: Request an interrupted response again, from the beginning
+            (`stream` yields it from the beginning); otherwise its future fails.
+        max_tool_rounds: How many successive responses of one turn may call tools. Later
+            calls are answered with an error, and the turn fails with
+            `ResponseIncomplete`. None: no limit.
+        expiry_warning: How long before the session expires ``expiring`` is emitted.
+        renew: ``"idle"`` prepares a new session after that warning, while the old one
+            is in use, and moves to it when no activity is under way; it is restored
+            like after a reconnect. ``"never"`` lets the session expire.
     """
 
     connect_timeout: float = attrs.field(default=15.0, validator=_positive())
