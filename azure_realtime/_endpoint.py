@@ -224,7 +224,7 @@ def _version(api_version: str | None, query: dict[str, str]) -> str | None:
         return None
     if version and pasted and version != pasted:
         raise ValueError(
-            f"api_version={_shown(version)}, but host_name says api-version="
+            f"api_version={_shown(version)}, but host_name has api-version="
             f"{_shown(pasted)}: give one of the two, or none for the GA protocol"
         )
     version = version or pasted

@@ -112,15 +112,15 @@ class SessionSetup:
             logger.error("%s", refusal)
         return None if first else refusal
 
-    def lose(self, again: bool) -> None:
+    def lose(self, reconnects: bool) -> None:
         """
         Record that the connection was lost.
 
         Args:
-            again: Whether another connection follows.
+            reconnects: Whether another connection follows.
         """
         self._lost_at = time.monotonic()
-        if again and self.ready.done():
+        if reconnects and self.ready.done():
             self.ready = InterruptibleFuture()  # for the next session
 
     def end(self, error: RealtimeError) -> None:

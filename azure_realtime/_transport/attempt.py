@@ -53,7 +53,7 @@ class BlockingCall(Generic[T]):
         function: Called at once.
 
     Attributes:
-        outcome: What the function returned and raised; None while it runs.
+        outcome: The function's result and exception; None while it runs.
         wakers: Woken when the function has ended. A waiting thread adds its waker
             before it reads `outcome`.
     """
@@ -92,7 +92,7 @@ class ConnectAttempt:
         next_check: Returns when to call *interrupted* again without a wake-up.
 
     Attributes:
-        stage: What the attempt waits for, for the text of a `ConnectTimeout`.
+        stage: The current step, for the text of a `ConnectTimeout`.
     """
 
     def __init__(

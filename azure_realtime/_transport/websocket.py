@@ -72,7 +72,7 @@ class WebSocketStream:
         self._sock: socket.socket = websocket_.sock
         self._sock.setblocking(False)
         bound_unsent(self._sock)
-        # Only of this class is it known what a short read or a large write means.
+        # a short read or write has a known meaning for this class only
         self._is_plain = type(self._sock) is socket.socket
         self._recv_into = recv_into_of(self._sock)
         self._parser = FrameParser(websocket_, max_message_bytes, first)
