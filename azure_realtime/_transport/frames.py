@@ -160,7 +160,8 @@ class FrameParser(frame_buffer):
         Append the payloads of up to *most* whole text frames at the buffer's front.
 
         Returns:
-            Whether the next frame is for the parser: not empty, nor a partial text one.
+            Whether a frame for the parser comes next. False: none, or part of a text
+            frame.
         """
         view, start, end = self._view, self._start, self._end
         for_parser = False
