@@ -204,7 +204,7 @@ class Refusal(NamedTuple):
                 "your credential would be sent there: correct host_name."
             )
         elif self.status >= 500:
-            hint = "The service failed: try again later."
+            hint = "The error is on the service's side: try again later."
         try:
             phrase = " " + HTTPStatus(self.status).phrase
         except ValueError:

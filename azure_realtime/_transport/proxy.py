@@ -238,9 +238,9 @@ def open_socks(
         ) from None
     except ValueError:  # not chained: its text may contain the password
         raise ConnectError(
-            f"SOCKS cannot express the request to {where} for {endpoint.host}.",
-            hint="Host name, user and password have at most 255 characters; user and "
-            "password are ASCII.",
+            f"The SOCKS proxy {where} cannot be used to connect to {endpoint.host}.",
+            hint="Check the proxy's address. Host names, user and password have at "
+            "most 255 characters; user and password are ASCII.",
         ) from None
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
