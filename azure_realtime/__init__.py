@@ -5,9 +5,10 @@ A synchronous, threaded client for the Azure OpenAI Realtime API.
         client.on("response.audio.delta", play)
         client.append_audio(pcm)
 
-It needs no asyncio: a background thread owns the connection, another one calls your
-listeners, and every method may be called from anywhere. Event classes are in
-`azure_realtime.events`, a local service to try it on in `azure_realtime.simulator`.
+It does not use asyncio: a background thread owns the connection, another thread calls
+your listeners, and every method may be called from any thread. Event classes are in
+`azure_realtime.events`; a local service for trials and tests is in
+`azure_realtime.simulator`.
 """
 
 from . import events

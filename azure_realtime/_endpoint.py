@@ -1,18 +1,19 @@
 """
-What people paste as a host, made into the one URL that will be dialled.
+Builds the URL of the service from the address that the user gave.
 
-Rules, all applied before anything is dialled:
+Rules, all applied before a connection is opened:
 
-1. No scheme means ``wss``, but ``ws`` for this very machine; ``https`` is ``wss`` and
-   ``http`` is ``ws``.
-2. The GA protocol lives at ``.../openai/v1/realtime?model=`` and takes no
-   ``api-version`` (with one the service answers 401); the preview protocol at
+1. Without a scheme, the address gets ``wss``, or ``ws`` if it is a loopback address.
+   ``https`` becomes ``wss``, and ``http`` becomes ``ws``.
+2. The GA protocol is at ``.../openai/v1/realtime?model=`` and takes no ``api-version``
+   (with one, the service answers 401). The preview protocol is at
    ``.../openai/realtime?api-version=&deployment=``.
-3. A path that names the API is completed or kept, one of another REST call is cut
-   back to it; any other path is a gateway prefix; a Foundry project path is dropped,
-   for realtime lives at the host's root.
-4. A transcription session names no model in its URL but ``intent=transcription``.
-5. A credential in a URL ends up in logs: it is refused, and not repeated.
+3. A path of the realtime API is kept or completed, and the path of another REST call is
+   cut back to it. Any other path is the prefix of a gateway. The path of a Foundry
+   project is dropped: the realtime API is at the root of the host.
+4. The URL of a transcription session has ``intent=transcription`` and no model.
+5. A credential in a URL is refused, because URLs are logged. The error does not repeat
+   it.
 
 Source of the facts: Microsoft's realtime reference and migration guide, 2026.
 """
@@ -25,10 +26,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 _SCHEMES = {"wss": "wss", "https": "wss", "ws": "ws", "http": "ws"}
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-# Patterns are text: `re` compiles them at first use, and keeps them.
+# Patterns are strings: `re` compiles them at first use, and caches them.
 _HOST = rf"{_LABEL}(\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
-_ODD = r"(?i)(https?|wss?)(/|:/[^/]|://(https?|wss?)[:/])"
+_MALFORMED_SCHEME = r"(?i)(https?|wss?)(/|:/[^/]|://(https?|wss?)[:/])"
 _DATED = r"\d{4}-\d{2}-\d{2}(-preview)?"
 _API_PATH = r"(?i)(?P<prefix>.*?)(?P<api>/openai/v1|/openai|/v1)(?P<rest>/realtime)?$"
 _DEPLOYMENT_PATH = r"(?i)(?P<prefix>.*?)/openai/deployments/(?P<name>[^/]+)(/.*)?$"
@@ -43,11 +44,11 @@ _NEVER_PLAIN = r"(^|\.)((azure|microsoft)\.(com|us|cn)|azure-api\.net|openai\.co
 
 class Endpoint(NamedTuple):
     """
-    Where to dial, and which protocol is spoken there.
+    The address of a service, and its protocol.
 
     Attributes:
         secure: Whether TLS is used.
-        host: Name or address, without brackets.
+        host: Host name or IP address, without brackets.
         port: TCP port.
         target: Path and query, percent-encoded.
         api_version: None for GA, else the dated preview version.
@@ -62,14 +63,14 @@ class Endpoint(NamedTuple):
     @property
     def is_azure(self) -> bool:
         """
-        Whether Azure itself is dialled, and not a gateway or a local service.
+        Whether the host is one of Azure, not a gateway or a local service.
         """
         return bool(re.search(r"\.azure\.(com|us|cn)$", self.host, re.I))
 
     @property
     def url(self) -> str:
         """
-        The whole address; it never holds a credential.
+        The whole URL. It contains no credential.
         """
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = 443 if self.secure else 80
@@ -85,11 +86,17 @@ def resolve_endpoint(
     transcription: bool = False,
 ) -> Endpoint:
     """
-    Build the address from what the user gave.
+    Return the endpoint for the options of the user.
+
+    Args:
+        host_name: A host name, an address, or a URL.
+        deployment: Name of the deployment; empty if *host_name* contains it.
+        api_version: None or ``"v1"`` for GA, else the dated preview version.
+        transcription: Whether the session is one of transcription.
 
     Raises:
-        TypeError: *host_name* or *deployment* is not text.
-        ValueError: With a sentence that says what to change.
+        TypeError: An argument is not text.
+        ValueError: An argument is wrong; the text says what to change.
     """
     for name, value in (("host_name", host_name), ("deployment", deployment)):
         if not isinstance(value, str):
@@ -98,25 +105,25 @@ def resolve_endpoint(
     version = _version(api_version, query)
     path, pasted = _path(path, version)
     if host == "api.openai.com":
-        path = path.replace("/openai/v1/", "/v1/")  # its own service has its own path
-    named = [
+        path = path.replace("/openai/v1/", "/v1/")  # OpenAI's own service
+    in_url = [
         query.pop(key) for key in list(query) if key.lower() in ("deployment", "model")
     ] + [pasted]
-    names = {name for name in [deployment.strip(), *named] if name}
-    if len(names) > 1:
+    deployments = {name for name in [deployment.strip(), *in_url] if name}
+    if len(deployments) > 1:
         raise ValueError(
             f"deployment={deployment!r}, but host_name names "
-            f"{max(names - {deployment.strip()})!r}: give one of the two"
+            f"{max(deployments - {deployment.strip()})!r}: give one of the two"
         )
-    if not names and not transcription and "call_id" not in query:
+    if not deployments and not transcription and "call_id" not in query:
         raise ValueError(
             "deployment is empty: give the name of your realtime deployment "
             "(not the model's name, unless you deployed it under that name)"
         )
     if transcription:
         query["intent"] = "transcription"
-    elif names and not {"intent", "call_id"} & set(query):
-        query["model" if version is None else "deployment"] = names.pop()
+    elif deployments and not {"intent", "call_id"} & set(query):
+        query["model" if version is None else "deployment"] = deployments.pop()
     if version is not None:
         query["api-version"] = version
     target = quote(path, safe="/:@!$&'()*+,;=~") + (
@@ -132,17 +139,18 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
             "host_name is empty: give your resource's address, "
             "such as 'my-resource.openai.azure.com'"
         )
-    if re.match(_ODD, text):
+    if re.match(_MALFORMED_SCHEME, text):
         raise ValueError(
-            f"host_name begins oddly ({text[:16]!r}): write it as "
+            f"host_name has a malformed scheme ({text[:16]!r}): write it as "
             "https://<resource>.openai.azure.com"
         )
     bare = re.match(_SCHEME, text) is None
     try:
         parts = urlsplit("wss://" + text.lstrip("/") if bare else text)
-    except ValueError:  # its text may show what stands there, a password, say
+    except ValueError:  # not chained: its text may contain a password
         raise ValueError(
-            "host_name is no address: write it as https://<resource>.openai.azure.com"
+            "host_name is not an address: write it as "
+            "https://<resource>.openai.azure.com"
         ) from None
     if parts.scheme.lower() not in _SCHEMES:
         raise ValueError(
@@ -150,7 +158,7 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
             "or ws:// for a local service"
         )
     if "@" in parts.netloc:
-        raise ValueError("host_name holds a user or password: leave it out")
+        raise ValueError("host_name contains a user or password: remove it")
     secure = _SCHEMES[parts.scheme.lower()] == "wss"
     try:
         host, port = parts.hostname or "", parts.port
@@ -159,14 +167,14 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
             "host_name has a bad port: it is a number up to 65535"
         ) from None
     if bare and re.fullmatch(_LOOPBACK, host):
-        secure = False  # nobody has a certificate for this very machine
+        secure = False  # a local service has no trusted certificate
     _check_host(host, bare=bare, secure=secure)
     query: dict[str, str] = {}
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
         if re.fullmatch(_SECRET_KEY, re.sub("[-_]", "", key.lower())):
             raise ValueError(
                 f"host_name carries a credential ({key}=...): URLs end up in logs; "
-                "take it out and pass api_key=... (it travels in a header)"
+                "remove it and pass api_key=... (it is sent in a header)"
             )
         query[key] = value
     return secure, host, port or (443 if secure else 80), parts.path, query
@@ -185,8 +193,8 @@ def _check_host(host: str, *, bare: bool, secure: bool) -> None:
         )
     if host in _PORTALS:
         raise ValueError(
-            f"host_name {host!r} is a web page: give your resource's address, which it "
-            "shows, such as 'my-resource.openai.azure.com'"
+            f"host_name {host!r} is a web page: give the address of your resource that "
+            "the page shows, such as 'my-resource.openai.azure.com'"
         )
     if host.endswith(".api.cognitive.microsoft.com"):
         raise ValueError(
@@ -216,7 +224,7 @@ def _version(api_version: str | None, query: dict[str, str]) -> str | None:
         return None
     if version and pasted and version != pasted:
         raise ValueError(
-            f"api_version={_shown(version)}, but host_name says api-version="
+            f"api_version={_shown(version)}, but host_name has api-version="
             f"{_shown(pasted)}: give one of the two, or none for the GA protocol"
         )
     version = version or pasted
@@ -230,14 +238,14 @@ def _version(api_version: str | None, query: dict[str, str]) -> str | None:
 
 def _shown(version: str) -> str:
     """
-    Return a version to show, unless it is so long that it may be a misplaced key.
+    Return the ``repr`` of a version, but not of a long one: it may be a misplaced key.
     """
-    return repr(version) if len(version) <= 20 else "(it is not shown)"
+    return repr(version) if len(version) <= 20 else "(not shown)"
 
 
 def _path(path: str, version: str | None) -> tuple[str, str | None]:
     """
-    Return the path to dial and the deployment that the pasted path named, if any.
+    Return the path of the realtime API, and the deployment in *path*, if any.
     """
     path = re.sub(r"/{2,}", "/", unquote(path)).rstrip("/")
     ga = version is None
@@ -266,7 +274,7 @@ def _path(path: str, version: str | None) -> tuple[str, str | None]:
     if rest and ga:
         raise ValueError(
             "host_name ends in '/openai/realtime', the retired preview protocol's "
-            "path: delete it for GA, or say api_version='2025-04-01-preview'"
+            "path: delete it for GA, or pass api_version='2025-04-01-preview'"
         )
     return _default(prefix, ga), None
 

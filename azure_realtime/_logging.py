@@ -1,9 +1,9 @@
 """
-The library's logger, and the text of foreign objects: neither raises.
+The library's logger, and the text of user objects. Neither raises.
 
-A logging handler belongs to the program, and so does the class of an exception or a
-listener: `emit`, ``__str__`` and ``__repr__`` may raise (a full disk, an attribute that
-is missing). On a thread of ours, that would end the thread.
+Logging handlers, and the classes of exceptions and listeners, belong to the program.
+Their `emit`, ``__str__`` and ``__repr__`` may raise, for example if the disk is full or
+an attribute is missing. On a thread of this package, that would end the thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NAME = "azure_realtime"
 
 def text_of(value: object) -> str:
     """
-    Return ``str(value)``, or its class where that raises.
+    Return ``str(value)``, or the name of its class if that raises.
     """
     try:
         return str(value)
@@ -27,7 +27,7 @@ def text_of(value: object) -> str:
 
 def repr_of(value: object) -> str:
     """
-    Return ``repr(value)``, or its class where that raises.
+    Return ``repr(value)``, or the name of its class if that raises.
     """
     try:
         return repr(value)
@@ -37,24 +37,25 @@ def repr_of(value: object) -> str:
 
 def utf8_text(text: str) -> str:
     """
-    Return *text* with U+FFFD for what UTF-8 cannot carry: lone surrogates, as in names
-    of files that are not UTF-8. Any thread.
+    Return *text* with U+FFFD in place of lone surrogates, which UTF-8 cannot encode.
+
+    They occur in names of files that are not UTF-8. Any thread.
     """
     try:
         text.encode()
     except UnicodeEncodeError:
-        # two halves of one character make it whole
+        # UTF-16 joins the two surrogates of one character
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return str.__str__(text)  # a subclass may have another text later
+    return str.__str__(text)  # a plain str: a subclass may override its methods
 
 
 def text_of_error(error: BaseException) -> str:
     """
-    Return the text of an exception, or the name of its class if it has none or raises
-    instead. Any thread.
+    Return the text of an exception, or the name of its class if the text is empty or
+    cannot be read. Any thread.
     """
     text = ""
-    # it is not ours, and may even exit
+    # BaseException: the user's `__str__` may even call sys.exit()
     with contextlib.suppress(BaseException):
         text = utf8_text(str(error))
     return text or type(error).__name__
@@ -62,7 +63,7 @@ def text_of_error(error: BaseException) -> str:
 
 class _Text:
     """
-    An argument of a message whose text never raises.
+    Wraps an argument of a log message, so that its text never raises.
     """
 
     __slots__ = ("_value",)
@@ -77,15 +78,15 @@ class _Text:
         return utf8_text(repr_of(self._value))
 
 
-_PLAIN = (int, float)
+_NUMBERS = (int, float)
 
 
 class SafeLogger:
     """
-    Passes messages to ``logging.getLogger("azure_realtime")``. Any thread.
+    Logs to ``logging.getLogger("azure_realtime")``. Any thread.
 
-    It suppresses what a handler raises: there is no place to report it. A message is
-    attributed to the caller's line.
+    It suppresses the exceptions of handlers, which cannot be reported. A record has the
+    file and line of the caller.
     """
 
     def __init__(self) -> None:
@@ -94,25 +95,25 @@ class SafeLogger:
     @property
     def logs_messages(self) -> bool:
         """
-        Whether DEBUG is logged, where each message has a line.
+        Whether DEBUG is enabled: each message of the wire is logged then.
         """
         return self._logger.isEnabledFor(logging.DEBUG)
 
     def debug(self, message: str, *args: object) -> None:
         """
-        Log what happens inside.
+        Log an internal step.
         """
         self._log(logging.DEBUG, message, args)
 
     def info(self, message: str, *args: object) -> None:
         """
-        Log a step in the life of a connection.
+        Log a change of the connection.
         """
         self._log(logging.INFO, message, args)
 
     def warning(self, message: str, *args: object) -> None:
         """
-        Log what the user should look at.
+        Log a problem that the user should look at.
         """
         self._log(logging.WARNING, message, args)
 
@@ -120,13 +121,13 @@ class SafeLogger:
         self, message: str, *args: object, exc_info: BaseException | None = None
     ) -> None:
         """
-        Log a failure, with the traceback of *exc_info* if there is one.
+        Log a failure, with the traceback of *exc_info* if given.
         """
         self._log(logging.ERROR, message, args, exc_info)
 
     def exception(self, message: str, *args: object) -> None:
         """
-        Log the exception that is handled now.
+        Log a failure, with the traceback of the exception that is being handled.
         """
         self._log(logging.ERROR, message, args, True)
 
@@ -135,7 +136,7 @@ class SafeLogger:
     ) -> None:
         with contextlib.suppress(Exception):
             if self._logger.isEnabledFor(level):
-                safe = [a if isinstance(a, _PLAIN) else _Text(a) for a in args]
+                safe = [a if isinstance(a, _NUMBERS) else _Text(a) for a in args]
                 self._logger.log(level, message, *safe, exc_info=exc_info, stacklevel=3)
 
 

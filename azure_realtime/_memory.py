@@ -1,5 +1,5 @@
 """
-What keeps memory within bounds: dictionaries that forget, and a pair of scales.
+Bounds memory: dictionaries with a maximum length, and the size of JSON values.
 """
 
 import sys
@@ -11,9 +11,10 @@ V = TypeVar("V")
 
 def put_bounded(known: dict[K, V], key: K, value: V, limit: int) -> None:
     """
-    Put an entry into *known*, and forget the oldest of more than *limit*.
+    Set an entry of *known*, and remove the oldest entries beyond *limit*.
 
-    Several threads may do so at once: each line is harmless if another has been faster.
+    Any thread. Several threads may call it at once with the same dictionary: each
+    tolerates that another has removed an entry.
     """
     known[key] = value
     if len(known) > limit:
@@ -23,18 +24,17 @@ def put_bounded(known: dict[K, V], key: K, value: V, limit: int) -> None:
 
 def approximate_size(value: Any) -> int:
     """
-    Return about how many bytes a value takes that was read from JSON.
+    Return approximately how many bytes of memory a value from JSON takes.
 
-    A letter may take four of them. It does not recurse, for a peer chooses how deep
-    things are nested.
+    It does not recurse: the peer determines how deeply the value is nested.
     """
-    weight, heap = 0, [value]
-    while heap:
-        part = heap.pop()
-        weight += sys.getsizeof(part)
+    size, unvisited = 0, [value]
+    while unvisited:
+        part = unvisited.pop()
+        size += sys.getsizeof(part)
         if isinstance(part, dict):
-            heap += part.keys()
-            heap += part.values()
+            unvisited += part.keys()
+            unvisited += part.values()
         elif isinstance(part, list):
-            heap += part
-    return weight
+            unvisited += part
+    return size

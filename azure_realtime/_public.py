@@ -1,5 +1,5 @@
 """
-The module that a public class reports as its own.
+Sets the module that public classes report as their own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,15 +8,15 @@ from typing import Any
 
 def set_module(module: str, names: Iterable[str], namespace: Mapping[str, Any]) -> None:
     """
-    Make the classes among *names* report *module*, where users import them from.
+    Set ``__module__`` of the classes among *names* to *module*.
 
-    Tracebacks, `help` and pickles then name the documented module. A class with
-    annotations must not have them as strings: `typing.get_type_hints` looks names up in
-    the module that the class reports.
+    Tracebacks, `help` and pickles then show the module from which users import a class.
+    The annotations of such a class must not be strings: `typing.get_type_hints`
+    resolves names in the module that the class reports.
 
     Args:
         module: The documented module.
-        names: What it exports.
+        names: The names that it exports.
         namespace: Its global variables.
     """
     for name in names:

@@ -1,9 +1,9 @@
 """
-Credentials never show: not in a message, a ``repr``, a log line or a traceback.
+Redacts credentials in messages, ``repr``, log lines and tracebacks.
 
-Whatever others say (a service, a proxy, a foreign library) goes through `redacted`
-before it is shown. It blanks out what looks like a credential, and the very ones that
-were ever used here.
+Every text of a service, a proxy or another library passes through `redacted` before it
+is shown. It replaces text that looks like a credential, and the credentials that were
+used in this process.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from __future__ import annotations
 import re
 from collections import deque
 
-_MOST = 256  # secrets remembered: tokens are renewed every hour
-_LEAST = 6  # letters: a shorter one is a word that may stand anywhere
-_LONGEST = 64 << 10  # letters of a text that are shown
-_CUT = 512  # of those, at its end: the cut may go through a secret
+_MAX_SECRETS = 256  # remembered: a token is renewed every hour
+_MIN_LENGTH = 6  # characters: a shorter secret may be part of any text
+_MAX_TEXT = 64 << 10  # characters of a text that are shown
+_CUT_MARGIN = 512  # of these, at the end, are dropped: the cut may split a secret
 
-# The last of them, a few twice. Adding, which drops the oldest, is one step in C: no
-# lock is needed, and no secret that is remembered again is unknown for a moment.
-_used: deque[str] = deque(maxlen=2 * _MOST)
+# The last secrets; some are in it twice. No lock: appending, which drops the oldest, is
+# one C call. A secret that is remembered again stays in it without a gap.
+_used: deque[str] = deque(maxlen=2 * _MAX_SECRETS)
 
 _HEADERS = (
     "(?:api-key|ocp-apim-subscription-key|authorization|proxy-authorization|cookie)"
 )
-# Patterns are text: `re` compiles them at first use, and keeps them.
+# Patterns are strings: `re` compiles them at first use, and caches them.
 _SECRETS = (
     rf"(?im)(^{_HEADERS}\s*:\s*)[^\r\n]+"  # a header, to the end of its line
     rf"|({_HEADERS}['\"]?\s*[:=]\s*(?:(?:bearer|basic|negotiate)\s+)?)"
     r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"&,;]+)"
     r"|(bearer\s+)[\w.~+/=-]{8,}"
     r"|((?:https?|wss?|socks\w{1,2})://)[^/\s]+@"
-    # one start for each run of letters, or a long text takes for ever
+    # one start per run of word characters, else the time is quadratic in the length
     r"|(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
 )
 _SCHEME = r"(?i)(?:bearer|basic|negotiate)\s+"
-_TELLING = (
+_SECRET_NAMES = (
     r"(?i)(?:key|token|auth|authorization|secret|pass|password|cookie|signature)"
     r"(?![a-z])"
 )
@@ -42,34 +42,38 @@ _TELLING = (
 
 def remember(*secrets: str | None) -> None:
     """
-    Blank out these from now on, wherever they turn up. Any thread.
+    Remember secrets, which `redacted` replaces from now on. Any thread.
     """
     for secret in secrets:
-        if secret and len(secret) >= _LEAST and secret not in tuple(_used)[-_MOST:]:
+        if (
+            secret
+            and len(secret) >= _MIN_LENGTH
+            and secret not in tuple(_used)[-_MAX_SECRETS:]
+        ):
             _used.append(secret)
 
 
 def remember_headers(headers: dict[str, str]) -> None:
     """
-    Blank out what headers carry whose names tell that it is a secret. Any thread.
+    Remember the values of the headers whose names denote a secret. Any thread.
     """
     for name, value in headers.items():
-        if re.search(_TELLING, name):
+        if re.search(_SECRET_NAMES, name):
             remember(value, re.sub(_SCHEME, "", value, count=1))
 
 
 def redacted(text: str) -> str:
     """
-    Return *text* with credentials blanked out: all that were ever used, and whatever
-    looks like one (headers, query keys, user info in URLs, JSON web tokens). A very
-    long text is shortened.
+    Return *text* with ``***`` in place of credentials.
 
-    Any thread.
+    These are the remembered ones, and text that looks like one (headers, query keys,
+    user info in URLs, JSON web tokens). A text above 64 Ki characters is cut. Any
+    thread.
     """
-    if len(text) > _LONGEST:
-        return redacted(text[:_LONGEST])[:-_CUT] + "..."
+    if len(text) > _MAX_TEXT:
+        return redacted(text[:_MAX_TEXT])[:-_CUT_MARGIN] + "..."
     for secret in sorted(set(_used), key=len, reverse=True):
-        if secret.isalpha():  # a word: part of another it is none
+        if secret.isalpha():  # a word: not replaced inside of longer words
             text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", "***", text)
         else:
             text = text.replace(secret, "***")
@@ -80,25 +84,27 @@ def redacted(text: str) -> str:
 
 def redacted_repr(value: object) -> str:
     """
-    Return the ``repr`` of what a service said, redacted: for a field of a model.
+    Return the redacted ``repr`` of a value from a service, for a field of a model.
     """
     return redacted(repr(value))
 
 
 def without_secrets(error: BaseException) -> BaseException | None:
     """
-    Return a foreign *error* to chain to one of ours, or None if it, or what led to it,
-    tells a secret (a traceback shows it as it is), or cannot be read.
+    Return *error*, or None if a traceback of it could show a secret.
+
+    That is the case if its text, notes or arguments, or those of its causes, contain a
+    secret or cannot be read. The result is chained to an exception of this package.
     """
-    seen: BaseException | None = error
+    current: BaseException | None = error
     for _ in range(20):  # errors may be chained in a circle
-        if seen is None:
+        if current is None:
             return error
         try:
-            text = f"{seen} {seen.args} {getattr(seen, '__notes__', '')}"
-        except Exception:  # the class is not ours
+            text = f"{current} {current.args} {getattr(current, '__notes__', '')}"
+        except Exception:  # a class of the user
             return None
         if redacted(text) != text:
             return None
-        seen = seen.__cause__ or seen.__context__
+        current = current.__cause__ or current.__context__
     return None

@@ -1,5 +1,5 @@
 """
-Help for names that are almost right.
+Suggests the right name for a misspelled one.
 """
 
 import difflib
@@ -14,13 +14,13 @@ C = TypeVar("C", bound=type)
 
 def closest(word: str, known: Iterable[str], *, near: float = 0.75) -> str | None:
     """
-    Return the known name that *word* was probably meant to be, if any is near.
+    Return the known name that is most similar to *word*, or None.
 
     Args:
-        word: What was written.
-        known: The names there are.
-        near: How alike, from 0 to 1. Where the answer leads to a refusal, 0.9: the
-            names of tomorrow often resemble those of today.
+        word: The misspelled name.
+        known: The known names.
+        near: The least similarity, from 0 to 1. Use 0.9 if the word is refused because
+            of the result: new names of the service often resemble the known ones.
     """
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=near)
     return found[0] if found else None
@@ -30,24 +30,30 @@ def refuse_unknown(
     what: str, names: Iterable[str], known: Collection[str], remedy: str = ""
 ) -> None:
     """
-    Refuse names we do not know.
+    Check that all *names* are known.
+
+    Args:
+        what: The object that has the names, for the error text.
+        names: The names to check.
+        known: The known names.
+        remedy: The end of the error text.
 
     Raises:
-        ValueError: For the first of *names* that is not in *known*.
+        ValueError: A name is not in *known*; the text suggests another.
     """
     for name in names:
         if name in known:
             continue
         guess = closest(str(name), known)
-        meant = f" Did you mean {guess!r}?" if guess else ""
-        msg = f"{what} has no field {name!r}.{meant}{remedy}"
+        suggestion = f" Did you mean {guess!r}?" if guess else ""
+        msg = f"{what} has no field {name!r}.{suggestion}{remedy}"
         raise ValueError(msg)
 
 
 def checks_names(cls: C) -> C:
     """
-    Have the constructor of *cls*, an attrs class, suggest what a misspelled argument
-    was meant to be. It raises TypeError as any function does.
+    Make the constructor of *cls*, an attrs class, suggest the right name for a
+    misspelled argument. The error is a TypeError, as of any function.
     """
     init: Any = cls.__init__  # type: ignore[misc]
     known = [field.alias for field in attrs.fields(cls)]
@@ -57,8 +63,8 @@ def checks_names(cls: C) -> C:
         for name in fields:
             if name not in known:
                 guess = closest(name, known)
-                meant = f" Did you mean {guess!r}?" if guess else ""
-                raise TypeError(f"{cls.__name__} has no field {name!r}.{meant}")
+                suggestion = f" Did you mean {guess!r}?" if guess else ""
+                raise TypeError(f"{cls.__name__} has no field {name!r}.{suggestion}")
         init(self, *args, **fields)
 
     cls.__init__ = __init__  # type: ignore[misc]

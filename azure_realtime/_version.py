@@ -1,10 +1,10 @@
 """
-The version, a literal that setup.cfg reads without importing the package, and the text
-of the hint to install an extra.
+The version, which setup.cfg reads without importing the package, and the hint to
+install an extra.
 """
 
 __version__ = "0.1.0"
 
-#: The end of every error text that misses an extra; ``{}`` is its name. The package is
-#: on no index yet, so an extra is installed from a checkout.
+#: The end of every error text about an extra that is not installed; ``{}`` is its name.
+#: The package is not on an index, so extras are installed from a checkout.
 INSTALL_HINT = "Run in a checkout of azure_realtime: pip install '.[{}]'"

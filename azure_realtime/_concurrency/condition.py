@@ -1,10 +1,10 @@
 """
-How user threads wait: so that Ctrl-C breaks nothing.
+A condition that Ctrl-C cannot leave locked.
 
-`threading.Condition` is Python code around a lock. The exception of a signal can fall
-between two of its lines, and then the lock stays held, or is released twice: the reader
-thread would stop for good (seen 2 times in 12 on Python 3.10). Here each thread waits
-on a queue of its own, in one call of C; an exception anywhere leaves nothing locked.
+`threading.Condition` is Python code around a lock. A signal can raise its exception
+between two of its lines; the lock then stays acquired, or is released twice, and the
+reader thread blocks for good (2 of 12 interrupts on Python 3.10). Here each thread
+waits on a queue of its own, in one C call: no exception leaves a lock behind.
 """
 
 from __future__ import annotations
@@ -15,40 +15,41 @@ from queue import Empty, SimpleQueue
 
 from .deadline import Deadline
 
-# A wait in one piece notices a signal that arrives at the wrong moment only at its end
-# (3 of 29); Windows cannot interrupt the wait for a lock at all before Python 3.14.
+# Seconds. A longer wait may handle a signal only when it ends (3 of 29 interrupts);
+# before Python 3.14, Windows cannot interrupt the wait for a lock at all.
 _LONGEST_WAIT = 0.2
 
 
 class Condition:
     """
-    Wakes all waiting threads, to look again.
+    Blocks threads until a predicate is true. It has no lock of its own.
     """
 
     def __init__(self) -> None:
-        # of each waiting thread: what is put wakes it
+        # one queue per waiting thread; an item put into it ends the thread's wait
         self._waiting: list[SimpleQueue[None]] = []
 
-    def wait(self, look: Callable[[], bool], deadline: Deadline) -> bool:
+    def wait(self, predicate: Callable[[], bool], deadline: Deadline) -> bool:
         """
-        Wait until *look* is true; return False if it is not by *deadline*.
+        Wait until *predicate* returns true. Return False if it has not by *deadline*.
 
-        Any thread. *look* may take a lock, which must not be held here.
+        Any thread. *predicate* may acquire a lock, which the caller must not hold.
         """
         while True:
             wakeup: SimpleQueue[None] = SimpleQueue()
-            self._waiting.append(wakeup)  # before looking: no notification is missed
+            # before the call of *predicate*: no notification is missed
+            self._waiting.append(wakeup)
             try:
-                if look():
+                if predicate():
                     return True
                 if deadline.passed:
                     return False
-                left = deadline.remaining()
+                remaining = deadline.remaining()
                 with contextlib.suppress(Empty):
                     wakeup.get(
                         timeout=_LONGEST_WAIT
-                        if left is None
-                        else min(left, _LONGEST_WAIT)
+                        if remaining is None
+                        else min(remaining, _LONGEST_WAIT)
                     )
             finally:
                 with contextlib.suppress(ValueError):  # `notify_all` has removed it
@@ -56,7 +57,9 @@ class Condition:
 
     def notify_all(self) -> None:
         """
-        Have all waiting threads look again. Any thread, after the change.
+        Make all waiting threads evaluate their predicates again.
+
+        Any thread, after the state that the predicates read has changed.
         """
         if not self._waiting:
             return

@@ -1,8 +1,5 @@
 """
-One clock reading a call: turn "at most this long" into "until then" once, and
-hand the result down.
-
-Strictly private.
+A timeout as a point in time: a blocking call makes one `Deadline` and passes it on.
 """
 
 from __future__ import annotations
@@ -10,8 +7,8 @@ from __future__ import annotations
 import time
 
 _LONGEST = 1e6
-"""Seconds, eleven days: what a selector takes for a time-out (the kernel counts
-milliseconds in 32 bits). Who waits longer looks at the clock once more."""
+"""Seconds, eleven days: the longest timeout that is passed to a selector. The kernel
+counts milliseconds in 32 bits."""
 
 
 class Deadline:
@@ -22,7 +19,7 @@ class Deadline:
         seconds: From now; None means never. A negative number counts as zero.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: *seconds* is not a number.
     """
 
     __slots__ = ("at",)
@@ -32,14 +29,15 @@ class Deadline:
             self.at = None if seconds is None else time.monotonic() + max(0.0, seconds)
         except TypeError:
             raise TypeError(
-                f"a time limit is a number of seconds or None, not {seconds!r}"
+                f"a timeout is a number of seconds or None, not {seconds!r}"
             ) from None
 
     def remaining(self) -> float | None:
         """
-        Return the seconds left, at least 0.0, or None for never.
+        Return the remaining seconds, at least 0.0; None means never.
 
-        Not more than eleven days at a time: who waits asks `passed` afterwards.
+        The value is at most eleven days. A caller that has waited for so long checks
+        `passed` and waits again.
         """
         if self.at is None:
             return None
@@ -47,13 +45,13 @@ class Deadline:
 
     def is_before(self, other: Deadline) -> bool:
         """
-        Whether this is the sooner of the two.
+        Whether this deadline is earlier than *other*.
         """
         return self.at is not None and (other.at is None or self.at < other.at)
 
     @property
     def passed(self) -> bool:
         """
-        Whether the point in time is behind us.
+        Whether the deadline has been reached.
         """
         return self.at is not None and time.monotonic() >= self.at

@@ -20,61 +20,63 @@ class _Lock(_thread.RLock):  # type: ignore[misc]
     """
     Takes the place of the `threading.Condition` of a `Future`.
 
-    A Condition is entered by Python code, which Ctrl-C can interrupt between acquiring
-    the lock and the block: then the lock is never released, and the reader thread waits
-    for it for ever. A lock in C is entered by one instruction. Nobody waits on it.
+    A `threading.Condition` is entered by Python code. Ctrl-C can interrupt that code
+    after it has acquired the lock and before the block begins; the lock is then never
+    released, and the reader thread blocks in it for good. A lock in C is entered by one
+    instruction. No thread waits for a notification of this lock.
     """
 
     def notify_all(self) -> None:
         """
-        Do nothing: who waits for a future waits on its `Condition`.
+        Do nothing: waits for a future use its `Condition`.
         """
 
 
 class InterruptibleFuture(Future[T]):
     """
-    A future that Ctrl-C cannot break; see `condition`.
+    A future that Ctrl-C cannot leave locked; see `condition`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        # guards the state, which one thread completes and another may cancel
+        # guards the state: one thread may complete the future while another cancels it
         self._condition = _Lock()  # type: ignore[assignment]
         self._completed = Condition()
         Future.add_done_callback(self, lambda _: self._completed.notify_all())
 
     def cancelled(self) -> bool:
         """
-        Whether it was cancelled. Any thread; takes no lock, so that it can be asked
-        while one is held.
+        Whether the future was cancelled. Any thread, also one that holds a lock: this
+        acquires none.
         """
         return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
 
     def done(self) -> bool:
         """
-        Whether it was completed or cancelled. Any thread; takes no lock.
+        Whether the future was completed or cancelled. Any thread; acquires no lock.
         """
         return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED)
 
     def result(self, timeout: float | None = None) -> T:
         """
-        Wait for the result and return it, or raise what it failed with.
+        Wait for the result and return it, or raise the error of the future.
 
         Raises:
-            TimeoutError: Not in *timeout* seconds.
+            TimeoutError: The future did not complete within *timeout* seconds.
         """
         error = self.exception(timeout)
         if error is not None:
-            # a copy: the one that is kept would keep these frames, which refer to us
+            # A copy: the traceback of the stored error would refer to these frames, and
+            # they refer to this future.
             raise copy_to_raise(error)
         return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """
-        Wait for the end; return what it failed with, or None.
+        Wait until the future completes. Return its error, or None.
 
         Raises:
-            TimeoutError: Not in *timeout* seconds.
+            TimeoutError: The future did not complete within *timeout* seconds.
         """
         if not self.done() and not self._completed.wait(self.done, Deadline(timeout)):
             raise TimeoutError(f"no answer within {timeout} s")

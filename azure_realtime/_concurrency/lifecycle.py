@@ -1,13 +1,13 @@
 """
-Where one client is in its life: the one object that tells all its parts.
+The state of one client: the one object in which all its parts look it up.
 
 Rules:
 
-1. Only the reader thread advances it; any thread may ask.
-2. `ended` is set before any part drains what waits in it. A part that checks `ended`
-   under its own lock either registers before the drain, and is drained, or sees
-   `ended`: nothing can wait for ever.
-3. A session is configured where `configured` is the number of its connection.
+1. Only the reader thread changes it; any thread may read it.
+2. `ended` is set before any part drains its pending requests. A part that checks
+   `ended` under its own lock either registers a request before the drain, which then
+   fails that request, or sees `ended`: no request is pending for ever.
+3. A session is configured if `configured` is the number of its connection.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from .process import current_process
 
 class Phase(Enum):
     """
-    What the reader thread is at.
+    The state of the connection.
     """
 
     CONNECTING = "connecting"  # dialling, or pausing before the next attempt
     OPEN = "open"
-    LOST = "lost"  # the connection is gone, and no other follows
+    LOST = "lost"  # the connection has ended, and no other follows
     ENDED = "ended"
 
 
 class Lifecycle:
     """
-    The life of one client.
+    The state of one client.
 
     Attributes:
-        phase: What the reader thread is at.
-        generation: Number of the connection there is, or was last; 0 before the first.
+        phase: The state of the connection.
+        generation: Number of the current or last connection; 0 before the first.
         configured: Number of the last connection whose session was configured.
-        ended: Why nothing more is sent or received; None while the client lives.
+        ended: The error that ended the client; None until then.
         process: The process that made the client.
     """
 
@@ -59,7 +59,7 @@ class Lifecycle:
 
     def why_ended(self) -> RealtimeError | None:
         """
-        Return `ended`: for the parts that only need to know this.
+        Return `ended`, as a callable for the parts that need nothing else.
         """
         return self.ended
 
@@ -67,7 +67,7 @@ class Lifecycle:
 
     def enter_reader_thread(self) -> None:
         """
-        Note that the caller is the reader thread, as its first step.
+        Register the calling thread as the reader thread.
         """
         self._reader = threading.get_ident()
 
@@ -79,25 +79,25 @@ class Lifecycle:
 
     def leave_reader_thread(self) -> None:
         """
-        Note that the reader thread ends: its number may be given to another thread.
+        Unregister the reader thread as it ends: its identifier may be reused.
         """
         self._reader = None
 
     def check_process(self) -> None:
         """
-        Refuse to touch, in a child process, what belongs to its parent.
+        Check that this is the process that made the client.
 
         Raises:
-            RuntimeError: This is another process than the one that made the client.
+            RuntimeError: This is another process, after a fork.
         """
         self.process.check()
 
     def check_may_wait(self) -> None:
         """
-        Refuse to wait where waiting would block what is waited for.
+        Check that the calling thread may wait for the reader thread.
 
         Raises:
-            RuntimeError: On the reader thread, or in another process.
+            RuntimeError: This is the reader thread itself, or another process.
         """
         self.process.check()
         if self.is_reader_thread():

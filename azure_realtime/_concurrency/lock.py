@@ -1,5 +1,5 @@
 """
-The lock of a part that several threads use, and whether this thread holds one.
+A re-entrant lock in C, and whether the calling thread holds one.
 """
 
 from __future__ import annotations
@@ -7,17 +7,18 @@ from __future__ import annotations
 import _thread
 import weakref
 
-# Adding, discarding and copying are one step in C each: no lock is needed here.
+# Adding, discarding and copying are one C call each: no lock is needed here.
 _locks: set[weakref.ref[OwnLock]] = set()
 
 
 class OwnLock(_thread.RLock):  # type: ignore[misc]
     """
-    A re-entrant lock, to be taken by `with` only.
+    A re-entrant lock. Acquire it with a `with` statement only.
 
-    Re-entrant because a signal handler or a finalizer may call the part again in the
-    middle of a call. It is a lock in C, which `with` takes in one instruction: Ctrl-C
-    cannot come between taking it and entering the block, as with a lock in Python.
+    It is re-entrant because a signal handler or a finalizer may interrupt a call and
+    call the same part again. It is a lock in C, which `with` acquires in one
+    instruction: Ctrl-C cannot interrupt between acquiring the lock and entering the
+    block, as it can with a lock in Python.
     """
 
     __slots__ = ()
@@ -28,12 +29,12 @@ class OwnLock(_thread.RLock):  # type: ignore[misc]
 
 def is_own_lock_held() -> bool:
     """
-    Tell whether the caller's thread holds an `OwnLock`, of whichever client.
+    Return whether the calling thread holds an `OwnLock`, of any client.
 
-    No user code runs while one is held. So where this is true, a signal handler or a
-    finalizer has interrupted a call of the package, which goes on only when the handler
-    has returned. Until then this thread must not wait for a thread of the package: that
-    thread may need the lock as well.
+    No user code runs while such a lock is held. So if the result is true, a signal
+    handler or a finalizer has interrupted a call of the package. That call continues
+    only after the handler has returned. Until then this thread must not wait for a
+    thread of the package, which may need the lock as well.
     """
     locks = (reference() for reference in tuple(_locks))
     return any(

@@ -1,5 +1,5 @@
 """
-What the reader thread waits with: descriptors, and a time limit.
+Waits for file descriptors, with a timeout.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 class Poller:
     """
-    Waits for descriptors. Reader thread.
+    Waits for file descriptors. Reader thread.
 
-    With `select.poll` where there is one: half the time of `selectors`, and no
-    descriptor of its own. It knows descriptors by number only. One that was closed, and
-    whose number another has by now, needs no special care.
+    It uses `select.poll` where the platform has it: that takes half the time of
+    `selectors` and needs no descriptor of its own. `poll` knows descriptors by number
+    only, so a number that was closed and reused needs no special handling.
 
     Attributes:
-        wait: Waits at most so many milliseconds, for ever with None; returns the
-            descriptors that are
-            ready, each with what it is ready for. One that has failed is ready: the
-            operation on it tells how.
+        wait: Waits up to so many milliseconds, without a limit for None. Returns the
+            descriptors that are ready, each with its events. A descriptor that has
+            failed is ready: the next operation on it raises the error.
     """
 
     def __init__(self) -> None:
@@ -33,7 +32,7 @@ class Poller:
 
     def watch(self, interest: Mapping[int, int]) -> None:
         """
-        Watch these descriptors, and no others, for READ, WRITE or both.
+        Replace the watched descriptors by *interest*: READ, WRITE or both for each.
         """
         if interest == self._interest:
             return
@@ -68,7 +67,7 @@ class SelectPoll:
 
     def poll(self, milliseconds: int | None) -> list[tuple[int, int]]:
         """
-        Wait at most so long; return the descriptors that are ready.
+        Wait up to *milliseconds*. Return the descriptors that are ready.
         """
         seconds = None if milliseconds is None else milliseconds / 1000
         ready = self._selector.select(seconds)

@@ -1,11 +1,9 @@
 """
-A client belongs to the process that made it.
+Detects that a client is used in a child process after a fork.
 
-After a ``fork()`` the child has a copy of everything but the threads: no lock in it is
-sure ever to be released, and its descriptors are those of its parent. So whoever may be
-called asks here first, before any lock.
-
-Strictly private.
+``fork()`` copies everything but the threads: a lock in the child may never be released,
+and the child shares the descriptors of its parent. So every entry point checks the
+process first, before it acquires a lock.
 """
 
 from __future__ import annotations
@@ -15,11 +13,11 @@ import os
 
 class OwnerProcess:
     """
-    One process. All who ask in the same process get the same object.
+    The process that made a client. There is one object per process.
 
     Attributes:
-        is_other_process: Whether the caller runs in a child of that process. Any
-            thread. A child that C code forks without Python's knowledge is not noticed.
+        is_other_process: Whether the caller runs in a child of that process. A child
+            that C code forks without Python's knowledge is not detected. Any thread.
     """
 
     __slots__ = ("is_other_process",)
@@ -29,10 +27,10 @@ class OwnerProcess:
 
     def check(self) -> None:
         """
-        Refuse to touch, in a child process, what belongs to its parent. Any thread.
+        Check that the caller does not run in a child process. Any thread.
 
         Raises:
-            RuntimeError: This is another process.
+            RuntimeError: The caller runs in a child process.
         """
         if self.is_other_process:
             raise RuntimeError(
@@ -46,16 +44,16 @@ _current = OwnerProcess()
 
 def current_process() -> OwnerProcess:
     """
-    Return the process that the caller runs in. Any thread.
+    Return the object of the current process. Any thread.
     """
     return _current
 
 
 def _after_fork() -> None:
     global _current
-    _current.is_other_process = True  # in the child, for all that was made before
+    _current.is_other_process = True  # in the child, for all clients of the parent
     _current = OwnerProcess()
 
 
-if hasattr(os, "register_at_fork"):  # where there is none, nothing forks (Windows)
+if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_after_fork)

@@ -1,8 +1,8 @@
 """
-A thread whose end can be waited for, though Ctrl-C comes in between; see `condition`.
+A thread whose `wait` Ctrl-C can interrupt; see `condition`.
 
-Before Python 3.13 an exception in `threading.Thread.join` has a thread that runs taken
-for one that has ended: the next `join` returns at once, and `is_alive` is false.
+Before Python 3.13, an exception in `threading.Thread.join` marks a running thread as
+ended: the next `join` returns at once, and `is_alive` returns False.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ class JoinableThread(threading.Thread):
     A daemon thread.
 
     Args:
-        target: What it runs.
-        name: Its name.
+        target: The function that the thread runs.
+        name: Name of the thread.
 
     Attributes:
-        ended: Whether it has run *target* to its end.
+        ended: Whether *target* has returned or raised.
     """
 
     def __init__(self, target: Callable[[], object], name: str) -> None:
         super().__init__(target=target, name=name, daemon=True)
         self.ended = False
-        self._over = Condition()
+        self._end_condition = Condition()
 
     def run(self) -> None:
         """
-        Run the target. The thread.
+        Run the target. The thread itself.
         """
         try:
             super().run()
         finally:
             self.ended = True
-            self._over.notify_all()
+            self._end_condition.notify_all()
 
     def wait(self, deadline: Deadline) -> bool:
         """
-        Wait for its end; return False if it has not come by *deadline*.
+        Wait for the thread to end. Return False if it has not by *deadline*.
 
-        Any thread but itself.
+        Any other thread.
         """
-        if self._over.wait(lambda: self.ended, deadline):
-            self.join()  # it has nothing left to do: this takes no time
+        if self._end_condition.wait(lambda: self.ended, deadline):
+            self.join()  # the target has ended: this takes no time
         return self.ended

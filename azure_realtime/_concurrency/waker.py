@@ -1,5 +1,5 @@
 """
-What wakes a thread that waits for sockets.
+The self-pipe that wakes a thread waiting for sockets.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 
 from .lock import OwnLock
 
-_ONE = (1).to_bytes(8, sys.byteorder)  # what an eventfd takes; a socket takes anything
+_ONE = (1).to_bytes(8, sys.byteorder)  # an eventfd takes 8 bytes only (eventfd(2))
 _READ_BYTES = 4096
 
 
@@ -19,17 +19,17 @@ class Waker:
     """
     A self-pipe: `wake` makes the descriptor readable, `drain` empties it.
 
-    An eventfd where there is one, else a pair of sockets: half the time of a wake-up,
-    and one descriptor instead of two.
+    It is an eventfd where the platform has one, else a pair of sockets. An eventfd
+    halves the time of a wake-up, and needs one descriptor instead of two.
 
     Attributes:
-        lock: Held for each `wake`. The owner takes it to make one step of a change and
-            its `wake`: it guards what the owner has as well.
+        lock: Acquired by each `wake`. The owner acquires it to make a change of its own
+            state and the `wake` one atomic step, so it guards that state as well.
     """
 
     def __init__(self) -> None:
-        # Purpose: nobody writes into a descriptor that has been closed, and belongs to
-        # somebody else by then; and what the owner guards by it.
+        # Purpose: no thread writes to a descriptor that was closed and whose number
+        # may have been reused; and it guards the state of the owner.
         self.lock = OwnLock()
         self._reader, self._writer = _eventfd() or _socket_pair()
 
@@ -40,18 +40,18 @@ class Waker:
         with self.lock:
             try:
                 self._writer.write(_ONE)
-            except (OSError, ValueError):  # closed: nobody waits any more
+            except (OSError, ValueError):  # closed: no thread waits any more
                 return
 
     def fileno(self) -> int:
         """
-        Return the descriptor that is readable after `wake`.
+        Return the descriptor that `wake` makes readable.
         """
         return self._reader.fileno()
 
     def drain(self) -> None:
         """
-        Make the descriptor unreadable. The waiting thread, before it looks for changes.
+        Empty the pipe. The waiting thread, before it reads the changed state.
         """
         try:
             while len(self._reader.read(_READ_BYTES) or b"") == _READ_BYTES:
@@ -61,7 +61,7 @@ class Waker:
 
     def close(self) -> None:
         """
-        Close the descriptors; later calls of `wake` do nothing.
+        Close the descriptors; later calls of `wake` do nothing. Any thread.
         """
         with self.lock:
             self._reader.close()
@@ -73,7 +73,7 @@ def _eventfd() -> tuple[io.RawIOBase, io.RawIOBase] | None:
         return None
     try:
         descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-    except OSError:  # a sandbox may not have it
+    except OSError:  # a sandbox may forbid the system call
         return None
     file = io.FileIO(descriptor, "r+b")
     return file, file
@@ -84,6 +84,6 @@ def _socket_pair() -> tuple[io.RawIOBase, io.RawIOBase]:
     for end in socket.socketpair():
         end.setblocking(False)
         files.append(end.makefile("rwb", buffering=0))
-        end.close()  # with its file
+        end.close()  # closed with its file
     reader, writer = files
     return reader, writer

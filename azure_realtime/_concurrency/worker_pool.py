@@ -1,14 +1,16 @@
 """
-Threads for functions of the user that take their time.
+A pool of threads for functions of the user that may block for long.
 
-1. Threads start when there is work, at most *size* of them, and end when there is none.
-2. They are daemons: a function that never returns does not keep the interpreter from
-   exiting. The hook of `concurrent.futures.ThreadPoolExecutor` would wait for it.
-3. A job that is overdue no longer counts: its thread is let go, to end when the job
-   does, and another takes its place. A second thread waits for that beside the job.
+1. Threads start when jobs are queued, at most *size* of them, and end when the queue is
+   empty.
+2. The threads are daemons: a function that never returns does not keep the interpreter
+   from exiting. The exit hook of `concurrent.futures.ThreadPoolExecutor` would wait.
+3. A job that exceeds its timeout is overdue and gives up its slot: its thread ends when
+   the job returns, and another thread takes the slot. A watcher thread waits for the
+   timeout beside the job.
 
-There is no lock. A thread runs only with a slot, and whoever takes a slot, a job or a
-running job out of its container owns it: each is one step in C.
+There is no lock. A thread runs only with a slot. The thread that removes a slot, a job
+or a running job from its container owns it; each removal is one C call.
 """
 
 from __future__ import annotations
@@ -25,13 +27,12 @@ from .deadline import Deadline
 
 class Job:
     """
-    Something to do.
+    One call of a function.
 
     Attributes:
         run: Called on a worker thread.
-        timeout: Seconds it may take, counted from its start; None: as long as it
-            likes.
-        overdue: Called on a thread of the pool when it took longer; must not block.
+        timeout: Seconds that `run` may take, counted from its start; None: no limit.
+        overdue: Called on a thread of the pool after the timeout; must not block.
     """
 
     __slots__ = ("overdue", "run", "timeout")
@@ -49,26 +50,27 @@ class Job:
 
 class WorkerPool:
     """
-    A queue of jobs and the threads that do them.
+    A queue of jobs and the threads that run them.
 
     Args:
-        size: How many jobs run side by side, overdue ones not counted.
-        name: What the threads' names begin with.
+        size: How many jobs run concurrently, overdue ones not counted.
+        name: Prefix of the threads' names.
     """
 
     def __init__(self, size: int, name: str) -> None:
         self._name = name
         self._jobs: list[Job] = []
-        self._slots = list(range(size, 0, -1))  # of threads that may be started
-        # the jobs that are not overdue; what is put into the queue ends the wait
+        self._slots = list(range(size, 0, -1))  # the free ones
+        # the jobs that run and are not overdue, each with the queue on which its
+        # watcher thread waits; an item put into it ends that wait
         self._running: dict[Job, SimpleQueue[None]] = {}
         self._closed = False
 
     def submit(self, job: Job, *, first: bool = False) -> None:
         """
-        Do *job* soon, before all others if it is to be *first*.
+        Queue *job*, before all queued jobs if *first* is true.
 
-        Any thread; never blocks. After `close` it is dropped.
+        After `close` the job is dropped. Any thread; never blocks.
         """
         if first:
             self._jobs.insert(0, job)
@@ -78,21 +80,21 @@ class WorkerPool:
 
     def close(self) -> None:
         """
-        Drop what has not been started and end the threads, after the job they are at.
+        Drop the queued jobs, and end each thread after its running job.
 
-        Any thread, also a finalizer; never blocks.
+        Any thread, also in a finalizer; never blocks.
         """
         self._closed = True
         self._jobs.clear()
-        for over in list(self._running.values()):
-            over.put(None)
+        for finished in list(self._running.values()):
+            finished.put(None)
 
     def _start_workers(self) -> None:
         """
-        Start threads for the jobs that wait, as far as there are slots.
+        Start threads for the queued jobs while there are free slots.
 
-        After each job that is added, and after each slot that is given back: so no job
-        is left where there is a slot.
+        It is called after each job that is queued and after each slot that is freed: so
+        no job waits while a slot is free.
         """
         if self._closed:
             self._jobs.clear()
@@ -101,7 +103,7 @@ class WorkerPool:
                 slot = self._slots.pop()
             except IndexError:
                 return
-            if not self._start(partial(self._work_in, slot), str(slot)):
+            if not self._start(partial(self._work, slot), str(slot)):
                 self._slots.append(slot)
                 return
 
@@ -109,46 +111,46 @@ class WorkerPool:
         name = f"{self._name}-{suffix}"
         try:
             threading.Thread(target=target, name=name, daemon=True).start()
-        except RuntimeError as exc:  # the interpreter exits, or has too many threads
+        except RuntimeError as exc:  # the interpreter exits, or there are too many
             logger.warning("The thread %s could not be started: %s", name, exc)
             return False
         return True
 
     # Worker threads.
 
-    def _work_in(self, slot: int) -> None:
-        while self._do_next(slot):
+    def _work(self, slot: int) -> None:
+        while self._run_next_job(slot):
             pass
 
-    def _do_next(self, slot: int) -> bool:
-        # a function of its own: between two jobs nothing here refers to the last one
+    def _run_next_job(self, slot: int) -> bool:
+        # A function of its own: between two jobs, no local variable refers to the last.
         try:
             job = self._jobs.pop(0)
         except IndexError:
             self._free(slot)
             return False
-        over = self._running[job] = SimpleQueue()
+        finished = self._running[job] = SimpleQueue()
         if job.timeout is not None:
             deadline = Deadline(job.timeout)
-            watch = partial(self._watch_over, job, deadline, over, slot)
+            watch = partial(self._watch, job, deadline, finished, slot)
             self._start(watch, f"{slot}-watch")
         _safely(job.run)
-        over.put(None)
-        # gone if it was overdue, and another thread has the slot
+        finished.put(None)
+        # missing if the job was overdue: another thread has the slot then
         return self._running.pop(job, None) is not None
 
     def _free(self, slot: int) -> None:
         self._slots.append(slot)
         self._start_workers()
 
-    # Threads that wait beside a job.
+    # Watcher threads.
 
-    def _watch_over(
-        self, job: Job, deadline: Deadline, over: SimpleQueue[None], slot: int
+    def _watch(
+        self, job: Job, deadline: Deadline, finished: SimpleQueue[None], slot: int
     ) -> None:
         while not (deadline.passed or self._closed):
             with contextlib.suppress(Empty):
-                over.get(timeout=deadline.remaining())
+                finished.get(timeout=deadline.remaining())
                 return
         if not self._closed and self._running.pop(job, None) is not None:
             self._free(slot)
@@ -157,7 +159,7 @@ class WorkerPool:
 
 def _safely(function: Callable[[], None]) -> None:
     """
-    Call what is not to raise; should it do so, its thread goes on.
+    Call a function and log what it raises: the calling thread continues.
     """
     try:
         function()

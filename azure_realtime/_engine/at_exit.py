@@ -1,5 +1,5 @@
 """
-Clients that are open when the interpreter exits send what is queued, and end.
+Closes the open clients when the interpreter exits.
 """
 
 from __future__ import annotations
@@ -11,13 +11,21 @@ from typing import NamedTuple
 
 from .._concurrency.deadline import Deadline
 
-_SENDING = 1.0  # seconds for what is queued to leave when the program ends
-_LISTENERS = 0.5  # seconds of them for listeners, whose own commands have to leave too
+_SEND_SECONDS = 1.0  # until queued messages must have been sent
+_LISTENER_SECONDS = 0.5  # of these: listeners may queue commands, which are sent too
 
 
 class ExitSteps(NamedTuple):
     """
-    What ends one client, step by step, so that several clients share the time.
+    The steps that close one client. Each runs for all clients, so they share the time.
+
+    Attributes:
+        drain: Waits until the listeners have returned.
+        report: Logs what the program should have waited for.
+        close: Starts to close the client.
+        join: Waits for the reader thread.
+        finish: Ends the dispatcher after its queued events.
+        join_dispatcher: Waits for the dispatcher.
     """
 
     drain: Callable[[Deadline], object]
@@ -28,41 +36,42 @@ class ExitSteps(NamedTuple):
     join_dispatcher: Callable[[Deadline], object]
 
 
-_Asked = Callable[[], ExitSteps | None]
+_MakeSteps = Callable[[], ExitSteps | None]
 
-_registered: set[weakref.WeakMethod[_Asked]] = set()
+_registered: set[weakref.WeakMethod[_MakeSteps]] = set()
 
 
-def register(exit_steps: _Asked) -> None:
+def register(exit_steps: _MakeSteps) -> None:
     """
-    Have a client ended at exit. Any thread.
+    Register a client to be closed at exit. Any thread.
 
     Args:
-        exit_steps: A bound method, asked at exit unless its object was collected.
+        exit_steps: A bound method that returns the steps, or None if there are none. It
+            is called at exit, unless its object was collected.
     """
     _registered.add(weakref.WeakMethod(exit_steps, _registered.discard))
 
 
 @atexit.register
-def _end_all() -> None:
+def _close_all() -> None:
     """
-    Give what is queued one second to leave. No thread is started, none is left.
+    Close all clients within one second. It starts no thread, and ends all.
 
-    Listeners come first: the last event may have come a moment ago, and their commands
-    are part of what the program does. After that whatever they send is refused.
+    The listeners are waited for first: the last event may just have been received, and
+    their commands are part of the program. Commands that they send later are refused.
     """
-    listeners, sending = Deadline(_LISTENERS), Deadline(_SENDING)
+    listeners_by, sending_by = Deadline(_LISTENER_SECONDS), Deadline(_SEND_SECONDS)
     alive = [method for ref in list(_registered) if (method := ref()) is not None]
-    clients = [steps for ask in alive if (steps := ask()) is not None]
+    clients = [steps for make in alive if (steps := make()) is not None]
     for client in clients:
-        client.drain(listeners)
+        client.drain(listeners_by)
     for client in clients:
         client.report()
     for client in clients:
-        client.close(sending)
+        client.close(sending_by)
     for client in clients:
-        client.join(sending)
+        client.join(sending_by)
     for client in clients:
         client.finish()
     for client in clients:
-        client.join_dispatcher(sending)
+        client.join_dispatcher(sending_by)

@@ -1,30 +1,30 @@
 """
-One connection, from the moment it is open to its end: the reader thread's turns on it.
+One open connection: the event loop of the reader thread. An iteration is called a turn.
 
 Rules:
 
-1. A turn: write what the socket takes, wait for the socket, the queue or the next
-   timer, read what has come. No step blocks, each is bounded, and no lock is held
-   across a call.
-2. A full turn also looks at the clock and at what others ask. A short one does not: the
-   next timer stays what it is. It may be early, never late.
-3. So whatever changes a timer, or why the connection ends, leads to a full turn:
+1. A turn writes as much as the socket takes; waits for the socket, the send queue or
+   the next timer; and reads the received messages. Each step is bounded, only the wait
+   blocks, and no lock is held across a call.
+2. A full turn also checks the timers and the requests of other threads (`Control`). A
+   short turn does not, and keeps the next timer: it may be early, never late.
+3. So every change of a timer, or of a reason to end the connection, causes a full turn:
 
-   - `SendQueue.wake`: a close, a veto, a failure, the end of a replacement's dial, jobs
-     that listeners have on this thread;
+   - `SendQueue.wake`: a close, a veto, a failure, the end of a replacement's dial,
+     listeners that are to run on this thread;
    - a timer that is due;
    - an event that concerns the connection: the session, its end, an error;
    - listeners that have fallen behind;
-   - unsent bytes: also our answer to the peer's close frame;
+   - unsent bytes, those of our answer to the peer's close frame included;
    - our own close frame, from then on;
-   - a ping that has no answer yet, and a replacement that is being made.
+   - a ping without an answer, and a replacement session in preparation.
 
-   What a short turn reads makes timers later only: the next ping is due after the last
-   inbound byte, and a frame that never ends is given up later than that.
-4. The socket and the waker are read only if they are ready, or if bytes are left over
+   Input that a short turn reads can only postpone timers: the next ping is due some
+   time after the last inbound byte, and an unfinished frame times out later than that.
+4. The socket and the waker are read only if they are ready, or if bytes are buffered
    that no poll can see.
 
-All of it belongs to the reader thread.
+All of it runs on the reader thread.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ from .session_kind import OpeningMessages
 from .session_setup import SessionSetup
 from .writer import Writer
 
-_LINGER = 0.5  # seconds in which a peer that broke the protocol may read why
-_LONGEST_WAIT = 3600.0  # seconds: poll takes no 40 days, and clocks are set
+_LINGER = 0.5  # seconds for a peer that broke the protocol to read our close frame
+_LONGEST_WAIT = 3600.0  # seconds: poll counts ms in 32 bits; the wall clock may be set
 
 
 class Connection:
@@ -62,22 +62,21 @@ class Connection:
     One open connection.
 
     Args:
-        setup: Makes the session ready.
-        begin_replacement: Begins to make another session.
+        setup: Follows the session until it is configured.
+        begin_replacement: Starts to prepare another session.
         engine: The shared parts.
-        pipeline: What events change.
-        mark_sent: Called with the id of each command that leaves.
+        pipeline: Handles the events.
+        mark_sent: Called with the id of each command before it is sent.
         stream: The open WebSocket.
         websocket_options: The options.
-        control: What others ask.
+        control: The requests of other threads.
         generation: Number of the connection.
-        opening: What to send first.
+        opening: The messages to send first.
         ready_by: When the session must be configured.
 
     Attributes:
-        expired: Whether the session has come to its end, as the service has said then
-            or before. Complete after `run`.
-        undelivered: How many messages the peer had not acknowledged. Complete after
+        expired: Whether the session had expired. Valid after `run`.
+        undelivered: How many sent messages the peer did not acknowledge. Valid after
             `run`.
     """
 
@@ -128,7 +127,7 @@ class Connection:
         self._poller = Poller()
         self._wakeups = engine.queue.fileno()
         self._descriptor = stream.fileno()
-        self._full = True
+        self._full = True  # whether the next turn is a full one
         self._next_timer = 0.0
         self.expired = False
         self.undelivered = 0
@@ -140,32 +139,33 @@ class Connection:
 
     def run(self, handover: Handover | None = None) -> RealtimeError | Handover:
         """
-        Serve it until it is over; return why, or which session is to take its place.
+        Serve the connection until it ends. Return the reason, or its replacement.
 
         Args:
-            handover: What it took over with, if it did.
+            handover: The prepared session that this connection serves; None for a
+                connection that was just dialled.
         """
         stream = self._stream
         try:
-            for events in handover.heard if handover else ():
+            for events in handover.events if handover else ():
                 self._session.follow(events)
             return self._serve()
         except ConnectionClosed as closed:
-            return self._say_why(closed)
+            return self._send_close_reason(closed)
         except UnicodeDecodeError:
-            return self._say_why(
-                ConnectionClosed(1007, "the peer sent text that is no UTF-8")
+            return self._send_close_reason(
+                ConnectionClosed(1007, "the peer sent text that is not UTF-8")
             )
         finally:
             end = stream.closed_by_peer
-            answered = end is not None and self._writer.goodbye is not None
+            answered = end is not None and self._writer.answer_deadline is not None
             self.undelivered = 0 if answered else self._writer.undelivered
             self.expired = (
                 self._session.expired
                 or self._renewal.expiry.over
                 or (end is not None and says_expired(None, end.reason))
             )
-            # a listener may have forked: the child leaves it alone
+            # not in the child of a listener that forked: it shares the descriptors
             if not self._engine.lifecycle.process.is_other_process:
                 self._renewal.abandon()
 
@@ -179,25 +179,26 @@ class Connection:
     @property
     def fatal(self) -> bool:
         """
-        Whether the service said that another connection would fail likewise.
+        Whether the service reported an error that every connection would meet.
         """
         return self._session.fatal
 
     @property
     def lasted(self) -> float:
         """
-        For how many seconds the session has been configured; 0 if it never was.
+        The seconds since the session was configured; 0 if it never was.
         """
         ready_at = self._session.ready_at
         return 0.0 if ready_at is None else time.monotonic() - ready_at
 
-    def _say_why(self, error: ConnectionClosed) -> RealtimeError:
+    def _send_close_reason(self, error: ConnectionClosed) -> RealtimeError:
         """
-        Send a peer that broke the protocol the reason, as far as one write carries.
+        Send our close frame with the reason to a peer that broke the protocol. Return
+        *error*.
         """
         if error.code in (1002, 1007, 1009):
             self._stream.send_close(error.code, error.reason)
-            # the peer may have gone already; the first cause is the one to report
+            # a failed write does not matter: *error* is the cause to report
             with contextlib.suppress(ConnectionClosed):
                 self._stream.write()
                 self._stream.linger(_LINGER)
@@ -207,28 +208,27 @@ class Connection:
 
     def _serve(self) -> RealtimeError | Handover:
         """
-        Take turns until it is over.
+        Take turns until the connection ends. Return the reason, or its replacement.
 
         Raises:
-            ConnectionClosed: The connection is gone, or the peer broke the protocol.
-            UnicodeDecodeError: Likewise.
+            ConnectionClosed: The connection was lost, or the peer broke the protocol.
+            UnicodeDecodeError: The peer sent text that is not UTF-8.
         """
         stream, queue = self._stream, self._engine.queue
         wakeups, descriptor = self._wakeups, self._descriptor
         while True:
-            # still asleep: no message came since the last look at the queue
+            # `asleep` is still set: nothing was queued since the last `write`
             if self._full or queue.attention or not queue.asleep:
                 self._full = not self._writer.write() or self._full
-            left = self._next_timer - time.monotonic()
-            if self._full or queue.attention or left <= 0:
-                end = self._look_around()
+            remaining = self._next_timer - time.monotonic()
+            if self._full or queue.attention or remaining <= 0:
+                end = self._full_turn()
                 if end is not None:
                     return end
-                left = self._next_timer - time.monotonic()
+                remaining = self._next_timer - time.monotonic()
             unread = stream.unread
-            # rounded up: else turns would follow each other without a pause until a
-            # timer is due
-            wait = 0 if unread or left <= 0 else math.ceil(left * 1000)
+            # rounded up: else the loop would spin for the last millisecond
+            wait = 0 if unread or remaining <= 0 else math.ceil(remaining * 1000)
             for ready, _ in self._poller.wait(wait):
                 if ready == wakeups:
                     queue.drain()
@@ -237,29 +237,29 @@ class Connection:
             if unread:
                 self._read()
 
-    def _look_around(self) -> RealtimeError | Handover | None:
+    def _full_turn(self) -> RealtimeError | Handover | None:
         """
-        Do what a full turn does more than a short one; return the end, if it has come.
+        Do the additional steps of a full turn. Return how the connection ends, or None.
         """
         stream, renewal = self._stream, self._renewal
-        # before looking: what is set meanwhile is looked at in the next turn
+        # reset first: a request made during these checks causes another full turn
         self._engine.queue.attention = False
         self._control.logs_messages = logger.logs_messages
         self._engine.dispatcher.turn()
-        end = self._over() or self._renew()
+        end = self._end_reason() or self._renew()
         if end is not None:
             return end
         events, unread = stream.interest, False
         interest = {self._wakeups: READ, self._descriptor: events}
         if renewal.replacement is not None and renewal.replacement.stream is not None:
-            coming = renewal.replacement.stream
-            interest[coming.fileno()] = coming.interest
-            unread = coming.unread
+            replacement_stream = renewal.replacement.stream
+            interest[replacement_stream.fileno()] = replacement_stream.interest
+            unread = replacement_stream.unread
         self._poller.watch(interest)
         pinged = self._keepalive.pinged_at is not None
         self._full = events != READ or pinged or renewal.replacement is not None
-        left = 0.0 if unread else self._until_next_timer()
-        self._next_timer = time.monotonic() + left
+        remaining = 0.0 if unread else self._until_next_timer()
+        self._next_timer = time.monotonic() + remaining
         return None
 
     def _read(self) -> None:
@@ -274,24 +274,24 @@ class Connection:
         if stream.attention or self._engine.dispatcher.backlog.behind_since is not None:
             self._full, stream.attention = True, False
 
-    # The clock.
+    # Timers.
 
-    def _over(self) -> RealtimeError | None:
+    def _end_reason(self) -> RealtimeError | None:
         """
-        Return why it is over, or None while it is not.
+        Return the error that ends the connection, or None while it continues.
         """
         session, control = self._session, self._control
         if session.failure is not None:
             return session.failure
         if self._stream.closed_by_peer is not None:
-            self._stream.write()  # our answer, if the socket takes it
+            self._stream.write()  # our close frame in answer, if the socket takes it
             return self._stream.closed_by_peer
         if self._writer.is_given_up():
-            return ConnectionClosed(1006, "the peer did not answer our close")
+            return ConnectionClosed(1006, "the peer did not answer our close frame")
         if control.failure is not None:
             return control.failure
         if control.closing is not None and control.closing.passed:
-            return ConnectionClosed(1006, "closed by us, out of time")
+            return ConnectionClosed(1006, "the timeout of close() has passed")
         if session.unanswered and self._ready_by.passed:
             missing = self._kind.configured if session.created else self._kind.created
             return ConnectTimeout(
@@ -303,25 +303,25 @@ class Connection:
 
     def _until_next_timer(self) -> float:
         """
-        Return in how many seconds to ask `_over` and `_renew` again.
+        Return in how many seconds `_end_reason` and `_renew` are to be called again.
         """
         next_timer = _LONGEST_WAIT
         ready_by = self._ready_by if self._session.unanswered else None
-        for deadline in (self._control.closing, self._writer.goodbye, ready_by):
-            left = None if deadline is None else deadline.remaining()
-            if left is not None:
-                next_timer = min(next_timer, left)
+        for deadline in (self._control.closing, self._writer.answer_deadline, ready_by):
+            remaining = None if deadline is None else deadline.remaining()
+            if remaining is not None:
+                next_timer = min(next_timer, remaining)
         for part in (self._renewal, self._keepalive, self._engine.dispatcher.backlog):
-            if (left := part.next_deadline()) is not None:
-                next_timer = min(next_timer, left)
+            if (remaining := part.next_deadline()) is not None:
+                next_timer = min(next_timer, remaining)
         return next_timer
 
     def _renew(self) -> Handover | None:
         """
-        Announce the end of the session, and return another that takes over now.
+        Emit ``expiring`` when it is due. Return the session that takes over, or None.
         """
-        left = self._renewal.expiry.announce()
-        if left is not None:
-            expiring = Expiring(seconds_left=left, generation=self._generation)
+        remaining = self._renewal.expiry.announce()
+        if remaining is not None:
+            expiring = Expiring(seconds_left=remaining, generation=self._generation)
             self._engine.emitter.emit(expiring)
         return self._renewal.turn()

@@ -1,5 +1,5 @@
 """
-What other threads ask of the reader thread.
+The requests of other threads to the reader thread.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ MessageHook = Callable[[Direction, int, float, bytes], object]
 
 class Control:
     """
-    Requests to the reader thread. Each wakes it; it looks once a turn.
+    Requests to the reader thread. Each wakes it, and its next full turn checks them.
 
     Args:
         wake: Wakes the reader thread.
 
     Attributes:
-        closing: When the client is to be closed; None while nobody wants that. It may
-            be brought forward.
-        failure: Why the connection is to end.
-        vetoed: Whether no other connection is to follow.
-        message_hook: Called on the reader thread with every message that comes, and
-            with every message as it is given to the socket; None costs one comparison.
-            One that raises is logged and removed.
-        logs_messages: Whether the program logs at DEBUG; looked up once a full turn.
+        closing: When the client must be closed; None until `close` is called. A later
+            call can only make it earlier.
+        failure: The error to end the connection with; None without one.
+        vetoed: Whether no other connection may follow.
+        message_hook: Called on the reader thread with every received message, and with
+            every message before it is sent; None costs one comparison. A hook that
+            raises is logged and removed.
+        logs_messages: Whether the program logs at DEBUG; read once per full turn.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
@@ -49,7 +49,7 @@ class Control:
 
     def close(self, deadline: Deadline) -> None:
         """
-        Ask for the end by *deadline*, or sooner if that was asked for. Any thread.
+        Request that the client ends by *deadline*, or by an earlier one. Any thread.
         """
         if self.closing is None or deadline.is_before(self.closing):
             self.closing = deadline
@@ -57,14 +57,14 @@ class Control:
 
     def fail(self, error: RealtimeError) -> None:
         """
-        Ask for the end of the connection because of *error*. Any thread.
+        Request that the connection ends with *error*. Any thread.
         """
         self.failure = error
         self.wake()
 
     def veto(self) -> None:
         """
-        Ask for no other connection. Any thread.
+        Request that no other connection follows. Any thread.
         """
         self.vetoed = True
         self.wake()
@@ -78,7 +78,7 @@ class Control:
     @property
     def no_more_connections(self) -> bool:
         """
-        Whether no other connection is wanted.
+        Whether no other connection may follow.
         """
         return self.closing is not None or self.vetoed
 
@@ -86,7 +86,7 @@ class Control:
         self, direction: Direction, generation: int, messages: Sequence[bytes]
     ) -> None:
         """
-        Call the message hook, if there is one, and log types and sizes. Reader thread.
+        Call the message hook, and log types and sizes at DEBUG. Reader thread.
         """
         if self.logs_messages:
             what = "Received" if direction == "in" else "Sent"
@@ -100,13 +100,13 @@ class Control:
             for message in messages:
                 hook(direction, generation, now, message)
         except Exception:
-            logger.exception("The message hook failed; it is called no more")
+            logger.exception("The message hook failed and was removed")
             self.message_hook = None
 
 
 def _type_of(message: bytes) -> str:
     """
-    Return the type of a message, and nothing else of it; "?" if it has none.
+    Return the type of a message; "?" if it has none. Its content is not to be logged.
     """
     try:
         kind = json.loads(message)["type"]

@@ -1,5 +1,5 @@
 """
-The numbers of a client that the reader thread counts.
+The counters that the reader thread updates.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from .._transport.websocket import WebSocketStream
 
 class Counters:
     """
-    Counted since the client was made. Written by the reader thread, read by any.
+    Counters since the client was made. The reader thread writes, any thread reads.
 
     Attributes:
         reconnects: How many sessions replaced one that was lost or renewed.
-        round_trip: Seconds of the last ping; None before the first.
+        round_trip: Seconds between the last ping and its answer; None before the first.
     """
 
     def __init__(self) -> None:
         self.reconnects = 0
         self.round_trip: float | None = None
-        # One attribute, for a reader that comes while it changes: the connection that
-        # is served, and what those before it have sent and received.
+        # One attribute, replaced as a whole, so that other threads read a consistent
+        # value: the current connection, and the bytes sent and received before it.
         self._traffic: tuple[WebSocketStream | None, int, int] = (None, 0, 0)
 
     @property
     def traffic(self) -> tuple[int, int]:
         """
-        The bytes that all connections have sent and received.
+        The bytes that all connections have sent and received. Any thread.
         """
         stream, sent, received = self._traffic
         if stream is None:
@@ -35,6 +35,6 @@ class Counters:
 
     def serve(self, stream: WebSocketStream | None) -> None:
         """
-        Count what *stream* carries from now on. Reader thread.
+        Count the bytes of *stream* from now on. Reader thread.
         """
         self._traffic = (stream, *self.traffic)

@@ -1,6 +1,5 @@
 """
-How the reader thread comes by a connection, and by another one: pause and dial, as long
-as there is a point in it.
+Opens the first connection, and the next ones with a pause before each attempt.
 """
 
 from __future__ import annotations
@@ -24,26 +23,26 @@ from .control import Control
 from .reconnect import Backoff
 
 Connect = Callable[[ConnectAttempt], WebSocketStream]
-"""Opens a connection, as patiently as it is told."""
+"""Opens a connection within the limits of an attempt."""
 
 
 class Dialer:
     """
-    Dials. All of it belongs to the reader thread.
+    Opens connections. All of it runs on the reader thread.
 
     Args:
-        queue: Wakes this thread, and tells whether something waits to be sent.
-        dispatcher: Has work for this thread where listeners run on it.
-        emitter: Announces attempts.
-        lifecycle: Knows the number of the last connection.
+        queue: The send queue; it wakes this thread.
+        dispatcher: Runs listeners on this thread if the user chose so.
+        emitter: Emits ``reconnecting``.
+        lifecycle: Has the number of the last connection.
         connect: Opens a connection.
-        control: What others ask.
+        control: The requests of other threads.
         websocket_options: The options.
-        backoff: Decides whether to dial again, and when.
-        veto: What a listener can call to have no other connection.
+        backoff: Decides whether and when to dial again.
+        veto: Passed to listeners of ``reconnecting``, which may stop it.
 
     Attributes:
-        ready_by: When the connection that was dialled last must be of use.
+        ready_by: When the session of the last dialled connection must be configured.
     """
 
     def __init__(
@@ -71,11 +70,11 @@ class Dialer:
 
     def dial(self) -> WebSocketStream:
         """
-        Dial once.
+        Open a connection in one attempt.
 
         Raises:
-            RealtimeError: Why there is no connection.
-            ConnectInterrupted: There is no point any more.
+            RealtimeError: The connection could not be opened.
+            ConnectInterrupted: No connection is wanted any more.
         """
         self.ready_by = Deadline(self._seconds)
         attempt = ConnectAttempt(
@@ -90,11 +89,14 @@ class Dialer:
         self, error: RealtimeError, expired: bool
     ) -> tuple[WebSocketStream | None, RealtimeError]:
         """
-        Pause and dial until it works or is pointless; return the wire, or why not.
+        Pause and dial until a connection is open, or no attempt may follow.
 
         Args:
             error: Why the connection ended.
             expired: Whether its session had expired.
+
+        Returns:
+            The connection or None, and the last error.
         """
         while True:
             delay = self._backoff.pause(error, expired)
@@ -122,7 +124,8 @@ class Dialer:
 
     def _should_stop(self) -> bool:
         """
-        Whether to stop dialling: vetoed, or closed and nothing queued could leave.
+        Whether to stop dialling: after a veto, or after a close if no queued message
+        could be sent.
         """
         if self._control.vetoed:
             return True
@@ -133,14 +136,14 @@ class Dialer:
 
     def _pause(self, seconds: float) -> bool:
         """
-        Wait; return False if there is no point any more.
+        Wait so many seconds. Return False if no other connection may follow.
         """
         deadline = Deadline(seconds)
         poller = Poller()
         poller.watch({self._queue.fileno(): READ})
         while not deadline.passed and not self._control.no_more_connections:
-            left = deadline.remaining() or 0.0
-            if poller.wait(math.ceil(left * 1000)):
+            remaining = deadline.remaining() or 0.0
+            if poller.wait(math.ceil(remaining * 1000)):
                 self._queue.drain()
                 self._dispatcher.turn()
         return not self._control.no_more_connections

@@ -1,5 +1,5 @@
 """
-How a connection's end is told, and how a program's end is met.
+The errors and events that report the end of a connection.
 """
 
 from __future__ import annotations
@@ -15,33 +15,42 @@ from ..errors import (
 from ..events import Disconnected
 
 
-def final_error(error: RealtimeError, why: str | None, unsent: int) -> RealtimeError:
+def final_error(
+    error: RealtimeError, close_reason: str | None, unsent: int
+) -> RealtimeError:
     """
-    Return what everybody is told from now on, where *error* ended it all.
+    Return the error that all later calls of an ended client raise.
 
-    Who was told of *error* itself may have been told of a way back.
+    It is a copy: *error* itself was reported when the connection was lost, perhaps with
+    the announcement of another connection.
 
     Args:
-        error: What ended it.
-        why: Why we have closed it, if we have.
-        unsent: Commands that were not delivered.
+        error: The error that ended the last connection.
+        close_reason: Why the client was closed; None if it was not.
+        unsent: How many commands were not delivered.
     """
     if not isinstance(error, ConnectionClosed):
         return error
     reason = error.reason
-    if why and (error.code == 1006 or not reason):
-        reason = why
+    if close_reason and (error.code == 1006 or not reason):
+        reason = close_reason
     unsent = max(unsent, error.unsent)
-    last = ConnectionClosed(error.code, reason, clean=error.clean, unsent=unsent)
-    last.__cause__ = error.__cause__
-    return last
+    final = ConnectionClosed(error.code, reason, clean=error.clean, unsent=unsent)
+    final.__cause__ = error.__cause__
+    return final
 
 
 def disconnected_event(
-    error: RealtimeError, cause: Any, again: bool, generation: int
+    error: RealtimeError, cause: Any, reconnecting: bool, generation: int
 ) -> Disconnected:
     """
-    Return what tells of the end of a connection.
+    Return the event that reports the end of a connection.
+
+    Args:
+        error: The error that ended it.
+        cause: The result of `cause_of`.
+        reconnecting: Whether another connection follows.
+        generation: Number of the connection.
     """
     closed = error if isinstance(error, ConnectionClosed) else None
     expected = cause == "client" and closed is not None and closed.code == 1000
@@ -51,7 +60,7 @@ def disconnected_event(
         code=closed.code if closed else None,
         reason=closed.reason if closed else text_of(error),
         clean=bool(closed and (closed.clean or closed.code == 1000)),
-        reconnecting=again,
+        reconnecting=reconnecting,
         generation=generation,
     )
 
@@ -63,6 +72,11 @@ Cause = Literal["client", "expired", "network", "dead peer", "server", "refused"
 def cause_of(error: RealtimeError, *, by_us: bool, expired: bool) -> Cause:
     """
     Return who or what ended a connection.
+
+    Args:
+        error: The error that ended it.
+        by_us: Whether the client was closed.
+        expired: Whether the session had expired.
     """
     if by_us or isinstance(error, SlowConsumer):
         return "client"

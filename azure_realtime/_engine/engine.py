@@ -1,5 +1,5 @@
 """
-What the loss of a connection and the end of a client do to all parts.
+Applies the loss of a connection, and the end of a client, to all parts.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from .counters import Counters
 @attrs.define(eq=False, repr=False)
 class Engine:
     """
-    The parts that a connection's loss and a client's end concern.
+    The parts of one client that several modules of this folder share.
 
     Attributes:
-        lifecycle: Where the client is in its life.
-        queue: What is to be sent.
+        lifecycle: The state of the client.
+        queue: The send queue.
         pending: The commands that wait for an acknowledgement.
         responses: The requests for responses.
         mailboxes: The waits for events.
-        status: What the model is doing.
+        status: The status of the model.
         dispatcher: Runs the listeners.
-        emitter: The way of an event to the user.
-        counters: Numbers for `Stats`.
-        on_loss: Called, on the reader thread, when a connection is gone.
-        on_end: Likewise, when there will be no other.
-        busy: Tell whether something is going on that a new session would not know of.
-        retry_response: Whether to ask again for a response that was interrupted.
+        emitter: Passes events to waits and listeners.
+        counters: The counters for `Stats`.
+        on_loss: Called with the error when a connection has ended. Reader thread.
+        on_end: Called with the error when the client has ended. Reader thread.
+        busy: Return whether an activity is under way that a new session would lose.
+        retry_response: Whether to request an interrupted response again.
     """
 
     lifecycle: Lifecycle
@@ -60,7 +60,7 @@ class Engine:
 
     def stats(self) -> Stats:
         """
-        Return a snapshot of the numbers. Any thread.
+        Return a snapshot of the counters and queues. Any thread.
         """
         bytes_sent, bytes_received = self.counters.traffic
         return Stats(
@@ -77,7 +77,7 @@ class Engine:
 
     def quiet(self) -> bool:
         """
-        Whether nothing is going on that a change of the session would interrupt.
+        Return whether no activity is under way that a new session would interrupt.
         """
         listening = self.status.value is ModelStatusEnum.LISTENING
         if listening or not self.responses.quiet or not self.pending.quiet:
@@ -86,11 +86,16 @@ class Engine:
 
     def lose(self, error: RealtimeError, disconnected: ServerEvent) -> None:
         """
-        Settle what ends with a connection, and announce its end. Reader thread.
+        Fail the requests of an ended connection, and emit its end. Reader thread.
 
-        Audio from before is never sent to another session.
+        Queued audio is dropped: it must not be sent to another session.
+
+        Args:
+            error: The error that ended the connection.
+            disconnected: The event that reports it.
         """
-        # taken first: a thread that is set free below may wait again, for what follows
+        # Read first: a thread that is woken below may wait again, for events of the
+        # next connection.
         waiting = self.mailboxes.of_this_connection()
         change = self.status.lost()
         self.queue.hold()
@@ -106,11 +111,13 @@ class Engine:
 
     def end(self, error: RealtimeError, closed: ServerEvent) -> None:
         """
-        Fail all that waits, and announce the end. Reader thread, after `ended` is set.
+        Fail all pending requests and waits, and emit the end of the client.
+
+        Reader thread, after `Lifecycle.ended` was set.
         """
         self.pending.end(error)
         self.responses.end(error)
-        for tell in (*self.on_loss, *self.on_end):
-            tell(error)
+        for handler in (*self.on_loss, *self.on_end):
+            handler(error)
         self.emitter.emit(closed)
         self.mailboxes.end()

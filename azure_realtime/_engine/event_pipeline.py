@@ -1,27 +1,26 @@
 """
-The way in: state first, then futures and waits, then listeners.
+Passes received events to the state, then to futures and waits, then to listeners.
 
 Rules:
 
-1. An event visits the parts that handle its class, in a fixed order: session and
-   conversation state, answers to futures, waits, listeners. A thread that an event
-   wakes sees the new state, and a listener can wait for an event that is queued behind
-   the one it hears.
+1. An event is passed to the parts that handle its class, in a fixed order: session and
+   conversation state, futures, waits, listeners. A thread that an event wakes sees the
+   new state, and a listener can wait for an event that is queued behind its own.
 2. Deltas are nearly all of the traffic, and concern the conversation and the status
-   only. They take the short way: their route is looked up once, and the events of one
+   only. They have a route of their own, which is looked up once, and the events of one
    read go to the dispatcher as one batch.
-3. Events that do not concern the connection join the batch, too. The batch so far is
-   posted before an event completes a future: done-callbacks keep their place among the
-   listeners.
-4. Everything else takes the full way, one message at a time, after the batch so far was
-   posted: wire order is kept.
-5. A wait for an event is completed before the event is posted. A delta that nobody
-   waits for is not offered.
-6. The size of a delta is that of its text, times four where it is not ASCII. That
-   stands for its memory, because the generated reader has proved that nothing but
-   scalars is in it.
+3. Other events that do not concern the connection join the batch as well. The batch so
+   far is posted before an event completes a future: done-callbacks run in wire order
+   with the listeners.
+4. All other messages are passed to `SessionEvents.follow`, one at a time, after the
+   batch so far was posted: this keeps the wire order.
+5. A wait for an event is completed before the event is posted. A delta is offered to
+   the waits only if one of them waits for its type.
+6. The size of a delta is that of its text, times four if the text is not ASCII. It
+   bounds the memory of the event, because the generated reader has checked that the
+   event consists of scalars only.
 
-All of it belongs to the reader thread.
+All of it runs on the reader thread.
 """
 
 from __future__ import annotations
@@ -52,34 +51,34 @@ from ..events import (
 )
 from .sender import Sender
 
-_CHANGE_SIZE = 500  # bytes of an event that announces a change of status, about
+_CHANGE_SIZE = 500  # bytes: about the size of a `StatusChanged` event
 
 Handler = Callable[[Any], object]
 Route = tuple[Handler, Callable[[Any], StatusChanged | None]]
 Follow = Callable[[Sequence[ServerEvent]], None]
-"""Takes the events of one message the full way."""
+"""Handles the events of one message that may concern the connection."""
 
 
 class Part(Protocol):
     """
-    What follows events. It must neither block nor raise.
+    A part of the client that observes events. It must neither block nor raise.
     """
 
     @property
     def handles(self) -> frozenset[type[ServerEvent]]:
         """
-        The classes of events that `observe` is for.
+        The classes of the events that are passed to `observe`.
         """
 
     def observe(self, event: Any, /) -> object:
         """
-        Take note of *event*.
+        Update the state of this part.
         """
 
 
 class _Batch:
     """
-    The events of one read that are not posted yet, in wire order, with their sizes.
+    The events of one read that are not yet posted, in wire order, with their sizes.
     """
 
     def __init__(
@@ -91,7 +90,7 @@ class _Batch:
 
     def post(self) -> None:
         """
-        Post them, if there are any.
+        Post the collected events, if there are any.
         """
         if self.events:
             events, sizes = self.events, self.sizes
@@ -101,16 +100,16 @@ class _Batch:
 
 class EventPipeline:
     """
-    What an event changes in this client.
+    Decodes messages, and passes each event to the parts that handle its class.
 
     Args:
-        deltas: What follows the events that take the short way.
-        parts: Follow other events, in this order.
-        of_the_connection: The types of events that `Connection` looks at.
-        status: What the model is doing.
+        deltas: The routes of the deltas.
+        parts: Observe other events, in this order.
+        of_the_connection: The types of events that `SessionEvents` handles.
+        status: The status of the model.
         sender: Has the decoder, and the commands and requests that an event may answer.
-        mailboxes: The waits.
-        emitter: The way of an event to the user.
+        mailboxes: The waits for events.
+        emitter: Passes events to waits and listeners.
         dispatcher: Knows whether an error has a listener.
         lifecycle: Knows the process.
     """
@@ -141,26 +140,26 @@ class EventPipeline:
             for kind in part.handles:
                 self._handlers[kind] = (*self._handlers.get(kind, ()), handle)
         self._answers = sender.pending.handles | sender.responses.handles
-        # a type that only another kind of session has comes as an UnknownEvent
+        # a type that only other kinds of session have is decoded as an UnknownEvent
         self._full_way = {ErrorEvent, InvalidMessage, UnknownEvent} | {
             SERVER_EVENTS[name] for name in of_the_connection if name in SERVER_EVENTS
         }
 
     def receive(self, messages: list[bytes], generation: int, follow: Follow) -> bool:
         """
-        Take in the messages of one read.
+        Handle the messages of one read.
 
         Args:
-            messages: In wire order. The list is emptied: a message is let go before the
-                next is read, else a burst would be in memory twice.
-            generation: Number of the connection they came by.
-            follow: Takes in what concerns the connection, and what is unknown.
+            messages: In wire order. The list is emptied: a message is freed before the
+                next is decoded, else a burst would be in memory twice.
+            generation: Number of the connection.
+            follow: Handles the events that concern the connection, and unknown ones.
 
         Returns:
-            Whether there was anything that concerns the connection.
+            Whether *follow* was called.
 
         Raises:
-            UnicodeDecodeError: A message is not UTF-8; those before it are taken in.
+            UnicodeDecodeError: A message is not UTF-8; those before it were handled.
         """
         decode, routes, mailboxes = self._decode, self._delta_routes, self._mailboxes
         was_full = False
@@ -201,7 +200,7 @@ class EventPipeline:
                     batch.events.append(change)
                     batch.sizes.append(_CHANGE_SIZE)
         except BaseException:
-            # a listener on this thread may have forked, and here its child comes back
+            # A listener on this thread may have forked: its child must not post.
             if not self._lifecycle.process.is_other_process:
                 batch.post()
             raise
@@ -210,7 +209,7 @@ class EventPipeline:
 
     def _follow_delta(self, event: ServerEvent, route: Route) -> StatusChanged | None:
         """
-        Let the state follow a delta; return the change of status to announce.
+        Update the state by a delta. Return the change of status to emit, if any.
         """
         in_conversation, in_status = route
         try:
@@ -224,7 +223,7 @@ class EventPipeline:
 
     def follow(self, event: ServerEvent) -> StatusChanged | None:
         """
-        Let the state follow *event*; return the change of status to announce.
+        Update the state by *event*. Return the change of status to emit, if any.
         """
         for handle in self._handlers.get(type(event), ()):
             try:
@@ -255,8 +254,8 @@ class EventPipeline:
         Return what an error is about.
 
         Args:
-            error: What came.
-            opening_id: Of the session's opening message while that is unanswered.
+            error: The event.
+            opening_id: Id of the session's opening message; None after its answer.
             restored: The ids of the commands that restore items.
         """
         pending, responses = self._sender.pending, self._sender.responses
@@ -273,7 +272,8 @@ class EventPipeline:
 
     def refuse(self, event: ErrorEvent, route: ErrorRoute) -> None:
         """
-        Fail the futures that *event* is about, and log it if nobody sees it otherwise.
+        Fail the futures that *event* is about. Log the error if no future that the user
+        holds and no listener receives it.
         """
         pending, responses = self._sender.pending, self._sender.responses
         refused: Sequence[CommandFuture[Any]] = ()

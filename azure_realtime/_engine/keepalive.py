@@ -1,17 +1,17 @@
 """
-Whether the peer is alive.
+Detects a dead peer.
 
 Rules:
 
-1. Inbound bytes are the sign of life, whatever they say; a ping is sent only when none
-   come.
-2. The peer has `ping_timeout` to answer from when it has the ping. On a slow uplink the
-   ping waits behind what was sent before. While the peer acknowledges some of that, it
-   is alive: a healthy peer on a 60 kB/s uplink was given up after 40 s.
-3. A frame that never ends is no sign of life: it keeps every answer behind it. A peer
-   whose frame has come in drips, for as long as silence is tolerated, is given up.
+1. Any inbound byte shows that the peer is alive. A ping is sent only when none arrive.
+2. The peer has `ping_timeout` to answer, counted from when it has received the ping. On
+   a slow uplink the ping waits behind earlier data. While the peer acknowledges some of
+   that, it is alive: without this rule, a healthy peer on a 60 kB/s uplink was closed
+   after 40 s.
+3. An unfinished frame delays every answer behind it. If it arrives at less than 30
+   bytes a second for `ping_interval` + `ping_timeout`, the peer counts as dead.
 
-All of it belongs to the reader thread.
+All of it runs on the reader thread.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from ..errors import ConnectionClosed
 from ..options import WebSocketOptions
 from .counters import Counters
 
-_DRIP = 30.0  # bytes a second: a tenth of a second of audio would take minutes
-_LOOKS = 4  # at the progress of a ping, in `ping_timeout`
+_LEAST_RATE = 30.0  # bytes a second: 0.1 s of audio would take minutes
+_CHECKS = 4  # of a ping's progress within `ping_timeout`
 
 
 class Keepalive:
@@ -33,11 +33,11 @@ class Keepalive:
 
     Args:
         stream: The connection.
-        websocket_options: How long silence may last.
-        counters: Where the round trip is kept.
+        websocket_options: Has `ping_interval` and `ping_timeout`.
+        counters: Gets the round trip time.
 
     Attributes:
-        pinged_at: Monotonic time of a ping that has no answer yet; None without one.
+        pinged_at: Monotonic time of the unanswered ping; None if there is none.
     """
 
     def __init__(
@@ -51,10 +51,12 @@ class Keepalive:
         self._timeout = websocket_options.ping_timeout
         self._counters = counters
         self.pinged_at: float | None = None
-        self._ping_end = 0  # what the peer must acknowledge to have the ping
-        self._acknowledged = 0  # at the last look
-        self._progress_at = 0.0  # monotonic time of the last progress of the ping
-        self._on_its_way = False
+        self._ping_end = 0  # value of `acknowledged` when the peer has the ping
+        self._acknowledged = 0  # at the last check
+        self._progress_at = (
+            0.0  # monotonic time of the last acknowledged byte before it
+        )
+        self._ping_in_flight = False
 
     def check(self) -> ConnectionClosed | None:
         """
@@ -71,40 +73,40 @@ class Keepalive:
             self._ping_end = self._stream.ping()
             self._stream.write()
             self._acknowledged = self._stream.acknowledged
-            self._on_its_way = True
+            self._ping_in_flight = True
         if self.pinged_at is not None and self._timeout is not None:
-            if self._on_its_way:
-                self._look_at_ping(now)
-            # counted from the ping, not from the last byte: this process may have slept
+            if self._ping_in_flight:
+                self._check_ping(now)
+            # counted from the ping, not from the last byte: the machine may have slept
             if now - self._progress_at >= self._timeout:
                 silent = now - last_received_at
                 return ConnectionClosed(
                     1006, f"the peer is dead: nothing received for {silent:.1f} s"
                 )
-        return self._look_at_frame(self._stream)
+        return self._check_frame(self._stream)
 
-    def _look_at_ping(self, now: float) -> None:
+    def _check_ping(self, now: float) -> None:
         acknowledged = self._stream.acknowledged
         if acknowledged >= self._ping_end:
-            self._on_its_way = False
+            self._ping_in_flight = False
         elif acknowledged > self._acknowledged:
             self._progress_at = now
         self._acknowledged = acknowledged
 
-    def _look_at_frame(self, stream: WebSocketStream) -> ConnectionClosed | None:
-        if stream.unfinished_at is None or self._left_to_frame() != 0.0:
+    def _check_frame(self, stream: WebSocketStream) -> ConnectionClosed | None:
+        if stream.unfinished_at is None or self._until_frame_timeout() != 0.0:
             return None
         took = time.monotonic() - stream.unfinished_at
-        if stream.unfinished_bytes < _DRIP * took:
+        if stream.unfinished_bytes < _LEAST_RATE * took:
             return ConnectionClosed(
                 1006,
-                "the peer is as good as dead: of one frame "
-                f"{stream.unfinished_bytes} bytes have come in {took:.1f} s",
+                f"the peer is dead: only {stream.unfinished_bytes} bytes of an "
+                f"unfinished frame were received in {took:.1f} s",
             )
         stream.unfinished_at, stream.unfinished_bytes = time.monotonic(), 0
         return None
 
-    def _left_to_frame(self) -> float | None:
+    def _until_frame_timeout(self) -> float | None:
         since = self._stream.unfinished_at
         if since is None or self._interval is None or self._timeout is None:
             return None
@@ -112,19 +114,19 @@ class Keepalive:
 
     def next_deadline(self) -> float | None:
         """
-        Return in how many seconds to `check` again.
+        Return in how many seconds `check` is to be called again; None for never.
         """
         if self._interval is None:
             return None
-        now, left = time.monotonic(), None
+        now, remaining = time.monotonic(), None
         if self.pinged_at is None:
-            left = self._stream.last_received_at + self._interval - now
+            remaining = self._stream.last_received_at + self._interval - now
         elif self._timeout is not None:
-            left = self._progress_at + self._timeout - now
-            if self._on_its_way:
-                left = min(left, self._timeout / _LOOKS)
-        left = None if left is None else max(0.0, left)
-        frame = self._left_to_frame()
-        if left is None or frame is None:
-            return frame if left is None else left
-        return min(left, frame)
+            remaining = self._progress_at + self._timeout - now
+            if self._ping_in_flight:
+                remaining = min(remaining, self._timeout / _CHECKS)
+        remaining = None if remaining is None else max(0.0, remaining)
+        frame = self._until_frame_timeout()
+        if remaining is None or frame is None:
+            return frame if remaining is None else remaining
+        return min(remaining, frame)

@@ -1,8 +1,8 @@
 """
-The reader thread: one connection after the other, for the life of the client.
+The reader thread of a client. It serves one connection after the other.
 
-It opens, reads, writes and closes them; nobody else touches a socket. User code runs
-here only where the client was made with ``dispatch="reader"``.
+It opens, reads, writes and closes all sockets; no other thread uses them. User code
+runs on it only if the client was made with ``dispatch="reader"``.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ from .session_setup import SessionSetup
 
 _CLOSED = "you closed it; make a new client to go on"
 _EXITED = "the program is ending"
-_GOODBYE = 1.0  # seconds for the goodbye of a connection that nobody wants any more
-_GRACE = 0.3  # seconds in which somebody may ask why the connection never opened
+_CLOSE_TIMEOUT = 1.0  # seconds to close a connection after a veto
+_NOTICE_TIMEOUT = 0.3  # seconds for a caller to get a failure to connect raised
 
 
 class Reader:
     """
-    The thread, and what others may ask of it.
+    The reader thread, and the methods that other threads may call.
 
     Args:
         engine: The shared parts.
-        sender: The way out.
-        pipeline: The way in.
-        control: What other threads ask.
+        sender: Queues commands.
+        pipeline: Handles the events.
+        control: The requests of other threads.
         connect: Opens a connection.
-        setup: Makes the session of each connection ready.
+        setup: Follows each session until it is configured.
         websocket_options: The options.
-        backoff: Decides whether to connect again.
-        name: Of the thread.
+        backoff: Decides whether and when to reconnect.
+        name: Name of the thread.
     """
 
     def __init__(
@@ -87,20 +87,20 @@ class Reader:
             backoff,
             self.veto,
         )
-        # set when a caller gets a failure raised, and waited for before one is logged
+        # set when a caller gets a failure raised; waited for before one is logged
         self._noticed = setup.noticed
-        self._closed_why = _CLOSED
+        self._close_reason = _CLOSED
         self._thread = JoinableThread(self._run, name)
 
     @property
     def _generation(self) -> int:
         return self._lifecycle.generation
 
-    # What others may ask.
+    # Called by other threads.
 
     def start(self) -> None:
         """
-        Start the thread. The thread that makes the client.
+        Start the reader thread. The thread that makes the client.
         """
         self._thread.start()
         register(self.exit_steps)
@@ -108,14 +108,14 @@ class Reader:
     @property
     def ready(self) -> Future[Any]:
         """
-        Completes when the session is configured; fails when it cannot be. Any thread.
+        A future that completes when the session is configured, or fails. Any thread.
         """
         return self._setup.ready
 
     @property
     def state(self) -> WebSocketState:
         """
-        The state of the connection; CLOSED in another process.
+        The state of the connection; CLOSED in another process. Any thread.
         """
         if self.is_other_process:
             return WebSocketState.CLOSED
@@ -128,38 +128,38 @@ class Reader:
 
     def notice(self) -> None:
         """
-        Say that somebody hears of a failure, so that it need not be logged. Any thread.
+        Note that a caller gets a failure raised: it is not logged then. Any thread.
         """
         self._noticed.set()
 
     @property
     def is_other_process(self) -> bool:
         """
-        Whether this is another process than the one that opened the connection.
+        Whether this is another process than the one that made the client.
         """
         return self._lifecycle.process.is_other_process
 
     def close(self, deadline: Deadline, at_exit: bool = False) -> None:
         """
-        Flush what is queued, say goodbye and end, all by *deadline*.
+        Start to close: send the queued messages and a close frame, and end the thread.
 
-        Any thread, also a finalizer or a signal handler; never blocks.
+        Any thread, also in a finalizer or a signal handler; never blocks.
 
         Args:
-            deadline: When it shall be over, if nobody has asked for less time.
-            at_exit: Whether the program ends, and nobody would know of a failure.
+            deadline: When the thread must end; an earlier deadline stays in force.
+            at_exit: Whether the program ends: a failure to connect is logged then.
         """
         if self.is_other_process:
             return
         if at_exit and not self._control.is_closing():
-            self._closed_why = _EXITED
+            self._close_reason = _EXITED
         if not at_exit:
             self._noticed.set()
         self._control.close(deadline)
 
     def exit_steps(self) -> ExitSteps | None:
         """
-        Return how this client is ended when the program ends; None in another process.
+        Return the steps that close this client at exit; None in another process.
         """
         if self.is_other_process:
             return None
@@ -175,8 +175,7 @@ class Reader:
 
     def _report_outstanding(self) -> None:
         """
-        Log that the program ends while answers are to come: a script of callbacks does,
-        where its last line waits for none.
+        Log that the program ends while a response is pending.
         """
         if self._control.closing is None and not self._engine.responses.quiet:
             logger.warning(
@@ -186,21 +185,21 @@ class Reader:
 
     def veto(self) -> None:
         """
-        Do not connect again; where it has happened already, close. Any thread.
+        Prevent a reconnect; close a client that has reconnected already. Any thread.
         """
         self._control.veto()
         if self.state is WebSocketState.OPEN:
-            self.close(Deadline(_GOODBYE))
+            self.close(Deadline(_CLOSE_TIMEOUT))
 
     def join(self, deadline: Deadline) -> bool:
         """
-        Wait for the thread to end. Any thread; False at once on the thread itself.
+        Wait for the thread to end. Any thread; on the reader thread it returns False.
         """
         if self._lifecycle.is_reader_thread() or self.is_other_process:
             return False
         return self._thread.wait(deadline)
 
-    # The thread. All of the rest belongs to it.
+    # The rest runs on the reader thread.
 
     def _run(self) -> None:
         self._lifecycle.enter_reader_thread()
@@ -211,7 +210,7 @@ class Reader:
 
     def _serve(self) -> RealtimeError:
         """
-        Serve one connection after the other; return why there is no other.
+        Serve one connection after the other. Return the error that ends the client.
         """
         error: RealtimeError = ConnectionClosed(1000)
         stream: WebSocketStream | None = None
@@ -229,26 +228,24 @@ class Reader:
                     stream, handover = ended.stream, ended
                     continue
                 handover, error = None, ended
-                again = self._lifecycle.configured > 0 and not connection.fatal
+                reconnects = self._lifecycle.configured > 0 and not connection.fatal
                 if connection.ready or self._generation == 1:
-                    self._lose(error, connection, again)
-                elif self._control.closing is None:  # a way back that led nowhere
+                    self._lose(error, connection, reconnects)
+                elif self._control.closing is None:  # a reconnect without a session
                     self._lifecycle.phase = Phase.CONNECTING
-                if not again or self._control.no_more_connections:
+                if not reconnects or self._control.no_more_connections:
                     break
                 stream, error = self._dialer.redial(error, connection.expired)
                 if stream is None and self._control.closing is not None:
-                    # what was met last is no more than the occasion
-                    met, error = error, ConnectionClosed(1006, self._closed_why)
-                    error.__cause__ = met
+                    # the user closed the client: the last failure is only the cause
+                    last, error = error, ConnectionClosed(1006, self._close_reason)
+                    error.__cause__ = last
         except ConnectInterrupted:
             error = ConnectionClosed(1000, "closed before it was open")
         except RealtimeError as failure:
             error = failure
         except BaseException as failure:
-            if (
-                self.is_other_process
-            ):  # a listener has forked, and here its child comes back
+            if self.is_other_process:  # the child of a listener that forked
                 raise
             cause = without_secrets(failure)
             logger.error("The reader thread failed; this is a bug", exc_info=cause)
@@ -262,13 +259,13 @@ class Reader:
         self._lifecycle.generation += 1
         self._lifecycle.phase = Phase.OPEN
         if self._control.vetoed and not self._control.is_closing():  # while it dialled
-            self.close(Deadline(_GOODBYE))
+            self.close(Deadline(_CLOSE_TIMEOUT))
         logger.info(
             "Connected: connection %d, request id %s",
             self._generation,
             stream.request_id,
         )
-        again = self._generation > 1
+        is_later = self._generation > 1
         return Connection(
             self._setup,
             self._begin_replacement,
@@ -279,13 +276,13 @@ class Reader:
             self._websocket_options,
             self._control,
             self._generation,
-            self._setup.opening(again) if handover is None else handover.opening,
+            self._setup.opening(is_later) if handover is None else handover.opening,
             self._dialer.ready_by,
         )
 
     def _begin_replacement(self) -> ReplacementSession:
         """
-        Begin to make the next session, while this one is served.
+        Start to prepare the next session while this one is served.
         """
         return ReplacementSession(
             self._connect,
@@ -296,23 +293,25 @@ class Reader:
             self._control,
         )
 
-    # Its end.
+    # The end of a connection and of the client.
 
-    def _lose(self, error: RealtimeError, connection: Connection, again: bool) -> None:
+    def _lose(
+        self, error: RealtimeError, connection: Connection, reconnects: bool
+    ) -> None:
         """
-        Settle what ends with a connection, and tell of its end.
+        Fail the requests of an ended connection, and emit its end.
         """
         closing = self._control.closing is not None
         cause = cause_of(error, by_us=closing, expired=connection.expired)
-        again = again and not self._control.no_more_connections
-        again = again and self._backoff.would_retry(error, connection.expired)
-        self._lifecycle.phase = Phase.CONNECTING if again else Phase.LOST
-        self._setup.lose(again)
+        reconnects = reconnects and not self._control.no_more_connections
+        reconnects = reconnects and self._backoff.would_retry(error, connection.expired)
+        self._lifecycle.phase = Phase.CONNECTING if reconnects else Phase.LOST
+        self._setup.lose(reconnects)
         if isinstance(error, ConnectionClosed):
-            error.reconnecting = again  # what waits then goes to the next session
-            error.unsent = 0 if again else self._undelivered(connection)
+            error.reconnecting = reconnects  # commands stay queued then
+            error.unsent = 0 if reconnects else self._undelivered(connection)
         self._engine.lose(
-            error, disconnected_event(error, cause, again, self._generation)
+            error, disconnected_event(error, cause, reconnects, self._generation)
         )
         logger.info("Connection %d ended: %s", self._generation, error)
 
@@ -321,8 +320,8 @@ class Reader:
 
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None
-        why = self._closed_why if closed else None
-        error = final_error(error, why, self._engine.queue.waiting)
+        close_reason = self._close_reason if closed else None
+        error = final_error(error, close_reason, self._engine.queue.waiting)
         self._lifecycle.ended = error
         self._lifecycle.phase = Phase.ENDED
         self._setup.end(error)
@@ -337,12 +336,12 @@ class Reader:
 
     def _report(self, error: RealtimeError) -> None:
         """
-        Log an end that nobody may hear of otherwise.
+        Log the end of the client if no caller is known to get the error raised.
         """
         if self._lifecycle.configured:
             if not isinstance(error, ConnectionClosed) or error.code != 1000:
                 logger.warning("%s", error)
-        # Whoever waits in connect(), or comes to wait now, gets the exception; a script
-        # of callbacks only would never know.
-        elif not self._noticed.wait(_GRACE):
-            logger.error("No connection. %s", error)
+        # A thread that is in connect(), or calls it now, gets the exception. A script
+        # that has callbacks only would not notice the failure.
+        elif not self._noticed.wait(_NOTICE_TIMEOUT):
+            logger.error("The client could not connect. %s", error)

@@ -1,21 +1,20 @@
 """
-Whether to connect again, and when. Pure decisions; nothing here waits or dials.
+Decides whether and when to reconnect. Nothing here waits or dials.
 
 Rules:
 
-1. Again after what the network or the service's housekeeping did: the close codes 1001,
-   1005, 1006, 1011, 1012 and 1013, network errors, and the handshake answers 408, 429
-   and 5xx. Never after a clean 1000, a policy or protocol code, or another 4xx: they
-   would only come again. A session that has expired is replaced, with whatever code
-   the service ended it.
-2. A 401 is tried once more where there is a fresh token to be had.
-3. After an error the service calls fatal for the account, never; but one that names a
-   command of ours is about that command.
-4. The pause is exponential with full jitter, so that many clients do not come back in
-   one wave; the service's ``Retry-After`` is the least it can be.
-5. Attempts are counted from the last session that worked: that was configured for at
-   least as long as the next pause could be. So a service that drops every session soon
-   after it is configured meets growing pauses, and the attempts come to an end.
+1. The client reconnects after network errors, the close codes 1001, 1005, 1006, 1011,
+   1012 and 1013, and the handshake answers 408, 429 and 5xx. It does not after a clean
+   1000, a policy or protocol code, or another 4xx: these would only be repeated. An
+   expired session is replaced, whatever the close code.
+2. After a 401, it makes one more attempt if it can get a new token.
+3. It does not reconnect after an error that is fatal for the account; but an error that
+   names a command of the client is about that command.
+4. The back-off is exponential with full jitter, so that many clients do not reconnect
+   at the same time. The service's ``Retry-After`` is its minimum.
+5. Attempts are counted from the last session that worked, that is, was configured for
+   at least as long as the next pause could be. So if a service drops every session soon
+   after it was configured, the pauses grow and the number of attempts is limited.
 """
 
 from __future__ import annotations
@@ -30,23 +29,23 @@ from ..errors import (
     RealtimeError,
 )
 
-_AGAIN = {1001, 1005, 1006, 1011, 1012, 1013}
-_OUR_VERDICTS = {1002, 1007, 1009}  # the peer broke the protocol, and would again
+_RETRYABLE = {1001, 1005, 1006, 1011, 1012, 1013}
+_PEER_FAULTS = {1002, 1007, 1009}  # we closed: the peer broke the protocol
 
 
 class Backoff:
     """
-    The attempts since the last session that worked.
+    Counts the attempts since the last session that worked, and computes the pauses.
 
     Attributes:
-        max_attempts: How many in a row; None is without end.
-        interval: Seconds that the first pause can last; it doubles.
-        fresh_tokens: Whether another token can be had after a 401.
-        attempts: How many there were.
+        max_attempts: How many attempts in a row; None: no limit.
+        interval: The longest first pause in seconds; it doubles with each attempt.
+        fresh_tokens: Whether a new token is available after a 401.
+        attempts: How many attempts were made.
     """
 
     MOST = 30.0
-    """Seconds that no pause of our own exceeds."""
+    """The longest pause in seconds, unless ``Retry-After`` is longer."""
 
     def __init__(
         self, max_attempts: int | None, interval: float, fresh_tokens: bool = False
@@ -59,30 +58,36 @@ class Backoff:
 
     def session_ended(self, lasted: float) -> None:
         """
-        Note the end of a session that was configured for so many seconds, 0 for never.
+        Reset the attempts if the session worked.
+
+        Args:
+            lasted: For how many seconds it was configured; 0 if it never was.
         """
         if lasted and lasted >= self._longest_pause:
             self.attempts, self._refused = 0, False
 
     @property
     def _longest_pause(self) -> float:
-        # the exponent has its own bound: a float ends at 2.0**1024
+        # the exponent is bounded: 2.0**1024 raises OverflowError
         return min(self.MOST, self.interval * 2.0 ** min(self.attempts, 64))
 
     def would_retry(self, error: RealtimeError, expired: bool = False) -> bool:
         """
-        Whether `pause` would name a time now.
+        Return whether another attempt may follow. It changes nothing.
         """
-        left = self.max_attempts is None or self.attempts < self.max_attempts
-        return left and _worth_it(error, expired)
+        attempts_remain = self.max_attempts is None or self.attempts < self.max_attempts
+        return attempts_remain and _is_retryable(error, expired)
 
     def pause(self, error: RealtimeError, expired: bool = False) -> float | None:
         """
-        Count one more attempt after *error*; return the seconds to wait, or None.
+        Count one more attempt. Return the seconds to wait before it, or None.
 
         Args:
             error: Why there is no connection.
-            expired: Whether it was the end of a session that had expired.
+            expired: Whether the last session had expired.
+
+        Returns:
+            None if no attempt may follow.
         """
         if self.max_attempts is not None and self.attempts >= self.max_attempts:
             return None
@@ -90,19 +95,19 @@ class Backoff:
             if self._refused or not self.fresh_tokens:
                 return None
             self._refused = True
-        elif not _worth_it(error, expired):
+        elif not _is_retryable(error, expired):
             return None
         longest = self._longest_pause
         self.attempts += 1
-        least = error.retry_after if isinstance(error, ConnectError) else None
-        return max(least or 0.0, random.uniform(0.0, longest))
+        retry_after = error.retry_after if isinstance(error, ConnectError) else None
+        return max(retry_after or 0.0, random.uniform(0.0, longest))
 
 
-def _worth_it(error: RealtimeError, expired: bool) -> bool:
+def _is_retryable(error: RealtimeError, expired: bool) -> bool:
     if isinstance(error, ConnectionClosed):
-        if expired and error.code not in _OUR_VERDICTS:
+        if expired and error.code not in _PEER_FAULTS:
             return True
-        return error.code in _AGAIN
+        return error.code in _RETRYABLE
     if isinstance(error, ConnectError):
         status = error.status_code
         if status is None:

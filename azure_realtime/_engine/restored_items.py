@@ -1,16 +1,16 @@
 """
-Which restored items the service has acknowledged.
+Recognizes the events that acknowledge restored items.
 
 Rules:
 
-1. The service answers the commands that restore items first and in their order.
-2. An event that names a restored item acknowledges it, each type of event once; later
-   events about it are news.
-3. Some services give every item an id of their own. An item that is not known
-   acknowledges the first restored item that has no answer yet, if the two look alike;
-   from then on that item has the service's id.
+1. The service answers the commands that restore items first, and in their order.
+2. An event with the id of a restored item acknowledges it, once per type of event.
+   Later events with that id are ordinary events.
+3. Some services replace the id of every item. An item with an unknown id acknowledges
+   the first unanswered restored item if the two look alike; that item then has the
+   service's id.
 
-All of it belongs to the reader thread.
+All of it runs on the reader thread.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ class RestoredItems:
     The items that are restored on one connection.
 
     Args:
-        commands: By the id of the command, that of the item.
-        item_ids: By the type of an event that acknowledges an item: returns its id.
-        rename: Called with the id of a restored item and an event that may acknowledge
-            it under another id; returns whether it does, and renames the item.
+        commands: The ids of the items, by the ids of the commands that restore them.
+        item_ids: For each type of event that acknowledges an item, a function that
+            returns the item's id.
+        rename: Called with the id of a restored item, and an event that may acknowledge
+            it under another id. It renames the item and returns True if so.
 
     Attributes:
         commands: As given.
@@ -51,13 +52,13 @@ class RestoredItems:
 
     def refuse(self, event_id: str) -> None:
         """
-        Note that the service refused the item of this command.
+        Mark the item of a command as answered: the service refused it.
         """
         self._answer(self.commands[event_id])
 
     def is_acknowledgement(self, event: ServerEvent) -> bool:
         """
-        Take note of *event*; return whether it only says that an item was restored.
+        Return whether *event* acknowledges a restored item, and record that it does.
         """
         if not self._expected or event.type not in self._item_ids:
             return False
@@ -81,7 +82,7 @@ class RestoredItems:
 
     def _answer(self, item_id: str) -> None:
         """
-        Note an answer. Those before it were answered, or never will be.
+        Mark an item as answered. By rule 1, those before it get no answer any more.
         """
         if item_id in self._unanswered:
             del self._unanswered[: self._unanswered.index(item_id) + 1]

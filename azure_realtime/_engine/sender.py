@@ -1,5 +1,5 @@
 """
-The way out: from a command to the send queue, with its id, text and future.
+Encodes commands, registers their futures, and puts them into the send queue.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Sender:
     Encodes commands, registers their futures and queues them. Any thread.
 
     Args:
-        codec: Encodes.
-        queue: Where finished messages go.
+        codec: Encodes the commands.
+        queue: The send queue.
         pending: The commands that wait for an acknowledgement.
         responses: The requests for responses.
         dispatcher: Runs the done-callbacks of futures.
-        emitter: Announces audio that was dropped.
+        emitter: Emits ``overflow``.
         lifecycle: Knows the process and the reader thread.
-        audio_overflow: What to do with audio where there is no room.
+        audio_overflow: The option of that name.
         session_kind: The name of the kind of session.
         missing: The types of the commands that such a session does not have.
     """
@@ -47,7 +47,7 @@ class Sender:
     """The types of the commands that have a future."""
 
     QUEUE_TIMEOUT = 10.0
-    """Seconds that a command waits for room in the send queue."""
+    """How many seconds a command waits for room in the send queue."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Sender:
 
     def identified(self, command: ClientEvent) -> ClientEvent:
         """
-        Return *command* with an ``event_id``: its own, or a new one of ours.
+        Return *command* with an ``event_id``: its own, or a generated one.
         """
         if command.event_id is not None:
             return command
@@ -85,18 +85,20 @@ class Sender:
 
     def queue(self, *commands: ClientEvent, deadline: Deadline | None) -> None:
         """
-        Encode and queue commands, all of them or none; announce dropped audio.
+        Encode and queue commands, all of them or none; emit ``overflow`` if audio was
+        dropped.
 
         Args:
-            commands: With their ``event_id``.
-            deadline: When to give up waiting for room; None always finds room: for the
-                few commands that follow from others.
+            commands: The commands, each with its ``event_id``.
+            deadline: When to stop waiting for room. None queues them beyond the limit:
+                for the few commands that the client sends by itself.
 
         Raises:
-            QueueFull: No room until the deadline.
+            QueueFull: There was no room by the deadline.
             RealtimeError: The connection has ended.
-            RuntimeError: In another process than the one that made the client.
-            ValueError: The protocol cannot say it, or the kind of session lacks it.
+            RuntimeError: This is not the process that made the client.
+            ValueError: The protocol cannot express a command, or the kind of session
+                does not have it.
         """
         self._lifecycle.check_process()
         self._put([self._entry(command) for command in commands], deadline)
@@ -112,27 +114,28 @@ class Sender:
 
     def _put(self, entries: Sequence[Entry], deadline: Deadline | None) -> None:
         if deadline is not None and self._lifecycle.is_reader_thread():
-            deadline = Deadline(0)  # it would wait for itself
+            deadline = Deadline(0)  # only this thread can make room
         dropped = self._queue.put(*entries, deadline=deadline)
         if dropped:
             self._emitter.emit(Overflow(dropped=dropped))
 
     def append(self, pieces: Sequence[bytes], timeout: float | None) -> None:
         """
-        Queue audio; wait for room only if the user chose so.
+        Queue audio. Wait for room only if ``audio_overflow`` is ``"block"``.
 
         Args:
-            pieces: Of whole samples; each becomes one append, all of them or none.
+            pieces: Bytes of whole samples. Each piece becomes one append; all of them
+                are queued, or none.
             timeout: Seconds to wait for room.
 
         Raises:
-            QueueFull: No room in time, or at once.
+            QueueFull: There was no room in time.
             RealtimeError: The connection has ended.
             ValueError: The kind of session has no input audio buffer.
         """
         if self._missing:
             self._check_exists(InputAudioBufferAppend.type)
-        if len(pieces) == 1:  # what a microphone gives: nearly always there is room
+        if len(pieces) == 1:  # the fast path of a microphone: there is room usually
             message = self._append_message(pieces[0])
             if self._queue.put_audio(message):
                 return
@@ -150,13 +153,14 @@ class Sender:
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """
-        Queue what follows from an event. Never blocks, never raises.
+        Queue commands that an event has caused. Never blocks; never raises if the
+        connection has ended.
         """
         for command in commands:
             try:
                 self.queue(self.identified(command), deadline=None)
             except RealtimeError:
-                return  # the connection has ended, and so have the waits for this
+                return  # the connection has ended, and the pending requests with it
 
     def command(
         self,
@@ -164,16 +168,16 @@ class Sender:
         expect: Callable[[CommandFuture[Any]], object] = lambda _: None,
     ) -> CommandFuture[Any]:
         """
-        Queue a command that the service acknowledges. Raises as `queue`.
+        Queue a command that the service acknowledges. It raises the errors of `queue`.
 
         Args:
-            command: What to send.
-            expect: Called with its future before the command can leave, or be lost.
+            command: The command.
+            expect: Called with the future before the command is queued.
         """
         self._lifecycle.check_process()
         command = self.identified(command)
         event_id = command.event_id or ""
-        entry = self._entry(command)  # a mistake raises before anything is registered
+        entry = self._entry(command)  # raises before anything is registered
 
         def withdraw() -> None:
             if self._queue.withdraw(event_id):
@@ -190,18 +194,20 @@ class Sender:
             self.pending.forget(event_id)
             future.cancel()
             raise
-        if future.failed:  # lost while it waited for room: not for the next session
+        if future.failed:  # the connection was lost while the command waited for room
             self._queue.withdraw(event_id)
         return future
 
     def request(self, command: ResponseCreate, when_busy: WhenBusy) -> ResponseFuture:
         """
-        Request a response, now or when its turn comes. Raises as `queue`.
+        Request a response, at once or after the active one, as *when_busy* says.
+
+        It raises the errors of `queue`.
         """
         self._lifecycle.check_process()
         command = attrs.evolve(command, event_id=self.identified(command).event_id)
-        if not self.responses.quiet:  # else it is queued, and encoded, at once
-            self._entry(command)  # a mistake raises here, not when its turn comes
+        if not self.responses.quiet:  # else it is encoded below
+            self._entry(command)  # raises now, not when the command is queued later
 
         def withdraw() -> None:
             commands, event_id = self.responses.abandon(future)
@@ -216,7 +222,8 @@ class Sender:
             for following in self.responses.ask(command, future, when_busy):
                 self.queue(self.identified(following), deadline=None)
         except BaseException:
-            # also Ctrl-C: a request that is not queued would delay all others for ever
+            # Also Ctrl-C: a request that is registered but not queued would delay all
+            # later ones for ever.
             future.cancel()
             self.follow_up(self.responses.withdrawn(command.event_id or ""))
             raise
@@ -224,7 +231,7 @@ class Sender:
 
     def mark_sent(self, event_id: str | None) -> None:
         """
-        Note that a command leaves. Reader thread.
+        Mark a command as sent. Reader thread.
         """
         if event_id is not None:
             self.pending.mark_sent(event_id)

@@ -1,11 +1,10 @@
 """
-What the events of one connection mean for its session: its setup, its end, errors.
+Handles the events that concern a session: its setup, its end, and errors.
 
-What an event means is settled in this order: the state follows, then futures and waits
-are completed, then user functions are queued. So a thread that wakes up sees the new
-state, and a listener can wait for an event that is queued behind its own.
+The order of `event_pipeline`, rule 1, applies: the state is updated first, then futures
+and waits are completed, then listeners are queued.
 
-All of it belongs to the reader thread.
+All of it runs on the reader thread.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ from .session_setup import SessionSetup
 
 class SessionEvents:
     """
-    Follows the session of one connection.
+    The state of the session of one connection.
 
     Args:
-        setup: Makes the session ready.
+        setup: Follows the session until it is configured.
         engine: The shared parts.
-        pipeline: What events change.
+        pipeline: Handles the events.
         generation: Number of the connection.
-        opening: What was sent first.
+        opening: The messages that were sent first.
         send_instead: Sends another opening message, after a refusal.
-        on_expiry: Called with the Unix time at which the session ends.
+        on_expiry: Called with the Unix time at which the session expires.
 
     Attributes:
-        created: Whether the service has reported the session.
+        created: Whether the service has created the session.
         ready_at: Monotonic time at which the session was configured; None before.
-        failure: Why the connection must end; None while there is no reason.
-        expired: Whether an error said that the session has come to its end.
-        fatal: Whether an error said that another connection would fail likewise.
+        failure: The error that must end the connection; None without one.
+        expired: Whether an error reported that the session has expired.
+        fatal: Whether an error reported that every connection would fail.
     """
 
     def __init__(
@@ -75,50 +74,50 @@ class SessionEvents:
     @property
     def unanswered(self) -> bool:
         """
-        Whether the opening message is neither confirmed nor refused.
+        Whether the opening message was neither acknowledged nor refused.
         """
         return self.ready_at is None and not self._refused
 
     def follow(self, events: Sequence[ServerEvent]) -> None:
         """
-        Take in the events of one message.
+        Handle the events of one message.
         """
-        happened: list[ServerEvent | None] = []
+        emitted: list[ServerEvent | None] = []
         answers: list[ServerEvent] = []
         was_ready = self.ready_at is not None
         for event in events:
             if self._restored.is_acknowledgement(event):
-                happened.append(self._pipeline.follow(event))
+                emitted.append(self._pipeline.follow(event))
                 continue
             answers.append(event)
-            happened += [event, self._pipeline.follow(event), self._configure(event)]
+            emitted += [event, self._pipeline.follow(event), self._configure(event)]
         for event in answers:
             if isinstance(event, ErrorEvent):
                 self._on_error(event)
             else:
                 self._pipeline.settle(event)
-        self._engine.emitter.emit(*happened)
+        self._engine.emitter.emit(*emitted)
         if not was_ready and self.ready_at is not None:
             # Last, so that `events('*')` does not start with the session's own setup.
             self._setup.admit()
 
     def _configure(self, event: ServerEvent) -> ServerEvent | None:
         """
-        Follow the session's beginning and end; return what is to be announced.
+        Update the session's setup and expiry. Return an additional event to emit.
         """
         self.created |= event.type == self._kind.created
         session = getattr(event, "session", None)
         if session is not None and session.expires_at:
             self._on_expiry(session.expires_at)
         if event.type == self._kind.configured and self.ready_at is None:
-            self.failure = None  # the error before was no refusal
+            self.failure = None  # an earlier error was not about the configuration
             self.ready_at = time.monotonic()
             return self._setup.configured(event)
         return None
 
     def _on_error(self, event: ErrorEvent) -> None:
         """
-        Do what an error means for the connection, and fail what it is about.
+        Apply an error to the connection, or fail the request that it is about.
         """
         route = self._pipeline.route(
             event,
@@ -132,7 +131,7 @@ class SessionEvents:
         elif route.subject is Subject.OPENING:
             if self._generation == 1 or not route.passing:
                 self._refuse(event)
-                return  # which logs it
+                return  # `SessionSetup.refused` has logged it
             self.failure = ConnectionClosed(1011, event.error.message)
         self._pipeline.refuse(event, route)
 
@@ -149,6 +148,6 @@ class SessionEvents:
         )
         if isinstance(instead, OpeningMessages):
             self._update_event_id = instead.update_event_id
-            self._send_instead(instead.messages[0])  # the rest was sent before
+            self._send_instead(instead.messages[0])  # the others were sent already
         else:
             self._refused, self.failure = True, instead

@@ -1,8 +1,8 @@
 """
-What is particular to one kind of session: address, opening, restore, commands, state.
+The properties of one kind of session: address, opening, restore, commands, state.
 
-The engine serves a session of any kind. A new kind is a new `SessionKind`; connections,
-reconnects, renewal, the send queue and the dispatch of events stay as they are.
+The engine serves sessions of any kind. A new kind is a new `SessionKind`; connections,
+reconnects, renewal, the send queue and the dispatch of events need no change.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from .sender import Sender
 
 class OpeningMessages(NamedTuple):
     """
-    What is sent first on a connection.
+    The messages that are sent first on a connection.
 
     Attributes:
         update_event_id: The ``event_id`` of the first message, which configures the
             session.
-        messages: All of it, encoded: the configuration, then what is restored.
-        config: The configuration. A prepared session whose opening had another one is
-            configured again before it is used.
-        restored: What is restored: by the id of the command, that of the item.
+        messages: The encoded messages: the configuration, then the restored items.
+        config: The configuration. A prepared session with another one is configured
+            again before it is used.
+        restored: The ids of the restored items, by the ids of their commands.
     """
 
     update_event_id: str
@@ -58,25 +58,25 @@ def _keep_id(_: str, __: Any) -> bool:
 @attrs.define(eq=False, repr=False, kw_only=True)
 class SessionParts:
     """
-    What a kind of session adds to the engine of one client.
+    The parts that a kind of session adds to the engine of one client.
 
     Attributes:
-        opening: Returns what to send first: on the first connection (False), or on a
+        opening: Returns the opening messages of the first connection (False), or of a
             later one (True). Reader thread.
         on_configured: Called when the service has configured the session, with the
             event, the number of the connection and, after a reconnect, the seconds
-            without a session; returns the event to announce. Reader thread.
-        on_refused: Called when a later session refuses the configuration that the last
-            one had; returns whether `opening` is another now. Reader thread.
-        rename_restored: Called with the id of a restored item and an event about an
-            item that is not known: returns whether that is the restored one, which the
-            service has given another id. Reader thread.
-        observers: Follow events, in this order.
-        deltas: What follows the events that take the short way (see `EventPipeline`).
-        status: What the model is doing.
-        on_loss: Called when a connection is gone. Reader thread.
-        on_end: Called when there will be no other. Reader thread.
-        busy: Tell whether something is going on that a new session would not know of.
+            without a session. Returns the event to emit. Reader thread.
+        on_refused: Called when a later session refuses the configuration of the last
+            one. Returns whether `opening` has changed. Reader thread.
+        rename_restored: Called with the id of a restored item, and an event about an
+            item with an unknown id. Returns whether that is the restored item, under an
+            id of the service. Reader thread.
+        observers: Observe events, in this order.
+        deltas: The routes of the deltas (see `EventPipeline`).
+        status: The status of the model.
+        on_loss: Called with the error when a connection has ended. Reader thread.
+        on_end: Called with the error when the client has ended. Reader thread.
+        busy: Return whether an activity is under way that a new session would lose.
         close: Ends the threads of the parts. Any thread.
     """
 
@@ -102,16 +102,16 @@ class SessionKind(Generic[P]):
     One kind of session.
 
     Attributes:
-        name: As it appears in messages to the user.
-        endpoint: Returns where its sessions are.
-        created: The type of the event that says that the session exists.
+        name: Its name in messages to the user.
+        endpoint: Returns the address of its sessions.
+        created: The type of the event that reports a new session.
         configured: The type of the event that answers the opening message.
-        restored: By the type of an event that acknowledges a restored item: returns the
-            id of the item.
+        restored: For each type of event that acknowledges a restored item, a function
+            that returns the item's id.
         commands: The types of the commands that exist in a session. A type that this
-            library does not know is sent in any session; the service judges it.
+            library does not know is sent in any session, and the service judges it.
         new_parts: Makes the parts of one client. It may raise ValueError or TypeError
-            for the session's configuration, and must start nothing.
+            for the session's configuration, and must not start threads.
     """
 
     name: str

@@ -1,5 +1,5 @@
 """
-How the session of each connection becomes ready, and who waits for that.
+The setup of the session of each connection, and the future that reports it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ class SessionSetup:
     Follows the session from the opening messages to the configuration. Reader thread.
 
     Args:
-        kind: Which events are awaited.
-        parts: Compose the opening, and follow the configuration.
+        kind: The kind of session.
+        parts: Make the opening messages, and handle the configuration.
         engine: The shared parts.
 
     Attributes:
         kind: As given.
-        ready: Completes when the session is configured; fails when it cannot be. Any
-            thread may wait for it. A new one replaces it when the session is lost.
+        ready: A future that completes when the session is configured, or fails. Any
+            thread may wait for it. It is replaced when the session is lost.
+        noticed: Set when a caller gets a failure raised.
     """
 
     def __init__(
@@ -44,12 +45,12 @@ class SessionSetup:
         self._lifecycle = engine.lifecycle
         self._lost_at: float | None = None
         self.ready: Future[Any] = InterruptibleFuture()
-        # set when a caller gets a failure raised: it need not be logged then
+        # an event, not a flag: the reader thread waits for it before it logs a failure
         self.noticed = threading.Event()
 
     def configured(self, event: ServerEvent) -> ServerEvent:
         """
-        Send what is queued: the session is configured. Return what to announce.
+        Release the send queue when the session is configured. Return the event to emit.
         """
         generation = self._lifecycle.generation
         self._lifecycle.configured = generation
@@ -57,7 +58,7 @@ class SessionSetup:
         seconds_lost = None
         if generation > 1:
             lost_at, self._lost_at = self._lost_at, None
-            # a session that replaces one in time loses nothing
+            # None: the session was renewed before the last one was lost
             seconds_lost = 0.0 if lost_at is None else time.monotonic() - lost_at
         announcement = self._on_configured(event, generation, seconds_lost)
         if generation > 1:
@@ -66,10 +67,10 @@ class SessionSetup:
 
     def admit(self) -> None:
         """
-        Complete `ready`, after the session's first events were announced.
+        Complete `ready`, after the session's first events were emitted.
         """
         if self.ready.done() and self.ready.exception() is not None:
-            self.ready = InterruptibleFuture()  # refused at first, and configured later
+            self.ready = InterruptibleFuture()  # first refused, configured later
         if not self.ready.done():
             self.ready.set_result(None)
 
@@ -79,20 +80,20 @@ class SessionSetup:
         """
         Handle the refusal of the configuration.
 
-        On a later connection it may be for a change that the last connection had not
-        answered: then the opening is composed without that change. If it is not, and
-        the parts cannot do without what they had (`SessionParts.on_refused`), no
-        session like the lost one can be had, and the client ends: where the error says
-        what is wrong. An error that says nothing may be about something else; the next
-        connection will show it.
+        On a later connection, the reason may be a change that the last connection had
+        not acknowledged: then the opening is made again without that change. Otherwise
+        the parts may omit what was refused (`SessionParts.on_refused`). If they do not,
+        the session cannot be restored and the client ends, provided that the error
+        names its reason. An error without one may be about something else: the client
+        reconnects.
 
         Args:
-            refusal: What the service answered.
-            sure: Whether the error says what is wrong.
+            refusal: The service's answer.
+            sure: Whether the error names its reason.
 
         Returns:
-            What to send instead, or the error to end the connection with, or None to
-            keep the connection as it is.
+            The messages to send instead, or the error to end the connection with, or
+            None to keep the connection.
         """
         first = self._lifecycle.generation == 1
         if first:
@@ -111,13 +112,16 @@ class SessionSetup:
             logger.error("%s", refusal)
         return None if first else refusal
 
-    def lose(self, again: bool) -> None:
+    def lose(self, reconnects: bool) -> None:
         """
-        Note that the connection is gone, and whether another is to follow.
+        Record that the connection was lost.
+
+        Args:
+            reconnects: Whether another connection follows.
         """
         self._lost_at = time.monotonic()
-        if again and self.ready.done():
-            self.ready = InterruptibleFuture()  # new waits are for the next session
+        if reconnects and self.ready.done():
+            self.ready = InterruptibleFuture()  # for the next session
 
     def end(self, error: RealtimeError) -> None:
         """

@@ -1,8 +1,8 @@
 """
-How a client ends: asked to, or forgotten.
+Closes a client: by `close()`, or when it is garbage collected.
 
-What ends a forgotten one must not know what the user's functions hang on: a function
-that knows the client would keep it alive.
+The function for a collected client must not refer to the user's functions: one that
+refers to the client would keep it alive.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from .._dispatch.dispatcher import Dispatcher
 from .engine import Engine
 from .reader import Reader
 
-_LISTENERS_OF_THE_END = (
-    0.2  # seconds for listeners of "disconnected" after a long close
-)
-_LISTENERS_BEHIND = 1.0  # seconds for those that are too far behind to catch up
-_FORGOTTEN = 1.0  # seconds for the goodbye of a client that nobody refers to
+# Seconds for the listeners of "disconnected" after a close that took all its time.
+_LISTENERS_OF_THE_END = 0.2
+_LISTENERS_BEHIND = 1.0  # seconds for listeners that have fallen behind
+_ABANDON_TIMEOUT = 1.0  # seconds to close a client that was garbage collected
 
 
 class Shutdown:
     """
-    The end of one client. Any thread.
+    Closes one client. Any thread.
 
     Args:
         engine: The shared parts.
-        reader: The thread that reads.
+        reader: The reader thread.
         close_tools: Ends the threads of tools.
     """
 
@@ -44,7 +43,7 @@ class Shutdown:
 
     def close(self, timeout: float | None) -> None:
         """
-        Send what is queued, say goodbye, and end the threads within *timeout*.
+        Send the queued messages and a close frame, and end the threads in *timeout*.
 
         Any thread, also in a signal handler.
         """
@@ -53,18 +52,24 @@ class Shutdown:
         deadline = Deadline(timeout)
         self._reader.close(deadline)
         if is_own_lock_held():  # a signal handler that interrupted a call of ours:
-            # the reader waits for that call, so nobody can wait for the reader
+            # the reader thread may wait for its lock, so this thread must not wait
             _finish(self._close_tools, self._engine.dispatcher)
             return
-        # the reader enforces the same deadline; after it, it has one last turn to take
+        # the reader enforces the deadline, and takes one more turn after it
         self._reader.join(Deadline(None if timeout is None else timeout + 1.0))
         _finish(self._close_tools, self._engine.dispatcher)
-        left = deadline.remaining()
+        remaining = deadline.remaining()
         if self._engine.dispatcher.backlog.behind:
-            left = _LISTENERS_BEHIND if left is None else min(left, _LISTENERS_BEHIND)
-        # what the end itself has set off is heard, even when the time is up
+            remaining = (
+                _LISTENERS_BEHIND
+                if remaining is None
+                else min(remaining, _LISTENERS_BEHIND)
+            )
+        # listeners of the events of the end run even if the time is up
         self._engine.dispatcher.join(
-            Deadline(None if left is None else max(_LISTENERS_OF_THE_END, left))
+            Deadline(
+                None if remaining is None else max(_LISTENERS_OF_THE_END, remaining)
+            )
         )
 
 
@@ -72,11 +77,11 @@ def abandon(
     reader: Reader, dispatcher: Dispatcher, close_tools: Callable[[], None]
 ) -> None:
     """
-    End what a client that was dropped has left running. Any thread; never blocks.
+    Close a client that was garbage collected. Any thread; never blocks.
     """
-    if reader.is_other_process:  # not in this process: a fork has no threads
+    if reader.is_other_process:  # a forked child has none of the threads
         return
-    reader.close(Deadline(_FORGOTTEN))
+    reader.close(Deadline(_ABANDON_TIMEOUT))
     _finish(close_tools, dispatcher)
 
 

@@ -1,9 +1,9 @@
 """
-From the send queue to the wire, and our close frame when the client is closed.
+Sends the queued messages of one connection, then our close frame.
 
-Messages are framed in batches: a batch is what a pong may have to wait for. Nothing is
-taken from the queue before the socket has taken all that came before, so that what the
-queue reports as waiting has not left.
+Messages are framed in batches; a pong waits for one batch at most. The next batch is
+taken from the queue only after the socket has taken the last one, so a message that the
+queue reports as waiting was not sent.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from .._transport.frames import frame_size
 from .._transport.websocket import WebSocketStream
 from .control import Control
 
-_BATCHES_IN_FLIGHT = 8  # kept without a look at what has arrived
-_BATCHES_PER_TURN = 4  # of 64 KiB: then what has come has a turn
+_BATCHES_IN_FLIGHT = 8  # beyond it, acknowledged batches are dropped (a system call)
+_BATCHES_PER_TURN = 4  # of 64 KiB: then received messages are read
 
 
 class Writer:
     """
-    Writes for one connection. All of it belongs to the reader thread.
+    Writes to one connection. All of it runs on the reader thread.
 
     Args:
-        queue: What is to be sent.
+        queue: The send queue.
         stream: The open WebSocket.
-        control: What others ask.
+        control: The requests of other threads.
         generation: Number of the connection.
-        close_wait: Seconds in which the peer may answer our close frame.
-        sent: Called with the id of a command that leaves.
-        note_audio: Called when audio leaves.
+        close_wait: Seconds for the peer to answer our close frame.
+        sent: Called with the id of a command before it is sent.
+        note_audio: Called before audio is sent.
 
     Attributes:
-        goodbye: When the peer must have answered our close frame; None before it left.
+        answer_deadline: When the peer must have answered our close frame; None before
+            it was sent.
     """
 
     def __init__(
@@ -54,20 +55,17 @@ class Writer:
         self._close_wait = close_wait
         self._sent = sent
         self._note_audio = note_audio
-        self._acknowledged = 0  # when the peer's answer was last waited for
-        # the sizes of what was sent, each batch with the count of bytes before it
+        self._acknowledged = 0  # bytes, when `answer_deadline` was set
+        # for each sent batch: the count of bytes before it, and its messages' sizes
         self._in_flight: list[tuple[int, list[int]]] = []
-        self.goodbye: Deadline | None = None
+        self.answer_deadline: Deadline | None = None
 
     def write(self) -> bool:
         """
-        Send what the socket takes now, up to a turn's fill.
+        Send as many messages as the socket takes now, up to the limit of a turn.
 
         Returns:
-            Whether that was all there is. Then the queue wakes the reader for more.
-
-        Raises:
-            ConnectionClosed: The connection is gone.
+            Whether the queue has no more to send. Then the next `put` wakes the reader.
         """
         stream, queue = self._stream, self._queue
         for _ in range(_BATCHES_PER_TURN):
@@ -75,14 +73,15 @@ class Writer:
                 stream.write()
                 if not stream.idle:
                     return False
-            if self.goodbye is not None:
+            if self.answer_deadline is not None:
                 return False
             entries = queue.take_some()
             if not entries:
                 closing = self._control.closing
-                if closing is None or queue.waiting:  # held, until there is a session
+                # the queue holds commands until the session is configured
+                if closing is None or queue.waiting:
                     return True
-                self._say_goodbye()
+                self._send_close()
                 return False
             audio = False
             for entry in entries:
@@ -104,22 +103,23 @@ class Writer:
 
     def is_given_up(self) -> bool:
         """
-        Whether the peer has not answered our close frame in time.
+        Return whether the peer has not answered our close frame in time.
 
-        While it acknowledges bytes that were sent before, the frame is on its way.
+        While the peer acknowledges earlier bytes, the frame is still in flight, and the
+        deadline is extended.
         """
-        if self.goodbye is None or not self.goodbye.passed:
+        if self.answer_deadline is None or not self.answer_deadline.passed:
             return False
         before, self._acknowledged = self._acknowledged, self._stream.acknowledged
         if not before < self._acknowledged < self._stream.bytes_sent:
             return True
-        self.goodbye = self._answer_by()
-        return self.goodbye.passed
+        self.answer_deadline = self._make_answer_deadline()
+        return self.answer_deadline.passed
 
     @property
     def undelivered(self) -> int:
         """
-        How many messages were sent that the peer has not acknowledged.
+        How many sent messages the peer has not acknowledged.
         """
         acknowledged, count = self._stream.acknowledged, 0
         for position, sizes in self._in_flight:
@@ -133,14 +133,14 @@ class Writer:
         while len(self._in_flight) > 1 and self._in_flight[1][0] <= acknowledged:
             del self._in_flight[0]
 
-    def _say_goodbye(self) -> None:
+    def _send_close(self) -> None:
         self._stream.send_close()
         self._stream.write()
         self._acknowledged = self._stream.acknowledged
-        self.goodbye = self._answer_by()
+        self.answer_deadline = self._make_answer_deadline()
 
-    def _answer_by(self) -> Deadline:
+    def _make_answer_deadline(self) -> Deadline:
         closing = self._control.closing
-        left = None if closing is None else closing.remaining()
+        remaining = None if closing is None else closing.remaining()
         wait = self._close_wait
-        return Deadline(wait if left is None else min(wait, left))
+        return Deadline(wait if remaining is None else min(wait, remaining))

@@ -1,10 +1,9 @@
 """
-How the reader thread waits while it dials: attentively.
+The waits of one attempt to connect: bounded by one deadline, and interruptible.
 
-Under one deadline, and interrupted at every step: a socket time-out alone bounds one
-call, not the sum (a peer that drips a byte now and then outlives it). What can only
-block, a name server or a user's token provider, runs on a thread of its own for that
-long.
+A socket timeout bounds one call, not the sum of the calls: against a server that sends
+one byte now and then, a timeout of 0.3 s took 3.3 s. A call that can only block, such
+as name resolution or a user's token provider, runs on a thread of its own.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ from ..errors import ConnectTimeout
 T = TypeVar("T")
 
 MAX_HEAD_BYTES = 64 << 10
-"""What a proxy or a service may say before the connection is up."""
+"""The longest answer that is read from a proxy or a service before the upgrade."""
 
 
 class ConnectInterrupted(Exception):
     """
-    Somebody called ``close()`` while we were dialling.
+    The attempt was stopped, for example by ``close()``.
     """
 
 
 class Waker(Protocol):
     """
-    What rings when the reader should look around: the outbox.
+    Wakes the thread that dials: the send queue, or a `Waker` of `_concurrency`.
     """
 
     def fileno(self) -> int: ...
@@ -45,17 +44,18 @@ class Waker(Protocol):
 
 class BlockingCall(Generic[T]):
     """
-    What can only block, on a thread of its own.
+    A call of a blocking function, on a thread of its own.
 
-    Given up, it is left to end by itself: nothing can be done about it but to wait for
-    the same one again, instead of starting another.
+    The call cannot be stopped. If its caller gives up, the thread ends when the
+    function returns; a later caller waits for the same call, and starts no other.
 
     Args:
-        function: What is called, at once.
+        function: Called at once.
 
     Attributes:
-        outcome: What it returned, or raised; None as long as it runs.
-        wakers: Ring when it is over. Who waits adds his own before he looks.
+        outcome: The function's result and exception; None while it runs.
+        wakers: Woken when the function has ended. A waiting thread adds its waker
+            before it reads `outcome`.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
@@ -68,8 +68,8 @@ class BlockingCall(Generic[T]):
         try:
             thread.start()
         except RuntimeError:
-            # The interpreter is ending and starts no threads any more (3.12); what is
-            # queued shall leave all the same. Nobody waits for this thread for long.
+            # Python 3.12 starts no threads while the interpreter ends, and queued
+            # messages are still to be sent. The exit hook bounds its wait for us.
             self._run()
 
     def _run(self) -> None:
@@ -83,13 +83,16 @@ class BlockingCall(Generic[T]):
 
 class ConnectAttempt:
     """
-    How long, and how attentively, the reader waits while it dials.
+    One attempt to connect: its deadline, its stage, and its waits.
 
     Args:
         deadline: When to give up.
-        waker: Rings when *interrupted* should be asked.
-        interrupted: Whether to give up now.
-        ask_again: When *interrupted* should be asked, bell or not.
+        waker: Woken when the result of *interrupted* may have changed.
+        interrupted: Returns whether to give up now.
+        next_check: Returns when to call *interrupted* again without a wake-up.
+
+    Attributes:
+        stage: The current step, for the text of a `ConnectTimeout`.
     """
 
     def __init__(
@@ -97,24 +100,24 @@ class ConnectAttempt:
         deadline: Deadline,
         waker: Waker,
         interrupted: Callable[[], bool],
-        ask_again: Callable[[], Deadline | None] = lambda: None,
+        next_check: Callable[[], Deadline | None] = lambda: None,
     ) -> None:
         self.deadline = deadline
         self.stage = "dialling"
         self._poller = Poller()
         self._waker = waker
         self._interrupted = interrupted
-        self._ask_again = ask_again
+        self._next_check = next_check
 
     def until(
         self, sock: socket.socket | None, event: int, deadline: Deadline | None = None
     ) -> None:
         """
-        Wait for *sock* to be ready, or (None) for the bell.
+        Wait until *sock* is ready for *event*, or for one wake-up if it is None.
 
         Raises:
-            ConnectInterrupted: It is pointless now.
-            ConnectTimeout: It took too long; the message names the stage.
+            ConnectInterrupted: The attempt was stopped.
+            ConnectTimeout: The deadline has passed; the message names the stage.
         """
         interest = {} if sock is None else {sock.fileno(): event}
         while True:
@@ -128,17 +131,23 @@ class ConnectAttempt:
         Wait for descriptors, a wake-up or *deadline*, whichever comes first.
 
         Args:
-            interest: What to wait for, READ or WRITE, by descriptor.
-            deadline: When to return in any case.
+            interest: The events to wait for, READ or WRITE, by descriptor.
+            deadline: When to return without one of them.
 
         Returns:
             The descriptors that are ready.
         """
         wakeups = self._waker.fileno()
         self._poller.watch({wakeups: READ, **interest})
-        again = self._ask_again() or deadline
-        left = [deadline.remaining(), again.remaining(), self.deadline.remaining()]
-        least = min((seconds for seconds in left if seconds is not None), default=None)
+        check_at = self._next_check() or deadline
+        timeouts = [
+            deadline.remaining(),
+            check_at.remaining(),
+            self.deadline.remaining(),
+        ]
+        least = min(
+            (seconds for seconds in timeouts if seconds is not None), default=None
+        )
         milliseconds = None if least is None else math.ceil(least * 1000)
         ready = {descriptor for descriptor, _ in self._poller.wait(milliseconds)}
         if wakeups in ready:
@@ -147,22 +156,25 @@ class ConnectAttempt:
 
     def check(self, deadline: Deadline | None = None) -> None:
         """
-        Raise what `until` raises, without waiting for anything.
+        Raise the errors of `until` without waiting.
         """
         if self._interrupted():
             raise ConnectInterrupted
         if (deadline or self.deadline).passed:
-            raise ConnectTimeout(f"No connection in time: {self.stage}.")
+            raise ConnectTimeout(
+                f"Could not connect in time (stage: {self.stage}). "
+                "Check network, proxy and firewall."
+            )
 
     def call(self, function: Callable[[], T], stage: str) -> T:
         """
-        Run what can only block on a thread of its own, and wait for it.
+        Call a blocking *function* on a thread of its own, and wait for its result.
         """
         return self.wait_for(BlockingCall(function), stage)
 
     def wait_for(self, call: BlockingCall[T], stage: str) -> T:
         """
-        Wait for a call that runs already.
+        Wait for a running call. Return its result, or raise its error.
         """
         self.stage = stage
         call.wakers.add(self._waker)

@@ -1,5 +1,5 @@
 """
-One attempt to connect: a fresh credential, a stream, an upgrade.
+Makes one connection: a fresh credential, a connected stream, the WebSocket handshake.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from ..options import AzureRealTimeOptions, WebSocketOptions, checked_secret
 from .attempt import BlockingCall, ConnectAttempt, ConnectInterrupted
 from .dial import open_stream
 from .handshake import WebSocketImpl, dial_with, upgrade
-from .proxy import find_proxy, import_what_it_takes
+from .proxy import find_proxy, import_proxy_lookup
 from .websocket import WebSocketStream
 
 
 class Connector:
     """
-    What it takes to connect, again and again. Called on the reader thread.
+    Opens a connection per call. Reader thread.
 
     Args:
-        options: As whom.
-        endpoint: Where to.
+        options: The credential.
+        endpoint: The address.
         websocket_options: The options of the connection.
-        websocket_impl: The user's own WebSocket; None for ours.
+        websocket_impl: The user's own WebSocket; None for that of websocket-client.
     """
 
     def __init__(
@@ -46,19 +46,19 @@ class Connector:
         self._websocket_options = websocket_options
         self._impl = websocket_impl
         self._call: BlockingCall[object] | None = None
-        # Imported now and not on our threads: a child that is forked during an import
-        # inherits the lock of the import system. getaddrinfo() needs this codec, and
-        # `websocket` has imported what SOCKS proxies need.
+        # Imported here and not on our threads: a child that is forked during an import
+        # inherits the acquired lock of the import system. getaddrinfo() needs this
+        # codec; `websocket` has imported python_socks if it is installed.
         codecs.lookup("idna")
-        import_what_it_takes()
+        import_proxy_lookup()
 
     def __call__(self, attempt: ConnectAttempt) -> WebSocketStream:
         """
-        Connect, or raise what says why not.
+        Open a connection.
 
         Raises:
-            ConnectError: See `azure_realtime.errors`.
-            ConnectInterrupted: ``close()`` was called meanwhile.
+            ConnectError: It could not be opened; see `azure_realtime.errors`.
+            ConnectInterrupted: The attempt was stopped.
         """
         endpoint, websocket_options = self._endpoint, self._websocket_options
         name, secret = self._credential(attempt)
@@ -99,7 +99,7 @@ class Connector:
 
     def _credential(self, attempt: ConnectAttempt) -> tuple[str | None, str | None]:
         """
-        Return the one header that proves who we are; the key never goes elsewhere.
+        Return name and value of the header with the credential, or None for both.
         """
         options = self._options
         if any(
@@ -112,7 +112,7 @@ class Connector:
             name = "token_provider" if own else "credential.get_token"
             token = self._ask(provider, name, attempt)
             return "Authorization", f"Bearer {token}"
-        if options.credential is not None:  # one with a key, which may be rotated
+        if options.credential is not None:  # an AzureKeyCredential; its key may change
             credential = options.credential
             key = self._ask(lambda: credential.key, "credential.key", attempt)
             return "api-key", key
@@ -126,17 +126,21 @@ class Connector:
         self, provide: Callable[[], object], name: str, attempt: ConnectAttempt
     ) -> str:
         """
-        Return the secret that the user's *provide* gives, or raise what says why not.
+        Return the secret that *provide*, a function of the user, returns.
+
+        Raises:
+            AuthenticationError: It failed, or returned no usable text.
         """
         call = self._call
-        if call is None or call.outcome is not None:  # else it hangs: one is enough
+        # A call that has not returned is waited for again: no second thread hangs.
+        if call is None or call.outcome is not None:
             call = self._call = BlockingCall(provide)
         try:
             secret = attempt.wait_for(call, f"waiting for {name}")
             checked = checked_secret(f"{name}'s result", secret)
         except (RealtimeError, ConnectInterrupted):
             raise
-        except BaseException as error:  # also sys.exit(): it is not our thread's to end
+        except BaseException as error:  # also sys.exit(), which must not end our thread
             raise AuthenticationError(
                 f"{name} failed ({type(error).__name__}: {text_of(error)}).",
                 hint="Sign in again, or check the identity's rights.",
@@ -149,14 +153,16 @@ class Connector:
 
 def weakly(connector: Connector) -> Callable[[ConnectAttempt], WebSocketStream]:
     """
-    Return a *connector* that does not keep itself: what it holds, a token provider or a
-    WebSocket of the user's, may refer to the client.
+    Return a function that calls *connector* through a weak reference.
+
+    A token provider or a WebSocket of the user may refer to the client, which would
+    then never be collected.
     """
     reference = weakref.ref(connector)
 
     def connect(attempt: ConnectAttempt) -> WebSocketStream:
         alive = reference()
-        if alive is None:  # nobody wants a connection any more
+        if alive is None:  # the client was collected
             raise ConnectInterrupted
         return alive(attempt)
 

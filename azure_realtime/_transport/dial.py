@@ -1,7 +1,7 @@
 """
-From an address to a connected stream: name, TCP, proxy, TLS.
+Opens a connected stream: name resolution, TCP connect, proxy, TLS handshake.
 
-Everything here runs on the reader thread, on non-blocking sockets, within one
+All of it runs on the reader thread, on non-blocking sockets, within the deadline of one
 `ConnectAttempt`.
 """
 
@@ -24,7 +24,7 @@ from ..errors import ConnectError, ConnectTimeout
 from .attempt import ConnectAttempt
 from .proxy import find_proxy, open_socks, open_tunnel
 
-_STAGGER = 0.25  # seconds between two attempts (RFC 8305, 8)
+_STAGGER = 0.25  # seconds between two attempts (RFC 8305, section 8)
 
 
 def open_stream(
@@ -34,11 +34,11 @@ def open_stream(
     attempt: ConnectAttempt,
 ) -> socket.socket:
     """
-    Return a connected, non-blocking socket to *endpoint*, with TLS where it asks so.
+    Return a connected, non-blocking socket to *endpoint*, with TLS if it is secure.
 
     Raises:
-        ConnectError: With what to do about it.
-        ConnectInterrupted: See `ConnectAttempt`.
+        ConnectError: The stream could not be opened; the text says what to do.
+        ConnectInterrupted: The attempt was stopped.
     """
     via = find_proxy(endpoint, proxy)
     if via is None:
@@ -67,9 +67,9 @@ def _tcp(
             lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM),
             f"looking up the {what} {host}",
         )
-    except ConnectTimeout:  # which is an OSError, too, here and below
+    except ConnectTimeout:  # it is an OSError as well, here and below
         raise
-    except (OSError, ValueError) as error:  # the latter: it cannot even be asked for
+    except (OSError, ValueError) as error:  # ValueError: IDNA cannot encode the name
         reason = getattr(error, "strerror", None) or error
         raise ConnectError(
             f"The {what} {host} cannot be found ({reason}).",
@@ -96,13 +96,13 @@ def _first_connected(
     addresses: Sequence[Any], attempt: ConnectAttempt
 ) -> socket.socket:
     """
-    Return a socket that is connected to the first of *addresses* that answers.
+    Return a socket connected to the first of *addresses* that answers.
 
-    The next attempt starts when one fails, or 250 ms after the last (RFC 8305, 5): an
-    address that drops packets delays the others by no more.
+    The next attempt starts when one fails, or 250 ms after the last (RFC 8305, section
+    5): an address that drops packets delays the others by no more than that.
 
     Raises:
-        OSError: No address could be reached; the last failure.
+        OSError: No address could be reached. It is the last failure.
         ConnectTimeout: No address answered in time.
     """
     waiting = deque(_interleaved(addresses))
@@ -141,7 +141,7 @@ def _first_connected(
 
 def _begin_connect(address: Any) -> socket.socket:
     """
-    Return a non-blocking socket that is connecting to what ``getaddrinfo()`` found.
+    Return a non-blocking socket that connects to *address*, as of ``getaddrinfo()``.
     """
     family, kind, protocol, _, where = address
     sock = socket.socket(family, kind, protocol)
@@ -156,7 +156,7 @@ def _begin_connect(address: Any) -> socket.socket:
 
 def _interleaved(addresses: Sequence[Any]) -> list[Any]:
     """
-    Return *addresses* in their order, with the families alternating (RFC 8305, 4).
+    Return *addresses* in order, with alternating families (RFC 8305, section 4).
     """
     first = [a for a in addresses if a[0] == addresses[0][0]]
     others = [a for a in addresses if a[0] != addresses[0][0]]
@@ -165,9 +165,6 @@ def _interleaved(addresses: Sequence[Any]) -> list[Any]:
 
 
 def _check(code: int) -> None:
-    """
-    Raise the error that a ``connect()`` has met.
-    """
     if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
         raise OSError(code, os.strerror(code))
 
@@ -200,16 +197,19 @@ def _tls(
             f"({reason or error.strerror or 'the connection was cut'}).",
             hint=tls_hint(error)
             or "Does this port speak TLS? A local service may need ws://; a firewall "
-            "may also have cut it off.",
+            "may also have cut the connection.",
         ) from error
 
 
-_ANOTHER_NAME = "It is for another name: check host_name."
-_ANOTHER_TIME = "Check this machine's clock; if it is right, it must be renewed there."
+_WRONG_NAME = "The certificate is for another name: check host_name."
+_WRONG_TIME = (
+    "Check this machine's clock. If it is right, the owner of the service must renew "
+    "the certificate."
+)
 # OpenSSL's X509_V_ERR numbers: not yet valid, expired, host name, address
 _WRONG_CERTIFICATE = {
-    **dict.fromkeys((9, 10), _ANOTHER_TIME),
-    **dict.fromkeys((62, 64), _ANOTHER_NAME),
+    **dict.fromkeys((9, 10), _WRONG_TIME),
+    **dict.fromkeys((62, 64), _WRONG_NAME),
 }
 _NO_COMMON_VERSION = "UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS"
 _NOT_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"}
@@ -218,20 +218,20 @@ _NO_CERTIFICATE = "CERTIFICATE|UNKNOWN_CA|ALERT_HANDSHAKE_FAILURE"
 
 def tls_hint(error: BaseException) -> str:
     """
-    Return what an error of TLS means; "" if it is none, or may mean anything.
+    Return the hint for a TLS error; "" for other errors, and for ambiguous ones.
 
-    A service that misses our certificate says so in the handshake, or (TLS 1.3) in what
-    is read first.
+    A service that requires a client certificate reports its absence in the handshake,
+    or with TLS 1.3 in the first bytes that are read afterwards.
     """
     reason = getattr(error, "reason", None) or ""
     if reason in _NOT_TLS:
         return "This port does not speak TLS: use ws:// for a local service."
     if re.search(_NO_COMMON_VERSION, reason):
-        return "It speaks no version of TLS that we do: 1.2 or newer is needed."
+        return "The service has no common TLS version: 1.2 or newer is needed."
     if re.search(_NO_CERTIFICATE, reason):
         return (
-            "The service may want a client certificate that it trusts: pass "
-            "WebSocketOptions(ssl_context=...) with one in it (load_cert_chain)."
+            "The service may require a client certificate that it trusts: load one "
+            "with load_cert_chain() and pass WebSocketOptions(ssl_context=...)."
         )
     return ""
 
@@ -243,8 +243,9 @@ def _handshake(
     attempt: ConnectAttempt,
 ) -> ssl.SSLSocket:
     context = context or ssl.create_default_context()
-    sock.getpeername()  # of a peer that has gone, wrap_socket() loses the descriptor
-    # wrap_socket() takes the descriptor over: from here on, this is what to close
+    # wrap_socket() leaks the descriptor if the peer has gone; this raises before it
+    sock.getpeername()
+    # wrap_socket() detaches the descriptor from *sock*: *secure* is the one to close
     secure = context.wrap_socket(
         sock, server_hostname=host, do_handshake_on_connect=False
     )

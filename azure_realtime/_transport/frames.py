@@ -1,19 +1,18 @@
 """
-WebSocket frames, out of a read buffer and into write buffers (RFC 6455, section 5).
+Parses WebSocket frames from a read buffer, and builds frames to write (RFC 6455, 5).
 
-In:
+Incoming frames:
 
 1. The socket writes into a buffer that is borrowed for a turn (`read_buffers`).
 2. A whole text frame, by far the most frequent one, is sliced out of the buffer:
    websocket-client's header, length and frame objects cost about 3 us each.
-3. Every other frame goes through websocket-client's parser, one at a time. It only
-   ever gets whole parts (header, length, payload): asked for every few bytes it sums
-   its list of chunks again and again. Its UTF-8 check, a loop in Python, is off: the
-   codec checks, in C.
-4. websocket-client has no limit on the size of a message. Here one applies to what a
-   frame announces and to the sum of a message's frames.
+3. Every other frame goes through websocket-client's parser, which gets whole parts only
+   (header, length, payload): called for every few bytes, it would sum its list of
+   chunks again and again. Its UTF-8 check, a loop in Python, is off: the codec checks.
+4. websocket-client does not limit the size of a message. Here a limit applies to the
+   size that a frame announces, and to the sum of a message's frames.
 
-Out: every frame has a fresh random masking key (5.3).
+Outgoing frames: each has a fresh random masking key (RFC 6455, 5.3).
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ PONG: int = ABNF.OPCODE_PONG
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
-_KEPT = 8 << 10  # bytes: more is not moved out of the read buffer
-_WRITE_BUFFER = 64 << 10  # bytes: what a control frame may have to wait for
+_KEPT = 8 << 10  # bytes: up to so many unread bytes are copied to free the buffer
+_WRITE_BUFFER = 64 << 10  # bytes that may be written before a queued control frame
 _LONGEST_HEAD = 14  # bytes: opcode, length and masking key
 _TEXT = 0x80 | ABNF.OPCODE_TEXT
 _MASKED = 0x80
@@ -53,18 +52,18 @@ class ControlFrame(NamedTuple):
     payload: bytes
 
 
-# What comes in.
+# Incoming frames.
 
 
 class FrameParser(frame_buffer):
     """
-    The read buffer and the messages in it. Reader thread.
+    A read buffer and the parser of the frames in it. Reader thread.
 
     Args:
-        handle: The connected websocket-client object. One with a ``recv_frame`` of its
-            own has every frame read by that, from this buffer.
+        handle: The connected websocket-client object. If it overrides ``recv_frame``,
+            every frame is read by that method, from this buffer.
         max_bytes: A larger message raises ConnectionClosed 1009.
-        first: Bytes that came with the handshake's answer.
+        first: Bytes that were received after the handshake's answer.
     """
 
     def __init__(self, handle: Any, max_bytes: int, first: bytes = b"") -> None:
@@ -75,19 +74,19 @@ class FrameParser(frame_buffer):
         self._own_recv_frame: Callable[[], Any] | None = recv_frame if is_own else None
         self._slices = self._own_recv_frame is None
         self._max_bytes = max_bytes
-        self._parts: bytearray | None = None  # of a message in several frames
+        self._parts: bytearray | None = None  # of an unfinished, fragmented message
         self._view = memoryview(bytearray(first))
-        self._start, self._end = 0, len(first)  # of what is unread
+        self._start, self._end = 0, len(first)  # of the unread bytes
 
     # The buffer.
 
     def room(self) -> memoryview:
         """
-        Return where the next bytes are to be written; `filled` says how many were.
+        Return the free part of the buffer. After writing into it, call `filled`.
         """
         unread = self._view[self._start : self._end]
         size, capacity = len(unread), len(self._view)
-        if capacity < CAPACITY or size == capacity:  # or a message is larger than it
+        if capacity < CAPACITY or size == capacity:  # none, or full of one frame
             self._view = borrow(max(CAPACITY, 2 * size))
         self._view[:size] = unread
         self._start, self._end = 0, size
@@ -95,14 +94,13 @@ class FrameParser(frame_buffer):
 
     def filled(self, size: int) -> None:
         """
-        Note that *size* bytes were written to the `room`.
+        Add *size* bytes, which were written into `room`, to the unread bytes.
         """
         self._end += size
 
     def release(self) -> None:
         """
-        Give the buffer back until the next `room`. What is unread is kept, unless it is
-        much: then the buffer is.
+        Return the buffer to the pool, unless it holds more than a few unread bytes.
         """
         view, unread = self._view, self._view[self._start : self._end]
         if len(unread) <= _KEPT < len(view):
@@ -113,7 +111,7 @@ class FrameParser(frame_buffer):
     @property
     def empty(self) -> bool:
         """
-        Whether no part of a frame is here.
+        Whether the buffer holds no part of a frame.
         """
         return self._start == self._end and self.header is None
 
@@ -126,12 +124,12 @@ class FrameParser(frame_buffer):
         Take whole frames out of the buffer; stop after a close frame.
 
         Args:
-            messages: Gets the messages, also those before an error.
-            controls: Gets the control frames, likewise.
+            messages: The messages are appended here, also those before an error.
+            controls: The control frames are appended here, also those before an error.
             most: How many frames to take at most.
 
         Returns:
-            How many frames were taken; fewer than *most*: no whole one is left.
+            How many frames were taken. Fewer than *most*: no whole frame is left.
 
         Raises:
             ConnectionClosed: The peer broke the protocol.
@@ -159,11 +157,11 @@ class FrameParser(frame_buffer):
 
     def _slice(self, messages: list[bytes], most: int) -> bool:
         """
-        Append up to *most* whole text frames at the front of the buffer.
+        Append the payloads of up to *most* whole text frames at the buffer's front.
 
         Returns:
-            Whether a frame for the parser comes next; not so if nothing is left, or
-            the beginning of a text frame.
+            Whether a frame for the parser comes next. False: none, or part of a text
+            frame.
         """
         view, start, end = self._view, self._start, self._end
         for_parser = False
@@ -181,7 +179,7 @@ class FrameParser(frame_buffer):
                 if payload > end:
                     break
                 size = int.from_bytes(view[start + 2 : payload], "big")
-            if size > self._max_bytes:  # the parser raises what says so
+            if size > self._max_bytes:  # the parser raises the error
                 for_parser = True
                 break
             if payload + size > end:
@@ -193,7 +191,7 @@ class FrameParser(frame_buffer):
 
     def _parse(self) -> Any:
         """
-        Return the next whole frame, an `ABNF`, or None.
+        Return the next whole frame as an `ABNF`, or None if there is none.
         """
         try:
             return self._own_recv_frame() if self._own_recv_frame else self.recv_frame()
@@ -204,15 +202,15 @@ class FrameParser(frame_buffer):
 
     def _add(self, frame: Any, data: bytes, messages: list[bytes]) -> None:
         """
-        Add a data frame to its message, and the message to *messages* if it is whole.
+        Add a data frame to its message, and a whole message to *messages*.
         """
         if (frame.opcode == ABNF.OPCODE_CONT) != (self._parts is not None):
-            raise ConnectionClosed(1002, "the peer mixed up a message's frames")
+            raise ConnectionClosed(1002, "the frames of a message are out of order")
         if self._parts is None:
             if frame.fin:
                 messages.append(data)
                 return
-            # one buffer: a list of fragments grows with each, also with empty ones
+            # a list would grow with empty fragments, which the size limit cannot see
             self._parts = bytearray()
         self._parts += data
         self._check(len(self._parts))
@@ -220,11 +218,11 @@ class FrameParser(frame_buffer):
             messages.append(bytes(self._parts))
             self._parts = None
 
-    # What websocket-client calls.
+    # Called by websocket-client.
 
     def recv_strict(self, bufsize: int) -> bytes:
         """
-        Return exactly so many bytes, or raise BlockingIOError and lose nothing.
+        Return exactly *bufsize* bytes, or raise BlockingIOError and consume none.
         """
         stop = self._start + bufsize
         if stop > self._end:
@@ -237,7 +235,7 @@ class FrameParser(frame_buffer):
         """
         Return the next whole frame, or raise BlockingIOError.
 
-        Unlike the original it takes any close code, and refuses what RFC 6455 forbids.
+        Unlike the original it accepts any close code, and refuses forbidden frames.
         """
         if self.needs_header():
             self.recv_header()
@@ -260,7 +258,7 @@ class FrameParser(frame_buffer):
 
     def _check(self, size: int) -> None:
         """
-        Raise ConnectionClosed 1009 if a message may not be so large.
+        Raise ConnectionClosed 1009 if a message of *size* bytes is too large.
         """
         if size > self._max_bytes:
             raise ConnectionClosed(
@@ -275,28 +273,28 @@ def _never(_: int) -> bytes:
 
 def parse_close(payload: bytes) -> ConnectionClosed:
     """
-    Return what the payload of a close frame says.
+    Return the code and reason in the payload of a close frame.
 
     Raises:
-        ConnectionClosed: 1002: its code may not be sent.
+        ConnectionClosed: 1002: the code is one that must not be sent (RFC 6455, 7.4).
     """
     if not payload:
         return ConnectionClosed(1005, "", clean=True)
     code = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 0
     if not 1000 <= code < 5000 or code in (1005, 1006, 1015):
-        # to echo it would break the protocol as well (RFC 6455 7.4)
+        # an echo of this code would break the protocol as well
         raise ConnectionClosed(1002, f"the peer closed with the forbidden code {code}")
     return ConnectionClosed(code, payload[2:].decode("utf-8", "replace"), clean=True)
 
 
-# What goes out.
+# Outgoing frames.
 
 
 def text_frames(messages: Sequence[bytes]) -> list[bytes]:
     """
-    Return *messages* as frames, joined to buffers of at most 64 KiB.
+    Return *messages* as text frames, joined into buffers of at most 64 KiB.
 
-    A larger frame has a buffer of its own.
+    A larger frame gets a buffer of its own.
     """
     keys = os.urandom(4 * len(messages))
     buffers: list[bytes] = []
@@ -325,9 +323,9 @@ def control_frame(opcode: int, payload: bytes = b"") -> bytes:
 
 def close_frame(code: int, reason: str) -> bytes:
     """
-    Return a close frame; a long reason is cut between two characters.
+    Return a close frame. A long reason is cut between two characters.
     """
-    if code == 1005:  # it stands for "no code" and never travels
+    if code == 1005:  # "no code": it must not be sent (RFC 6455, 7.4.1)
         return control_frame(CLOSE)
     text = reason.encode("utf-8", "replace")[:123].decode("utf-8", "ignore")
     return control_frame(CLOSE, struct.pack("!H", code) + text.encode("utf-8"))
@@ -335,7 +333,7 @@ def close_frame(code: int, reason: str) -> bytes:
 
 def frame_size(size: int) -> int:
     """
-    Return the size of our frame around so many bytes.
+    Return the size of our frame with a payload of *size* bytes.
     """
     return size + (6 if size < 126 else 8 if size < 1 << 16 else 14)
 

@@ -1,5 +1,5 @@
 """
-The handshake, made by websocket-client or by an object of the user's like it.
+The WebSocket handshake, by websocket-client or by a similar object of the user.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WebSocketImpl = Callable[..., Any]
 
 class _Redaction(logging.Filter):
     """
-    Keeps credentials out of websocket-client's own log, should a user turn it on.
+    Redacts credentials in websocket-client's own log, which a user may turn on.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -49,10 +49,10 @@ def upgrade(
     max_message_bytes: int,
 ) -> WebSocketStream:
     """
-    Make a WebSocket of a connected stream. Reader thread.
+    Make the WebSocket handshake on a connected stream. Reader thread.
 
     Raises:
-        ConnectError: The service refused, or is no WebSocket service.
+        ConnectError: The service refused, or does not speak WebSocket.
     """
     attempt.stage = "waiting for the service to answer the WebSocket handshake"
     stream = HandshakeStream(sock, attempt)
@@ -64,7 +64,7 @@ def upgrade(
         refusal = Refusal.parse(bytes(stream.received))
         if refusal is not None and refusal.status != 101:
             raise refusal.error() from None
-        attempt.check()  # websocket-client makes an error of its own of a time-out
+        attempt.check()  # websocket-client turns our ConnectTimeout into its own error
         raise ConnectError(
             "The service did not answer as a WebSocket service does "
             f"({redacted(text_of(error))[:200]}).",
@@ -78,9 +78,12 @@ def upgrade(
 
 def _check_negotiated(answer: Mapping[str, str], headers: list[str]) -> None:
     """
-    Refuse an extension, and a subprotocol that was not offered (RFC 6455, 4.1).
+    Refuse any extension, and a subprotocol that was not offered (RFC 6455, 4.1).
 
-    Frames of an extension, such as compressed ones, would be read as messages.
+    The frames of an extension, such as compressed ones, would be misread as messages.
+
+    Raises:
+        ConnectError: The service chose one of them.
     """
     offered = [
         name.strip()
@@ -94,7 +97,7 @@ def _check_negotiated(answer: Mapping[str, str], headers: list[str]) -> None:
         what = f"extension {extension!r}" if extension else f"subprotocol {protocol!r}"
         raise ConnectError(
             f"The service chose the WebSocket {redacted(what)}, which was not offered.",
-            hint="A proxy or gateway between may have added it: switch that off there.",
+            hint="A proxy or gateway may have added it: disable it there.",
         )
 
 
@@ -108,23 +111,28 @@ def dial_with(
     via: Proxy | None,
 ) -> WebSocketStream:
     """
-    Let the user's own WebSocket connect in its own way (a tunnel, a test double).
+    Connect with the user's own WebSocket, such as a tunnel or a test double.
 
-    It must have ``connect(url, **options)`` and, afterwards, a ``sock`` with
-    ``recv``, ``send``, ``fileno``, ``setblocking`` and ``close``; frames are read
-    through its ``recv_frame``. It connects on a thread of its own, for it may block.
+    The object must have ``connect(url, **options)`` and, after that call, a ``sock``
+    with ``recv``, ``send``, ``fileno``, ``setblocking`` and ``close``. Frames are read
+    through its ``recv_frame``. Its ``connect`` may block, so it runs on a thread of its
+    own. Reader thread.
+
+    Raises:
+        ConnectError: The object did not connect, or the service refused.
+        ConnectInterrupted: The attempt was stopped.
     """
     handle: Any = None
     remaining = attempt.deadline.remaining()
     connected = abandoned = False
-    # makes one step of "connected" or "abandoned": only one of them comes true
+    # guards `connected` and `abandoned`: the thread that sets the second one closes
     deciding = threading.Lock()
 
     def connect() -> None:
         nonlocal handle, connected
         handle = make()
         options: dict[str, Any] = {} if context is None else {"context": context}
-        # websocket-client heeds what its constructor was given, not its connect()
+        # websocket-client uses the TLS options of its constructor, not of connect()
         with contextlib.suppress(AttributeError):
             handle.sock_opt.sslopt = {**options, **handle.sock_opt.sslopt}
         _handshake(
@@ -149,7 +157,7 @@ def dial_with(
             abandoned = True
             _shut(handle, close=connected)
         raise
-    except BaseException as error:  # also sys.exit(): it is not our thread's to end
+    except BaseException as error:  # also sys.exit(), which must not end our thread
         attempt.check()
         if (refusal := _refusal_of(handle)) is not None:
             raise refusal.error() from None
@@ -157,8 +165,12 @@ def dial_with(
         raise ConnectError(
             f"websocket_impl did not connect ({type(error).__name__}: "
             f"{redacted(text_of(error))[:200]}).",
-            hint="The error is its own; "
-            + ("it is chained to this one." if cause else "it holds a credential."),
+            hint="Its own error "
+            + (
+                "is chained to this one."
+                if cause
+                else "is hidden: it has a credential."
+            ),
         ) from cause
     if (refusal := _refusal_of(handle)) is not None:
         handle.sock.close()
@@ -171,7 +183,7 @@ def _through(via: Proxy | None) -> dict[str, Any]:
     Return the options of websocket-client for a proxy, or for none.
     """
     if via is None:
-        return {"http_no_proxy": ["*"]}  # it would look at the environment again
+        return {"http_no_proxy": ["*"]}  # else it would read the environment again
     return {
         "http_proxy_host": via.host,
         "http_proxy_port": via.port,
@@ -182,7 +194,7 @@ def _through(via: Proxy | None) -> dict[str, Any]:
 
 def _refusal_of(handle: Any) -> Refusal | None:
     """
-    Return the HTTP answer that *handle* got if it is not the one we want.
+    Return the HTTP answer of *handle* if it is not the upgrade (101).
     """
     status = handle.getstatus() if hasattr(handle, "getstatus") else None
     if status in (None, 101):
@@ -192,7 +204,7 @@ def _refusal_of(handle: Any) -> Refusal | None:
 
 def _handshake(handle: Any, url: str, headers: list[str], **how: Any) -> None:
     names = [line.partition(":")[0].lower() for line in headers]
-    if "host" in names:  # websocket-client would say its own, too
+    if "host" in names:  # else websocket-client would send a second one
         headers = list(headers)
         how["host"] = headers.pop(names.index("host")).partition(":")[2].strip()
     with _without_cookies():
@@ -201,7 +213,7 @@ def _handshake(handle: Any, url: str, headers: list[str], **how: Any) -> None:
         )
 
 
-# guards the count of users and what they put aside: clients connect side by side
+# guards the count and the saved cookies: several clients may connect concurrently
 _jar_lock = threading.Lock()
 _jar_users = 0
 _jar_kept: dict[Any, Any] = {}
@@ -210,9 +222,10 @@ _jar_kept: dict[Any, Any] = {}
 @contextlib.contextmanager
 def _without_cookies() -> Iterator[None]:
     """
-    Put the cookies of websocket-client aside: its jar is one for the whole process.
+    Empty websocket-client's cookie jar, and restore it afterwards.
 
-    Another client's cookies would go along, and ours would stay for it.
+    The jar is global to the process: the cookies of other clients would be sent with
+    our handshake, and ours with theirs.
     """
     global _jar_users
     with _jar_lock:
@@ -233,7 +246,8 @@ def _without_cookies() -> Iterator[None]:
 
 def _shut(handle: Any, close: bool) -> None:
     """
-    Close the socket, or free the thread that still waits in it and will close it.
+    Close the socket, or shut it down: a thread that blocks in it then returns, and
+    closes it.
     """
     with contextlib.suppress(OSError, AttributeError):
         if close:

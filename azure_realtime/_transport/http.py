@@ -1,10 +1,11 @@
 """
-The HTTP side of the connection: ask for the upgrade, and explain a refusal.
+The HTTP part of the WebSocket handshake: the stream it uses, and refused handshakes.
 
 websocket-client writes the request and checks the answer. It reads through a
-`HandshakeStream`, which waits attentively (deadline, ``close()``), keeps the answer's
-bytes (a refusal's body is dropped by websocket-client when it is chunked) and bounds
-them. Redirects are not followed: they would carry the credential to another host.
+`HandshakeStream`. The stream waits under the attempt's deadline, can be interrupted by
+``close()``, and keeps the bytes of the answer up to a limit: websocket-client drops a
+refusal's body if it is chunked. Redirects are not followed: they would send the
+credential to another host.
 """
 
 from __future__ import annotations
@@ -40,7 +41,14 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 class HandshakeStream:
     """
-    A connected socket, as websocket-client wants to see it during the handshake.
+    The socket that websocket-client uses during the handshake. Reader thread.
+
+    Args:
+        sock: A connected, non-blocking socket.
+        attempt: Its deadline and interruption apply to every wait.
+
+    Attributes:
+        received: All bytes that were received.
     """
 
     def __init__(self, sock: socket.socket, attempt: ConnectAttempt) -> None:
@@ -51,7 +59,8 @@ class HandshakeStream:
 
     def gettimeout(self) -> float:
         """
-        Say "non-blocking": it makes websocket-client call `recv` and `send` directly.
+        Return 0.0, "non-blocking": websocket-client then calls `recv` and `send`
+        directly.
         """
         return 0.0
 
@@ -71,7 +80,7 @@ class HandshakeStream:
 
     def recv(self, size: int) -> bytes:
         """
-        Return some bytes of the answer; b"" when there are no more.
+        Return up to *size* bytes of the answer; b"" at its end.
         """
         deadline = self._attempt.deadline
         if not self._given:
@@ -84,28 +93,28 @@ class HandshakeStream:
 
     def rest(self) -> bytes:
         """
-        Return what was read beyond the handshake: the first frames.
+        Return the bytes received after the answer: the first frames.
         """
         return bytes(self.received[self._given :])
 
     def drain(self, seconds: float) -> None:
         """
-        Read the rest of a refusal, as far as it comes in time.
+        Read the rest of a refusal for up to so many *seconds*.
         """
-        left = self._attempt.deadline.remaining()
-        deadline = Deadline(seconds if left is None else min(seconds, left))
+        remaining = self._attempt.deadline.remaining()
+        deadline = Deadline(seconds if remaining is None else min(seconds, remaining))
         with contextlib.suppress(ConnectTimeout, OSError):
             while not _is_whole(bytes(self.received)) and self._fill(deadline):
                 pass
 
     def close(self) -> None:
         """
-        Do nothing: who opened the socket closes it, after a look at `received`.
+        Do nothing: the caller of the handshake closes the socket.
         """
 
     def _skip_informational(self, deadline: Deadline) -> None:
         """
-        Drop 1xx answers before the final one (RFC 9110, 15.2). 101 is the final one.
+        Drop the 1xx answers before the final one (RFC 9110, 15.2). 101 is final.
         """
         while True:
             while len(self.received) < _STATUS and self._fill(deadline):
@@ -133,12 +142,12 @@ class HandshakeStream:
 
 class Refusal(NamedTuple):
     """
-    An HTTP answer that is not the upgrade we asked for.
+    An HTTP answer that refuses the upgrade.
 
     Attributes:
         status: HTTP status.
-        headers: Lower-case names.
-        body: As it came, at most 64 KiB.
+        headers: The headers, by their names in lower case.
+        body: The body, cut after 64 KiB.
     """
 
     status: int
@@ -148,7 +157,7 @@ class Refusal(NamedTuple):
     @classmethod
     def parse(cls, answer: bytes) -> Refusal | None:
         """
-        Read an HTTP answer; None when it is none.
+        Parse an HTTP answer. Return None if *answer* is not HTTP.
         """
         head, _, body = answer.partition(b"\r\n\r\n")
         first, _, fields = head.partition(b"\r\n")
@@ -160,7 +169,7 @@ class Refusal(NamedTuple):
         headers = {}
         for line in fields.decode("utf-8", "replace").split("\n"):
             name, colon, value = line.partition(":")
-            if colon and name == name.strip():  # else the rest of another line
+            if colon and name == name.strip():  # else a continued (folded) line
                 headers[name.lower()] = value.strip()
         if "chunked" in headers.get("transfer-encoding", ""):
             body = _unchunked(body)
@@ -169,7 +178,7 @@ class Refusal(NamedTuple):
     @property
     def retry_after(self) -> float | None:
         """
-        In how many seconds to come back; None where it does not say.
+        The seconds to wait before another attempt; None if the answer has none.
         """
         for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
             try:
@@ -178,24 +187,24 @@ class Refusal(NamedTuple):
                 continue
             if math.isfinite(seconds):
                 return max(0.0, seconds)
-        try:  # it may also be a date (RFC 9110 10.2.3)
+        try:  # it may also be a date (RFC 9110, 10.2.3)
             return max(0.0, _unix_time(self.headers["retry-after"]) - time.time())
         except (KeyError, ValueError):
             return None
 
     def error(self) -> ConnectError:
         """
-        Return the exception whose text says what happened and what to do.
+        Return the exception for this status, with a hint.
         """
         kind, hint = _REMEDIES.get(self.status, (ConnectError, _NO_SERVICE))
         if 300 <= self.status < 400:
             where = redacted(self.headers.get("location", "nowhere"))
             hint = (
-                f"It points to {where}. Redirects are not followed, for they would "
-                "carry your credential along: correct host_name."
+                f"The answer redirects to {where}. Redirects are not followed, because "
+                "your credential would be sent there: correct host_name."
             )
         elif self.status >= 500:
-            hint = "The fault is on the service's side: try again later."
+            hint = "The error is on the service's side: try again later."
         try:
             phrase = " " + HTTPStatus(self.status).phrase
         except ValueError:
@@ -213,7 +222,7 @@ class Refusal(NamedTuple):
 
 
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
-_EPOCH = 719_469  # days, as `_unix_time` counts them
+_EPOCH = 719_469  # 1970-01-01 in days, as `_unix_time` counts them
 
 _NO_SERVICE = "Is this a realtime endpoint? Check host_name."
 _NOT_FOUND = (
@@ -225,7 +234,7 @@ _UNKNOWN_CREDENTIAL = (
     "https://ai.azure.com/.default (an api-version on the GA address also gives 401)."
 )
 _NO_RIGHT = (
-    "The credential was understood but may not: check the role (Cognitive Services "
+    "The credential is valid but has no access: check the role (Cognitive Services "
     "OpenAI User), network rules and private endpoints of the resource."
 )
 _REMEDIES: dict[int, tuple[type[ConnectError], str]] = {
@@ -233,7 +242,7 @@ _REMEDIES: dict[int, tuple[type[ConnectError], str]] = {
     401: (AuthenticationError, _UNKNOWN_CREDENTIAL),
     403: (AuthenticationError, _NO_RIGHT),
     404: (DeploymentNotFound, _NOT_FOUND),
-    407: (ConnectError, "The proxy wants a user and password."),
+    407: (ConnectError, "The proxy requires a user and password."),
     408: (ConnectError, "The service timed out: try again."),
     429: (RateLimited, "Too many connections or requests: wait and try again."),
     431: (ConnectError, "Too many headers: send fewer in WebSocketOptions(headers)."),
@@ -242,11 +251,14 @@ _REMEDIES: dict[int, tuple[type[ConnectError], str]] = {
 
 def _unix_time(date: str) -> float:
     """
-    Return a date such as ``Wed, 21 Oct 2015 07:28:00 GMT`` (RFC 9110 5.6.7) as Unix
-    time. The packages `email` and `datetime` would be a tenth of the import.
+    Return a date such as ``Wed, 21 Oct 2015 07:28:00 GMT`` (RFC 9110, 5.6.7) as Unix
+    time.
+
+    Importing `email` and `datetime` for it would take a tenth of this package's import
+    time.
 
     Raises:
-        ValueError: It has another form.
+        ValueError: The date has another form.
     """
     _, day, month, year, clock, zone = date.split()
     if zone != "GMT":
@@ -263,12 +275,12 @@ def _unix_time(date: str) -> float:
 
 def _explanation(body: bytes) -> str:
     """
-    Return the message of a service's error body, or the text itself.
+    Return the message in an error body of the service, or the body's text.
     """
     text = body.decode("utf-8", "replace").strip()
     try:
         whole = json.loads(text)
-        error = whole.get("error") or whole  # API Management has no envelope
+        error = whole.get("error") or whole  # API Management sends no envelope
         if isinstance(error, str):
             return error
         code = error.get("code")
@@ -279,7 +291,7 @@ def _explanation(body: bytes) -> str:
 
 def _is_whole(answer: bytes) -> bool:
     """
-    Whether nothing more is to come of an answer: a service may keep the connection.
+    Whether an answer is complete. The service may keep the connection open after it.
     """
     refusal = Refusal.parse(answer)
     _, end, body = answer.partition(b"\r\n\r\n")

@@ -1,5 +1,5 @@
 """
-Proxies: which to use, and how to get through.
+Finds the proxy to use, and opens a tunnel through it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ class Proxy:
     """
     A proxy that opens tunnels: HTTP (``CONNECT``) or SOCKS.
 
-    It looks the service's name up, but for ``socks4``, which cannot.
+    The proxy resolves the service's name, except with ``socks4``, which cannot.
+
+    Args:
+        url: Its address; without a scheme, that of an HTTP proxy.
 
     Raises:
-        ConnectError: It is no address, or of another kind.
+        ConnectError: *url* is not an address, or has an unknown scheme.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,14 +40,16 @@ class Proxy:
             parts = urlsplit(url if "://" in url else f"http://{url}")
             port = parts.port or _PORTS.get(parts.scheme, 0)
             self.host, self.port = parts.hostname or "", port
+            # An unquoted "/" or "@" in a password makes a part of it the host, and that
+            # part would be sent to a name server.
             split = "@" in parts.path + parts.query + parts.fragment
-            if split or parts.netloc.count("@") > 1:  # a password would be looked up
+            if split or parts.netloc.count("@") > 1:
                 self.host = ""
         except ValueError:
             parts, self.host = urlsplit("http:"), ""
         if not self.host:
             raise ConnectError(
-                "The proxy setting is no address.",
+                "The proxy setting is not an address.",
                 hint="Write it as http://host:port or http://user:password@host:port, "
                 "with %40 for @, %2F for / and %3A for : in user and password.",
             )
@@ -63,36 +68,40 @@ class Proxy:
     @property
     def authorization(self) -> str | None:
         """
-        The header that an HTTP proxy wants, if it has a user.
+        The value of ``Proxy-Authorization``; None if the proxy has no user.
         """
         if self.username is None:
             return None
-        # the environment may hold what is no UTF-8; the proxy judges it
+        # the environment may hold bytes that are not UTF-8: pass them on as they are
         pair = f"{self.username}:{self.password or ''}".encode("utf-8", "surrogatepass")
         return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
-def import_what_it_takes() -> None:
+def import_proxy_lookup() -> None:
     """
-    Import what reads the environment's proxies: on the thread that makes the client.
+    Import the reader of the environment's proxies. The thread that makes the client.
 
-    It costs a tenth of importing this package, and our threads import nothing: a child
-    that is forked during an import inherits the lock of the import system.
+    It takes a tenth of the time of importing this package, so it is imported here only.
+    Our threads import nothing: a child that is forked during an import inherits the
+    acquired lock of the import system.
     """
     import urllib.request  # noqa: F401
 
 
 def find_proxy(endpoint: Endpoint, proxy: str | None) -> Proxy | None:
     """
-    Return the proxy to use: the one given, the environment's, or none (``""``).
+    Return the proxy to use: *proxy*, the environment's if it is None, or None.
 
-    The environment's is never used for this very machine: a proxy cannot reach it.
+    The environment's proxy is not used for loopback addresses: it cannot reach them.
+
+    Raises:
+        ConnectError: The setting cannot be used.
     """
     if proxy is None:
         host = endpoint.host
         if host == "localhost" or host.startswith("127.") or host == "::1":
             return None
-        import urllib.request  # by now it is imported
+        import urllib.request  # already imported by `import_proxy_lookup`
 
         known = urllib.request.getproxies()
         proxy = known.get("https" if endpoint.secure else "http") or known.get("all")
@@ -103,10 +112,10 @@ def find_proxy(endpoint: Endpoint, proxy: str | None) -> Proxy | None:
 
 def _is_spared(host: str, port: int, no_proxy: str) -> bool:
     """
-    Whether no proxy is to be used for a host: by its name, with or without the port, or
-    as an address in a network (``192.0.2.0/24``), which the standard library lacks.
+    Whether *no_proxy* excludes a host: by its name, with or without the port, or as an
+    address in a network (``192.0.2.0/24``), which the standard library does not check.
     """
-    import urllib.request  # by now it is imported
+    import urllib.request  # already imported by `import_proxy_lookup`
 
     bypass = urllib.request.proxy_bypass
     if bypass(host) or bypass(f"{host}:{port}"):
@@ -127,7 +136,13 @@ def open_tunnel(
     sock: socket.socket, endpoint: Endpoint, proxy: Proxy, attempt: ConnectAttempt
 ) -> None:
     """
-    Have an HTTP proxy connect *sock* to *endpoint*. Reader thread.
+    Open a tunnel to *endpoint* through an HTTP proxy. Reader thread.
+
+    Args:
+        sock: Connected to the proxy.
+        endpoint: The service.
+        proxy: The proxy.
+        attempt: Its deadline and interruption apply to every wait.
 
     Raises:
         ConnectError: The proxy refused.
@@ -144,7 +159,7 @@ def open_tunnel(
         while request:
             attempt.until(sock, WRITE)
             request = request[sock.send(request) :]
-        # byte by byte: what follows the head belongs to the tunnel
+        # byte by byte: the bytes after the head belong to the tunnel
         while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
             try:
                 byte = sock.recv(1)
@@ -158,7 +173,8 @@ def open_tunnel(
         raise
     except OSError as error:
         raise ConnectError(
-            f"The proxy {proxy.host}:{proxy.port} hung up ({error.strerror}).",
+            f"The proxy {proxy.host}:{proxy.port} closed the connection "
+            f"({error.strerror}).",
             hint="Check the proxy setting.",
         ) from error
     answer = Refusal.parse(head)
@@ -170,9 +186,10 @@ def open_tunnel(
             f"{target} ({redacted(line)[:200] or 'no answer'}).",
             status_code=status,
             retry_after=answer.retry_after if answer else None,
-            hint="It wants a user and password: http://user:password@host:port."
+            hint="The proxy requires a user and password: "
+            "http://user:password@host:port."
             if status in (401, 407)
-            else "Ask its owner to allow the host, or set no_proxy.",
+            else "Ask the proxy's owner to allow the host, or set no_proxy.",
         )
 
 
@@ -180,12 +197,13 @@ def open_socks(
     endpoint: Endpoint, proxy: Proxy, attempt: ConnectAttempt
 ) -> socket.socket:
     """
-    Have a SOCKS proxy connect to *endpoint*. Reader thread.
+    Return a socket that is connected to *endpoint* through a SOCKS proxy.
 
-    Needs python-socks (extra ``proxy``), which blocks: it has a thread of its own.
+    It needs python-socks (extra ``proxy``). That library blocks, so its call runs on a
+    thread of its own. Reader thread.
 
     Raises:
-        ConnectError: The proxy refused, or the extra is missing.
+        ConnectError: The proxy refused, or the extra is not installed.
     """
     try:
         from python_socks import ProxyError, ProxyType
@@ -197,8 +215,9 @@ def open_socks(
         ) from error
     kind = ProxyType.SOCKS5 if proxy.scheme == "socks5h" else ProxyType.SOCKS4
     remote = proxy.scheme != "socks4"
-    left = attempt.deadline.remaining()
-    limit = None if left is None else left + 1.0  # ours is first, and says why
+    remaining = attempt.deadline.remaining()
+    # later than our deadline, whose error names the stage
+    limit = None if remaining is None else remaining + 1.0
 
     def connect() -> socket.socket:
         socks = Socks(
@@ -217,11 +236,11 @@ def open_socks(
             f"({redacted(text_of(error))}).",
             hint="Check the proxy's address, user and password.",
         ) from None
-    except ValueError:  # its text, or what it holds, may be the password
+    except ValueError:  # not chained: its text may contain the password
         raise ConnectError(
-            f"The proxy {where} cannot be asked to connect to {endpoint.host}.",
-            hint="Names, user and password have at most 255 letters there, user and "
-            "password none outside ASCII.",
+            f"The SOCKS proxy {where} cannot be used to connect to {endpoint.host}.",
+            hint="Check the proxy's address. Host names, user and password have at "
+            "most 255 characters; user and password are ASCII.",
         ) from None
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

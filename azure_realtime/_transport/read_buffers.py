@@ -1,8 +1,8 @@
 """
-Read buffers, which all sessions of the process share.
+A pool of read buffers, shared by all sessions of the process.
 
-Most sessions are idle most of the time. A buffer of its own cost each 60 kB of resident
-memory (measured): it stays with the malloc arena of the thread that has grown it.
+Most sessions are idle most of the time. A buffer per session cost 60 kB of resident
+memory each (measured): it stays in the malloc arena of the thread that grew it.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import contextlib
 CAPACITY = 64 << 10  # bytes
 _MOST_SPARE = 4
 
-# Buffers that no session has. No lock: to append and to pop are one step in C each.
+# Buffers that no session uses. No lock: append and pop are one C call each.
 _spare: list[memoryview] = []
 
 
@@ -26,7 +26,7 @@ def borrow(size: int) -> memoryview:
 
 def give_back(buffer: memoryview) -> None:
     """
-    Let others have *buffer*. Any thread; the caller does not use it any more.
+    Return *buffer* to the pool; the caller must not use it any more. Any thread.
     """
     if len(buffer) == CAPACITY and len(_spare) < _MOST_SPARE:
         _spare.append(buffer)

@@ -1,5 +1,5 @@
 """
-What sockets offer, the standard ones and those of a user's ``websocket_impl``.
+Functions for sockets: standard ones, and those of a user's ``websocket_impl``.
 """
 
 from __future__ import annotations
@@ -19,46 +19,48 @@ except ImportError:  # Windows
     ioctl = None  # type: ignore[assignment]
 
 REQUEST_IDS = ("apim-request-id", "x-request-id", "x-ms-request-id")
-"""The headers that carry it, the best known first."""
+"""The headers with the service's request id, the most specific one first."""
 
-_SIOCOUTQ = 0x5411  # tcp(7): bytes that are not acknowledged, sent or not
+_SIOCOUTQ = 0x5411  # tcp(7): the bytes in the send buffer, unacknowledged ones included
 _UNSENT = 64 << 10  # bytes: about 1 s of a 60 kB/s uplink
 
 
 def bound_unsent(sock: socket.socket) -> None:
     """
-    Bound what the kernel takes before the network does.
+    Bound the unsent bytes in the kernel's send buffer.
 
-    By default it is 4 MB (measured on Linux), and a ping or pong waits behind it all.
+    The default is 4 MB (measured on Linux), and a ping or pong waits behind them.
     """
-    with contextlib.suppress(Exception):  # a Unix socket, or an object of the user's
+    with contextlib.suppress(Exception):  # a Unix socket, or an object of the user
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux, macOS
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
-        else:  # twice as much: it counts what is under way, too
+        else:  # twice as much: SO_SNDBUF also counts sent, unacknowledged bytes
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _UNSENT)
 
 
 def unacknowledged(sock: socket.socket) -> int:
     """
-    Return how many bytes the kernel has taken that the peer has not acknowledged.
+    Return how many bytes in the kernel's send buffer the peer has not acknowledged.
 
-    0 where the kernel does not tell.
+    The result is 0 on platforms other than Linux, and for sockets other than TCP.
     """
     if sys.platform != "linux":
         return 0
     try:
         found = ioctl(sock.fileno(), _SIOCOUTQ, bytes(4))
-    except (OSError, ValueError, TypeError):  # no TCP, or an object of the user's
+    except (OSError, ValueError, TypeError):  # not TCP, or an object of the user
         return 0
     return int.from_bytes(found, sys.byteorder)
 
 
 def request_id_of(handle: Any) -> str | None:
     """
-    Return the id in the service's answer to the handshake, which its support asks for.
+    Return the request id in the service's answer to the handshake, or None.
+
+    The service's support needs it to find a connection in its logs.
     """
     headers: Any = None
-    with contextlib.suppress(Exception):  # an object of the user's
+    with contextlib.suppress(Exception):  # an object of the user
         headers = handle.getheaders()
     if not isinstance(headers, dict):
         return None
@@ -68,10 +70,10 @@ def request_id_of(handle: Any) -> str | None:
 
 def recv_into_of(sock: socket.socket) -> Callable[[memoryview], int]:
     """
-    Return the ``recv_into`` of *sock*, or one that is made of its ``recv``.
+    Return the ``recv_into`` of *sock*, or one that is built on its ``recv``.
 
-    An object of the user's needs ``recv`` only; a ``recv_into`` that it inherits or
-    delegates would pass its own ``recv`` by.
+    An object of the user needs ``recv`` only. A ``recv_into`` that it inherits or
+    delegates would bypass its own ``recv``.
     """
     if type(sock) in (socket.socket, ssl.SSLSocket):
         return sock.recv_into

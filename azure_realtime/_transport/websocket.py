@@ -1,12 +1,12 @@
 """
-The WebSocket: frames in, frames out, on a socket that never blocks.
+One open WebSocket on a non-blocking socket.
 
-Of websocket-client only the handshake (`handshake`) and the frame parser (`frames`) are
-used, not ``WebSocketApp`` and none of ``recv``, ``send``, ``ping``, ``close``: they
-block, answer control frames by blocking writes, and lose their place in a frame that
-was sent in part (1.9.2, measured).
+Only the handshake (`handshake`) and the frame parser (`frames`) of websocket-client are
+used, not ``WebSocketApp``, ``recv``, ``send``, ``ping`` or ``close``: these block,
+answer control frames by blocking writes, and lose their position in a partly sent frame
+(1.9.2, measured).
 
-All of `WebSocketStream` belongs to the reader thread.
+All of `WebSocketStream` runs on the reader thread.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from .frames import (
 )
 from .sockets import bound_unsent, recv_into_of, request_id_of, unacknowledged
 
-_RECORD = 16 << 10  # bytes: one TLS record; nothing larger is offered to TLS
-# Then events are made of them: the memory of a turn stays with the thread's arena of
-# malloc. Three times as much saves a tenth of the CPU time of an audio delta in a
-# burst, and costs 8 kB of resident memory a session (measured).
+_RECORD = 16 << 10  # bytes: one TLS record, the most that one write passes to TLS
+# The memory of the events that one turn makes stays in the thread's malloc arena. Three
+# times as much saves a tenth of the CPU time of an audio delta in a burst, and costs
+# 8 kB of resident memory per session (measured).
 _BYTES_PER_TURN = 64 << 10
-_FRAMES_PER_TURN = 100  # likewise; and all of them may be pings
+_FRAMES_PER_TURN = 100  # for small frames; also the most pongs that are queued
 
 
 class WebSocketStream:
@@ -48,30 +48,31 @@ class WebSocketStream:
     One open WebSocket.
 
     Args:
-        websocket_: A connected websocket-client object; its socket is ours from now on.
+        websocket_: A connected websocket-client object; its socket is taken over.
         max_message_bytes: A larger incoming message raises ConnectionClosed 1009.
-        first: Bytes that came with the handshake's answer.
+        first: Bytes that were received after the handshake's answer.
 
     Attributes:
         last_received_at: Monotonic time at which the last inbound bytes were read.
-        unfinished_at: When, on the monotonic clock, the first bytes came of a frame
-            that is not whole yet; None if there is none.
-        unfinished_bytes: How many have come since.
-        bytes_sent, bytes_received: Since the handshake, frames included.
-        request_id: What the service calls this connection; None if it has no name.
-        closed_by_peer: The peer's close frame, once it came.
-        attention: Whether `read` met more than messages: a control frame, a failure, or
-            TLS that wants to write. The reader of it clears it.
+        unfinished_at: Monotonic time at which the first bytes of an incomplete frame
+            were read; None if there is no such frame.
+        unfinished_bytes: How many bytes of that frame were read after them.
+        bytes_sent, bytes_received: Bytes since the handshake, frame headers included.
+        request_id: The service's id of this connection; None if it sent none.
+        closed_by_peer: The peer's close frame; None before it was received.
+        attention: Whether `read` found more than messages: a control frame, a failure,
+            or a TLS read that has to write. The caller of `read` clears it.
     """
 
     def __init__(
         self, websocket_: Any, max_message_bytes: int, first: bytes = b""
     ) -> None:
-        self._websocket = websocket_  # what the user made may close its socket itself
+        # kept: an object of the user may close its socket when it is collected
+        self._websocket = websocket_
         self._sock: socket.socket = websocket_.sock
         self._sock.setblocking(False)
         bound_unsent(self._sock)
-        # What a short read or a large write means is certain of this class only.
+        # a short read or write has a known meaning for this class only
         self._is_plain = type(self._sock) is socket.socket
         self._recv_into = recv_into_of(self._sock)
         self._parser = FrameParser(websocket_, max_message_bytes, first)
@@ -80,8 +81,8 @@ class WebSocketStream:
         self._sending: memoryview | None = None
         self._read_wants_write = False
         self._write_wants_read = False
-        self._bytes_left = False  # to be read from the socket, or the end
-        self._frames_left = bool(first)  # to be taken from the buffer, perhaps
+        self._bytes_pending = False  # the socket may have more, or has failed
+        self._frames_pending = bool(first)  # the buffer may have whole frames
         self._close_sent = False
         self._failure: ConnectionClosed | None = None
         self._write_failure: ConnectionClosed | None = None
@@ -94,26 +95,26 @@ class WebSocketStream:
         self.attention = False
         self.request_id = request_id_of(websocket_)
 
-    # What goes out.
+    # Writing.
 
     def send(self, message: bytes) -> None:
-        """Queue a text message; `write` sends it, unless our close frame was sent."""
+        """Queue one text message; see `send_all`."""
         self.send_all((message,))
 
     def send_all(self, messages: Sequence[bytes]) -> None:
         """
-        Queue text messages, in order. Control frames go out before them, or between
-        buffers of 64 KiB.
+        Queue text messages for `write`, in order; drop them after our close frame.
+        Control frames are sent before them, or between buffers of 64 KiB.
         """
         if not self._close_sent:
             self._queue += text_frames(messages)
 
     def ping(self) -> int:
         """
-        Queue a ping, ahead of messages, between frames.
+        Queue a ping before the queued messages.
 
         Returns:
-            What `acknowledged` must reach for the peer to have it.
+            The value that `acknowledged` has reached when the peer has the ping.
         """
         if not self._close_sent:
             self._control.append(control_frame(PING))
@@ -123,13 +124,13 @@ class WebSocketStream:
     @property
     def acknowledged(self) -> int:
         """
-        How many of `bytes_sent` the peer's kernel has; of TLS, at least so many.
+        How many of `bytes_sent` the peer has acknowledged. With TLS, at least so many.
         """
         return self.bytes_sent - unacknowledged(self._sock)
 
     def send_close(self, code: int = 1000, reason: str = "") -> None:
         """
-        Queue our close frame, once; nothing follows it.
+        Queue our close frame, once; queued messages are dropped.
         """
         if self._close_sent:
             return
@@ -140,17 +141,17 @@ class WebSocketStream:
     @property
     def idle(self) -> bool:
         """
-        Whether everything given has been taken by the socket.
+        Whether the socket has taken all queued frames.
         """
         return self._sending is None and not self._control and not self._queue
 
     def write(self) -> None:
         """
-        Send what the socket takes now.
+        Send as many queued frames as the socket takes now.
 
-        A slice that TLS refused is offered again unchanged: it demands it. A write that
-        fails ends the writing and not the reading: the peer's last messages and its
-        close code may still wait to be read. `read` reports the failure after them.
+        A slice that TLS refused is passed again unchanged, else OpenSSL fails with
+        BAD_LENGTH. After a failed write, reading goes on: the peer's last messages and
+        its close code may be unread. `read` raises the failure after them.
         """
         if self._write_failure is not None:
             return
@@ -175,47 +176,47 @@ class WebSocketStream:
                 self._control.clear()
                 self._queue.clear()
                 self._sending = None
-                self._bytes_left = self.attention = True
+                self._bytes_pending = self.attention = True
                 return
             self.bytes_sent += sent
             self._sending = sending[sent:] or None
 
-    # What comes in.
+    # Reading.
 
     def read(self) -> list[bytes]:
         """
-        Return messages that have come, whole ones; answer pings.
+        Return the whole messages that were received; queue the answers to pings.
 
-        Not all of them, if there are many: `unread` tells. After the peer's close frame
-        nothing more is returned, and `closed_by_peer` is set.
+        A call returns a bounded number of messages; `unread` is true if more are there.
+        After the peer's close frame, `closed_by_peer` is set and none is returned.
 
         Raises:
-            ConnectionClosed: The connection is gone, or the peer broke the protocol.
+            ConnectionClosed: The connection was lost, or the peer broke the protocol.
         """
         messages: list[bytes] = []
         if self.closed_by_peer is not None:
             return messages
-        if self._frames_left:
+        if self._frames_pending:
             self.last_received_at = time.monotonic()
             self._take(messages, 0, _FRAMES_PER_TURN)
         elif self._failure is None:
             self._receive(messages)
         self._parser.release()
         if self._failure is not None and self.closed_by_peer is None:
-            if not messages and not self._frames_left:
+            if not messages and not self._frames_pending:
                 raise self._failure
-            self._bytes_left = self.attention = True  # what came before comes first
+            self._bytes_pending = self.attention = True  # raised after these messages
         return messages
 
     def _receive(self, messages: list[bytes]) -> None:
         """
-        Read what has come, up to a turn's fill of bytes or frames.
+        Read from the socket, up to a turn's limit of bytes or frames.
         """
-        self._read_wants_write = self._bytes_left = False
+        self._read_wants_write = self._bytes_pending = False
         frames, size = _FRAMES_PER_TURN, 0
         while frames and self._failure is None and self.closed_by_peer is None:
             if size >= _BYTES_PER_TURN:
-                self._bytes_left = True
+                self._bytes_pending = True
                 return
             room = self._parser.room()
             try:
@@ -224,7 +225,7 @@ class WebSocketStream:
                 self._read_wants_write = self.attention = True
                 return
             except WOULD_BLOCK:
-                self._failure = self._write_failure  # no more will come
+                self._failure = self._write_failure  # all that was received is read
                 return
             except (OSError, ValueError) as error:
                 self._failure = self._write_failure or _lost(error)
@@ -232,7 +233,7 @@ class WebSocketStream:
                 return
             if not count:
                 self._failure = self._write_failure or ConnectionClosed(
-                    1006, "the peer hung up without saying goodbye"
+                    1006, "the peer ended the connection without a close frame"
                 )
                 return
             self.last_received_at = time.monotonic()
@@ -241,14 +242,14 @@ class WebSocketStream:
             self._parser.filled(count)
             frames -= self._take(messages, count, frames)
             if self._is_plain and count < len(room):
-                # no more has come; TLS may have it decrypted, and no poll tells
-                self._bytes_left = self._write_failure is not None
+                # a short read: the socket is empty, which is not certain with TLS
+                self._bytes_pending = self._write_failure is not None
                 return
 
     def _take(self, messages: list[bytes], received: int, most: int) -> int:
         """
-        Take frames from the buffer, to which *received* bytes have come; return how
-        many, *most* at most. What is wrong with them is the failure.
+        Take up to *most* frames from the buffer after *received* more bytes. Return how
+        many. A broken frame sets the failure.
         """
         controls: list[ControlFrame] = []
         taken = 0
@@ -256,7 +257,7 @@ class WebSocketStream:
             taken = self._parser.take(messages, controls, most)
         except ConnectionClosed as error:
             self._failure = error
-        self._frames_left = taken == most
+        self._frames_pending = taken == most
         for control in controls:
             self.attention = True
             self._follow(control)
@@ -280,18 +281,18 @@ class WebSocketStream:
             else:
                 self.send_close(self.closed_by_peer.code)
 
-    # When to look again.
+    # Waiting.
 
     def fileno(self) -> int:
         """
-        Return the socket's descriptor, for the selector.
+        Return the descriptor of the socket.
         """
         return self._sock.fileno()
 
     @property
     def interest(self) -> int:
         """
-        The selector events to wait for: what the operations asked for, by name or not.
+        The events to wait for. A TLS read may wait for WRITE, a TLS write for READ.
         """
         events = READ
         if self._read_wants_write or (not self.idle and not self._write_wants_read):
@@ -301,35 +302,35 @@ class WebSocketStream:
     @property
     def unread(self) -> bool:
         """
-        Whether `read` has work that no selector can see: bytes that TLS has decrypted
-        already, or a turn that stopped early.
+        Whether `read` has work that no poll can see: bytes that TLS has decrypted, or
+        those beyond the limit of a turn.
         """
-        if self._bytes_left or self._frames_left:
+        if self._bytes_pending or self._frames_pending:
             return True
         pending = getattr(self._sock, "pending", None)
         return bool(pending and pending())
 
     def linger(self, seconds: float) -> None:
         """
-        Read and drop what still comes, until the peer hangs up or for so many seconds.
+        Read and drop input until the peer ends the connection, or for so many seconds.
 
-        A socket that is closed with unread input is reset, and our close frame with it.
+        Closing a socket with unread input resets it, and our close frame is lost.
         """
         end = time.monotonic() + seconds
         poller = Poller()
         with contextlib.suppress(OSError):
             poller.watch({self._sock.fileno(): READ})
-            while (left := end - time.monotonic()) > 0:
-                if not self.unread and not poller.wait(math.ceil(left * 1000)):
+            while (remaining := end - time.monotonic()) > 0:
+                if not self.unread and not poller.wait(math.ceil(remaining * 1000)):
                     return
-                self._bytes_left = self._frames_left = False
+                self._bytes_pending = self._frames_pending = False
                 with contextlib.suppress(*WOULD_BLOCK):
                     if not self._sock.recv(65536):
                         return
 
     def leave(self) -> None:
         """
-        Say goodbye, as far as one write carries, and close the socket.
+        Send our close frame in one write, if the socket takes it, and close the socket.
         """
         self.send_close()
         with contextlib.suppress(ConnectionClosed):

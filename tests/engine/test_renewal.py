@@ -416,7 +416,7 @@ def test_a_new_session_that_floods_is_given_up(
     with moved.peer() as peer, GA.client(peer.url, **IDLE) as client:
         assert moved.reached.wait(10)
         moved.go.set()
-        eventually(lambda: "more was said than a session begins with" in caplog.text)
+        eventually(lambda: "sent too many events before it took over" in caplog.text)
         client.clear_audio_buffer().result(timeout=5)
 
 

@@ -1,16 +1,16 @@
 """
-When a session ends, as far as the service has said (``session.expires_at``).
+When a session expires, according to the service (``session.expires_at``).
 
 Rules:
 
-1. It is announced once, some time before.
-2. From then on it may be renewed, but not in the first half of its life: one shorter
-   than the warning would be renewed at once, and the next again.
-3. One that ends before it began shows that a clock is wrong. It is never renewed; the
-   service's end of it is waited for.
-4. A renewal that failed is tried again a little later.
+1. The expiry is announced once, some time before.
+2. From then on the session may be renewed, but not in the first half of its duration: a
+   session shorter than the warning would be renewed at once, and so would the next.
+3. If a session expires before it began, a clock is wrong. It is never renewed; the
+   client waits until the service ends it.
+4. After a failed renewal, the next attempt follows 5 seconds later.
 
-Pure decisions; all of it belongs to the reader thread.
+Nothing here waits. All of it runs on the reader thread.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import time
 
 from ..._concurrency.deadline import Deadline
 
-_LEAST_LIFE = 1.0  # seconds that a session has before it is renewed
-_AGAIN = 5.0  # seconds after a renewal that failed
-_FAR = 1e11  # Unix time beyond which it does not matter when; also 10**400 may come
+_LEAST_LIFE = 1.0  # seconds of a session before it may be renewed
+_AGAIN = 5.0  # seconds between a failed renewal and the next attempt
+_FAR = 1e11  # Unix time, year 5138: a service may send 10**400, which is no float
 
 
 class Expiry:
     """
-    The end of one session.
+    The expiry of one session.
 
     Args:
-        warning: Seconds before it in which it is announced.
+        warning: How many seconds before the expiry it is announced.
 
     Attributes:
-        announced: Whether it has been.
+        announced: Whether it was announced.
     """
 
     def __init__(self, warning: float) -> None:
@@ -44,10 +44,10 @@ class Expiry:
 
     def note(self, at: float) -> None:
         """
-        Keep when the session ends, in Unix seconds.
+        Set the Unix time at which the session expires.
         """
         first, self._at = self._at is None, min(max(at, 0), _FAR)
-        self.announced = self.announced and self.near  # it may have moved away
+        self.announced = self.announced and self.near  # the expiry may be later now
         if first:
             life = self._at - time.time()
             self._credible = life > 0
@@ -55,58 +55,58 @@ class Expiry:
                 self._renewable = Deadline(max(_LEAST_LIFE, life / 2))
 
     @property
-    def left(self) -> float | None:
+    def remaining(self) -> float | None:
         """
-        The seconds that are left; None where the service has not said.
+        The seconds until the expiry, at least 0; None if the service sent no time.
         """
         return None if self._at is None else max(0.0, self._at - time.time())
 
     @property
     def over(self) -> bool:
         """
-        Whether the session has come to its end.
+        Whether the session has expired.
         """
-        return self._credible and self.left == 0.0
+        return self._credible and self.remaining == 0.0
 
     @property
     def near(self) -> bool:
         """
-        Whether it is time to do something about it.
+        Whether the expiry is due to be announced.
         """
-        left = self.left
-        return left is not None and left <= self._warning
+        remaining = self.remaining
+        return remaining is not None and remaining <= self._warning
 
     def announce(self) -> float | None:
         """
-        Return the seconds that are left if that is to be announced now, else None.
+        Return the remaining seconds if the expiry is to be announced now, else None.
         """
-        left = None if self.announced else self.left
-        if left is None or left > self._warning:
+        remaining = None if self.announced else self.remaining
+        if remaining is None or remaining > self._warning:
             return None
         self.announced = True
-        return left
+        return remaining
 
     @property
     def renewable(self) -> bool:
         """
-        Whether a new session may be prepared now.
+        Whether another session may be prepared now.
         """
         return self.near and self._renewable.passed
 
     def postpone(self) -> None:
         """
-        Try again later: no new session was to be had.
+        Delay the next renewal after one that failed.
         """
         self._renewable = Deadline(_AGAIN)
 
     def next_deadline(self) -> float | None:
         """
-        Return in how many seconds the answer of a method may be another one.
+        Return in how many seconds the result of a method may change; None for never.
         """
-        left = self.left
-        if left is None:
+        remaining = self.remaining
+        if remaining is None:
             return None
-        near = max(0.0, left - self._warning)
+        near = max(0.0, remaining - self._warning)
         if not self.announced:
             return near
         renewable = self._renewable.remaining()

@@ -1,12 +1,12 @@
 """
-Replaces a session before it ends: a `ReplacementSession` is prepared while this one is
-in use, and takes its place when nothing is under way.
+Replaces a session before it expires: a `ReplacementSession` is prepared while this one
+is in use, and takes over when no activity is under way.
 
-A word that the user has just begun would be cut in two. So audio is held back for a
-moment first. If the service still detects speech in what it has, the rest is sent to
-the same session.
+The handover must not split a word of the user between two sessions. So audio is held in
+the send queue for a moment first. If the service then detects speech in the audio it
+has, the held audio is sent to the old session.
 
-All of it belongs to the reader thread.
+All of it runs on the reader thread.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from ..engine import Engine
 from .expiry import Expiry
 from .replacement import Handover, ReplacementSession
 
-_LISTEN = 0.5  # seconds in which the service may still hear speech
-_LOOK_AGAIN = 0.25  # seconds between two looks whether it is quiet now
+_LISTEN = 0.5  # seconds after the last audio in which the service may detect speech
+_LOOK_AGAIN = 0.25  # seconds between two checks whether the session can be replaced
 
 
 class Renewal:
@@ -32,15 +32,15 @@ class Renewal:
     The renewal of one session.
 
     Args:
-        engine: Knows whether something is going on, and has the send queue.
+        engine: The shared parts.
         stream: The connection that is served.
         websocket_options: The options.
-        control: What others ask.
-        begin: Begins to make another session.
+        control: The requests of other threads.
+        begin: Starts to prepare another session.
 
     Attributes:
-        expiry: When the session ends.
-        replacement: The session that is being made; None while there is none.
+        expiry: When the session expires.
+        replacement: The session in preparation; None without one.
     """
 
     def __init__(
@@ -57,19 +57,19 @@ class Renewal:
         self._control = control
         self._begin = begin
         self.replacement: ReplacementSession | None = None
-        self._listening: Deadline | None = None
+        self._hand_over_at: Deadline | None = None
         self._audio_at: float | None = None
         self.expiry = Expiry(websocket_options.expiry_warning)
 
     def note_audio(self) -> None:
         """
-        Note that audio leaves.
+        Record that audio is sent now.
         """
         self._audio_at = time.monotonic()
 
     def turn(self) -> Handover | None:
         """
-        Go on as far as that goes without waiting; return what takes over now.
+        Make progress without blocking. Return the session that takes over now, or None.
         """
         if self.replacement is None:
             if self._possible and self.expiry.renewable:
@@ -82,7 +82,7 @@ class Renewal:
             )
             self.expiry.postpone()
             self.abandon()
-        elif self._is_calm(self.replacement):
+        elif self._can_hand_over(self.replacement):
             handover = self.replacement.take()
             if handover is not None:
                 self.replacement = None
@@ -91,23 +91,23 @@ class Renewal:
 
     def next_deadline(self) -> float | None:
         """
-        Return in how many seconds to `turn` again.
+        Return in how many seconds `turn` is to be called again; None for never.
         """
         if self.replacement is None:
             if self._possible or not self.expiry.announced:
                 return self.expiry.next_deadline()
             return None
-        left = self._listening.remaining() if self._listening else None
-        return _LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN)
+        remaining = self._hand_over_at.remaining() if self._hand_over_at else None
+        return _LOOK_AGAIN if remaining is None else min(remaining, _LOOK_AGAIN)
 
     def abandon(self) -> None:
         """
-        Do without what is in the making.
+        Discard the session in preparation, if there is one.
         """
         if self.replacement is not None:
             self.replacement.abandon()
             self.replacement = None
-            self._stay()
+            self._resume_audio()
 
     @property
     def _possible(self) -> bool:
@@ -117,26 +117,26 @@ class Renewal:
             and not self._control.no_more_connections
         )
 
-    def _is_calm(self, replacement: ReplacementSession) -> bool:
+    def _can_hand_over(self, replacement: ReplacementSession) -> bool:
         """
-        Whether nothing is lost by leaving now.
+        Return whether the replacement can take over now without losing anything.
         """
         if not (
             replacement.ready
             and self._control.closing is None
-            and self._stream.idle  # what was given to it would be lost with it
+            and self._stream.idle  # unsent frames would be lost with the stream
             and self._engine.quiet()
         ):
-            self._stay()
+            self._resume_audio()
             return False
-        if self._listening is None:
+        if self._hand_over_at is None:
             self._engine.queue.hold()
             since = time.monotonic() - (self._audio_at or 0.0)
-            self._listening = Deadline(_LISTEN - since)
-        return self._listening.passed
+            self._hand_over_at = Deadline(_LISTEN - since)
+        return self._hand_over_at.passed
 
-    def _stay(self) -> None:
-        if self._listening is not None:
-            self._listening = None
+    def _resume_audio(self) -> None:
+        if self._hand_over_at is not None:
+            self._hand_over_at = None
             self._engine.queue.release()
             self._engine.queue.wake()

@@ -3,15 +3,15 @@ The session that takes over from one that is about to expire.
 
 Rules:
 
-1. The old session is served while the new one is made ready: it is dialled on a thread
-   of its own, for a dial waits. From the moment it is open it belongs to the reader
-   thread, like every connection.
-2. It is ready when the service has configured it. What it has said until then is kept,
-   to be told when it has taken over.
-3. What the conversation holds is told to it at that moment, and not before: the old
-   session may still add to it. Has the configuration changed meanwhile, it is
-   configured once more.
-4. Whatever goes wrong with it is no harm to the old session.
+1. The old session is served while the new one is prepared. Dialling blocks, so it runs
+   on a thread of its own. The open connection belongs to the reader thread, as every
+   connection does.
+2. The new session is ready when the service has configured it. Its events until then
+   are kept, and handled when it takes over.
+3. The items of the conversation are sent to it when it takes over, and not before: the
+   old session may still add some. If the configuration has changed meanwhile, the new
+   session is configured once more.
+4. A failure of the new session does not affect the old one.
 """
 
 from __future__ import annotations
@@ -33,37 +33,42 @@ from ..control import Control
 from ..session_kind import OpeningMessages
 from ..session_setup import SessionSetup
 
-_MOST_HEARD = 8 << 20  # bytes that a session can say before it has taken over
-_OVERHEAD = 2000  # bytes of an event beside its text, about
-_MOMENT = 1.0  # seconds, at most, in which an interrupted dial ends
+_MAX_EVENT_BYTES = 8 << 20  # of the events that are kept until the session takes over
+_OVERHEAD = 2000  # bytes: about the memory of an event in addition to its text
+_STOP_TIMEOUT = 1.0  # seconds to wait for the end of an interrupted dial
 
 
 class Handover(NamedTuple):
     """
-    A session that is ready: what is still to be said, and what has been heard.
+    A session that is ready to take over.
+
+    Attributes:
+        stream: Its connection.
+        opening: The opening messages that are still to be sent.
+        events: The events that were received, those of each message together.
     """
 
     stream: WebSocketStream
     opening: OpeningMessages
-    heard: list[tuple[ServerEvent, ...]]
+    events: list[tuple[ServerEvent, ...]]
 
 
 class ReplacementSession:
     """
-    A new session in the making. Reader thread, but for the dial.
+    A session in preparation. Reader thread, except for the dial.
 
     Args:
-        connect: Opens a connection, as patiently as it is told.
-        setup: Has the kind of session, and composes what is sent first.
-        codec: Reads what comes.
-        generation: The number it will have.
-        seconds: How long it may take to be configured.
+        connect: Opens a connection.
+        setup: Has the kind of session, and makes the opening messages.
+        codec: Decodes the received messages.
+        generation: The number that the connection will have.
+        seconds: How long the dial may take, and then the configuration.
         control: Wakes the reader thread, and reports messages.
 
     Attributes:
-        stream: The connection, once it is open.
-        failure: Why there will be none.
-        ready: Whether it can take over.
+        stream: The connection; None until it is open.
+        failure: Why the session cannot take over; None without a failure.
+        ready: Whether the service has configured the session.
     """
 
     def __init__(
@@ -84,11 +89,11 @@ class ReplacementSession:
         self._ready_by = Deadline(seconds)
         self._control = control
         self._waker = Waker()
-        self._unwanted = False
+        self._abandoned = False
         self._outcome: WebSocketStream | RealtimeError | None = None
-        self._said: OpeningMessages | None = None
-        self._heard: list[tuple[ServerEvent, ...]] = []
-        self._heard_bytes = 0
+        self._opening: OpeningMessages | None = None
+        self._events: list[tuple[ServerEvent, ...]] = []
+        self._event_bytes = 0
         self.stream: WebSocketStream | None = None
         self.failure: RealtimeError | None = None
         self.ready = False
@@ -98,38 +103,42 @@ class ReplacementSession:
         try:
             self._thread.start()
         except RuntimeError as error:  # no more threads, or the interpreter is ending
-            self.failure = ConnectError(f"It cannot be dialled: {text_of(error)}.")
+            self.failure = ConnectError(
+                f"The thread that dials could not be started: {text_of(error)}."
+            )
 
     def _dial(self) -> None:
-        attempt = ConnectAttempt(self._ready_by, self._waker, lambda: self._unwanted)
+        attempt = ConnectAttempt(self._ready_by, self._waker, lambda: self._abandoned)
         try:
             self._outcome = stream = self._connect(attempt)
-            if self._unwanted:  # and nobody waited for it any more
+            if self._abandoned:  # and `abandon` no longer waits for this thread
                 stream.close()
         except ConnectInterrupted:
             return
         except RealtimeError as error:
             self._outcome = error
         except BaseException as error:
-            self._outcome = ConnectError(f"It could not be dialled: {repr_of(error)}.")
+            self._outcome = ConnectError(f"The dial failed: {repr_of(error)}.")
             self._outcome.__cause__ = without_secrets(error)
         self._control.wake()
 
     def turn(self) -> None:
         """
-        Go on as far as that goes without waiting.
+        Make progress without blocking. A failure sets `failure`.
         """
         try:
             if self.stream is None:
-                self._pick_up()
+                self._take_connection()
             if self.stream is not None:
-                self._talk(self.stream)
+                self._exchange(self.stream)
         except RealtimeError as error:
             self.failure = error
         except UnicodeDecodeError:
-            self.failure = ConnectionClosed(1007, "the peer sent text that is no UTF-8")
+            self.failure = ConnectionClosed(
+                1007, "the peer sent text that is not UTF-8"
+            )
 
-    def _pick_up(self) -> None:
+    def _take_connection(self) -> None:
         if isinstance(self._outcome, RealtimeError):
             raise self._outcome
         if self._outcome is not None:
@@ -138,28 +147,32 @@ class ReplacementSession:
 
     def _configure(self, opening: OpeningMessages) -> None:
         assert self.stream is not None
-        self._said, self.ready = opening, False
+        self._opening, self.ready = opening, False
         self._ready_by = Deadline(self._seconds)
         self._control.report("out", self._generation, opening.messages[:1])
         self.stream.send(opening.messages[0])  # the rest when it takes over
 
-    def _talk(self, stream: WebSocketStream) -> None:
+    def _exchange(self, stream: WebSocketStream) -> None:
         stream.write()
         messages = stream.read()
         self._control.report("in", self._generation, messages)
         for data in messages:
-            self._heard_bytes += len(data) + _OVERHEAD
-            if self._heard_bytes > _MOST_HEARD:
-                raise ConnectionClosed(1009, "more was said than a session begins with")
-            self._hear(self._codec.decode(data, self._generation))
+            self._event_bytes += len(data) + _OVERHEAD
+            if self._event_bytes > _MAX_EVENT_BYTES:
+                raise ConnectionClosed(
+                    1009, "the new session sent too many events before it took over"
+                )
+            self._collect(self._codec.decode(data, self._generation))
         stream.write()
         if stream.closed_by_peer is not None:
             raise stream.closed_by_peer
         if not self.ready and self._ready_by.passed:
-            raise ConnectTimeout(f"No {self._configured} within {self._seconds:g} s.")
+            raise ConnectTimeout(
+                f"The service sent no {self._configured} within {self._seconds:g} s."
+            )
 
-    def _hear(self, events: tuple[ServerEvent, ...]) -> None:
-        self._heard.append(events)
+    def _collect(self, events: tuple[ServerEvent, ...]) -> None:
+        self._events.append(events)
         for event in events:
             if isinstance(event, ErrorEvent):
                 raise ConnectError(f"The service reports: {event.error.message}")
@@ -167,34 +180,34 @@ class ReplacementSession:
 
     def take(self) -> Handover | None:
         """
-        Hand over what is ready; None if it has to be configured anew first.
+        Return the session, or None if it has to be configured once more first.
         """
         assert self.stream is not None
-        assert self._said is not None
+        assert self._opening is not None
         opening = self._setup.opening(True)
-        if opening.config != self._said.config:
-            self._heard = [
+        if opening.config != self._opening.config:
+            self._events = [
                 events
-                for events in self._heard
+                for events in self._events
                 if not any(event.type == self._configured for event in events)
             ]
             self._configure(opening)
             return None
         self._waker.close()
         rest = opening._replace(
-            update_event_id=self._said.update_event_id,
+            update_event_id=self._opening.update_event_id,
             messages=opening.messages[1:],
         )
-        return Handover(self.stream, rest, self._heard)
+        return Handover(self.stream, rest, self._events)
 
     def abandon(self) -> None:
         """
-        Do without it, and leave nothing of it.
+        Discard the session: end the dial, and close the connection.
         """
-        self._unwanted = True
+        self._abandoned = True
         self._waker.wake()
         if self._thread.ident is not None:
-            self._thread.join(_MOMENT)
+            self._thread.join(_STOP_TIMEOUT)
         self._waker.close()
         if isinstance(self._outcome, WebSocketStream):
             self._outcome.leave()
