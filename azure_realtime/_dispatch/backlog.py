@@ -6,8 +6,8 @@ Rules:
 1. Reading never stops: pongs, waits and futures do not depend on listeners.
 2. One second after the queue has passed the soft limit, one warning is logged. It names
    the listener that took longest and its time. The next warning comes only after the
-   queue was empty. A queue that shrinks within that second logs no warning, unless an
-   event was dropped.
+   queue was empty. If the queue falls below the limit within that second, no warning is
+   logged, unless an event was dropped.
 3. Past the hard limit audio deltas are dropped and counted, or the connection ends with
    `SlowConsumer`, as the user chose. No other event is ever dropped.
 4. Events that cannot be dropped are bounded as well: at several times the hard limit
@@ -166,7 +166,7 @@ class Backlog:
         Update `behind_since` for a queue that grows from *before* to *after* bytes.
         """
         soft = self._soft_bytes
-        if before <= soft:  # may be so since the middle of a batch: no `leave` for that
+        if before <= soft:  # `leave` is not called in the middle of a batch
             self.behind_since = None
         if self.behind_since is None and after > soft:
             self.behind_since = time.monotonic()
@@ -211,7 +211,7 @@ class Backlog:
         if self.behind_since is None:
             return None
         with self._lock:
-            if not self.behind:  # may be so since the middle of a batch
+            if not self.behind:  # `leave` is not called in the middle of a batch
                 self.behind_since = None
             if self.behind_since is None or self._warned:
                 return None

@@ -30,7 +30,7 @@ def key_for(event: EventName) -> str:
     Return the key of a wire name, ``"*"`` or an event class.
 
     Raises:
-        TypeError: *event* is none of these.
+        TypeError: *event* is something else.
     """
     if isinstance(event, str):
         return canonical(event)

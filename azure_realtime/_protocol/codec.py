@@ -40,7 +40,7 @@ class Codec:
         api_version: None or ``v1`` for GA, a date for the preview protocol.
 
     Raises:
-        ValueError: *api_version* is none of these.
+        ValueError: *api_version* has another value.
     """
 
     def __init__(self, api_version: str | None) -> None:
