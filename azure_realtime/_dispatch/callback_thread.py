@@ -51,7 +51,7 @@ class CallbackThread(Dispatcher):
         """
         self._jobs.put(job)
         if self._ended:  # read after `put`: a job that `_run` missed is run here
-            self._run_rest()
+            self._run_remaining()
 
     def post_batch(self, events: Sequence[ServerEvent], sizes: Sequence[int]) -> None:
         """
@@ -64,7 +64,7 @@ class CallbackThread(Dispatcher):
             waiting = deque(zip(events, sizes, strict=True))
             self._jobs.put(Delivery(self._deliver, waiting, None))
             if self._ended:  # as in `submit`
-                self._run_rest()
+                self._run_remaining()
         else:
             super().post_batch(events, sizes)
 
@@ -111,9 +111,9 @@ class CallbackThread(Dispatcher):
         while self._run_next():
             pass
         self._ended = True
-        self._run_rest()  # jobs queued between the last `get` and `_ended`
+        self._run_remaining()  # jobs queued between the last `get` and `_ended`
 
-    def _run_rest(self) -> None:
+    def _run_remaining(self) -> None:
         """
         Run the jobs that were queued after the thread's last `get`. Any thread.
         """

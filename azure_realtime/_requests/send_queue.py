@@ -12,13 +12,13 @@ Rules:
    sent after the first ``session.update``.
 5. Queue and waker share one lock. It is re-entrant, because a garbage collection during
    `put` may run a finalizer that wakes the reader.
-6. Ctrl-C may interrupt a caller between any two lines. So no command leaves the queue
-   even temporarily, interrupted counters are computed from the entries, and the reader
-   is woken.
-7. A message wakes the reader only while it is asleep: from a `take_some` that finds no
-   message to the next message or `wake`. Finding none and falling asleep are one step
-   under the lock, so no message is missed in between.
-8. `wake` does more than a message: it makes the reader execute a full turn.
+6. Ctrl-C may interrupt a caller between any two lines. So no command is removed from
+   the queue even temporarily, and an interrupted call computes the counters from the
+   entries and wakes the reader.
+7. A message wakes the reader only while the reader is asleep: from a `take_some` that
+   finds no message until the next message or `wake`. Finding no message and setting
+   `asleep` are one step under the lock, so no message is missed in between.
+8. `wake` also makes the reader execute a full turn; a message does not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .._concurrency.waker import Waker
 from ..errors import QueueFull, copy_to_raise
 
 _TAKEN_BYTES = 64 << 10
-"""Bytes that `take_some` returns at most: a control frame may wait behind them."""
+"""Default maximum of `take_some`: a control frame may wait behind that many bytes."""
 
 
 class Entry(NamedTuple):
