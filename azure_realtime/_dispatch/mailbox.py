@@ -119,7 +119,7 @@ class Mailbox:
         taken: list[ServerEvent] = []
         if not self._changed.wait(lambda: self._take(taken), deadline):
             names = ", ".join(sorted(self.keys))
-            raise TimeoutError(f"no {names} came in time")
+            raise TimeoutError(f"no {names} event came before the timeout")
         return taken[0]
 
     def _take(self, into: list[ServerEvent]) -> bool:

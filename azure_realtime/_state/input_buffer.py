@@ -120,7 +120,7 @@ class InputBuffer:
 
     def count(self, text: str) -> None:
         """
-        Count base64 *text* that the user appended as a raw command. Any thread.
+        Count the base64 *text* of an append command that the user sent. Any thread.
         """
         if text:
             self._sizes.append(len(text) * 3 // 4)

@@ -34,7 +34,7 @@ class SessionState:
 
     Attributes:
         handles: The classes of events for which `observe` must be called.
-        session: The session in the last report; None before the first report.
+        session: The session as last reported; None before the first report.
     """
 
     handles = frozenset({SessionCreated, SessionUpdated, ErrorEvent})
