@@ -1,20 +1,21 @@
 """
-How far listeners are behind, and what to do about it.
+The limits of the callback queue: how many events wait for listeners, and what follows.
 
 Rules:
 
 1. Reading never stops: pongs, waits and futures do not depend on listeners.
-2. A second past the soft mark there is one warning, naming the listener that has kept
-   the others waiting longest and for how long; the next comes only after they have
-   caught up. There is none if they catch up sooner, unless something was dropped.
-3. Past the hard mark audio deltas are dropped and counted, or the connection ends with
-   `SlowConsumer`, as the user chose. Nothing else is ever dropped.
-4. What cannot be dropped is bounded as well: at several times the hard mark the
-   connection ends, whatever was chosen.
+2. One second after the queue has passed the soft limit, one warning is logged. It names
+   the listener that took longest and its time. The next warning comes only after the
+   queue was empty. If the queue falls below the limit within that second, no warning is
+   logged, unless an event was dropped.
+3. Past the hard limit audio deltas are dropped and counted, or the connection ends with
+   `SlowConsumer`, as the user chose. No other event is ever dropped.
+4. Events that cannot be dropped are bounded as well: at several times the hard limit
+   the connection ends, whatever the user chose.
 
-How it is counted: whoever posts counts in, under the lock. The thread that dispatches
-counts out: without the lock within a batch, and under it with the batch's last event.
-Both numbers only grow, so their difference is never too small.
+Counting: the thread that posts an event counts it in, under the lock. The dispatching
+thread counts it out: without the lock within a batch, and under the lock with the
+batch's last event. Both numbers only grow, so their difference is never too small.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ from .._memory import approximate_size
 from ..errors import SlowConsumer
 from ..events import InvalidMessage, ResponseOutputAudioDelta, ServerEvent
 
-_OVERHEAD = 2000  # bytes of an event beside its text, about
-_SOFT = 0.25  # of the hard mark
-_UTMOST = 4  # times the hard mark
-_PATIENCE = 1.0  # seconds past the soft mark before a warning
+_OVERHEAD = 2000  # approximate bytes of an event in addition to its text
+_SOFT_RATIO = 0.25  # soft limit / hard limit (rule 2)
+_FINAL_RATIO = 4  # final limit / hard limit (rule 4)
+_WARNING_DELAY = 1.0  # seconds past the soft limit before a warning
 
 
 class Load(NamedTuple):
     """
-    A snapshot; the fields are those of `Stats`.
+    A snapshot of the counters; the fields are those of `Stats`.
     """
 
     callback_queue: int
@@ -56,19 +57,19 @@ class Backlog:
     Counts the events that wait for listeners.
 
     Args:
-        max_bytes: The hard mark.
-        disconnect: Whether to end the connection there.
+        max_bytes: The hard limit.
+        disconnect: Whether the connection ends at the hard limit.
         on_overflow: Ends the connection. Called on the thread that posts.
         manual: Whether listeners only run when the user calls ``pump()``.
 
     Attributes:
-        in_count: How many events have come. Written under the lock.
-        out_count: How many have left. Written without the lock by the thread that
-            dispatches, where there is only one; `leave` counts under the lock.
-        out_bytes: The sizes of those.
-        behind_since: When the soft mark was passed; None if it was not. Listeners may
-            have caught up since: `next_deadline` tells.
-        running: The user function that runs and its start, on the monotonic clock.
+        in_count: Number of events counted in. Written under the lock.
+        out_count: Number of events counted out. A callback thread, the only dispatching
+            thread of its client, writes it without the lock; `leave` takes the lock.
+        out_bytes: Total size of the events counted out.
+        behind_since: Monotonic time at which the soft limit was passed; None if it was
+            not. The queue may have shrunk since then: `next_deadline` checks that.
+        running: The user function that runs and its start on the monotonic clock.
     """
 
     def __init__(
@@ -79,24 +80,24 @@ class Backlog:
         manual: bool = False,
     ) -> None:
         self._max_bytes = max_bytes
-        self._soft_bytes = _SOFT * max_bytes
+        self._soft_bytes = _SOFT_RATIO * max_bytes
         self._disconnect = disconnect
         self._on_overflow = on_overflow
         self._manual = manual
-        # makes counting in, the marks and the warnings one step; re-entrant, for a
-        # signal handler may close the client in the middle of a call
+        # Guards the counters, the limits and the warnings. Re-entrant, because a signal
+        # handler may close the client in the middle of a call.
         self._lock = OwnLock()
         self.in_count = 0
         self._in_bytes = 0
         self.out_count = 0
         self.out_bytes = 0
-        # of what was posted together: since when, and the number of its last event
+        # per batch: the time it was posted, and `in_count` with its last event
         self._entries: deque[tuple[float, int]] = deque()
         self._peak = 0
         self._peak_bytes = 0
         self._lag = 0.0
         self._dropped = 0
-        self.behind_since: float | None = None  # past the soft mark
+        self.behind_since: float | None = None
         self._drop_unreported = False
         self._warned = False
         self._overflowed = False
@@ -105,11 +106,11 @@ class Backlog:
 
     def enter(self, event: ServerEvent, size: int) -> bool:
         """
-        Count an event in; False if it must be dropped. Any thread.
+        Count an event in; return False if it must be dropped. Any thread.
 
         Args:
             event: The event.
-            size: About how many bytes of memory its content takes; see `size_of`.
+            size: Approximate memory of its content in bytes; see `size_of`.
         """
         if self.enter_batch((size,)):
             return True
@@ -120,7 +121,7 @@ class Backlog:
             before = self._bytes()
             after = before if keep else before + size + _OVERHEAD
             overflows = not self._overflowed and (
-                self._disconnect or after > _UTMOST * self._max_bytes
+                self._disconnect or after > _FINAL_RATIO * self._max_bytes
             )
             self._overflowed |= overflows
             if not keep:
@@ -135,9 +136,9 @@ class Backlog:
 
     def enter_batch(self, sizes: Sequence[int], even_if_full: bool = False) -> bool:
         """
-        Count events in that are posted together; False if there is no room for all.
+        Count in a batch of events; return False, without counting, if it does not fit.
 
-        Any thread. Where it is False nothing is counted; `enter` decides on each.
+        The caller then calls `enter` for each event. Any thread.
         """
         total, count = sum(sizes), len(sizes)
         with self._lock:
@@ -148,7 +149,7 @@ class Backlog:
                 return False
             if after > self._soft_bytes or self.behind_since is not None:
                 self._mark(before, after)
-            # first the entry: Ctrl-C in between leaves none too few
+            # entry before counters: Ctrl-C in between leaves no event without an entry
             self._entries.append((time.monotonic(), self.in_count + count))
             self.in_count += count
             self._in_bytes += total
@@ -162,21 +163,21 @@ class Backlog:
 
     def _mark(self, before: int, after: int) -> None:
         """
-        Note whether listeners are past the soft mark, where *before* becomes *after*.
+        Update `behind_since` for a queue that grows from *before* to *after* bytes.
         """
         soft = self._soft_bytes
-        if before <= soft:  # perhaps since the middle of a batch: `leave` cannot know
+        if before <= soft:  # `leave` is not called in the middle of a batch
             self.behind_since = None
         if self.behind_since is None and after > soft:
             self.behind_since = time.monotonic()
 
     def leave(self, size: int, begun: float) -> None:
         """
-        Count out an event, the last of those that were posted together. Any thread.
+        Count out an event, the last of its batch. Any thread.
 
         Args:
-            size: As it was given to `enter`.
-            begun: The time, on the monotonic clock.
+            size: The size that was passed to `enter`.
+            begun: The current time on the monotonic clock.
         """
         text = ""
         with self._lock:
@@ -195,26 +196,28 @@ class Backlog:
 
     def ran(self, function: Any, took: float) -> None:
         """
-        Note that a user function took so many seconds. The thread that dispatches.
+        Note that *function* ran for *took* seconds. Dispatching thread.
         """
-        # kept only while something waits: it may refer to the client
+        # kept only while events wait: the function may refer to the client
         if took > self._slowest[1] and self.in_count != self.out_count:
             self._slowest = (function, took)
 
     def next_deadline(self) -> float | None:
         """
-        Warn if it is time to; return in how many seconds to look again. Any thread.
+        Log the warning of rule 2 if it is due, else return the seconds until it is.
+
+        None if no warning can become due. Any thread.
         """
         if self.behind_since is None:
             return None
         with self._lock:
-            if not self.behind:  # since the middle of a batch: `leave` cannot know
+            if not self.behind:  # `leave` is not called in the middle of a batch
                 self.behind_since = None
             if self.behind_since is None or self._warned:
                 return None
-            left = self.behind_since + _PATIENCE - time.monotonic()
-            if left > 0:
-                return left
+            remaining = self.behind_since + _WARNING_DELAY - time.monotonic()
+            if remaining > 0:
+                return remaining
             self._warned, self._drop_unreported = True, False
             text = self._warning_text()
         logger.warning("%s", text)
@@ -223,13 +226,13 @@ class Backlog:
     @property
     def behind(self) -> bool:
         """
-        Whether so much waits that listeners will not have caught up soon. Any thread.
+        Whether the queue is past the soft limit. Any thread.
         """
         return self._bytes() > self._soft_bytes
 
     def load(self) -> Load:
         """
-        Return a snapshot. Any thread.
+        Return a snapshot of the counters. Any thread.
         """
         with self._lock:
             now, out = time.monotonic(), self.out_count
@@ -249,14 +252,14 @@ class Backlog:
 
     def _warning_text(self) -> str:
         """
-        Say which user function keeps the events waiting. Under the lock.
+        Return a warning that names the user function that delays events. Lock held.
         """
         text = f"{self.in_count - self.out_count} events wait for listeners"
         if self._dropped:
-            text += f", {self._dropped} were left out"
+            text += f", {self._dropped} were dropped"
         running, slowest = self.running, self._slowest
         if running is None and self._manual:
-            return f"{text}: is pump() called, and often enough?"
+            return f"{text}: pump() is not called, or not often enough"
         took = 0.0 if running is None else time.monotonic() - running[1]
         if running is not None and took >= slowest[1]:
             return f"{text}: {name_of(running[0])} has been running for {took:.1f} s"
@@ -264,14 +267,14 @@ class Backlog:
             return (
                 f"{text}: the slowest, {name_of(slowest[0])}, took {slowest[1]:.2f} s"
             )
-        return f"{text}, and nobody runs them"
+        return f"{text}, and no thread runs them"
 
 
 def name_of(function: Any) -> str:
     """
-    Return what a user function is called in the source.
+    Return the name of a user function, without running its code.
 
-    No code of the user runs for it: a ``__repr__`` may raise, or wait for a lock.
+    A ``__repr__`` of the user could raise, or wait for a lock.
     """
     kind = type(function)
     if kind is functools.partial:
@@ -285,10 +288,10 @@ def name_of(function: Any) -> str:
 
 def size_of(event: ServerEvent) -> int:
     """
-    Return about how many bytes the content of an event takes, whatever is in it.
+    Return the approximate memory of an event's content in bytes.
 
-    For events whose wire text does not tell: one with nested values, or none of the
-    service. It walks all of `raw`.
+    For events whose size does not follow from their wire text: events with nested
+    values, and local events. It walks all of `raw`.
     """
     weight = approximate_size(event.raw)
     if isinstance(event, InvalidMessage):

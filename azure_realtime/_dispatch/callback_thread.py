@@ -1,5 +1,5 @@
 """
-The default dispatcher: one thread of the client runs the listeners.
+The default dispatcher: a callback thread of the client runs the listeners.
 """
 
 from __future__ import annotations
@@ -24,80 +24,82 @@ class CallbackThread(Dispatcher):
     A queue of jobs and the thread that runs them.
 
     Args:
-        subscriptions: Who receives events; only a weak reference is kept.
-        name: Of the thread.
-        backlog: Counts what waits.
+        subscriptions: The registry of listeners; only a weak reference is kept.
+        name: Name of the thread.
+        backlog: Counts the waiting events.
     """
 
     def __init__(
         self, subscriptions: Subscriptions, name: str, backlog: Backlog | None = None
     ) -> None:
         super().__init__(subscriptions, backlog)
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None: finish
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # None: end
         self._finishing = False
-        self._over = False
+        self._ended = False
         self._token = RunToken()
         self._thread = JoinableThread(self._run, name)
 
     def start(self) -> None:
         """
-        Start the thread. The thread that makes the client.
+        Start the callback thread. Called by the thread that creates the client.
         """
         self._thread.start()
 
     def submit(self, job: Job) -> None:
         """
-        Queue *job*; where the thread has ended, run it here.
+        Queue *job*; if the callback thread has ended, run it on the caller's thread.
         """
         self._jobs.put(job)
-        if self._over:  # asked afterwards: what it has not seen, we see
-            self._run_rest()
+        if self._ended:  # read after `put`: a job that `_run` missed is run here
+            self._run_remaining()
 
     def post_batch(self, events: Sequence[ServerEvent], sizes: Sequence[int]) -> None:
         """
-        Have events delivered that came together. Any thread; never blocks.
+        Queue a batch of events as one job. Any thread; never blocks.
 
-        They are one item in the queue. Where there is no room for all of them, each is
-        posted by itself, for audio to be dropped or the connection to end.
+        If there is no room for all of them, each event is posted by itself: then
+        `Backlog` drops audio or ends the connection.
         """
         if events and self.backlog.enter_batch(sizes):
             waiting = deque(zip(events, sizes, strict=True))
             self._jobs.put(Delivery(self._deliver, waiting, None))
-            if self._over:  # as in `submit`
-                self._run_rest()
+            if self._ended:  # as in `submit`
+                self._run_remaining()
         else:
             super().post_batch(events, sizes)
 
     @property
     def is_current(self) -> bool:
         """
-        Whether the caller is a callback.
+        Whether the caller runs on the callback thread.
         """
         return threading.current_thread() is self._thread
 
     def drain(self, deadline: Deadline) -> None:
         """
-        Wait until what is queued now has been run, or until *deadline*.
+        Wait until all jobs queued so far have run, or until *deadline*.
 
         Any thread but the callback thread.
         """
-        run: InterruptibleFuture[None] = InterruptibleFuture()
-        self.submit(lambda: run.set_result(None))
+        drained: InterruptibleFuture[None] = InterruptibleFuture()
+        self.submit(lambda: drained.set_result(None))
         with contextlib.suppress(TimeoutError):
-            run.result(deadline.remaining())
+            drained.result(deadline.remaining())
 
     def finish(self) -> None:
         """
-        Run what is queued, then end. Any thread, also a finalizer; never blocks.
+        Run the queued jobs, then end the thread. Any thread, finalizers included;
+        never blocks.
         """
         self._jobs.put(None)
 
     def join(self, deadline: Deadline) -> bool:
         """
-        Wait for the end; whatever has not been run by then never will be.
+        Wait for the end of the thread; return whether it has ended.
 
-        Any thread; returns False at once in a callback, which cannot wait for itself,
-        and after the deadline while a user function still runs.
+        False on the callback thread, at once, because it cannot wait for itself, and
+        when a user function still runs at the deadline. From then on no further job is
+        run. Any thread.
         """
         if self.is_current:
             return False
@@ -108,14 +110,14 @@ class CallbackThread(Dispatcher):
     def _run(self) -> None:
         while self._run_next():
             pass
-        self._over = True
-        self._run_rest()  # what came since it has looked
+        self._ended = True
+        self._run_remaining()  # jobs queued between the last `get` and `_ended`
 
-    def _run_rest(self) -> None:
+    def _run_remaining(self) -> None:
         """
-        Run what has come after the last look. Any thread.
+        Run the jobs that were queued after the thread's last `get`. Any thread.
         """
-        # whoever has the token comes to our jobs as well
+        # if another thread has the token, that thread runs these jobs as well
         while not self._jobs.empty() and self._token.take():
             try:
                 with contextlib.suppress(Empty):
@@ -128,19 +130,20 @@ class CallbackThread(Dispatcher):
     def _run_job(self, job: Job) -> None:
         try:
             job()
-        except BaseException:  # Ctrl-C on the main thread: not the rest of a batch
+        except BaseException:  # Ctrl-C on the main thread: drop the rest of the batch
             if not self._process.is_other_process:
                 self._discard([job])
             raise
 
     def _run_next(self) -> bool:
-        # a function of its own: between two jobs nothing here refers to the last one
+        # separate from `_run`: between two jobs no local variable refers to the last
+        # job, which may refer to the client
         try:
             job = self._jobs.get(block=not self._finishing)
         except Empty:
             return False
         if job is None:
-            self._finishing = True  # what a listener posts now is still run
+            self._finishing = True  # jobs posted by the last listeners are still run
         elif self._dropping:
             self._discard([job])
         else:

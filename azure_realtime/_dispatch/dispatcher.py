@@ -1,11 +1,10 @@
 """
-What all dispatchers have in common: they run user functions, in wire order, one at a
-time.
+The base class of dispatchers, which run user functions in wire order, one at a time.
 
-A dispatcher lives as long as the client, not as long as a connection: a listener that
-is registered after a refused connection still receives the events of its end. It
-reaches the subscriptions through a weak reference; while it waits it holds nothing that
-could keep a client alive.
+A dispatcher exists as long as its client, across connections: a listener registered
+after a refused connection still receives the events about it. It has only a weak
+reference to the subscriptions; while it waits, it refers to nothing that could keep a
+client alive.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ Sized = tuple[ServerEvent, int]
 
 class Delivery(functools.partial[None]):
     """
-    The job to deliver events, which are counted until they are delivered.
+    The job that delivers events; `Backlog` counts them until they are delivered.
 
-    Its first argument is a deque of the events and their sizes.
+    Its first argument is a deque of events and their sizes.
     """
 
 
 class RunToken:
     """
-    The right to run jobs: one thread has it at a time, and nobody waits for it.
+    The right to run jobs, which one thread has at a time; no thread waits for it.
 
-    No lock: user functions run while it is taken, and take locks.
+    It is not a lock, because user functions run while it is taken, and acquire locks.
     """
 
     def __init__(self) -> None:
@@ -49,7 +48,7 @@ class RunToken:
 
     def take(self) -> bool:
         """
-        Take it; return False if a thread has it, perhaps this one. Any thread.
+        Take the token; return False if a thread has it, even this one. Any thread.
         """
         try:
             self._free.pop()
@@ -59,18 +58,18 @@ class RunToken:
 
     def give_back(self) -> None:
         """
-        Let others take it. The thread that has it.
+        Return the token. The thread that has taken it.
         """
         self._free.append(None)
 
 
 class Dispatcher(ABC):
     """
-    Where user functions run. Jobs run one at a time, in the order they were given.
+    Runs jobs (event deliveries, user functions) one at a time, in order of submission.
 
     Args:
-        subscriptions: Who receives events; only a weak reference is kept.
-        backlog: Counts what waits.
+        subscriptions: The registry of listeners; only a weak reference is kept.
+        backlog: Counts the waiting events.
     """
 
     def __init__(
@@ -78,45 +77,45 @@ class Dispatcher(ABC):
     ) -> None:
         self._subscriptions = weakref.ref(subscriptions)
         self._process = current_process()
-        self._dropping = False  # whether the callback thread drops what it finds
+        self._dropping = False  # whether the callback thread drops its jobs
         self.backlog = backlog or Backlog(64 << 20)
 
     def post(
         self, event: ServerEvent, size: int, only: Subscription | None = None
     ) -> None:
         """
-        Have an event delivered, to everybody or to one. Any thread; never blocks.
+        Submit the delivery of *event*. Any thread; never blocks.
 
         Args:
             event: The event.
-            size: About how many bytes of memory its content takes. The length of the
-                wire text will do where the event holds nothing but scalars (four times
-                the length if it is not ASCII); `size_of` knows it of any event.
-            only: The one subscription to deliver it to.
+            size: Approximate memory of its content in bytes. For an event with scalar
+                fields only, the length of the wire text (four times the length if the
+                text is not ASCII); for any other event, `size_of`.
+            only: The subscription to deliver it to; None: all that match.
         """
         if self.backlog.enter(event, size):
             self.submit(Delivery(self._deliver, deque(((event, size),)), only))
 
     def post_batch(self, events: Sequence[ServerEvent], sizes: Sequence[int]) -> None:
         """
-        Have events delivered that came together. Any thread; never blocks.
+        Submit the delivery of a batch of events. Any thread; never blocks.
 
         Args:
-            events: In wire order.
-            sizes: Of each event, as for `post`.
+            events: The events in wire order.
+            sizes: The size of each event, as for `post`.
         """
         for event, size in zip(events, sizes, strict=True):
             self.post(event, size)
 
     def _deliver(self, waiting: deque[Sized], only: Subscription | None) -> None:
         """
-        Deliver what *waiting* holds, and count it out, one event at a time.
+        Count out and deliver the events of *waiting*, one at a time.
 
         Raises:
-            RuntimeError: This is the child of a listener that forked.
+            RuntimeError: This is a forked child process of a listener.
         """
-        # the child of a done-callback may come here: `concurrent.futures` goes on,
-        # whatever one raises
+        # a child forked in a done-callback may come here: `concurrent.futures` logs
+        # what a done-callback raises and continues
         if self._process.is_other_process:
             self._process.check()
         backlog = self.backlog
@@ -125,12 +124,13 @@ class Dispatcher(ABC):
             while waiting:
                 event, size = waiting.popleft()
                 if waiting:
-                    # only a callback thread has batches, and it is alone
+                    # no lock: only the callback thread, a single thread, has batches
                     backlog.out_bytes += size
                     backlog.out_count += 1
                 else:
                     backlog.leave(size, now)
-                # what is posted after the end of a thread runs where it is posted
+                # `is_current`: a job posted after the end of the callback thread runs
+                # on the thread that posts, and is not dropped
                 if not (self._dropping and self.is_current):
                     now = self._call_listeners(event, only, now)
         finally:
@@ -140,24 +140,25 @@ class Dispatcher(ABC):
         self, event: ServerEvent, only: Subscription | None, now: float
     ) -> float:
         """
-        Call the listeners of *event*; a failing one affects no other. Return the time.
+        Call the listeners of *event*; return the monotonic time after the last call.
 
-        The child of one that forks does not go on here, however it comes back.
+        An exception in a listener affects no other listener. A listener that forks
+        returns or raises in the child process as well; the child stops here.
 
         Args:
             event: The event.
-            only: The subscription to deliver it to; None: all.
-            now: The time, on the monotonic clock.
+            only: The subscription to deliver it to; None: all that match.
+            now: The current time on the monotonic clock.
 
         Raises:
-            RuntimeError: This is that child.
+            RuntimeError: This is a forked child process of a listener.
         """
-        # not kept from one event to the next: the client may be dropped meanwhile
+        # dereferenced for each event: a strong reference would keep the client alive
         subscriptions = self._subscriptions()
         if subscriptions is None:
             return now
         if only is not None:
-            # what replaced a state may have been queued before this
+            # an event that ends the state may have been delivered before this job
             holds = subscriptions.holds(event)
             listening: tuple[Subscription, ...] | None = (only,) if holds else ()
         else:
@@ -174,12 +175,12 @@ class Dispatcher(ABC):
             backlog.running = (listener, now)
             try:
                 listener(event)
-            except BaseException as error:  # sys.exit() in a listener must not end us
+            except BaseException as error:  # sys.exit() must not end the thread
                 if self._process.is_other_process or _is_ctrl_c(error):
                     raise
                 self._report(error, subscription, event)
             begun, now = now, time.monotonic()
-            if backlog.in_count != backlog.out_count:  # else `ran` has nothing to note
+            if backlog.in_count != backlog.out_count:  # else `ran` would do nothing
                 backlog.ran(listener, now - begun)
             if self._process.is_other_process:
                 self._process.check()
@@ -189,9 +190,10 @@ class Dispatcher(ABC):
         self, error: BaseException, subscription: Subscription, event: ServerEvent
     ) -> None:
         """
-        Log what a listener raised, and deliver it as ``listener_error``.
+        Log the exception of a listener, and deliver it as ``listener_error``.
 
-        The first time with a traceback; then the 10th, the 100th and so on are counted.
+        The first exception is logged with a traceback, the 10th, the 100th and so on
+        with their number; the others are not logged.
         """
         listener = subscription.listener
         subscription.failures += 1
@@ -206,8 +208,9 @@ class Dispatcher(ABC):
                 error,
             )
         if event.type != ListenerError.type:
-            # not named in the frame of `_call_listeners`: the error's traceback holds
-            # that frame, and the two would keep each other, and the client, alive
+            # created here, not in a variable of `_call_listeners`: the error's
+            # traceback refers to that frame, and the reference cycle would keep the
+            # client alive
             self._call_listeners(
                 ListenerError(
                     error=error,
@@ -221,7 +224,7 @@ class Dispatcher(ABC):
 
     def _discard(self, jobs: Iterable[Job]) -> None:
         """
-        Count out what will never be delivered. Any thread.
+        Count out the events of jobs that will not run. Any thread.
         """
         for job in jobs:
             if isinstance(job, Delivery):
@@ -231,14 +234,14 @@ class Dispatcher(ABC):
 
     def hears(self, event: ServerEvent) -> bool:
         """
-        Whether anybody listens for *event*. Any thread.
+        Whether *event* has a listener. Any thread.
         """
         subscriptions = self._subscriptions()
         return subscriptions is not None and subscriptions.hears(event)
 
     def call(self, function: Callable[..., object], *args: object) -> None:
         """
-        Have a user function run. Any thread; never blocks.
+        Submit a call of a user function. Any thread; never blocks.
         """
         self.submit(functools.partial(self._guarded, function, args))
 
@@ -254,59 +257,59 @@ class Dispatcher(ABC):
         finally:
             self.backlog.running = None
             self.backlog.ran(function, time.monotonic() - begun)
-        self._process.check()  # as for listeners
+        self._process.check()  # a forked child stops here, as in `_call_listeners`
 
     @abstractmethod
     def submit(self, job: Job) -> None:
         """
-        Have *job* run; it does not raise.
+        Queue *job*, or run it; *job* must not raise. Any thread.
         """
 
-    def start(self) -> None:  # noqa: B027 - most have nothing to start
+    def start(self) -> None:  # noqa: B027 - most dispatchers have nothing to start
         """
-        Begin. The thread that makes the client.
+        Start dispatching. Called by the thread that creates the client.
         """
 
     def turn(self) -> None:  # noqa: B027
         """
-        Run what belongs on the reader thread. Reader thread, once a turn.
+        Run the jobs of the reader thread. Reader thread, once per turn.
         """
 
     def detach(self) -> None:  # noqa: B027
         """
-        Note that the reader ends. Reader thread, last.
+        Note that the reader ends. Reader thread, its last call.
         """
 
     @property
     def is_current(self) -> bool:
         """
-        Whether the caller is a user function that this dispatcher runs.
+        Whether the caller is a user function run by this dispatcher.
         """
         return False
 
     def drain(self, deadline: Deadline) -> None:  # noqa: B027
         """
-        Wait until what is queued now has been run, or until *deadline*.
+        Wait until the jobs queued so far have run, or until *deadline*.
 
-        Any thread but the one that runs it. Where nobody is sure to run it, this does
-        not wait.
+        Returns at once in a dispatcher that cannot know whether its jobs will be run.
+        Any thread but the dispatching thread.
         """
 
     def finish(self) -> None:  # noqa: B027
         """
-        Run what is queued, then end. Any thread, also a finalizer; never blocks.
+        End after the queued jobs. Any thread, finalizers included; never blocks.
         """
 
     def join(self, deadline: Deadline) -> bool:  # noqa: ARG002
         """
-        Wait for the end; return whether it has come.
+        Wait until the dispatcher has ended; return False if it has not. Any thread.
         """
         return True
 
 
 def _is_ctrl_c(error: BaseException) -> bool:
     """
-    Whether *error* is the user's who runs listeners on the main thread, by `pump`.
+    Whether *error* is Ctrl-C on the main thread, where `pump` runs listeners.
     """
     main = threading.current_thread() is threading.main_thread()
     return main and isinstance(error, KeyboardInterrupt)

@@ -1,5 +1,5 @@
 """
-The way of an event to the user: to the waits for it, then to the listeners.
+Emission of an event: to the mailboxes of waiting calls, then to the listeners.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Emitter:
     Offers events to mailboxes and posts them to the dispatcher. Any thread.
 
     Args:
-        mailboxes: The waits.
+        mailboxes: The mailboxes of waiting calls.
         dispatcher: Runs the listeners.
-        lifecycle: Knows the number of the connection.
+        lifecycle: Provides the number of the connection.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class Emitter:
 
     def emit(self, *events: ServerEvent | None) -> None:
         """
-        Complete the waits for all of *events*, then queue them for the listeners.
+        Offer *events* to the mailboxes, then post them to the dispatcher.
 
-        None stands for nothing to announce.
+        None in *events* is skipped.
         """
-        happened: list[ServerEvent] = []
+        emitted: list[ServerEvent] = []
         sizes: list[int] = []
         for event in events:
             if event is not None:
@@ -44,14 +44,13 @@ class Emitter:
                     event = self._stamped(event)
                 size = size_of(event)
                 self._mailboxes.offer(event, size)
-                happened.append(event)
+                emitted.append(event)
                 sizes.append(size)
-        self.post_batch(happened, sizes)
+        self.post_batch(emitted, sizes)
 
     def _stamped(self, event: ServerEvent) -> ServerEvent:
         """
-        Return *event*, which is none of the service's, with the number of the
-        connection.
+        Return *event*, a local event, with the number of the connection.
         """
         generation = self._lifecycle.generation
         return attrs.evolve(event, generation=generation) if generation else event

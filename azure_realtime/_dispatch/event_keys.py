@@ -1,7 +1,7 @@
 """
-The keys under which events are subscribed to and waited for.
+The keys of subscriptions and waits.
 
-Either generation's wire name of an event, and its class, are the same key: the GA name.
+The preview name, the GA name and the class of an event have the same key: the GA name.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from ..events._names import (
 )
 
 EventName = str | type[ServerEvent]
-"""A wire name of either protocol's generation, ``"*"``, or an event class."""
+"""A wire name (preview or GA), ``"*"``, or an event class."""
 
 ANY = "*"
 _UNKNOWN = "(unknown)"
 
 KEYS = {kind: (canonical(name),) for name, kind in SERVER_EVENTS.items()}
-"""The keys of every event whose class alone decides them."""
+"""Event class -> its keys, for the classes that always have the same keys."""
 
 
 def key_for(event: EventName) -> str:
     """
-    Return the key for what a user names: a wire name, ``"*"`` or an event class.
+    Return the key of a wire name, ``"*"`` or an event class.
 
     Raises:
-        TypeError: It is neither.
+        TypeError: *event* is something else.
     """
     if isinstance(event, str):
         return canonical(event)
@@ -46,31 +46,33 @@ def key_for(event: EventName) -> str:
 
 def keys_of(event: ServerEvent) -> tuple[str, ...]:
     """
-    Return the keys of *event*, without "*".
+    Return the keys of *event*, without ``"*"``.
     """
     keys = KEYS.get(type(event))
     if keys is not None:
         return keys
     if isinstance(event, UnknownEvent):
-        # the service may use the name of one of our local events: that name is not
-        # a key of the service's event
-        named = () if event.type in LOCAL_EVENT_NAMES else (event.type,)
-        return (*named, _UNKNOWN)
+        # an event of the service with the name of a local event must not reach the
+        # listeners of the local event
+        names = () if event.type in LOCAL_EVENT_NAMES else (event.type,)
+        return (*names, _UNKNOWN)
     return (canonical(event.type),)
 
 
 def warn_if_unknown(key: str, warned: set[str]) -> None:
     """
-    Warn of a name that neither protocol knows; the service may be newer than we are.
+    Warn once about a name that is not in the protocol.
+
+    It is no error, because the service may be newer than this library.
 
     Args:
-        key: What `key_for` returned.
-        warned: The names that need no warning any more; *key* is added.
+        key: The result of `key_for`.
+        warned: The names already warned about; *key* is added.
     """
     known = key in KNOWN_EVENT_NAMES or key in (ANY, _UNKNOWN)
     if known or key in warned:
         return
     warned.add(key)
     near = did_you_mean(key)
-    meant = f"did you mean {near!r}? It" if near else "it"
-    warn(f"no event named {key!r} is known: {meant} is listened for all the same")
+    hint = f"did you mean {near!r}? The listener" if near else "the listener"
+    warn(f"no event named {key!r} is known: {hint} is registered all the same")

@@ -1,5 +1,5 @@
 """
-A dispatcher that hands listeners to the user's executor, one at a time and in order.
+A dispatcher that runs listeners in the user's executor, one at a time and in order.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .subscriptions import Subscriptions
 
 class ExecutorDispatcher(Dispatcher):
     """
-    Hands jobs to *submit*, one after the other.
+    Passes one function at a time to *submit*; that function runs all queued jobs.
 
     Args:
-        subscriptions: Who receives events; only a weak reference is kept.
-        submit: Takes a function and runs it some time, on a thread of its choice.
-        backlog: Counts what waits.
-        closing: Tells whether the client is being closed.
+        subscriptions: The registry of listeners; only a weak reference is kept.
+        submit: Takes a function and runs it later, on any thread.
+        backlog: Counts the waiting events.
+        closing: Returns whether the client is being closed.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ExecutorDispatcher(Dispatcher):
         self._submit = submit
         self._closing = closing
         self._jobs: deque[Job] = deque()
-        # makes one step of "there are jobs" and "somebody runs them"
+        # guards `_jobs` and `_busy`: a job is queued and a run requested in one step
         self._lock = OwnLock()
         self._idle = Condition()
         self._busy = False
@@ -49,23 +49,23 @@ class ExecutorDispatcher(Dispatcher):
 
     def submit(self, job: Job) -> None:
         """
-        Queue *job*; what runs jobs now runs it, or is asked for.
+        Queue *job*; request a run from the executor unless one is under way.
         """
         with self._lock:
             self._jobs.append(job)
             if self._busy:
                 return
             self._busy = True
-        self._ask()
+        self._request_run()
 
-    def _ask(self) -> None:
+    def _request_run(self) -> None:
         try:
             self._submit(self._drain)
             self._refused = False
-        except Exception as error:  # it was shut down: nobody is left to run anything
+        except Exception as error:  # the executor was shut down
             if not self._refused and not self._closing():
                 logger.error(
-                    "The executor takes no more; events are dropped: %s", error
+                    "The executor takes no more jobs; events are dropped: %s", error
                 )
             self._refused = True
             with self._lock:
@@ -79,32 +79,32 @@ class ExecutorDispatcher(Dispatcher):
             self._runner = threading.current_thread()
             while self._run_next():
                 pass
-        except BaseException:  # Ctrl-C, where the main thread runs what is submitted
-            if not self._process.is_other_process and self._stopped_short():
-                self._ask()
+        except BaseException:  # Ctrl-C, where the executor runs jobs on the main thread
+            if not self._process.is_other_process and self._needs_another_run():
+                self._request_run()
             raise
 
     def _run_next(self) -> bool:
         with self._lock:
             if not self._jobs:
-                self._rest()
+                self._mark_idle()
                 return False
             job = self._jobs.popleft()
         job()
         return True
 
-    def _stopped_short(self) -> bool:
+    def _needs_another_run(self) -> bool:
         """
-        Note that this run is over; return whether there is need for another.
+        End this interrupted run; return whether jobs are left for another run.
         """
         with self._lock:
             if not self.is_current:
                 return False
-            self._rest()
+            self._mark_idle()
             self._busy = bool(self._jobs)
             return self._busy
 
-    def _rest(self) -> None:
+    def _mark_idle(self) -> None:
         self._busy = False
         self._runner = None
         self._idle.notify_all()
@@ -112,25 +112,28 @@ class ExecutorDispatcher(Dispatcher):
     @property
     def is_current(self) -> bool:
         """
-        Whether the caller is a user function that runs here.
+        Whether the caller is a user function run by this dispatcher.
         """
         return threading.current_thread() is self._runner
 
     def drain(self, deadline: Deadline) -> None:
         """
-        Wait until nothing is left to run, or until *deadline*.
+        Wait until no job is left, or until *deadline*. Any thread.
         """
         self._idle.wait(lambda: not self._busy, deadline)
 
     def join(self, deadline: Deadline) -> bool:
         """
-        Wait until nothing is left to run; the executor itself is its owner's.
+        Wait until no job is left; return False if jobs still run at the deadline.
+
+        Jobs that have not started by then are dropped. The user shuts the executor
+        down. Any thread.
         """
         if self.is_current:
             return False
         self._idle.wait(lambda: not self._busy, deadline)
         with self._lock:
-            left, self._jobs = self._jobs, deque()
+            remaining, self._jobs = self._jobs, deque()
             ended = not self._busy
-        self._discard(left)
+        self._discard(remaining)
         return ended

@@ -1,9 +1,10 @@
 """
-Other places for user functions than the callback thread (``dispatch=...``).
+The choice of the thread that runs user functions (``dispatch=...``).
 
-``"reader"``: the reader thread itself: no thread but one, no hop, for functions that
-are quick. ``"manual"``: whoever calls ``pump()``: a window's thread, a select loop. An
-executor, or any function like its ``submit``: one job at a time, in order.
+``"thread"``: a callback thread of the client. ``"reader"``: the reader thread; saves a
+thread and a queue, for quick functions only. ``"manual"``: the thread that calls
+``pump()``, such as that of a GUI or a select loop. An executor, or a function like its
+``submit``: the threads of that executor, one job at a time, in order.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .manual import ManualDispatcher
 from .subscriptions import Subscriptions
 
 Dispatch = Literal["thread", "reader", "manual"] | Any
-"""How a client dispatches; besides the words, an executor or a submit function."""
+"""Values of ``dispatch=...``: a mode, an executor or a submit function."""
 
 
 def make_dispatcher(
@@ -34,19 +35,19 @@ def make_dispatcher(
     closing: Callable[[], bool],
 ) -> Dispatcher:
     """
-    Return what ``dispatch=...`` names.
+    Create the dispatcher for a value of ``dispatch=...``.
 
     Args:
-        dispatch: One of the words, an executor, or a function like its ``submit``.
-        subscriptions: Who receives events; only a weak reference is kept.
-        name: Of the callback thread.
-        backlog: Counts what waits.
-        is_reader: Tells whether the caller is the reader thread.
+        dispatch: A mode, an executor, or a function like its ``submit``.
+        subscriptions: The registry of listeners; only a weak reference is kept.
+        name: Name of the callback thread.
+        backlog: Counts the waiting events.
+        is_reader: Returns whether the caller is the reader thread.
         wake: Wakes the reader thread. Any thread.
-        closing: Tells whether the client is being closed. Any thread.
+        closing: Returns whether the client is being closed. Any thread.
 
     Raises:
-        ValueError: It is neither a known word nor something that takes functions.
+        ValueError: *dispatch* is neither a known mode nor callable.
     """
     if dispatch == "thread":
         return CallbackThread(subscriptions, name, backlog)

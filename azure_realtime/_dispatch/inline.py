@@ -17,13 +17,13 @@ class ReaderDispatcher(Dispatcher):
     """
     Runs jobs on the reader thread.
 
-    What other threads submit waits for the reader's next turn; when the reader has
-    ended, they run it themselves.
+    A job from another thread runs in the reader's next turn or, after the end of the
+    reader, on the thread that submits it.
 
     Args:
-        subscriptions: Who receives events; only a weak reference is kept.
-        backlog: Counts what waits.
-        is_reader: Tells whether the caller is the reader thread.
+        subscriptions: The registry of listeners; only a weak reference is kept.
+        backlog: Counts the waiting events.
+        is_reader: Returns whether the caller is the reader thread.
         wake: Wakes the reader thread.
     """
 
@@ -44,7 +44,7 @@ class ReaderDispatcher(Dispatcher):
 
     def submit(self, job: Job) -> None:
         """
-        Run *job* here if this is the reader, else hand it over.
+        Run *job* now on the reader thread; from another thread, queue it and wake.
         """
         self._jobs.append(job)
         if self._is_reader() or self._ended:
@@ -54,9 +54,9 @@ class ReaderDispatcher(Dispatcher):
 
     def turn(self) -> None:
         """
-        Run what waits, unless somebody does already: that one runs it, too.
+        Run the queued jobs; return at once if another call runs them already.
 
-        The reader thread, once a turn; any thread after its end.
+        Reader thread, once per turn; after its end, any thread.
         """
         while self._jobs and self._token.take():
             try:
@@ -68,7 +68,7 @@ class ReaderDispatcher(Dispatcher):
 
     def detach(self) -> None:
         """
-        Note that the reader ends. Reader thread, last.
+        Note that the reader ends. Reader thread, its last call.
         """
         self._ended = True
         self.turn()

@@ -1,16 +1,18 @@
 """
-Waits for events: the events that came for them, on threads of the user.
+Mailboxes: queues of events for calls that wait on threads of the user.
 
 Rules:
 
-1. A mailbox gets what comes after it was opened, and in it from the beginning are the
-   states that hold (`RetainedEvents`): both are decided in one step, under the lock.
-2. Nothing is dropped in silence: after what came before, `Mailbox.get` raises.
-3. `Mailboxes.wanted` may hold too many names, never too few.
+1. A mailbox starts with the retained events that still hold (`RetainedEvents`), and
+   gets every matching event offered after it was opened: opening it is one step under
+   the lock.
+2. No event is dropped silently: when a mailbox is full, `Mailbox.get` returns the
+   events in it, then raises.
+3. `Mailboxes.wanted` may contain too many keys, never too few.
 4. `ended` returns the error before `Mailboxes.end` is called. `open` checks, under the
-   lock, whether `end` has taken the list of mailboxes: if it has not, `end` ends this
-   one as well; if it has, `ended` returns the error. So no wait is forgotten, and one
-   that is opened in between still gets the last events.
+   lock, whether `end` has copied the list of mailboxes: if it has not, `end` ends the
+   new mailbox as well; if it has, `ended` returns the error. So every mailbox is ended,
+   and one that is opened before the copy still gets the last events.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from .event_keys import ANY, KEYS, keys_of
 from .subscriptions import RetainedEvents
 
 MAX_EVENTS = 100_000
-MAX_BYTES = 64 << 20  # of what they hold: base64 audio, mostly, and JSON around it
+MAX_BYTES = 64 << 20  # of their content, mostly JSON with base64 audio
 
 _AFTER_THE_END = frozenset({"closed", "reconnected", "reconnecting"})
 _STATES = frozenset(event.type for event in RetainedEvents.CLASSES)
@@ -41,18 +43,16 @@ Where = Callable[[Any], Any]
 
 class Mailbox:
     """
-    The events that came for one wait and were not taken yet.
-
-    It is bounded: after the events that found room, `get` raises.
+    A bounded queue of the events that one call waits for.
 
     Args:
-        keys: The keys of what is wanted.
-        lock: That of all mailboxes of a client.
-        lasting: Whether it goes on after a reconnect.
-        known: What is in it from the beginning.
+        keys: The keys of the wanted events.
+        lock: The lock of all mailboxes of a client.
+        lasting: Whether it stays open across a reconnect.
+        known: The events it starts with.
 
     Attributes:
-        came_at: When the event that was taken last came, on the monotonic clock.
+        came_at: Arrival of the event that `get` returned last, on the monotonic clock.
     """
 
     def __init__(
@@ -78,13 +78,15 @@ class Mailbox:
 
     def put(self, event: ServerEvent, size: int) -> None:
         """
-        Keep *event*, of about so many bytes. Under the lock; `notify` comes after it.
+        Queue *event* of about *size* bytes. Lock held; the caller calls `notify` after
+        its release.
         """
         if self._error is not None:
             return
         if len(self._events) >= MAX_EVENTS or self._bytes + size > MAX_BYTES:
             self._error = SlowConsumer(
-                f"{len(self._events)} events wait and nobody takes them"
+                f"{len(self._events)} events wait and are not taken; iterate faster, "
+                "or wait for fewer kinds of events"
             )
         else:
             self._events.append((time.monotonic(), size, event))
@@ -92,7 +94,7 @@ class Mailbox:
 
     def end(self, error: RealtimeError) -> None:
         """
-        Put nothing more into it, because of *error*. Any thread.
+        Close the mailbox: after the events in it, `get` raises *error*. Any thread.
         """
         with self._lock:
             self._error = self._error or error
@@ -100,13 +102,13 @@ class Mailbox:
 
     def get(self, deadline: Deadline, where: Where | None = None) -> ServerEvent:
         """
-        Return the next event that *where* accepts; what it refuses is gone.
+        Return the next event that *where* accepts; events it refuses are dropped.
 
         Any thread but the reader.
 
         Raises:
-            TimeoutError: None came until the deadline.
-            RealtimeError: Nothing more comes; this is why.
+            TimeoutError: No such event came until the deadline.
+            RealtimeError: The mailbox has ended; the error is the reason.
         """
         while True:
             event = self._next(deadline)
@@ -117,7 +119,7 @@ class Mailbox:
         taken: list[ServerEvent] = []
         if not self._changed.wait(lambda: self._take(taken), deadline):
             names = ", ".join(sorted(self.keys))
-            raise TimeoutError(f"no {names} came in time")
+            raise TimeoutError(f"no {names} event came before the timeout")
         return taken[0]
 
     def _take(self, into: list[ServerEvent]) -> bool:
@@ -133,23 +135,22 @@ class Mailbox:
 
 class Mailboxes:
     """
-    The mailboxes. They are held weakly: one that nobody refers to is gone.
+    The mailboxes of a client, in a weak set: an unreferenced mailbox disappears.
 
     Args:
-        ended: Returns why there will be no more events; None while there will be.
-            Rule 4 says since when.
+        ended: Returns the error after which no events come, else None (see rule 4).
 
     Attributes:
-        wanted: The keys that somebody waits for, and the names of the states. An event
-            of another key need not be offered unless ``"*"`` is in it. Read without the
-            lock; replaced when a mailbox comes, and when it is seen to have gone.
+        wanted: The keys of all mailboxes and of all retained events. An event with
+            another key need not be offered, unless ``"*"`` is in the set. Read without
+            the lock; replaced when a mailbox is opened or found to have disappeared.
     """
 
     def __init__(self, ended: Callable[[], RealtimeError | None]) -> None:
-        # guards the list of mailboxes, the states and what is in each mailbox
+        # guards the set of mailboxes, the retained events and each mailbox's events
         self._lock = OwnLock()
-        self._boxes: weakref.WeakSet[Mailbox] = weakref.WeakSet()
-        self._counted = 0  # those that `wanted` was made of
+        self._mailboxes: weakref.WeakSet[Mailbox] = weakref.WeakSet()
+        self._published = 0  # number of mailboxes that `wanted` was computed from
         self._latest = RetainedEvents()
         self._ended = ended
         self._closed = False
@@ -157,21 +158,20 @@ class Mailboxes:
 
     def open(self, keys: frozenset[str], *, lasting: bool = False) -> Mailbox:
         """
-        Return a mailbox that gets what comes from now on. Any thread.
+        Open a mailbox for the events offered from now on. Any thread.
 
-        A *lasting* one goes on after a reconnect; another ends with the connection,
-        unless it waits for what comes after that.
-
-        The states that hold (`RetainedEvents`) are in it already.
+        It starts with the retained events of *keys* that still hold. A *lasting*
+        mailbox stays open across a reconnect. Another ends with the connection, unless
+        it waits only for events that follow the end of a connection.
         """
         lasting = lasting or keys <= _AFTER_THE_END
         with self._lock:
-            # in one step: what comes a moment later is behind it
+            # one step (rule 1): an event offered later comes after the retained ones
             known = [e for e in self._latest.events() if keys & set(keys_of(e))]
             mailbox = Mailbox(keys, self._lock, lasting, known)
             closed = self._closed
             if not closed:
-                self._boxes.add(mailbox)
+                self._mailboxes.add(mailbox)
                 self._publish()
         if closed and (error := self._ended()) is not None:
             mailbox.end(error)
@@ -179,10 +179,10 @@ class Mailboxes:
 
     def close(self, mailbox: Mailbox) -> None:
         """
-        Put nothing more into *mailbox*. Any thread.
+        Remove *mailbox*: no event is put into it any more. Any thread.
         """
         with self._lock:
-            self._boxes.discard(mailbox)
+            self._mailboxes.discard(mailbox)
             self._publish()
 
     def offer(self, event: ServerEvent, size: int) -> None:
@@ -191,8 +191,7 @@ class Mailboxes:
 
         Args:
             event: The event.
-            size: About how many bytes of memory its content takes; see
-                `Dispatcher.post`.
+            size: Approximate memory of its content in bytes; see `Dispatcher.post`.
         """
         keys = KEYS.get(event.__class__) or keys_of(event)
         wanted = self.wanted
@@ -201,8 +200,8 @@ class Mailboxes:
         with self._lock:
             if isinstance(event, RetainedEvents.CLASSES):
                 self._latest.note(event)
-            mailboxes = list(self._boxes)
-            if len(mailboxes) != self._counted:  # one was dropped without being closed
+            mailboxes = list(self._mailboxes)
+            if len(mailboxes) != self._published:  # one was dropped without `close`
                 self._publish()
             taking: list[Mailbox] = []
             for mailbox in mailboxes:
@@ -214,27 +213,27 @@ class Mailboxes:
 
     def of_this_connection(self) -> list[Mailbox]:
         """
-        Return the waits that end with the connection. Reader thread.
+        Return the mailboxes that end with the connection. Reader thread.
         """
         with self._lock:
-            return [mailbox for mailbox in self._boxes if not mailbox.lasting]
+            return [mailbox for mailbox in self._mailboxes if not mailbox.lasting]
 
     def end(self) -> None:
         """
-        End every wait, and every later one. Reader thread; see rule 4.
+        End every mailbox, now and when it is opened later (rule 4). Reader thread.
         """
         error = self._ended()
         assert error is not None
         with self._lock:
             self._closed = True
-            mailboxes = list(self._boxes)
+            mailboxes = list(self._mailboxes)
         for mailbox in mailboxes:
             mailbox.end(error)
 
     def _publish(self) -> None:
         """
-        Make `wanted` of the mailboxes there are. Under the lock.
+        Compute `wanted` from the open mailboxes. Lock held.
         """
-        mailboxes = list(self._boxes)
-        self._counted = len(mailboxes)
+        mailboxes = list(self._mailboxes)
+        self._published = len(mailboxes)
         self.wanted = _STATES.union(*(mailbox.keys for mailbox in mailboxes))

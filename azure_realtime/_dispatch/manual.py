@@ -1,5 +1,5 @@
 """
-A dispatcher that runs listeners where the user calls `pump` or `run_forever`.
+A dispatcher that runs listeners on the thread that calls `pump` or `run_forever`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .subscriptions import Subscriptions
 
 class ManualDispatcher(Dispatcher):
     """
-    Keeps jobs until somebody runs them with `pump`.
+    Queues jobs until `pump` runs them.
     """
 
     def __init__(
@@ -24,14 +24,16 @@ class ManualDispatcher(Dispatcher):
     ) -> None:
         super().__init__(subscriptions, backlog)
         self._jobs: deque[Job] = deque()
-        self._news = Condition()
+        self._changed = Condition()
         self._waker = Waker()
-        self._lock = self._waker.lock  # makes one step of a job and its wake-up
+        self._lock = self._waker.lock  # a job is queued and the waker set in one step
         self._finished = False
 
     def submit(self, job: Job) -> None:
         """
-        Keep *job*, and make `fileno` readable.
+        Queue *job* and make the descriptor readable; after `finish`, drop *job*.
+
+        Any thread.
         """
         if self._finished:
             self._discard([job])
@@ -39,13 +41,15 @@ class ManualDispatcher(Dispatcher):
         with self._lock:
             self._jobs.append(job)
             self._waker.wake()
-        self._news.notify_all()
+        self._changed.notify_all()
 
     def pump(self, deadline: Deadline) -> int:
         """
-        Run what has come; wait until *deadline* for the first. Return how many ran.
+        Run the queued jobs; return their number.
+
+        If none is queued, wait for the first until *deadline*. The user's thread.
         """
-        self._news.wait(lambda: bool(self._jobs) or self._finished, deadline)
+        self._changed.wait(lambda: bool(self._jobs) or self._finished, deadline)
         try:
             with self._lock:
                 self._waker.drain()
@@ -53,25 +57,25 @@ class ManualDispatcher(Dispatcher):
             for done in range(count):
                 try:
                     job = self._jobs.popleft()
-                except IndexError:  # a listener has pumped
+                except IndexError:  # a listener has called `pump`
                     return done
                 job()
             return count
         finally:
             with self._lock:
-                if self._jobs:  # Ctrl-C in a listener: the rest still waits
+                if self._jobs:  # Ctrl-C in a listener: other jobs are still queued
                     self._waker.wake()
 
     def fileno(self) -> int:
         """
-        Return the descriptor that is readable while jobs wait.
+        Return the descriptor that is readable while jobs are queued.
         """
         return self._waker.fileno()
 
     def finish(self) -> None:
         """
-        Take nothing more. What is kept can still be pumped.
+        Accept no further job; `pump` still runs the queued ones. Any thread.
         """
         self._finished = True
         self._waker.close()
-        self._news.notify_all()
+        self._changed.notify_all()

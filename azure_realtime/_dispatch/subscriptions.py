@@ -3,16 +3,17 @@ The registry of listeners.
 
 Rules:
 
-1. Either generation's name of an event is the same subscription.
-2. Some events are states as much as moments. A later subscriber receives the latest one
-   at once, an earlier subscriber when it happens, and nobody receives it twice. So a
-   state is noted in the same step, under the lock, that decides who receives it.
-3. ``off()`` counts from the moment it returns, also for events that are queued.
-4. "Once" belongs to the subscription, not to the function: the same function may be
-   registered again, for another event or for good.
+1. The preview name and the GA name of an event are the same subscription.
+2. Some events are retained, because they describe a state that lasts. An earlier
+   subscriber receives such an event when it happens, a later one receives the latest
+   upon registration, and none receives it twice. So one step under the lock retains the
+   event and selects its subscribers.
+3. ``off()`` takes effect when it returns, also for events that are queued.
+4. "Once" is a property of the subscription, not of the function: the same function may
+   be registered a second time, for another event or permanently.
 
-The registry belongs to the client, and threads reach it through a weak reference: a
-listener that closes over the client must not keep the client alive.
+The client owns the registry, and threads have only a weak reference to it: a listener
+that closes over the client must not keep the client alive.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ Listener = Callable[[Any], Any]
 
 class RetainedEvents:
     """
-    The events that are states: the last of each that still holds. Not locked.
+    The latest event of each state that still holds. Not thread-safe.
 
-    There are two: `Mailboxes` has them as of their arrival, `Subscriptions` as of their
-    delivery. A listener that is registered in between gets the old state now, and the
-    new one in its place among the events that are queued.
+    There are two instances: `Mailboxes` updates its own on arrival of an event,
+    `Subscriptions` on its delivery. A listener registered in between gets the old state
+    at once, and the new one in order with the queued events.
 
     Attributes:
-        CLASSES: The events that `note` must see.
+        CLASSES: The events that must be passed to `note`.
     """
 
     CLASSES = (SessionCreated, Init, Disconnected, Closed, Reconnected)
@@ -55,7 +56,7 @@ class RetainedEvents:
 
     def note(self, event: ServerEvent) -> None:
         """
-        Remember *event* if it is a state, and forget the states that it ends.
+        Retain *event* if it is a state, and remove the states that it ends.
         """
         if isinstance(event, self._ORDER):
             self._events[type(event)] = event
@@ -64,21 +65,21 @@ class RetainedEvents:
             self._events.pop(Init, None)
         elif isinstance(event, (Init, Reconnected)):
             self._events.pop(Disconnected, None)
-        if isinstance(event, Reconnected):  # a later subscriber gets the new session
+        if isinstance(event, Reconnected):  # later `init` listeners get the new session
             self._events[Init] = Init(
                 session=event.session, raw=event.raw, generation=event.generation
             )
 
     def events(self) -> list[ServerEvent]:
         """
-        Return what holds, in the order in which it came about.
+        Return the states that hold, in the order of their events.
         """
         return [self._events[kind] for kind in self._ORDER if kind in self._events]
 
 
 class Subscription:
     """
-    One listener for one event.
+    One listener of one event.
     """
 
     __slots__ = ("active", "failures", "key", "listener", "once")
@@ -92,7 +93,7 @@ class Subscription:
 
     def wants(self, event: ServerEvent) -> bool:
         """
-        Whether *event* is for this subscription.
+        Whether *event* matches the key of this subscription.
         """
         return self.key == ANY or self.key in keys_of(event)
 
@@ -102,13 +103,13 @@ class Subscriptions:
     The registry of listeners, in the order of their registration.
 
     Attributes:
-        table: The subscriptions of a class of events, for the classes that were
-            delivered since the last change; read without the lock. After each change it
-            is another, empty one. States and unknown events are never in it.
+        table: A cache: event class -> its subscriptions, filled by `take`. Read without
+            the lock. Each change of the registry replaces it by an empty one. Retained
+            and unknown events are never in it.
     """
 
     def __init__(self) -> None:
-        # makes a change of the registry one step, and rule 2
+        # guards the registry and the retained events (rule 2)
         self._lock = OwnLock()
         self._by_key: dict[str, list[Subscription]] = {}
         self._latest = RetainedEvents()
@@ -116,17 +117,19 @@ class Subscriptions:
 
     def add(self, subscription: Subscription) -> list[ServerEvent]:
         """
-        Register; return the states to deliver to the listener now. Any thread.
+        Register *subscription*; return the retained events to deliver to it.
+
+        Any thread.
         """
         with self._lock:
-            # first: Ctrl-C in between leaves no table without this subscription
+            # before the change: Ctrl-C in between leaves no stale cache
             self.table = {}
             self._by_key.setdefault(subscription.key, []).append(subscription)
             return [e for e in self._latest.events() if subscription.wants(e)]
 
     def remove(self, key: str, listener: Listener | None = None) -> None:
         """
-        Unregister *listener*, or (None) all of *key*. Any thread.
+        Unregister *listener* of *key*; None: all listeners of *key*. Any thread.
         """
         with self._lock:
             for subscription in list(self._by_key.get(key, ())):
@@ -135,7 +138,7 @@ class Subscriptions:
 
     def clear(self) -> None:
         """
-        Unregister everybody. Any thread.
+        Unregister all listeners. Any thread.
         """
         with self._lock:
             for key in list(self._by_key):
@@ -143,15 +146,15 @@ class Subscriptions:
 
     def hears(self, event: ServerEvent) -> bool:
         """
-        Whether anybody listens for *event*. Any thread.
+        Whether *event* has a listener. Any thread.
         """
         return ANY in self._by_key or any(key in self._by_key for key in keys_of(event))
 
     def take(self, event: ServerEvent) -> tuple[Subscription, ...]:
         """
-        Return who receives *event*; note it if it is a state, else fill the `table`.
+        Return the subscriptions of *event*; retain it, or cache them in `table`.
 
-        The thread that dispatches.
+        Dispatching thread.
         """
         with self._lock:
             self._latest.note(event)
@@ -163,17 +166,17 @@ class Subscriptions:
 
     def holds(self, event: ServerEvent) -> bool:
         """
-        Whether *event* is a state that still holds. The thread that dispatches.
+        Whether *event* is a retained event that still holds. Dispatching thread.
         """
         with self._lock:
             return any(event is state for state in self._latest.events())
 
     def claim(self, subscription: Subscription) -> bool:
         """
-        Whether to call the listener now; this uses up a "once".
+        Return whether to call the listener now; remove a "once" subscription.
 
-        The thread that dispatches, right before the call. Where `once` is false,
-        reading `active` tells the same.
+        If `once` is false, reading `active` gives the same result. Dispatching thread,
+        right before the call.
         """
         with self._lock:
             if not subscription.active:

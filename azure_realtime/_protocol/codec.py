@@ -1,8 +1,8 @@
 """
-One wire text <-> one event.
+Encoding of commands and decoding of events.
 
-Decoding never raises for what is in a message; encoding raises on the caller's
-thread, where the mistake was made. A codec does not change: any thread may use it.
+Decoding never raises because of a message's content; encoding raises on the caller's
+thread. A codec is immutable: any thread may use it.
 """
 
 import functools
@@ -40,16 +40,16 @@ class Codec:
         api_version: None or ``v1`` for GA, a date for the preview protocol.
 
     Raises:
-        ValueError: *api_version* is neither.
+        ValueError: *api_version* has another value.
     """
 
     def __init__(self, api_version: str | None) -> None:
         self._dialect = dialect_for(api_version)
-        # All that a thread of ours needs later is imported and generated here.
+        # Our threads import no module and create no class: that happens here.
         self._fast_loads = _fast_loads()
         self._readers = readers()
         self._event_readers = event_readers()
-        # of messages that need no translation: GA's own names
+        # the readers of messages that need no translation, by their GA names
         self._direct = self._event_readers if self._dialect.name == "ga" else {}
         encoding.load()
 
@@ -62,62 +62,60 @@ class Codec:
 
         Args:
             event: The command.
-            repair: Replace what UTF-8 cannot carry (lone surrogates) by U+FFFD. For
-                what no caller can change any more; a command is refused where it is
-                given.
+            repair: Replace lone surrogates, which UTF-8 cannot encode, by U+FFFD
+                instead of raising. For content that no caller can correct any more.
 
         Raises:
-            ValueError: The protocol cannot say it, a number is not finite, or UTF-8
-                cannot carry a text.
-            TypeError: A value that JSON does not have.
+            ValueError: The protocol lacks a field, a number is not finite, or a text
+                contains a lone surrogate.
+            TypeError: A value has no JSON type.
         """
         if isinstance(event, InputAudioBufferAppend):
             return self.append_message(event.audio.encode("ascii"), event.event_id)
         if isinstance(event, RawCommand):
-            named = {"event_id": event.event_id} if event.event_id else {}
-            return _dumps({**event.message, **named}, repair)
+            id_field = {"event_id": event.event_id} if event.event_id else {}
+            return _dumps({**event.message, **id_field}, repair)
         wire = self._dialect.to_wire(converter().unstructure(event))
         return _dumps(_with_extra(event, wire), repair)
 
     @staticmethod
     def append_message(base64: bytes, event_id: str | None) -> bytes:
         """
-        Return the text of an `InputAudioBufferAppend` of audio that is encoded already.
+        Return the text of an `InputAudioBufferAppend` with the given base64 audio.
         """
-        # base64 needs no escaping: a third of what json takes for it.
-        named = b"" if event_id is None else b'"event_id":%b,' % _dumps(event_id)
-        return b"".join((_APPEND_HEAD, named, b'"audio":"', base64, b'"}'))
+        # base64 needs no escaping: this takes a third of the time of `json`
+        id_field = b"" if event_id is None else b'"event_id":%b,' % _dumps(event_id)
+        return b"".join((_APPEND_HEAD, id_field, b'"audio":"', base64, b'"}'))
 
     def decode(self, text: str | bytes, generation: int = 0) -> tuple[ServerEvent, ...]:
         """
-        Return the events that one message amounts to, mostly one.
+        Return the events of one message, usually one.
 
         Args:
             text: The message.
-            generation: Number of the connection it came by.
+            generation: Number of the connection that received the message.
 
         Raises:
-            UnicodeDecodeError: *text* is bytes that are not UTF-8. Nothing else.
+            UnicodeDecodeError: *text* is bytes that are not UTF-8. No other error.
         """
-        found = self.decode_one(text, generation)
-        return found if isinstance(found, tuple) else (found,)
+        decoded = self.decode_one(text, generation)
+        return decoded if isinstance(decoded, tuple) else (decoded,)
 
     def decode_one(
         self, text: str | bytes, generation: int
     ) -> ServerEvent | tuple[ServerEvent, ...]:
         """
-        Return the event that a message is, if it is exactly as promised and nothing but
-        scalars is in it; else a tuple of the events that it amounts to.
+        Return the event of a message that conforms to the protocol and contains only
+        scalars; for any other message, a tuple of its events.
 
         Raises:
-            UnicodeDecodeError: *text* is bytes that are not UTF-8. Nothing else.
+            UnicodeDecodeError: *text* is bytes that are not UTF-8. No other error.
         """
         try:
             try:
                 message = self._fast_loads(text)
             except ValueError:
-                # The strict readers differ at the edges (big numbers, lone surrogates);
-                # what the standard one makes of it holds.
+                # orjson differs for big numbers and lone surrogates; `json` decides
                 message = _standard_loads(text)
         except UnicodeDecodeError:
             raise
@@ -132,33 +130,31 @@ class Codec:
             return event
         direct = self._direct.get(kind) if isinstance(kind, str) else None
         if direct is not None:
-            found = direct(message, generation, message)
-            if found is not None:
-                return (found,)
+            event = direct(message, generation, message)
+            if event is not None:
+                return (event,)
         events: list[ServerEvent] = []
         for ga_message in self._dialect.from_wire(message):
             kind = ga_message.get("type")
             read = self._event_readers.get(kind) if isinstance(kind, str) else None
-            found = read(ga_message, generation, message) if read else None
-            if found is None:
-                found = read_event(
+            event = read(ga_message, generation, message) if read else None
+            if event is None:
+                event = read_event(
                     _class_of(ga_message), ga_message, message, generation
                 )
-            events.append(found)
+            events.append(event)
         return tuple(events)
 
     def command(self, message: object) -> ClientEvent:
         """
-        Make a command of a mapping, in the shape of either protocol.
+        Create a command from a mapping, in the shape of either protocol.
 
-        A command is returned as it is.
-
-        A type that this library does not know is passed on as it is given
-        (`RawCommand`), unless it looks like a slip of the pen.
+        A command is returned unchanged. A mapping with a type that this library does
+        not know becomes a `RawCommand`, unless the type looks misspelled.
 
         Raises:
-            ValueError: No type, a misspelled one, or a misspelled field.
-            TypeError: Not a mapping.
+            ValueError: The type is missing or misspelled, or a field is misspelled.
+            TypeError: *message* is not a mapping.
         """
         if isinstance(message, ClientEvent):
             return message
@@ -175,7 +171,7 @@ class Codec:
 
 def _with_extra(event: ClientEvent, wire: dict[str, Any]) -> dict[str, Any]:
     """
-    Return *wire* with the user's ``extra`` laid over its session or response.
+    Return *wire* with the user's ``extra`` merged into its session or response.
     """
     if isinstance(event, SessionUpdate):
         return merge(wire, {"session": event.session.extra})
@@ -201,7 +197,7 @@ def _dumps(value: Any, repair: bool = False) -> bytes:
     except RecursionError:
         msg = "nested too deeply for JSON"
         raise ValueError(msg) from None
-    # searched after encoding: that is faster than to look at each text before
+    # one search of the encoded text is faster than a search of each value
     if _SURROGATE.search(text) is None:
         return text
     return _ESCAPE.sub(_repaired if repair else _checked, text)
@@ -225,7 +221,7 @@ def _checked(escape: re.Match[bytes]) -> bytes:
 
 def _plain(value: Any) -> Any:
     """
-    Say what `json` cannot: mappings that are no dict, and what else is no JSON.
+    Convert a mapping to a dict for `json`; raise for any other type.
     """
     if isinstance(value, Mapping):
         return dict(value)
@@ -236,10 +232,10 @@ def _plain(value: Any) -> Any:
 @functools.cache
 def _fast_loads() -> Callable[[str | bytes], Any]:
     """
-    Return orjson's reader where it is installed (extra ``speed``), else json's.
+    Return `orjson.loads` if orjson is installed (extra ``speed``), else json's reader.
 
-    The one difference: orjson reads integers beyond 64 bits as floats. Old versions
-    crash the process when a message is nested deeply.
+    They differ in one value: orjson reads integers beyond 64 bits as floats. Versions
+    before 3.10 are not used: they crash the process for a deeply nested message.
     """
     try:
         import orjson
@@ -259,7 +255,7 @@ def _standard_loads(text: str | bytes) -> Any:
         value, end = _scan_once(text, 0)
     except StopIteration:
         end = -1
-    # White space around the value, or an error: as json.loads() does it.
+    # white space around the value, or an error: handled as in `json.loads`
     return value if end == len(text) else _DECODER.decode(text)
 
 
@@ -268,11 +264,11 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(msg)
 
 
-#: Each made once: json.loads() and json.dumps() make one per call for arguments.
+# One instance each: `json.loads` and `json.dumps` with arguments create one per call.
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)
 _SURROGATE = re.compile(rb"\\ud[89a-f]")
-#: An escape in JSON; the group is a lone surrogate.
+#: An escape sequence in JSON; group 1 is a lone surrogate.
 _ESCAPE = re.compile(rb"\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f]..)|.)")
 _scan_once: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
 _APPEND_HEAD = b'{"type":"%b",' % InputAudioBufferAppend.type.encode("ascii")

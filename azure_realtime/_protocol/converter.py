@@ -1,20 +1,20 @@
 """
-Models and plain JSON values, in both directions: the one user of cattrs.
+Conversion between models and plain JSON values; the only module that uses cattrs.
 
 Receiving (structuring):
 
-1. A model can be made of any value whatever. What is missing or ill-typed becomes
-   the field's honest empty value, and is told in ``problems``.
-2. Below a model, hooks are strict and raise: ``"5"`` is no int, ``0`` no bool. The
-   model's own hook turns that into rule 1.
-3. Unions are open: a ``type`` nobody knows makes the ``Unknown...`` member.
+1. A model can be created from any value. A missing or ill-typed field gets its empty
+   value, and is reported in ``problems``.
+2. The hooks of other types are strict and raise: ``"5"`` is not an int, ``0`` is not a
+   bool. The hook of the model that contains the value applies rule 1.
+3. Unions are open: an unknown ``type`` creates the ``Unknown...`` member.
 
 Sending (unstructuring):
 
 4. A field whose value is its default of None or UNSET is left out; any other None
-   is null. ``type`` goes first.
+   is null. ``type`` is the first key.
 
-Hooks are made at first use, by cattrs, and are safe to make from many threads.
+cattrs creates the hooks at first use; several threads may create them at once.
 """
 
 import functools
@@ -57,7 +57,7 @@ E = TypeVar("E", bound=ServerEvent)
 
 def make_converter() -> cattrs.Converter:
     """
-    Return the converter, with all its hooks.
+    Create a converter with all hooks.
     """
     converter = cattrs.Converter(detailed_validation=False)
     for configure in (
@@ -77,7 +77,9 @@ def make_converter() -> cattrs.Converter:
 
 def configure_primitives(converter: cattrs.Converter) -> None:
     """
-    Strict scalars: cattrs would make ``'None'`` of None and True of ``"false"``.
+    Register strict hooks for scalars.
+
+    The default hooks of cattrs convert None to ``'None'`` and ``"false"`` to True.
     """
     for scalar, read in SCALARS.items():
         converter.register_structure_hook(scalar, read)
@@ -85,7 +87,7 @@ def configure_primitives(converter: cattrs.Converter) -> None:
 
 def configure_containers(converter: cattrs.Converter) -> None:
     """
-    Mappings are kept as they are; a list keeps those of its elements that fit.
+    Register hooks for mappings, kept unchanged, and lists, which keep valid elements.
     """
 
     def is_sequence(tp: Any) -> bool:
@@ -95,8 +97,8 @@ def configure_containers(converter: cattrs.Converter) -> None:
         element = get_args(tp)[0]
         read = converter.get_structure_hook(element)
 
-        def stand_in() -> list[Any]:
-            # An empty model keeps the indices of its neighbours right.
+        def placeholder() -> list[Any]:
+            # an empty model, so that the other elements keep their indices
             try:
                 return [read({}, element)]
             except (TypeError, ValueError):
@@ -112,7 +114,7 @@ def configure_containers(converter: cattrs.Converter) -> None:
                     elements.append(read(item, element))
                 except (TypeError, ValueError) as exc:
                     problems.append(f"[{index}]: {exc}")
-                    elements += stand_in()
+                    elements += placeholder()
             if problems:
                 raise Partial(tuple(elements), problems)
             return tuple(elements)
@@ -130,7 +132,7 @@ def configure_containers(converter: cattrs.Converter) -> None:
 
 def configure_unions(converter: cattrs.Converter) -> None:
     """
-    Open unions: models by their ``type``, beside at most a few plain types.
+    Register the hook for open unions of models, selected by ``type``, and plain types.
     """
 
     def is_union(tp: Any) -> bool:
@@ -166,7 +168,7 @@ def configure_unions(converter: cattrs.Converter) -> None:
 
 def configure_models(converter: cattrs.Converter) -> None:
     """
-    Models are read field by field and keep what they were made of.
+    Register the hook for models, which are read field by field and keep their ``raw``.
     """
 
     def is_model(tp: Any) -> bool:
@@ -179,7 +181,7 @@ def configure_models(converter: cattrs.Converter) -> None:
 
 def _model_hook(converter: cattrs.Converter, cls: type[Model], fields_of: Hook) -> Hook:
     """
-    Return the hook for *cls*; *fields_of* finds the fields in what came.
+    Return the hook for *cls*; *fields_of* returns the fields of a received value.
     """
     fields = plan(converter.get_structure_hook, cls)
 
@@ -196,7 +198,7 @@ def _model_hook(converter: cattrs.Converter, cls: type[Model], fields_of: Hook) 
 
 def configure_shapes(converter: cattrs.Converter) -> None:
     """
-    Models whose fields are not where their names say.
+    Register the hooks for models whose fields have other paths in the message.
     """
 
     def session(value: Any, _: Any) -> Mapping[str, Any]:
@@ -208,7 +210,7 @@ def configure_shapes(converter: cattrs.Converter) -> None:
         return flatten(read_mapping(value), RESPONSE_PATHS)
 
     def status_details(value: Any, _: Any) -> Mapping[str, Any]:
-        # Some builds send the bare type where an object was announced.
+        # some service versions send only the type, as a string
         return {"type": value} if isinstance(value, str) else read_mapping(value)
 
     shapes: dict[type[Model], Hook] = {
@@ -225,7 +227,7 @@ def configure_shapes(converter: cattrs.Converter) -> None:
 @functools.cache
 def converter() -> cattrs.Converter:
     """
-    Return the one converter of this library. Any thread may call it.
+    Return the only converter of this library. Any thread.
     """
     return make_converter()
 
@@ -237,16 +239,16 @@ def read_event(
     cls: type[E], message: Mapping[str, Any], raw: Mapping[str, Any], generation: int
 ) -> E:
     """
-    Make an event. Never raises. Any thread may call it.
+    Create an event from any message. Never raises. Any thread.
 
     Args:
-        cls: Its class.
-        message: The event in the GA shape.
-        raw: The event as it came.
-        generation: Number of the connection it came by.
+        cls: The class of the event.
+        message: The message in the GA shape.
+        raw: The received message.
+        generation: Number of the connection that received the message.
     """
     fields = _event_fields.get(cls)
-    if fields is None:  # made twice by two threads at once, they are the same
+    if fields is None:  # no lock: two threads would create equal lists
         fields = _event_fields[cls] = plan(converter().get_structure_hook, cls)
     values, problems = read_fields(fields, message)
     return cls(raw=raw, problems=tuple(problems), generation=generation, **values)
@@ -257,7 +259,7 @@ def read_event(
 
 def configure_sending(converter: cattrs.Converter) -> None:
     """
-    Models, configurations and commands as plain JSON values in the GA shape.
+    Register the hooks that write models, configurations and commands in the GA shape.
     """
 
     def is_sent(tp: Any) -> bool:
@@ -299,7 +301,7 @@ def configure_sending(converter: cattrs.Converter) -> None:
     write_response = writer(ResponseConfig)
     converter.register_unstructure_hook(
         SessionConfig,
-        # GA refuses a session without its type.
+        # the GA service refuses a session without a type
         lambda config: {
             "type": "realtime",
             **nest(write_session(config), SESSION_PATHS),

@@ -1,13 +1,13 @@
 """
-The preview protocol, and what either protocol cannot say: nowhere else.
+Translation between the GA shapes and the wire formats of both protocols.
 
-1. Everything above this file speaks the GA shapes; GA is the identity, but that a
-   gateway may say an old name.
-2. All translations are pure functions on plain dicts, and never change their
-   argument.
-3. Going out, what the protocol lacks is one table. Where the meaning survives
-   without it, it is left out with one warning per process; else it is refused.
-4. Coming in, nothing raises: what is not of the expected shape is passed on.
+1. All other modules use the GA shapes. For GA the translation is the identity, except
+   that a gateway may send an old event name.
+2. All translations are pure functions of plain dicts and do not change their argument.
+3. Sending: a table per protocol contains the fields that it lacks. A field without
+   which the command keeps its meaning is left out, with one warning per process; any
+   other is refused.
+4. Receiving: no function raises. A value without the expected shape is passed on.
 """
 
 import re
@@ -37,9 +37,9 @@ class Dialect(NamedTuple):
 
     Attributes:
         name: ``ga`` or ``preview``.
-        to_wire: One command in the GA shape, to what is sent. Raises `ValueError`
-            for what cannot be said.
-        from_wire: What came, to the events in the GA shape it amounts to.
+        to_wire: Translates a command from the GA shape. Raises `ValueError` for a
+            command that the protocol cannot express.
+        from_wire: Translates a received message to its events in the GA shape.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Dialect(NamedTuple):
 
 def dialect_for(api_version: str | None) -> Dialect:
     """
-    Return the protocol that *api_version* stands for.
+    Return the protocol of *api_version*.
 
     Raises:
-        ValueError: Neither ``v1`` nor a date such as ``2025-04-01-preview``.
+        ValueError: It is neither ``v1`` nor a date such as ``2025-04-01-preview``.
     """
     if api_version is None or api_version == "v1":
         return GA
@@ -61,17 +61,17 @@ def dialect_for(api_version: str | None) -> Dialect:
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}(-preview)?", api_version):
         return PREVIEW
     msg = (
-        f"api_version {api_version!r} is not known: leave it out for the GA protocol, "
-        "or give a date such as '2025-04-01-preview'"
+        f"api_version {api_version!r} is not known: omit it for the GA protocol, "
+        "or use a date such as '2025-04-01-preview'"
     )
     raise ValueError(msg)
 
 
 def ga_command(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """
-    Return a command that a user may have written in preview words, in GA words.
+    Return a command with a preview type as the equivalent GA command.
 
-    Only the type: commands themselves understand both shapes of what is in them.
+    Only the type is translated: the command classes accept fields in both shapes.
     """
     if message.get("type") != "transcription_session.update":
         return message
@@ -81,9 +81,9 @@ def ga_command(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "type": "session.update", "session": session}
 
 
-# -- What cannot be said ---------------------------------------------------------
+# -- Fields that a protocol lacks ------------------------------------------------
 
-#: Field -> why it is refused, or None: it is left out.
+#: Field -> the reason of the refusal, or None if the field is left out.
 Lacks = Mapping[Path, str | None]
 
 _GA_LACKS: Lacks = {
@@ -92,7 +92,7 @@ _GA_LACKS: Lacks = {
     ("response", "temperature"): None,
 }
 
-_NO_PROMPT = "stored prompts need the GA protocol; send their text as instructions"
+_NO_PROMPT = "stored prompts need the GA protocol; send the text as instructions"
 
 _PREVIEW_LACKS: Lacks = {
     ("session", "parallel_tool_calls"): None,
@@ -110,14 +110,14 @@ _PREVIEW_LACKS: Lacks = {
 }
 
 _PREVIEW_REFUSES: Mapping[str, str] = {
-    "custom voice": "voices of your own need the GA protocol",
+    "custom voice": "custom voices need the GA protocol",
     "mcp": "MCP tools need the GA protocol",
     "mcp_list_tools": "MCP items need the GA protocol",
     "mcp_call": "MCP items need the GA protocol",
     "mcp_approval_request": "MCP items need the GA protocol",
     "mcp_approval_response": "MCP items need the GA protocol",
     "input_image": "images need the GA protocol",
-    "output_audio": "an assistant's audio cannot be sent: send its text",
+    "output_audio": "an assistant's audio cannot be sent; send its transcript as text",
 }
 
 _warned: dict[tuple[str, Path], object] = {}
@@ -125,7 +125,7 @@ _warned: dict[tuple[str, Path], object] = {}
 
 def _without(message: Mapping[str, Any], lacks: Lacks, protocol: str) -> Message:
     """
-    Return *message* without what *protocol* lacks.
+    Return *message* without the fields that *protocol* lacks.
     """
     kept = dict(message)
     for path, refusal in lacks.items():
@@ -141,17 +141,17 @@ def _without(message: Mapping[str, Any], lacks: Lacks, protocol: str) -> Message
 
 
 def _warn_once(protocol: str, path: Path) -> None:
-    mine = object()  # the look and the note are one step in C: each warning comes once
-    if _warned.setdefault((protocol, path), mine) is not mine:
+    token = object()  # `setdefault` is atomic: one thread gets its own token back
+    if _warned.setdefault((protocol, path), token) is not token:
         return
     warn(f"{path[0]}: the {protocol} protocol has no {path[-1]!r}; it is left out.")
 
 
-def _refuse(thing: Any) -> None:
+def _refuse(value: Any) -> None:
     """
-    Refuse a tool, item or part of a type that preview lacks.
+    Raise for a tool, item or part of a type that the preview protocol lacks.
     """
-    kind = thing.get("type") if isinstance(thing, Mapping) else None
+    kind = value.get("type") if isinstance(value, Mapping) else None
     if isinstance(kind, str) and kind in _PREVIEW_REFUSES:
         raise ValueError(f"{kind}: {_PREVIEW_REFUSES[kind]}")
 
@@ -160,7 +160,7 @@ def _ga_to_wire(message: Mapping[str, Any]) -> Message:
     return _without(message, _GA_LACKS, "GA")
 
 
-#: Some gateways on the GA path still say these; what is in them is the same.
+#: Some gateways on the GA path still send these names; the fields are the same.
 _OLD_NAMES = {old: new for old, new in RENAMED.items() if old.startswith("response.")}
 
 
@@ -171,7 +171,7 @@ def _ga_from_wire(message: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     return (message,)
 
 
-# -- Preview, going out ----------------------------------------------------------
+# -- Preview, sending ------------------------------------------------------------
 
 
 def _preview_to_wire(message: Mapping[str, Any]) -> Message:
@@ -204,9 +204,9 @@ def _first_preview_to_wire(message: Mapping[str, Any]) -> Message:
 
 def _config_out(flat: Message) -> Message:
     """
-    Return a flat session or response with the values that preview writes otherwise.
+    Return a flat session or response with its values in the preview format.
     """
-    if flat.get("modalities") == ["audio"]:  # preview has no audio without its text
+    if flat.get("modalities") == ["audio"]:  # preview allows audio only with text
         flat["modalities"] = ["audio", "text"]
     if isinstance(flat.get("voice"), Mapping):
         _refuse({"type": "custom voice"})
@@ -238,7 +238,7 @@ def _part_out(part: Any) -> Any:
     return part
 
 
-# -- Preview, coming in ----------------------------------------------------------
+# -- Preview, receiving ----------------------------------------------------------
 
 
 def _preview_from_wire(
@@ -265,7 +265,7 @@ def _preview_from_wire(
     return (event,)
 
 
-#: First builds had other names for these fields: event -> (theirs, ours).
+#: First versions had other names for these fields: event -> (old name, new name).
 _QUIRKS = {
     "response.content_part.added": ("content", "part"),
     "response.content_part.done": ("content", "part"),
@@ -276,7 +276,7 @@ _QUIRKS = {
 
 def _is_final(item: Any) -> bool:
     """
-    Tell an item that was added whole from one that an answer is still filling.
+    Whether an added item is complete, and not one that a response still generates.
     """
     if not isinstance(item, Mapping):
         return False
@@ -286,11 +286,11 @@ def _is_final(item: Any) -> bool:
 
 def _items_done(event: Mapping[str, Any]) -> list[Message]:
     """
-    Return the ``conversation.item.done`` of all items of a finished answer.
+    Return a ``conversation.item.done`` for each item of a finished response.
 
-    It is done here, not at ``response.output_item.done``, because only the response
-    tells whether its items are in the conversation at all; GA promises no more than
-    that the one comes before the end of the other.
+    Not at ``response.output_item.done``, because only the response shows whether its
+    items are in the conversation. GA guarantees only that the item's event precedes
+    ``response.done``.
     """
     response = event.get("response")
     if not isinstance(response, Mapping):

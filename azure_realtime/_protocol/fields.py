@@ -1,10 +1,10 @@
 """
-Reading a model field by field: the part of receiving that never fails.
+Tolerant reading of a model, field by field; it never fails.
 
-1. A field that is missing, null or ill-typed becomes its honest empty value.
-2. If the service promised it, that is a problem, and is told; if it was ill-typed,
-   always.
-3. Problems found deeper are lifted, with their path, to the model above.
+1. A field that is missing, null or ill-typed gets its empty value.
+2. An ill-typed field is reported in ``problems``; a missing or null field is reported
+   if the protocol promises a value.
+3. The problems of a nested model are added, with their path, to the outer model.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ Hook = Callable[[Any, Any], Any]
 HookFor = Callable[[Any], Hook]
 Values = dict[str, Any]
 
-#: The models of what has a ``type`` that this library does not know.
+#: The models of values whose ``type`` this library does not know.
 OPEN: tuple[type, ...] = (
     UnknownItem,
     UnknownPart,
@@ -41,7 +41,7 @@ _MISSING: Any = object()
 
 def expected(what: str, value: Any) -> TypeError:
     """
-    Return the error that *value* is not *what*.
+    Return the error for a *value* whose JSON type is not *what*.
     """
     return TypeError(f"expected {what}, got {type(value).__name__}")
 
@@ -89,13 +89,13 @@ SCALARS: Mapping[type, Hook] = {
 }
 
 
-class Partial(Exception):  # a result, not a failure
+class Partial(Exception):  # carries a result, hence no "Error" in the name
     """
-    A sequence was read in part.
+    Raised for a sequence with invalid elements.
 
     Attributes:
-        value: What could be read of it.
-        problems: What could not.
+        value: The sequence of valid elements and placeholders.
+        problems: The problems of the invalid elements.
     """
 
     def __init__(self, value: Any, problems: list[str]) -> None:
@@ -106,9 +106,9 @@ class Partial(Exception):  # a result, not a failure
 
 def members(tp: Any) -> tuple[Any, ...]:
     """
-    Return the members of a union; a plain type is its own only member.
+    Return the members of a union; any other type is its only member.
 
-    Literals are for the eyes of editors: beside them there is always `str`.
+    Literals are skipped: they help editors, and `str` is always another member.
     """
     if get_origin(tp) in (Union, types.UnionType):
         return tuple(arg for arg in get_args(tp) if get_origin(arg) is not Literal)
@@ -117,8 +117,8 @@ def members(tp: Any) -> tuple[Any, ...]:
 
 def by_tag(models: Sequence[type]) -> tuple[Mapping[str, type], type | None]:
     """
-    Return the models of a union by the values of ``type`` that stand for them, and the
-    one for any other value.
+    Return a mapping from values of ``type`` to the models of a union, and the model for
+    any other value.
     """
     known = {tag: cls for cls in models for tag in _tags(cls)}
     single = models[0] if len(models) == 1 and not known else None
@@ -127,7 +127,7 @@ def by_tag(models: Sequence[type]) -> tuple[Mapping[str, type], type | None]:
 
 def _tags(cls: type) -> tuple[str, ...]:
     """
-    Return the values of ``type`` that stand for model class *cls*.
+    Return the values of ``type`` that select model class *cls*.
     """
     tag = getattr(cls, "type", None)
     if not isinstance(tag, str):
@@ -137,7 +137,15 @@ def _tags(cls: type) -> tuple[str, ...]:
 
 class Field(NamedTuple):
     """
-    How one field is read.
+    The plan for reading one field.
+
+    Attributes:
+        name: The name of the field.
+        type: Its type, without None and UNSET.
+        read: The hook for that type.
+        nullable: Whether null is a valid value.
+        promised: Whether a missing or null value is a problem (rule 2).
+        empty: Returns the empty value.
     """
 
     name: str
@@ -150,7 +158,7 @@ class Field(NamedTuple):
 
 def plan(hook_for: HookFor, cls: type) -> list[Field]:
     """
-    Return how the fields of *cls* are read, in order.
+    Return the plan for reading each field of *cls*, in order.
     """
     return [field_of(hook_for, attribute) for attribute in fields_read(cls)]
 
@@ -159,28 +167,28 @@ def fields_read(cls: type) -> "list[attrs.Attribute[Any]]":
     """
     Return the fields of *cls* that are read from a message, in order.
     """
-    added = ("raw", "problems", "generation")  # by us
-    return [field for field in attrs.fields(cls) if field.name not in added]
+    local = ("raw", "problems", "generation")  # not in the message
+    return [field for field in attrs.fields(cls) if field.name not in local]
 
 
 def field_of(hook_for: HookFor, attribute: "attrs.Attribute[Any]") -> Field:
     kinds = members(attribute.type)
-    solid = [tp for tp in kinds if tp is not type(None) and tp is not Unset]
-    tp = functools.reduce(operator.or_, solid)
+    required = [tp for tp in kinds if tp is not type(None) and tp is not Unset]
+    tp = functools.reduce(operator.or_, required)
     read = hook_for(tp)
     return Field(
         name=attribute.name,
         type=tp,
         read=read,
         nullable=type(None) in kinds,
-        promised=len(solid) == len(kinds) and not attribute.metadata.get("lenient"),
+        promised=len(required) == len(kinds) and not attribute.metadata.get("lenient"),
         empty=_empty(attribute, tp, read),
     )
 
 
 def _empty(attribute: "attrs.Attribute[Any]", tp: Any, read: Hook) -> Any:
     """
-    Return the maker of a field's honest empty value.
+    Return a function that returns a field's empty value.
     """
     default = attribute.default
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
@@ -198,7 +206,7 @@ def read_fields(
     fields: list[Field], message: Mapping[str, Any]
 ) -> tuple[Values, list[str]]:
     """
-    Read *message* field by field. Never raises.
+    Read *message* field by field; return the values and the problems. Never raises.
     """
     values: Values = {}
     problems: list[str] = []
@@ -228,7 +236,7 @@ def read_fields(
 
 def _lift(name: str, value: Any, problems: list[str]) -> None:
     """
-    Add the problems inside *value* to those of the model it is part of.
+    Add the problems of the models in *value* to those of the outer model (rule 3).
     """
     if isinstance(value, Model):
         problems += [f"{name}.{problem}" for problem in value.problems]

@@ -1,15 +1,15 @@
 """
-Readers of events of scalars: the fast way from a message to an event.
+Fast readers for events that contain only scalars.
 
-1. A reader accepts a message that has exactly the fields of its class, all of exactly
-   the promised types; so nothing but scalars is in it. For any other it returns None,
-   and the message is read in another way (`strict`, then `fields`). All ways make equal
-   events of what a reader accepts.
-2. Deltas of text and audio are nearly all of the traffic. Their reader is written out,
-   and makes the instance through a twin of its class (the same bases and slots, but not
-   frozen) that becomes one of the class at the end: 0.24 us, where the ``__init__`` of
-   a frozen class takes 1.44.
-3. All are made on the caller's thread, when the first codec is made.
+1. A reader accepts a message that has exactly the fields of its class, all with exactly
+   the promised types, and so only scalars. For any other message it returns None, and
+   the message is read by `strict`, then by `fields`. For a message that a reader
+   accepts, all three create equal events.
+2. Nearly all messages are deltas of text and audio. Their reader is written out. It
+   creates an instance of a mutable twin class (same bases and slots, but not frozen)
+   and sets ``__class__`` at the end: 0.24 us, where the ``__init__`` of a frozen class
+   takes 1.44 us.
+3. All readers are created on the caller's thread, with the first codec.
 """
 
 import functools
@@ -40,21 +40,21 @@ _DELTAS = (
 @functools.cache
 def readers() -> Mapping[str, Reader]:
     """
-    Return the readers by the names of their events. Any thread may call it.
+    Return the readers by event name. Any thread.
 
-    The names of the preview protocol are among them: it means the same fields by them.
+    The names of the preview protocol are included: those events have the same fields.
     """
-    found = {name: scalar_reader(cls) for name, cls in SERVER_EVENTS.items()}
+    by_name = {name: scalar_reader(cls) for name, cls in SERVER_EVENTS.items()}
     for cls in _DELTAS:
-        found[cls.type] = delta_reader(cls) or found[cls.type]
+        by_name[cls.type] = delta_reader(cls) or by_name[cls.type]
     for old, new in RENAMED.items():
-        found.setdefault(old, found.get(new))
-    return {name: reader for name, reader in found.items() if reader is not None}
+        by_name.setdefault(old, by_name.get(new))
+    return {name: reader for name, reader in by_name.items() if reader is not None}
 
 
 def delta_reader(cls: type[ServerEvent]) -> Reader | None:
     """
-    Return the reader of *cls*, one of the deltas, or None where Python allows no twin.
+    Return the reader of delta class *cls*, or None if Python allows no twin class.
     """
     twin = _twin_of(cls)
     if twin is None:
@@ -72,7 +72,7 @@ def delta_reader(cls: type[ServerEvent]) -> Reader | None:
         except KeyError:
             return None
         event_id = message.get("event_id")
-        size = 6 + ("event_id" in message)  # with "type"
+        size = 6 + ("event_id" in message)  # the five above and "type"
         event = new(twin)
         if has_obfuscation:
             obfuscation = message.get("obfuscation")
@@ -107,20 +107,20 @@ def delta_reader(cls: type[ServerEvent]) -> Reader | None:
 
 def _twin_of(cls: type[ServerEvent]) -> Any:
     """
-    Return a class whose instances are not frozen and can become those of *cls*.
+    Return a mutable class whose instances accept *cls* as ``__class__``, or None.
     """
     twin = type(
         cls.__name__,
         cls.__bases__,
         {
             "__slots__": cls.__dict__["__slots__"],
-            # Both, or CPython keeps the slow way to store an attribute.
+            # with only one of them CPython stores attributes the slow way
             "__setattr__": object.__setattr__,
             "__delattr__": object.__delattr__,
         },
     )
     try:
         object.__new__(twin).__class__ = cls  # type: ignore[assignment]
-    except TypeError:  # another Python may lay them out differently
+    except TypeError:  # a Python with another object layout
         return None
     return twin

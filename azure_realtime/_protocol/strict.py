@@ -1,15 +1,15 @@
 """
-Strict readers: from a message that is exactly as promised to an event, in one pass.
+Strict readers: create an event in one pass from a message that matches the protocol.
 
-1. A reader accepts a message whose values are all of exactly the promised types, at
-   every depth. For any other it returns None, and the whole event is read tolerantly
-   (`fields`). Both ways make equal events of what a reader accepts.
-2. A reader is a loop over a plan, not generated source: to compile a reader takes 50
-   times as long as to plan it (0.2 ms), and these events are rare. Deltas are not, see
-   `readers`.
-3. The instance is made without its ``__init__``, by the descriptors of its slots. A
-   field's own converter is called, as it may refuse a value.
-4. All are planned on the caller's thread, when the first codec is made.
+1. A reader accepts a message whose values all have exactly the promised types, at every
+   depth. For any other message it returns None, and the whole event is read by the
+   tolerant `fields`. For a message that a reader accepts, both create equal events.
+2. A reader is a loop over a plan, not generated source: compiling a reader takes 50
+   times as long as planning it (0.2 ms), and these events are rare. The frequent deltas
+   have their own readers, see `readers`.
+3. An instance is created without its ``__init__``, through the descriptors of its
+   slots. A field's converter is called, because it may refuse a value.
+4. All readers are planned on the caller's thread, with the first codec.
 """
 
 import functools
@@ -34,10 +34,10 @@ from ..models.session import Session
 from .fields import SCALARS, by_tag, fields_read, members
 
 Read = Callable[..., Any]
-"""Takes a value; an event's also the number of the connection, and what came."""
+"""Reads a value; that of an event also takes ``generation`` and ``raw``."""
 
 Step = tuple[str, Callable[[Any, Any], None], frozenset[type], Read | None, Any]
-"""Name, setter, types that need no reading, reader of others, value if missing."""
+"""Field name, setter, types stored unchanged, reader of other types, default."""
 
 _NULL = frozenset({types.NoneType})
 _new = object.__new__
@@ -46,7 +46,7 @@ _new = object.__new__
 @functools.cache
 def event_readers() -> Mapping[str, Read]:
     """
-    Return the reader of each event by its name.
+    Return the readers of all events by event name. Any thread.
     """
     classes: Mapping[str, Any] = SERVER_EVENTS
     return {name: _reader_of(cls) for name, cls in classes.items()}
@@ -54,10 +54,10 @@ def event_readers() -> Mapping[str, Read]:
 
 def scalar_reader(cls: type) -> Read | None:
     """
-    Return the reader of an event that accepts nothing but scalars, or None if the
-    event always holds more.
+    Return a reader of *cls* that accepts only scalars, or None if *cls* has a field
+    that never holds one.
 
-    It refuses unknown fields, and what is not null in a field of another type.
+    The reader refuses unknown fields.
     """
     steps = [
         (name, store, exact - {dict}, read if read is _as_float else None, default)
@@ -74,7 +74,7 @@ def _reader_of(cls: Any) -> Read:
 
 
 def _reader(cls: type, steps: Sequence[Step], is_closed: bool = False) -> Read:
-    most = len(steps) + 1  # with "type"
+    max_fields = len(steps) + 1  # with "type"
     shape = _SHAPES.get(cls)
     descriptors: Any = cls
     set_raw, set_problems = descriptors.raw.__set__, descriptors.problems.__set__
@@ -84,12 +84,12 @@ def _reader(cls: type, steps: Sequence[Step], is_closed: bool = False) -> Read:
     def read(value: Any, generation: int = 0, raw: Any = None) -> Any:
         if value.__class__ is not dict:
             return None
-        found = value if shape is None else shape(value)
-        if found is None:
+        fields = value if shape is None else shape(value)
+        if fields is None:
             return None
-        get = found.get
+        get = fields.get
         missing = 0
-        made: Any = _new(cls)
+        instance: Any = _new(cls)
         for name, store, exact, read_other, default in steps:
             part = get(name, ABSENT)
             if part.__class__ not in exact:
@@ -100,14 +100,14 @@ def _reader(cls: type, steps: Sequence[Step], is_closed: bool = False) -> Read:
                     part = default
                 elif read_other is None or (part := read_other(part)) is None:
                     return None
-            store(made, part)
-        if is_closed and len(value) != most - missing:
+            store(instance, part)
+        if is_closed and len(value) != max_fields - missing:
             return None
-        set_raw(made, value if raw is None else raw)
-        set_problems(made, ())
+        set_raw(instance, value if raw is None else raw)
+        set_problems(instance, ())
         if set_generation is not None:
-            set_generation(made, generation)
-        return made
+            set_generation(instance, generation)
+        return instance
 
     return read
 
@@ -133,7 +133,7 @@ def _step(cls: type, field: "attrs.Attribute[Any]") -> Step:
 @functools.cache
 def _accepted(tp: Any) -> tuple[frozenset[type], Read | None]:
     """
-    Return the types whose values are taken as they are, and the reader of others.
+    Return the types whose values are stored unchanged, and the reader of other types.
     """
     exact: set[type] = set()
     models: list[type] = []
@@ -182,9 +182,9 @@ def _sequence(element: Any) -> Read:
 
 
 def _union(models: Sequence[type]) -> Read:
-    known, rest = by_tag(models)
+    known, unknown = by_tag(models)
     readers = {tag: _reader_of(cls) for tag, cls in known.items()}
-    other = rest and _reader_of(rest)
+    other = unknown and _reader_of(unknown)
 
     def read_union(value: Any) -> Any:
         if value.__class__ is not dict:
@@ -210,14 +210,16 @@ def _converted(exact: frozenset[type], read: Read | None, convert: Any) -> Read:
     return read_converted
 
 
-# -- Models whose fields are not where their names say ---------------------------
+# -- Models whose fields have other paths in the message -------------------------
 
 
 def _flattened(paths: Mapping[str, Path]) -> Callable[[Any], dict[str, Any] | None]:
     """
-    Return `flatten` for messages whose levels of ``audio`` are objects or null.
+    Return a strict variant of `flatten`.
+
+    It returns None unless ``audio`` and its members are objects or null.
     """
-    places = [
+    entries = [
         (name, path[:-1], path[-1], name.endswith("_format"))
         for name, path in paths.items()
     ]
@@ -230,8 +232,8 @@ def _flattened(paths: Mapping[str, Path]) -> Callable[[Any], dict[str, Any] | No
             for side in ("input", "output"):
                 if not (audio.get(side) is None or audio[side].__class__ is dict):
                     return None
-        found = message.copy()
-        for name, parents, last, is_format in places:
+        fields = message.copy()
+        for name, parents, last, is_format in entries:
             inner = message
             for key in parents:
                 inner = inner.get(key) or {}
@@ -239,8 +241,8 @@ def _flattened(paths: Mapping[str, Path]) -> Callable[[Any], dict[str, Any] | No
             if value is ABSENT:
                 value = message.get(name, ABSENT)
             if value is not ABSENT:
-                found[name] = flat_format(value) if is_format else value
-        return found
+                fields[name] = flat_format(value) if is_format else value
+        return fields
 
     return flat
 

@@ -1,16 +1,19 @@
 """
-Which answer belongs to which command.
+Acknowledgements: matching events of the service with pending commands.
 
 Rules:
 
-1. A command is registered before it is queued, so no answer can come too early.
-2. The service answers the commands of one kind in the order in which they were sent: an
-   answer that names nothing belongs to the oldest command of its kind.
-3. An answer that names an item belongs to the command about that item; where a service
-   gives items ids of its own, to the oldest command that creates an item like it.
-4. What an ``error`` is about is decided in `error_routing`.
+1. A command is registered before it is queued, so it is pending before any
+   acknowledgement of it can arrive.
+2. The service acknowledges the commands of one kind in the order in which they were
+   sent: an acknowledgement without an item id belongs to the oldest command of its
+   kind.
+3. An acknowledgement with an item id belongs to the command about that item. If the
+   service assigns its own item ids, it belongs to the oldest command that creates an
+   item with the same content.
+4. `error_routing` decides which command an ``error`` event is about.
 
-Response requests have more than one answer; see `response_queue`.
+Response requests have more than one acknowledgement; see `response_queue`.
 """
 
 from __future__ import annotations
@@ -39,12 +42,12 @@ from .future import CommandFuture
 
 class Answer(NamedTuple):
     """
-    What an event acknowledges.
+    The kind of command that an event acknowledges.
 
     Attributes:
-        command: The kind of command.
-        item_id: Returns the item that the answer names; None where it names none.
-        result: Returns the result of the command's future.
+        command: The type of the command.
+        item_id: Returns the item id in the event; None for an event without item id.
+        result: Returns the result for the command's future.
     """
 
     command: str
@@ -81,10 +84,10 @@ _ANSWERS: dict[type[ServerEvent], Answer] = {
     ConversationItemTruncated: Answer("conversation.item.truncate", _item_id, _event),
     ConversationItemRetrieved: Answer("conversation.item.retrieve", _id_of_item, _item),
 }
-"""Event -> what it acknowledges (protocol reference, client events)."""
+"""Event class -> the command it acknowledges (protocol reference, client events)."""
 
 ACKNOWLEDGED = frozenset(answer.command for answer in _ANSWERS.values())
-"""The kinds of commands that the service acknowledges."""
+"""The types of commands that the service acknowledges."""
 
 _BUFFER_COMMANDS = {"input_audio_buffer.commit", "input_audio_buffer.clear"}
 
@@ -96,17 +99,19 @@ class _Pending(NamedTuple):
 
 class PendingCommands:
     """
-    The commands that are not answered.
+    The commands that are not acknowledged yet.
 
-    There is no lock. Callers add to `_queued` and withdraw from it, the reader thread
-    moves a command from there to `_sent`; whoever pops a command from `_queued` owns
-    it, and popping from a dictionary is atomic. `_sent` belongs to the reader thread.
+    There is no lock. Callers add to `_queued` and remove from it; the reader thread
+    moves a command from there to `_sent`. The thread that pops a command from `_queued`
+    owns it, and popping from a dictionary is atomic. Only the reader thread uses
+    `_sent`.
 
     Args:
-        ended: Returns why the client is over, or None. It must be set before `end` is
-            called. Then no command is forgotten: `expect` adds before it asks `ended`,
-            so either `end` finds the command, or `expect` finds the error.
-        asks_again: Whether a new connection asks for the changes of the session again.
+        ended: Returns the error that ended the client, or None. The error must be set
+            before `end` is called. Then every command is failed: `expect` adds the
+            command before it calls `ended`, so either `end` finds the command, or
+            `expect` finds the error.
+        asks_again: Whether a new connection sends the session updates a second time.
 
     Attributes:
         handles: The classes of events for which `observe` must be called.
@@ -121,11 +126,11 @@ class PendingCommands:
         self._asks_again = asks_again
         self._queued: dict[str, _Pending] = {}
         self._sent: dict[str, _Pending] = {}
-        self._items_begin = False
+        self._sends_added = False
 
     def expect(self, command: ClientEvent, future: CommandFuture[Any]) -> None:
         """
-        Register a command with an `event_id` that is about to be queued. Any thread.
+        Register a command with an `event_id`, before it is queued. Any thread.
         """
         assert command.event_id is not None
         self._queued[command.event_id] = _Pending(command, future)
@@ -135,16 +140,16 @@ class PendingCommands:
 
     def forget(self, event_id: str) -> None:
         """
-        Expect no answer to a command that was not sent. Any thread.
+        Remove a command that was not sent. Any thread.
 
-        A command that was sent stays: its answer is still to come, and must not go to
-        the next command of its kind.
+        A command that was sent stays pending: its acknowledgement will arrive, and must
+        not be taken for that of the next command of its kind.
         """
         self._queued.pop(event_id, None)
 
     def mark_sent(self, event_id: str) -> None:
         """
-        Note that a command is sent. Reader thread.
+        Move a command from queued to sent. Reader thread.
         """
         pending = self._queued.pop(event_id, None)
         if pending is not None:
@@ -152,31 +157,32 @@ class PendingCommands:
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Complete the command that *event* answers. Reader thread.
+        Complete the command that *event* acknowledges. Reader thread.
         """
         if isinstance(event, ConversationItemDone):
-            if self._items_begin:
-                return  # answered when it was added; another may have its id
+            if self._sends_added:
+                # acknowledged by `added` already; a later command may use the same id
+                return
         elif isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
-            self._items_begin = True
-        event_id = self._answered_by(event)
+            self._sends_added = True
+        event_id = self._acknowledged_by(event)
         if event_id is not None:
             result = _ANSWERS[type(event)].result(event)
             self._sent.pop(event_id).future.settle(result)
 
-    def _answered_by(self, event: ServerEvent) -> str | None:
+    def _acknowledged_by(self, event: ServerEvent) -> str | None:
         """
-        Return the id of the command that *event* answers (rules 2 and 3).
+        Return the event id of the command that *event* acknowledges (rules 2 and 3).
         """
-        kind, named_by, _ = _ANSWERS[type(event)]
+        kind, get_item_id, _ = _ANSWERS[type(event)]
         commands: dict[str, Any] = {
             event_id: command
             for event_id, (command, _) in self._sent.items()
             if command.type == kind
         }
-        if named_by is None:
+        if get_item_id is None:
             return next(iter(commands), None)
-        item_id = named_by(event)
+        item_id = get_item_id(event)
         for event_id, command in commands.items():
             if item_id == _item_of(command):
                 return event_id
@@ -188,7 +194,7 @@ class PendingCommands:
 
     def sent_commands(self) -> list[SentCommand]:
         """
-        Return the commands an error can be about, the oldest first. Reader thread.
+        Return the commands that an error can be about, oldest first. Reader thread.
         """
         return [
             SentCommand(command.type, event_id, _item_of(command))
@@ -205,13 +211,13 @@ class PendingCommands:
 
     def lose(self, error: RealtimeError) -> list[str]:
         """
-        Fail what was sent on a connection that is lost. Reader thread.
+        Fail the commands that were sent on a lost connection. Reader thread.
 
-        Queued commands are sent on the next connection, except for those about audio
-        that is lost.
+        Queued commands stay, for the next connection, except for commits and clears:
+        their audio is lost.
 
         Returns:
-            The ids of queued commands that must not be sent.
+            The event ids of the queued commands that must not be sent.
         """
         self._fail(
             self._sent,
@@ -222,8 +228,8 @@ class PendingCommands:
 
     def session_restored(self, event: SessionUpdated) -> None:
         """
-        Complete the changes of the session that the new connection has opened with.
-        Reader thread.
+        Complete the sent session updates: the setup of the new connection contained
+        them. Reader thread.
         """
         for event_id, (command, future) in list(self._sent.items()):
             if command.type == "session.update":
@@ -232,11 +238,11 @@ class PendingCommands:
 
     def refuse_updates(self, error: RealtimeError) -> list[str]:
         """
-        Fail all changes of the session: the new connection has opened with them, and
-        the service refused. Reader thread.
+        Fail all session updates: the setup of the new connection contained them, and
+        the service refused it. Reader thread.
 
         Returns:
-            Their ids: those that are queued must not be sent.
+            Their event ids; those still queued must not be sent.
         """
         is_update = "session.update".__eq__
         refused = self._fail(self._sent, error, is_update)
@@ -245,7 +251,7 @@ class PendingCommands:
     @property
     def quiet(self) -> bool:
         """
-        Whether no answer is outstanding. Any thread.
+        Whether no acknowledgement is outstanding. Any thread.
         """
         return not self._queued and not self._sent
 
@@ -263,10 +269,10 @@ class PendingCommands:
         is_chosen: Callable[[str], bool],
     ) -> list[str]:
         """
-        Remove the commands of the chosen kinds and fail them; return their ids.
+        Remove and fail the commands whose type *is_chosen*; return their event ids.
         """
         failed = []
-        for event_id in list(pending):  # in one step: callers add and remove
+        for event_id in list(pending):  # an atomic copy: callers add and remove
             entry = pending.get(event_id)
             if entry is None or not is_chosen(entry.command.type):
                 continue
@@ -277,8 +283,5 @@ class PendingCommands:
 
 
 def _item_of(command: Any) -> str | None:
-    """
-    Return the id of the item that a command is about.
-    """
     item = getattr(command, "item", None)
     return getattr(command, "item_id", None) if item is None else item.id

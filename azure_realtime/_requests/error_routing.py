@@ -1,33 +1,32 @@
 """
-What an `error` event is about: one pure function decides.
+Error routing: a pure function finds the request that an ``error`` event is about.
 
 Rules; the first that applies decides:
 
-1. An error that names a command (its ``event_id``) is about that command: the opening
-   message of the session, a restored item, a pending command or a response request. If
-   none of these has the name, the error is about nobody: appends and cancels have no
-   future.
-2. While the opening message is unanswered, an error without a name is about the opening
-   message: it was sent first.
-3. An error that quotes an item is about the oldest command with that item. If the error
-   speaks of a kind of command as well, the command must be of that kind.
-4. An error speaks of a kind of command by its code, its ``param`` or its message
-   (`_CODES`, `_PARAMS`, `_WORDS`). It is about the oldest command of that kind that was
-   sent, or about nobody. Of response requests, it is about the oldest without a
+1. An error with an ``event_id`` is about the message with that id: the opening message
+   of the session, a restored item, a pending command or a response request. If none of
+   these has the id, the error is about no request: appends and cancels have no future.
+2. While the opening message is not acknowledged, an error without an ``event_id`` is
+   about the opening message, which was sent first.
+3. An error that quotes an item id is about the oldest command with that item. If the
+   error also indicates a kind of command (rule 4), the command must be of that kind.
+4. The code, the ``param`` or the message of an error can indicate a kind of command
+   (`_CODES`, `_PARAMS`, `_WORDS`). The error is about the oldest sent command of that
+   kind, if there is one. Among response requests, it is about the oldest without a
    response.
-5. "Already has an active response" may also be about a request that seems to have its
-   response: what was created may be a response that the service started by itself. A
-   response that was matched by its marker is certain, and one out of band is never
-   refused for this.
-6. An error that speaks of nothing and says that the session has expired is about the
-   session: what is pending ends, or is sent again, with the connection.
-7. Another ``invalid_request_error`` that speaks of nothing (a setting that the model
-   does not have, protocol reference) is about the oldest ``session.update`` unless it
-   has a ``param``, else about the oldest command. If no command is pending and no
-   response is active, it is about the only response request without a response.
-8. Another error that speaks of nothing (trouble of the service) is about a command that
-   is pending alone while no response is requested or active.
-9. Everything else is about nobody: a wrong answer is worse than a timeout.
+5. "Already has an active response" may also be about a request that was matched with a
+   response: the service may have started that response by itself. This is impossible
+   for a response matched by its marker, and for a request out of band.
+6. An error that indicates no kind of command and reports an expired session is about
+   the session: pending requests end, or are sent again, with the connection.
+7. Another ``invalid_request_error`` that indicates no kind of command (a setting that
+   the model does not have, protocol reference) is about the oldest ``session.update``
+   unless it has a ``param``, else about the oldest command. If no command is pending
+   and no response is active, it is about the only response request without a response.
+8. Any other error that indicates no kind of command (a failure in the service) is about
+   the only pending command, while no response is requested or active.
+9. Any other error is about no request: completing the wrong future is worse than a
+   timeout.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ _CODES = (
     ("response_", _CREATE_RESPONSE),
     (ALREADY_ACTIVE, _CREATE_RESPONSE),
 )
-"""How a code begins -> the kind of command it speaks of (errors.json)."""
+"""Prefix of an error's code -> the kind of command it indicates (errors.json)."""
 
 _PARAMS = (
     ("session", "session.update"),
@@ -64,10 +63,10 @@ _PARAMS = (
     ("audio", "input_audio_buffer.append"),
     ("response", _CREATE_RESPONSE),
 )
-"""How a param begins -> the kind of command it speaks of."""
+"""Prefix of an error's param -> the kind of command it indicates."""
 
 _WORDS = (("already shorter than", "conversation.item.truncate"),)
-"""What a message contains -> the kind of command it speaks of."""
+"""Words in an error's message -> the kind of command they indicate."""
 
 _FATAL = {
     "account_deactivated",
@@ -80,12 +79,12 @@ _FATAL = {
 """Codes after which no session of this account works."""
 
 _BENIGN = {ALREADY_ACTIVE, "response_cancel_not_active"}
-"""Codes of lost races."""
+"""Codes of race conditions between client and service, which are no failures."""
 
 
 class Subject(enum.Enum):
     """
-    What an error can be about.
+    The kind of request that an error can be about.
     """
 
     OPENING = enum.auto()
@@ -93,15 +92,15 @@ class Subject(enum.Enum):
     COMMAND = enum.auto()
     RESPONSE = enum.auto()
     SESSION = enum.auto()
-    NOBODY = enum.auto()
+    NONE = enum.auto()
 
 
 class SentCommand(NamedTuple):
     """
-    A command that was sent and is not answered.
+    A command that was sent and is not acknowledged.
 
     Attributes:
-        item_id: The item it is about, if it is about one.
+        item_id: The item that the command is about, if any.
     """
 
     type: str
@@ -114,8 +113,8 @@ class SentResponse(NamedTuple):
     A response request that was sent and whose response is not done.
 
     Attributes:
-        response_id: The response, once it is created.
-        matched_by_marker: Whether that response is certain to be the right one.
+        response_id: The id of the response; None until it is created.
+        matched_by_marker: Whether a marker proves that the response is to this request.
     """
 
     event_id: str
@@ -126,14 +125,14 @@ class SentResponse(NamedTuple):
 
 class Outstanding(NamedTuple):
     """
-    What an error can be about at the moment it arrives.
+    The requests that an error can be about when it arrives.
 
     Attributes:
-        opening_id: The ``event_id`` of the session's opening message while that is
-            unanswered, then None.
+        opening_id: The ``event_id`` of the session's opening message; None after its
+            acknowledgement.
         restored: The ``event_id`` of each command that restores an item.
-        commands: The oldest first.
-        responses: The oldest first.
+        commands: The sent commands, oldest first.
+        responses: The sent response requests, oldest first.
         is_active: Whether the conversation has an active response.
     """
 
@@ -146,14 +145,14 @@ class Outstanding(NamedTuple):
 
 class ErrorRoute(NamedTuple):
     """
-    What an error is about, and what it means for the connection.
+    The request that an error is about, and the effect on the connection.
 
     Attributes:
-        event_id: Of the command, the response request or the restored item.
-        expired: The session has come to its end.
-        fatal: No other session will do better.
-        passing: Trouble of the service that may not come again.
-        benign: A lost race, which is no failure.
+        event_id: The id of the command, the response request or the restored item.
+        expired: Whether the session has expired.
+        fatal: Whether every other session would fail as well.
+        passing: Whether the error is transient, so that a retry may succeed.
+        benign: Whether the error reports a race condition that is no failure.
     """
 
     subject: Subject
@@ -166,13 +165,13 @@ class ErrorRoute(NamedTuple):
 
 def route_error(error: ErrorDetails, outstanding: Outstanding) -> ErrorRoute:
     """
-    Return what *error* is about, given what is *outstanding*.
+    Return the route of *error*, given the *outstanding* requests.
     """
     code = error.code or ""
-    # the message of an error that names a command is about that command
+    # the message of an error with an `event_id` is about that command only
     expired = says_expired(code, "" if error.event_id else error.message)
     subject, event_id = (
-        _by_name(error.event_id, outstanding)
+        _by_event_id(error.event_id, outstanding)
         if error.event_id
         else _by_content(error, outstanding, expired)
     )
@@ -188,30 +187,31 @@ def route_error(error: ErrorDetails, outstanding: Outstanding) -> ErrorRoute:
 
 def says_expired(code: str | None, words: str) -> bool:
     """
-    Whether an error or a close frame says that the session has come to its end. Azure
-    says so in words only (protocol reference, session_expired).
+    Whether an error or a close frame reports that the session has expired.
+
+    Azure reports it in the message only (protocol reference, session_expired).
     """
     return code == "session_expired" or "maximum duration" in words
 
 
 _Target = tuple[Subject, str | None]
 
-_NOBODY: _Target = Subject.NOBODY, None
+_NO_TARGET: _Target = Subject.NONE, None
 
 
-def _by_name(name: str, outstanding: Outstanding) -> _Target:
+def _by_event_id(event_id: str, outstanding: Outstanding) -> _Target:
     """
     Apply rule 1.
     """
-    if name == outstanding.opening_id:
-        return Subject.OPENING, name
-    if name in outstanding.restored:
-        return Subject.RESTORED_ITEM, name
-    if any(command.event_id == name for command in outstanding.commands):
-        return Subject.COMMAND, name
-    if any(response.event_id == name for response in outstanding.responses):
-        return Subject.RESPONSE, name
-    return _NOBODY
+    if event_id == outstanding.opening_id:
+        return Subject.OPENING, event_id
+    if event_id in outstanding.restored:
+        return Subject.RESTORED_ITEM, event_id
+    if any(command.event_id == event_id for command in outstanding.commands):
+        return Subject.COMMAND, event_id
+    if any(response.event_id == event_id for response in outstanding.responses):
+        return Subject.RESPONSE, event_id
+    return _NO_TARGET
 
 
 def _by_content(
@@ -234,19 +234,19 @@ def _by_content(
     if expired:
         return Subject.SESSION, None
     if error.type == "invalid_request_error":
-        return _misfit(error, outstanding)
+        return _by_error_type(error, outstanding)
     if len(commands) == 1 and not (outstanding.responses or outstanding.is_active):
         return Subject.COMMAND, commands[0].event_id  # rule 8
-    return _NOBODY
+    return _NO_TARGET
 
 
 def _kind_of(error: ErrorDetails) -> str | None:
     """
-    Return the kind of command that an error speaks of.
+    Return the kind of command that *error* indicates (rule 4).
     """
     for text, table in ((error.code or "", _CODES), (error.param or "", _PARAMS)):
-        for beginning, kind in table:
-            if text.startswith(beginning):
+        for prefix, kind in table:
+            if text.startswith(prefix):
                 return kind
     return next((kind for words, kind in _WORDS if words in error.message), None)
 
@@ -255,8 +255,8 @@ def _refusable(
     error: ErrorDetails, responses: Sequence[SentResponse]
 ) -> list[SentResponse]:
     """
-    Return the requests that an error about response requests can be about, the
-    likeliest first (rules 4 and 5).
+    Return the response requests that *error* can be about, the most probable first
+    (rules 4 and 5).
     """
     if error.code != ALREADY_ACTIVE:
         return [r for r in responses if r.response_id is None]
@@ -264,7 +264,7 @@ def _refusable(
     return sorted(uncertain, key=lambda response: response.response_id is not None)
 
 
-def _misfit(error: ErrorDetails, outstanding: Outstanding) -> _Target:
+def _by_error_type(error: ErrorDetails, outstanding: Outstanding) -> _Target:
     """
     Apply rule 7.
     """
@@ -272,13 +272,13 @@ def _misfit(error: ErrorDetails, outstanding: Outstanding) -> _Target:
     updates = [c for c in commands if c.type == "session.update" and not param]
     if commands:
         return _first(Subject.COMMAND, updates or commands)
-    nameless = [r for r in outstanding.responses if r.response_id is None]
-    if param or outstanding.is_active or len(nameless) != 1:
-        return _NOBODY
-    return Subject.RESPONSE, nameless[0].event_id
+    unanswered = [r for r in outstanding.responses if r.response_id is None]
+    if param or outstanding.is_active or len(unanswered) != 1:
+        return _NO_TARGET
+    return Subject.RESPONSE, unanswered[0].event_id
 
 
 def _first(
     subject: Subject, candidates: Sequence[SentCommand] | Sequence[SentResponse]
 ) -> _Target:
-    return (subject, candidates[0].event_id) if candidates else _NOBODY
+    return (subject, candidates[0].event_id) if candidates else _NO_TARGET

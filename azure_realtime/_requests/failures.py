@@ -1,5 +1,5 @@
 """
-How a response ended, as the exception it deserves.
+The exceptions for responses that did not complete and for refused commands.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _RETRYABLE = {
     "503",
     "504",
 }
-"""Codes that mean "not now" (errors.json and client reports)."""
+"""Codes of transient failures, worth a retry (errors.json and client reports)."""
 
 CANCELLED_HERE = Response(
     status="cancelled",
     status_details=StatusDetails(type="cancelled", reason="client_cancelled"),
 )
-"""What a response is that was cancelled before it was created."""
+"""Stands for a response that was cancelled before the service created it."""
 
 
 def failure_of(response: Response) -> ResponseError | None:
     """
-    Return why a response that is done did not complete; None if it did.
+    Return the exception for a response that did not complete; None if it did.
 
-    A status that is missing or new counts as completed: the answer came.
+    A missing or unknown status counts as completed, because the response is done.
     """
     details = response.status_details
     reason = (details.reason if details else None) or ""
@@ -46,7 +46,7 @@ def failure_of(response: Response) -> ResponseError | None:
     if response.status == "cancelled":
         why = {
             "turn_detected": "the user began to speak",
-            "client_cancelled": "it was cancelled here",
+            "client_cancelled": "this client cancelled it",
         }.get(reason, reason or "the service gave no reason")
         return ResponseCancelled(
             f"{name} was cancelled: {why}.", response=response, reason=reason
@@ -63,9 +63,9 @@ def failure_of(response: Response) -> ResponseError | None:
         error = details.error if details else None
         code = error.code if error else None
         kind = error.type if error else None
-        said = (error.message if error else None) or "the service gave no reason"
+        message = (error.message if error else None) or "the service gave no reason"
         return ResponseFailed(
-            f"{name} failed: {said}" + (f" (code {code})" if code else ""),
+            f"{name} failed: {message}" + (f" (code {code})" if code else ""),
             response=response,
             code=code,
             retryable=code in _RETRYABLE or kind in _RETRYABLE,
@@ -75,7 +75,7 @@ def failure_of(response: Response) -> ResponseError | None:
 
 def refusal(event: ErrorEvent) -> ServerError:
     """
-    Return the exception that an ``error`` event is for the command it is about.
+    Return the exception for the command that an ``error`` event refuses.
     """
     details = event.error
     return ServerError(

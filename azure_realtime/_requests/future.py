@@ -1,6 +1,6 @@
 """
-The future of a command: a `concurrent.futures.Future` that keeps user code off the
-reader thread.
+The future of a command: a `concurrent.futures.Future` whose done-callbacks do not run
+on the reader thread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .._concurrency.future import InterruptibleFuture, T
 from .._concurrency.process import current_process
 
 Run = Callable[[Callable[[Any], Any], Any], None]
-"""Runs a function with an argument where user functions run."""
+"""Submits a function and its argument to the dispatcher of user functions."""
 
 
 def _nothing() -> None:
@@ -23,15 +23,16 @@ def _nothing() -> None:
 
 class CommandFuture(InterruptibleFuture[T]):
     """
-    Completed on the reader thread; its done-callbacks run where listeners run.
+    A future completed on the reader thread; its done-callbacks run where listeners run.
 
     Args:
-        run: Runs done-callbacks.
-        withdraw: Called once, by whoever cancels: takes the command back, or undoes it.
-        may_wait: Raises where waiting would keep what is waited for.
+        run: Submits done-callbacks to the dispatcher.
+        withdraw: Called once upon cancellation; withdraws the command from the send
+            queue, or cancels its response.
+        may_wait: Raises on a thread whose waiting would prevent the completion.
 
     Attributes:
-        heeded: Whether anybody has asked for the outcome.
+        heeded: Whether the user has read the outcome or added a done-callback.
     """
 
     def __init__(
@@ -49,22 +50,27 @@ class CommandFuture(InterruptibleFuture[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """
-        Wait for the answer and return it.
+        Wait for the acknowledgement or response and return it.
 
         Raises:
             ServerError: The service refused the command.
-            ResponseError: A response did not complete.
+            ResponseError: The response did not complete.
             ConnectionClosed: The connection ended first.
-            TimeoutError: Not in *timeout* seconds; the command is not taken back.
+            TimeoutError: None came within *timeout* seconds; the command stays pending.
             CancelledError: `cancel` was called.
-            RuntimeError: On the reader thread, which would wait for itself, or in
-                another process.
+            RuntimeError: Called on the reader thread, which would wait for itself, or
+                in another process.
         """
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """
-        Wait for the answer and return why there is none, or None. Raises as `result`.
+        Wait for the outcome and return the exception, or None on success.
+
+        Raises:
+            TimeoutError: No outcome came within *timeout* seconds.
+            CancelledError: `cancel` was called.
+            RuntimeError: As for `result`.
         """
         self._process.check()
         self.heeded = True
@@ -76,36 +82,38 @@ class CommandFuture(InterruptibleFuture[T]):
     @property
     def failed(self) -> bool:
         """
-        Whether it has failed or was cancelled. Takes no lock; does not set `heeded`.
+        Whether the future failed or was cancelled. No lock; does not set `heeded`.
         """
         return self._exception is not None or self.cancelled()
 
     def cancel(self) -> bool:
         """
-        Take the command back if it has not left; stop a response that is being made.
+        Cancel the future: withdraw a command that is not sent, or cancel its response.
+
+        Other commands that were sent cannot be undone.
 
         Returns:
-            False if it was answered already. True otherwise: nobody waits any more,
-            though what else has left cannot be undone.
+            False if the future is done already.
 
         Raises:
-            RuntimeError: In another process.
+            RuntimeError: Called in another process.
         """
         self._process.check()
         if not super().cancel():
             return False
         withdraw, self._withdraw = self._withdraw, _nothing
         if withdraw is not _nothing:
-            self.set_running_or_notify_cancel()  # or `concurrent.futures.wait` waits on
+            # without this call `concurrent.futures.wait` would not see the cancellation
+            self.set_running_or_notify_cancel()
             withdraw()
         return True
 
     def add_done_callback(self, fn: Callable[[Future[T]], Any]) -> None:
         """
-        Call *fn* with this future when it is done, where listeners are called.
+        Call *fn* with this future when it is done, on the thread of listeners.
 
         Raises:
-            RuntimeError: In another process.
+            RuntimeError: Called in another process.
         """
         self._process.check()
         self.heeded = True
@@ -113,14 +121,14 @@ class CommandFuture(InterruptibleFuture[T]):
 
     def settle(self, result: T) -> None:
         """
-        Complete it, unless it was cancelled meanwhile. Reader thread.
+        Complete the future, unless it was cancelled. Reader thread.
         """
         with contextlib.suppress(InvalidStateError):
             self.set_result(result)
 
     def fail(self, error: BaseException) -> None:
         """
-        Fail it, unless it was cancelled meanwhile. Reader thread.
+        Fail the future, unless it was cancelled. Reader thread.
         """
         with contextlib.suppress(InvalidStateError):
             self.set_exception(error)

@@ -1,20 +1,22 @@
 """
-Which response belongs to whom, and when the next may be requested.
+The queue of response requests, of which the conversation allows one at a time.
 
 Rules:
 
-1. The conversation has one active response. Which one is known from events alone:
-   ``response.created`` to ``response.done``; the service starts some by itself (VAD).
-2. A request made while one is active waits for its end, cancels it, or fails, as the
-   caller chooses. Requests that wait for the same response share it.
-3. ``response.created`` does not say which command it answers; `response_requests` does,
-   and what an ``error`` is about is decided in `error_routing`.
-4. A lost race is no failure. "Already has an active response" puts the request back to
-   waiting; "no active response" is what a cancel wanted. Both are delivered as events.
-5. A response out of band (``conversation="none"``) runs beside all this.
+1. A conversation has at most one active response, from ``response.created`` to
+   ``response.done``. Events alone determine it, because the service also starts
+   responses by itself (VAD).
+2. A request made while a response is active waits for its end, cancels it, or fails, as
+   the caller chooses. Waiting requests with equal settings share one response.
+3. ``response.created`` does not name the command it acknowledges. `response_requests`
+   matches them, and `error_routing` finds the request of an ``error`` event.
+4. Two errors report race conditions and are no failures. After "already has an active
+   response" the request waits again; "no active response" means that a cancelled
+   response had already ended. Both errors are delivered as events.
+5. A response out of band (``conversation="none"``) runs independently of the queue.
 
-Every method decides under the lock and returns the commands to queue; the caller queues
-them, and futures are completed, after the lock is released.
+Every method changes the state under the lock and returns the commands to queue. After
+the release of the lock futures are completed, and the caller queues the commands.
 """
 
 from __future__ import annotations
@@ -55,17 +57,17 @@ class ResponseQueue:
     The response requests that are not done, and the active response.
 
     Args:
-        ended: Returns why the client is over, or None. It must be set before `end` is
-            called: `ask` reads it under the lock under which it adds a request, so
-            either `end` finds the request, or `ask` finds the error.
+        ended: Returns the error that ended the client, or None. The error must be set
+            before `end` is called: `ask` adds a request and reads the error under one
+            lock, so either `end` finds the request, or `ask` finds the error.
         use_markers: Whether requests carry a marker in their metadata.
-        returns_markers: Whether the service is known to return it. Of another service
-            this is learnt from its first answer.
+        returns_markers: Whether the service is known to return markers. For any other
+            service its first returned marker shows it.
 
     Attributes:
         handles: The classes of events for which `observe` must be called.
-        out_of_band_ids: The created responses that are out of band. Replaced as a
-            whole, so that any thread can read it without a lock.
+        out_of_band_ids: The ids of the created responses out of band. The set is
+            replaced, never changed, so that any thread can read it without the lock.
     """
 
     handles: frozenset[type[ServerEvent]] = frozenset({ResponseCreated, ResponseDone})
@@ -78,7 +80,7 @@ class ResponseQueue:
     ) -> None:
         self._ended = ended
         self._use_markers = use_markers
-        # guards the requests, which callers and the reader thread change
+        # guards the requests: callers and the reader thread change them
         self._lock = OwnLock()
         self._requests, self._done_count = ResponseRequests(returns_markers), 0
         self.out_of_band_ids: frozenset[str] = frozenset()
@@ -87,10 +89,10 @@ class ResponseQueue:
         self, command: ResponseCreate, future: ResponseFuture, when_busy: WhenBusy
     ) -> list[ClientEvent]:
         """
-        Register a request; return what to queue now. Any thread.
+        Register a request; return the commands to queue now. Any thread.
 
         Raises:
-            RealtimeError: The client is over.
+            RealtimeError: The client has ended.
         """
         with self._lock:
             if (error := self._ended()) is not None:
@@ -108,9 +110,9 @@ class ResponseQueue:
 
     def cancel(self, response_id: str | None = None) -> tuple[bool, list[ClientEvent]]:
         """
-        Return whether there is something to cancel, and what to queue. Any thread.
+        Return whether there is a response to cancel, and what to queue. Any thread.
 
-        A response that is requested and not created is cancelled when it is created.
+        A requested response that is not created yet is cancelled on its creation.
         """
         with self._lock:
             target = self._requests.active if response_id is None else response_id
@@ -131,10 +133,10 @@ class ResponseQueue:
 
     def abandon(self, future: ResponseFuture) -> tuple[list[ClientEvent], str | None]:
         """
-        Undo the request of a cancelled future, unless others share it. Any thread.
+        Abandon the request of a cancelled future, unless others share it. Any thread.
 
         Returns:
-            What to queue, and the id of a command to withdraw from the send queue.
+            The commands to queue, and the id of a command to withdraw.
         """
         request = future.request
         with self._lock:
@@ -152,7 +154,7 @@ class ResponseQueue:
 
     def withdrawn(self, event_id: str) -> list[ClientEvent]:
         """
-        Forget an abandoned request that was never sent; return who is next. Any thread.
+        Remove an unsent, abandoned request; return the next command. Any thread.
         """
         with self._lock:
             request = self._requests.by_event_id(event_id, State.QUEUED)
@@ -162,7 +164,7 @@ class ResponseQueue:
 
     def mark_sent(self, event_id: str) -> None:
         """
-        Note that a command is sent. Reader thread.
+        Note that a command was sent. Reader thread.
         """
         if not self._requests:
             return
@@ -174,7 +176,7 @@ class ResponseQueue:
 
     def observe(self, event: ServerEvent) -> list[ClientEvent]:
         """
-        Follow the responses; return what to queue. Reader thread.
+        Update the responses from *event*; return the commands to queue. Reader thread.
         """
         if isinstance(event, ResponseCreated):
             return self._on_created(event.response)
@@ -183,7 +185,7 @@ class ResponseQueue:
 
     def sent_responses(self) -> list[SentResponse]:
         """
-        Return the requests an error can be about, the oldest first. Reader thread.
+        Return the requests that an error can be about, oldest first. Reader thread.
         """
         with self._lock:
             return self._requests.sent()
@@ -192,8 +194,8 @@ class ResponseQueue:
         self, event_id: str, event: ErrorEvent
     ) -> tuple[list[ResponseFuture], list[ClientEvent]]:
         """
-        Settle that *event* is about a request of `sent_responses`. Return the futures
-        that failed, and what to queue. Reader thread.
+        Fail a sent request, or return it to waiting (rule 4). Return the failed futures
+        and the commands to queue. Reader thread.
         """
         error: RealtimeError = refusal(event)
         with self._lock:
@@ -217,8 +219,8 @@ class ResponseQueue:
 
     def lose(self, error: RealtimeError, retry: bool) -> None:
         """
-        Fail what was sent on a connection that is lost, or (*retry*) have it wait for
-        the next one. Reader thread.
+        Fail the requests sent on a lost connection or, with *retry*, return them to
+        waiting for the next connection. Reader thread.
         """
         with self._lock:
             self._requests.active = None
@@ -234,14 +236,14 @@ class ResponseQueue:
 
     def session_restored(self) -> list[ClientEvent]:
         """
-        Return what to queue on a new connection: who is next. Reader thread.
+        Return the first command to queue on a new connection. Reader thread.
         """
         with self._lock:
             return self._next()
 
     def interrupted_response_ids(self) -> list[str]:
         """
-        Return the interrupted responses that are requested again. Any thread.
+        Return the ids of interrupted responses that are requested again. Any thread.
         """
         with self._lock:
             interrupted = [r.interrupted_response_id for r in self._requests]
@@ -263,21 +265,21 @@ class ResponseQueue:
 
     def request_for(self, response_id: str) -> ResponseRequest | None:
         """
-        Return the request that a response answers, until it is done. Reader thread.
+        Return the request of a response that is not done, or None. Reader thread.
         """
         with self._lock:
             return self._requests.by_response_id(response_id)
 
     def is_out_of_band(self, event: ServerEvent) -> bool:
         """
-        Whether *event* is of a response that was requested out of band. Reader thread.
+        Whether *event* belongs to a response requested out of band. Reader thread.
 
-        That a response has no ``conversation_id`` proves nothing: compatible services
-        leave it null in every response.
+        A null ``conversation_id`` does not prove it: compatible services send null in
+        every response.
         """
         if not isinstance(event, (ResponseCreated, ResponseDone)):
             return getattr(event, "response_id", None) in self.out_of_band_ids
-        with self._lock:  # its request may not be known yet
+        with self._lock:  # `observe` may not have matched the response yet
             request = self._requests.answered_by(event.response)
             return request is not None and request.is_out_of_band
 
@@ -291,7 +293,7 @@ class ResponseQueue:
             self._publish()
         _fail(futures, error)
 
-    # With the lock held.
+    # Lock held.
 
     def _queue(self, request: ResponseRequest) -> ResponseCreate:
         request.step(Step.QUEUE)
@@ -330,7 +332,7 @@ class ResponseQueue:
         with self._lock:
             request = self._requests.answered_by(response)
             if request is not None:
-                request.step(Step.CREATE, response.id)  # `created` may have been lost
+                request.step(Step.CREATE, response.id)  # if `created` was missing
                 futures = self._requests.finish(request)
             self._done_count += 1
             if self._requests.active in (response.id, _UNKNOWN):

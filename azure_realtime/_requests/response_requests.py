@@ -1,26 +1,26 @@
 """
-One response request and its state, and which request a response answers.
+The states of a response request, and the matching of responses with requests.
 
 Rules:
 
-1. A request waits while the conversation has an active response, or another request is
-   under way. When its turn comes it is queued for sending; then it is sent; then its
-   response is created; then it is done. A request out of band is queued at once.
-2. A conflict ("already has an active response") puts a request back to waiting, also
-   one that has a response: the service had started that response by itself.
-3. A lost connection ends a request that was sent, or (``retry_response``) puts it back
-   to waiting. One that is queued is sent on the next connection.
-4. A marker in the metadata says which request a response answers (protocol reference,
+1. A request waits while the conversation has an active response or another request is
+   queued or sent. Then it is queued for sending, sent, its response is created, and it
+   is done. A request out of band is queued at once.
+2. A conflict ("already has an active response") returns a request to waiting, even one
+   with a response: the service had started that response by itself.
+3. A lost connection ends a sent request or, with ``retry_response``, returns it to
+   waiting. A queued request is sent on the next connection.
+4. A marker in the metadata identifies the request of a response (protocol reference,
    trap "no-response-echo"). Once a service has returned a marker, a response without
-   one is known to be started by the service itself.
-5. If the service does not return markers, a response answers the oldest request that
-   was sent.
-6. A request that nobody waits for (abandoned) and that has no response is orphaned: it
-   may never be answered, so it delays no other. If a response to it is created after
-   all, that is cancelled.
+   one belongs to a request without one, or the service started it by itself.
+5. If the service does not return markers, a response belongs to the oldest sent
+   request.
+6. An abandoned request (its futures are cancelled) that was sent and has no response is
+   orphaned: its response may never come, so it delays no other request. If its response
+   is created later, that response is cancelled.
 
 The states and their transitions (rules 1 to 3) are the table `TRANSITIONS`.
-`ResponseQueue` holds its lock while it uses any of this.
+`ResponseQueue` holds its lock while it uses the classes of this module.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from .error_routing import SentResponse
 from .future import CommandFuture
 
 MARKER = "client_event_id"
-"""The metadata key by which a response is known to be ours."""
+"""The metadata key whose value is the event id of the request."""
 
-_MAX_METADATA = 16  # pairs that the service accepts
+_MAX_METADATA = 16  # key-value pairs that the service accepts
 
 
 class State(enum.Enum):
     """
-    Where a response request is.
+    The state of a response request.
     """
 
     WAITING = enum.auto()
@@ -56,13 +56,13 @@ class State(enum.Enum):
 
 class Step(enum.Enum):
     """
-    What happens to a response request.
+    A transition of a response request.
     """
 
     QUEUE = enum.auto()
     SEND = enum.auto()
     CREATE = enum.auto()
-    RETURN = enum.auto()  # after a conflict or, with retry_response, a loss
+    RETURN = enum.auto()  # after a conflict (rule 2) or a lost connection (rule 3)
     FINISH = enum.auto()
 
 
@@ -88,7 +88,7 @@ class ResponseFuture(CommandFuture[Response]):
     The future of a response.
 
     Attributes:
-        request: The request that it waits for; None until it is registered.
+        request: The request of the response; None until it is registered.
     """
 
     request: ResponseRequest | None = None
@@ -96,7 +96,7 @@ class ResponseFuture(CommandFuture[Response]):
     @property
     def response_id(self) -> str | None:
         """
-        The response, once it is created. Any thread.
+        The id of the response; None until it is created. Any thread.
         """
         return None if self.request is None else self.request.response_id
 
@@ -106,14 +106,14 @@ class ResponseRequest:
     One ``response.create``.
 
     Attributes:
-        command: As the caller gave it, with an ``event_id``.
-        futures: Of those who share the response.
-        has_marker: Whether it is sent with a marker.
-        state: Changed by `step` only.
-        response_id: The response to it, from its creation on.
-        matched_by_marker: Whether that is certain.
-        abandoned: Whether nobody wants the response any more.
-        interrupted_response_id: The response to it that a lost connection interrupted.
+        command: The caller's command, with an ``event_id``.
+        futures: The futures that share the response.
+        has_marker: Whether the command is sent with a marker.
+        state: The state; changed by `step` only.
+        response_id: The id of its response; None until that is created.
+        matched_by_marker: Whether a marker proves that the response is to this request.
+        abandoned: Whether the response is not wanted any more.
+        interrupted_response_id: The response that a lost connection interrupted.
         done_count: How many responses had ended when it was sent.
     """
 
@@ -135,11 +135,11 @@ class ResponseRequest:
 
     def step(self, step: Step, response_id: str | None = None) -> None:
         """
-        Change the state as `TRANSITIONS` says.
+        Change the state as `TRANSITIONS` defines.
 
         Args:
-            step: What happens.
-            response_id: The response that is created.
+            step: The transition.
+            response_id: The id of the created response, for `Step.CREATE`.
         """
         self.state = TRANSITIONS[self.state][step]
         if step is Step.CREATE:
@@ -150,21 +150,21 @@ class ResponseRequest:
     @property
     def is_sent(self) -> bool:
         """
-        Whether the service knows of it.
+        Whether the command was sent on this connection.
         """
         return self.state in (State.SENT, State.CREATED)
 
     @property
     def delays_others(self) -> bool:
         """
-        Whether later requests have to wait until it is done (rules 1 and 6).
+        Whether other requests wait until this one is done (rules 1 and 6).
         """
         return not self.is_out_of_band and not self.is_orphaned
 
     @property
     def is_orphaned(self) -> bool:
         """
-        Whether nobody waits for it, and nobody knows whether it will be answered.
+        Whether the request is abandoned and its response may never come (rule 6).
         """
         return self.abandoned and self.state is State.SENT
 
@@ -178,20 +178,20 @@ class ResponseRequest:
 
     def to_command(self) -> ResponseCreate:
         """
-        Return the command to send, with its marker.
+        Return the command to send, with its marker if it has one.
         """
         if not self.has_marker:
             return self.command
         config = self.command.response or ResponseConfig()
-        own = {} if isinstance(config.metadata, Unset) else config.metadata or {}
-        metadata = {**own, MARKER: self.command.event_id or ""}
+        given = {} if isinstance(config.metadata, Unset) else config.metadata or {}
+        metadata = {**given, MARKER: self.command.event_id or ""}
         response = attrs.evolve(config, metadata=metadata)
         return attrs.evolve(self.command, response=response)
 
 
 def has_room_for_marker(command: ResponseCreate) -> bool:
     """
-    Whether a marker fits into the metadata of a request; None is kept as it is.
+    Whether a marker fits into the metadata of *command*; metadata of None gets none.
     """
     if command.response is None:
         return True
@@ -203,7 +203,7 @@ def has_room_for_marker(command: ResponseCreate) -> bool:
 
 class ResponseRequests:
     """
-    The requests that are not done, the oldest first.
+    The requests that are not done, oldest first.
 
     Attributes:
         returns_markers: Whether the service is known to return markers.
@@ -223,7 +223,7 @@ class ResponseRequests:
 
     def add(self, request: ResponseRequest) -> None:
         """
-        Add a request behind all others.
+        Append a request.
         """
         for future in request.futures:
             future.request = request
@@ -231,7 +231,7 @@ class ResponseRequests:
 
     def add_or_share(self, request: ResponseRequest) -> None:
         """
-        Add a request that waits; if another waits for the same response, share that.
+        Add a waiting request, or its futures to a waiting request with equal settings.
         """
         wanted = request.command.response or ResponseConfig()
         for other in self._requests:
@@ -246,7 +246,7 @@ class ResponseRequests:
 
     def finish(self, *requests: ResponseRequest) -> list[ResponseFuture]:
         """
-        Remove requests that are done; return their futures, to be completed.
+        Remove requests as done; return their futures, which the caller completes.
         """
         for request in requests:
             self._requests.remove(request)
@@ -256,14 +256,14 @@ class ResponseRequests:
     @property
     def is_busy(self) -> bool:
         """
-        Whether another request has to wait.
+        Whether a new request has to wait.
         """
         return self.active is not None or any(r.delays_others for r in self._requests)
 
     @property
     def next(self) -> ResponseRequest | None:
         """
-        The request whose turn it is to be queued.
+        The request to queue next; None if none waits or another delays it.
         """
         if self.active is not None:
             return None
@@ -277,7 +277,7 @@ class ResponseRequests:
 
     def by_event_id(self, event_id: str, *states: State) -> ResponseRequest | None:
         """
-        Return the request with this id in one of *states*.
+        Return the request with this event id in one of *states*, or None.
         """
         for request in self._requests:
             if request.command.event_id == event_id and request.state in states:
@@ -286,7 +286,7 @@ class ResponseRequests:
 
     def by_response_id(self, response_id: str) -> ResponseRequest | None:
         """
-        Return the request that a response is known to answer.
+        Return the request that was matched with a response, or None.
         """
         for request in self._requests:
             if request.response_id == response_id:
@@ -295,11 +295,11 @@ class ResponseRequests:
 
     def answered_by(self, response: Response) -> ResponseRequest | None:
         """
-        Return the request that *response* answers, as far as can be told (rules 4, 5).
+        Match *response* with a request (rules 4 and 5); return it, or None.
         """
-        known = self.by_response_id(response.id)
-        if known is not None:
-            return known
+        matched = self.by_response_id(response.id)
+        if matched is not None:
+            return matched
         marker = (response.metadata or {}).get(MARKER)
         unanswered = [r for r in self._requests if r.state is State.SENT]
         if marker is not None:
@@ -318,7 +318,7 @@ class ResponseRequests:
 
     def looks_out_of_band(self, response: Response) -> bool:
         """
-        Whether *response* is of no conversation and runs beside an active one.
+        Whether *response* has no conversation while another response is active.
         """
         return response.conversation_id is None and self.active is not None
 

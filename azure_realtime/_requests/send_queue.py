@@ -3,21 +3,22 @@ The thread-safe queue between the callers and the reader thread.
 
 Rules:
 
-1. Messages leave in the order in which they were queued.
-2. It is bounded in bytes. A caller waits for room until its deadline; an empty queue
-   takes anything, so that one oversized message can always leave.
-3. Where the user chose so, the oldest audio makes room; it is dropped only where that
-   helps. Commands are never dropped.
-4. It is held until the session is configured: commands given before that follow the
-   first ``session.update``.
-5. Its one lock is the waker's as well. It is re-entrant because a finalizer may wake
-   the reader in a garbage collection that a caller's `put` set off.
-6. Ctrl-C may come between any two lines of a caller's. So a command never leaves the
-   queue for a moment, what was being counted is counted again, and the reader is woken.
-7. A message wakes the reader only while it sleeps: from its last look at the queue, in
-   `take_some`, to the next message or `wake`. A look and the start of the sleep are
-   one step under the lock: no message comes between them.
-8. `wake` does more than a message: it asks the reader for a full turn.
+1. Messages are sent in the order in which they were queued.
+2. The queue is bounded in bytes. A caller waits for room until its deadline. An empty
+   queue accepts any message, so that an oversized message can be sent.
+3. If the user chose so, the oldest audio is dropped to make room, but only if that
+   makes enough room. Commands are never dropped.
+4. The queue is held until the session is configured: commands given before that are
+   sent after the first ``session.update``.
+5. Queue and waker share one lock. It is re-entrant, because a garbage collection during
+   `put` may run a finalizer that wakes the reader.
+6. Ctrl-C may interrupt a caller between any two lines. So no command is removed from
+   the queue even temporarily, and an interrupted call computes the counters from the
+   entries and wakes the reader.
+7. A message wakes the reader only while the reader is asleep: from a `take_some` that
+   finds no message until the next message or `wake`. Finding no message and setting
+   `asleep` are one step under the lock, so no message is missed in between.
+8. `wake` also makes the reader execute a full turn; a message does not.
 """
 
 from __future__ import annotations
@@ -34,14 +35,17 @@ from .._concurrency.waker import Waker
 from ..errors import QueueFull, copy_to_raise
 
 _TAKEN_BYTES = 64 << 10
-"""What `take_some` returns at once: what a control frame may have to wait for."""
+"""Default maximum of `take_some`: a control frame may wait behind that many bytes."""
 
 
 class Entry(NamedTuple):
     """
-    One finished message and the id it can be withdrawn by.
+    One encoded message.
 
-    Audio is worth nothing later; a command is never dropped.
+    Attributes:
+        message: The text.
+        event_id: The id by which `withdraw` finds it; None: it cannot be withdrawn.
+        audio: Whether it may be dropped (rule 3).
     """
 
     message: bytes
@@ -51,20 +55,20 @@ class Entry(NamedTuple):
 
 class SendQueue:
     """
-    Finished messages on their way to the reader thread.
+    The encoded messages that the reader thread is to send.
 
     Args:
-        max_bytes: How many bytes of messages may wait.
-        drop_oldest: Whether waiting audio makes room for new messages.
-        lifecycle: Knows why there will be no other connection. Its `ended` is read
-            under the lock, and set before `close` is called.
+        max_bytes: The bound in bytes.
+        drop_oldest: Whether queued audio is dropped to make room.
+        lifecycle: Provides the error that ended the client. Its `ended` is read under
+            the lock, and set before `close` is called.
 
     Attributes:
-        peak_bytes: The most that has waited.
-        audio_dropped: Messages of audio that were dropped.
-        asleep: Whether the reader waits for a wake-up. It stays so while the reader
-            wakes for other reasons: then no message has come since its last look.
-        attention: Whether somebody asked for a full turn; cleared by the reader.
+        peak_bytes: The largest size of the queue so far.
+        audio_dropped: Number of dropped audio messages.
+        asleep: Whether the next message must wake the reader. It stays true while the
+            reader wakes for other reasons: then no message was queued in the meantime.
+        attention: Whether `wake` was called; cleared by the reader in a full turn.
     """
 
     def __init__(
@@ -79,7 +83,7 @@ class SendQueue:
         self._lifecycle = lifecycle
         self._entries: deque[Entry] = deque()
         self._bytes = 0
-        self._audio_bytes = 0  # of them
+        self._audio_bytes = 0  # included in `_bytes`
         self.peak_bytes = 0
         self.audio_dropped = 0
         self.asleep = False
@@ -87,17 +91,17 @@ class SendQueue:
         self._held = True
         self._room = Condition()
         self._waker = Waker()
-        self._lock = self._waker.lock  # guards the entries and their counts as well
+        self._lock = self._waker.lock  # guards the entries and counters, too (rule 5)
 
     def put_audio(self, message: bytes) -> bool:
         """
-        Queue one message of audio if there is room at once. Any thread; never waits.
+        Queue one audio message if there is room now. Any thread; never waits.
 
         Returns:
-            False if there is no room: `put` can wait for it, or make it.
+            False if there is no room; `put` can wait for room, or drop audio.
 
         Raises:
-            RealtimeError: The connection has ended; this is why.
+            RealtimeError: The client has ended; the error is the reason.
         """
         size = len(message)
         with self._lock:
@@ -113,7 +117,7 @@ class SendQueue:
                 if self._bytes > self.peak_bytes:
                     self.peak_bytes = self._bytes
                 if self.asleep:
-                    self.asleep = False  # before the wake-up: the reader looks at it
+                    self.asleep = False  # before `wake`: the reader reads it when woken
                     self._waker.wake()
             except BaseException:
                 self._recount()
@@ -126,15 +130,15 @@ class SendQueue:
         Queue messages, all of them or none. Any thread.
 
         Args:
-            entries: The messages, in order; nothing comes between them.
-            deadline: Until when to wait for room; None takes room that is not there.
+            entries: The messages in order; no other message is queued between them.
+            deadline: Deadline of the wait for room; None ignores the bound.
 
         Returns:
-            How many messages of audio were dropped to make room.
+            The number of audio messages dropped to make room.
 
         Raises:
             QueueFull: There was no room until the deadline.
-            RealtimeError: The connection has ended; this is why.
+            RealtimeError: The client has ended; the error is the reason.
         """
         size = sum(len(entry.message) for entry in entries)
         dropped: list[Entry] = []
@@ -142,9 +146,10 @@ class SendQueue:
             self._put(entries, size, dropped, even_if_full=True)
         elif not self._room.wait(lambda: self._put(entries, size, dropped), deadline):
             raise QueueFull(
-                f"{self._bytes} bytes wait to be sent and the network does not take "
-                f"them; {size} more have no room "
-                f"(max_send_queue_bytes={self._max_bytes})",
+                f"{self._bytes} bytes wait to be sent because the network is slow; "
+                f"{size} more do not fit into the queue "
+                f"(max_send_queue_bytes={self._max_bytes}). Send less, or raise the "
+                "limit.",
                 size,
             )
         return len(dropped)
@@ -173,7 +178,7 @@ class SendQueue:
                 self._audio_bytes += sum(len(e.message) for e in entries if e.audio)
                 self.peak_bytes = max(self.peak_bytes, self._bytes)
                 if self.asleep:
-                    self.asleep = False  # before the wake-up: the reader looks at it
+                    self.asleep = False  # before `wake`: the reader reads it when woken
                     self._waker.wake()
             except BaseException:
                 self._recount()
@@ -183,15 +188,15 @@ class SendQueue:
 
     def _make_room(self, size: int, dropped: list[Entry]) -> None:
         """
-        Drop audio, the oldest first, until there is room. Under the lock.
+        Drop audio, oldest first, until there is room. Lock held.
         """
         for entry in tuple(self._entries):
             if self._is_room(size, beside=self._bytes):
                 break
             if entry.audio:
-                with contextlib.suppress(ValueError):  # a signal handler's put came
+                with contextlib.suppress(ValueError):  # a signal handler removed it
                     self._entries.remove(entry)
-                    self._forget(entry)
+                    self._uncount(entry)
                     self.audio_dropped += 1
                     dropped.append(entry)
         self._room.notify_all()
@@ -201,9 +206,10 @@ class SendQueue:
 
     def take_some(self, max_bytes: int = _TAKEN_BYTES) -> list[Entry]:
         """
-        Return the next messages, at most *max_bytes* of them but at least one.
+        Remove and return the next messages: at least one, else at most *max_bytes*.
 
-        Reader thread. Where there are none to send it is `asleep` from now on.
+        If none can be sent, the result is empty and the reader is `asleep` from now on.
+        Reader thread.
         """
         with self._lock:
             entries = self._entries
@@ -215,25 +221,25 @@ class SendQueue:
                 entries.clear()
                 self._bytes = self._audio_bytes = 0
             else:
-                taken, left = [], max_bytes
-                while entries and (not taken or len(entries[0].message) <= left):
+                taken, room = [], max_bytes
+                while entries and (not taken or len(entries[0].message) <= room):
                     entry = entries.popleft()
                     taken.append(entry)
-                    left -= len(entry.message)
-                    self._forget(entry)
+                    room -= len(entry.message)
+                    self._uncount(entry)
             self._room.notify_all()
             return taken
 
     def withdraw(self, event_id: str) -> bool:
         """
-        Take a message back; False when it has left already. Any thread.
+        Remove a message; return False if the reader has taken it already. Any thread.
         """
         with self._lock:
             for entry in tuple(self._entries):
                 if entry.event_id == event_id:
                     try:
                         self._entries.remove(entry)
-                        self._forget(entry)
+                        self._uncount(entry)
                     except BaseException:
                         self._recount()
                         raise
@@ -243,30 +249,30 @@ class SendQueue:
 
     def hold(self) -> None:
         """
-        Let nothing leave until `release`. Reader thread.
+        Keep all messages in the queue until `release`. Reader thread.
         """
         with self._lock:
             self._held = True
 
     def release(self) -> None:
         """
-        Let the messages leave: the session is configured. Reader thread.
+        End `hold`: the session is configured. Reader thread.
         """
         with self._lock:
             self._held = False
 
     def drop_audio(self) -> None:
         """
-        Drop all waiting audio. Reader thread.
+        Drop all queued audio. Reader thread.
         """
         with self._lock:
-            waiting = len(self._entries)
+            before = len(self._entries)
             self._entries = deque(entry for entry in self._entries if not entry.audio)
-            self.audio_dropped += waiting - len(self._entries)
+            self.audio_dropped += before - len(self._entries)
             self._recount()
             self._room.notify_all()
 
-    def _forget(self, entry: Entry) -> None:
+    def _uncount(self, entry: Entry) -> None:
         self._bytes -= len(entry.message)
         if entry.audio:
             self._audio_bytes -= len(entry.message)
@@ -278,22 +284,22 @@ class SendQueue:
     @property
     def waiting(self) -> int:
         """
-        How many messages have not left. Any thread.
+        Number of queued messages. Any thread.
         """
         return len(self._entries)
 
     @property
     def waiting_bytes(self) -> int:
         """
-        How many bytes have not left. Any thread.
+        Size of the queued messages in bytes. Any thread.
         """
         return self._bytes
 
     def close(self) -> int:
         """
-        Drop all messages; return how many never left.
+        Drop all messages; return their number. Close the waker.
 
-        Reader thread, as the last thing it does with this queue; `ended` says why.
+        Reader thread, its last use of the queue; `Lifecycle.ended` is set before.
         """
         with self._lock:
             unsent = len(self._entries)
@@ -305,20 +311,20 @@ class SendQueue:
 
     def wake(self) -> None:
         """
-        Ask the reader for a full turn, now. Any thread, also from a finalizer.
+        Make the reader execute a full turn now. Any thread, finalizers included.
         """
         self.attention = True
         self._waker.wake()
 
     def fileno(self) -> int:
         """
-        Return the descriptor that is readable when somebody woke us. Reader thread.
+        Return the descriptor that is readable after a wake-up. Reader thread.
         """
         return self._waker.fileno()
 
     def drain(self) -> None:
         """
-        Make the descriptor unreadable. Reader thread, before it looks for changes.
+        Empty the descriptor. Reader thread, before it reads the changed state.
         """
         self._waker.drain()
         self.asleep = False

@@ -1,17 +1,19 @@
 """
-The conversation as this side has followed it: what was said, in order.
+The conversation: its items in order, built from the events of the service.
 
 Rules:
 
-1. An item belongs to it from ``conversation.item.added`` until
-   ``conversation.item.deleted``. What out-of-band responses make never does.
-2. What is told of an item before that is set aside; the order in which such events
-   come makes no difference.
-3. Its place is settled when it comes: see `item_order`.
-4. After a reconnect, an item that is added anew, under its old id, is what the new
-   session has of it.
-5. Nothing grows without bounds: see the limits in `conversation_items`, which has what
-   the events do, and in `item_builder`. Here is what users ask, and the lock.
+1. An item is in the conversation from ``conversation.item.added`` until
+   ``conversation.item.deleted``. Items of out-of-band responses never are.
+2. Events about an item that precede ``conversation.item.added`` are applied to a staged
+   item; the order of these events makes no difference.
+3. The position of an item is determined when it is added: see `item_order`.
+4. An item that is added with its old id after a reconnect has the content that the new
+   session reports.
+5. Memory is bounded: see the limits in `conversation_items` and `item_builder`.
+
+`ConversationItems` applies the events; `Conversation` adds the users' methods and the
+lock.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -31,7 +33,7 @@ from .transcript import as_mappings, as_text
 
 T = TypeVar("T")
 
-#: Bytes that the memory of a piece of text takes beside the text, about.
+#: Approximate memory of a text delta in bytes, in addition to its characters.
 _TEXT_OVERHEAD = 64
 
 
@@ -42,22 +44,21 @@ class Conversation(ConversationItems):
         print(client.conversation)
         client.conversation["item_123"].text
 
-    What you are given is a snapshot, and does not change. Any thread may call any
-    method but `observe` and `connection_lost`, which are the reader thread's.
-
-    An endless one forgets its oldest items: it holds 10,000 of them, and about 64 MiB.
+    Every returned item is a snapshot that does not change. The conversation holds at
+    most 10,000 items and about 64 MiB; beyond that the oldest items are removed. Any
+    thread, except for the methods marked "Reader thread".
 
     Args:
-        keep_audio: Keep what the model says, for `audio`: 2.9 MB a minute.
+        keep_audio: Keep the model's audio, for `audio`: 2.9 MB per minute.
     """
 
     handles: ClassVar[frozenset[type[ServerEvent]]] = frozenset(
-        ConversationItems._RULES
+        ConversationItems._HANDLERS
     )
 
     def __init__(self, keep_audio: bool = False) -> None:
         super().__init__(keep_audio)
-        # the reader thread changes the items while users look at all of them
+        # guards the items: the reader thread changes them while users read them
         self._lock = OwnLock()
 
     def __repr__(self) -> str:
@@ -68,8 +69,8 @@ class Conversation(ConversationItems):
         Return a readable transcript, tool calls included.
         """
         with self._lock:
-            told = [(self._item(i), self._builders[i].remark) for i in self._order]
-        return as_text(told)
+            remarked = [(self._item(i), self._builders[i].remark) for i in self._order]
+        return as_text(remarked)
 
     def __len__(self) -> int:
         return len(self._builders)
@@ -94,26 +95,25 @@ class Conversation(ConversationItems):
     @property
     def items(self) -> tuple[Item, ...]:
         """
-        All items as they are now, in order.
+        Snapshots of all items, in order.
         """
         with self._lock:
             return tuple(self._item(item_id) for item_id in self._order)
 
     def to_list(self) -> list[dict[str, Any]]:
         """
-        Return what `create_conversation_item` needs to tell it all again.
+        Return the items as mappings for `create_conversation_item` in a new session.
 
-        As text: what was said is written down, audio nobody transcribed is left out,
-        as are tool calls without their output and what the service itself did (MCP).
-        Items keep their ids, so that a new session knows them by the same name.
+        Speech is replaced by its transcript. Audio without a transcript, tool calls
+        without output and MCP items are left out. Items keep their ids.
         """
         return as_mappings(self.items)
 
     def audio_ms(self, item_id: str) -> int:
         """
-        Return how long what was received of an answer plays, in milliseconds.
+        Return the duration of an item's received audio in milliseconds.
 
-        After truncation: what is left of it. An unknown item has 0.
+        After truncation, that of the remaining audio. 0 for an unknown item.
         """
         with self._lock:
             builder = self._builders.get(item_id)
@@ -121,7 +121,7 @@ class Conversation(ConversationItems):
 
     def audio(self, item_id: str) -> bytes:
         """
-        Return what an item says, in the session's format; ``b""`` if not kept.
+        Return an item's audio in the session's format; ``b""`` without `keep_audio`.
         """
         with self._lock:
             builder = self._builders.get(item_id)
@@ -129,10 +129,10 @@ class Conversation(ConversationItems):
 
     def truncated(self, item_id: str) -> bool:
         """
-        Tell whether some of an item's audio was cut away.
+        Return whether an item's audio was truncated.
 
-        Its transcript is an estimate then, and ends in "…": the service does not say
-        which of the words were heard.
+        Its transcript is an estimate then, and ends in "…", because the service does
+        not report which words were played.
         """
         with self._lock:
             builder = self._builders.get(item_id)
@@ -140,20 +140,20 @@ class Conversation(ConversationItems):
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Follow *event*. Never raises, never blocks. Reader thread.
+        Apply *event*. Never raises, never blocks. Reader thread.
         """
-        follow = self._RULES.get(type(event))
-        if follow is not None:
+        handler = self._HANDLERS.get(type(event))
+        if handler is not None:
             with self._lock:
-                follow(self, event)
+                handler(self, event)
                 if not isinstance(event, ResponseOutputAudioDelta):
-                    self._unweighed += approximate_size(event.raw)
-                if self._unweighed > MAX_BYTES // 16:
-                    self._weigh()
+                    self._uncounted_bytes += approximate_size(event.raw)
+                if self._uncounted_bytes > MAX_BYTES // 16:
+                    self._enforce_limit()
 
     def observe_audio(self, event: ResponseOutputAudioDelta) -> None:
         """
-        Follow one piece of audio, as `observe`, in the shortest way. Reader thread.
+        Apply an audio delta: a fast path of `observe`. Reader thread.
         """
         with self._lock:
             builder = self._builders.get(event.item_id) or self._staged.get(
@@ -166,7 +166,7 @@ class Conversation(ConversationItems):
         self, event: ResponseOutputTextDelta | ResponseOutputAudioTranscriptDelta
     ) -> None:
         """
-        Follow one piece of text, as `observe`, in the shortest way. Reader thread.
+        Apply a text delta: a fast path of `observe`. Reader thread.
         """
         with self._lock:
             builder = self._builders.get(event.item_id) or self._staged.get(
@@ -174,13 +174,13 @@ class Conversation(ConversationItems):
             )
             if builder is None or not builder.add_text(event):
                 self._on_content(event)
-            self._unweighed += _TEXT_OVERHEAD + 4 * len(event.delta)
-            if self._unweighed > MAX_BYTES // 16:
-                self._weigh()
+            self._uncounted_bytes += _TEXT_OVERHEAD + 4 * len(event.delta)
+            if self._uncounted_bytes > MAX_BYTES // 16:
+                self._enforce_limit()
 
     def send_to_front(self, item_id: str) -> None:
         """
-        Note that an item is being created at the front (``previous_item_id="root"``).
+        Note that an item is created at the start (``previous_item_id="root"``).
 
         Any thread.
         """
@@ -189,13 +189,13 @@ class Conversation(ConversationItems):
 
     def lose(self, _: object) -> None:
         """
-        Note that the session is over, for whatever reason. Reader thread.
+        Note that the session has ended, for any reason. Reader thread.
         """
         self.connection_lost()
 
     def connection_lost(self) -> None:
         """
-        Note that the session is over: what was in progress stays incomplete.
+        Mark the items in progress as incomplete, because the session has ended.
 
         Reader thread.
         """
@@ -208,7 +208,7 @@ class Conversation(ConversationItems):
 
     def messages_of(self, response_ids: Collection[str]) -> set[str]:
         """
-        Return the ids of what the model has said in these responses. Any thread.
+        Return the ids of the messages in these responses. Any thread.
         """
         with self._lock:
             return {
@@ -220,10 +220,12 @@ class Conversation(ConversationItems):
 
     def rename(self, item_id: str, event: Any) -> bool:
         """
-        Give an item the id of *event*, if the two look alike. Reader thread.
+        Give an item the id in *event*, if both items have the same content.
+
+        Reader thread.
 
         Returns:
-            Whether they do.
+            Whether the item was renamed.
         """
         item = event.item
         with self._lock:
@@ -240,7 +242,9 @@ class Conversation(ConversationItems):
         self, item_ids: Collection[str], response_ids: Collection[str]
     ) -> None:
         """
-        Forget a question, and all of its answers with their calls. Any thread.
+        Remove a turn: its items, its responses' items and their calls' outputs.
+
+        Any thread.
         """
         with self._lock:
             calls = set()
@@ -260,15 +264,15 @@ class Conversation(ConversationItems):
 
     def forget(self, item_ids: Iterable[str]) -> None:
         """
-        Forget items that the service does not have. Reader thread.
+        Remove items that the service does not have. Reader thread.
         """
         with self._lock:
             for item_id in item_ids:
                 self._forget(item_id)
 
-    # -- All below is called with the lock held ----------------------------------
+    # -- Lock held ---------------------------------------------------------------
 
     def _item(self, item_id: str) -> Item:
         item = self._builders[item_id].view()
-        assert item is not None, "what has no item yet is set aside"
+        assert item is not None, "a builder without an item is staged"
         return item

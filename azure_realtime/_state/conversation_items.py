@@ -24,26 +24,27 @@ from ..models._unset import UNSET, Unset
 from .item_builder import DRAFT_EVENTS, ItemBuilder, as_id, item_id_of
 from .item_order import ItemOrder
 
-#: Items kept; the oldest are forgotten.
+#: Maximum number of items; the oldest are removed.
 MAX_ITEMS = 10_000
-#: Bytes that they take, about, without the audio that was asked to be kept; likewise.
+#: Maximum memory of the items in bytes, without kept audio; the oldest are removed.
 MAX_BYTES = 64 << 20
-#: Items set aside (rule 2), and responses running; the oldest are forgotten.
+#: Maximum number of staged items (rule 2) and of running responses.
 MAX_STAGED = 64
-#: Ids of deleted items, so that a late event does not bring one back.
+#: Maximum number of remembered ids of deleted items. They prevent a late event from
+#: adding a deleted item.
 MAX_DELETED = 1_000
 
 
 class ConversationItems:
     """
-    What `Conversation` holds; its rules are there. Its lock is held for every method.
+    The items of a `Conversation`, under its rules and with its lock held.
 
     Args:
         keep_audio: Whether items keep their audio.
     """
 
-    # the method that follows each class of events
-    _RULES: ClassVar[dict[type[ServerEvent], Callable[[Any, Any], None]]]
+    # event class -> the method that applies the event
+    _HANDLERS: ClassVar[dict[type[ServerEvent], Callable[[Any, Any], None]]]
 
     def __init__(self, keep_audio: bool) -> None:
         self._keep_audio = keep_audio
@@ -53,7 +54,7 @@ class ConversationItems:
         self._deleted: dict[str, None] = {}
         self._bytes_per_ms = 48
         self._bytes_per_ms_of: dict[str, int] = {}  # by response
-        self._unweighed = 0  # bytes, about, that came since all was weighed
+        self._uncounted_bytes = 0  # approximate bytes since the last `_enforce_limit`
 
     def _on_added(self, event: ConversationItemAdded | ConversationItemCreated) -> None:
         item_id = item_id_of(event)
@@ -133,7 +134,7 @@ class ConversationItems:
 
     def _place(self, event: Any, item_id: str) -> ItemBuilder:
         """
-        Take an item in, with all that was set aside of it.
+        Add an item to the conversation; return its staged builder, or a new one.
         """
         builder = self._stage(item_id, event.generation)
         del self._staged[item_id]
@@ -148,11 +149,11 @@ class ConversationItems:
         self._order.remove(item_id)
         self._staged.pop(item_id, None)
 
-    def _weigh(self) -> None:
+    def _enforce_limit(self) -> None:
         """
-        Forget the oldest items of more than is kept.
+        Remove the oldest items until the others fit into `MAX_BYTES`.
         """
-        self._unweighed = 0
+        self._uncounted_bytes = 0
         builders = {item_id: self._builders[item_id] for item_id in self._order}
         builders |= self._staged
         weight = sum(builder.weight for builder in builders.values())
@@ -165,14 +166,14 @@ class ConversationItems:
 
 def _previous(event: Any) -> str | Unset | None:
     """
-    Return the id before; UNSET if the service did not say, which null is not.
+    Return the ``previous_item_id``; None if it is null, UNSET if it is missing.
     """
     previous: str | None = getattr(event, "previous_item_id", None)
-    said = previous is not None or "previous_item_id" in event.raw
-    return previous if said else UNSET
+    is_present = previous is not None or "previous_item_id" in event.raw
+    return previous if is_present else UNSET
 
 
-ConversationItems._RULES = {
+ConversationItems._HANDLERS = {
     **dict.fromkeys(DRAFT_EVENTS, ConversationItems._on_content),
     ConversationItemAdded: ConversationItems._on_added,
     ConversationItemCreated: ConversationItems._on_added,

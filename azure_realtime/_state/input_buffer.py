@@ -1,15 +1,15 @@
 """
-The user's audio on its way out: whole samples, in pieces, and how much of it.
+The client's view of the input audio buffer: appends in whole samples, and their size.
 
 Rules:
 
-1. Nothing is corrupted: half a sample waits for its other half; audio of another
-   rate is one stream until a commit or a clear.
+1. Audio is not corrupted: half a sample waits for its other half; audio with another
+   rate is resampled as one stream until a commit or a clear.
 2. One append is small enough that a pong never waits long behind it.
-3. A commit of less than 100 ms is refused by the service; it is refused here, where
-   the mistake is (``input_audio_buffer_commit_empty``, protocol reference).
-4. A session that is lost takes with it what it has of an utterance. The rest is no
-   utterance: it cannot be committed.
+3. The service refuses a commit of less than 100 ms (protocol reference,
+   ``input_audio_buffer_commit_empty``). `check` raises for it on the caller's thread.
+4. With a lost session the part of an utterance in its buffer is lost. The rest is
+   incomplete, and a commit of it is refused.
 """
 
 from __future__ import annotations
@@ -32,28 +32,30 @@ if TYPE_CHECKING:
 CHUNK = 192 << 10
 """Bytes of audio in one append; a whole number of samples in every format."""
 
-_COUNTED = 2400  # appends: of a sample each, they are as long as a commit must be
+# Appends whose sizes are kept. That many appends of one sample each are 100 ms at
+# 24 kHz, which is enough for a commit.
+_MAX_SIZES = 2400
 
-_NOTHING_HELD = AudioStream()
+_EMPTY_STREAM = AudioStream()
 
 
 class InputBuffer:
     """
-    What was appended since the last commit or clear.
+    The sizes of the appends since the last commit or clear.
 
-    Samples cut in half, and those of another rate, come from one thread.
+    Audio with samples cut in half or with another rate must come from one thread.
 
-    There is no lock. What is appended is noted, in one step in C, after it was queued;
-    and where a commit or a clear begins, before its command is queued, the notes are
-    replaced as a whole. So a note that still goes to the old ones is of audio that was
-    queued before that command.
+    There is no lock. After an append was queued, its size is added to `_sizes`, in one
+    atomic step. A commit or clear replaces `_sizes` before its command is queued. So a
+    size that is still added to the old object belongs to audio queued before that
+    command.
 
     Args:
-        session: Knows the format, and whether the service finds turns by itself.
-        queue: Counts the audio that is dropped.
+        session: Provides the format, and whether the service detects turns.
+        queue: Counts the dropped audio.
 
     Attributes:
-        handles: The classes of events that `observe` is for.
+        handles: The classes of events for which `observe` must be called.
     """
 
     handles = frozenset({InputAudioBufferCommitted})
@@ -61,15 +63,14 @@ class InputBuffer:
     def __init__(self, session: SessionState, queue: SendQueue) -> None:
         self._session = session
         self._queue = queue
-        self._dropped_before = 0  # by the queue, before the first of `_sizes`
+        self._dropped_before = 0  # `queue.audio_dropped` at the last commit or clear
         self._lost_ms = 0.0
-        self._stream: AudioStream | None = None  # what is held back
-        self._sizes: deque[int] = deque(maxlen=_COUNTED)  # in bytes, of each append
+        self._stream: AudioStream | None = None  # audio held back (rule 1)
+        self._sizes: deque[int] = deque(maxlen=_MAX_SIZES)  # bytes of each append
 
     def is_ready(self, data: bytes) -> bool:
         """
-        Whether *data* can be sent as it is, which is what a microphone gives, whatever
-        the format. Any thread.
+        Whether *data* can be sent unchanged, as audio of a microphone can. Any thread.
         """
         return (
             0 < len(data) <= CHUNK
@@ -82,21 +83,25 @@ class InputBuffer:
         self, audio: AudioInput, check: Callable[[], object]
     ) -> tuple[list[bytes], AudioStream | None]:
         """
-        Return what to append now, in pieces of whole samples in the format of the
-        session, and what is held back. Any thread; `note` it when it is queued.
+        Convert *audio* into appends of whole samples in the format of the session.
+
+        The caller calls `note` after the appends were queued. Any thread.
 
         Args:
-            audio: What to append.
-            check: Is called again and again meanwhile; what it raises ends it.
+            audio: The audio to append.
+            check: Called repeatedly during the conversion; may raise to end it.
+
+        Returns:
+            The audio of each append, and the stream with the audio held back.
         """
-        before = self._stream or _NOTHING_HELD
+        before = self._stream or _EMPTY_STREAM
         data, stream = before.feed(audio, self._format, check)
         pieces = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
         return pieces, stream
 
     def note(self, pieces: list[bytes], stream: AudioStream | None) -> None:
         """
-        Count what has been queued. Any thread.
+        Count the queued *pieces*, and keep *stream*. Any thread.
         """
         self._stream = stream
         if pieces:
@@ -104,7 +109,7 @@ class InputBuffer:
 
     def rest(self) -> list[bytes]:
         """
-        Return what is held back, to be appended before a commit. Any thread.
+        Return the audio held back, which must be appended before a commit. Any thread.
         """
         rest = self._stream.rest(self._format) if self._stream else b""
         return [rest] if rest else []
@@ -115,44 +120,45 @@ class InputBuffer:
 
     def count(self, text: str) -> None:
         """
-        Note that base64 *text* is appended without our help. Any thread.
+        Count the base64 *text* of an append command that the user sent. Any thread.
         """
         if text:
             self._sizes.append(len(text) * 3 // 4)
 
     def pending(self) -> bool:
         """
-        Whether audio waits to be committed by the user, as in push-to-talk. Any thread.
+        Whether audio waits for a commit by the user, as in push-to-talk. Any thread.
         """
         return bool(self._sizes) and not self._session.vad
 
     @property
     def milliseconds(self) -> float:
         """
-        How much was appended since the last commit or clear, also what is held back;
-        at least so much where that is more than can be committed.
+        Duration of the audio since the last commit or clear, held-back audio included.
+
+        A lower bound after more than 2400 appends; it is then at least 100 ms.
         """
         size = sum(self._sizes.copy()) + sum(map(len, self.rest()))
         return size / bytes_per_ms(self._format)
 
     def check(self) -> None:
         """
-        Refuse a commit of too little. Any thread.
+        Raise if a commit would fail. Any thread.
 
         Raises:
-            ValueError: There is not enough to commit.
-            RealtimeError: The beginning was lost with a session.
+            ValueError: There is less audio than a commit needs (rule 3).
+            RealtimeError: A part of the audio was lost with a session (rule 4).
         """
         if self._lost_ms:
             raise RealtimeError(
                 f"The connection was lost during this utterance: {self._lost_ms:.0f} "
-                "ms of its audio went with the session; the rest was not committed. "
+                "ms of its audio are lost, and the rest was not committed. "
                 "Call clear_audio_buffer() and send the utterance again."
             )
         if self.milliseconds < MIN_COMMIT_MS:
             advice = (
-                " With turn detection on the service commits by itself: leave "
-                "commit_audio() out, or set turn_detection=None."
+                " With turn detection the service commits by itself: do not call "
+                "commit_audio(), or set turn_detection=None."
                 if self._session.vad
                 else ""
             )
@@ -164,26 +170,28 @@ class InputBuffer:
 
     def clear(self) -> tuple[deque[int], AudioStream | None]:
         """
-        Begin anew; return what counted, for `put_back`. Any thread.
+        Reset the counts; return the old sizes and stream, for `put_back`. Any thread.
 
-        Before the command that does so is queued: what another thread appends behind
-        it counts already.
+        Called before the commit or clear is queued, so that appends of other threads
+        behind that command are counted.
         """
-        counted = self._sizes, self._stream
-        self._sizes, self._stream = deque(maxlen=_COUNTED), None
+        previous = self._sizes, self._stream
+        self._sizes, self._stream = deque(maxlen=_MAX_SIZES), None
         self._dropped_before, self._lost_ms = self._queue.audio_dropped, 0.0
-        return counted
+        return previous
 
     def put_back(self, counted: deque[int], stream: AudioStream | None) -> None:
         """
-        Count again what was cleared for nothing. Any thread.
+        Undo `clear`, because its command could not be queued. Any thread.
         """
         self._sizes.extend(counted)
         self._stream = self._stream or stream
 
     def lose(self, _: object) -> None:
         """
-        Begin with a new session. Reader thread, after the queue dropped its audio.
+        Reset the counts for a new session, and record the lost audio (rule 4).
+
+        Reader thread, after the queue dropped its audio.
         """
         lost_ms = 0.0 if self._session.vad else self._lost_ms + self.milliseconds
         if lost_ms:
@@ -194,7 +202,7 @@ class InputBuffer:
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Begin anew where the service has committed by itself. Reader thread.
+        Reset the sizes after a commit by the service itself. Reader thread.
         """
         if isinstance(event, InputAudioBufferCommitted) and self._session.vad:
-            self._sizes = deque(maxlen=_COUNTED)
+            self._sizes = deque(maxlen=_MAX_SIZES)

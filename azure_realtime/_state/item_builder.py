@@ -1,21 +1,20 @@
 """
-An item in the making: what all the events about it add up to.
+Building of an item from the events about it.
 
 Rules:
 
-1. The same facts come in several events, and some of those in any order. What a draft
-   amounts to does not depend on it, as long as the pieces of one text come in order.
-2. Text comes in pieces, then once more as a whole. The whole replaces the pieces and
-   is final; an empty one says nothing and replaces nothing.
-3. A final status stays.
-4. Audio is counted; it is kept only where that was asked for. Base64 in the items that
-   the service reports is never kept.
-5. What is left of a truncated part's transcript is an estimate: as large a share of the
-   words as is left of the audio. It ends in "…", because the service does not say.
-6. Nothing grows without bounds (`MAX_PARTS`, `MAX_TEXT`); `ItemBuilder.weight` is the
-   size of all of it.
+1. Several events repeat the same fact, and some events come in any order. The built
+   item does not depend on that order, as long as the deltas of one text are in order.
+2. Text comes as deltas, then as a whole. The whole text replaces the deltas and is
+   final; an empty whole text replaces nothing.
+3. A final status is not changed.
+4. Audio is counted, and kept only with `keep_audio`. The base64 in items that the
+   service reports is never kept.
+5. The transcript of a truncated part is an estimate: its share of the text is that of
+   the remaining audio. It ends in "…", because the service does not report the words.
+6. Memory is bounded (`MAX_PARTS`, `MAX_TEXT`); `ItemBuilder.weight` is its size.
 
-Nothing here raises or takes a lock: the owner of a builder holds one.
+No method raises or acquires a lock: the owner of a builder holds its own lock.
 """
 
 from collections.abc import Callable
@@ -50,33 +49,33 @@ from ..models.items import (
     McpCallItem,
     MessageItem,
 )
-from .part_builder import PART_EVENTS, SAID, WRITTEN, PartBuilder, Text
+from .part_builder import AUDIO_PART, PART_EVENTS, TEXT_PART, PartBuilder, Text
 
-#: Of one item.
+#: Maximum number of parts of an item.
 MAX_PARTS = 64
-#: Characters of an id: what the service takes of ours. What is longer is none.
+#: Maximum characters of an id, as in the service. A longer value is not an id.
 MAX_ID = 512
-_OVERHEAD = 1000  # bytes that an item or a part takes beside what was said, about
+_OVERHEAD = 1000  # approximate bytes of an item or a part without its text
 
 _PARTS: dict[str, Part] = {
-    "text": WRITTEN,
-    "output_text": WRITTEN,
-    "audio": SAID,
-    "output_audio": SAID,
+    "text": TEXT_PART,
+    "output_text": TEXT_PART,
+    "audio": AUDIO_PART,
+    "output_audio": AUDIO_PART,
 }
 
 
 class ItemBuilder:
     """
-    An item in the making.
+    Builds one item.
 
     Attributes:
-        keep_audio: Whether `audio` keeps what is said.
-        generation: Number of the connection it came by.
-        response_id: Of the response that makes it; None if it was not generated, or
-            as long as that is not known.
-        bytes_per_ms: Of what that response says.
-        output_index: Its place among the items of that response.
+        keep_audio: Whether `audio` is kept.
+        generation: Number of the connection of the item's first event.
+        response_id: The response that generates the item; None if no response does, or
+            if it is not known yet.
+        bytes_per_ms: Rate of the audio of that response.
+        output_index: Index among the items of that response.
     """
 
     def __init__(self, keep_audio: bool = False, generation: int = 0) -> None:
@@ -94,13 +93,13 @@ class ItemBuilder:
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Take what *event* tells of this item.
+        Apply *event* to the item.
         """
         kind = type(event)
         if kind in PART_EVENTS:
-            model, take_part = PART_EVENTS[kind]
+            model, apply = PART_EVENTS[kind]
             index = event.content_index  # type: ignore[attr-defined]
-            take_part(self._part(index, model), event)
+            apply(self._part(index, model), event)
             self._view = self._weight = None
         elif kind in _ITEM_EVENTS:
             _ITEM_EVENTS[kind](self, event)
@@ -108,7 +107,7 @@ class ItemBuilder:
 
     def add_audio(self, event: ResponseOutputAudioDelta) -> bool:
         """
-        Count a piece of audio; return False if `observe` must take it.
+        Count an audio delta; return False if it needs `observe`.
         """
         part = self._parts.get(event.content_index)
         if part is None or not part.received or self.keep_audio:
@@ -126,7 +125,7 @@ class ItemBuilder:
         self, event: ResponseOutputTextDelta | ResponseOutputAudioTranscriptDelta
     ) -> bool:
         """
-        Add a piece of text; return False if `observe` must take it.
+        Add a text delta; return False if it needs `observe`.
         """
         part = self._parts.get(event.content_index)
         if part is None or self.response_id is None:
@@ -139,11 +138,11 @@ class ItemBuilder:
 
     def report(self, item: Item, *, final: bool) -> None:
         """
-        Take the item as the service reports it.
+        Apply an item that the service reports.
 
         Args:
-            item: It.
-            final: Whether what it says is all there will be.
+            item: The reported item.
+            final: Whether its texts are complete.
         """
         status = getattr(item, "status", None)
         if status and self._status in (None, "in_progress"):
@@ -160,7 +159,7 @@ class ItemBuilder:
 
     def end(self, status: str) -> None:
         """
-        Note that nothing more will come, in case nobody has said so.
+        Set the final *status*, if no event did.
         """
         if self._status == "in_progress":
             self._status = status
@@ -168,20 +167,20 @@ class ItemBuilder:
 
     def view(self) -> Item | None:
         """
-        Return the item as far as it is known; None if all we have are pieces.
+        Return a snapshot of the item; None while the service has reported none.
         """
         if self._view is None:
-            self._view = self._made()
+            self._view = self._build()
         return self._view
 
     @property
     def weight(self) -> int:
         """
-        About how many bytes it takes, without the audio that was asked to be kept.
+        Approximate memory in bytes, without kept audio.
         """
         if self._weight is None:
             parts = self._parts.values()
-            # mostly these are the same objects
+            # `max` below: the parts' `raw` are mostly objects inside the item's `raw`
             raw = approximate_size(self._item.raw) if self._item is not None else 0
             raws = sum(approximate_size(part.model.raw) for part in parts)
             texts = sum(_OVERHEAD + part.text.weight for part in parts)
@@ -191,47 +190,47 @@ class ItemBuilder:
     @property
     def audio_ms(self) -> int:
         """
-        How long what was received of it plays, less what was truncated.
+        Duration of the received audio in milliseconds, after truncation.
         """
         return sum(part.audio_ms for part in self._parts.values())
 
     @property
     def audio(self) -> bytes:
         """
-        What it says, less what was truncated; ``b""`` unless `keep_audio`.
+        The audio after truncation; ``b""`` without `keep_audio`.
         """
         return b"".join(self._parts[i].audio_left for i in sorted(self._parts))
 
     @property
     def content(self) -> tuple[Part, ...]:
         """
-        The parts as far as they are known.
+        Snapshots of the parts.
         """
         return tuple(self._parts[index].view() for index in sorted(self._parts))
 
     @property
     def truncated(self) -> bool:
         """
-        Whether some of its audio was cut away.
+        Whether some audio was truncated.
         """
         return any(part.truncated for part in self._parts.values())
 
     @property
     def remark(self) -> str:
         """
-        What a reader of the transcript should know; "" if nothing.
+        The remark for the readable transcript, or "".
         """
         if self.truncated:
             return f"cut off after {self.audio_ms / 1000:.1f} s"
         failed = any(part.failed for part in self._parts.values())
         return "not transcribed" if failed else ""
 
-    def _made(self) -> Item | None:
+    def _build(self) -> Item | None:
         item = self._item
         if isinstance(item, MessageItem):
             content = self.content
             if content == item.content and self._status == item.status:
-                return item  # most are: it saves a reader of many items time
+                return item  # the common case: saves the time of `evolve`
             return attrs.evolve(item, content=content, status=self._status)
         if isinstance(item, (FunctionCallItem, McpCallItem)):
             arguments = self._arguments.value or item.arguments
@@ -242,7 +241,7 @@ class ItemBuilder:
 
     def _part(self, index: int | None, model: Part) -> PartBuilder:
         """
-        Return the draft of a part; a new one begins as *model*.
+        Return the builder of a part; a new one starts with *model*.
         """
         index = index or 0
         part = self._parts.get(index)
@@ -252,7 +251,7 @@ class ItemBuilder:
                 self._parts[index] = part
         return part
 
-    # -- What each event tells ---------------------------------------------------
+    # -- One method per event ----------------------------------------------------
 
     def _on_added(self, event: ConversationItemAdded | ConversationItemCreated) -> None:
         self.report(event.item, final=False)
@@ -278,7 +277,7 @@ class ItemBuilder:
             part.text.report(event.part.text or event.part.transcript or "", final=True)
 
     def _on_audio(self, event: ResponseOutputAudioDelta) -> None:
-        part = self._part(event.content_index, SAID)
+        part = self._part(event.content_index, AUDIO_PART)
         if not part.received:
             part.bytes_per_ms = self.bytes_per_ms
         if self.keep_audio:
@@ -298,22 +297,22 @@ class ItemBuilder:
 
 def item_id_of(event: Any) -> str:
     """
-    Return the id of the item that *event* is about; "" if it does not say.
+    Return the id of the item that *event* is about; "" if it has none.
     """
     item = getattr(event, "item", None)
-    found = getattr(event, "item_id", None) if item is None else item.id
-    return found if found and len(found) <= MAX_ID else ""
+    value = getattr(event, "item_id", None) if item is None else item.id
+    return value if value and len(value) <= MAX_ID else ""
 
 
-def as_id(found: str | None) -> str:
+def as_id(value: str | None) -> str:
     """
-    Return what was found as an id; "" if it is none.
+    Return *value* if it is an id, else "".
     """
-    return found if found and len(found) <= MAX_ID else ""
+    return value if value and len(value) <= MAX_ID else ""
 
 
 def _without_audio(item: MessageItem) -> MessageItem:
-    # without the base64 that it may hold, in its `raw` too
+    # removes base64 audio from the item and its `raw` (rule 4)
     if not [part for part in item.content if getattr(part, "audio", None)]:
         return item
     content = [
@@ -324,7 +323,7 @@ def _without_audio(item: MessageItem) -> MessageItem:
 
 
 def _decoded_size(event: ResponseOutputAudioDelta) -> int:
-    # The reader thread does not decode what nobody may want.
+    # computed from the length: the reader thread does not decode unused audio
     groups, rest = divmod(len(event.delta), 4)
     return len(event.audio) if rest else 3 * groups - event.delta.count("=", -2)
 
@@ -345,5 +344,5 @@ _ITEM_EVENTS: dict[type[ServerEvent], Callable[[ItemBuilder, Any], None]] = {
     ResponseMcpCallArgumentsDone: ItemBuilder._on_arguments_done,
 }
 
-#: The kinds of events that a draft takes something from.
+#: The classes of events that `ItemBuilder.observe` applies.
 DRAFT_EVENTS = frozenset({*PART_EVENTS, *_ITEM_EVENTS})

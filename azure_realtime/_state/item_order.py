@@ -1,16 +1,16 @@
 """
-Where an item stands in the conversation.
+The order of the items in a conversation.
 
 Rules:
 
-1. After the item that the service names; at the end if it names none, or one unknown
-   here. An item does not move afterwards.
-2. Null is the front only for an item that was sent there: compatible services say null
-   of every item.
-3. A reconnect is a new session: what it adds follows what only the old one had. An
-   item that is added anew keeps its place.
+1. An item is inserted after the item in its ``previous_item_id``; at the end if there
+   is none, or if that item is unknown. An item does not move afterwards.
+2. Null means the start only for an item that this client created there, because
+   compatible services send null for every item.
+3. A reconnect starts a new session: its items follow those that only the old session
+   had. An item that the new session repeats keeps its position.
 
-Not locked: who owns it holds a lock.
+Not thread-safe: the owner holds its lock.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class ItemOrder:
     def __init__(self) -> None:
         self._ids: list[str] = []
         self._generations: dict[str, int] = {}
-        self._for_the_front: set[str] = set()
+        self._sent_to_front: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -41,16 +41,17 @@ class ItemOrder:
         generation: int,
     ) -> None:
         """
-        Put an item where it belongs, if it has no place yet.
+        Insert an item, unless it has a position already.
 
         Args:
-            item_id: Its id.
-            previous: The id before, ``root`` for the front; UNSET: not said.
-            generation: Number of the connection it came by.
+            item_id: The id of the item.
+            previous: The ``previous_item_id``: an id, ``root`` for the start, None for
+                null, UNSET if missing.
+            generation: Number of the connection that reported the item.
         """
         known = item_id in self._generations
         if not known:
-            index = self._index(self._understood(item_id, previous))
+            index = self._index(self._resolved(item_id, previous))
             while index < len(self._ids) and self._generation_at(index) < generation:
                 index += 1
             self._ids.insert(index, item_id)
@@ -58,27 +59,27 @@ class ItemOrder:
 
     def rename(self, item_id: str, new_id: str) -> None:
         """
-        Give an item another id, in its place.
+        Replace the id of an item; its position stays.
         """
         self._ids[self._ids.index(item_id)] = new_id
         self._generations[new_id] = self._generations.pop(item_id)
 
     def remove(self, item_id: str) -> None:
         """
-        Take an item out, if it is there.
+        Remove an item, if it is present.
         """
         if self._generations.pop(item_id, None) is not None:
             self._ids.remove(item_id)
 
     def send_to_front(self, item_id: str) -> None:
         """
-        Note that an item is being sent to the front.
+        Note that this client creates an item at the start (rule 2).
         """
-        self._for_the_front.add(item_id)
+        self._sent_to_front.add(item_id)
 
-    def _understood(self, item_id: str, previous: str | Unset | None) -> str | Unset:
-        if item_id in self._for_the_front:
-            self._for_the_front.discard(item_id)
+    def _resolved(self, item_id: str, previous: str | Unset | None) -> str | Unset:
+        if item_id in self._sent_to_front:
+            self._sent_to_front.discard(item_id)
             return "root"
         return UNSET if previous is None else previous
 

@@ -1,24 +1,24 @@
 """
-What the model is doing, told from events alone.
+The status of the model, derived from events alone.
 
 Rules:
 
 1. LISTENING from ``speech_started``; THINKING from ``speech_stopped``, ``committed``
    and ``response.created``; SPEAKING from a response's first audio or text delta.
-2. A response that ends without audio makes it IDLE at once. One with audio leaves it
-   SPEAKING, for it still plays here: `speak_done` (``set_model_speak_done()``, or a
-   speaker that has run dry) makes it IDLE. If more of its audio comes after that, it
-   is SPEAKING again.
-3. While the user speaks, what a response still delivers changes nothing: it has been
-   interrupted, or is about to be.
-4. Only one response at a time belongs to the conversation. One that was asked for out
-   of band, or is created while another runs, changes nothing.
-5. A change is announced once, with the value before. Nothing is announced when nothing
-   changes.
-6. A lost connection is IDLE.
+2. A response that ends without audio sets IDLE at once. A response with audio leaves
+   SPEAKING, because the client still plays it: `speak_done`
+   (``set_model_speak_done()``, or a speaker with an empty buffer) sets IDLE. A later
+   audio delta of that response sets SPEAKING again.
+3. While the user speaks, deltas and the end of a response change nothing: the response
+   is interrupted, or about to be.
+4. The conversation has one active response. A response out of band, or one created
+   while another runs, changes nothing.
+5. A change is announced once, with the previous value. If the status stays the same,
+   nothing is announced.
+6. A lost connection sets IDLE.
 
-The table says what an event does to a status; what it leaves out changes nothing. Which
-events count (rules 3 and 4) is decided before the table is asked.
+`TRANSITIONS` contains the effect of each cause; a combination that is not in the table
+changes nothing. Events of other responses (rule 4) are filtered before the table.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ TRANSITIONS: dict[str, dict[ModelStatusEnum, ModelStatusEnum]] = {
     "speak_done": dict.fromkeys((SPEAKING,), IDLE),
     "lost": dict.fromkeys(ModelStatusEnum, IDLE),
 }
-"""Cause -> status before -> status after."""
+"""Cause -> previous status -> new status."""
 
 _CAUSES = {
     InputAudioBufferSpeechStarted: "speech_started",
@@ -67,14 +67,13 @@ _CAUSES = {
 
 class ModelStatus:
     """
-    The status, its table applied to events. Every method returns the announcement to
-    make, or None.
+    The current status. Methods that change it return the event to emit, or None.
 
-    Two threads that change the status at the same moment may announce in either order;
-    each announcement is true of its own change.
+    If two threads change the status at the same moment, their events may be emitted in
+    either order; each event is correct for its own change.
 
     Attributes:
-        handles: The classes of events that `observe` is for.
+        handles: The classes of events for which `observe` must be called.
     """
 
     handles: ClassVar[frozenset[type[Event]]] = frozenset(
@@ -89,8 +88,8 @@ class ModelStatus:
     )
 
     def __init__(self) -> None:
-        # makes one step of a look at the status and its change: the reader thread and
-        # the user change it
+        # makes reading and changing the status one step: the reader thread and threads
+        # of the user change it
         self._lock = OwnLock()
         self._status = IDLE
         self._response_id: str | None = None
@@ -100,13 +99,13 @@ class ModelStatus:
     @property
     def value(self) -> ModelStatusEnum:
         """
-        The status now. Any thread.
+        The current status. Any thread.
         """
         return self._status
 
     def set(self, status: ModelStatusEnum) -> StatusChanged | None:
         """
-        Overrule the table. Any thread.
+        Set the status, regardless of the table. Any thread.
         """
         with self._lock:
             previous, self._status = self._status, status
@@ -116,20 +115,20 @@ class ModelStatus:
 
     def speak_done(self) -> StatusChanged | None:
         """
-        Note that what was to be heard has been heard. Any thread.
+        Note that the audio of the response was played. Any thread.
         """
         return self._apply("speak_done")
 
     def lost(self) -> StatusChanged | None:
         """
-        Note that the connection is gone. Reader thread.
+        Note that the connection is lost. Reader thread.
         """
         self._response_id = None
         return self._apply("lost")
 
     def observe_audio(self, event: ResponseOutputAudioDelta) -> StatusChanged | None:
         """
-        Follow a piece of audio, as `observe`, in the shortest way. Reader thread.
+        Apply an audio delta: a fast path of `observe`. Reader thread.
         """
         if event.response_id != self._response_id:
             return None
@@ -143,7 +142,7 @@ class ModelStatus:
         self, event: ResponseOutputTextDelta | ResponseOutputAudioTranscriptDelta
     ) -> StatusChanged | None:
         """
-        Follow a piece of text, as `observe`, in the shortest way. Reader thread.
+        Apply a text delta: a fast path of `observe`. Reader thread.
         """
         if self._begun or event.response_id != self._response_id:
             return None
@@ -152,11 +151,11 @@ class ModelStatus:
 
     def observe(self, event: Event, out_of_band: bool = False) -> StatusChanged | None:
         """
-        Let an event of the service have its effect. Reader thread.
+        Apply an event of the service. Reader thread.
 
         Args:
-            event: Any.
-            out_of_band: Whether it is of a response that was asked for out of band.
+            event: Any event.
+            out_of_band: Whether the event belongs to a response out of band.
         """
         if out_of_band:
             return None

@@ -1,7 +1,7 @@
 """
-A content part in the making; the rules are those of `item_builder`.
+Building of a content part, under the rules of `item_builder`.
 
-Nothing here raises or is locked.
+No method raises or acquires a lock.
 """
 
 from collections.abc import Callable
@@ -31,18 +31,19 @@ from ..models.content import (
     part_text,
 )
 
-#: Characters of one text: what the service takes in one message.
+#: Maximum characters of one text: what the service accepts in one message.
 MAX_TEXT = 1_048_576
-_PIECE = 64  # bytes that a piece takes beside its text
+_PIECE_OVERHEAD = 64  # bytes of a delta in addition to its text
 
-WRITTEN = OutputText("")
-SAID = OutputAudio()
-HEARD = InputAudio()
+# Parts to start with, by the kind of event that comes first.
+TEXT_PART = OutputText("")
+AUDIO_PART = OutputAudio()
+INPUT_AUDIO_PART = InputAudio()
 
 
 class Text:
     """
-    Text that comes in pieces, then once more as a whole.
+    A text that comes as deltas, then as a whole (rule 2).
     """
 
     __slots__ = ("_final", "_pieces", "_room")
@@ -54,7 +55,7 @@ class Text:
 
     def add(self, piece: str | None) -> None:
         """
-        Take the next piece; after the whole, none counts.
+        Append a delta; after the whole text, ignore it.
         """
         if piece and self._room and not self._final:
             self._pieces.append(piece[: self._room])
@@ -62,7 +63,7 @@ class Text:
 
     def settle(self, whole: str) -> None:
         """
-        Take the whole; "" says that it has all come in pieces.
+        Set the whole text; "" keeps the deltas as the whole text.
         """
         self._final = True
         if whole:
@@ -70,7 +71,7 @@ class Text:
 
     def report(self, text: str, *, final: bool) -> None:
         """
-        Take what an item says at some time; "" says nothing.
+        Apply the text in a reported item; "" changes nothing.
         """
         if text and final:
             self.settle(text)
@@ -80,7 +81,7 @@ class Text:
     @property
     def value(self) -> str | None:
         """
-        The text so far; None as long as nothing is known of it.
+        The text so far; None while no event contained any.
         """
         if not self._pieces:
             return "" if self._final else None
@@ -91,23 +92,23 @@ class Text:
     @property
     def weight(self) -> int:
         """
-        About how many bytes it takes.
+        Approximate memory in bytes.
         """
-        return sum(_PIECE + approximate_size(piece) for piece in self._pieces)
+        return sum(_PIECE_OVERHEAD + approximate_size(piece) for piece in self._pieces)
 
 
 class PartBuilder:
     """
-    A content part in the making.
+    Builds one content part.
 
     Attributes:
-        model: The part as the service reported it last, without audio.
-        text: What is written or said in it.
-        received: Bytes of audio.
-        bytes_per_ms: Of that audio.
-        audio: The audio, where it is kept.
-        end_ms: Where the audio was truncated.
-        failed: Whether what is said in it could not be written down.
+        model: The part that the service reported last, without audio.
+        text: The text or transcript.
+        received: Bytes of audio received.
+        bytes_per_ms: Rate of the audio.
+        audio: The audio, if it is kept.
+        end_ms: Position at which the audio was truncated; None if it was not.
+        failed: Whether the transcription of the part failed.
     """
 
     __slots__ = (
@@ -132,14 +133,14 @@ class PartBuilder:
     @property
     def received_ms(self) -> int:
         """
-        How long all that was received plays.
+        Duration of the received audio in milliseconds.
         """
         return self.received // self.bytes_per_ms
 
     @property
     def audio_ms(self) -> int:
         """
-        How long it plays, less what was truncated.
+        Duration of the audio in milliseconds, after truncation.
         """
         if self.end_ms is None:
             return self.received_ms
@@ -148,7 +149,7 @@ class PartBuilder:
     @property
     def audio_left(self) -> bytes:
         """
-        The audio that was kept, less what was truncated.
+        The kept audio after truncation.
         """
         if self.end_ms is None:
             return bytes(self.audio)
@@ -157,13 +158,13 @@ class PartBuilder:
     @property
     def truncated(self) -> bool:
         """
-        Whether some of its audio was cut away.
+        Whether some audio was truncated.
         """
         return self.audio_ms < self.received_ms
 
     def report(self, model: Part, *, final: bool, keep_audio: bool) -> None:
         """
-        Take what an item says of this part.
+        Apply the part in a reported item.
         """
         self.text.report(part_text(model), final=final)
         if isinstance(model, (InputAudio, OutputAudio)) and model.audio:
@@ -175,14 +176,14 @@ class PartBuilder:
 
     def truncate(self, end_ms: int) -> None:
         """
-        Cut the audio, what is still to come included.
+        Truncate the audio, later deltas included.
         """
         end_ms = max(0, end_ms)
         self.end_ms = end_ms if self.end_ms is None else min(end_ms, self.end_ms)
 
     def view(self) -> Part:
         """
-        Return the part as far as it is known.
+        Return a snapshot of the part.
         """
         text = self.text.value
         if text is None:
@@ -202,7 +203,7 @@ class PartBuilder:
         except ValueError:
             return
 
-    # -- What each event tells ---------------------------------------------------
+    # -- One method per event ----------------------------------------------------
 
     def _on_delta(self, event: Any) -> None:
         self.text.add(event.delta)
@@ -226,7 +227,7 @@ class PartBuilder:
 
 def shortened(text: str, share: float) -> str:
     """
-    Return about that share of *text*, up to the end of a word, and an ellipsis.
+    Return that *share* of *text* (0 to 1), up to the end of a word, and an ellipsis.
     """
     end = round(len(text) * share)
     kept = text[:end]
@@ -235,19 +236,25 @@ def shortened(text: str, share: float) -> str:
     return f"{kept.rstrip()}…"
 
 
-#: Kind of event -> what the part is if nobody has said so, what is taken from it.
+#: Event class -> the part to start with, and the method that applies the event.
 PART_EVENTS: dict[
     type[ServerEvent], tuple[Part, Callable[[PartBuilder, Any], None]]
 ] = {
-    ConversationItemInputAudioTranscriptionDelta: (HEARD, PartBuilder._on_delta),
+    ConversationItemInputAudioTranscriptionDelta: (
+        INPUT_AUDIO_PART,
+        PartBuilder._on_delta,
+    ),
     ConversationItemInputAudioTranscriptionCompleted: (
-        HEARD,
+        INPUT_AUDIO_PART,
         PartBuilder._on_transcript,
     ),
-    ConversationItemInputAudioTranscriptionFailed: (HEARD, PartBuilder._on_failed),
-    ConversationItemTruncated: (SAID, PartBuilder._on_truncated),
-    ResponseOutputTextDelta: (WRITTEN, PartBuilder._on_delta),
-    ResponseOutputTextDone: (WRITTEN, PartBuilder._on_text),
-    ResponseOutputAudioTranscriptDelta: (SAID, PartBuilder._on_delta),
-    ResponseOutputAudioTranscriptDone: (SAID, PartBuilder._on_transcript),
+    ConversationItemInputAudioTranscriptionFailed: (
+        INPUT_AUDIO_PART,
+        PartBuilder._on_failed,
+    ),
+    ConversationItemTruncated: (AUDIO_PART, PartBuilder._on_truncated),
+    ResponseOutputTextDelta: (TEXT_PART, PartBuilder._on_delta),
+    ResponseOutputTextDone: (TEXT_PART, PartBuilder._on_text),
+    ResponseOutputAudioTranscriptDelta: (AUDIO_PART, PartBuilder._on_delta),
+    ResponseOutputAudioTranscriptDone: (AUDIO_PART, PartBuilder._on_transcript),
 }

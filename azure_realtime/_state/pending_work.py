@@ -1,15 +1,15 @@
 """
-What a turn still owes when nothing seems to go on.
+The events that are still expected while no response is active.
 
 Rules:
 
-1. After the user's words an answer may follow, or not: where turn detection only
-   commits, none does. It is waited for a moment.
-2. What the user has said may be written down after the answer.
-3. A call that no function here answers is the user's to answer, by hand.
-4. None of it is waited for without end.
+1. After the user's speech a response may follow. It does not if turn detection only
+   commits, so it is expected for `_ANSWER_TIMEOUT` only.
+2. The transcript of the user's speech may come after the response.
+3. A tool call without a registered function is answered by the user.
+4. Each expectation has a timeout.
 
-All of it belongs to the reader thread.
+Reader thread.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from ..events import (
 from ..models.items import FunctionCallItem, FunctionCallOutputItem
 from .session import SessionState
 
-_ANSWER = 2.0  # seconds
-_TRANSCRIPT = 5.0
-_CALL = 30.0
-_MOST = 64  # of each kind
+_ANSWER_TIMEOUT = 2.0  # seconds
+_TRANSCRIPT_TIMEOUT = 5.0
+_CALL_TIMEOUT = 30.0
+_MAX_PENDING = 64  # of each kind
 
 
 class PendingWork:
     """
-    Follows them.
+    The responses, transcripts and tool outputs that are expected.
 
     Args:
-        session: Tells whether what the user says is written down.
-        answered: Whether the calls of a response are answered here.
+        session: Provides whether the user's speech is transcribed.
+        answered: Returns whether registered functions answer the calls of a response.
 
     Attributes:
-        handles: The classes of events that `observe` is for.
+        handles: The classes of events for which `observe` must be called.
     """
 
     handles = frozenset(
@@ -75,35 +75,42 @@ class PendingWork:
     @property
     def calls(self) -> set[str]:
         """
-        The calls of the last response that the user has not answered.
+        The ids of the calls in the last response that the user has not answered.
         """
         return set(self._calls)
 
     def busy(self) -> bool:
         """
-        Whether something is still to come.
+        Return whether an event is still expected.
         """
-        ends = [self._answer_by, *self._transcripts.values(), *self._calls.values()]
-        return not all(end.passed for end in ends)
+        deadlines = [
+            self._answer_by,
+            *self._transcripts.values(),
+            *self._calls.values(),
+        ]
+        return not all(deadline.passed for deadline in deadlines)
 
     def lose(self, _: object) -> None:
         """
-        Forget what only the lost connection could have brought.
+        Drop the expectations that ended with the connection.
         """
         self._answer_by = Deadline(0)
         self._transcripts.clear()
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Follow *event*.
+        Update the expectations from *event*.
         """
         if isinstance(event, InputAudioBufferSpeechStopped):
-            self._answer_by = Deadline(_ANSWER)
+            self._answer_by = Deadline(_ANSWER_TIMEOUT)
         elif isinstance(event, InputAudioBufferCommitted):
-            self._answer_by = Deadline(_ANSWER)
+            self._answer_by = Deadline(_ANSWER_TIMEOUT)
             if self._session.transcribes:
                 put_bounded(
-                    self._transcripts, event.item_id, Deadline(_TRANSCRIPT), _MOST
+                    self._transcripts,
+                    event.item_id,
+                    Deadline(_TRANSCRIPT_TIMEOUT),
+                    _MAX_PENDING,
                 )
         elif isinstance(
             event,
@@ -130,4 +137,6 @@ class PendingWork:
             return
         for item in response.output:
             if isinstance(item, FunctionCallItem) and item.call_id:
-                put_bounded(self._calls, item.call_id, Deadline(_CALL), _MOST)
+                put_bounded(
+                    self._calls, item.call_id, Deadline(_CALL_TIMEOUT), _MAX_PENDING
+                )

@@ -1,5 +1,5 @@
 """
-What the session is like now: what was asked for, and what the service made of it.
+The state of the session: the requested configuration and the one the service reported.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _FIELDS = {field.name for field in attrs.fields(Session)} - {"raw", "problems"}
 
 class SessionState:
     """
-    Follows the session. Any thread may ask.
+    The configuration of the session. Any thread may read it.
 
-    What the service reports counts; what it leaves out of its report (not every
-    compatible service reports all) is taken from what was asked for.
+    A field has the value that the service reported. A field that is missing in the
+    report (some compatible services omit fields) has the requested value.
 
-    There is no lock. Callers add to `_pending`; only the reader thread takes from it,
-    and replaces `_confirmed`.
+    There is no lock. Callers append to `_pending`; only the reader thread removes from
+    it, and replaces `_confirmed`.
 
     Args:
-        config: What is asked for first.
+        config: The configuration of the session's setup.
 
     Attributes:
-        handles: The classes of events that `observe` is for.
-        session: As the service last reported it; None before it did.
+        handles: The classes of events for which `observe` must be called.
+        session: The session as last reported; None before the first report.
     """
 
     handles = frozenset({SessionCreated, SessionUpdated, ErrorEvent})
@@ -48,20 +48,23 @@ class SessionState:
 
     def ask(self, config: SessionConfig, answer: CommandFuture[Any]) -> None:
         """
-        Note what else is asked for, and where the service's answer will be. Any thread.
+        Add a requested change, and the future of its acknowledgement. Any thread.
         """
         self._pending.append((config, answer))
 
     @property
     def requested(self) -> SessionConfig:
         """
-        All that was asked for and not refused: what a new session is to be like.
+        The configuration with all changes that were not refused. Any thread.
+
+        It is the configuration of the next session.
         """
         while True:
             config, pending = self._confirmed, tuple(self._pending)
-            if config is self._confirmed:  # else an old change might undo a later one
+            # unless both are consistent, an old change could override a later one
+            if config is self._confirmed:
                 break
-        # a change that was granted right before is laid over itself: no difference
+        # a change that is already in `config` is applied twice, which has no effect
         for change, answer in pending:
             if not answer.failed:
                 config = overlaid(config, change)
@@ -69,7 +72,7 @@ class SessionState:
 
     def _settle(self) -> None:
         """
-        Take over what was answered. Reader thread.
+        Move the acknowledged changes to `_confirmed`. Reader thread.
         """
         while self._pending and self._pending[0][1].done():
             config, answer = self._pending[0]
@@ -77,28 +80,30 @@ class SessionState:
                 self._refused = config
             else:
                 self._confirmed = overlaid(self._confirmed, config)
-            self._pending.pop(0)  # last: `requested` finds the change in one of the two
+            self._pending.pop(0)  # last, so that `requested` never misses the change
 
-    def _grant(self, told: dict[str, Any]) -> None:
+    def _confirm_refused(self, reported: dict[str, Any]) -> None:
         """
-        Believe the service's report more than an error that seemed to be a refusal.
+        Confirm the refused change if the service reports exactly its values.
+
+        The error that was taken for its refusal was about another command.
         """
         refused = self._refused
-        if refused is None or refused.extra:  # what is extra is not reported
+        if refused is None or refused.extra:  # a report does not contain `extra`
             return
-        wanted = attrs.asdict(refused, recurse=False)
-        given = {n: v for n, v in wanted.items() if v is not UNSET and n != "extra"}
-        if given and given.items() <= told.items():
+        fields = attrs.asdict(refused, recurse=False)
+        wanted = {n: v for n, v in fields.items() if v is not UNSET and n != "extra"}
+        if wanted and wanted.items() <= reported.items():
             self._confirmed, self._refused = overlaid(self._confirmed, refused), None
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Take note of what the service reports. Reader thread.
+        Apply a report of the service. Reader thread.
         """
-        self._settle()  # also at an error: refused changes do not pile up
+        self._settle()  # after an error, too: refused changes must not accumulate
         if not isinstance(event, (SessionCreated, SessionUpdated)):
             return
-        told: dict[str, Any] = {
+        reported: dict[str, Any] = {
             name: getattr(event.session, name)
             for name in flatten(event.session.raw, SESSION_PATHS)
             if name in _FIELDS
@@ -106,32 +111,32 @@ class SessionState:
         if isinstance(event, SessionCreated):
             self.session, self._reported = event.session, {}
             return
-        self._reported |= told
-        self._grant(told)
+        self._reported |= reported
+        self._confirm_refused(reported)
         if self.session is None:
             self.session = event.session
         else:
-            told |= {"raw": event.session.raw, "problems": event.session.problems}
-            self.session = attrs.evolve(self.session, **told)
+            reported |= {"raw": event.session.raw, "problems": event.session.problems}
+            self.session = attrs.evolve(self.session, **reported)
 
     def field(self, name: str) -> Any:
         """
-        Return a field of `SessionConfig` as it is now; UNSET if nobody said.
+        Return the current value of a field of `SessionConfig`; UNSET if unknown.
         """
         reported = self._reported
         return reported[name] if name in reported else getattr(self.requested, name)
 
     def drop_tools(self, tools: Collection[ToolSpec]) -> None:
         """
-        Do not ask for these any more. Reader thread, while no change is pending.
+        Remove tools from the configuration. Reader thread, while no change is pending.
         """
-        left = tuple(tool for tool in self.asked_tools if tool not in tools)
-        self._confirmed = attrs.evolve(self._confirmed, tools=left)
+        kept = tuple(tool for tool in self.asked_tools if tool not in tools)
+        self._confirmed = attrs.evolve(self._confirmed, tools=kept)
 
     @property
     def asked_tools(self) -> tuple[ToolSpec, ...]:
         """
-        The tools that were asked for last.
+        The requested tools.
         """
         tools = self.requested.tools
         return tools if isinstance(tools, tuple) else ()
@@ -139,8 +144,9 @@ class SessionState:
     @property
     def input_format(self) -> str:
         """
-        The short name of the format of audio that is appended now: behind changes that
-        the service has not answered yet.
+        The short name of the format of audio appended now.
+
+        Changes that are not acknowledged yet are included: audio is sent after them.
         """
         for config, answer in reversed(tuple(self._pending)):
             if config.input_audio_format is not UNSET and not answer.failed:
@@ -157,14 +163,14 @@ class SessionState:
     @property
     def vad(self) -> bool:
         """
-        Whether the service finds the user's turns; it does unless told not to.
+        Whether the service detects the user's turns, which is its default.
         """
         return self.field("turn_detection") is not None
 
     @property
     def transcribes(self) -> bool:
         """
-        Whether the service writes down what the user says.
+        Whether the service transcribes the user's speech.
         """
         return bool(self.field("input_audio_transcription"))
 

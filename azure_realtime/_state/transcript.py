@@ -1,5 +1,5 @@
 """
-A conversation on paper: to be read, and to be told again.
+A conversation as readable text, and as mappings that restore it in a new session.
 
 Pure functions of items. Any thread.
 """
@@ -17,16 +17,16 @@ from ..models.items import (
 )
 
 
-def as_text(told: Iterable[tuple[Item, str]]) -> str:
+def as_text(remarked: Iterable[tuple[Item, str]]) -> str:
     """
     Return a readable transcript.
 
     Args:
-        told: The items, each with a remark or "".
+        remarked: The items, each with a remark or "".
     """
     lines = [
-        line + (f" [{note}]" if note else "")
-        for item, note in told
+        line + (f" [{remark}]" if remark else "")
+        for item, remark in remarked
         for line in _lines(item)
     ]
     return "\n".join(line.replace("\n", "\n    ") for line in lines)
@@ -34,8 +34,8 @@ def as_text(told: Iterable[tuple[Item, str]]) -> str:
 
 def _lines(item: Item) -> list[str]:
     if isinstance(item, MessageItem):
-        shown = [text for part in item.content if (text := _shown(part))]
-        return [f"{item.role}: {' '.join(shown)}".rstrip()]
+        texts = [text for part in item.content if (text := _readable(part))]
+        return [f"{item.role}: {' '.join(texts)}".rstrip()]
     if isinstance(item, FunctionCallItem):
         return [f"tool call: {item.name}({item.arguments})"]
     if isinstance(item, FunctionCallOutputItem):
@@ -46,7 +46,7 @@ def _lines(item: Item) -> list[str]:
     return [f"[{item.type}]"]
 
 
-def _shown(part: Part) -> str:
+def _readable(part: Part) -> str:
     if isinstance(part, InputImage):
         return "[image]"
     if isinstance(part, (InputAudio, OutputAudio)) and part.transcript is None:
@@ -58,31 +58,38 @@ def as_mappings(
     items: Iterable[Item], promised: Collection[str] = ()
 ) -> list[dict[str, Any]]:
     """
-    Return *items* as mappings that a session can be told anew, as text.
+    Return *items* as mappings that restore them in a new session, speech as text.
 
     Args:
-        items: In order. A call without its output is left out.
-        promised: The calls whose outputs are still to come.
+        items: The items in order. A call without its output is left out.
+        promised: The ids of calls whose outputs will follow.
     """
     items = tuple(items)
     calls = {item.call_id for item in items if isinstance(item, FunctionCallItem)}
     outputs = {
         item.call_id for item in items if isinstance(item, FunctionCallOutputItem)
     } | set(promised)
-    told = (_mapping(item, calls & outputs) for item in items)
-    return [mapping for mapping in told if mapping is not None]
+    mappings = (_mapping(item, calls & outputs) for item in items)
+    return [mapping for mapping in mappings if mapping is not None]
 
 
 def _mapping(item: Item, answered: set[str | None]) -> dict[str, Any] | None:
     """
-    Return *item* as it can be told again; None if it cannot.
+    Return the mapping that restores *item*; None if it cannot be restored.
     """
     if isinstance(item, MessageItem):
-        content = [told for part in item.content if (told := _told(part, item.role))]
-        told = {"type": item.type, "id": item.id, "role": item.role, "content": content}
+        content = [
+            sent for part in item.content if (sent := _part_mapping(part, item.role))
+        ]
+        message = {
+            "type": item.type,
+            "id": item.id,
+            "role": item.role,
+            "content": content,
+        }
         if item.phase is not None:
-            told["phase"] = item.phase
-        return told if content else None
+            message["phase"] = item.phase
+        return message if content else None
     if isinstance(item, FunctionCallItem) and item.call_id in answered:
         return {
             "type": item.type,
@@ -101,7 +108,7 @@ def _mapping(item: Item, answered: set[str | None]) -> dict[str, Any] | None:
     return None
 
 
-def _told(part: Part, role: str) -> dict[str, Any] | None:
+def _part_mapping(part: Part, role: str) -> dict[str, Any] | None:
     if isinstance(part, InputImage):
         image = {"type": part.type, "image_url": part.image_url}
         return image | ({"detail": part.detail} if part.detail else {})

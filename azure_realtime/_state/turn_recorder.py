@@ -1,14 +1,15 @@
 """
-Collects a `Turn` from the events of its responses.
+Recording of a `Turn` from the events of its responses.
 
 Rules:
 
-1. Which responses belong to the turn is not in the events: who asks says so, by
-   `begin`. That may come late, so the last few responses of any kind are collected.
-2. The same holds for what was heard: `listen` says in which items the question is.
-3. Items are made as the conversation makes them, by `item_builder`; here their audio is
-   kept.
-4. Nothing grows without bounds; a turn that would (`MAX_BYTES`) fails.
+1. The events do not contain which responses belong to the turn; the caller passes their
+   ids to `begin`. The call may come late, so the last responses of any turn are
+   recorded.
+2. Likewise the caller passes the items of the spoken question to `listen`; their
+   transcripts are `heard`.
+3. `item_builder` builds the items, as in the conversation, but their audio is kept.
+4. Memory is bounded; a turn larger than `MAX_BYTES` fails.
 """
 
 import json
@@ -39,19 +40,19 @@ from ..models.turn import Latency, ToolCall, Turn
 from ..models.usage import UsageTotals
 from .item_builder import ItemBuilder, item_id_of
 
-#: Of all the events that a turn is collected from: two hours of speech.
+#: Maximum memory of a turn's events in bytes: about two hours of speech.
 MAX_BYTES = 512 << 20
-#: Responses collected that may or may not belong to the turn.
+#: Maximum number of recorded responses that are not known to belong to the turn.
 MAX_OTHERS = 32
-#: Items of which is known what was heard.
+#: Maximum number of transcripts of spoken items.
 MAX_HEARD = 64
-#: Outputs of functions.
+#: Maximum number of tool outputs.
 MAX_OUTPUTS = 256
 
 
 class _Answer:
     """
-    One response, as it comes.
+    One response of the turn.
     """
 
     __slots__ = ("builders", "calls", "done", "first_audio", "first_text", "response")
@@ -91,27 +92,29 @@ class _Answer:
         return sorted(self.builders.values(), key=lambda builder: builder.output_index)
 
     def items(self) -> list[Item]:
-        found: list[Item] = []
+        items: list[Item] = []
         for item_id in sorted(
             self.builders, key=lambda k: self.builders[k].output_index
         ):
             item = self.builders[item_id].view()
-            found += self._from_pieces(item_id) if item is None else [item]
-        return found
+            items += self._from_deltas(item_id) if item is None else [item]
+        return items
 
-    def _from_pieces(self, item_id: str) -> list[Item]:
+    def _from_deltas(self, item_id: str) -> list[Item]:
         """
-        Return what came of an item that was never reported as a whole. Some compatible
-        services send no ``output_item`` events, or one id for a message and a call.
+        Return the items of an id that was never reported as an item.
+
+        Some compatible services send no ``output_item`` events, or use one id for a
+        message and a call.
         """
         content, call = self.builders[item_id].content, self.calls.get(item_id)
-        found: list[Item] = []
+        items: list[Item] = []
         if content:
-            found.append(MessageItem("assistant", content, id=item_id))
+            items.append(MessageItem("assistant", content, id=item_id))
         if call is not None:
             arguments, call_id = call.arguments, call.call_id
-            found.append(FunctionCallItem(call.name, arguments, call_id, id=item_id))
-        return found
+            items.append(FunctionCallItem(call.name, arguments, call_id, id=item_id))
+        return items
 
     def _builder(self, item_id: str) -> ItemBuilder:
         return self.builders.setdefault(item_id, ItemBuilder(keep_audio=True))
@@ -119,13 +122,13 @@ class _Answer:
 
 class TurnRecorder:
     """
-    Collects one turn; make it before asking.
+    Records one turn. It is created before the question is sent, for the latency.
 
-    It belongs to the thread that has the events, in order.
+    One thread, which passes the events in order.
 
     Args:
-        audio_format: The session's output format, unless a response says otherwise.
-        clock: Seconds; for tests.
+        audio_format: The session's output format; that of a response takes precedence.
+        clock: Returns the time in seconds; replaced in tests.
     """
 
     def __init__(
@@ -136,7 +139,7 @@ class TurnRecorder:
     ) -> None:
         self._audio_format = audio_format
         self._clock = clock
-        self._asked = clock()
+        self._started = clock()
         self._answers: dict[str, _Answer] = {}
         self._others: dict[str, _Answer] = {}
         self._listening: dict[str, None] = {}
@@ -154,37 +157,37 @@ class TurnRecorder:
 
     def listen(self, item_id: str) -> None:
         """
-        Note that an item is the question, or part of it, spoken.
+        Note that an item is a part of the spoken question.
         """
         self._listening[item_id] = None
 
     @property
     def heard(self) -> str | None:
         """
-        What was understood of the question; None as long as that is not known.
+        The transcript of the question; None while no part of it is known.
         """
-        told = [self._heard.get(item_id) for item_id in self._listening]
-        known = [text.strip() for text in told if text is not None]
+        texts = [self._heard.get(item_id) for item_id in self._listening]
+        known = [text.strip() for text in texts if text is not None]
         return " ".join(filter(None, known)) if known else None
 
     @property
     def heard_all(self) -> bool:
         """
-        Whether nothing more is to be expected of `heard`: all told, or failed.
+        Whether `heard` is final: each part is transcribed, or its transcription failed.
         """
         return all(item_id in self._heard for item_id in self._listening)
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Collect what *event* tells. Never blocks.
+        Record *event*. Never blocks.
 
         Raises:
-            ResponseError: The turn has become too large to be one.
+            ResponseError: The turn is larger than `MAX_BYTES`.
         """
         self._bytes += approximate_size(event.raw)
         if self._bytes > MAX_BYTES:
             raise ResponseError(
-                f"The turn is too large: more than {MAX_BYTES >> 20} MiB came.",
+                f"The turn is too large: its events exceed {MAX_BYTES >> 20} MiB.",
                 response=self._last(),
             )
         if isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
@@ -203,22 +206,22 @@ class TurnRecorder:
 
     def finish(self) -> Turn:
         """
-        Return the turn as far as it has come.
+        Return the turn recorded so far.
         """
         answers = tuple(self._answers.values())
         items: list[Item] = []
         calls: list[ToolCall] = []
         listed: set[str] = set()
         for answer in answers:
-            made = _listed_once(answer.items(), listed)
-            asked = [item for item in made if isinstance(item, FunctionCallItem)]
-            outputs = {call.call_id: self._output_of(call) for call in asked}
-            items += [*made, *filter(None, outputs.values())]
-            calls += [_call(call, outputs[call.call_id]) for call in asked]
+            unique = _without_repeated_calls(answer.items(), listed)
+            called = [item for item in unique if isinstance(item, FunctionCallItem)]
+            outputs = {call.call_id: self._output_of(call) for call in called}
+            items += [*unique, *filter(None, outputs.values())]
+            calls += [_call(call, outputs[call.call_id]) for call in called]
         last = self._last()
         return Turn(
-            text=_written(items) or _said(items),
-            transcript=_said(items),
+            text=_text(items) or _transcript(items),
+            transcript=_transcript(items),
             audio=b"".join(d.audio for a in answers for d in a.in_order()),
             audio_format=format_name(last.output_audio_format or self._audio_format),
             heard=self.heard,
@@ -249,7 +252,7 @@ class TurnRecorder:
     def _latency(self, answers: tuple[_Answer, ...]) -> Latency:
         def since(times: list[float | None], choose: Callable[[Any], float]) -> Any:
             known = [at for at in times if at is not None]
-            return max(0.0, choose(known) - self._asked) if known else None
+            return max(0.0, choose(known) - self._started) if known else None
 
         return Latency(
             first_text=since([answer.first_text for answer in answers], min),
@@ -258,19 +261,20 @@ class TurnRecorder:
         )
 
 
-def _listed_once(items: list[Item], listed: set[str]) -> list[Item]:
+def _without_repeated_calls(items: list[Item], listed: set[str]) -> list[Item]:
     """
-    Return *items* without the calls in *listed*, and list the others: some services
-    report one call under two ids of items.
+    Return *items* without the calls in *listed*; add the other calls to *listed*.
+
+    Some services report one call with two item ids.
     """
-    made = []
+    unique = []
     for item in items:
         call_id = item.call_id if isinstance(item, FunctionCallItem) else None
         if call_id is None or call_id not in listed:
-            made.append(item)
+            unique.append(item)
         if call_id:
             listed.add(call_id)
-    return made
+    return unique
 
 
 def _call(call: FunctionCallItem, output: FunctionCallOutputItem | None) -> ToolCall:
@@ -285,20 +289,20 @@ def _call(call: FunctionCallItem, output: FunctionCallOutputItem | None) -> Tool
 
 def _is_error(output: str) -> bool:
     """
-    Tell what the model is answered when a function failed: ``{"error": "..."}``.
+    Whether *output* is that of a failed function: ``{"error": "..."}``.
     """
     try:
-        told = json.loads(output)
+        value = json.loads(output)
     except (ValueError, RecursionError):
         return False
-    return isinstance(told, dict) and list(told) == ["error"]
+    return isinstance(value, dict) and list(value) == ["error"]
 
 
-def _written(items: list[Item]) -> str:
+def _text(items: list[Item]) -> str:
     return _joined(items, OutputText, "text")
 
 
-def _said(items: list[Item]) -> str:
+def _transcript(items: list[Item]) -> str:
     return _joined(items, OutputAudio, "transcript")
 
 

@@ -1,5 +1,5 @@
 """
-What a conversation costs: tokens added up, and what is left of the quotas.
+Usage: the sum of the tokens of all responses, and the last known rate limits.
 """
 
 from collections import deque
@@ -11,19 +11,19 @@ from ..models.responses import (
 )
 from ..models.usage import UsageTotals
 
-#: Quotas kept, and responses remembered so that none counts twice.
-_MAX_LIMITS = 64
-_MAX_RESPONSES = 64
+_MAX_LIMITS = 64  # rate limits kept
+_MAX_RESPONSES = 64  # ids remembered, so that no response is counted twice
 
 
 class UsageMeter:
     """
-    Adds up what the responses of a client cost, across reconnects.
+    Adds up the usage of a client's responses, across reconnects.
 
-    Only the reader thread changes it, and replaces what others read as a whole.
+    There is no lock: only the reader thread changes the meter, and it replaces the
+    objects that other threads read.
 
     Attributes:
-        handles: The classes of events that `observe` is for.
+        handles: The classes of events for which `observe` must be called.
     """
 
     handles = frozenset({ResponseDone, RateLimitsUpdated})
@@ -42,22 +42,22 @@ class UsageMeter:
     @property
     def totals(self) -> UsageTotals:
         """
-        All responses so far. Any thread.
+        The usage of all responses so far. Any thread.
         """
         return self._totals
 
     @property
     def rate_limits(self) -> Mapping[str, RateLimit]:
         """
-        The last word about each quota, by its name (``requests``, ``tokens``).
+        The last report of each rate limit by its name (``requests``, ``tokens``).
 
-        Azure has not been seen to tell. Any thread.
+        Azure was never observed to report any. Any thread.
         """
         return dict(self._limits)
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Count what *event* tells. Never raises, never blocks. Reader thread.
+        Count *event*. Never raises, never blocks. Reader thread.
         """
         if isinstance(event, ResponseDone):
             self._count(event.response.id, event.response.usage)

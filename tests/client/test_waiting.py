@@ -387,7 +387,7 @@ def test_losing_the_connection_raises(
         threads = [threading.Thread(target=wait, args=(call,)) for call in waits]
         for thread in threads:
             thread.start()
-        eventually(lambda: 4 == len(client._engine.mailboxes._boxes))
+        eventually(lambda: 4 == len(client._engine.mailboxes._mailboxes))
         with client.expect("disconnected"):
             lost = time.monotonic()
             wire.drop("rst")
@@ -444,7 +444,7 @@ def test_a_dropped_iterator_leaves_nothing(variant: Variant) -> None:
             client.expect(CLEARED)
         gc.collect()
 
-        assert 0 == len(client._engine.mailboxes._boxes)
+        assert 0 == len(client._engine.mailboxes._mailboxes)
 
 
 def _break_out(client: AzureRealTimeAudio) -> None:

@@ -427,7 +427,7 @@ def test_pumping_too_seldom_draws_a_warning(
         eventually(lambda: _warnings(caplog))
         client.close()
     (warning,) = _warnings(caplog)
-    assert "is pump() called" in warning
+    assert "pump() is not called" in warning
 
 
 def _audio() -> ServerEvent:
@@ -447,7 +447,7 @@ class _Clock:
         self.now = 100.0
         for module in ("backlog", "dispatcher"):
             monkeypatch.setattr(f"azure_realtime._dispatch.{module}.time", self)
-        monkeypatch.setattr("azure_realtime._dispatch.backlog._PATIENCE", seconds)
+        monkeypatch.setattr("azure_realtime._dispatch.backlog._WARNING_DELAY", seconds)
 
     def monotonic(self) -> float:
         """
@@ -523,7 +523,7 @@ def test_audio_is_dropped_from_a_batch_that_has_no_room(
     load = dispatcher.backlog.load()
     assert (0, 0) == (load.callback_queue, load.callback_queue_bytes)
     (warning,) = _warnings(caplog)
-    assert "6 were left out" in warning
+    assert "6 were dropped" in warning
 
 
 def test_a_batch_makes_room_one_event_at_a_time() -> None:
@@ -693,7 +693,7 @@ def test_a_burst_is_worth_a_warning_only_if_something_was_left_out(
             backlog.leave(SIZE, time.monotonic())
             backlog.ran(number, 0.01)
         assert reported == len(_warnings(caplog))
-    assert "6 were left out" in _warnings(caplog)[0]
+    assert "6 were dropped" in _warnings(caplog)[0]
     assert (0, 0) == (
         backlog.load().callback_queue,
         backlog.load().callback_queue_bytes,

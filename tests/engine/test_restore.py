@@ -289,7 +289,7 @@ def test_pending_futures_and_waits_fail_at_once(
                 len(engine.pending._sent) == 1
             ),  # what is queued survives, too
             "response": lambda: len(engine.responses.sent_responses()) == 1,
-            "wait_for": lambda: len(engine.mailboxes._boxes) == 1,
+            "wait_for": lambda: len(engine.mailboxes._mailboxes) == 1,
             "ask": lambda: len(engine.responses._requests) == 2,
         }
         threads = []

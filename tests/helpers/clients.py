@@ -172,7 +172,7 @@ def once_it_waits(
 
     `wait_for` gets what comes after it is called, and nothing announces that it is.
     """
-    boxes = client._engine.mailboxes._boxes
+    boxes = client._engine.mailboxes._mailboxes
     before = len(boxes)
 
     def run() -> None:

@@ -59,7 +59,7 @@ def test_an_unknown_version_is_refused(version: str) -> None:
     """
     With what it could be instead.
     """
-    with pytest.raises(ValueError, match="leave it out"):
+    with pytest.raises(ValueError, match="omit it"):
         dialect_for(version)
 
 
@@ -349,7 +349,7 @@ def test_fields_that_change_the_meaning_are_refused(message: dict[str, Any]) -> 
     """
     On the caller's thread, before anything is sent.
     """
-    with pytest.raises(ValueError, match=r"GA protocol|send its text"):
+    with pytest.raises(ValueError, match=r"GA protocol|send its transcript"):
         PREVIEW.to_wire({"type": "x", **message})
 
 

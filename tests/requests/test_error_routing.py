@@ -87,7 +87,7 @@ def subject(outstanding: Outstanding, **fields: Any) -> tuple[Subject, str | Non
     return found.subject, found.event_id
 
 
-NOBODY = (Subject.NOBODY, None)
+NO_SUBJECT = (Subject.NONE, None)
 SESSION = (Subject.SESSION, None)
 
 
@@ -112,7 +112,7 @@ def response(event_id: str) -> tuple[Subject, str]:
         ("restored", (Subject.RESTORED_ITEM, "restored")),
         *((c.event_id, command(c.event_id)) for c in ALL.commands),
         *((r.event_id, response(r.event_id)) for r in ALL.responses),
-        ("append_1", NOBODY),
+        ("append_1", NO_SUBJECT),
     ],
 )
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_an_opening_that_was_answered_has_no_name() -> None:
     """
     Rule 1: its id means nothing any more.
     """
-    assert NOBODY == subject(ALL, event_id="opening")
+    assert NO_SUBJECT == subject(ALL, event_id="opening")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ SPEAKING: list[tuple[dict[str, Any], Any]] = [
     ({"code": "item_retrieve_invalid_item_id"}, command("retrieve_1")),
     ({"code": "input_audio_buffer_commit_empty"}, command("commit_1")),
     ({"code": "cannot_update_voice"}, command("update_1")),
-    ({"code": "response_cancel_not_active"}, NOBODY),
+    ({"code": "response_cancel_not_active"}, NO_SUBJECT),
     ({"code": "response_input_too_long"}, response("sent_1")),
     ({"code": BUSY}, response("sent_1")),
     ({"param": "session"}, command("update_1")),
@@ -201,7 +201,7 @@ SPEAKING: list[tuple[dict[str, Any], Any]] = [
     ({"param": "previous_item_id"}, command("create_1")),
     ({"param": "audio_end_ms"}, command("truncate_1")),
     ({"param": "content_index"}, command("truncate_1")),
-    ({"param": "audio"}, NOBODY),
+    ({"param": "audio"}, NO_SUBJECT),
     ({"param": "response"}, response("sent_1")),
     ({"param": "response.output_modalities"}, response("sent_1")),
     (
@@ -236,8 +236,8 @@ def test_errors_about_nothing_pending_fail_no_command(
     kind = (expected[1] or "").rpartition("_")[0]
     other = "commit_1" if kind == "update" else "update_1"
     responses = [] if expected[0] is Subject.RESPONSE else ["sent_1"]
-    assert NOBODY == subject(only(other, *responses), **fields)
-    assert NOBODY == subject(NOTHING, **fields)
+    assert NO_SUBJECT == subject(only(other, *responses), **fields)
+    assert NO_SUBJECT == subject(NOTHING, **fields)
 
 
 @pytest.mark.parametrize(
@@ -246,10 +246,10 @@ def test_errors_about_nothing_pending_fail_no_command(
         (["created", "sent_1", "sent_2"], response("sent_1")),
         (["sent_2", "sent_1"], response("sent_2")),
         (["created", "certain"], response("created")),
-        (["certain"], NOBODY),
-        (["beside"], NOBODY),
+        (["certain"], NO_SUBJECT),
+        (["beside"], NO_SUBJECT),
         (["certain", "beside", "created"], response("created")),
-        ([], NOBODY),
+        ([], NO_SUBJECT),
     ],
 )
 @pytest.mark.parametrize("is_active", [True, False])
@@ -295,11 +295,11 @@ def test_the_end_of_a_session_is_about_the_session(
         ({}, only("clear_1", "sent_1", is_active=True), command("clear_1")),
         ({}, only("sent_1"), response("sent_1")),
         ({}, only("sent_1", "certain"), response("sent_1")),
-        ({}, only("sent_1", is_active=True), NOBODY),
-        ({}, only("sent_1", "sent_2"), NOBODY),
-        ({}, only("created"), NOBODY),
-        ({"param": "type"}, only("sent_1"), NOBODY),
-        ({}, NOTHING, NOBODY),
+        ({}, only("sent_1", is_active=True), NO_SUBJECT),
+        ({}, only("sent_1", "sent_2"), NO_SUBJECT),
+        ({}, only("created"), NO_SUBJECT),
+        ({"param": "type"}, only("sent_1"), NO_SUBJECT),
+        ({}, NOTHING, NO_SUBJECT),
     ],
 )
 def test_a_refusal_that_speaks_of_nothing(
@@ -316,12 +316,12 @@ def test_a_refusal_that_speaks_of_nothing(
     ("outstanding", "expected"),
     [
         (only("clear_1"), command("clear_1")),
-        (only("clear_1", "commit_1"), NOBODY),
-        (only("clear_1", is_active=True), NOBODY),
-        (only("clear_1", "sent_1"), NOBODY),
-        (only("clear_1", "beside"), NOBODY),
-        (only("sent_1"), NOBODY),
-        (NOTHING, NOBODY),
+        (only("clear_1", "commit_1"), NO_SUBJECT),
+        (only("clear_1", is_active=True), NO_SUBJECT),
+        (only("clear_1", "sent_1"), NO_SUBJECT),
+        (only("clear_1", "beside"), NO_SUBJECT),
+        (only("sent_1"), NO_SUBJECT),
+        (NOTHING, NO_SUBJECT),
     ],
 )
 @pytest.mark.parametrize("family", ["server_error", "", "tokens"])

@@ -34,7 +34,7 @@ def no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     No response is awaited.
     """
-    monkeypatch.setattr(pending_work_module, "_ANSWER", 0.0)
+    monkeypatch.setattr(pending_work_module, "_ANSWER_TIMEOUT", 0.0)
 
 
 def test_an_answer_is_waited_for() -> None:
@@ -95,14 +95,16 @@ def test_a_call_is_open_until_it_is_answered() -> None:
     assert not ends.busy()
 
 
-@pytest.mark.parametrize("what", ["_ANSWER", "_TRANSCRIPT", "_CALL"])
+@pytest.mark.parametrize(
+    "what", ["_ANSWER_TIMEOUT", "_TRANSCRIPT_TIMEOUT", "_CALL_TIMEOUT"]
+)
 def test_nothing_is_waited_for_without_end(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     What never comes does not keep a session from being renewed.
     """
-    for name in ("_ANSWER", "_TRANSCRIPT", "_CALL"):
+    for name in ("_ANSWER_TIMEOUT", "_TRANSCRIPT_TIMEOUT", "_CALL_TIMEOUT"):
         monkeypatch.setattr(pending_work_module, name, 0.0)
     ends = _ends(input_audio_transcription={"model": "whisper-1"})
     call = FunctionCallItem("look", "{}", "call_1")
