@@ -1,0 +1,38 @@
+"""
+Ctrl-C in every public call, at a few random moments: see ``interrupts.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import azure_realtime
+
+_ROOT = Path(azure_realtime.__file__).parents[1]
+_SOAK = Path(__file__).with_name("interrupts.py")
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.processes
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no interval timer")
+def test_after_ctrl_c_at_any_moment_everything_works() -> None:
+    """
+    25 moments of each call, in a process of its own.
+    """
+    done = subprocess.run(
+        [sys.executable, str(_SOAK), "--moments", "25"],
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 of" in done.stdout
