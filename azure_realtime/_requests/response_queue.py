@@ -4,8 +4,7 @@ The queue of response requests, of which the conversation allows one at a time.
 Rules:
 
 1. A conversation has at most one active response, from ``response.created`` to
-   ``response.done``. Events alone determine it, because the service also starts
-   responses by itself (VAD).
+   ``response.done``. Events determine it: the service starts responses, too (VAD).
 2. A request made while a response is active waits for its end, cancels it, or fails, as
    the caller chooses. Waiting requests with equal settings share one response.
 3. ``response.created`` does not name the command it acknowledges. `response_requests`
@@ -15,8 +14,8 @@ Rules:
    response had already ended. Both errors are delivered as events.
 5. A response out of band (``conversation="none"``) runs independently of the queue.
 
-Every method changes the state under the lock and returns the commands to queue. After
-the release of the lock futures are completed, and the caller queues the commands.
+Every method changes the state under the lock and returns the commands to queue.
+Futures are completed after its release.
 """
 
 from __future__ import annotations
@@ -251,9 +250,7 @@ class ResponseQueue:
 
     @property
     def is_active(self) -> bool:
-        """
-        Whether the conversation has an active response. Any thread.
-        """
+        """Whether the conversation has an active response. Any thread."""
         return self._requests.active is not None
 
     @property
