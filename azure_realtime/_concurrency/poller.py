@@ -21,9 +21,8 @@ class Poller:
 
     Attributes:
         wait: Waits at most so many milliseconds, for ever with None; returns the
-            descriptors that are
-            ready, each with what it is ready for. One that has failed is ready: the
-            operation on it tells how.
+            descriptors that are ready, each with what it is ready for. One that has
+            failed is ready: the operation on it tells how.
     """
 
     def __init__(self) -> None:

@@ -54,7 +54,6 @@ class Keepalive:
         self._ping_end = 0  # what the peer must acknowledge to have the ping
         self._acknowledged = 0  # at the last look
         self._progress_at = 0.0  # monotonic time of the last progress of the ping
-        self._on_its_way = False
 
     def check(self) -> ConnectionClosed | None:
         """
@@ -71,10 +70,8 @@ class Keepalive:
             self._ping_end = self._stream.ping()
             self._stream.write()
             self._acknowledged = self._stream.acknowledged
-            self._on_its_way = True
         if self.pinged_at is not None and self._timeout is not None:
-            if self._on_its_way:
-                self._look_at_ping(now)
+            self._look_at_ping(now)
             # counted from the ping, not from the last byte: this process may have slept
             if now - self._progress_at >= self._timeout:
                 silent = now - last_received_at
@@ -84,10 +81,10 @@ class Keepalive:
         return self._look_at_frame(self._stream)
 
     def _look_at_ping(self, now: float) -> None:
+        if self._acknowledged >= self._ping_end:
+            return  # the peer has it
         acknowledged = self._stream.acknowledged
-        if acknowledged >= self._ping_end:
-            self._on_its_way = False
-        elif acknowledged > self._acknowledged:
+        if self._acknowledged < acknowledged < self._ping_end:
             self._progress_at = now
         self._acknowledged = acknowledged
 
@@ -121,7 +118,7 @@ class Keepalive:
             left = self._stream.last_received_at + self._interval - now
         elif self._timeout is not None:
             left = self._progress_at + self._timeout - now
-            if self._on_its_way:
+            if self._acknowledged < self._ping_end:
                 left = min(left, self._timeout / _LOOKS)
         left = None if left is None else max(0.0, left)
         frame = self._left_to_frame()

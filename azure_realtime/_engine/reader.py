@@ -246,9 +246,7 @@ class Reader:
         except RealtimeError as failure:
             error = failure
         except BaseException as failure:
-            if (
-                self.is_other_process
-            ):  # a listener has forked, and here its child comes back
+            if self.is_other_process:  # the child of a listener's fork comes back here
                 raise
             cause = without_secrets(failure)
             logger.error("The reader thread failed; this is a bug", exc_info=cause)

@@ -15,9 +15,7 @@ from .._dispatch.dispatcher import Dispatcher
 from .engine import Engine
 from .reader import Reader
 
-_LISTENERS_OF_THE_END = (
-    0.2  # seconds for listeners of "disconnected" after a long close
-)
+_LISTENERS_OF_THE_END = 0.2  # seconds for those of "disconnected", in any case
 _LISTENERS_BEHIND = 1.0  # seconds for those that are too far behind to catch up
 _FORGOTTEN = 1.0  # seconds for the goodbye of a client that nobody refers to
 

@@ -65,9 +65,6 @@ class Writer:
 
         Returns:
             Whether that was all there is. Then the queue wakes the reader for more.
-
-        Raises:
-            ConnectionClosed: The connection is gone.
         """
         stream, queue = self._stream, self._queue
         for _ in range(_BATCHES_PER_TURN):

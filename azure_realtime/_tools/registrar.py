@@ -93,7 +93,7 @@ class ToolRegistrar:
         Take a tool out of the toolbox and the session. The user's thread.
 
         Raises:
-            KeyError: There is none of that name.
+            KeyError: There is no tool of that name.
             RealtimeError: The session cannot be changed; the tool is back.
         """
         tool = toolbox.remove(name)

@@ -11,7 +11,7 @@ Calls the tools that the model asks for, and hands back what they return.
 4. A ``call_id`` is called once, however often it is announced.
 5. A turn has a limited number of rounds, each a response that calls tools. What is
    called beyond it is answered with an error instead.
-6. A response out of band (``conversation="none"``) is none of ours: there is nowhere
+6. A response out of band (``conversation="none"``) is not handled: there is nowhere
    to put the outputs. Its events must not be given to us.
 
 Strictly private.

@@ -159,7 +159,7 @@ class Toolbox:
         Take a tool out and return it; calls that run go on.
 
         Raises:
-            KeyError: There is none of that name.
+            KeyError: There is no tool of that name.
         """
         tool = self._tools.pop(name, None)
         if tool is None:

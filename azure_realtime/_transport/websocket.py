@@ -332,8 +332,7 @@ class WebSocketStream:
         Say goodbye, as far as one write carries, and close the socket.
         """
         self.send_close()
-        with contextlib.suppress(ConnectionClosed):
-            self.write()
+        self.write()
         self.close()
 
     def close(self) -> None:

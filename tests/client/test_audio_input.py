@@ -387,7 +387,7 @@ def test_the_beginning_of_a_file_is_no_piece_of_a_stream() -> None:
 
 def test_text_is_never_a_path(tmp_path: Path) -> None:
     """
-    It may come from somebody on the network, who would be played the user's files.
+    It may come from the network: a path there would send the user's own files.
     """
     path = tmp_path / "secret.wav"
     path.write_bytes(WAV)
@@ -403,7 +403,7 @@ def test_text_is_never_a_path(tmp_path: Path) -> None:
 )
 def test_a_question_of_no_length_gives_advice_about_ask(audio: Any) -> None:
     """
-    Not about a commit that nobody called; nothing is sent.
+    Not about a commit that the user never called; nothing is sent.
     """
     with GA.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
         client,

@@ -65,7 +65,7 @@ def test_a_refused_session_is_raised_and_not_logged(
     The exception says it.
     """
     with GA.service() as service:
-        client = GA.client(service.url, session_config=SessionConfig(voice="nobody's"))
+        client = GA.client(service.url, session_config=SessionConfig(voice="unknown"))
         with pytest.raises(ServerError):
             client.connect()
         client.close()

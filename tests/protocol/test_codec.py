@@ -234,7 +234,7 @@ def test_half_a_character_that_others_wrote_is_replaced(
     text: str, repaired: str
 ) -> None:
     """
-    An item of the service is restored although nobody can refuse it any more.
+    An item of the service is restored although the caller of its command has gone.
     """
     command = ConversationItemCreate(item=MessageItem("user", text))
     sent = json.loads(Codec(None).encode(command, repair=True))
