@@ -43,7 +43,7 @@ class Conversation(ConversationItems):
         client.conversation["item_123"].text
 
     What you are given is a snapshot, and does not change. Any thread may call any
-    method but `observe` and `connection_lost`, which are the reader thread's.
+    method but `observe` and `lose`, which are the reader thread's.
 
     An endless one forgets its oldest items: it holds 10,000 of them, and about 64 MiB.
 
@@ -188,12 +188,6 @@ class Conversation(ConversationItems):
             self._order.send_to_front(item_id)
 
     def lose(self, _: object) -> None:
-        """
-        Note that the session is over, for whatever reason. Reader thread.
-        """
-        self.connection_lost()
-
-    def connection_lost(self) -> None:
         """
         Note that the session is over: what was in progress stays incomplete.
 

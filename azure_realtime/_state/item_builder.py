@@ -301,8 +301,7 @@ def item_id_of(event: Any) -> str:
     Return the id of the item that *event* is about; "" if it does not say.
     """
     item = getattr(event, "item", None)
-    found = getattr(event, "item_id", None) if item is None else item.id
-    return found if found and len(found) <= MAX_ID else ""
+    return as_id(getattr(event, "item_id", None) if item is None else item.id)
 
 
 def as_id(found: str | None) -> str:
