@@ -15,24 +15,9 @@ from typing import Any
 _NAME = "azure_realtime"
 
 
-def text_of(value: object) -> str:
-    """
-    Return ``str(value)``, or the name of its class if that raises.
-    """
-    try:
-        return str(value)
-    except Exception:
-        return f"<{type(value).__name__} without a text>"
-
-
-def repr_of(value: object) -> str:
-    """
-    Return ``repr(value)``, or the name of its class if that raises.
-    """
-    try:
-        return repr(value)
-    except Exception:
-        return f"<{type(value).__name__} without a repr>"
+# What foreign code raises, sys.exit() included. Not KeyboardInterrupt: the text may be
+# read on the main thread.
+_FOREIGN = (Exception, SystemExit)
 
 
 def utf8_text(text: str) -> str:
@@ -49,16 +34,23 @@ def utf8_text(text: str) -> str:
     return str.__str__(text)  # a plain str: a subclass may override its methods
 
 
-def text_of_error(error: BaseException) -> str:
+def text_of(value: object) -> str:
     """
-    Return the text of an exception, or the name of its class if the text is empty or
-    cannot be read. Any thread.
+    Return ``str(value)``, or the name of its class where that is empty or raises. Any
+    thread.
     """
-    text = ""
-    # BaseException: the user's `__str__` may even call sys.exit()
-    with contextlib.suppress(BaseException):
-        text = utf8_text(str(error))
-    return text or type(error).__name__
+    with contextlib.suppress(*_FOREIGN):
+        return utf8_text(str(value)) or type(value).__name__
+    return type(value).__name__
+
+
+def repr_of(value: object) -> str:
+    """
+    Return ``repr(value)``, or the name of its class if that raises. Any thread.
+    """
+    with contextlib.suppress(*_FOREIGN):
+        return utf8_text(repr(value))
+    return f"<{type(value).__name__}>"
 
 
 class _Text:
@@ -72,10 +64,10 @@ class _Text:
         self._value = value
 
     def __str__(self) -> str:
-        return utf8_text(text_of(self._value))
+        return text_of(self._value)
 
     def __repr__(self) -> str:
-        return utf8_text(repr_of(self._value))
+        return repr_of(self._value)
 
 
 _NUMBERS = (int, float)
@@ -134,7 +126,7 @@ class SafeLogger:
     def _log(
         self, level: int, message: str, args: tuple[object, ...], exc_info: Any = None
     ) -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(*_FOREIGN):
             if self._logger.isEnabledFor(level):
                 safe = [a if isinstance(a, _NUMBERS) else _Text(a) for a in args]
                 self._logger.log(level, message, *safe, exc_info=exc_info, stacklevel=3)

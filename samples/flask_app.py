@@ -207,7 +207,7 @@ def create_app(
                     question, modalities=["text"], timeout=ANSWER_WITHIN
                 ).text
         except TooManyClients:
-            return "All seats are taken. Try again later.\n", 503
+            return "Too many users are connected. Try again later.\n", 503
         except TimeoutError:
             return "The model did not answer in time. Try again.\n", 504
         except RealtimeError as error:

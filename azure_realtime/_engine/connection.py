@@ -29,7 +29,6 @@ All of it runs on the reader thread.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -174,7 +173,7 @@ class Connection:
         """
         Whether the session is configured.
         """
-        return self._session.ready_at is not None
+        return self._session.ready
 
     @property
     def fatal(self) -> bool:
@@ -188,8 +187,7 @@ class Connection:
         """
         The seconds since the session was configured; 0 if it never was.
         """
-        ready_at = self._session.ready_at
-        return 0.0 if ready_at is None else time.monotonic() - ready_at
+        return time.monotonic() - self._session.ready_at if self.ready else 0.0
 
     def _send_close_reason(self, error: ConnectionClosed) -> RealtimeError:
         """
@@ -198,10 +196,8 @@ class Connection:
         """
         if error.code in (1002, 1007, 1009):
             self._stream.send_close(error.code, error.reason)
-            # a failed write does not matter: *error* is the cause to report
-            with contextlib.suppress(ConnectionClosed):
-                self._stream.write()
-                self._stream.linger(_LINGER)
+            self._stream.write()
+            self._stream.linger(_LINGER)
         return error
 
     # Turns.

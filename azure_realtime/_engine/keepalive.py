@@ -53,10 +53,7 @@ class Keepalive:
         self.pinged_at: float | None = None
         self._ping_end = 0  # value of `acknowledged` when the peer has the ping
         self._acknowledged = 0  # at the last check
-        self._progress_at = (
-            0.0  # monotonic time of the last acknowledged byte before it
-        )
-        self._ping_in_flight = False
+        self._progress_at = 0.0  # monotonic time of the ping's last progress
 
     def check(self) -> ConnectionClosed | None:
         """
@@ -73,10 +70,8 @@ class Keepalive:
             self._ping_end = self._stream.ping()
             self._stream.write()
             self._acknowledged = self._stream.acknowledged
-            self._ping_in_flight = True
         if self.pinged_at is not None and self._timeout is not None:
-            if self._ping_in_flight:
-                self._check_ping(now)
+            self._check_ping(now)
             # counted from the ping, not from the last byte: the machine may have slept
             if now - self._progress_at >= self._timeout:
                 silent = now - last_received_at
@@ -86,10 +81,10 @@ class Keepalive:
         return self._check_frame(self._stream)
 
     def _check_ping(self, now: float) -> None:
+        if self._acknowledged >= self._ping_end:
+            return  # the peer has it
         acknowledged = self._stream.acknowledged
-        if acknowledged >= self._ping_end:
-            self._ping_in_flight = False
-        elif acknowledged > self._acknowledged:
+        if self._acknowledged < acknowledged < self._ping_end:
             self._progress_at = now
         self._acknowledged = acknowledged
 
@@ -123,7 +118,7 @@ class Keepalive:
             remaining = self._stream.last_received_at + self._interval - now
         elif self._timeout is not None:
             remaining = self._progress_at + self._timeout - now
-            if self._ping_in_flight:
+            if self._acknowledged < self._ping_end:
                 remaining = min(remaining, self._timeout / _CHECKS)
         remaining = None if remaining is None else max(0.0, remaining)
         frame = self._until_frame_timeout()

@@ -37,7 +37,7 @@ class SessionEvents:
 
     Attributes:
         created: Whether the service has created the session.
-        ready_at: Monotonic time at which the session was configured; None before.
+        ready_at: Monotonic time at which the session was configured; 0.0 before.
         failure: The error that must end the connection; None without one.
         expired: Whether an error reported that the session has expired.
         fatal: Whether an error reported that every connection would fail.
@@ -66,17 +66,24 @@ class SessionEvents:
         )
         self._refused = False
         self.created = False
-        self.ready_at: float | None = None
+        self.ready_at = 0.0
         self.failure: RealtimeError | None = None
         self.expired = False
         self.fatal = False
+
+    @property
+    def ready(self) -> bool:
+        """
+        Whether the session is configured.
+        """
+        return self._engine.lifecycle.configured == self._generation
 
     @property
     def unanswered(self) -> bool:
         """
         Whether the opening message was neither acknowledged nor refused.
         """
-        return self.ready_at is None and not self._refused
+        return not self.ready and not self._refused
 
     def follow(self, events: Sequence[ServerEvent]) -> None:
         """
@@ -84,7 +91,7 @@ class SessionEvents:
         """
         emitted: list[ServerEvent | None] = []
         answers: list[ServerEvent] = []
-        was_ready = self.ready_at is not None
+        was_ready = self.ready
         for event in events:
             if self._restored.is_acknowledgement(event):
                 emitted.append(self._pipeline.follow(event))
@@ -97,7 +104,7 @@ class SessionEvents:
             else:
                 self._pipeline.settle(event)
         self._engine.emitter.emit(*emitted)
-        if not was_ready and self.ready_at is not None:
+        if not was_ready and self.ready:
             # Last, so that `events('*')` does not start with the session's own setup.
             self._setup.admit()
 
@@ -109,7 +116,7 @@ class SessionEvents:
         session = getattr(event, "session", None)
         if session is not None and session.expires_at:
             self._on_expiry(session.expires_at)
-        if event.type == self._kind.configured and self.ready_at is None:
+        if event.type == self._kind.configured and not self.ready:
             self.failure = None  # an earlier error was not about the configuration
             self.ready_at = time.monotonic()
             return self._setup.configured(event)

@@ -15,8 +15,7 @@ from .._dispatch.dispatcher import Dispatcher
 from .engine import Engine
 from .reader import Reader
 
-# Seconds for the listeners of "disconnected" after a close that took all its time.
-_LISTENERS_OF_THE_END = 0.2
+_LISTENERS_OF_THE_END = 0.2  # seconds for those of "disconnected", in any case
 _LISTENERS_BEHIND = 1.0  # seconds for listeners that have fallen behind
 _ABANDON_TIMEOUT = 1.0  # seconds to close a client that was garbage collected
 

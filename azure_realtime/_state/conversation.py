@@ -189,12 +189,6 @@ class Conversation(ConversationItems):
 
     def lose(self, _: object) -> None:
         """
-        Note that the session has ended, for any reason. Reader thread.
-        """
-        self.connection_lost()
-
-    def connection_lost(self) -> None:
-        """
         Mark the items in progress as incomplete, because the session has ended.
 
         Reader thread.

@@ -300,8 +300,7 @@ def item_id_of(event: Any) -> str:
     Return the id of the item that *event* is about; "" if it has none.
     """
     item = getattr(event, "item", None)
-    value = getattr(event, "item_id", None) if item is None else item.id
-    return value if value and len(value) <= MAX_ID else ""
+    return as_id(getattr(event, "item_id", None) if item is None else item.id)
 
 
 def as_id(value: str | None) -> str:

@@ -88,15 +88,13 @@ class _Answer:
             builder.output_index = index
             builder.report(item, final=True)
 
-    def in_order(self) -> list[ItemBuilder]:
-        return sorted(self.builders.values(), key=lambda builder: builder.output_index)
+    def in_order(self) -> list[tuple[str, ItemBuilder]]:
+        return sorted(self.builders.items(), key=lambda pair: pair[1].output_index)
 
     def items(self) -> list[Item]:
         items: list[Item] = []
-        for item_id in sorted(
-            self.builders, key=lambda k: self.builders[k].output_index
-        ):
-            item = self.builders[item_id].view()
+        for item_id, builder in self.in_order():
+            item = builder.view()
             items += self._from_deltas(item_id) if item is None else [item]
         return items
 
@@ -222,7 +220,7 @@ class TurnRecorder:
         return Turn(
             text=_text(items) or _transcript(items),
             transcript=_transcript(items),
-            audio=b"".join(d.audio for a in answers for d in a.in_order()),
+            audio=b"".join(d.audio for a in answers for _, d in a.in_order()),
             audio_format=format_name(last.output_audio_format or self._audio_format),
             heard=self.heard,
             tool_calls=tuple(calls),

@@ -6,9 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from ..events import RateLimit, RateLimitsUpdated, ResponseDone, ServerEvent
-from ..models.responses import (
-    Usage,
-)
+from ..models.responses import Usage
 from ..models.usage import UsageTotals
 
 _MAX_LIMITS = 64  # rate limits kept

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .._logging import logger, text_of_error, utf8_text
+from .._logging import logger, text_of, utf8_text
 from .._redaction import redacted
 from .tool import Tool
 
@@ -43,7 +43,7 @@ def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
     try:
         values = tool.structure(_parse(arguments))
     except ValueError as exc:
-        return Outcome.failure(exc, text_of_error(exc))
+        return Outcome.failure(exc, text_of(exc))
     except BaseException as exc:  # from constructors of the user's classes
         return Outcome.failure(exc, _in_short(exc))
     try:
@@ -56,7 +56,7 @@ def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
     except BaseException as exc:  # from methods of the result
         msg = (
             f"The function '{tool.name}' returned {type(result).__name__} that is no "
-            f"JSON: {text_of_error(exc)}"
+            f"JSON: {text_of(exc)}"
         )
         logger.exception("%s", msg)
         return Outcome.failure(exc, msg)
@@ -118,5 +118,5 @@ def _as_output(result: Any) -> str:
 
 
 def _in_short(error: BaseException) -> str:
-    name, text = type(error).__name__, text_of_error(error)
+    name, text = type(error).__name__, text_of(error)
     return name if text == name else f"{name}: {text}"

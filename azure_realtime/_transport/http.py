@@ -11,6 +11,7 @@ credential to another host.
 from __future__ import annotations
 
 import contextlib
+import email.parser
 import json
 import math
 import re
@@ -18,6 +19,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -166,11 +168,8 @@ class Refusal(NamedTuple):
             return None
         if len(words[1]) != 3 or not words[1].isdigit():
             return None
-        headers = {}
-        for line in fields.decode("utf-8", "replace").split("\n"):
-            name, colon, value = line.partition(":")
-            if colon and name == name.strip():  # else a continued (folded) line
-                headers[name.lower()] = value.strip()
+        parsed = email.parser.BytesHeaderParser().parsebytes(fields)
+        headers = {name.lower(): str(value) for name, value in parsed.items()}
         if "chunked" in headers.get("transfer-encoding", ""):
             body = _unchunked(body)
         return cls(int(words[1]), headers, body)
@@ -188,8 +187,9 @@ class Refusal(NamedTuple):
             if math.isfinite(seconds):
                 return max(0.0, seconds)
         try:  # it may also be a date (RFC 9110, 10.2.3)
-            return max(0.0, _unix_time(self.headers["retry-after"]) - time.time())
-        except (KeyError, ValueError):
+            date = parsedate_to_datetime(self.headers["retry-after"])
+            return max(0.0, date.timestamp() - time.time())
+        except (KeyError, ValueError, TypeError, OverflowError):
             return None
 
     def error(self) -> ConnectError:
@@ -221,9 +221,6 @@ class Refusal(NamedTuple):
         )
 
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
-_EPOCH = 719_469  # 1970-01-01 in days, as `_unix_time` counts them
-
 _NO_SERVICE = "Is this a realtime endpoint? Check host_name."
 _NOT_FOUND = (
     "Check the deployment's name, that it is a realtime model, the host, and the "
@@ -247,30 +244,6 @@ _REMEDIES: dict[int, tuple[type[ConnectError], str]] = {
     429: (RateLimited, "Too many connections or requests: wait and try again."),
     431: (ConnectError, "Too many headers: send fewer in WebSocketOptions(headers)."),
 }
-
-
-def _unix_time(date: str) -> float:
-    """
-    Return a date such as ``Wed, 21 Oct 2015 07:28:00 GMT`` (RFC 9110, 5.6.7) as Unix
-    time.
-
-    Importing `email` and `datetime` for it would take a tenth of this package's import
-    time.
-
-    Raises:
-        ValueError: The date has another form.
-    """
-    _, day, month, year, clock, zone = date.split()
-    if zone != "GMT":
-        raise ValueError(f"not in GMT: {date}")
-    years = int(year)
-    months = _MONTHS.index(month) // 4
-    if months < 2:  # years begin in March: the leap day is the last one
-        years, months = years - 1, months + 12
-    leap_days = years // 4 - years // 100 + years // 400
-    days = 365 * years + leap_days + (153 * months - 304) // 5 + int(day)
-    hours, minutes, seconds = map(int, clock.split(":"))
-    return (days - _EPOCH) * 86400 + hours * 3600 + minutes * 60 + seconds
 
 
 def _explanation(body: bytes) -> str:

@@ -333,8 +333,7 @@ class WebSocketStream:
         Send our close frame in one write, if the socket takes it, and close the socket.
         """
         self.send_close()
-        with contextlib.suppress(ConnectionClosed):
-            self.write()
+        self.write()
         self.close()
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ from .._transport.connector import Connector, weakly
 from .._transport.handshake import WebSocketImpl
 from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
 
-_numbers = itertools.count(1)
+_client_numbers = itertools.count(1)
 
 
 P = TypeVar("P", bound=SessionParts)
@@ -109,7 +109,7 @@ def _assemble(
     options.check_credential(websocket_options)
     endpoint = kind.endpoint(options)
     codec = Codec(endpoint.api_version)
-    number = next(_numbers)
+    number = next(_client_numbers)
 
     lifecycle = Lifecycle()
     queue = SendQueue(

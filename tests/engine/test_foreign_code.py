@@ -141,7 +141,7 @@ def test_a_failing_object_without_a_repr_is_logged(
         client.on("response.done", Listener())
         with client.expect("response.done", timeout=10):
             client.create_response()
-    assert "Listener without a repr" in caplog.text
+    assert "The listener <Listener> of" in caplog.text
 
 
 def test_a_process_without_descriptors_connects_again_when_there_are_some() -> None:

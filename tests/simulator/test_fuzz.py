@@ -106,18 +106,18 @@ def _spoilt(draw: st.DrawFn) -> Json:
     command: Json = json.loads(json.dumps(draw(st.sampled_from(_COMMANDS))))
     if draw(st.integers(0, 5)) == 0:
         return command
-    variant: Any = command
+    place: Any = command
     while True:
-        keys = list(variant) if isinstance(variant, dict) else list(range(len(variant)))
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
         key = draw(st.sampled_from(keys))
-        deeper = variant[key]
+        deeper = place[key]
         if isinstance(deeper, (dict, list)) and deeper and draw(st.booleans()):
-            variant = deeper
+            place = deeper
             continue
         if draw(st.booleans()):
-            del variant[key]
+            del place[key]
         else:
-            variant[key] = draw(_values)
+            place[key] = draw(_values)
         return command
 
 

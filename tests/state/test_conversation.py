@@ -454,7 +454,7 @@ def test_the_end_of_the_connection_leaves_items_incomplete() -> None:
     item = message_item("item_a", "assistant", status="in_progress")
     made = followed([user("item_u", "Hi"), added(item, "item_u")])
 
-    made.connection_lost()
+    made.lose(None)
 
     assert [item.status for item in made] == ["completed", "incomplete"]  # type: ignore[union-attr]
 
@@ -467,7 +467,7 @@ def test_a_new_session_goes_on_where_the_old_one_ended() -> None:
         "item_2", "user", {"type": "input_audio", "transcript": None}
     )
     made = followed([user("item_1", "one"), added(audio_item, "item_1")])
-    made.connection_lost()
+    made.lose(None)
 
     again = [user("item_1", "one again"), user("item_3", "three", "item_1")]
     for event in events(again, generation=1):
@@ -484,7 +484,7 @@ def test_a_new_session_without_a_past_does_not_push_itself_to_the_front(
     The first item of a new session follows those of the old one.
     """
     made = followed([user("item_1", "one"), user("item_2", "two", "item_1")])
-    made.connection_lost()
+    made.lose(None)
     new = user("item_3", "three", previous)
     if previous is ...:
         del new["previous_item_id"]
@@ -971,7 +971,7 @@ def test_no_sequence_of_messages_breaks_it(
         for event in codec.decode(json.dumps(message), generation // 10):
             made.observe(event)
         if data.draw(st.integers(0, 20)) == 0:
-            made.connection_lost()
+            made.lose(None)
 
     assert len(made) == len(made.items) == len(set(ids(made)))
     assert all(item_id in made for item_id in ids(made))

@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 import cattrs
 
-from ..._logging import text_of_error
+from ..._logging import text_of
 from ..._spelling import closest
 from .annotations import Field, fields_of
 from .bounds import Bound
@@ -241,7 +241,7 @@ class ArgumentReader:
             try:
                 return make(**values)
             except Exception as exc:  # from a validator of the class
-                raise Mismatch(text_of_error(exc), fits=True) from exc
+                raise Mismatch(text_of(exc), fits=True) from exc
 
         return structure
 
@@ -250,7 +250,7 @@ class ArgumentReader:
             try:
                 return make_model(cls, value)
             except Exception as exc:
-                problem, path = problem_of(exc) or (text_of_error(exc), ())
+                problem, path = problem_of(exc) or (text_of(exc), ())
                 raise Mismatch(problem, path, fits=True) from exc
 
         return structure

@@ -137,6 +137,5 @@ def _parse(message: str | bytes) -> Json:
         ) from None
     if not isinstance(event, dict):
         raise ServiceError("invalid_event", "The message must be a JSON object.")
-    if "type" not in event:
-        event.setdefault("type", None)
+    event.setdefault("type", None)
     return event
