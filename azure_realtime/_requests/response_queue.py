@@ -21,7 +21,6 @@ Futures are completed after its release.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from .._concurrency.lock import OwnLock
 from ..errors import RealtimeError, ServerError, copy_to_raise
@@ -34,6 +33,7 @@ from ..events import (
     ResponseDone,
     ServerEvent,
 )
+from ..models.fields import WhenBusy
 from ..models.responses import Response
 from .error_routing import ALREADY_ACTIVE, SentResponse
 from .failures import CANCELLED_HERE, failure_of, refusal
@@ -45,8 +45,6 @@ from .response_requests import (
     Step,
     has_room_for_marker,
 )
-
-WhenBusy = Literal["wait", "cancel", "error"]
 
 _UNKNOWN = "(unknown)"
 

@@ -36,11 +36,12 @@ from helpers.messages import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azure_realtime import Conversation as UsersView
 from azure_realtime._protocol.codec import Codec
-from azure_realtime._state import conversation, conversation_items
+from azure_realtime._state import conversation_items
 from azure_realtime._state import item_builder as _drafts
 from azure_realtime._state import part_builder as _part_drafts
-from azure_realtime._state.conversation import Conversation
+from azure_realtime._state.conversation_state import ConversationState
 from azure_realtime.events import (
     ConversationItemAdded,
     ConversationItemDeleted,
@@ -52,6 +53,19 @@ from azure_realtime.events import (
 )
 from azure_realtime.models.content import InputAudio, InputText, OutputAudio, OutputText
 from azure_realtime.models.items import FunctionCallItem, MessageItem, as_item
+
+
+class Conversation(UsersView):
+    """
+    The conversation as users see it, with the state behind it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._state = ConversationState(**options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._state, name)
+
 
 CALL = call_item("item_f", "get_weather", "call_1", '{"city": "Paris"}')
 
