@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._concurrency.deadline import Deadline
-from .._state.session import SessionState
 from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem
 from ..models.turn_detection import ServerVad
@@ -24,6 +23,8 @@ from .commands import Commands
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from .._state.session import SessionState
 
     Image = str | Path | Buffer
     """A picture: a path or a URL, a path, or the bytes of a file."""

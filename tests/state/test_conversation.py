@@ -38,7 +38,7 @@ from hypothesis import strategies as st
 
 from azure_realtime import Conversation as UsersView
 from azure_realtime._protocol.codec import Codec
-from azure_realtime._state import conversation_items
+from azure_realtime._state import conversation_items, conversation_state
 from azure_realtime._state import item_builder as _drafts
 from azure_realtime._state import part_builder as _part_drafts
 from azure_realtime._state.conversation_state import ConversationState
@@ -1103,7 +1103,7 @@ def test_memory_is_bounded_by_what_is_said(message: Callable[[int], Json]) -> No
     """
     made = Conversation()
     with (
-        patch.object(conversation, "MAX_BYTES", 1 << 20),
+        patch.object(conversation_state, "MAX_BYTES", 1 << 20),
         patch.object(conversation_items, "MAX_BYTES", 1 << 20),
     ):
         gc.collect()
@@ -1124,7 +1124,7 @@ def test_the_oldest_long_items_are_forgotten_first() -> None:
     What was said last stays, in order, and goes on.
     """
     with (
-        patch.object(conversation, "MAX_BYTES", 1 << 20),
+        patch.object(conversation_state, "MAX_BYTES", 1 << 20),
         patch.object(conversation_items, "MAX_BYTES", 1 << 20),
     ):
         made = followed([_texts(number) for number in range(100)])
