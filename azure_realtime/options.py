@@ -53,6 +53,11 @@ def _token(value: str | None) -> str | None:
 
 
 def _as_config(value: SessionConfig | Mapping[str, Any] | None) -> SessionConfig | None:
+    if isinstance(value, str):
+        raise TypeError(
+            "session_config must be a SessionConfig or a mapping, not text: give the "
+            "system prompt as SessionConfig(instructions=...)"
+        )
     return None if value is None else as_session_config(value)
 
 

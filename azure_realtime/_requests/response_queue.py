@@ -102,7 +102,8 @@ class ResponseQueue:
             if when_busy != "error":
                 self._requests.add_or_share(request)
                 return self.cancel()[1] if when_busy == "cancel" else []
-        future.fail(ServerError("A response is active already.", code=ALREADY_ACTIVE))
+        text = "A response is active already: wait for it, or leave out when_busy."
+        future.fail(ServerError(text, code=ALREADY_ACTIVE))
         return []
 
     def cancel(self, response_id: str | None = None) -> tuple[bool, list[ClientEvent]]:

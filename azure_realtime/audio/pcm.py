@@ -244,5 +244,6 @@ def _buffer_samples(view: memoryview, audio: Any) -> bytes:
 def _check_channels(shape: tuple[int, ...]) -> None:
     if sum(length != 1 for length in shape) > 1:
         raise ValueError(
-            f"audio must have one channel; this array has the shape {shape}"
+            f"audio must have one channel; this array has the shape {shape}: give one "
+            "of its channels, or their mean"
         )

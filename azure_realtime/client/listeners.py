@@ -92,21 +92,26 @@ class Listening:
         if listener is _MISSING:
             return lambda function: self._subscribe(event, function, once)
         if not callable(listener):
-            raise TypeError(f"a listener must be callable, not {repr_of(listener)}")
+            raise TypeError(
+                f"a listener must be callable, not {repr_of(listener)}: give the "
+                "function itself, not the result of calling it"
+            )
         if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(
             getattr(listener, "__call__", None)  # noqa: B004 - its signature is asked
         ):
             raise TypeError(
-                f"a listener is a plain function; {repr_of(listener)} is async"
+                f"a listener is a plain function; {repr_of(listener)} is async: call "
+                "asyncio.run() in a plain function, or hand the event to your loop"
             )
         if inspect.isgeneratorfunction(listener):
             raise TypeError(
                 f"a listener is a plain function; {repr_of(listener)} is a generator "
-                "function, whose body a call does not run"
+                "function, whose body a call does not run: do the work in a plain "
+                "function"
             )
         _check_arity(listener)
         key = key_for(event)
-        warn_if_unknown(key, self._warned_names)
+        warn_if_unknown(key, self._warned_names, "the listener is registered")
         subscription = Subscription(key, listener, once)
         for missed in self._subscriptions.add(subscription):
             self._dispatcher.post(missed, size_of(missed), subscription)

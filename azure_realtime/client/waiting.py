@@ -236,5 +236,5 @@ class Pulling:
     def _keys(self, names: tuple[EventName, ...]) -> frozenset[str]:
         keys = frozenset(map(key_for, names))
         for key in keys:
-            warn_if_unknown(key, self._warned_names)
+            warn_if_unknown(key, self._warned_names, "the call waits for it")
         return keys
