@@ -12,7 +12,7 @@ import attrs
 C = TypeVar("C", bound=type)
 
 
-def closest(word: str, known: Iterable[str], *, near: float = 0.75) -> str | None:
+def closest(word: str, known: Iterable[str], *, near: float = 0.7) -> str | None:
     """
     Return the known name that is most similar to *word*, or None.
 

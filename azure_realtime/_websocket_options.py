@@ -12,6 +12,9 @@ import attrs
 from ._spelling import checks_names
 from .models._base import Value
 
+WebSocketImpl = Callable[..., Any]
+"""A `websocket.WebSocket` subclass, or a function that returns such an object."""
+
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _OF_THE_HANDSHAKE = {
     *("connection", "upgrade", "content-length", "transfer-encoding"),

@@ -29,9 +29,12 @@ from __future__ import annotations
 import copy
 import sys
 import warnings
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._redaction import redacted
+
+if TYPE_CHECKING:  # both are above this module
+    from .models.responses import Response
 
 _E = TypeVar("_E", bound=BaseException)
 
@@ -217,6 +220,8 @@ class ResponseError(RealtimeError):
     Attributes:
         response: The `Response` with its partial output.
     """
+
+    response: Response
 
     def __init__(self, message: str, *, response: Any = None) -> None:
         super().__init__(message)

@@ -52,7 +52,12 @@ def _token(value: str | None) -> str | None:
     return checked_secret("token", value)
 
 
-def _as_config(value: Any) -> SessionConfig | None:
+def _as_config(value: SessionConfig | Mapping[str, Any] | None) -> SessionConfig | None:
+    if isinstance(value, str):
+        raise TypeError(
+            "session_config must be a SessionConfig or a mapping, not text: give the "
+            "system prompt as SessionConfig(instructions=...)"
+        )
     return None if value is None else as_session_config(value)
 
 
@@ -96,7 +101,7 @@ class AzureRealTimeOptions(Value):
     deployment: str
     api_key: str | None = attrs.field(default=None, repr=False, converter=_api_key)
     api_version: str | None = None
-    session_config: SessionConfig | Mapping[str, Any] | None = attrs.field(
+    session_config: SessionConfig | None = attrs.field(
         default=None, converter=_as_config, repr=False
     )
     token: str | None = attrs.field(
@@ -148,8 +153,7 @@ class AzureRealTimeOptions(Value):
             self.host_name,
             self.deployment,
             self.api_version,
-            transcription=isinstance(config, SessionConfig)
-            and config.type == "transcription",
+            transcription=config is not None and config.type == "transcription",
         )
 
     @property

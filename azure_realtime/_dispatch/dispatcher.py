@@ -16,6 +16,8 @@ import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from typing import Any, Literal
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.process import current_process
@@ -26,6 +28,9 @@ from .subscriptions import Subscription, Subscriptions
 
 Job = Callable[[], object]
 Sized = tuple[ServerEvent, int]
+
+Dispatch = Literal["thread", "reader", "manual"] | Executor | Callable[[Job], Any]
+"""Values of ``dispatch=...``: a mode, an executor or a submit function."""
 
 
 class Delivery(functools.partial[None]):

@@ -59,7 +59,7 @@ def keys_of(event: ServerEvent) -> tuple[str, ...]:
     return (canonical(event.type),)
 
 
-def warn_if_unknown(key: str, warned: set[str]) -> None:
+def warn_if_unknown(key: str, warned: set[str], consequence: str) -> None:
     """
     Warn once about a name that is not in the protocol.
 
@@ -68,11 +68,14 @@ def warn_if_unknown(key: str, warned: set[str]) -> None:
     Args:
         key: The result of `key_for`.
         warned: The names already warned about; *key* is added.
+        consequence: What happens all the same, as a clause.
     """
     known = key in KNOWN_EVENT_NAMES or key in (ANY, _UNKNOWN)
     if known or key in warned:
         return
     warned.add(key)
     near = did_you_mean(key)
-    hint = f"did you mean {near!r}? The listener" if near else "the listener"
-    warn(f"no event named {key!r} is known: {hint} is registered all the same")
+    hint = f"did you mean {near!r}? " if near else ""
+    if near:
+        consequence = consequence[0].upper() + consequence[1:]
+    warn(f"no event named {key!r} is known: {hint}{consequence} all the same")

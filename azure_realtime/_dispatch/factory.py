@@ -10,18 +10,14 @@ thread and a queue, for quick functions only. ``"manual"``: the thread that call
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
 
 from .backlog import Backlog
 from .callback_thread import CallbackThread
-from .dispatcher import Dispatcher
+from .dispatcher import Dispatch, Dispatcher
 from .executor import ExecutorDispatcher
 from .inline import ReaderDispatcher
 from .manual import ManualDispatcher
 from .subscriptions import Subscriptions
-
-Dispatch = Literal["thread", "reader", "manual"] | Any
-"""Values of ``dispatch=...``: a mode, an executor or a submit function."""
 
 
 def make_dispatcher(

@@ -21,7 +21,6 @@ Futures are completed after its release.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from .._concurrency.lock import OwnLock
 from ..errors import RealtimeError, ServerError, copy_to_raise
@@ -34,6 +33,7 @@ from ..events import (
     ResponseDone,
     ServerEvent,
 )
+from ..models.fields import WhenBusy
 from ..models.responses import Response
 from .error_routing import ALREADY_ACTIVE, SentResponse
 from .failures import CANCELLED_HERE, failure_of, refusal
@@ -45,8 +45,6 @@ from .response_requests import (
     Step,
     has_room_for_marker,
 )
-
-WhenBusy = Literal["wait", "cancel", "error"]
 
 _UNKNOWN = "(unknown)"
 
@@ -104,7 +102,8 @@ class ResponseQueue:
             if when_busy != "error":
                 self._requests.add_or_share(request)
                 return self.cancel()[1] if when_busy == "cancel" else []
-        future.fail(ServerError("A response is active already.", code=ALREADY_ACTIVE))
+        text = "A response is active already: wait for it, or leave out when_busy."
+        future.fail(ServerError(text, code=ALREADY_ACTIVE))
         return []
 
     def cancel(self, response_id: str | None = None) -> tuple[bool, list[ClientEvent]]:

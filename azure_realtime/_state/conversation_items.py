@@ -37,7 +37,7 @@ MAX_DELETED = 1_000
 
 class ConversationItems:
     """
-    The items of a `Conversation`, under its rules and with its lock held.
+    The items of a `ConversationState`, under its rules and with its lock held.
 
     Args:
         keep_audio: Whether items keep their audio.

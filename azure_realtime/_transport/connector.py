@@ -14,11 +14,12 @@ from .._endpoint import Endpoint
 from .._logging import text_of
 from .._redaction import remember, remember_headers, without_secrets
 from .._version import __version__
+from .._websocket_options import WebSocketImpl
 from ..errors import AuthenticationError, RealtimeError
 from ..options import AzureRealTimeOptions, WebSocketOptions, checked_secret
 from .attempt import BlockingCall, ConnectAttempt, ConnectInterrupted
 from .dial import open_stream
-from .handshake import WebSocketImpl, dial_with, upgrade
+from .handshake import dial_with, upgrade
 from .proxy import find_proxy, import_proxy_lookup
 from .websocket import WebSocketStream
 

@@ -9,7 +9,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import websocket
@@ -17,15 +17,13 @@ from websocket._handshake import CookieJar
 
 from .._logging import text_of
 from .._redaction import redacted, without_secrets
+from .._websocket_options import WebSocketImpl
 from ..errors import ConnectError, ConnectTimeout
 from .attempt import ConnectAttempt, ConnectInterrupted
 from .dial import tls_hint
 from .http import HandshakeStream, Refusal
 from .proxy import Proxy
 from .websocket import WebSocketStream
-
-WebSocketImpl = Callable[..., Any]
-"""A `websocket.WebSocket` subclass, or a function that returns such an object."""
 
 
 class _Redaction(logging.Filter):

@@ -14,12 +14,24 @@ import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from .containers import file_format
 from .formats import checked_rate
 from .resample import pcm_of_floats
 from .wav import no_check, parse_wav, unreadable
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    _Piece = str | Buffer | os.PathLike[str] | BinaryIO
+    Audio = _Piece | Iterable[_Piece]
+    """
+    Users' audio: base64 text; bytes, a NumPy array or another buffer; the path of a WAV
+    file, or an open one; an iterable of these.
+    """
+else:
+    Audio = Any  # `Buffer` is not in Python 3.10
 
 _READ = 1 << 18
 _NO_AUDIO = (
@@ -232,5 +244,6 @@ def _buffer_samples(view: memoryview, audio: Any) -> bytes:
 def _check_channels(shape: tuple[int, ...]) -> None:
     if sum(length != 1 for length in shape) > 1:
         raise ValueError(
-            f"audio must have one channel; this array has the shape {shape}"
+            f"audio must have one channel; this array has the shape {shape}: give one "
+            "of its channels, or their mean"
         )

@@ -16,9 +16,9 @@ import attrs
 
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.backlog import Backlog
-from .._dispatch.dispatcher import Dispatcher
+from .._dispatch.dispatcher import Dispatch, Dispatcher
 from .._dispatch.emitter import Emitter
-from .._dispatch.factory import Dispatch, make_dispatcher
+from .._dispatch.factory import make_dispatcher
 from .._dispatch.mailbox import Mailboxes
 from .._dispatch.subscriptions import Subscriptions
 from .._engine.control import Control
@@ -36,7 +36,7 @@ from .._requests.acknowledgements import PendingCommands
 from .._requests.response_queue import ResponseQueue
 from .._requests.send_queue import SendQueue
 from .._transport.connector import Connector, weakly
-from .._transport.handshake import WebSocketImpl
+from .._websocket_options import WebSocketImpl
 from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
 
 _client_numbers = itertools.count(1)

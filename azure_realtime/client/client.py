@@ -10,8 +10,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._dispatch.dispatcher import Dispatch
+from .._state.conversation import Conversation
+from .._websocket_options import WebSocketImpl
 from ..errors import ConnectTimeout, copy_to_raise, warn
 from ..events import RateLimit
 from ..models.enums import ModelStatusEnum, WebSocketState
@@ -19,17 +22,17 @@ from ..models.session import Session
 from ..models.stats import Stats
 from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
-from .listeners import Listening
 from .pump import Pumping
 from .turns import Asking
-from .waiting import Pulling
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from .overloads import Listening, Pulling
+else:  # type checkers read a stub with one overload per event instead
+    from .listeners import Listening
+    from .waiting import Pulling
 
-    from .._dispatch.factory import Dispatch
-    from .._state.conversation import Conversation
-    from .._transport.handshake import WebSocketImpl
+
+C = TypeVar("C", bound="AzureRealTimeAudio")  # `Self` is not in Python 3.10
 
 
 class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
@@ -88,9 +91,9 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         # Imported here and not at the top: half of the package, which a program needs
         # only once it connects. The caller's thread imports it, the others never do.
         from .._engine.shutdown import abandon
+        from .._state.turn_recorder import TurnRecorder
         from .assembly import assemble
         from .conversation_kind import conversation_kind
-        from .turn_stream import TurnStream
 
         parts = assemble(
             conversation_kind(keep_audio),
@@ -122,12 +125,13 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         self._follower = session.session
         self._input = session.input
         self._conversation = session.conversation
+        self._conversation_view = Conversation(session.conversation)
         self._meter = session.usage
         self._toolbox = session.toolbox
         self._registrar = session.registrar
         self._tools = session.tools
         self._order = session.turns
-        self._new_stream = TurnStream
+        self._new_recorder = TurnRecorder
         # 5 s more than the reader has: its own error names the stage that took too long
         self._connect_timeout = parts.websocket_options.connect_timeout + 5.0
         self._finalizer = weakref.finalize(
@@ -148,14 +152,14 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
 
     @classmethod
     def from_env(
-        cls,
+        cls: type[C],
         websocket_options: WebSocketOptions | Mapping[str, Any] | None = None,
         websocket_impl: WebSocketImpl | None = None,
         *,
         dispatch: Dispatch = "thread",
         keep_audio: bool = False,
         **options: Any,
-    ) -> Self:
+    ) -> C:
         """
         Make a client from environment variables (`AzureRealTimeOptions.from_env`).
 
@@ -230,7 +234,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         """
         self._shutdown.close(timeout)
 
-    def __enter__(self) -> AzureRealTimeAudio:
+    def __enter__(self: C) -> C:
         try:
             self.connect()
         except BaseException:
@@ -284,7 +288,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
         The items of the conversation, as known from the events so far.
         """
         self._lifecycle.check_process()
-        return self._conversation
+        return self._conversation_view
 
     @property
     def usage(self) -> UsageTotals:

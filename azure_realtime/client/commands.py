@@ -16,7 +16,7 @@ import attrs
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from ..audio.convert import AudioStream
-from ..audio.pcm import pieces_of, read_audio
+from ..audio.pcm import Audio, pieces_of, read_audio
 from ..events import (
     ClientEvent,
     ConversationItemCreate,
@@ -34,6 +34,7 @@ from ..events import (
     SessionUpdate,
 )
 from ..models._shape import overlaid
+from ..models.fields import ResponseFields, SessionFields, Unpack, WhenBusy
 from ..models.items import Item, MessageItem, as_item
 from ..models.responses import Response, ResponseConfig, as_response_config
 from ..models.session import Session, SessionConfig, as_session_config
@@ -41,8 +42,7 @@ from .audio_input import with_audio_for, within
 
 if TYPE_CHECKING:
     from .._engine.sender import Sender
-    from .._requests.response_queue import WhenBusy
-    from .._state.conversation import Conversation
+    from .._state.conversation_state import ConversationState
     from .._state.input_buffer import InputBuffer
     from .._state.session import SessionState
 
@@ -61,12 +61,12 @@ class Commands:
     _sender: Sender
     _input: InputBuffer
     _follower: SessionState
-    _conversation: Conversation
+    _conversation: ConversationState
 
     def update_session(
         self,
         config: SessionConfig | Mapping[str, Any] | None = None,
-        **fields: Any,
+        **fields: Unpack[SessionFields],
     ) -> Future[Session]:
         """
         Change the session configuration; fields that are not given stay unchanged.
@@ -87,7 +87,7 @@ class Commands:
 
     def append_audio(
         self,
-        audio: Any,
+        audio: Audio,
         timeout: float | None = 10.0,
         *,
         block: bool = True,
@@ -234,7 +234,7 @@ class Commands:
         config: ResponseConfig | Mapping[str, Any] | None = None,
         *,
         when_busy: WhenBusy = "wait",
-        **fields: Any,
+        **fields: Unpack[ResponseFields],
     ) -> Future[Response]:
         """
         Request a response from the model; with VAD the service does so by itself.

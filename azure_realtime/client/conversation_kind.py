@@ -13,7 +13,7 @@ from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
 from .._engine.session_kind import SessionKind, SessionParts
-from .._state.conversation import Conversation
+from .._state.conversation_state import ConversationState
 from .._state.input_buffer import InputBuffer
 from .._state.model_status import ModelStatus
 from .._state.pending_work import PendingWork
@@ -49,7 +49,7 @@ class ConversationParts(SessionParts):
 
     session: SessionState
     input: InputBuffer
-    conversation: Conversation
+    conversation: ConversationState
     usage: UsageMeter
     toolbox: Toolbox
     registrar: ToolRegistrar
@@ -94,7 +94,7 @@ def _new_parts(
     config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
     session = SessionState(config)
     input_audio = InputBuffer(session, sender.send_queue)
-    conversation = Conversation(keep_audio)
+    conversation = ConversationState(keep_audio)
     usage = UsageMeter()
     status = ModelStatus()
     toolbox = Toolbox()

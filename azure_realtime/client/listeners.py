@@ -5,8 +5,7 @@ The methods of a client that register listeners: `on`, `once`, `off`, `off_all`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any
 
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.backlog import size_of
@@ -14,11 +13,6 @@ from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.event_keys import EventName, key_for, warn_if_unknown
 from .._dispatch.subscriptions import Listener, Subscription, Subscriptions
 from .._logging import repr_of
-from ..events import ServerEvent
-
-L = TypeVar("L", bound=Listener)
-E = TypeVar("E", bound=ServerEvent)
-
 
 _MISSING: Any = object()  # not None: on(event, None) is an error, not a decorator
 
@@ -26,23 +20,14 @@ _MISSING: Any = object()  # not None: on(event, None) is an error, not a decorat
 class Listening:
     """
     The methods of a client that register listeners.
+
+    `overloads.pyi` has their types for each event.
     """
 
     _lifecycle: Lifecycle
     _dispatcher: Dispatcher
     _subscriptions: Subscriptions
     _warned_names: set[str]
-
-    @overload
-    def on(
-        self, event: type[E], listener: Callable[[E], Any]
-    ) -> Callable[[E], Any]: ...
-
-    @overload
-    def on(self, event: str, listener: L) -> L: ...
-
-    @overload
-    def on(self, event: EventName) -> Callable[[L], L]: ...
 
     def on(self, event: EventName, listener: Any = _MISSING) -> Any:
         """
@@ -69,17 +54,6 @@ class Listening:
             RuntimeError: The caller is a forked child.
         """
         return self._subscribe(event, listener, once=False)
-
-    @overload
-    def once(
-        self, event: type[E], listener: Callable[[E], Any]
-    ) -> Callable[[E], Any]: ...
-
-    @overload
-    def once(self, event: str, listener: L) -> L: ...
-
-    @overload
-    def once(self, event: EventName) -> Callable[[L], L]: ...
 
     def once(self, event: EventName, listener: Any = _MISSING) -> Any:
         """
@@ -118,21 +92,26 @@ class Listening:
         if listener is _MISSING:
             return lambda function: self._subscribe(event, function, once)
         if not callable(listener):
-            raise TypeError(f"a listener must be callable, not {repr_of(listener)}")
+            raise TypeError(
+                f"a listener must be callable, not {repr_of(listener)}: give the "
+                "function itself, not the result of calling it"
+            )
         if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(
             getattr(listener, "__call__", None)  # noqa: B004 - its signature is asked
         ):
             raise TypeError(
-                f"a listener is a plain function; {repr_of(listener)} is async"
+                f"a listener is a plain function; {repr_of(listener)} is async: call "
+                "asyncio.run() in a plain function, or hand the event to your loop"
             )
         if inspect.isgeneratorfunction(listener):
             raise TypeError(
                 f"a listener is a plain function; {repr_of(listener)} is a generator "
-                "function, whose body a call does not run"
+                "function, whose body a call does not run: do the work in a plain "
+                "function"
             )
         _check_arity(listener)
         key = key_for(event)
-        warn_if_unknown(key, self._warned_names)
+        warn_if_unknown(key, self._warned_names, "the listener is registered")
         subscription = Subscription(key, listener, once)
         for missed in self._subscriptions.add(subscription):
             self._dispatcher.post(missed, size_of(missed), subscription)

@@ -12,7 +12,7 @@ import attrs
 from .._engine.sender import Sender
 from .._engine.session_kind import OpeningMessages
 from .._logging import logger
-from .._state.conversation import Conversation
+from .._state.conversation_state import ConversationState
 from .._state.session import SessionState
 from .._state.transcript import as_mappings
 from ..events import Init, Reconnected, ServerEvent, SessionUpdate, SessionUpdated
@@ -42,7 +42,7 @@ class SessionRestorer:
         sender: Sender,
         config: SessionConfig,
         session: SessionState,
-        conversation: Conversation,
+        conversation: ConversationState,
         owed: Callable[[], tuple[list[FunctionCallOutputItem], set[str]]],
         restore: str,
     ) -> None:

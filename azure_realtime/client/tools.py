@@ -5,7 +5,7 @@ The methods of a client for functions that the model calls: `tool`, `remove_tool
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from .._tools.tool import DEFAULT_TIMEOUT, Tool, Toolbox, make_tool
 from .commands import Commands
@@ -13,7 +13,8 @@ from .commands import Commands
 if TYPE_CHECKING:
     from .._tools.registrar import ToolRegistrar
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Tooling(Commands):
@@ -27,12 +28,12 @@ class Tooling(Commands):
     @overload
     def tool(
         self,
-        function: F,
+        function: Callable[P, R],
         *,
         name: str | None = None,
         description: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
-    ) -> Tool[..., Any]: ...
+    ) -> Tool[P, R]: ...
 
     @overload
     def tool(
@@ -42,7 +43,7 @@ class Tooling(Commands):
         name: str | None = None,
         description: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
-    ) -> Callable[[F], Tool[..., Any]]: ...
+    ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 
     def tool(
         self,

@@ -10,16 +10,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.mailbox import Mailboxes
-from .._requests.response_requests import ResponseFuture
-from .._state.conversation import Conversation
-from .._state.session import SessionState
-from .._state.turn_recorder import TurnRecorder
-from .._tools.loop import Continuation, ToolLoop
 from ..errors import ConnectionClosed, RealtimeError, ResponseError
 from ..events import (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -31,11 +26,17 @@ from ..events import (
     ServerEvent,
 )
 from ..models.items import Item
-from ..models.responses import Response
 from ..models.turn import Turn
 from .commands import Commands
-from .turn_order import TurnTicket
+from .turn_order import TurnTicket, leaver
 from .user_turn import question_item, send_user_turn
+
+if TYPE_CHECKING:  # imported with the first client
+    from .._requests.response_requests import ResponseFuture
+    from .._state.conversation_state import ConversationState
+    from .._state.session import SessionState
+    from .._state.turn_recorder import TurnRecorder
+    from .._tools.loop import Continuation, ToolLoop
 
 Delta = (
     ResponseOutputTextDelta
@@ -89,7 +90,7 @@ class _Asked:
         responses: The futures of the responses.
     """
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: ConversationState) -> None:
         self._conversation = conversation
         self.items: list[Future[Item]] = []
         self.spoken: str | None = None
@@ -118,9 +119,6 @@ class TurnStream(Iterator[Delta]):
     the last response is done; then `turn` is the complete turn. Leaving its ``with``
     block or calling `close` earlier cancels the response. One thread at a time iterates
     over it; not the reader thread.
-
-    Attributes:
-        turn: The complete turn; None before the end.
     """
 
     def __init__(
@@ -128,8 +126,9 @@ class TurnStream(Iterator[Delta]):
         lifecycle: Lifecycle,
         mailboxes: Mailboxes,
         session: SessionState,
-        conversation: Conversation,
+        conversation: ConversationState,
         tools: ToolLoop,
+        new_recorder: type[TurnRecorder],
         timeout: float,
         deadline: Deadline,
         ticket: TurnTicket,
@@ -146,7 +145,7 @@ class TurnStream(Iterator[Delta]):
         self._mailbox = mailboxes.open(_WATCHED, lasting=lasting)
         self._now = time.monotonic()
         # times are those at which events arrived, however late they are iterated over
-        self._recorder = TurnRecorder(session.output_format, clock=lambda: self._now)
+        self._recorder = new_recorder(session.output_format, clock=lambda: self._now)
         self._future: ResponseFuture | None = None
         self._continuation: Continuation | None = None
         self._closed = False
@@ -155,7 +154,7 @@ class TurnStream(Iterator[Delta]):
         self._spoken: str | None = None
         self._asked = _Asked(conversation)
         self._events = self._run()
-        self.turn: Turn | None = None
+        self._turn: Turn | None = None
 
     def begin(
         self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
@@ -181,6 +180,21 @@ class TurnStream(Iterator[Delta]):
         if self._spoken is not None:
             self._recorder.listen(self._spoken)
         self._follow(commands.create_response(**fields))
+
+    @property
+    def turn(self) -> Turn:
+        """
+        The complete turn.
+
+        Raises:
+            RuntimeError: The iteration has not reached the end of the turn.
+        """
+        if self._turn is None:
+            raise RuntimeError(
+                "the turn is complete only after the iteration over the stream: read "
+                "stream.turn after the loop"
+            )
+        return self._turn
 
     def __next__(self) -> Delta:
         self._lifecycle.check_may_wait()
@@ -255,7 +269,7 @@ class TurnStream(Iterator[Delta]):
         self._watch(future)
         # without a reference to the stream: the ticket is left at the end of the last
         # response, also if the stream has been dropped
-        Future.add_done_callback(future, _leaver(self._tools, self._ticket))
+        Future.add_done_callback(future, leaver(self._tools, self._ticket))
         if self._closed:
             future.cancel()
 
@@ -303,7 +317,7 @@ class TurnStream(Iterator[Delta]):
                 yield event
         self._listen()
         self._mailboxes.close(self._mailbox)
-        self.turn = self._recorder.finish()
+        self._turn = self._recorder.finish()
 
     def _take(self, deadline: Deadline) -> ServerEvent:
         event = self._mailbox.get(deadline)
@@ -323,25 +337,3 @@ class TurnStream(Iterator[Delta]):
         with contextlib.suppress(TimeoutError):
             while not self._recorder.heard_all:
                 self._take(deadline)
-
-
-def _leaver(tools: ToolLoop, ticket: TurnTicket) -> Callable[[Future[Response]], None]:
-    """
-    Return the callback of a response that leaves *ticket* after the turn's last one.
-    """
-
-    def done(response: Future[Response]) -> None:
-        failed = response.cancelled() or response.exception() is not None
-        following = None if failed else tools.continuation(response.result().id)
-        if following is None:
-            ticket.leave()
-        else:
-            following.add_done_callback(go_on)
-
-    def go_on(following: Continuation) -> None:
-        if following.cancelled() or following.exception() is not None:
-            ticket.leave()
-        else:
-            Future.add_done_callback(following.result(), done)
-
-    return done

@@ -4,19 +4,23 @@ The methods of a client for a whole turn, tool calls included: `ask`, `stream`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._concurrency.deadline import Deadline
 from .._dispatch.mailbox import Mailboxes
+from ..audio.pcm import Audio
+from ..models.fields import ResponseFields, Unpack
+from ..models.turn import Turn
 from .tools import Tooling
 from .turn_order import TurnLock, TurnTicket
+from .turn_stream import TurnStream
+from .user_turn import Image
 
 if TYPE_CHECKING:
     from .._engine.engine import Engine
-    from .._state.conversation import Conversation
+    from .._state.conversation_state import ConversationState
+    from .._state.turn_recorder import TurnRecorder
     from .._tools.loop import ToolLoop
-    from ..models.turn import Turn
-    from .turn_stream import TurnStream
 
 
 class Asking(Tooling):
@@ -26,19 +30,19 @@ class Asking(Tooling):
 
     _engine: Engine
     _mailboxes: Mailboxes
-    _conversation: Conversation
+    _conversation: ConversationState
     _tools: ToolLoop
     _order: TurnLock
-    _new_stream: type[TurnStream]
+    _new_recorder: type[TurnRecorder]
 
     def ask(
         self,
         text: str | None = None,
         *,
-        audio: Any = None,
-        image: Any = None,
+        audio: Audio | None = None,
+        image: Image | None = None,
         timeout: float = 60.0,
-        **response: Any,
+        **response: Unpack[ResponseFields],
     ) -> Turn:
         """
         Send a question and wait for the complete answer, tool calls included.
@@ -77,17 +81,16 @@ class Asking(Tooling):
         ) as stream:
             for _ in stream:
                 pass
-        assert stream.turn is not None
         return stream.turn
 
     def stream(
         self,
         text: str | None = None,
         *,
-        audio: Any = None,
-        image: Any = None,
+        audio: Audio | None = None,
+        image: Image | None = None,
         timeout: float = 60.0,
-        **response: Any,
+        **response: Unpack[ResponseFields],
     ) -> TurnStream:
         """
         Send a question like `ask`, and iterate over the deltas of the answer.
@@ -111,12 +114,13 @@ class Asking(Tooling):
             # Nothing of this turn is sent before it has the ticket, so a connection
             # that is lost during the wait does not fail it.
             ticket = self._order.enter(deadline)
-        stream = self._new_stream(
+        stream = TurnStream(
             self._lifecycle,
             self._mailboxes,
             self._follower,
             self._conversation,
             self._tools,
+            self._new_recorder,
             timeout,
             deadline,
             ticket,
@@ -124,7 +128,7 @@ class Asking(Tooling):
         )
         question = {"text": text, "audio": audio, "image": image}
         try:
-            stream.begin(self, question, response)
+            stream.begin(self, question, dict(response))
         except BaseException:
             stream.close()
             raise

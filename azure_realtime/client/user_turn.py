@@ -12,15 +12,24 @@ import base64
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._concurrency.deadline import Deadline
-from .._state.session import SessionState
 from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem
 from ..models.turn_detection import ServerVad
 from .audio_input import spoken
 from .commands import Commands
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from .._state.session import SessionState
+
+    Image = str | Path | Buffer
+    """A picture: a path or a URL, a path, or the bytes of a file."""
+else:
+    Image = Any  # `Buffer` is not in Python 3.10
 
 _LONGEST_PATH = 4096
 

@@ -4,9 +4,9 @@ The methods of a client that wait for events: `wait_for`, `expect`, `events`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
@@ -16,19 +16,18 @@ from ..errors import ConnectionClosed
 from ..events import ServerEvent
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .._engine.control import Control
 
-E = TypeVar("E", bound=ServerEvent)
+E_co = TypeVar("E_co", bound=ServerEvent, covariant=True)
 
 
-class Expectation:
+class Expectation(Generic[E_co]):
     """
     Context manager that collects events in its block and waits for one at its end.
 
     `AzureRealTimeAudio.expect` makes it.
-
-    Attributes:
-        event: The event; None inside the block.
     """
 
     def __init__(
@@ -44,12 +43,27 @@ class Expectation:
         self._where = where
         self._timeout = timeout
         self._mailbox: Mailbox = mailboxes.open(keys)
-        self.event: Any = None
+        self._event: ServerEvent | None = None
 
     def __repr__(self) -> str:
-        return f"<Expectation {self._mailbox!r}, came: {self.event!r}>"
+        return f"<Expectation {self._mailbox!r}, came: {self._event!r}>"
 
-    def __enter__(self) -> Expectation:
+    @property
+    def event(self) -> E_co:
+        """
+        The event.
+
+        Raises:
+            RuntimeError: It has not been waited for yet: the block has not ended.
+        """
+        if self._event is None:
+            raise RuntimeError(
+                "the event is waited for at the end of the with block: read it after "
+                "the block"
+            )
+        return cast("E_co", self._event)
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -63,12 +77,12 @@ class Expectation:
         self._lifecycle.check_process()
         try:
             if kind is None:
-                self.event = self._mailbox.get(Deadline(self._timeout), self._where)
+                self._event = self._mailbox.get(Deadline(self._timeout), self._where)
         finally:
             self._mailboxes.close(self._mailbox)
 
 
-class EventStream(Iterator[Any]):
+class EventStream(Iterator[E_co], Generic[E_co]):
     """
     Iterator over the events that arrive after its creation.
 
@@ -94,10 +108,10 @@ class EventStream(Iterator[Any]):
     def __repr__(self) -> str:
         return f"<EventStream {self._mailbox!r}>"
 
-    def __next__(self) -> Any:
+    def __next__(self) -> E_co:
         self._lifecycle.check_may_wait()
         try:
-            return self._mailbox.get(Deadline(self._timeout))
+            return cast("E_co", self._mailbox.get(Deadline(self._timeout)))
         except ConnectionClosed as closed:
             if closed.code == 1000 or self._control.is_closing():
                 raise StopIteration from None
@@ -112,7 +126,7 @@ class EventStream(Iterator[Any]):
         self._mailboxes.close(self._mailbox)
         self._mailbox.end(ConnectionClosed(1000, "the stream was closed"))
 
-    def __enter__(self) -> EventStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -127,26 +141,14 @@ class EventStream(Iterator[Any]):
 class Pulling:
     """
     Methods of a client: `wait_for`, `expect`, `events`. Any thread, also a listener.
+
+    `overloads.pyi` has their types for each event.
     """
 
     _lifecycle: Lifecycle
     _control: Control
     _mailboxes: Mailboxes
     _warned_names: set[str]
-
-    @overload
-    def wait_for(
-        self,
-        event: type[E],
-        *,
-        where: Callable[[E], Any] | None = None,
-        timeout: float | None = 30.0,
-    ) -> E: ...
-
-    @overload
-    def wait_for(
-        self, event: str, *, where: Where | None = None, timeout: float | None = 30.0
-    ) -> Any: ...
 
     def wait_for(
         self,
@@ -185,7 +187,7 @@ class Pulling:
 
     def expect(
         self, event: EventName, *, where: Where | None = None, timeout: float = 30.0
-    ) -> Expectation:
+    ) -> Expectation[Any]:
         """
         Wait at the end of a ``with`` block for an *event* that the block causes.
 
@@ -201,7 +203,9 @@ class Pulling:
             self._lifecycle, self._mailboxes, self._keys((event,)), where, timeout
         )
 
-    def events(self, *names: EventName, timeout: float | None = None) -> EventStream:
+    def events(
+        self, *names: EventName, timeout: float | None = None
+    ) -> EventStream[Any]:
         """
         Iterate over the events from this call until the client is closed.
 
@@ -232,5 +236,5 @@ class Pulling:
     def _keys(self, names: tuple[EventName, ...]) -> frozenset[str]:
         keys = frozenset(map(key_for, names))
         for key in keys:
-            warn_if_unknown(key, self._warned_names)
+            warn_if_unknown(key, self._warned_names, "the call waits for it")
         return keys

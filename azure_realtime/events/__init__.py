@@ -6,7 +6,8 @@ A class is named after its type: ``response.output_audio.delta`` is
 commands. Names are those of the GA protocol, also with the preview protocol.
 """
 
-from typing import TypeVar
+# the annotations of `type` are strings, which cost nothing until they are resolved here
+from typing import ClassVar, Literal, TypeVar  # noqa: F401
 
 from .._public import set_module as _set_module
 from ._base import ClientEvent, Event, ServerEvent

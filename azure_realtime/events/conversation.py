@@ -2,7 +2,7 @@
 ``conversation.*``: the items of the conversation, and their transcription.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import attrs
 
@@ -28,7 +28,7 @@ class ConversationItemCreate(ClientEvent):
             beginning, None appends at the end.
     """
 
-    type: ClassVar[str] = "conversation.item.create"
+    type: "ClassVar[Literal['conversation.item.create']]" = "conversation.item.create"
 
     item: Item = attrs.field(converter=as_item)
     previous_item_id: str | None = attrs.field(default=None, validator=maybe_text)
@@ -46,7 +46,9 @@ class ConversationItemRetrieve(_ItemCommand):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "conversation.item.retrieve"
+    type: "ClassVar[Literal['conversation.item.retrieve']]" = (
+        "conversation.item.retrieve"
+    )
 
 
 class ConversationItemDelete(_ItemCommand):
@@ -56,7 +58,7 @@ class ConversationItemDelete(_ItemCommand):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "conversation.item.delete"
+    type: "ClassVar[Literal['conversation.item.delete']]" = "conversation.item.delete"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -71,7 +73,9 @@ class ConversationItemTruncate(ClientEvent):
             received.
     """
 
-    type: ClassVar[str] = "conversation.item.truncate"
+    type: "ClassVar[Literal['conversation.item.truncate']]" = (
+        "conversation.item.truncate"
+    )
 
     item_id: str = attrs.field(validator=text)
     content_index: int = attrs.field(converter=whole)
@@ -94,7 +98,7 @@ class ConversationCreated(ServerEvent):
     The conversation of the session was created (preview protocol only).
     """
 
-    type: ClassVar[str] = "conversation.created"
+    type: "ClassVar[Literal['conversation.created']]" = "conversation.created"
 
     conversation: Conversation = attrs.field(factory=Conversation)
 
@@ -112,7 +116,7 @@ class ConversationItemAdded(_ItemEvent):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "conversation.item.added"
+    type: "ClassVar[Literal['conversation.item.added']]" = "conversation.item.added"
 
 
 class ConversationItemCreated(_ItemEvent):
@@ -122,7 +126,7 @@ class ConversationItemCreated(_ItemEvent):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "conversation.item.created"
+    type: "ClassVar[Literal['conversation.item.created']]" = "conversation.item.created"
 
 
 class ConversationItemDone(_ItemEvent):
@@ -132,7 +136,7 @@ class ConversationItemDone(_ItemEvent):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "conversation.item.done"
+    type: "ClassVar[Literal['conversation.item.done']]" = "conversation.item.done"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -141,7 +145,9 @@ class ConversationItemRetrieved(ServerEvent):
     The requested item, audio included.
     """
 
-    type: ClassVar[str] = "conversation.item.retrieved"
+    type: "ClassVar[Literal['conversation.item.retrieved']]" = (
+        "conversation.item.retrieved"
+    )
 
     item: Item = attrs.field(factory=_no_item)
 
@@ -152,7 +158,7 @@ class ConversationItemDeleted(ServerEvent):
     An item was deleted.
     """
 
-    type: ClassVar[str] = "conversation.item.deleted"
+    type: "ClassVar[Literal['conversation.item.deleted']]" = "conversation.item.deleted"
 
     item_id: str = ""
 
@@ -167,7 +173,9 @@ class ConversationItemTruncated(ServerEvent):
             of the audio.
     """
 
-    type: ClassVar[str] = "conversation.item.truncated"
+    type: "ClassVar[Literal['conversation.item.truncated']]" = (
+        "conversation.item.truncated"
+    )
 
     item_id: str = ""
     content_index: int = 0
@@ -233,7 +241,9 @@ class ConversationItemInputAudioTranscriptionDelta(ServerEvent):
     A piece of the transcript of the user's speech.
     """
 
-    type: ClassVar[str] = "conversation.item.input_audio_transcription.delta"
+    type: "ClassVar[Literal['conversation.item.input_audio_transcription.delta']]" = (
+        "conversation.item.input_audio_transcription.delta"
+    )
 
     item_id: str = ""
     content_index: int | None = None
@@ -253,7 +263,9 @@ class ConversationItemInputAudioTranscriptionSegment(ServerEvent):
         end: End in seconds.
     """
 
-    type: ClassVar[str] = "conversation.item.input_audio_transcription.segment"
+    type: "ClassVar[Literal['conversation.item.input_audio_transcription.segment']]" = (
+        "conversation.item.input_audio_transcription.segment"
+    )
 
     item_id: str = ""
     content_index: int = 0
@@ -271,7 +283,9 @@ class ConversationItemInputAudioTranscriptionCompleted(ServerEvent):
     answer.
     """
 
-    type: ClassVar[str] = "conversation.item.input_audio_transcription.completed"
+    type: "ClassVar[Literal['conversation.item.input_audio_transcription.completed']]" = (  # noqa: E501
+        "conversation.item.input_audio_transcription.completed"
+    )
 
     item_id: str = ""
     content_index: int = 0
@@ -289,7 +303,9 @@ class ConversationItemInputAudioTranscriptionFailed(ServerEvent):
     The transcription of the user's speech failed; the model has the audio nevertheless.
     """
 
-    type: ClassVar[str] = "conversation.item.input_audio_transcription.failed"
+    type: "ClassVar[Literal['conversation.item.input_audio_transcription.failed']]" = (
+        "conversation.item.input_audio_transcription.failed"
+    )
 
     item_id: str = ""
     content_index: int = 0

@@ -2,7 +2,7 @@
 ``input_audio_buffer.*``: the user's audio before it becomes an item.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import attrs
 
@@ -21,7 +21,7 @@ class InputAudioBufferAppend(ClientEvent):
             `append_audio`, and converted to the session's format when they are sent.
     """
 
-    type: ClassVar[str] = "input_audio_buffer.append"
+    type: "ClassVar[Literal['input_audio_buffer.append']]" = "input_audio_buffer.append"
 
     audio: str = attrs.field(converter=as_audio, repr=False)
 
@@ -33,7 +33,7 @@ class InputAudioBufferCommit(ClientEvent):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "input_audio_buffer.commit"
+    type: "ClassVar[Literal['input_audio_buffer.commit']]" = "input_audio_buffer.commit"
 
 
 class InputAudioBufferClear(ClientEvent):
@@ -43,7 +43,7 @@ class InputAudioBufferClear(ClientEvent):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "input_audio_buffer.clear"
+    type: "ClassVar[Literal['input_audio_buffer.clear']]" = "input_audio_buffer.clear"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -52,7 +52,9 @@ class InputAudioBufferCommitted(ServerEvent):
     The buffer became the user message *item_id*.
     """
 
-    type: ClassVar[str] = "input_audio_buffer.committed"
+    type: "ClassVar[Literal['input_audio_buffer.committed']]" = (
+        "input_audio_buffer.committed"
+    )
 
     item_id: str = ""
     previous_item_id: str | None = None
@@ -65,7 +67,9 @@ class InputAudioBufferCleared(ServerEvent):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "input_audio_buffer.cleared"
+    type: "ClassVar[Literal['input_audio_buffer.cleared']]" = (
+        "input_audio_buffer.cleared"
+    )
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -79,7 +83,9 @@ class InputAudioBufferSpeechStarted(ServerEvent):
         item_id: The id of the user message that the speech will become.
     """
 
-    type: ClassVar[str] = "input_audio_buffer.speech_started"
+    type: "ClassVar[Literal['input_audio_buffer.speech_started']]" = (
+        "input_audio_buffer.speech_started"
+    )
 
     audio_start_ms: int = 0
     item_id: str = ""
@@ -95,7 +101,9 @@ class InputAudioBufferSpeechStopped(ServerEvent):
         item_id: The id of the user message that the speech will become.
     """
 
-    type: ClassVar[str] = "input_audio_buffer.speech_stopped"
+    type: "ClassVar[Literal['input_audio_buffer.speech_stopped']]" = (
+        "input_audio_buffer.speech_stopped"
+    )
 
     audio_end_ms: int = 0
     item_id: str = ""
@@ -107,7 +115,9 @@ class InputAudioBufferTimeoutTriggered(ServerEvent):
     There was no speech for ``idle_timeout_ms``; an empty item and a response follow.
     """
 
-    type: ClassVar[str] = "input_audio_buffer.timeout_triggered"
+    type: "ClassVar[Literal['input_audio_buffer.timeout_triggered']]" = (
+        "input_audio_buffer.timeout_triggered"
+    )
 
     audio_start_ms: int = 0
     audio_end_ms: int = 0
@@ -124,7 +134,9 @@ class InputAudioBufferDtmfEventReceived(ServerEvent):
         received_at: Unix time in seconds.
     """
 
-    type: ClassVar[str] = "input_audio_buffer.dtmf_event_received"
+    type: "ClassVar[Literal['input_audio_buffer.dtmf_event_received']]" = (
+        "input_audio_buffer.dtmf_event_received"
+    )
 
     event: str = ""
     received_at: int = 0

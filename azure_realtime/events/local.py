@@ -3,7 +3,7 @@ Local events, which the client emits and no service sends.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import attrs
 
@@ -21,7 +21,7 @@ class Init(ServerEvent):
         session: The session.
     """
 
-    type: ClassVar[str] = "init"
+    type: "ClassVar[Literal['init']]" = "init"
 
     session: Session = attrs.field(factory=Session)
 
@@ -36,7 +36,7 @@ class StatusChanged(ServerEvent):
         previous: The status before.
     """
 
-    type: ClassVar[str] = "status_changed"
+    type: "ClassVar[Literal['status_changed']]" = "status_changed"
 
     status: ModelStatusEnum = ModelStatusEnum.IDLE
     previous: ModelStatusEnum = ModelStatusEnum.IDLE
@@ -53,7 +53,7 @@ class ListenerError(ServerEvent):
         event: The event with which it was called.
     """
 
-    type: ClassVar[str] = "listener_error"
+    type: "ClassVar[Literal['listener_error']]" = "listener_error"
 
     error: BaseException
     listener: Any = None
@@ -76,7 +76,7 @@ class ToolErrorEvent(ServerEvent):
             the tool.
     """
 
-    type: ClassVar[str] = "tool_error"
+    type: "ClassVar[Literal['tool_error']]" = "tool_error"
 
     tool: str
     call_id: str
@@ -102,7 +102,7 @@ class Disconnected(ServerEvent):
         reconnecting: Whether the client reconnects.
     """
 
-    type: ClassVar[str] = "disconnected"
+    type: "ClassVar[Literal['disconnected']]" = "disconnected"
 
     error: BaseException | None = None
     cause: str = "network"
@@ -123,7 +123,7 @@ class Reconnecting(ServerEvent):
         cause: The error of the last connection or attempt.
     """
 
-    type: ClassVar[str] = "reconnecting"
+    type: "ClassVar[Literal['reconnecting']]" = "reconnecting"
 
     attempt: int
     delay: float
@@ -150,7 +150,7 @@ class Reconnected(ServerEvent):
         seconds_lost: Seconds since the end of the earlier connection.
     """
 
-    type: ClassVar[str] = "reconnected"
+    type: "ClassVar[Literal['reconnected']]" = "reconnected"
 
     session: Session = attrs.field(factory=Session)
     restored: str = "session"
@@ -166,7 +166,7 @@ class Closed(ServerEvent):
         error: The error that all later calls raise.
     """
 
-    type: ClassVar[str] = "closed"
+    type: "ClassVar[Literal['closed']]" = "closed"
 
     error: BaseException
 
@@ -180,7 +180,7 @@ class Overflow(ServerEvent):
         dropped: Number of audio messages that were dropped.
     """
 
-    type: ClassVar[str] = "overflow"
+    type: "ClassVar[Literal['overflow']]" = "overflow"
 
     dropped: int = 0
 
@@ -194,6 +194,6 @@ class Expiring(ServerEvent):
         seconds_left: Seconds until then.
     """
 
-    type: ClassVar[str] = "expiring"
+    type: "ClassVar[Literal['expiring']]" = "expiring"
 
     seconds_left: float = 0.0

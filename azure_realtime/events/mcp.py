@@ -2,7 +2,7 @@
 ``mcp_list_tools.*`` and ``response.mcp_call*``: tools that the service calls itself.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import attrs
 
@@ -21,7 +21,9 @@ class McpListToolsInProgress(_OfList):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "mcp_list_tools.in_progress"
+    type: "ClassVar[Literal['mcp_list_tools.in_progress']]" = (
+        "mcp_list_tools.in_progress"
+    )
 
 
 class McpListToolsCompleted(_OfList):
@@ -31,7 +33,7 @@ class McpListToolsCompleted(_OfList):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "mcp_list_tools.completed"
+    type: "ClassVar[Literal['mcp_list_tools.completed']]" = "mcp_list_tools.completed"
 
 
 class McpListToolsFailed(_OfList):
@@ -41,7 +43,7 @@ class McpListToolsFailed(_OfList):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "mcp_list_tools.failed"
+    type: "ClassVar[Literal['mcp_list_tools.failed']]" = "mcp_list_tools.failed"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -50,7 +52,9 @@ class ResponseMcpCallArgumentsDelta(ServerEvent):
     A piece of the arguments (JSON text) of an MCP call.
     """
 
-    type: ClassVar[str] = "response.mcp_call_arguments.delta"
+    type: "ClassVar[Literal['response.mcp_call_arguments.delta']]" = (
+        "response.mcp_call_arguments.delta"
+    )
 
     response_id: str = ""
     item_id: str = ""
@@ -65,7 +69,9 @@ class ResponseMcpCallArgumentsDone(ServerEvent):
     The arguments (JSON text) of an MCP call are complete.
     """
 
-    type: ClassVar[str] = "response.mcp_call_arguments.done"
+    type: "ClassVar[Literal['response.mcp_call_arguments.done']]" = (
+        "response.mcp_call_arguments.done"
+    )
 
     response_id: str = ""
     item_id: str = ""
@@ -86,7 +92,9 @@ class ResponseMcpCallInProgress(_OfCall):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.mcp_call.in_progress"
+    type: "ClassVar[Literal['response.mcp_call.in_progress']]" = (
+        "response.mcp_call.in_progress"
+    )
 
 
 class ResponseMcpCallCompleted(_OfCall):
@@ -96,7 +104,9 @@ class ResponseMcpCallCompleted(_OfCall):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.mcp_call.completed"
+    type: "ClassVar[Literal['response.mcp_call.completed']]" = (
+        "response.mcp_call.completed"
+    )
 
 
 class ResponseMcpCallFailed(_OfCall):
@@ -106,4 +116,4 @@ class ResponseMcpCallFailed(_OfCall):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.mcp_call.failed"
+    type: "ClassVar[Literal['response.mcp_call.failed']]" = "response.mcp_call.failed"

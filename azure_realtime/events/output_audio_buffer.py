@@ -2,7 +2,7 @@
 ``output_audio_buffer.*``: playback by the service (WebRTC and telephone only).
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import attrs
 
@@ -16,7 +16,7 @@ class OutputAudioBufferClear(ClientEvent):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "output_audio_buffer.clear"
+    type: "ClassVar[Literal['output_audio_buffer.clear']]" = "output_audio_buffer.clear"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -31,7 +31,9 @@ class OutputAudioBufferStarted(_OfPlayback):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "output_audio_buffer.started"
+    type: "ClassVar[Literal['output_audio_buffer.started']]" = (
+        "output_audio_buffer.started"
+    )
 
 
 class OutputAudioBufferStopped(_OfPlayback):
@@ -41,7 +43,9 @@ class OutputAudioBufferStopped(_OfPlayback):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "output_audio_buffer.stopped"
+    type: "ClassVar[Literal['output_audio_buffer.stopped']]" = (
+        "output_audio_buffer.stopped"
+    )
 
 
 class OutputAudioBufferCleared(_OfPlayback):
@@ -51,4 +55,6 @@ class OutputAudioBufferCleared(_OfPlayback):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "output_audio_buffer.cleared"
+    type: "ClassVar[Literal['output_audio_buffer.cleared']]" = (
+        "output_audio_buffer.cleared"
+    )

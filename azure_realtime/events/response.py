@@ -2,7 +2,7 @@
 ``response.*``: responses of the model.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import attrs
 
@@ -24,7 +24,7 @@ class ResponseCreate(ClientEvent):
             configuration.
     """
 
-    type: ClassVar[str] = "response.create"
+    type: "ClassVar[Literal['response.create']]" = "response.create"
 
     response: ResponseConfig | None = attrs.field(
         default=None, converter=attrs.converters.optional(as_response_config)
@@ -40,7 +40,7 @@ class ResponseCancel(ClientEvent):
         response_id: The id of the response; None means the conversation's own.
     """
 
-    type: ClassVar[str] = "response.cancel"
+    type: "ClassVar[Literal['response.cancel']]" = "response.cancel"
 
     response_id: str | None = attrs.field(default=None, validator=maybe_text)
 
@@ -57,7 +57,7 @@ class ResponseCreated(_OfResponse):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.created"
+    type: "ClassVar[Literal['response.created']]" = "response.created"
 
 
 class ResponseDone(_OfResponse):
@@ -67,7 +67,7 @@ class ResponseDone(_OfResponse):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.done"
+    type: "ClassVar[Literal['response.done']]" = "response.done"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -84,7 +84,9 @@ class ResponseOutputItemAdded(_OutputItem):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.output_item.added"
+    type: "ClassVar[Literal['response.output_item.added']]" = (
+        "response.output_item.added"
+    )
 
 
 class ResponseOutputItemDone(_OutputItem):
@@ -94,7 +96,7 @@ class ResponseOutputItemDone(_OutputItem):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.output_item.done"
+    type: "ClassVar[Literal['response.output_item.done']]" = "response.output_item.done"
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -133,7 +135,9 @@ class ResponseContentPartAdded(_OfContent):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.content_part.added"
+    type: "ClassVar[Literal['response.content_part.added']]" = (
+        "response.content_part.added"
+    )
 
 
 class ResponseContentPartDone(_OfContent):
@@ -143,7 +147,9 @@ class ResponseContentPartDone(_OfContent):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.content_part.done"
+    type: "ClassVar[Literal['response.content_part.done']]" = (
+        "response.content_part.done"
+    )
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -159,7 +165,9 @@ class ResponseOutputTextDelta(_TextDelta):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.output_text.delta"
+    type: "ClassVar[Literal['response.output_text.delta']]" = (
+        "response.output_text.delta"
+    )
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -168,7 +176,7 @@ class ResponseOutputTextDone(_OfPart):
     A text part of a response is complete.
     """
 
-    type: ClassVar[str] = "response.output_text.done"
+    type: "ClassVar[Literal['response.output_text.done']]" = "response.output_text.done"
 
     text: str = ""
 
@@ -189,7 +197,9 @@ class ResponseOutputAudioDelta(_DecodedAudio):
         delta: Base64 text as received, in the session's output format.
     """
 
-    type: ClassVar[str] = "response.output_audio.delta"
+    type: "ClassVar[Literal['response.output_audio.delta']]" = (
+        "response.output_audio.delta"
+    )
 
     delta: str = attrs.field(default="", repr=False)
 
@@ -217,7 +227,9 @@ class ResponseOutputAudioDone(_OfPart):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.output_audio.done"
+    type: "ClassVar[Literal['response.output_audio.done']]" = (
+        "response.output_audio.done"
+    )
 
 
 class ResponseOutputAudioTranscriptDelta(_TextDelta):
@@ -227,7 +239,9 @@ class ResponseOutputAudioTranscriptDelta(_TextDelta):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "response.output_audio_transcript.delta"
+    type: "ClassVar[Literal['response.output_audio_transcript.delta']]" = (
+        "response.output_audio_transcript.delta"
+    )
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -236,7 +250,9 @@ class ResponseOutputAudioTranscriptDone(_OfPart):
     The transcript of a content part is complete.
     """
 
-    type: ClassVar[str] = "response.output_audio_transcript.done"
+    type: "ClassVar[Literal['response.output_audio_transcript.done']]" = (
+        "response.output_audio_transcript.done"
+    )
 
     transcript: str = ""
 
@@ -255,7 +271,9 @@ class ResponseFunctionCallArgumentsDelta(_OfCall):
     A piece of the arguments (JSON text) of a function call.
     """
 
-    type: ClassVar[str] = "response.function_call_arguments.delta"
+    type: "ClassVar[Literal['response.function_call_arguments.delta']]" = (
+        "response.function_call_arguments.delta"
+    )
 
     delta: str = ""
     obfuscation: str | None = attrs.field(default=None, repr=False)
@@ -270,7 +288,9 @@ class ResponseFunctionCallArgumentsDone(_OfCall):
         name: The name of the function; "" if the service omits it.
     """
 
-    type: ClassVar[str] = "response.function_call_arguments.done"
+    type: "ClassVar[Literal['response.function_call_arguments.done']]" = (
+        "response.function_call_arguments.done"
+    )
 
     name: str = attrs.field(default="", metadata=LENIENT)
     arguments: str = ""

@@ -2,7 +2,7 @@
 ``error`` and ``rate_limits.updated``.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import attrs
 
@@ -38,7 +38,7 @@ class ErrorEvent(ServerEvent):
     A command was refused, or the service failed. The connection usually stays open.
     """
 
-    type: ClassVar[str] = "error"
+    type: "ClassVar[Literal['error']]" = "error"
 
     error: ErrorDetails = attrs.field(factory=ErrorDetails)
 
@@ -67,6 +67,6 @@ class RateLimitsUpdated(ServerEvent):
     The rate limits at the start of a response. Azure has not been observed to send it.
     """
 
-    type: ClassVar[str] = "rate_limits.updated"
+    type: "ClassVar[Literal['rate_limits.updated']]" = "rate_limits.updated"
 
     rate_limits: tuple[RateLimit, ...] = ()

@@ -2,7 +2,7 @@
 ``session.*``: the session and its configuration.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import attrs
 
@@ -19,7 +19,7 @@ class SessionUpdate(ClientEvent):
         session: The fields to change, or a mapping in the flat or the nested shape.
     """
 
-    type: ClassVar[str] = "session.update"
+    type: "ClassVar[Literal['session.update']]" = "session.update"
 
     session: SessionConfig = attrs.field(converter=as_session_config)
 
@@ -36,7 +36,7 @@ class SessionCreated(_OfSession):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "session.created"
+    type: "ClassVar[Literal['session.created']]" = "session.created"
 
 
 class SessionUpdated(_OfSession):
@@ -49,4 +49,4 @@ class SessionUpdated(_OfSession):
 
     __slots__ = ()
 
-    type: ClassVar[str] = "session.updated"
+    type: "ClassVar[Literal['session.updated']]" = "session.updated"

@@ -3,7 +3,7 @@ Events and commands of unknown types, and invalid messages.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import attrs
 
@@ -32,7 +32,7 @@ class InvalidMessage(ServerEvent):
         reason: Why it is invalid.
     """
 
-    type: ClassVar[str] = "invalid_message"
+    type: "ClassVar[Literal['invalid_message']]" = "invalid_message"
 
     data: bytes | str = attrs.field(default="", repr=False)
     reason: str = ""

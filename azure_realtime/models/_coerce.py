@@ -12,8 +12,14 @@ import attrs
 
 from .._spelling import closest, refuse_unknown
 from ._unset import UNSET, Unset
+from .enums import Modality
 
 T = TypeVar("T")
+
+Strings = list[str] | tuple[str, ...] | Collection[Modality]
+"""
+Several texts. A plain `str`, a collection of its characters, is none for type checkers.
+"""
 
 _HIDDEN = ("raw", "problems")
 
@@ -121,31 +127,24 @@ def as_list(value: Any, name: str) -> Iterable[Any]:
     return value
 
 
-def as_strings(value: Any) -> tuple[str, ...] | None | Unset:
+def as_strings(value: Strings | None | Unset) -> tuple[str, ...] | None | Unset:
     """
     Return one str, or an iterable of them, as a tuple; None and UNSET unchanged.
     """
-    if not is_given(value):
-        return value  # type: ignore[no-any-return]
+    if value is None or isinstance(value, Unset):
+        return value
     return (value,) if isinstance(value, str) else tuple(as_list(value, "strings"))
 
 
-def as_names(value: Any) -> tuple[str, ...] | None:
+def as_names(value: Strings | None) -> tuple[str, ...] | None:
     """
     Return an iterable of names as a tuple; None unchanged.
     """
     return None if value is None else tuple(as_list(value, "names"))
 
 
-def as_extra(value: Any) -> Mapping[str, Any]:
+def as_extra(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     Return a copy of *value*, so that later changes do not affect the configuration.
     """
     return dict(value)
-
-
-def is_given(value: Any) -> bool:
-    """
-    Whether *value* is neither UNSET nor None.
-    """
-    return value is not UNSET and value is not None

@@ -2,7 +2,7 @@
 The configuration of a response (`ResponseConfig`), and the response (`Response`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -11,7 +11,7 @@ from .._redaction import redacted_repr
 from .._spelling import checks_names, refuse_unknown
 from ..audio.formats import flat_format
 from ._base import LENIENT, Model, Value, brief
-from ._coerce import EXTRA_REMEDY, as_extra, as_list, as_strings, is_given
+from ._coerce import EXTRA_REMEDY, as_extra, as_list, as_strings
 from ._shape import RESPONSE_PATHS, flatten, leaves, overlaid
 from ._unset import UNSET, Unset
 from .enums import AudioFormat, ConversationMode, Modality, Voice
@@ -20,9 +20,11 @@ from .session_parts import Prompt, Reasoning, as_prompt, as_reasoning
 from .tools import ToolChoice, ToolSpec, as_tool_choice, as_tools
 
 
-def _as_items(value: Any) -> tuple[Item, ...] | None | Unset:
-    if not is_given(value):
-        return value  # type: ignore[no-any-return]
+def _as_items(
+    value: str | Iterable[Item | Mapping[str, Any] | str] | None | Unset,
+) -> tuple[Item, ...] | None | Unset:
+    if value is None or isinstance(value, Unset):
+        return value
     if isinstance(value, str):
         return (as_item(value),)
     return tuple(as_item(item) for item in as_list(value, "input"))
@@ -105,7 +107,9 @@ class ResponseConfig(Value):
         return overlaid(self, other)
 
 
-def as_response_config(config: Any) -> ResponseConfig:
+def as_response_config(
+    config: ResponseConfig | Mapping[str, Any] | None,
+) -> ResponseConfig:
     """
     Return *config* as a model; None becomes an empty configuration.
 
@@ -119,8 +123,9 @@ def as_response_config(config: Any) -> ResponseConfig:
         return config
     if isinstance(config, Mapping):
         return ResponseConfig.from_mapping(config)
-    msg = f"expected a ResponseConfig or a mapping, got {type(config).__name__}"
-    raise TypeError(msg)
+    raise TypeError(
+        f"expected a ResponseConfig or a mapping, got {type(config).__name__}"
+    )
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -191,7 +191,7 @@ class Session(Model):
     __repr__ = brief
 
 
-def as_session_config(config: Any) -> SessionConfig:
+def as_session_config(config: SessionConfig | Mapping[str, Any]) -> SessionConfig:
     """
     Return *config* as a model.
 
@@ -203,8 +203,9 @@ def as_session_config(config: Any) -> SessionConfig:
         return config
     if isinstance(config, Mapping):
         return SessionConfig.from_mapping(config)
-    msg = f"expected a SessionConfig or a mapping, got {type(config).__name__}"
-    raise TypeError(msg)
+    raise TypeError(
+        f"expected a SessionConfig or a mapping, got {type(config).__name__}"
+    )
 
 
 #: The session configuration of a client that is given none.

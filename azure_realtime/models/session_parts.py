@@ -17,6 +17,7 @@ from .enums import (
     ReasoningEffort,
     TranscriptionDelay,
     TranscriptionModel,
+    TruncationMode,
 )
 
 
@@ -102,35 +103,50 @@ class Tracing(Model):
     metadata: Mapping[str, Any] | None = None
 
 
-def as_transcription(value: Any) -> Transcription | None | Unset:
+def as_transcription(
+    value: Transcription | Mapping[str, Any] | None | Unset,
+) -> Transcription | None | Unset:
     """
     Return *value*, a model or a mapping, as a model.
     """
     return as_part_of(value, Transcription, "input_audio_transcription")
 
 
-def as_noise_reduction(value: Any) -> NoiseReduction | None | Unset:
+def as_noise_reduction(
+    value: NoiseReduction | Mapping[str, Any] | None | Unset,
+) -> NoiseReduction | None | Unset:
     """
     Return *value*, a model or a mapping, as a model.
     """
     return as_part_of(value, NoiseReduction, "input_audio_noise_reduction")
 
 
-def as_reasoning(value: Any) -> Reasoning | None | Unset:
+def as_reasoning(
+    value: Reasoning | Mapping[str, Any] | None | Unset,
+) -> Reasoning | None | Unset:
     """
     Return *value*, a model or a mapping, as a model.
     """
     return as_part_of(value, Reasoning, "reasoning")
 
 
-def as_prompt(value: Any) -> Prompt | None | Unset:
+def as_prompt(
+    value: Prompt | Mapping[str, Any] | None | Unset,
+) -> Prompt | None | Unset:
     """
     Return *value*, a model or a mapping, as a model.
     """
     return as_part_of(value, Prompt, "prompt")
 
 
-def as_truncation(value: Any) -> str | RetentionRatioTruncation | None | Unset:
+def as_truncation(
+    value: TruncationMode
+    | str
+    | RetentionRatioTruncation
+    | Mapping[str, Any]
+    | None
+    | Unset,
+) -> str | RetentionRatioTruncation | None | Unset:
     """
     Return *value*, a word, a model or a mapping, as a word or a model.
     """
@@ -139,7 +155,9 @@ def as_truncation(value: Any) -> str | RetentionRatioTruncation | None | Unset:
     return as_part_of(value, RetentionRatioTruncation, "truncation")
 
 
-def as_tracing(value: Any) -> str | Tracing | None | Unset:
+def as_tracing(
+    value: str | Tracing | Mapping[str, Any] | None | Unset,
+) -> str | Tracing | None | Unset:
     """
     Return *value*, a word, a model or a mapping, as a word or a model.
     """

@@ -3,13 +3,13 @@ The tools that the model may call, and the choice among them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import attrs
 
 from ._base import Model
-from ._coerce import as_list, as_model, as_names, is_given
+from ._coerce import as_list, as_model, as_names
 from ._unset import Unset
 from .enums import RequireApproval, ToolChoiceMode
 
@@ -165,7 +165,9 @@ _TOOLS = {"function": FunctionTool, "mcp": McpTool}
 _CHOICES = {"function": ToolChoiceFunction, "mcp": ToolChoiceMcp}
 
 
-def as_tools(tools: Any) -> tuple[ToolSpec, ...] | None | Unset:
+def as_tools(
+    tools: Iterable[ToolSpec | Mapping[str, Any]] | None | Unset,
+) -> tuple[ToolSpec, ...] | None | Unset:
     """
     Return a list of tools or mappings as models; None and UNSET unchanged.
 
@@ -177,8 +179,8 @@ def as_tools(tools: Any) -> tuple[ToolSpec, ...] | None | Unset:
             function (`check_function`).
         TypeError: *tools* is no list of tools or mappings.
     """
-    if not is_given(tools):
-        return tools  # type: ignore[no-any-return]
+    if tools is None or isinstance(tools, Unset):
+        return tools
     made = tuple(
         as_model(_unwrapped(tool), _TOOLS, UnknownTool, "tool")
         for tool in as_list(tools, "tools")
@@ -199,7 +201,9 @@ def _unwrapped(value: Any) -> Any:
     return value
 
 
-def as_tool_choice(choice: Any) -> ToolChoice | None | Unset:
+def as_tool_choice(
+    choice: ToolChoice | Mapping[str, Any] | None | Unset,
+) -> ToolChoice | None | Unset:
     """
     Return *choice* as a mode or a model; None and UNSET unchanged.
 
@@ -210,8 +214,8 @@ def as_tool_choice(choice: Any) -> ToolChoice | None | Unset:
         ValueError: A field is misspelled, or the type is missing.
         TypeError: *choice* is neither text, a model nor a mapping.
     """
-    if isinstance(choice, str) or not is_given(choice):
-        return choice  # type: ignore[no-any-return]
+    if choice is None or isinstance(choice, (str, Unset)):
+        return choice
     made: ToolChoice = as_model(
         _unwrapped(choice), _CHOICES, UnknownToolChoice, "tool_choice"
     )

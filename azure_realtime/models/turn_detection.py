@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import attrs
 
 from ._base import Model
-from ._coerce import as_model, is_given
+from ._coerce import as_model
 from ._unset import UNSET, Unset
 from .enums import Eagerness
 
@@ -75,7 +75,9 @@ TurnDetection = ServerVad | SemanticVad | UnknownTurnDetection
 _KINDS = {"server_vad": ServerVad, "semantic_vad": SemanticVad}
 
 
-def as_turn_detection(value: Any) -> TurnDetection | None | Unset:
+def as_turn_detection(
+    value: TurnDetection | Mapping[str, Any] | None | Unset,
+) -> TurnDetection | None | Unset:
     """
     Return *value* as a model; None and ``{"type": "none"}`` as None, UNSET unchanged.
 
@@ -83,8 +85,8 @@ def as_turn_detection(value: Any) -> TurnDetection | None | Unset:
         ValueError: A field is misspelled, or the type is missing.
         TypeError: *value* is neither a model nor a mapping.
     """
-    if not is_given(value):
-        return value  # type: ignore[no-any-return]
+    if value is None or isinstance(value, Unset):
+        return value
     if isinstance(value, Mapping) and value.get("type") == "none":
         return None
     made: TurnDetection = as_model(

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from helpers.clients import GA
 
+from azure_realtime import ProtocolWarning, RealtimeError
+
 
 def _none() -> None:
     pass
@@ -31,12 +33,12 @@ async def _coroutine(event: object) -> None:
 @pytest.mark.parametrize(
     ("listener", "text"),
     [
-        (None, "must be callable, not None"),
+        (None, r"must be callable, not None: .*not the result of calling it"),
         ("print", "must be callable, not 'print'"),
         (_none, r"called with one argument, the event; .*_none.*signature \(\)"),
         (_two, "called with one argument"),
-        (_generator, "generator function"),
-        (_coroutine, "is async"),
+        (_generator, "generator function.*: do the work in a plain function"),
+        (_coroutine, r"is async.*asyncio\.run\(\)"),
     ],
 )
 def test_what_cannot_be_a_listener(method: str, listener: Any, text: str) -> None:
@@ -46,6 +48,23 @@ def test_what_cannot_be_a_listener(method: str, listener: Any, text: str) -> Non
     client = GA.client("ws://127.0.0.1:9")
     with pytest.raises(TypeError, match=text):
         getattr(client, method)("response.done", listener)
+    client.close()
+
+
+def test_a_warning_about_an_unknown_name_says_what_is_done_with_it() -> None:
+    """
+    A wait is no listener.
+    """
+    client = GA.client("ws://127.0.0.1:9")
+    with pytest.warns(ProtocolWarning, match=r"'response\.done'\? The listener is"):
+        client.on("response.dnoe", print)
+    with (
+        pytest.warns(
+            ProtocolWarning, match=r"'response\.done'\? The call waits for it"
+        ),
+        pytest.raises(RealtimeError),
+    ):
+        client.wait_for("response.dnone", timeout=5)
     client.close()
 
 

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 from azure_realtime import SessionConfig
 from azure_realtime._protocol.codec import Codec
-from azure_realtime._state.conversation import Conversation
+from azure_realtime._state.conversation_state import ConversationState
 from azure_realtime._state.session import SessionState
 from azure_realtime.client.session_restorer import SessionRestorer
 from azure_realtime.events import ConversationItemAdded
@@ -21,7 +21,7 @@ def test_an_output_that_arrived_is_restored_once() -> None:
     """
     The tools report it as lost on its way, and the conversation has it.
     """
-    conversation = Conversation(keep_audio=False)
+    conversation = ConversationState(keep_audio=False)
     output = FunctionCallOutputItem(call_id="call_1", output="5", id="item_2")
     lost = FunctionCallOutputItem(call_id="call_2", output="7", id="item_4")
     for item in (

@@ -122,6 +122,8 @@ def test_a_session_config_may_be_a_mapping() -> None:
     assert config.voice == "verse"
     with pytest.raises(ValueError, match=r"[Dd]id you mean 'voice'"):
         options(session_config={"voize": "verse"})
+    with pytest.raises(TypeError, match=r"not text: .*SessionConfig\(instructions="):
+        options(session_config="Be brief.")
 
 
 def test_a_transcription_session_dials_without_a_model() -> None:

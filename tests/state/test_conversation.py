@@ -36,11 +36,12 @@ from helpers.messages import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azure_realtime import Conversation as UsersView
 from azure_realtime._protocol.codec import Codec
-from azure_realtime._state import conversation, conversation_items
+from azure_realtime._state import conversation_items, conversation_state
 from azure_realtime._state import item_builder as _drafts
 from azure_realtime._state import part_builder as _part_drafts
-from azure_realtime._state.conversation import Conversation
+from azure_realtime._state.conversation_state import ConversationState
 from azure_realtime.events import (
     ConversationItemAdded,
     ConversationItemDeleted,
@@ -52,6 +53,19 @@ from azure_realtime.events import (
 )
 from azure_realtime.models.content import InputAudio, InputText, OutputAudio, OutputText
 from azure_realtime.models.items import FunctionCallItem, MessageItem, as_item
+
+
+class Conversation(UsersView):
+    """
+    The conversation as users see it, with the state behind it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._state = ConversationState(**options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._state, name)
+
 
 CALL = call_item("item_f", "get_weather", "call_1", '{"city": "Paris"}')
 
@@ -1089,7 +1103,7 @@ def test_memory_is_bounded_by_what_is_said(message: Callable[[int], Json]) -> No
     """
     made = Conversation()
     with (
-        patch.object(conversation, "MAX_BYTES", 1 << 20),
+        patch.object(conversation_state, "MAX_BYTES", 1 << 20),
         patch.object(conversation_items, "MAX_BYTES", 1 << 20),
     ):
         gc.collect()
@@ -1110,7 +1124,7 @@ def test_the_oldest_long_items_are_forgotten_first() -> None:
     What was said last stays, in order, and goes on.
     """
     with (
-        patch.object(conversation, "MAX_BYTES", 1 << 20),
+        patch.object(conversation_state, "MAX_BYTES", 1 << 20),
         patch.object(conversation_items, "MAX_BYTES", 1 << 20),
     ):
         made = followed([_texts(number) for number in range(100)])
