@@ -7,7 +7,8 @@ from __future__ import annotations
 import _thread
 import weakref
 
-# Adding, discarding and copying are one C call each: no lock is needed here.
+# Adding, discarding and copying are one C call each: no lock is needed here. `tuple()`
+# is not: it may run the garbage collector, and so `discard`, in its iteration.
 _locks: set[weakref.ref[OwnLock]] = set()
 
 
@@ -36,7 +37,7 @@ def is_own_lock_held() -> bool:
     only after the handler has returned. Until then this thread must not wait for a
     thread of the package, which may need the lock as well.
     """
-    locks = (reference() for reference in tuple(_locks))
+    locks = (reference() for reference in _locks.copy())
     return any(
         lock is not None and lock._is_owned()  # type: ignore[attr-defined]
         for lock in locks

@@ -1,5 +1,8 @@
 """
-A thread whose `wait` Ctrl-C can interrupt; see `condition`.
+A thread whose `start` and `wait` Ctrl-C can interrupt; see `condition`.
+
+`threading.Thread.start` waits until the new thread sets a `threading.Event`. Ctrl-C in
+that wait can leave the event locked, and the new thread then blocks in it for good.
 
 Before Python 3.13, an exception in `threading.Thread.join` marks a running thread as
 ended: the next `join` returns at once, and `is_alive` returns False.
@@ -12,6 +15,7 @@ from collections.abc import Callable
 
 from .condition import Condition
 from .deadline import Deadline
+from .event import Event
 
 
 class JoinableThread(threading.Thread):
@@ -28,6 +32,7 @@ class JoinableThread(threading.Thread):
 
     def __init__(self, target: Callable[[], object], name: str) -> None:
         super().__init__(target=target, name=name, daemon=True)
+        self._started = Event()
         self.ended = False
         self._end_condition = Condition()
 

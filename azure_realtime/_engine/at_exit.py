@@ -61,7 +61,7 @@ def _close_all() -> None:
     their commands are part of the program. Commands that they send later are refused.
     """
     listeners_by, sending_by = Deadline(_LISTENER_SECONDS), Deadline(_SEND_SECONDS)
-    alive = [method for ref in list(_registered) if (method := ref()) is not None]
+    alive = [method for ref in _registered.copy() if (method := ref()) is not None]
     clients = [steps for make in alive if (steps := make()) is not None]
     for client in clients:
         client.drain(listeners_by)

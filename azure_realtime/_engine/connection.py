@@ -241,6 +241,7 @@ class Connection:
         # reset first: a request made during these checks causes another full turn
         self._engine.queue.attention = False
         self._control.logs_messages = logger.logs_messages
+        self._control.run_calls()
         self._engine.dispatcher.turn()
         end = self._end_reason() or self._renew()
         if end is not None:

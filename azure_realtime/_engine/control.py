@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -46,6 +47,24 @@ class Control:
         self.vetoed = False
         self.message_hook: MessageHook | None = None
         self.logs_messages = False
+        self._calls: deque[Callable[[], object]] = deque()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """
+        Have the reader thread call *function* in its next full turn. Any thread.
+
+        For changes in several steps, which Ctrl-C on the caller's thread could
+        separate.
+        """
+        self._calls.append(function)
+        self.wake()
+
+    def run_calls(self) -> None:
+        """
+        Call the functions that `call` was given. Reader thread.
+        """
+        while self._calls:
+            self._calls.popleft()()
 
     def close(self, deadline: Deadline) -> None:
         """

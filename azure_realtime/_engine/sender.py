@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -39,6 +40,7 @@ class Sender:
         dispatcher: Runs the done-callbacks of futures.
         emitter: Emits ``overflow``.
         lifecycle: Knows the process and the reader thread.
+        call: Has the reader thread call a function.
         audio_overflow: The option of that name.
         session_kind: The name of the kind of session.
         missing: The types of the commands that such a session does not have.
@@ -59,6 +61,7 @@ class Sender:
         dispatcher: Dispatcher,
         emitter: Emitter,
         lifecycle: Lifecycle,
+        call: Callable[[Callable[[], object]], None],
         audio_overflow: str,
         session_kind: str,
         missing: Collection[str],
@@ -70,6 +73,7 @@ class Sender:
         self._dispatcher = dispatcher
         self._emitter = emitter
         self._lifecycle = lifecycle
+        self._call = call
         self._audio_overflow = audio_overflow
         self._session_kind = session_kind
         self._missing = missing
@@ -185,7 +189,9 @@ class Sender:
                 self.pending.forget(event_id)
 
         future: CommandFuture[Any] = CommandFuture(
-            self._dispatcher.call, withdraw, self._lifecycle.check_may_wait
+            self._dispatcher.call,
+            partial(self._on_reader, withdraw),
+            self._lifecycle.check_may_wait,
         )
         self.pending.expect(command, future)
         try:
@@ -212,12 +218,16 @@ class Sender:
 
         def withdraw() -> None:
             commands, event_id = self.responses.abandon(future)
-            if event_id is not None and self._queue.withdraw(event_id):
-                commands += self.responses.withdrawn(event_id)
-            self.follow_up(commands)
+            if event_id is not None:
+                self._queue.withdraw(event_id)
+            # also if it was not in the queue: Ctrl-C may have come before that, and
+            # another request may wait for this one already
+            self.follow_up(commands + self.responses.withdrawn(event_id or ""))
 
         future = ResponseFuture(
-            self._dispatcher.call, withdraw, self._lifecycle.check_may_wait
+            self._dispatcher.call,
+            partial(self._on_reader, withdraw),
+            self._lifecycle.check_may_wait,
         )
         try:
             for following in self.responses.ask(command, future, when_busy):
@@ -226,9 +236,18 @@ class Sender:
             # Also Ctrl-C: a request that is registered but not queued would delay all
             # later ones for ever.
             future.cancel()
-            self.follow_up(self.responses.withdrawn(command.event_id or ""))
             raise
         return future
+
+    def _on_reader(self, withdraw: Callable[[], None]) -> None:
+        """
+        Have the reader thread do it: Ctrl-C after the removal of a request would leave
+        the next one waiting for ever.
+        """
+        if self._lifecycle.is_reader_thread():
+            withdraw()
+        else:
+            self._call(withdraw)
 
     def mark_sent(self, event_id: str | None) -> None:
         """

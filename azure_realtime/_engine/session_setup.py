@@ -4,11 +4,11 @@ The setup of the session of each connection, and the future that reports it.
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import Future
 from typing import Any
 
+from .._concurrency.event import Event
 from .._concurrency.future import InterruptibleFuture
 from .._logging import logger
 from ..errors import ConnectionClosed, RealtimeError, ServerError, copy_to_raise
@@ -46,7 +46,7 @@ class SessionSetup:
         self._lost_at: float | None = None
         self.ready: Future[Any] = InterruptibleFuture()
         # an event, not a flag: the reader thread waits for it before it logs a failure
-        self.noticed = threading.Event()
+        self.noticed = Event()
 
     def configured(self, event: ServerEvent) -> ServerEvent:
         """

@@ -131,7 +131,8 @@ class ResponseQueue:
 
     def abandon(self, future: ResponseFuture) -> tuple[list[ClientEvent], str | None]:
         """
-        Abandon the request of a cancelled future, unless others share it. Any thread.
+        Abandon the request of a cancelled future, unless others share it. Reader
+        thread, which calls `withdrawn` afterwards.
 
         Returns:
             The commands to queue, and the id of a command to withdraw.
@@ -152,7 +153,7 @@ class ResponseQueue:
 
     def withdrawn(self, event_id: str) -> list[ClientEvent]:
         """
-        Remove an unsent, abandoned request; return the next command. Any thread.
+        Remove an unsent, abandoned request; return the next command. Reader thread.
         """
         with self._lock:
             request = self._requests.by_event_id(event_id, State.QUEUED)

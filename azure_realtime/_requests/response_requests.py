@@ -249,7 +249,8 @@ class ResponseRequests:
         Remove requests as done; return their futures, which the caller completes.
         """
         for request in requests:
-            self._requests.remove(request)
+            if request in self._requests:  # else Ctrl-C came while it was added
+                self._requests.remove(request)
             request.step(Step.FINISH)
         return [future for request in requests for future in request.futures]
 

@@ -154,6 +154,7 @@ def _assemble(
         dispatcher,
         emitter,
         lifecycle,
+        control.call,
         websocket_options.audio_overflow,
         kind.name,
         kind.missing_commands,

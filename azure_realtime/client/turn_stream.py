@@ -148,7 +148,7 @@ class TurnStream(Iterator[Delta]):
         self._recorder = new_recorder(session.output_format, clock=lambda: self._now)
         self._future: ResponseFuture | None = None
         self._continuation: Continuation | None = None
-        self._closed = False
+        self._closed = self._left = False
         # what reverses the changes of a question that was sent in part
         self._undo: list[Callable[[], object]] = []
         self._spoken: str | None = None
@@ -243,11 +243,13 @@ class TurnStream(Iterator[Delta]):
             self._future.cancel()
         else:
             self._ticket.leave()
+        self._left = True
 
     def __del__(self) -> None:
         # __init__ may have failed, or the interpreter may be finalizing
         with contextlib.suppress(Exception):
-            self.close()
+            if not self._left:  # Ctrl-C in a finalizer is lost: it should be short
+                self.close()
 
     def __enter__(self) -> TurnStream:
         return self

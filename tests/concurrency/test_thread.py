@@ -4,6 +4,7 @@ A thread whose end can be waited for, whatever comes in between.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from typing import Any
@@ -48,6 +49,28 @@ def test_an_exception_in_the_wait_does_not_end_the_thread() -> None:
     with at_most(1.0):
         assert thread.wait(Deadline(10.0))
     assert not thread.is_alive()
+
+
+def test_ctrl_c_in_the_start_does_not_block_the_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    `Thread.start` waits for the new thread, and Ctrl-C may come in that wait.
+    """
+    enter = threading.Condition.__enter__
+
+    def interrupted(condition: threading.Condition) -> bool:
+        entered = enter(condition)
+        if threading.get_ident() == threading.main_thread().ident:
+            raise KeyboardInterrupt
+        return entered
+
+    thread = JoinableThread(lambda: None, "interrupted")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Condition, "__enter__", interrupted)
+        with contextlib.suppress(KeyboardInterrupt):
+            thread.start()
+    assert thread.wait(Deadline(5.0))
 
 
 def test_a_function_posted_as_the_callback_thread_ends_is_run(

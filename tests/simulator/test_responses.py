@@ -5,12 +5,14 @@ Answers: what they are made of, what they cost, and who writes them.
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from azure_realtime.simulator import Reply, Request, Simulator
+from azure_realtime.simulator._service.generation import Generation
 
 Client = Any
 Join = Callable[..., Any]
@@ -410,3 +412,29 @@ def test_pace(serve: Serve, join: Join) -> None:
     # spoken before the first was looked at.
     assert 0.2 < ended - asked
     assert ended - began < 2.5
+
+
+def test_a_response_that_is_cancelled_at_once_uses_up_its_reply(
+    serve: Serve, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Even if its thread comes late: the next response does not get the same reply.
+    """
+    run, go = Generation._run, threading.Event()
+
+    def late(generation: Generation) -> None:
+        if not go.is_set():
+            go.wait(5)
+        run(generation)
+
+    client = join(serve(replies=["One.", "Two."]), "ga")
+    client.text_only()
+    with monkeypatch.context() as patch:
+        patch.setattr(Generation, "_run", late)
+        client.send("response.create")
+        client.send("response.cancel")
+        client.until("response.done")
+    done = client.ask("And now?")
+    go.set()
+
+    assert "Two." == done["output"][0]["content"][0]["text"]

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.timing import SCALE
 
 import azure_realtime
 
@@ -23,16 +24,18 @@ _SOAK = Path(__file__).with_name("interrupts.py")
 @pytest.mark.processes
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no interval timer")
-def test_after_ctrl_c_at_any_moment_everything_works() -> None:
+@pytest.mark.parametrize("mode", [[], ["--closing"]], ids=["ctrl-c", "closing"])
+def test_after_a_signal_at_any_moment_everything_works(mode: list[str]) -> None:
     """
     25 moments of each call, in a process of its own.
     """
+    limits = ["--scale", str(SCALE)]
     done = subprocess.run(
-        [sys.executable, str(_SOAK), "--moments", "25"],
+        [sys.executable, str(_SOAK), "--moments", "25", *mode, *limits],
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
         capture_output=True,
         text=True,
         timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 of" in done.stdout
+    assert "\n0 of" in done.stdout

@@ -75,6 +75,7 @@ class Generation:
         self._spec = spec
         self._on_done = on_done
         self._conversation_id = conversation.id if spec.in_conversation else None
+        self._reply: Reply | None = None
         self._usage: Json | None = None
         self._status = "in_progress"
         self._status_details: Json | None = None
@@ -94,6 +95,8 @@ class Generation:
         """
         Send ``response.created`` and start the thread. Under the connection's lock.
         """
+        # not on the thread: a response that is cancelled at once uses up its reply, too
+        self._reply = self._spec.reply or self._script.take()
         self._connection.emit("response.created", response=self._describe())
         if self._connection.protocol == "preview":
             self._tokens.send_rate_limits()
@@ -159,7 +162,7 @@ class Generation:
 
     def _run(self) -> None:
         try:
-            reply = self._spec.reply or self._take_reply()
+            reply = self._spec.reply or self._scripted_reply()
             self._sleep(reply.delay)
             if reply.usage is not None:
                 self._usage = dict(reply.usage)
@@ -179,10 +182,10 @@ class Generation:
                 "failed", error=_server_error("The script of the reply failed.")
             )
 
-    def _take_reply(self) -> Reply:
+    def _scripted_reply(self) -> Reply:
         with self._connection.lock:
             request = self._spec.request(self._connection)
-        reply = self._script.take(request)
+        reply = self._reply or self._script.call(request)
         if reply is None:
             return improvised.reply(request)
         user = self._spec.user_item

@@ -146,15 +146,17 @@ class Script:
             reply = _as_reply(self._list[0]) if self._list else None
         return reply.heard if reply is not None else None
 
-    def take(self, request: Request) -> Reply | None:
+    def take(self) -> Reply | None:
         """
-        Return the next scripted reply, or None if there is none.
-
-        Calls the user's function without holding a lock.
+        Remove and return the next reply of the list; None if there is none.
         """
         with self._lock:
-            if self._list:
-                return _as_reply(self._list.popleft())
+            return _as_reply(self._list.popleft()) if self._list else None
+
+    def call(self, request: Request) -> Reply | None:
+        """
+        Return the reply of the user's function; None if there is none. Holds no lock.
+        """
         if self._function is not None:
             return _as_reply(self._function(request))
         return None

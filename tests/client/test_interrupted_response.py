@@ -1,0 +1,54 @@
+"""
+Ctrl-C while a response is requested or cancelled: later responses are made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Any
+
+import pytest
+from helpers.clients import GA, MANUAL
+
+from azure_realtime._requests.response_queue import ResponseQueue
+from azure_realtime._requests.response_requests import ResponseRequests
+from azure_realtime._requests.send_queue import SendQueue
+
+STEPS = [
+    (ResponseQueue, "ask"),
+    (ResponseQueue, "_queue"),
+    (ResponseRequests, "add"),
+    (ResponseQueue, "abandon"),
+    (ResponseQueue, "withdrawn"),
+    (SendQueue, "put"),
+    (SendQueue, "withdraw"),
+]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("part", "name"), STEPS)
+def test_later_responses_are_made(
+    part: Any, name: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whichever step it comes in, before or after the step.
+    """
+    real, left = getattr(part, name), [1]
+
+    def interrupted(self: Any, *args: Any, **named: Any) -> Any:
+        on_main = threading.get_ident() == threading.main_thread().ident
+        if not on_main or not left:
+            return real(self, *args, **named)
+        left.pop()
+        if when == "after":
+            real(self, *args, **named)
+        raise KeyboardInterrupt
+
+    with GA.connected(session_config=MANUAL) as (client, _):
+        with monkeypatch.context() as patch:
+            patch.setattr(part, name, interrupted)
+            with contextlib.suppress(KeyboardInterrupt):
+                client.create_response(modalities=["text"]).cancel()
+        for _ in range(2):
+            assert client.ask("Hi", modalities=["text"], timeout=5).text
