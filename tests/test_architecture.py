@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -82,21 +81,23 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> list[str]:
     """
-    Yield what a file imports, in full: ``azure_realtime.events.session``.
+    Return what a file imports, in full: ``azure_realtime.events.session``.
 
     Imports inside functions and those for type checking count as well.
     """
+    found: list[str] = []
     package = ["azure_realtime", *path.relative_to(ROOT).parts[:-1]]
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            found += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    return found
 
 
 @cache
@@ -137,8 +138,8 @@ def test_imports_point_down_only() -> None:
     """
     A module imports from its own folder and from the rows below.
     """
+    rank = {part: index for index, row in enumerate(rows()) for part in row}
     for name in modules():
-        rank = {part: index for index, row in enumerate(rows()) for part in row}
         own = part_of(name)
         wrong = [
             other

@@ -437,6 +437,7 @@ def slow_wav() -> bytes:
     return wav_bytes(bytes(44_101 * 2 * 600), 44_101)
 
 
+@pytest.mark.slow
 def test_a_conversion_counts_under_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A recording that takes longer to convert than there is time is a TimeoutError soon.

@@ -39,6 +39,7 @@ from azure_realtime.events import (
 # The three examples of the original.
 
 
+@pytest.mark.slow
 def test_the_basic_example_runs(variant: Variant, capsys: Any) -> None:
     """
     The first thing in the original's manual prints a session and audio.
@@ -238,7 +239,7 @@ def test_state_and_is_initialized_follow_the_connection(variant: Variant) -> Non
 
 
 @pytest.mark.parametrize("name", ["init", "session.created", "*"])
-def test_a_state_is_heard_once_by_everyone(name: str) -> None:
+def test_each_listener_gets_a_state_once(name: str) -> None:
     """
     Added before, after, or within a listener: each hears of the session exactly once.
     """

@@ -127,7 +127,7 @@ def test_nothing_keeps_a_script_alive(ending: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_mute_server_keeps_no_script_alive() -> None:
+def test_a_silent_server_does_not_keep_a_script_alive() -> None:
     """
     A program whose connection never came ends a second later, at most.
     """
@@ -211,6 +211,7 @@ def test_after_the_end_of_the_program_a_call_names_it() -> None:
     assert done.stdout == "The connection is closed: 1000 (the program is ending).\n"
 
 
+@pytest.mark.slow
 def test_an_executor_that_ended_before_the_client_makes_no_noise() -> None:
     """
     The interpreter shuts executors down first; what comes after that is not logged.
@@ -335,7 +336,7 @@ def test_ctrl_c_in_with_closes_the_session() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("then", ["client.close(); print(client.state.name)", ""])
-def test_ctrl_c_in_close_leaves_the_closing_to_the_next(then: str) -> None:
+def test_a_close_after_ctrl_c_in_close_completes(then: str) -> None:
     """
     Another close(), or the end of the program, still sends what is queued, and waits.
     """
@@ -446,6 +447,7 @@ def test_running_a_cell_again_leaves_one_connection() -> None:
         assert third.wait_closed()
 
 
+@pytest.mark.slow
 def test_fifty_dropped_clients_leave_nothing() -> None:
     """
     Threads and descriptors are back to where they were.
@@ -667,7 +669,7 @@ class Desk:
         return repr(self.client)
 
 
-def test_a_tool_that_knows_the_client_does_not_keep_it(
+def test_a_tool_that_refers_to_the_client_does_not_keep_it_alive(
     eventually: Callable[..., None],
 ) -> None:
     """

@@ -274,7 +274,7 @@ def test_a_child_pumps_no_events_of_its_parent() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("dispatch", ["reader", "thread"])
 @pytest.mark.parametrize("what", ["listener", "callback"])
-def test_the_child_of_a_listener_that_forks_goes_no_further(
+def test_a_child_forked_in_a_listener_runs_no_further_listener(
     what: str, dispatch: str
 ) -> None:
     """

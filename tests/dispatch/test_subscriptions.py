@@ -65,7 +65,7 @@ def test_every_name_of_an_event_is_the_same_subscription(name: Any) -> None:
     assert take(registry, DELTA) == []
 
 
-def test_names_that_are_none() -> None:
+def test_invalid_names_are_refused() -> None:
     """
     What is neither a name nor an event class is a TypeError.
     """
@@ -100,7 +100,7 @@ def test_an_unknown_event() -> None:
 
 @pytest.mark.parametrize("event", [CREATED, INIT, GONE], ids=lambda e: e.type)
 @pytest.mark.parametrize("name", ["own", "*"])
-def test_a_state_is_heard_by_who_comes_late(event: ServerEvent, name: str) -> None:
+def test_a_late_listener_gets_the_current_state(event: ServerEvent, name: str) -> None:
     """
     `init` and its like are heard at once by a listener who subscribes after them.
     """
@@ -110,7 +110,7 @@ def test_a_state_is_heard_by_who_comes_late(event: ServerEvent, name: str) -> No
     assert missed == [event]
 
 
-def test_a_state_is_heard_once_by_who_was_there() -> None:
+def test_an_early_listener_gets_a_state_once() -> None:
     """
     Who has heard `init` when it happened does not hear it again.
     """
@@ -120,7 +120,7 @@ def test_a_state_is_heard_once_by_who_was_there() -> None:
     assert take(registry, INIT) == [subscription]
 
 
-def test_a_moment_is_not_repeated() -> None:
+def test_an_event_that_is_no_state_is_not_repeated() -> None:
     """
     What is no state is heard only by who was there.
     """
@@ -146,7 +146,7 @@ def test_the_latest_state_counts() -> None:
     assert [id(event) for event in missed] == [id(again), id(ready)]
 
 
-def test_states_are_heard_exactly_once_whenever_one_subscribes() -> None:
+def test_a_state_is_delivered_exactly_once_whenever_a_listener_subscribes() -> None:
     """
     Threads that subscribe at the very moment of `init` all hear it, each once.
     """
@@ -174,7 +174,7 @@ def test_states_are_heard_exactly_once_whenever_one_subscribes() -> None:
             assert called.count(subscription) + len(events) == 1
 
 
-def test_once_is_once() -> None:
+def test_a_once_listener_is_called_once() -> None:
     """
     A "once" listener is called with one event, though two were queued.
     """
@@ -211,7 +211,7 @@ def test_once_belongs_to_the_subscription() -> None:
     assert take(registry, INIT) == [always]
 
 
-def test_off_counts_at_once() -> None:
+def test_off_takes_effect_at_once() -> None:
     """
     After `off` returns the listener is not called, not even with a queued event.
     """
@@ -224,7 +224,7 @@ def test_off_counts_at_once() -> None:
 
 
 @pytest.mark.parametrize("how", ["off", "once"])
-def test_a_listener_that_is_off_is_not_kept(how: str) -> None:
+def test_a_removed_listener_is_not_kept_alive(how: str) -> None:
     """
     After `off`, or the one call, nothing of the registry refers to the function.
     """

@@ -125,7 +125,9 @@ def test_a_bad_update_in_flight_does_not_spoil_the_new_session() -> None:
 
 
 @pytest.mark.parametrize("restore", ["conversation", "session", "none"])
-def test_so_much_is_restored(restore: str, variant: Variant) -> None:
+def test_the_restore_option_selects_what_is_restored(
+    restore: str, variant: Variant
+) -> None:
     """
     The conversation and the session, the session only, or what the client began with.
     """
@@ -419,7 +421,7 @@ def test_a_session_event_overrides_an_unrelated_error() -> None:
         assert "Be brief." == json.loads(texts[0])["session"]["instructions"]
 
 
-def test_a_change_that_cannot_be_said_is_nobodys() -> None:
+def test_an_update_that_cannot_be_encoded_is_discarded() -> None:
     """
     It raises where the mistake is, and the next session does not choke on it.
     """
@@ -432,7 +434,7 @@ def test_a_change_that_cannot_be_said_is_nobodys() -> None:
         recorder.wait("reconnected")
 
 
-def test_those_who_waited_their_turn_still_get_it() -> None:
+def test_waiting_turns_continue_after_a_reconnect() -> None:
     """
     A response that was held back behind a lost one is asked for on the new connection.
     """
@@ -471,7 +473,7 @@ def test_nothing_is_answered_twice(eventually: Callable[..., None]) -> None:
 # What listeners and streams hear.
 
 
-def test_every_event_tells_its_connection(variant: Variant) -> None:
+def test_every_event_has_its_generation(variant: Variant) -> None:
     """
     The generation counts connections, on events of the service and on our own.
     """
@@ -495,7 +497,7 @@ def test_every_event_tells_its_connection(variant: Variant) -> None:
         assert ["network", "network", "client"] == causes
 
 
-def test_a_change_of_status_tells_its_connection_too() -> None:
+def test_a_status_event_has_its_generation() -> None:
     """
     "Every event carries generation": status_changed is no exception.
     """
@@ -536,7 +538,7 @@ def test_waits_may_be_for_the_new_connection() -> None:
         assert 2 == expected.event.generation
 
 
-def test_once_is_once_over_all_connections() -> None:
+def test_a_once_listener_is_called_once_over_all_connections() -> None:
     """
     A listener for one event is not revived, and none is called twice for one event.
     """
@@ -586,7 +588,7 @@ def test_nothing_of_the_old_connection_comes_after_the_new_one() -> None:
     assert generations == sorted(generations)
 
 
-def test_a_session_that_cannot_be_had_again_is_the_end() -> None:
+def test_a_session_that_cannot_be_restored_ends_the_client() -> None:
     """
     A service that refuses what it took before: closed, with what it said, and no more.
     """

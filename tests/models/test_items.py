@@ -129,7 +129,7 @@ def test_other_types_than_content_are_refused(content: Any) -> None:
         MessageItem("user", content)
 
 
-def test_items_of_tomorrow_can_be_sent() -> None:
+def test_unknown_types_of_items_can_be_sent() -> None:
     """
     An unknown type is passed on as it is.
     """

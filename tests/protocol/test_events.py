@@ -102,7 +102,7 @@ def test_audio_that_cannot_be_decoded_is_empty(delta: str) -> None:
 
 
 @given(st.text(alphabet="AB+/=- \n\u00e4", max_size=12))
-def test_odd_base64_is_decoded_as_leniently_as_ever(delta: str) -> None:
+def test_malformed_base64_is_decoded_leniently(delta: str) -> None:
     """
     The strict way of pybase64, which is faster, comes first; it changes no result.
     """

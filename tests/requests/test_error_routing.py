@@ -296,7 +296,7 @@ def test_the_end_of_a_session_is_about_the_session(
         ({}, NOTHING, NO_SUBJECT),
     ],
 )
-def test_a_refusal_that_speaks_of_nothing(
+def test_a_refusal_without_a_subject(
     fields: dict[str, Any], outstanding: Outstanding, expected: Any
 ) -> None:
     """
@@ -319,7 +319,7 @@ def test_a_refusal_that_speaks_of_nothing(
     ],
 )
 @pytest.mark.parametrize("family", ["server_error", "", "tokens"])
-def test_trouble_of_the_service(
+def test_a_server_error_is_about_the_only_pending_command(
     outstanding: Outstanding, expected: Any, family: str
 ) -> None:
     """

@@ -237,7 +237,9 @@ def test_a_cancel_that_comes_too_late_is_swallowed(
 
 @pytest.mark.parametrize("echo", [True, False])
 @pytest.mark.parametrize("gossip", [True, False])
-def test_a_response_of_the_services_own_came_first(echo: bool, gossip: bool) -> None:
+def test_a_response_started_by_the_service_comes_first(
+    echo: bool, gossip: bool
+) -> None:
     """
     Ours is requested again when that one is done; the error is delivered, and no request
     takes the stranger's answer for ours.
@@ -321,7 +323,7 @@ def test_a_response_without_our_mark_is_not_ours() -> None:
     assert ["Two"] == details
 
 
-def test_an_interruption_that_meets_the_race_is_final() -> None:
+def test_a_cancel_during_the_race_is_final() -> None:
     """
     Who gave up before "already active" came is not asked for again.
     """

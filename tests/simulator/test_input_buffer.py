@@ -64,7 +64,8 @@ def test_clock_runs_on(client: Client, speech: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("preview", "kind"), [("g711_ulaw", "audio/pcmu"), ("g711_alaw", "audio/pcma")]
+    ("protocol", "preview", "kind"),
+    [("ga", "g711_ulaw", "audio/pcmu"), ("preview", "g711_alaw", "audio/pcma")],
 )
 def test_telephone_formats(
     client: Client, speech: bytes, preview: str, kind: str

@@ -67,6 +67,7 @@ def test_item_created_during_a_response(
     assert kinds.index("response.done") < kinds.index(added["type"])
 
 
+@pytest.mark.slow
 def test_idle_timeout(serve: Serve, join: Join) -> None:
     """When the user stays silent for the idle timeout, the model speaks up."""
     service = serve(pace=0, idle_scale=0.01)

@@ -288,7 +288,7 @@ def test_an_item_stands_where_the_service_puts_it(
     assert ids(made) == expected
 
 
-def test_a_service_that_says_null_of_everything_does_not_turn_the_order_round() -> None:
+def test_null_fields_do_not_change_the_order() -> None:
     """
     A gateway that never tells the item before still gives a readable conversation.
     """
@@ -360,7 +360,7 @@ def test_an_item_without_an_id_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_deleted_item_stays_away(protocol: str | None) -> None:
+def test_a_deleted_item_does_not_reappear(protocol: str | None) -> None:
     """
     Events that come late, of what was deleted, do not bring it back.
     """
@@ -495,7 +495,7 @@ def test_a_new_session_without_a_past_does_not_push_itself_to_the_front(
     assert ids(made) == ["item_1", "item_2", "item_3"]
 
 
-def test_a_retrieved_item_tells_what_was_missing() -> None:
+def test_a_retrieved_item_adds_what_was_missing() -> None:
     """
     Whoever retrieves an item finds it in the conversation, without its audio.
     """
@@ -579,7 +579,7 @@ def test_a_late_announcement_reopens_no_item() -> None:
     assert made.items == (expected,)
 
 
-def test_a_piece_that_comes_after_the_whole_is_not_said_twice() -> None:
+def test_a_delta_after_the_complete_text_is_ignored() -> None:
     """
     Once the text was sent as a whole, repeated pieces change nothing.
     """
@@ -719,7 +719,7 @@ def test_counting_needs_no_decoding(sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("delta", ["A", "AAAAA", "é", "!!!"])
-def test_audio_that_is_no_base64_counts_for_what_can_be_heard_of_it(delta: str) -> None:
+def test_audio_that_is_no_base64_counts_as_far_as_it_can_be_decoded(delta: str) -> None:
     """
     A broken delta makes no audio.
     """
@@ -762,7 +762,9 @@ def test_truncation_counts_whenever_it_comes(
         (-5, "assistant: … [cut off after 0.0 s]"),
     ],
 )
-def test_words_that_were_not_heard_are_not_claimed(end_ms: int, expected: str) -> None:
+def test_truncation_removes_the_words_that_were_not_played(
+    end_ms: int, expected: str
+) -> None:
     """
     After truncation the transcript is shortened with the audio, and says so.
     """
@@ -912,7 +914,7 @@ def test_repeated_events_make_the_same_conversation() -> None:
     assert models[0] == MessageItem("system", (InputText("Be kind."),), id="i1")
 
 
-def test_unheard_words_are_not_restored() -> None:
+def test_words_that_were_not_played_are_not_restored() -> None:
     """
     A new session gets what the user heard of an answer, or nothing at all.
     """
@@ -1083,7 +1085,9 @@ def _deleted(number: int) -> Json:
 @pytest.mark.parametrize(
     "message", [_texts, _foreign_texts, _reports, _pieces, _unknown, _deleted]
 )
-def test_memory_is_bounded_by_what_is_said(message: Callable[[int], Json]) -> None:
+def test_memory_is_bounded_by_the_size_of_the_content(
+    message: Callable[[int], Json],
+) -> None:
     """
     A flood of long texts, pieces, unknown items or ids does not fill the memory.
     """
@@ -1132,7 +1136,7 @@ def test_finished_responses_beside_the_conversation_leave_nothing_behind() -> No
     assert made._staged == {}
 
 
-def test_events_that_are_none_of_its_business_do_nothing() -> None:
+def test_unrelated_events_change_nothing() -> None:
     """
     Unknown and unrelated events are passed over.
     """

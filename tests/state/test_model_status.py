@@ -167,7 +167,7 @@ def test_a_text_turn() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "incomplete", "cancelled"])
-def test_an_answer_that_says_nothing(status: str) -> None:
+def test_an_empty_answer(status: str) -> None:
     """
     An answer that fails before its first word does not leave the model thinking.
     """

@@ -361,7 +361,7 @@ def test_input_transcripts_of_several_items_are_joined() -> None:
     assert (recorder.heard, recorder.heard_all) == ("Hello, you", True)
 
 
-def test_hearing_nothing_is_not_the_same_as_not_knowing() -> None:
+def test_an_empty_input_transcript_differs_from_a_missing_one() -> None:
     """
     An empty transcript is "", a missing one None.
     """
@@ -513,7 +513,7 @@ def test_saving_to_a_str_path_gives_a_path(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_its_repr_is_one_line_that_tells_it_all(turn: Turn, expected: str) -> None:
+def test_its_repr_is_one_line(turn: Turn, expected: str) -> None:
     """
     At a prompt, the turn says what was said, how long, and how fast.
     """

@@ -192,7 +192,7 @@ def test_a_tool_that_only_the_last_session_took(
     assert ["second"] == refusals(recorder)
 
 
-def test_a_refusal_that_says_nothing(
+def test_a_refusal_without_a_reason(
     refused: set[str], eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """

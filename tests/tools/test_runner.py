@@ -179,7 +179,7 @@ def test_nothing_is_sent_before_the_response_has_ended(bench: Bench) -> None:
     assert bench.outputs() == [("call_1", "done")]
 
 
-def test_a_call_that_only_the_end_tells_of(bench: Bench) -> None:
+def test_a_call_reported_only_by_the_end_of_the_response(bench: Bench) -> None:
     """
     A service that announces calls nowhere else is understood.
     """

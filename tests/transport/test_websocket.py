@@ -231,7 +231,7 @@ def test_the_bytes_that_came_with_the_handshake() -> None:
         assert bench.come(frame("two")[3:]) == [b"two"]
 
 
-def test_every_byte_is_a_sign_of_life(bench: Bench) -> None:
+def test_every_byte_counts_as_received(bench: Bench) -> None:
     """
     Half a frame shows that the peer lives.
     """
@@ -280,7 +280,7 @@ def test_a_large_message_in_small_pieces_is_not_slow(bench: Bench) -> None:
     assert time.process_time() - start < 3.0
 
 
-def test_a_flood_leaves_a_turn_to_others() -> None:
+def test_a_flood_does_not_extend_a_turn() -> None:
     """
     A peer that sends without end does not keep the reader from writing; the rest is
     remembered without any further byte.
@@ -460,6 +460,7 @@ def test_the_read_buffer_is_as_large_as_it_has_to_be() -> None:
     assert arrive(small)[1] == [64 << 10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", [b"", frame("x" * 5000)[:4000]])
 def test_sessions_that_wait_keep_no_read_buffer(rest: bytes) -> None:
     """
@@ -651,7 +652,7 @@ def test_any_bytes_are_frames_or_an_end(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", frame("x")[:2], HALF])
-def test_an_end_without_goodbye(data: bytes, bench: Bench) -> None:
+def test_an_end_without_a_close_frame(data: bytes, bench: Bench) -> None:
     """
     A peer that hangs up, in a frame or between two, is an unclean end with 1006.
     """
@@ -1082,6 +1083,7 @@ def tls_pair(
         yield ours, made[0]
 
 
+@pytest.mark.slow
 def test_full_buffers_both_ways_over_tls(
     server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
