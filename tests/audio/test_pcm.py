@@ -182,7 +182,7 @@ def test_integers_in_a_plain_buffer(code: str) -> None:
 @pytest.mark.parametrize("code", "HiIlLqQ")
 def test_other_numbers_in_a_plain_buffer_are_refused(code: str) -> None:
     """
-    They would be heard as noise if their bytes were sent as samples.
+    Their bytes would be noise if they were sent as samples.
     """
     with pytest.raises(TypeError, match="bytes, base64 text, or an array"):
         read_audio(array.array(code, [1]))

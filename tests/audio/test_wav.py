@@ -136,7 +136,7 @@ def test_every_width_is_read_as_16_bit(file: Path, bits: int, extensible: bool) 
 
 def test_stereo_is_mixed_down(file: Path) -> None:
     """
-    Both channels are heard, and loud ones do not overflow.
+    The mix has both channels, and loud ones do not overflow.
     """
     frames = [100, 300, -32768, -32768, 32767, 32767, 10, -10]
     file.write_bytes(riff(pcm(frames), channels=2))

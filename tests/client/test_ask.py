@@ -114,7 +114,7 @@ def test_a_recording_is_answered(
     variant: Variant, kind: str, vad: bool, tmp_path: Path
 ) -> None:
     """
-    However it is held, with turn detection or without: heard once, answered once, and
+    In every form, with turn detection or without: sent once, answered once, and
     the session is afterwards as it was.
     """
     path = tmp_path / "question.wav"
@@ -195,7 +195,7 @@ def test_a_picture_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("variant", ["preview-ws"], indirect=True)
 def test_the_preview_protocol_shows_no_pictures(variant: Variant) -> None:
     """
-    What cannot be said is refused before anything is sent.
+    An invalid question is refused before anything is sent.
     """
     with variant.connected() as (client, wire):
         with pytest.raises(ValueError, match="input_image"):
@@ -406,7 +406,7 @@ def test_closing_a_stream_ends_the_wait_for_it() -> None:
 
 def test_close_ends_the_wait_for_a_turn() -> None:
     """
-    Whoever holds the turn: who waits for it, or comes to, hears of the end at once.
+    Callers that hold the turn, wait for it or come later get the error at once.
     """
     order = TurnLock()
     held = order.enter(Deadline(5.0))

@@ -65,7 +65,7 @@ def fill(client: AzureRealTimeAudio, timeout: float | None) -> None:
 @pytest.fixture
 def full_port() -> Iterator[int]:
     """
-    A port whose queue is full: who connects hears nothing at all.
+    The port's queue is full: a connecting client gets no answer at all.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
@@ -173,7 +173,7 @@ def test_close_while_the_upgrade_is_not_answered(
 
 def test_close_while_the_session_is_not_configured() -> None:
     """
-    An upgrade, and then silence: close() says goodbye and goes.
+    An upgrade, and then silence: close() sends a close frame and returns.
     """
     with Peer(lambda conn: (conn.upgrade(), conn.mute())) as peer:
         client = GA.client(peer.url)
@@ -328,7 +328,7 @@ def test_close_inside_a_listener(name: str, dispatch: Any) -> None:
 
 def test_close_from_two_threads_at_once(variant: Variant) -> None:
     """
-    Both return, and one goodbye is said.
+    Both return, and one close frame is sent.
     """
     with variant.connected() as (client, connection):
         gate = threading.Barrier(3)
@@ -363,7 +363,7 @@ def test_a_peer_that_never_answers_the_close(timeout: float, most: float) -> Non
 @pytest.mark.parametrize("tls", [False, True])
 def test_close_flushes_what_is_queued(tls: bool, request: Any) -> None:
     """
-    Everything that was said before close() arrives, in order, and then the goodbye.
+    All commands given before close() arrive, in order, and then the close frame.
     """
     received: list[bytes] = []
     server = request.getfixturevalue("server_tls") if tls else None

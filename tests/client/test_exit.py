@@ -29,7 +29,7 @@ pytestmark = pytest.mark.processes
 @pytest.mark.slow
 def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
     """
-    It ends at once, everything it said before has left, and the goodbye too.
+    It ends at once; all its commands were sent, and the close frame too.
     """
     received: list[bytes] = []
     with Peer(lambda conn: collect_until_close(conn, received)) as peer:
@@ -52,7 +52,7 @@ def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_script_that_ends_before_it_is_connected(host: str) -> None:
     """
-    Even what was said before there was a connection has left when the script is over.
+    Commands given before there was a connection are sent before the script ends.
     """
     with GA.service() as service:
         done = run_script(
@@ -306,7 +306,7 @@ def test_ctrl_c_works_in_every_wait(name: str) -> None:
 @pytest.mark.slow
 def test_ctrl_c_in_with_closes_the_session() -> None:
     """
-    The block is left by KeyboardInterrupt, and the service hears a goodbye.
+    The block is left by KeyboardInterrupt, and the service gets a close frame.
     """
     source = """
     import signal
@@ -385,7 +385,7 @@ def test_a_close_after_ctrl_c_in_close_completes(then: str) -> None:
 
 def collected(reference: weakref.ref[Any]) -> bool:
     """
-    Collect garbage; return whether that is gone, whoever has collected it.
+    Collect garbage; return whether the object is gone.
     """
     gc.collect()
     return reference() is None
@@ -499,7 +499,7 @@ def test_a_session_needs_no_asyncio_and_no_extra() -> None:
 @pytest.mark.parametrize("ending", ["os._exit(0)", "del client; sys.exit(0)"])
 def test_a_fork_leaves_the_session_to_the_parent(ending: str, variant: Variant) -> None:
     """
-    In the child each call says so at once, whatever locks were held in the parent; the
+    In the child each call raises at once, whatever locks were held in the parent; the
     parent's session goes on.
     """
     source = f"""

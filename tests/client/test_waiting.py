@@ -338,7 +338,7 @@ def test_events_after_connect_leave_out_the_setup_of_the_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    Whoever asks for events when connect() has returned gets none of the session's own.
+    A stream opened after connect() has returned gets no event of the session's setup.
     """
     emit, emitting, go = Emitter.emit, threading.Event(), threading.Event()
 

@@ -390,7 +390,7 @@ def test_the_warning_names_the_slow_function_and_its_running_time(
     who: str, caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
     """
-    It waits until there is something to tell, and comes without any further event.
+    It is logged a second after the soft limit, without any further event.
     """
     go, begun = threading.Event(), threading.Event()
 

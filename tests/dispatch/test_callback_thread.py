@@ -127,7 +127,7 @@ def bench() -> Iterator[Bench]:
 
 def test_events_come_in_order_and_on_one_thread(bench: Bench) -> None:
     """
-    Every event is heard, in the order it came, always on the same thread.
+    Every event is delivered, in the order it came, always on the same thread.
     """
     seen: list[tuple[str, str]] = []
     bench.on("*", lambda e: seen.append((e.type, threading.current_thread().name)))
@@ -182,7 +182,7 @@ def test_sys_exit_in_a_listener_does_not_end_the_thread(
     bench: Bench, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    `sys.exit()` in a listener is logged like any failure, and the next event is heard.
+    `sys.exit()` in a listener is logged like any failure; the next event is delivered.
     """
     seen: list[str] = []
 
@@ -372,7 +372,7 @@ def test_join_in_a_listener_does_not_wait_for_itself(bench: Bench) -> None:
 
 def test_a_batch_is_delivered_in_order_between_its_neighbours(bench: Bench) -> None:
     """
-    Events that came together are heard one after the other, in their place.
+    Events of one batch are delivered one after the other, in their place.
     """
     seen: list[str] = []
     bench.on("*", lambda e: seen.append(e.type))

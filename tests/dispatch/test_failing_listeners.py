@@ -273,7 +273,7 @@ def test_listeners_may_come_and_go_while_events_stream(dispatch: Any) -> None:
 
 def test_other_listeners_get_the_event_at_which_the_client_was_closed() -> None:
     """
-    The others hear the event at which the client was closed, and the end.
+    The others get that event, and the event of the end.
     """
     delivered: list[str] = []
     with GA.connected() as (client, _):

@@ -1,5 +1,5 @@
 """
-The end that every session comes to: foretold, or met.
+The end of every session: announced before, or met.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def test_a_postponed_expiry_is_announced_again(
 ) -> None:
     """
     The service grants more time, or the clock is set back: the reader is not kept busy
-    by looking, and the new end is foretold in its time.
+    by reading it, and the new end is announced in its time.
     """
     expiry = Expiry(warning=60.0)
     expiry.note(time.time() + 30)
@@ -106,7 +106,7 @@ def test_a_session_shorter_than_the_warning_is_not_renewed_at_once() -> None:
 
 def test_expiry_is_announced_and_the_client_reconnects(variant: Variant) -> None:
     """
-    session_expired and 1001: one disconnected event that says so, then a new session.
+    session_expired and 1001: one disconnected event with that cause, then a new session.
     """
     with variant.service() as service, variant.client(service.url, **QUICK) as client:
         recorder = EventRecorder(client)

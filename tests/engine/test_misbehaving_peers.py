@@ -207,7 +207,7 @@ def test_empty_and_binary_messages_are_delivered() -> None:
 
 def ended_by(script: Any, **numbers: Any) -> tuple[list[Disconnected], Any, bytes]:
     """
-    Let a peer misbehave; return what listeners heard, what a wait got, what was said.
+    Let a peer misbehave; return the listeners' events, the wait's, and the peer's log.
     """
     frames_sent: list[bytes] = []
     inside = threading.Event()
@@ -333,7 +333,7 @@ def test_a_drop_is_reported_once_and_ends_every_wait(
 @pytest.mark.parametrize("how", ["silent", "half a frame"])
 def test_a_dead_peer_is_noticed(how: str) -> None:
     """
-    Nothing heard for interval plus timeout: the connection is over, with a reason.
+    Nothing received for interval plus timeout: the connection is over, with a reason.
     """
 
     def script(conn: Any) -> None:

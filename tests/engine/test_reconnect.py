@@ -75,7 +75,7 @@ def test_a_lost_connection_is_replaced(end: str, variant: Variant) -> None:
 
 def test_pending_requests_fail_with_a_retryable_error() -> None:
     """
-    Its error says so, and counts nothing as lost that the next session will get.
+    Its error has `reconnecting`, and does not count what the next session will get.
     """
     with GA.connected(service={"replies": [LONG]}, **QUICK) as (client, connection):
         recorder = EventRecorder(client)
@@ -94,7 +94,7 @@ def test_close_during_back_off_is_reported_as_a_close(
     end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Whatever the service had said when it went, or when it was asked again.
+    Whatever error the service had sent at its end, or at the next attempt.
     """
     pause = 0.01 if end == "429" else 30.0
     monkeypatch.setattr(random, "uniform", lambda *_: pause)
@@ -591,7 +591,7 @@ def test_a_listener_may_veto() -> None:
 
 def test_a_veto_that_comes_late_still_counts() -> None:
     """
-    A listener that vetoes while the new connection is dialled is heard as well.
+    A veto while the new connection is dialled counts as well.
     """
     vetoed = threading.Event()
 

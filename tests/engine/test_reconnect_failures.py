@@ -208,7 +208,7 @@ def test_restored_items_emit_no_events(
     variant: Variant, eventually: Callable[..., None]
 ) -> None:
     """
-    A listener that shows each new message shows none of them twice after a drop.
+    A listener of new messages gets none of them twice after a drop.
     """
     with variant.service() as service, variant.client(service.url, **QUICK) as client:
         recorder = EventRecorder(client)
@@ -507,7 +507,7 @@ def test_a_session_that_expires_does_not_refuse_what_is_under_way(
     code: str | None,
 ) -> None:
     """
-    The service says so without naming anything, and closes: retry_response asks again,
+    Its error names nothing, and the service closes: retry_response asks again,
     and a change of the session is part of the next one.
     """
     words = "Your session hit the maximum duration of 60 minutes."
@@ -558,7 +558,7 @@ def test_connect_during_back_off_waits_for_the_next_session() -> None:
 
 def test_a_late_listener_gets_the_current_session() -> None:
     """
-    A listener for init that is added after a reconnect hears of the new session.
+    A listener for init that is added after a reconnect gets the new session's event.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
         recorder = EventRecorder(client)

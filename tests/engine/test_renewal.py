@@ -89,7 +89,7 @@ def test_a_renewal_loses_no_audio(
 @pytest.mark.slow
 def test_a_renewal_restores_the_conversation() -> None:
     """
-    The new session is configured as the old one was last, and knows what was said.
+    The new session has the last configuration and the conversation of the old one.
     """
     with (
         GA.service(session_seconds=3) as service,
@@ -312,7 +312,7 @@ def _types(events: list[Any]) -> list[str]:
 def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> None:
     """
     However long it takes to connect, or to be configured: what I ask meanwhile is
-    answered, and what I say meanwhile is heard.
+    answered, and audio appended meanwhile arrives.
     """
     moved = Moved(stage)
     numbers = {**IDLE, "connect_timeout": 60.0}
@@ -360,7 +360,7 @@ def test_speech_is_not_interrupted_by_a_renewal(
     monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
     """
-    The old session hears me begin to speak just before the move: it hears the rest.
+    Speech that starts just before the renewal goes to the old session to its end.
     """
     monkeypatch.setattr(renewal_module, "_LISTEN", 5.0)
     moved = Moved("asked")

@@ -154,7 +154,7 @@ def test_the_restore_option_selects_what_is_restored(
 
 def test_the_conversation_goes_on_as_text(variant: Variant) -> None:
     """
-    What was said, by mouth or in writing, and tool calls with their outputs, in order.
+    Spoken and written messages, and tool calls with their outputs, in order.
     """
     replies = [
         Reply("Certainly."),
@@ -350,7 +350,7 @@ def test_a_repeated_request_does_not_follow_its_own_half_answer(
     variant: Variant,
 ) -> None:
     """
-    The model would go on after its own torso; the new session never hears of it.
+    The model would continue its own fragment; the new session does not get it.
     """
     service = variant.service(replies=[LONG, "In time"])
     numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
@@ -470,7 +470,7 @@ def test_nothing_is_answered_twice(eventually: Callable[..., None]) -> None:
         assert ["session.update", "input_audio_buffer.clear"] == again
 
 
-# What listeners and streams hear.
+# What listeners and streams get.
 
 
 def test_every_event_has_its_generation(variant: Variant) -> None:
@@ -590,7 +590,7 @@ def test_nothing_of_the_old_connection_comes_after_the_new_one() -> None:
 
 def test_a_session_that_cannot_be_restored_ends_the_client() -> None:
     """
-    A service that refuses what it took before: closed, with what it said, and no more.
+    A service that refuses what it took before: closed with its error, once.
     """
 
     def refuse(conn: PeerConnection) -> None:

@@ -141,7 +141,7 @@ def test_a_question_that_is_sent_again_is_stored_once() -> None:
 
 def test_an_utterance_that_a_drop_cut_is_not_committed() -> None:
     """
-    Its beginning went with the session; the commit says so, and the next one works.
+    Its beginning was lost with the session: the commit fails, and the next one works.
     """
     with GA.connected(session_config=MANUAL, **QUICK) as (client, connection):
         recorder = EventRecorder(client)

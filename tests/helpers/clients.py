@@ -113,7 +113,7 @@ class Variant:
     @contextlib.contextmanager
     def warned(self) -> Iterator[None]:
         """
-        Expect the one warning that the preview protocol draws, and none of GA.
+        Expect the one warning of the preview protocol; GA draws no warning.
         """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -115,7 +115,7 @@ def test_copies_and_pickles_keep_everything(error: RealtimeError) -> None:
 
 def test_a_fresh_error_collects_no_frames() -> None:
     """
-    An error that is kept does not keep the variables of everybody it was raised to.
+    An error that is kept does not keep the variables of the callers it was raised to.
     """
     kept = ConnectionClosed(1006)
     for _ in range(3):
@@ -126,7 +126,7 @@ def test_a_fresh_error_collects_no_frames() -> None:
 
 def test_the_text_of_a_refusal() -> None:
     """
-    The text has what happened, what the service said, what to do, and the request id.
+    The text has what happened, the service's message, what to do, and the request id.
     """
     error = AuthenticationError(
         "Refused: 401.", body="Bad key", hint="Check it.", request_id="abc"
@@ -224,7 +224,7 @@ def test_no_part_of_an_error_contains_a_secret() -> None:
 )
 def test_secret_headers_are_recognized_by_their_names(name: str, shown: bool) -> None:
     """
-    What a header carries is a secret if its name says so.
+    The value of a header is a secret if its name denotes one.
     """
     remember_headers({name: "value-0123456789"})
     assert shown is ("0123" not in redacted("it is value-0123456789"))

@@ -224,7 +224,7 @@ def test_null_is_sent_where_it_means_something() -> None:
 
 def test_concurrent_first_use_is_safe() -> None:
     """
-    Hooks are made at first use, by whoever comes first.
+    Hooks are made at first use, on the thread that comes first.
     """
     converter = make_converter()
     start = threading.Barrier(8)

@@ -124,7 +124,7 @@ def _types(message: dict[str, Any]) -> list[str]:
 )
 def test_old_names_are_understood_on_the_ga_path(old: str) -> None:
     """
-    Listeners hear it under either name; what came is kept as it came.
+    Listeners get it under either name; ``raw`` is as received.
     """
     message = {"type": old, "event_id": "event_1", "item_id": "item_1", "delta": "AAAA"}
     (event,) = Codec(None).decode(json.dumps(message))

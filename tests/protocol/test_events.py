@@ -217,7 +217,7 @@ def test_problems_name_the_path() -> None:
 
 def test_a_name_that_preview_leaves_out_is_no_problem() -> None:
     """
-    Not every service tells the function's name with its arguments.
+    Not every service sends the function's name with its arguments.
     """
     event = Codec(None).decode(
         '{"type":"response.function_call_arguments.done","response_id":"r",'
@@ -233,7 +233,7 @@ def test_a_name_that_preview_leaves_out_is_no_problem() -> None:
 
 def test_either_generation_of_names_is_the_same_event() -> None:
     """
-    `on` cannot tell them apart.
+    For `on` they are equal.
     """
     for old, new in RENAMED.items():
         assert new == canonical(old) == canonical(new), old

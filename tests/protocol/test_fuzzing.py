@@ -195,7 +195,7 @@ def test_random_messages_do_not_end_the_client(
     protocol: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    Known events with impossible contents, at a live session: each is heard, the next
+    Known events with impossible contents, in a live session: each is delivered, the next
     comes, and a command is still answered.
     """
     samples = _samples(ga_samples() if protocol == "ga" else preview_samples())

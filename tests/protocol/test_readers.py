@@ -187,7 +187,7 @@ def test_a_message_that_is_not_as_promised_takes_the_tolerant_way(
     change: dict[str, Any],
 ) -> None:
     """
-    Its size is not the size of its text, or it has problems to tell.
+    Its size is not the size of its text, or it has problems to report.
     """
     message = {**_message("response.output_audio.delta"), **change}
     assert isinstance(Codec(None).decode_one(json.dumps(message), 1), tuple)

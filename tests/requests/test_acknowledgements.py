@@ -343,8 +343,8 @@ def test_a_server_error_answers_no_command() -> None:
 
 def test_the_end_of_an_item_is_no_second_answer() -> None:
     """
-    Who creates an item with an id that is taken hears of it, however quickly; a service
-    that tells of the end only is understood, too.
+    A command that creates an item with an id in use fails, however quickly; a service
+    that reports only the end is understood, too.
     """
     item = {**TEXT_ITEM, "id": "b"}
     line = Line()

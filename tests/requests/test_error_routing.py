@@ -215,7 +215,7 @@ SPEAKING: list[tuple[dict[str, Any], Any]] = [
 @pytest.mark.parametrize("family", [INVALID, "server_error"])
 def test_the_subject_of_an_error_decides(family: str) -> None:
     """
-    Rule 4: the oldest of the kind, whoever made it.
+    Rule 4: the oldest of the kind.
     """
     for fields, expected in SPEAKING:
         assert expected == subject(ALL, type=family, **fields), fields
@@ -389,7 +389,7 @@ def test_an_error_about_one_command_is_not_about_the_account() -> None:
 
 def test_a_close_frame_may_say_that_the_session_has_expired() -> None:
     """
-    Azure says so in the reason, in words.
+    Azure writes it into the reason.
     """
     assert says_expired(None, EXPIRED)
     assert not says_expired(None, "Internal error.")

@@ -100,7 +100,7 @@ def test_when_busy_cancel_cancels_the_active_response(variant: Variant) -> None:
 
 def test_when_busy_error_fails_at_once(variant: Variant) -> None:
     """
-    when_busy="error": nothing is sent and the future says so.
+    when_busy="error": nothing is sent, and the future has the error.
     """
     with variant.connected(service={"replies": [LONG]}) as (client, wire):
         running = busy(client)
@@ -567,7 +567,7 @@ def test_an_error_ends_the_request_it_is_about_and_the_next_has_its_turn() -> No
 @pytest.mark.parametrize("how", ["done", "error", "loss", "retry", "end"])
 def test_responses_out_of_band_are_known_by_their_ids(how: str) -> None:
     """
-    From their creation until whatever ends them, for whoever reads the set.
+    From their creation until their end, whatever that is.
     """
     line = Queue()
     line.ask("1", conversation="none")

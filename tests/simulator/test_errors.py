@@ -202,7 +202,7 @@ def test_too_long_truncation(client: Client) -> None:
 
 
 def test_truncating_a_user_message(client: Client) -> None:
-    """Only what the assistant said can be truncated."""
+    """Only messages of the assistant can be truncated."""
     client.say("Hello", "item_a")
     error = refusal(
         client,

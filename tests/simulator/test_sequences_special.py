@@ -179,7 +179,7 @@ def test_image(serve: Serve, join: Join) -> None:
 def test_transcription_session(
     serve: Serve, join: Join, protocol: str, speech: bytes
 ) -> None:
-    """A transcription session writes down what it hears, and answers nothing."""
+    """A transcription session transcribes its audio, and starts no response."""
     path = {
         "ga": "/openai/v1/realtime?intent=transcription",
         "preview": "/openai/realtime?intent=transcription"

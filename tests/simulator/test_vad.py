@@ -240,7 +240,7 @@ class TestLevels:
 
     def test_fading_speech(self) -> None:
         """
-        A voice that sinks a little below the threshold is still heard.
+        A voice that sinks a little below the threshold is still speech.
         """
         detector = Detector(0.5)
 

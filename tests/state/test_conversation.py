@@ -91,7 +91,7 @@ def turn_script() -> Script:
         "conversation.item.added", commit, previous_item_id=None, item=audio_item
     )
     script.add("conversation.item.done", asked, previous_item_id=None, item=audio_item)
-    # Streaming models write down what is said before it is committed.
+    # Streaming models transcribe speech before it is committed.
     pieces = script.add(
         "conversation.item.input_audio_transcription.delta", delta="How is", **there
     )
@@ -190,7 +190,7 @@ def test_a_transcript_only_grows(protocol: str | None, data: st.DataObject) -> N
 
 def test_transcripts_can_be_read_while_they_arrive() -> None:
     """
-    In the middle of an answer, what has been said of it is there.
+    In the middle of an answer, its transcript so far is there.
     """
     upto = next(
         index
@@ -290,7 +290,7 @@ def test_an_item_stands_where_the_service_puts_it(
 
 def test_null_fields_do_not_change_the_order() -> None:
     """
-    A gateway that never tells the item before still gives a readable conversation.
+    A gateway that never sends the previous item still gives a readable conversation.
     """
     answer = message_item("item_a", "assistant", status="in_progress")
 
@@ -640,7 +640,7 @@ def spoken(
 
 def truncated(end_ms: int, **fields: Any) -> Json:
     """
-    Return what tells of a truncation of it.
+    Return the event of its truncation.
     """
     return {
         "type": "conversation.item.truncated",
@@ -653,7 +653,7 @@ def truncated(end_ms: int, **fields: Any) -> Json:
 
 def session(kind: str, wire: str) -> Json:
     """
-    Return what tells of a session that speaks in a format of the wire.
+    Return the event of a session that has this output format.
     """
     output = {"format": {"type": wire}}
     return {"type": kind, "session": {"audio": {"output": output}}}
@@ -708,7 +708,7 @@ def test_audio_is_counted_but_not_kept_unless_asked_for() -> None:
 @given(sizes=st.lists(st.integers(0, 200), max_size=8))
 def test_counting_needs_no_decoding(sizes: list[int]) -> None:
     """
-    The length of base64 text tells exactly how many bytes are in it.
+    The length of base64 text gives the exact number of bytes in it.
     """
     made = followed([added(message_item("item_a", "assistant"), None)])
     for size in sizes:
@@ -766,7 +766,7 @@ def test_truncation_removes_the_words_that_were_not_played(
     end_ms: int, expected: str
 ) -> None:
     """
-    After truncation the transcript is shortened with the audio, and says so.
+    After truncation the transcript is shortened with the audio, and marked.
     """
     made = followed([*spoken([audio(150)]), truncated(end_ms)])
 
@@ -916,7 +916,7 @@ def test_repeated_events_make_the_same_conversation() -> None:
 
 def test_words_that_were_not_played_are_not_restored() -> None:
     """
-    A new session gets what the user heard of an answer, or nothing at all.
+    A new session gets the part of an answer that was played, or nothing at all.
     """
     part = followed([*spoken([audio(150)]), truncated(75)])
     nothing = followed([*spoken([audio(150)]), truncated(0)])
@@ -1039,7 +1039,7 @@ def test_memory_is_bounded_whatever_comes(data: st.DataObject) -> None:
 
 def test_the_oldest_items_are_forgotten_first() -> None:
     """
-    An endless conversation keeps what was said last.
+    An endless conversation keeps its last items.
     """
     with patch.object(conversation_items, "MAX_ITEMS", 3):
         made = followed([user(f"item_{n}", str(n), f"item_{n - 1}") for n in range(5)])
@@ -1111,7 +1111,7 @@ def test_memory_is_bounded_by_the_size_of_the_content(
 
 def test_the_oldest_long_items_are_forgotten_first() -> None:
     """
-    What was said last stays, in order, and goes on.
+    The last items are kept, in order, and are still updated.
     """
     with (
         patch.object(conversation, "MAX_BYTES", 1 << 20),

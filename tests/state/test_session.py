@@ -185,7 +185,7 @@ def _update(config: SessionConfig) -> Any:
 @pytest.mark.parametrize("off", [None, {"type": "none"}])
 def test_turn_detection_can_be_switched_off(off: Any) -> None:
     """
-    None says so; leaving it out says nothing.
+    None is sent as null; a field left out is not sent.
     """
     assert None is SessionConfig(turn_detection=off).turn_detection
     assert UNSET is SessionConfig().turn_detection

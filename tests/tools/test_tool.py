@@ -474,7 +474,7 @@ def test_names_that_the_service_takes(name: str) -> None:
 )
 def test_names_that_the_service_refuses(name: str) -> None:
     """
-    The error says so where the tool is made, in whichever way.
+    The error is raised where the tool is made, in whichever way.
     """
     mapping = {"type": "function", "name": name}
     for register in (

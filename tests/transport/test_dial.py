@@ -265,7 +265,7 @@ def test_the_last_failure_is_reported(
 
 def test_a_machine_that_does_not_answer(deaf_port: int) -> None:
     """
-    A machine that does not answer is a timeout that says so.
+    A machine that does not answer is a timeout with that reason.
     """
     with (
         at_most(BRIEF + 0.4),
@@ -881,7 +881,7 @@ def test_a_token_provider_that_takes_too_long() -> None:
 def test_a_token_provider_that_hangs_is_not_asked_again_and_again() -> None:
     """
     Each attempt to connect waits for the call that hangs, on one thread; when it ends at
-    last, whoever waits then has the token, and the next connection a fresh one.
+    last, the waiting attempt has the token, and the next connection a fresh one.
     """
     answer = threading.Event()
     seen: list[str | None] = []

@@ -92,7 +92,7 @@ def refused(
 def test_every_status(status: HTTPStatus) -> None:
     """
     Every HTTP status is a typed error that has the status in numbers and in words, what
-    the service said, its request id, and something to try.
+    the service sent, its request id, and something to try.
     """
     body = b'{"error": {"code": "Mine", "message": "Not like this."}}'
     refusal = Refusal(status, {"apim-request-id": "id-1"}, body)

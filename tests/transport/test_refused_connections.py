@@ -1,5 +1,5 @@
 """
-A connection that never opens says why, and what to do; and never tells a secret.
+A connection that never opens reports why, and what to do; and reveals no secret.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ SECRETS = (KEY, TOKEN, PASSWORD)
 
 class Ears:
     """
-    All that is said aloud during a test: log records, traces, and errors.
+    All output of a test: log records, traces, and errors.
     """
 
     def __init__(self, caplog: pytest.LogCaptureFixture, trace: io.StringIO) -> None:
@@ -84,7 +84,7 @@ class Ears:
 @pytest.fixture(autouse=True)
 def ears(caplog: pytest.LogCaptureFixture) -> Iterator[Ears]:
     """
-    Listen to everything, websocket-client's trace included; no secret may be heard.
+    Collect all output, websocket-client's trace included; it must contain no secret.
     """
     trace = io.StringIO()
     handler = logging.StreamHandler(trace)
@@ -662,7 +662,7 @@ def test_a_websocket_impl_that_fails(make: Callable[[], Any], ears: Ears) -> Non
 
 def test_futures_and_listeners_get_a_refusal(ears: Ears) -> None:
     """
-    What was asked for before fails with the same typed error; so do listeners hear it.
+    Earlier requests fail with the same typed error, and listeners get it.
     """
     output: list[Any] = []
     asked = threading.Event()

@@ -616,7 +616,7 @@ def test_violations(data: bytes, before: bytes) -> None:
 @pytest.mark.parametrize("end", [frame("x", 3), close_frame(1005)])
 def test_an_error_behind_a_message_is_not_waited_for(end: bytes, bench: Bench) -> None:
     """
-    The message comes first; the next read tells of the error, although no byte will
+    The message comes first; the next read reports the error, although no byte will
     come to wake the reader.
     """
     assert bench.come(frame("fine") + end) == [b"fine"]
@@ -739,7 +739,7 @@ def test_a_close_is_answered_with_its_own_code(
 
 def test_a_close_without_a_code(bench: Bench) -> None:
     """
-    A goodbye without a code is 1005, which never travels.
+    A close frame without a code is 1005, which is never sent.
     """
     bench.come(close_frame(None))
     closed = bench.wire.closed_by_peer
@@ -750,7 +750,7 @@ def test_a_close_without_a_code(bench: Bench) -> None:
 
 def test_nothing_is_read_after_the_peers_close(bench: Bench) -> None:
     """
-    What a peer says after its goodbye is not heard.
+    Messages behind the peer's close frame are not read.
     """
     assert bench.come(close_frame() + frame("x")) == []
     assert bench.come(frame("y")) == []
@@ -760,7 +760,7 @@ def test_nothing_is_read_after_the_peers_close(bench: Bench) -> None:
 
 def test_nothing_is_sent_after_our_close(bench: Bench) -> None:
     """
-    After our goodbye neither messages nor pings nor pongs nor a second one leave.
+    After our close frame no message, ping, pong or second close frame is sent.
     """
     bench.wire.send(b"dropped: the goodbye overtakes it")
     bench.wire.send_close(1000, "bye")
@@ -1163,7 +1163,7 @@ def test_the_end_of_tls(
     goodbye: bool, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     """
-    A TLS connection that ends, with its own goodbye or without, is an unclean end.
+    The end of a TLS connection, with close_notify or without, is an unclean end.
     """
     with tls_pair(server_tls, client_tls) as (ours, theirs):
         bench = Bench(ours, theirs)
