@@ -287,11 +287,10 @@ def test_pending_futures_and_waits_fail_at_once(
         engine = client._engine
         # one after the other: what waits for its turn behind a response survives a drop
         asked: dict[str, Callable[[], bool]] = {
-            "item": lambda: (
-                len(engine.pending._sent) == 1
-            ),  # what is queued survives, too
+            # what is queued survives, too
+            "item": lambda: len(engine.pending.sent_commands()) == 1,
             "response": lambda: len(engine.responses.sent_responses()) == 1,
-            "wait_for": lambda: len(engine.mailboxes._mailboxes) == 1,
+            "wait_for": lambda: len(engine.mailboxes.of_this_connection()) == 1,
             "ask": lambda: len(engine.responses._requests) == 2,
         }
         threads = []
@@ -429,9 +428,10 @@ def test_an_update_that_cannot_be_encoded_is_discarded() -> None:
         recorder = EventRecorder(client)
         with pytest.raises(ValueError, match="JSON"):
             client.update_session(extra={"x": float("nan")})
-        assert not client._follower._pending
         service.wait_for_connection().drop()
         recorder.wait("reconnected")
+        update = service.wait_for_connection().wait_received("session.update")
+        assert "x" not in update["session"]
 
 
 def test_waiting_turns_continue_after_a_reconnect() -> None:
