@@ -175,6 +175,18 @@ def test_no_reconnect_after_a_protocol_error(data: bytes) -> None:
         assert ["disconnected", "closed"] == recorder.fate
 
 
+def test_no_reconnect_after_a_protocol_error_of_an_expired_session() -> None:
+    """
+    An expired session is replaced, unless the peer broke the protocol.
+    """
+    backoff = Backoff(None, 1.0)
+
+    assert backoff.would_retry(ConnectionClosed(1000), expired=True)
+    for code in (1002, 1007, 1009):
+        assert not backoff.would_retry(ConnectionClosed(code), expired=True)
+        assert backoff.pause(ConnectionClosed(code), expired=True) is None
+
+
 @pytest.mark.parametrize(
     "code",
     ["insufficient_quota", "invalid_api_key", "model_not_found", "account_deactivated"],
