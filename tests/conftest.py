@@ -38,8 +38,13 @@ settings.register_profile(
 settings.load_profile("suite")
 
 _DESCRIPTORS = Path("/proc/self/fd")
+_HAS_DESCRIPTORS = _DESCRIPTORS.is_dir()
 _PROTOCOL = Path(__file__).parents[2] / "shared" / "protocol"
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+for _name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+    # A company's shell sets them, and they would divert even the loopback.
+    os.environ.pop(_name, None)
+    os.environ.pop(_name.upper(), None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,33 +76,36 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             terminalreporter.write_line(f"unmarked: {took:.1f} s {name}")
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
     """
-    Clear what a company's shell sets: it would divert even the loopback.
+    Collect the tests without the garbage collector, and keep them out of its later runs.
+
+    Thousands of tests are many objects, and none of them is garbage: looking through
+    them took a third of the time of the collection, and a sixth of that of the tests.
     """
-    for name in _PROXIES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _descriptors() -> int:
-    return sum(1 for _ in _DESCRIPTORS.iterdir()) if _DESCRIPTORS.is_dir() else 0
+    if not _HAS_DESCRIPTORS:
+        return 0
+    with os.scandir(_DESCRIPTORS) as entries:
+        return sum(1 for _ in entries)
 
 
 @pytest.fixture(autouse=True)
-def _no_secrets() -> None:
+def _nothing_left() -> Iterator[None]:
     """
-    Forget the credentials of other tests: what they are would be blanked out here.
+    Check that each test leaves no thread and no descriptor, and no credential for the
+    redaction to remember: text of other tests would be redacted too.
     """
     _secrets._used.clear()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left(_no_proxy: None) -> Iterator[None]:
-    """
-    After every test no thread and no descriptor is there that was not there before.
-    """
     threads, descriptors = set(threading.enumerate()), _descriptors()
 
     def left() -> tuple[list[threading.Thread], int]:

@@ -199,7 +199,7 @@ def test_links_of_a_document_lead_to_files_of_the_sdist(path: Path) -> None:
 
 def test_install_hints_name_a_checkout() -> None:
     """
-    The package is on no index yet, and the code has one text that says so.
+    The package is on no index yet, and the code has one text for that hint.
     """
     code = list(PACKAGE.rglob("*.py"))
     paths = [*code, *DOCUMENTS, *TOP.glob("samples/*.py")]

@@ -52,10 +52,12 @@ def modules() -> Iterator[ModuleType]:
             yield importlib.import_module(info.name)
 
 
-def call_sites() -> Iterator[tuple[str, bool]]:
+@functools.cache
+def call_sites() -> list[tuple[str, bool]]:
     """
-    Yield where a lock is made, and whether a comment is beside it.
+    Return where a lock is made, and whether a comment is beside it.
     """
+    found = []
     for path in sources():
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines()
@@ -70,19 +72,18 @@ def call_sites() -> Iterator[tuple[str, bool]]:
                     continue  # the package's own, which take no lock
                 where = f"{path.relative_to(ROOT)}:{node.lineno}"
                 beside = lines[node.lineno - 2 : node.lineno]
-                yield (
-                    where,
-                    any(
-                        re.search(r"(^|\s)# (?!type:|noqa)\S", line) for line in beside
-                    ),
+                comments = (
+                    re.search(r"(^|\s)# (?!type:|noqa)\S", line) for line in beside
                 )
+                found.append((where, any(comments)))
+    return found
 
 
 def test_there_are_few_locks() -> None:
     """
     State that one thread writes, or that is replaced as a whole, needs none.
     """
-    assert len(list(call_sites())) <= MOST
+    assert len(call_sites()) <= MOST
 
 
 def test_each_lock_has_a_purpose() -> None:

@@ -303,7 +303,7 @@ def test_the_readme_names_every_method() -> None:
     assert {"azure_realtime"} == unknown
 
 
-def test_the_readme_tells_what_to_do_about_every_error() -> None:
+def test_the_readme_explains_every_error() -> None:
     """
     Whoever gets an error finds its name in the README, with what to do.
     """

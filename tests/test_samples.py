@@ -214,7 +214,7 @@ def assert_audible(path: Path) -> None:
 @pytest.mark.slow
 def test_voice_turn_reads_stereo_of_another_rate(tmp_path: Path) -> None:
     """
-    A recording at 8 kHz in stereo is heard as long as it is.
+    A recording at 8 kHz in stereo keeps its duration.
     """
     with wave.open(str(SAMPLES / "question.wav"), "rb") as file:
         pcm = array("h", file.readframes(file.getnframes()))

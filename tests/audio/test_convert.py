@@ -64,7 +64,7 @@ def test_pieces_are_one_stream(name: str, rate: int) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_what_is_in_the_format_already_is_left_alone(name: str) -> None:
+def test_audio_in_the_sessions_format_is_not_changed(name: str) -> None:
     """
     Bytes without a rate are sent as they are; samples are encoded.
     """

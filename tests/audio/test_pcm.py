@@ -123,7 +123,7 @@ def test_a_file_that_is_read_takes_no_longer_than_it_may() -> None:
         (10**12, ValueError),
     ],
 )
-def test_rates_that_are_none(rate: Any, error: type[Exception]) -> None:
+def test_invalid_rates_are_refused(rate: Any, error: type[Exception]) -> None:
     """
     What is no rate of audio is refused with the word rate in the sentence.
     """
@@ -182,7 +182,7 @@ def test_integers_in_a_plain_buffer(code: str) -> None:
 @pytest.mark.parametrize("code", "HiIlLqQ")
 def test_other_numbers_in_a_plain_buffer_are_refused(code: str) -> None:
     """
-    They would be heard as noise if their bytes were sent as samples.
+    Their bytes would be noise if they were sent as samples.
     """
     with pytest.raises(TypeError, match="bytes, base64 text, or an array"):
         read_audio(array.array(code, [1]))
@@ -239,7 +239,7 @@ def test_numpy_arrays() -> None:
     assert read_audio(frozen).data == b"\0\x40\0\0"
 
 
-def test_numpy_arrays_that_are_no_samples() -> None:
+def test_numpy_arrays_of_other_types_are_refused() -> None:
     """
     Two channels, or numbers of another kind, are refused with what they are.
     """

@@ -94,6 +94,7 @@ def test_a_copy_is_independent() -> None:
     assert first == stream.feed(data[501:]) + stream.flush()
 
 
+@pytest.mark.slow
 def test_a_resampler_of_an_odd_rate_is_ready_soon() -> None:
     """
     Making its table takes no seconds (24,000 phases of 512 coefficients would).

@@ -101,7 +101,7 @@ def test_half_a_sample_is_left_out(file: Path) -> None:
     assert read_wav(file).pcm == b"\1\2"
 
 
-def test_a_rate_must_be_one() -> None:
+def test_an_invalid_rate_is_refused() -> None:
     """
     Zero samples a second are refused.
     """
@@ -136,7 +136,7 @@ def test_every_width_is_read_as_16_bit(file: Path, bits: int, extensible: bool) 
 
 def test_stereo_is_mixed_down(file: Path) -> None:
     """
-    Both channels are heard, and loud ones do not overflow.
+    The mix has both channels, and loud ones do not overflow.
     """
     frames = [100, 300, -32768, -32768, 32767, 32767, 10, -10]
     file.write_bytes(riff(pcm(frames), channels=2))
@@ -244,7 +244,7 @@ def test_a_missing_file_is_missing(file: Path) -> None:
 
 @given(content=st.binary(max_size=80))
 @pytest.mark.parametrize("head", [b"", b"RIFF\0\0\0\0WAVE", riff(b"")])
-def test_nothing_in_a_file_makes_another_error(
+def test_a_damaged_file_raises_no_other_error(
     head: bytes, content: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """

@@ -101,7 +101,7 @@ def test_channels_are_mixed_down(channels: int, bits: int) -> None:
 
 def test_floats_in_several_channels() -> None:
     """
-    The mean of floats is that of what is heard.
+    The mean is computed from the clipped floats.
     """
     data = struct.pack("<6f", 0.5, -0.5, 0.25, 0.5, 0.5, 0.5)
     found = struct.unpack("<2h", read_wav(wav(data, 3, 3, 32)).pcm)

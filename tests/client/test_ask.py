@@ -114,7 +114,7 @@ def test_a_recording_is_answered(
     variant: Variant, kind: str, vad: bool, tmp_path: Path
 ) -> None:
     """
-    However it is held, with turn detection or without: heard once, answered once, and
+    In every form, with turn detection or without: sent once, answered once, and
     the session is afterwards as it was.
     """
     path = tmp_path / "question.wav"
@@ -191,10 +191,11 @@ def test_a_picture_is_shown(tmp_path: Path) -> None:
     assert "https://example.com/cat.png" == urls[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["preview-ws"], indirect=True)
 def test_the_preview_protocol_shows_no_pictures(variant: Variant) -> None:
     """
-    What cannot be said is refused before anything is sent.
+    An invalid question is refused before anything is sent.
     """
     with variant.connected() as (client, wire):
         with pytest.raises(ValueError, match="input_image"):
@@ -312,6 +313,7 @@ def test_a_tool_may_ask(variant: Variant) -> None:
     assert "Inner." == turn.tool_calls[0].output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["ga-ws"], indirect=True)
 def test_a_turn_that_runs_out_of_time_in_a_tool_is_over(variant: Variant) -> None:
     """
@@ -385,7 +387,7 @@ def test_leaving_a_stream_early_cancels_the_response(variant: Variant) -> None:
     assert 1 == len(cancels)
 
 
-def test_closing_a_stream_frees_who_waits_for_it() -> None:
+def test_closing_a_stream_ends_the_wait_for_it() -> None:
     """
     Another thread may close it: the loop ends at once.
     """
@@ -404,7 +406,7 @@ def test_closing_a_stream_frees_who_waits_for_it() -> None:
 
 def test_close_ends_the_wait_for_a_turn() -> None:
     """
-    Whoever holds the turn: who waits for it, or comes to, hears of the end at once.
+    Callers that hold the turn, wait for it or come later get the error at once.
     """
     order = TurnLock()
     held = order.enter(Deadline(5.0))
@@ -639,7 +641,7 @@ def test_detection_is_restored_as_it_was(variant: Variant) -> None:
     assert "Two." == done.event.response.transcript
 
 
-def test_a_dropped_client_does_not_stay_for_its_turns(
+def test_a_dropped_client_is_collected_after_its_turns(
     eventually: Callable[..., None],
 ) -> None:
     """

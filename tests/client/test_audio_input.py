@@ -179,7 +179,7 @@ def test_100_ms_of_another_rate_can_be_committed() -> None:
 
 def test_a_cleared_stream_leaves_nothing_behind() -> None:
     """
-    What was held back is not heard in the next turn.
+    Samples that were held back are not part of the next turn.
     """
     with GA.connected(session_config=MANUAL) as (client, wire):
         client.append_audio(b"\xff\x7f" * 1600, rate=16_000)
@@ -377,7 +377,7 @@ def test_files_that_cannot_be_read_are_refused_everywhere(
 
 def test_the_beginning_of_a_file_is_no_piece_of_a_stream() -> None:
     """
-    What would follow is no WAV file, and would be heard at a wrong speed.
+    The rest would be no WAV file, and would be played at a wrong speed.
     """
     with GA.connected(session_config=MANUAL) as (client, wire):
         with pytest.raises(ValueError, match=r"cut short.*pieces.*ask"):
@@ -437,6 +437,7 @@ def slow_wav() -> bytes:
     return wav_bytes(bytes(44_101 * 2 * 600), 44_101)
 
 
+@pytest.mark.slow
 def test_a_conversion_counts_under_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A recording that takes longer to convert than there is time is a TimeoutError soon.

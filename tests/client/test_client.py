@@ -39,6 +39,7 @@ from azure_realtime.events import (
 # The three examples of the original.
 
 
+@pytest.mark.slow
 def test_the_basic_example_runs(variant: Variant, capsys: Any) -> None:
     """
     The first thing in the original's manual prints a session and audio.
@@ -238,9 +239,9 @@ def test_state_and_is_initialized_follow_the_connection(variant: Variant) -> Non
 
 
 @pytest.mark.parametrize("name", ["init", "session.created", "*"])
-def test_a_state_is_heard_once_by_everyone(name: str) -> None:
+def test_each_listener_gets_a_state_once(name: str) -> None:
     """
-    Added before, after, or within a listener: each hears of the session exactly once.
+    Added before, after, or within a listener: each gets the session's event exactly once.
     """
     delivered: list[str] = []
 
@@ -274,7 +275,7 @@ def test_commands_given_at_once_follow_the_first_session_update(
     variant: Variant,
 ) -> None:
     """
-    What is said before the session is ready arrives after its configuration, in order.
+    Commands given before the session is ready arrive after its configuration, in order.
     """
     gate = threading.Event()
     with variant.service(on_connection=lambda _: gate.wait(5)) as service:
@@ -303,7 +304,7 @@ def test_commands_given_at_once_follow_the_first_session_update(
 
 def test_either_generation_of_names_works_on_either_protocol(variant: Variant) -> None:
     """
-    Old name, new name and class hear the same events.
+    Listeners by old name, new name and class get the same events.
     """
     names = {
         "response.audio.delta": "response.output_audio.delta",
@@ -336,7 +337,7 @@ def test_either_generation_of_names_works_on_either_protocol(variant: Variant) -
 
 def test_once_off_and_off_all(variant: Variant) -> None:
     """
-    A listener hears what it asked for, for as long as it asked.
+    A listener gets the events of its subscription, until that is removed.
     """
     name, delivered = "input_audio_buffer.cleared", []
     with variant.connected() as (client, _):
@@ -410,7 +411,7 @@ def test_listening_to_something_else_than_an_event_is_refused(event: Any) -> Non
 
 def test_disconnected_after_an_own_close_is_clean() -> None:
     """
-    Who closes hears one last event that is no error.
+    After a close of its own the client emits one last event that is no error.
     """
     delivered: list[Any] = []
     with GA.connected() as (client, connection):

@@ -65,7 +65,7 @@ def fill(client: AzureRealTimeAudio, timeout: float | None) -> None:
 @pytest.fixture
 def full_port() -> Iterator[int]:
     """
-    A port whose queue is full: who connects hears nothing at all.
+    The port's queue is full: a connecting client gets no answer at all.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
@@ -119,10 +119,11 @@ def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None
         client.connect()
 
 
+@pytest.mark.slow
 @IMPLS
 @QUEUED
 @pytest.mark.usefixtures("final_error")
-def test_close_while_tcp_is_mute(full_port: int, impl: Any, queued: bool) -> None:
+def test_close_while_tcp_is_silent(full_port: int, impl: Any, queued: bool) -> None:
     """
     A host that answers no connection request does not delay close().
     """
@@ -133,7 +134,7 @@ def test_close_while_tcp_is_mute(full_port: int, impl: Any, queued: bool) -> Non
 @QUEUED
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 @pytest.mark.usefixtures("final_error")
-def test_close_while_tls_or_the_upgrade_is_mute(
+def test_close_while_tls_or_the_upgrade_is_not_answered(
     scheme: str, impl: Any, queued: bool
 ) -> None:
     """
@@ -149,7 +150,7 @@ def test_close_while_tls_or_the_upgrade_is_mute(
 
 
 @IMPLS
-def test_close_while_the_upgrade_is_mute(
+def test_close_while_the_upgrade_is_not_answered(
     impl: Any, variant: Variant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -170,9 +171,9 @@ def test_close_while_the_upgrade_is_mute(
             client.close(timeout=0.4)
 
 
-def test_close_while_the_session_never_comes() -> None:
+def test_close_while_the_session_is_not_configured() -> None:
     """
-    An upgrade, and then silence: close() says goodbye and goes.
+    An upgrade, and then silence: close() sends a close frame and returns.
     """
     with Peer(lambda conn: (conn.upgrade(), conn.mute())) as peer:
         client = GA.client(peer.url)
@@ -201,6 +202,7 @@ def test_close_while_a_token_is_waited_for() -> None:
     release.set()
 
 
+@pytest.mark.slow
 def test_an_exception_of_connect_leaves_nothing_in_with() -> None:
     """
     ``with`` that cannot connect in time raises, and has closed already.
@@ -216,7 +218,7 @@ def test_an_exception_of_connect_leaves_nothing_in_with() -> None:
 # A peer that stopped reading.
 
 
-def test_close_frees_whoever_waits_for_room(variant: Variant) -> None:
+def test_close_ends_the_wait_for_room(variant: Variant) -> None:
     """
     The peer stopped reading, the queue is full: close() returns, append_audio raises.
     """
@@ -240,7 +242,7 @@ def test_close_frees_whoever_waits_for_room(variant: Variant) -> None:
         connection.resume()
 
 
-def test_an_append_keeps_its_own_time_while_another_waits() -> None:
+def test_an_append_keeps_its_own_timeout_while_another_waits() -> None:
     """
     append_audio(timeout=0.1) is over soon, though another append waits for ever.
     """
@@ -326,7 +328,7 @@ def test_close_inside_a_listener(name: str, dispatch: Any) -> None:
 
 def test_close_from_two_threads_at_once(variant: Variant) -> None:
     """
-    Both return, and one goodbye is said.
+    Both return, and one close frame is sent.
     """
     with variant.connected() as (client, connection):
         gate = threading.Barrier(3)
@@ -361,7 +363,7 @@ def test_a_peer_that_never_answers_the_close(timeout: float, most: float) -> Non
 @pytest.mark.parametrize("tls", [False, True])
 def test_close_flushes_what_is_queued(tls: bool, request: Any) -> None:
     """
-    Everything that was said before close() arrives, in order, and then the goodbye.
+    All commands given before close() arrive, in order, and then the close frame.
     """
     received: list[bytes] = []
     server = request.getfixturevalue("server_tls") if tls else None
@@ -397,7 +399,7 @@ def test_a_shorter_close_counts(eventually: Callable[..., None]) -> None:
         connection.resume()
 
 
-def test_close_does_not_wait_for_a_listener_for_ever() -> None:
+def test_close_waits_for_a_listener_until_its_timeout() -> None:
     """
     A listener that is stuck is left to finish; close() returns in time.
     """
@@ -448,7 +450,7 @@ def test_close_ends_every_wait() -> None:
         assert isinstance(outcome[0], ConnectionClosed)
 
 
-def test_after_close_every_call_says_that_it_is_over() -> None:
+def test_every_call_after_close_reports_the_end() -> None:
     """
     Nothing hangs and nothing pretends to work.
     """
@@ -515,7 +517,7 @@ def test_a_signal_handler_may_close_in_the_middle_of_any_call(part: str) -> None
         assert 1000 == connection.close_code
 
 
-def test_closing_again_and_again_costs_nothing() -> None:
+def test_repeated_closes_leave_nothing() -> None:
     """
     Fifty clients that come and go leave nothing behind.
     """

@@ -59,7 +59,7 @@ def sounds() -> list[Any]:
 
 def test_audio_in_every_shape_arrives_the_same(variant: Variant) -> None:
     """
-    base64, bytes-like or NumPy: the service hears the same samples.
+    base64, bytes-like or NumPy: the service gets the same samples.
     """
     shapes = sounds()
     with variant.connected(session_config=MANUAL) as (client, connection):
@@ -177,7 +177,7 @@ def test_audio_that_was_sent_by_hand_can_be_committed() -> None:
 
 def test_send_is_strict_in_spelling_and_open_to_news(variant: Variant) -> None:
     """
-    A near miss is a mistake; a type the library has never heard of is sent as it is.
+    A misspelled type is refused; a type unknown to the library is sent as it is.
     """
     with variant.connected() as (client, connection):
         with pytest.raises(ValueError, match=r"response\.create"):

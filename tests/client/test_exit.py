@@ -29,7 +29,7 @@ pytestmark = pytest.mark.processes
 @pytest.mark.slow
 def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
     """
-    It ends at once, everything it said before has left, and the goodbye too.
+    It ends at once; all its commands were sent, and the close frame too.
     """
     received: list[bytes] = []
     with Peer(lambda conn: collect_until_close(conn, received)) as peer:
@@ -52,7 +52,7 @@ def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_script_that_ends_before_it_is_connected(host: str) -> None:
     """
-    Even what was said before there was a connection has left when the script is over.
+    Commands given before there was a connection are sent before the script ends.
     """
     with GA.service() as service:
         done = run_script(
@@ -127,7 +127,7 @@ def test_nothing_keeps_a_script_alive(ending: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_mute_server_keeps_no_script_alive() -> None:
+def test_a_silent_server_does_not_keep_a_script_alive() -> None:
     """
     A program whose connection never came ends a second later, at most.
     """
@@ -211,6 +211,7 @@ def test_after_the_end_of_the_program_a_call_names_it() -> None:
     assert done.stdout == "The connection is closed: 1000 (the program is ending).\n"
 
 
+@pytest.mark.slow
 def test_an_executor_that_ended_before_the_client_makes_no_noise() -> None:
     """
     The interpreter shuts executors down first; what comes after that is not logged.
@@ -305,7 +306,7 @@ def test_ctrl_c_works_in_every_wait(name: str) -> None:
 @pytest.mark.slow
 def test_ctrl_c_in_with_closes_the_session() -> None:
     """
-    The block is left by KeyboardInterrupt, and the service hears a goodbye.
+    The block is left by KeyboardInterrupt, and the service gets a close frame.
     """
     source = """
     import signal
@@ -335,7 +336,7 @@ def test_ctrl_c_in_with_closes_the_session() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("then", ["client.close(); print(client.state.name)", ""])
-def test_ctrl_c_in_close_leaves_the_closing_to_the_next(then: str) -> None:
+def test_a_close_after_ctrl_c_in_close_completes(then: str) -> None:
     """
     Another close(), or the end of the program, still sends what is queued, and waits.
     """
@@ -384,7 +385,7 @@ def test_ctrl_c_in_close_leaves_the_closing_to_the_next(then: str) -> None:
 
 def collected(reference: weakref.ref[Any]) -> bool:
     """
-    Collect garbage; return whether that is gone, whoever has collected it.
+    Collect garbage; return whether the object is gone.
     """
     gc.collect()
     return reference() is None
@@ -446,6 +447,7 @@ def test_running_a_cell_again_leaves_one_connection() -> None:
         assert third.wait_closed()
 
 
+@pytest.mark.slow
 def test_fifty_dropped_clients_leave_nothing() -> None:
     """
     Threads and descriptors are back to where they were.
@@ -497,7 +499,7 @@ def test_a_session_needs_no_asyncio_and_no_extra() -> None:
 @pytest.mark.parametrize("ending", ["os._exit(0)", "del client; sys.exit(0)"])
 def test_a_fork_leaves_the_session_to_the_parent(ending: str, variant: Variant) -> None:
     """
-    In the child each call says so at once, whatever locks were held in the parent; the
+    In the child each call raises at once, whatever locks were held in the parent; the
     parent's session goes on.
     """
     source = f"""
@@ -667,7 +669,7 @@ class Desk:
         return repr(self.client)
 
 
-def test_a_tool_that_knows_the_client_does_not_keep_it(
+def test_a_tool_that_refers_to_the_client_does_not_keep_it_alive(
     eventually: Callable[..., None],
 ) -> None:
     """

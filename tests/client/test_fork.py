@@ -56,7 +56,7 @@ def _run(path: Path, *arguments: str, timeout: float = 30.0) -> Any:
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_of_multiprocessing_have_their_own(method: str, tmp_path: Path) -> None:
     """
-    A worker cannot use its parent's client and says so; one of its own works, and the
+    In a worker, the parent's client raises an error; one of its own works, and the
     parent's session goes on.
     """
     if not hasattr(os, "fork") and method != "spawn":
@@ -274,7 +274,7 @@ def test_a_child_pumps_no_events_of_its_parent() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize("dispatch", ["reader", "thread"])
 @pytest.mark.parametrize("what", ["listener", "callback"])
-def test_the_child_of_a_listener_that_forks_goes_no_further(
+def test_a_child_forked_in_a_listener_runs_no_further_listener(
     what: str, dispatch: str
 ) -> None:
     """
@@ -331,7 +331,7 @@ def test_the_child_of_a_listener_that_forks_goes_no_further(
 )
 def test_a_sigterm_handler_may_close(busy: str) -> None:
     """
-    Whatever the main thread is at, close() in the handler says goodbye, at once.
+    Wherever the main thread is, close() in the handler sends the close frame at once.
     """
     source = f"""
     import signal, time

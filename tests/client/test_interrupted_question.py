@@ -15,6 +15,7 @@ from azure_realtime.client.commands import Commands
 CHANGES = ["update_session", "clear_audio_buffer", "append_audio", "commit_audio"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("name", CHANGES)
 def test_turn_detection_and_input_buffer_are_as_before(

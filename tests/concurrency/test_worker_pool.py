@@ -83,7 +83,7 @@ def test_threads_end_when_there_is_no_work(
         assert pool_threads() == []
 
 
-def test_a_job_that_raises_harms_no_other(
+def test_a_job_that_raises_does_not_affect_others(
     make_pool: Callable[..., WorkerPool], caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -219,7 +219,7 @@ def test_no_job_is_left_behind(make_pool: Callable[..., WorkerPool]) -> None:
     assert sorted(pool._slots) == [1, 2]
 
 
-def test_no_thread_to_be_had(
+def test_a_thread_that_cannot_be_started_is_reported(
     make_pool: Callable[..., WorkerPool],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

@@ -27,7 +27,7 @@ from helpers.timing import SCALE, at_most
 
 from azure_realtime import AzureRealTimeAudio, QueueFull, SlowConsumer, WebSocketState
 from azure_realtime._concurrency.deadline import Deadline
-from azure_realtime._dispatch.backlog import Backlog
+from azure_realtime._dispatch.backlog import Backlog, name_of
 from azure_realtime._dispatch.callback_thread import CallbackThread
 from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions
 from azure_realtime._memory import approximate_size
@@ -115,7 +115,7 @@ def test_block_goes_on_when_there_is_room() -> None:
         thread.join()
 
 
-def test_error_says_so_at_once(variant: Variant) -> None:
+def test_overflow_error_raises_at_once(variant: Variant) -> None:
     """
     With audio_overflow="error" a full queue is an exception, not a wait.
     """
@@ -384,12 +384,13 @@ def _seconds_in(warning: str) -> float:
     return float(found[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["a listener", "a future's callback"])
-def test_the_warning_names_who_is_slow_and_how_long_it_has_run(
+def test_the_warning_names_the_slow_function_and_its_running_time(
     who: str, caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
     """
-    It waits until there is something to tell, and comes without any further event.
+    It is logged a second after the soft limit, without any further event.
     """
     go, begun = threading.Event(), threading.Event()
 
@@ -413,6 +414,7 @@ def test_the_warning_names_who_is_slow_and_how_long_it_has_run(
     assert _seconds_in(warning) >= 1.0
 
 
+@pytest.mark.slow
 def test_pumping_too_seldom_draws_a_warning(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
@@ -457,7 +459,7 @@ class _Clock:
 
 
 @pytest.mark.parametrize("batch", [True, False], ids=["a batch", "one by one"])
-def test_of_many_the_slowest_is_named(
+def test_the_slowest_of_many_listeners_is_named(
     batch: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -644,31 +646,16 @@ class _Unspeakable:
     hear = __call__
 
 
-@pytest.mark.parametrize(
-    ("as_listener", "name"),
-    [
-        (lambda slow: slow, f"an object of {__name__}._Unspeakable"),
-        (lambda slow: slow.hear, f"{__name__}._Unspeakable.__call__"),
-        (
-            lambda slow: functools.partial(slow),
-            f"a partial of an object of {__name__}.",
-        ),
-        (lambda slow: lambda event: slow(event), f"{__name__}.<lambda>."),
-    ],
-    ids=["object", "method", "partial", "lambda"],
-)
+@pytest.mark.slow
 def test_a_slow_listener_is_named_though_it_cannot_be_printed(
-    as_listener: Callable[[_Unspeakable], Callable[[Any], None]],
-    name: str,
-    caplog: pytest.LogCaptureFixture,
-    eventually: Callable[..., None],
+    caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
     """
-    Its ``__repr__`` is not used; the connection lives.
+    Its ``__repr__`` is not used; the connection stays open.
     """
     slow = _Unspeakable()
     with GA.connected(**_FAR_BEHIND) as (client, connection):
-        client.on("rate_limits.updated", as_listener(slow))
+        client.on("rate_limits.updated", slow)
         connection.send({"type": "rate_limits.updated"})
         assert slow.begun.wait(5)
         connection.flood(10, _DELTA)
@@ -677,10 +664,25 @@ def test_a_slow_listener_is_named_though_it_cannot_be_printed(
         slow.go.set()
         assert WebSocketState.OPEN is client.state
     (warning,) = _warnings(caplog)
-    assert name in warning
+    assert f"an object of {__name__}._Unspeakable" in warning
 
 
-def test_a_burst_is_worth_a_warning_only_if_something_was_left_out(
+def test_the_name_of_a_listener_is_found_without_running_its_code() -> None:
+    """
+    Whatever kind of callable it is: an object, a method, a partial, a lambda.
+    """
+    slow = _Unspeakable()
+    names = {
+        slow: f"an object of {__name__}._Unspeakable",
+        slow.hear: f"{__name__}._Unspeakable.__call__",
+        functools.partial(slow): f"a partial of an object of {__name__}._Unspeakable",
+    }
+    assert names == {listener: name_of(listener) for listener in names}
+    assert name_of(lambda event: slow(event)).endswith(".<lambda>")
+    assert name_of(print) == "builtins.print"
+
+
+def test_a_burst_draws_a_warning_only_if_audio_was_dropped(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """
@@ -701,7 +703,7 @@ def test_a_burst_is_worth_a_warning_only_if_something_was_left_out(
 
 
 @pytest.mark.parametrize("letter", ["a", "\xe4", "\u4e2d", "\U0001f600"])
-def test_every_letter_counts_with_what_it_takes(letter: str) -> None:
+def test_text_is_counted_with_its_memory(letter: str) -> None:
     """
     Text in any script fills the budget by its bytes in memory, not by its letters.
     """
@@ -710,7 +712,8 @@ def test_every_letter_counts_with_what_it_takes(letter: str) -> None:
     assert sys.getsizeof(text) <= weight < sys.getsizeof(text) + 1000
 
 
-def test_close_does_not_wait_for_who_is_far_behind() -> None:
+@pytest.mark.slow
+def test_close_does_not_wait_for_a_listener_that_is_far_behind() -> None:
     """
     close() as it is gives a listener time to finish, but not if it is stuck in a flood.
     """
@@ -733,7 +736,7 @@ def test_close_does_not_wait_for_who_is_far_behind() -> None:
 
 
 @pytest.mark.parametrize("place_name", ["ga", "preview"])
-def test_nothing_but_audio_is_left_out(place_name: str) -> None:
+def test_only_audio_is_dropped(place_name: str) -> None:
     """
     Past the mark text, errors and endings are still delivered, in order.
     """

@@ -86,7 +86,7 @@ class Bench:
         assert self.thread.join(Deadline(5.0))
 
 
-def test_a_late_listener_hears_no_state_after_the_one_that_replaced_it() -> None:
+def test_a_late_listener_gets_no_replaced_state() -> None:
     """
     Who subscribes to `init` while a new one is queued hears the new one, and not the
     old one behind it.
@@ -127,7 +127,7 @@ def bench() -> Iterator[Bench]:
 
 def test_events_come_in_order_and_on_one_thread(bench: Bench) -> None:
     """
-    Every event is heard, in the order it came, always on the same thread.
+    Every event is delivered, in the order it came, always on the same thread.
     """
     seen: list[tuple[str, str]] = []
     bench.on("*", lambda e: seen.append((e.type, threading.current_thread().name)))
@@ -178,11 +178,11 @@ def test_a_raising_listener_does_not_affect_others(
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
-def test_even_exit_does_not_end_the_thread(
+def test_sys_exit_in_a_listener_does_not_end_the_thread(
     bench: Bench, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    `sys.exit()` in a listener is logged like any failure, and the next event is heard.
+    `sys.exit()` in a listener is logged like any failure; the next event is delivered.
     """
     seen: list[str] = []
 
@@ -372,7 +372,7 @@ def test_join_in_a_listener_does_not_wait_for_itself(bench: Bench) -> None:
 
 def test_a_batch_is_delivered_in_order_between_its_neighbours(bench: Bench) -> None:
     """
-    Events that came together are heard one after the other, in their place.
+    Events of one batch are delivered one after the other, in their place.
     """
     seen: list[str] = []
     bench.on("*", lambda e: seen.append(e.type))
@@ -454,7 +454,7 @@ def test_a_listener_that_another_took_off_is_not_called(bench: Bench) -> None:
     assert seen == ["first", "first"]
 
 
-def test_a_state_in_a_batch_is_heard_by_who_comes_late(bench: Bench) -> None:
+def test_a_late_listener_gets_a_state_of_a_batch(bench: Bench) -> None:
     """
     `init` is remembered though it came together with other events, more than once.
     """
@@ -496,7 +496,7 @@ def test_dropped_events_of_a_batch_are_not_counted_as_waiting(bench: Bench) -> N
     assert seen == ["b", "b"]
 
 
-def test_a_client_that_is_dropped_in_the_middle_of_a_batch_hears_no_more() -> None:
+def test_a_client_dropped_in_the_middle_of_a_batch_gets_no_more_events() -> None:
     """
     The last reference goes in a listener: the events behind it are dropped.
     """
@@ -519,7 +519,7 @@ def test_a_client_that_is_dropped_in_the_middle_of_a_batch_hears_no_more() -> No
     assert seen == ["drop"]
 
 
-def test_ctrl_c_in_a_batch_after_the_end_leaves_nothing_that_waits() -> None:
+def test_ctrl_c_in_a_batch_after_the_end_leaves_no_waiting_event() -> None:
     """
     The main thread runs what it posts to a thread that has ended: Ctrl-C in a listener
     comes through, and the rest of the batch does not count as waiting.

@@ -1,5 +1,5 @@
 """
-Where listeners run: the reader, whoever pumps, an executor, a function like submit.
+Where listeners run: the reader, the caller of pump(), an executor, a function.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def three_of_which_the_first_is_interrupted(
 
 class Ears:
     """
-    A listener that notes what it hears, and where.
+    A listener that notes its events and their threads.
     """
 
     def __init__(self, client: AzureRealTimeAudio) -> None:
@@ -116,7 +116,7 @@ def test_an_executor_that_was_shut_down_does_not_end_the_client(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """
-    Listeners are heard no more, which is logged; futures and close go on working.
+    Listeners no longer run, which is logged; futures and close go on working.
     """
     pool = ThreadPoolExecutor(1)
     with GA.connected(dispatch=pool) as (client, wire):
@@ -165,7 +165,7 @@ def test_events_refused_by_an_executor_are_not_counted_as_waiting(
 @pytest.mark.slow
 def test_after_ctrl_c_in_a_listener_an_executor_goes_on() -> None:
     """
-    Where the main thread runs what is submitted: the events behind it are heard.
+    The main thread runs submitted functions: the events behind it are delivered.
     """
     jobs: queue.Queue[Callable[[], object]] = queue.Queue()
 
@@ -266,7 +266,7 @@ def test_a_select_loop_sees_when_to_pump(variant: Variant) -> None:
 
 def test_run_forever_ends_with_the_connection(variant: Variant) -> None:
     """
-    With a close in a listener, or a loss: the last events are heard before.
+    With a close in a listener, or a loss: the last events are delivered before.
     """
     for how in ("close", "drop"):
         with variant.connected(dispatch="manual") as (client, wire):

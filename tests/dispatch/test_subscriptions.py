@@ -55,7 +55,7 @@ def take(registry: Subscriptions, event: ServerEvent) -> list[Subscription]:
 )
 def test_every_name_of_an_event_is_the_same_subscription(name: Any) -> None:
     """
-    Either generation's name, or the class, hears the event, and `off` by another name
+    A subscription by either name, or by class, gets the event, and `off` by another name
     ends it.
     """
     registry = Subscriptions()
@@ -65,7 +65,7 @@ def test_every_name_of_an_event_is_the_same_subscription(name: Any) -> None:
     assert take(registry, DELTA) == []
 
 
-def test_names_that_are_none() -> None:
+def test_invalid_names_are_refused() -> None:
     """
     What is neither a name nor an event class is a TypeError.
     """
@@ -87,7 +87,7 @@ def test_the_order_of_registration_is_the_order_of_calls() -> None:
 
 def test_an_unknown_event() -> None:
     """
-    News from the service is heard under its own name, as UnknownEvent, and by "*".
+    An unknown event is delivered under its own name, as UnknownEvent, and to "*".
     """
     registry = Subscriptions()
     by_name, _ = subscribe(registry, "brand.new")
@@ -100,9 +100,9 @@ def test_an_unknown_event() -> None:
 
 @pytest.mark.parametrize("event", [CREATED, INIT, GONE], ids=lambda e: e.type)
 @pytest.mark.parametrize("name", ["own", "*"])
-def test_a_state_is_heard_by_who_comes_late(event: ServerEvent, name: str) -> None:
+def test_a_late_listener_gets_the_current_state(event: ServerEvent, name: str) -> None:
     """
-    `init` and its like are heard at once by a listener who subscribes after them.
+    A listener that subscribes after `init` and similar events gets them at once.
     """
     registry = Subscriptions()
     assert take(registry, event) == []
@@ -110,9 +110,9 @@ def test_a_state_is_heard_by_who_comes_late(event: ServerEvent, name: str) -> No
     assert missed == [event]
 
 
-def test_a_state_is_heard_once_by_who_was_there() -> None:
+def test_an_early_listener_gets_a_state_once() -> None:
     """
-    Who has heard `init` when it happened does not hear it again.
+    A listener that got `init` when it happened does not get it again.
     """
     registry = Subscriptions()
     subscription, missed = subscribe(registry, "init")
@@ -120,9 +120,9 @@ def test_a_state_is_heard_once_by_who_was_there() -> None:
     assert take(registry, INIT) == [subscription]
 
 
-def test_a_moment_is_not_repeated() -> None:
+def test_an_event_that_is_no_state_is_not_repeated() -> None:
     """
-    What is no state is heard only by who was there.
+    It is delivered only to listeners that had subscribed before.
     """
     registry = Subscriptions()
     take(registry, DELTA)
@@ -146,9 +146,9 @@ def test_the_latest_state_counts() -> None:
     assert [id(event) for event in missed] == [id(again), id(ready)]
 
 
-def test_states_are_heard_exactly_once_whenever_one_subscribes() -> None:
+def test_a_state_is_delivered_exactly_once_whenever_a_listener_subscribes() -> None:
     """
-    Threads that subscribe at the very moment of `init` all hear it, each once.
+    Listeners that subscribe at the very moment of `init` all get it, each once.
     """
     for _ in range(30):
         registry = Subscriptions()
@@ -174,7 +174,7 @@ def test_states_are_heard_exactly_once_whenever_one_subscribes() -> None:
             assert called.count(subscription) + len(events) == 1
 
 
-def test_once_is_once() -> None:
+def test_a_once_listener_is_called_once() -> None:
     """
     A "once" listener is called with one event, though two were queued.
     """
@@ -190,7 +190,7 @@ def test_once_is_once() -> None:
 
 def test_once_for_everything_takes_one_of_several_states() -> None:
     """
-    `once("*")` after the session was made hears one event, not all that were missed.
+    `once("*")` after the session was made gets one event, not all that were missed.
     """
     registry = Subscriptions()
     for event in (CREATED, INIT):
@@ -211,7 +211,7 @@ def test_once_belongs_to_the_subscription() -> None:
     assert take(registry, INIT) == [always]
 
 
-def test_off_counts_at_once() -> None:
+def test_off_takes_effect_at_once() -> None:
     """
     After `off` returns the listener is not called, not even with a queued event.
     """
@@ -224,7 +224,7 @@ def test_off_counts_at_once() -> None:
 
 
 @pytest.mark.parametrize("how", ["off", "once"])
-def test_a_listener_that_is_off_is_not_kept(how: str) -> None:
+def test_a_removed_listener_is_not_kept_alive(how: str) -> None:
     """
     After `off`, or the one call, nothing of the registry refers to the function.
     """
@@ -235,7 +235,7 @@ def test_a_listener_that_is_off_is_not_kept(how: str) -> None:
         Do nothing.
         """
 
-    subscribe(registry, DELTA.type)  # another, so that the event is heard
+    subscribe(registry, DELTA.type)  # another, so that the event has a listener
     subscription, _ = subscribe(registry, DELTA.type, how == "once", listener)
     assert subscription in registry.take(DELTA)
     if how == "off":
@@ -297,7 +297,7 @@ def test_off_all() -> None:
 
 def test_listeners_may_come_and_go_while_an_event_is_delivered() -> None:
     """
-    Who subscribes within a callback hears the next event; who leaves, not even this.
+    A subscription made in a callback gets the next event; a removed one not even this.
     """
     registry = Subscriptions()
     subscribe(registry, "init")

@@ -1,5 +1,5 @@
 """
-The end that every session comes to: foretold, or met.
+The end of every session: announced before, or met.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from azure_realtime.simulator import Reply, ToolCall
 # Foretold.
 
 
-def test_the_end_is_foretold_once(variant: Variant) -> None:
+@pytest.mark.slow
+def test_expiry_is_announced_once(variant: Variant) -> None:
     """
     So many seconds before it there is one event, which says how many are left.
     """
@@ -37,12 +38,12 @@ def test_the_end_is_foretold_once(variant: Variant) -> None:
         client.close()
 
 
-def test_an_end_that_moves_away_is_foretold_again(
+def test_a_postponed_expiry_is_announced_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
     The service grants more time, or the clock is set back: the reader is not kept busy
-    by looking, and the new end is foretold in its time.
+    by reading it, and the new end is announced in its time.
     """
     expiry = Expiry(warning=60.0)
     expiry.note(time.time() + 30)
@@ -62,7 +63,7 @@ def test_an_end_that_moves_away_is_foretold_again(
 
 
 @pytest.mark.parametrize("expires_at", [10**400, 10**15, 4102444800])
-def test_an_end_far_away_is_no_trouble(expires_at: int) -> None:
+def test_a_distant_expiry_is_accepted(expires_at: int) -> None:
     """
     A time-out that no selector takes, or no float holds, does not end the reader.
     """
@@ -75,7 +76,7 @@ def test_an_end_far_away_is_no_trouble(expires_at: int) -> None:
 
 
 @pytest.mark.parametrize("expires_at", [1, -(10**400), "soon"])
-def test_a_clock_that_is_wrong_makes_no_storm(expires_at: Any) -> None:
+def test_a_wrong_clock_does_not_cause_repeated_renewals(expires_at: Any) -> None:
     """
     A session that has ended before it began is kept until the service ends it.
     """
@@ -105,7 +106,7 @@ def test_a_session_shorter_than_the_warning_is_not_renewed_at_once() -> None:
 
 def test_expiry_is_announced_and_the_client_reconnects(variant: Variant) -> None:
     """
-    session_expired and 1001: one disconnected event that says so, then a new session.
+    session_expired and 1001: one disconnected event with that cause, then a new session.
     """
     with variant.service() as service, variant.client(service.url, **QUICK) as client:
         recorder = EventRecorder(client)
@@ -123,6 +124,7 @@ def test_expiry_is_announced_and_the_client_reconnects(variant: Variant) -> None
 _WORDS = "Your session hit the maximum duration of 30 minutes."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "end",
     [
@@ -130,7 +132,7 @@ _WORDS = "Your session hit the maximum duration of 30 minutes."
         *("reason 1001", "reason 1000", "reason 1008", "time"),
     ],
 )
-def test_azure_says_it_in_other_words(end: str) -> None:
+def test_expiry_is_recognized_in_azures_own_message(end: str) -> None:
     """
     A server_error, or a close whose reason speaks of the maximum duration, or nothing at
     all when the time is up. Its code does not matter: there is a new session.

@@ -100,6 +100,7 @@ def test_a_websocket_impl_whose_error_has_no_text_fails_connect_at_once() -> Non
         client.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dispatch", ["thread", "reader"])
 def test_log_handlers_that_raise_end_neither_thread(
     full_disk: Full, dispatch: str
@@ -144,6 +145,7 @@ def test_a_failing_object_without_a_repr_is_logged(
     assert "The listener <Listener> of" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_process_without_descriptors_connects_again_when_there_are_some() -> None:
     """
     A selector, a lookup and a socket that cannot be had are reasons to try again.

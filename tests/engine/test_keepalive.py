@@ -69,7 +69,7 @@ def test_silence_is_noticed_in_time(
 @pytest.mark.slow
 @pytest.mark.parametrize(("size", "pause"), [(1, 0.1), (17 * SCALE, 0.575 * SCALE)])
 @pytest.mark.parametrize("kind", ["ws", "wss"])
-def test_a_frame_that_drips_for_ever_is_noticed_in_time(
+def test_a_frame_that_never_ends_is_noticed_in_time(
     kind: str, size: float, pause: float, server_tls: Any, client_tls: Any
 ) -> None:
     """
@@ -149,7 +149,7 @@ def test_a_dead_peer_is_replaced() -> None:
 
 
 @pytest.mark.slow
-def test_a_new_session_that_never_comes_is_given_up() -> None:
+def test_a_new_session_that_is_never_configured_times_out() -> None:
     """
     The upgrade is answered and then nothing: it counts as an attempt, and ends.
     """
@@ -172,7 +172,7 @@ def test_a_new_session_that_never_comes_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["ga", "preview"])
-def test_a_slow_message_is_life(protocol: str) -> None:
+def test_a_slow_message_keeps_the_connection_open(protocol: str) -> None:
     """
     A hundred bytes a second, far slower than any audio, keep the connection.
 
@@ -191,7 +191,7 @@ def test_a_slow_message_is_life(protocol: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP here")
-def test_a_process_that_slept_does_not_blame_the_peer() -> None:
+def test_a_suspended_process_does_not_close_the_connection() -> None:
     """
     After a suspended laptop, or a debugger's stop, the live session goes on.
     """
@@ -313,7 +313,7 @@ def test_a_cable_that_is_mended_carries_a_new_session() -> None:
 
 
 @pytest.mark.slow
-def test_a_bad_cable_is_no_dead_one() -> None:
+def test_packet_loss_does_not_close_the_connection() -> None:
     """
     A tenth of all packets is lost, the rest comes late and out of order: the session is
     slow, and works.

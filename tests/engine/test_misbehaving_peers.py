@@ -52,7 +52,9 @@ LIMITS = "rate_limits.updated"
         "\x00\x01\x02",
     ],
 )
-def test_garbage_is_delivered_and_harms_nothing(variant: Variant, text: str) -> None:
+def test_invalid_messages_are_delivered_and_the_session_continues(
+    variant: Variant, text: str
+) -> None:
     """
     Text that is no event is delivered as one, distinguishable, and the session goes on.
     """
@@ -116,7 +118,7 @@ def test_a_flood_arrives_whole_and_in_order(variant: Variant) -> None:
         assert [next(stream).raw["n"] for _ in range(count)] == list(range(count))
 
 
-def test_bytes_that_drip_make_an_event(variant: Variant) -> None:
+def test_single_bytes_make_an_event(variant: Variant) -> None:
     """
     Byte by byte, an event arrives.
     """
@@ -166,6 +168,7 @@ def test_a_ping_inside_a_fragmented_message_is_answered() -> None:
     assert pong == [(PONG, b"now")]
 
 
+@pytest.mark.slow
 def test_a_flood_of_pings_delays_no_event(variant: Variant) -> None:
     """
     Five thousand pings: events and commands still get through.
@@ -179,7 +182,7 @@ def test_a_flood_of_pings_delays_no_event(variant: Variant) -> None:
         assert client.clear_audio_buffer().result(10)
 
 
-def test_empty_and_binary_messages_are_no_crash() -> None:
+def test_empty_and_binary_messages_are_delivered() -> None:
     """
     A binary frame with an event in it is an event; an empty one is garbage.
     """
@@ -204,7 +207,7 @@ def test_empty_and_binary_messages_are_no_crash() -> None:
 
 def ended_by(script: Any, **numbers: Any) -> tuple[list[Disconnected], Any, bytes]:
     """
-    Let a peer misbehave; return what listeners heard, what a wait got, what was said.
+    Let a peer misbehave; return the listeners' events, the wait's, and the peer's log.
     """
     frames_sent: list[bytes] = []
     inside = threading.Event()
@@ -280,7 +283,7 @@ def test_an_oversized_message_of_the_service_closes_with_1009(variant: Variant) 
 
 
 @pytest.mark.parametrize("how", ["rst", "fin", "mid_frame"])
-def test_a_drop_is_reported_once_and_frees_everybody(
+def test_a_drop_is_reported_once_and_ends_every_wait(
     variant: Variant, how: Any
 ) -> None:
     """
@@ -330,7 +333,7 @@ def test_a_drop_is_reported_once_and_frees_everybody(
 @pytest.mark.parametrize("how", ["silent", "half a frame"])
 def test_a_dead_peer_is_noticed(how: str) -> None:
     """
-    Nothing heard for interval plus timeout: the connection is over, with a reason.
+    Nothing received for interval plus timeout: the connection is over, with a reason.
     """
 
     def script(conn: Any) -> None:
@@ -376,7 +379,7 @@ def test_a_peer_that_talks_but_never_pongs_is_alive() -> None:
 
 
 @pytest.mark.slow
-def test_a_drip_is_a_sign_of_life() -> None:
+def test_single_bytes_keep_the_connection_open() -> None:
     """
     A long message that comes slowly, far slower than any audio, keeps the connection.
     """

@@ -75,7 +75,7 @@ def test_a_lost_connection_is_replaced(end: str, variant: Variant) -> None:
 
 def test_pending_requests_fail_with_a_retryable_error() -> None:
     """
-    Its error says so, and counts nothing as lost that the next session will get.
+    Its error has `reconnecting`, and does not count what the next session will get.
     """
     with GA.connected(service={"replies": [LONG]}, **QUICK) as (client, connection):
         recorder = EventRecorder(client)
@@ -94,7 +94,7 @@ def test_close_during_back_off_is_reported_as_a_close(
     end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Whatever the service had said when it went, or when it was asked again.
+    Whatever error the service had sent at its end, or at the next attempt.
     """
     pause = 0.01 if end == "429" else 30.0
     monkeypatch.setattr(random, "uniform", lambda *_: pause)
@@ -113,7 +113,7 @@ def test_close_during_back_off_is_reported_as_a_close(
             assert isinstance(met, RateLimited if end == "429" else ConnectionClosed)
 
 
-def test_the_last_error_of_all_promises_nothing(
+def test_the_final_error_announces_no_reconnect(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
@@ -139,7 +139,7 @@ def test_the_last_error_of_all_promises_nothing(
 @pytest.mark.parametrize(
     "code", [1000, 1002, 1003, 1007, 1008, 1009, 1010, 1014, 3000, 4000, 4999]
 )
-def test_a_clean_end_and_a_verdict_are_final(code: int) -> None:
+def test_no_reconnect_after_a_clean_close_or_a_final_code(code: int) -> None:
     """
     What would only come again, or was meant, is not tried again.
     """
@@ -185,7 +185,7 @@ def test_a_command_raises_as_soon_as_the_end_is_reported() -> None:
     ],
     ids=["reserved bit", "no UTF-8", "forbidden close code", "masked"],
 )
-def test_a_peer_that_breaks_the_protocol_is_left(data: bytes) -> None:
+def test_no_reconnect_after_a_protocol_error(data: bytes) -> None:
     """
     It is no fault of the network's, so no other connection is tried.
     """
@@ -194,6 +194,18 @@ def test_a_peer_that_breaks_the_protocol_is_left(data: bytes) -> None:
         connection.send_bytes_raw(data)
         assert recorder.wait("closed").error.code in (1002, 1007)
         assert ["disconnected", "closed"] == recorder.fate
+
+
+def test_no_reconnect_after_a_protocol_error_of_an_expired_session() -> None:
+    """
+    An expired session is replaced, unless the peer broke the protocol.
+    """
+    backoff = Backoff(None, 1.0)
+
+    assert backoff.would_retry(ConnectionClosed(1000), expired=True)
+    for code in (1002, 1007, 1009):
+        assert not backoff.would_retry(ConnectionClosed(code), expired=True)
+        assert backoff.pause(ConnectionClosed(code), expired=True) is None
 
 
 @pytest.mark.parametrize(
@@ -261,7 +273,7 @@ def test_an_error_about_one_command_is_not_about_the_account(code: str) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
-def test_a_service_that_is_busy_is_asked_again(status: int) -> None:
+def test_a_busy_service_is_dialled_again(status: int) -> None:
     """
     The next handshakes are refused for the moment; the one after them is taken.
     """
@@ -291,9 +303,7 @@ def test_a_service_that_is_busy_is_asked_again(status: int) -> None:
         (200, ConnectError),
     ],
 )
-def test_a_service_that_says_no_is_not_asked_again(
-    status: int, kind: type[ConnectError]
-) -> None:
+def test_a_refusal_is_not_dialled_again(status: int, kind: type[ConnectError]) -> None:
     """
     The typed refusal is the end, and what every later call raises.
     """
@@ -348,7 +358,7 @@ def test_a_refused_token_is_replaced_once(refusals: int) -> None:
         assert 3 == len(tokens.given)
 
 
-def test_each_401_after_a_session_that_worked_gets_its_second_chance() -> None:
+def test_each_401_after_a_session_that_worked_gets_one_more_attempt() -> None:
     """
     A token that expires every hour is replaced every hour, not only the first time.
     """
@@ -365,12 +375,13 @@ def test_each_401_after_a_session_that_worked_gets_its_second_chance() -> None:
         assert 7 == len(tokens.given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("headers", "least"),
     [({"Retry-After": "1"}, 1.0), ({"retry-after-ms": "400"}, 0.4)],
     ids=["seconds", "milliseconds"],
 )
-def test_the_service_says_when_to_come_again(
+def test_retry_after_delays_the_next_attempt(
     headers: dict[str, str], least: float
 ) -> None:
     """
@@ -389,7 +400,7 @@ def test_the_service_says_when_to_come_again(
 
 
 @pytest.mark.parametrize("seconds", ["3000000", "1e300", "-5", "nan", "soon"])
-def test_a_retry_after_beyond_reason_does_no_harm(seconds: str) -> None:
+def test_a_huge_retry_after_does_not_overflow(seconds: str) -> None:
     """
     A hostile or mistaken header neither ends the reader thread nor blocks close().
     """
@@ -411,7 +422,7 @@ def test_a_retry_after_beyond_reason_does_no_harm(seconds: str) -> None:
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 3])
-def test_so_many_attempts_and_no_more(attempts: int) -> None:
+def test_the_number_of_attempts_is_limited(attempts: int) -> None:
     """
     The service stays away: it is dialled as often as allowed, then it is the end.
     """
@@ -427,7 +438,7 @@ def test_so_many_attempts_and_no_more(attempts: int) -> None:
         assert isinstance(error, ConnectError if attempts else ConnectionClosed)
 
 
-def test_none_is_for_ever() -> None:
+def test_none_means_unlimited_attempts() -> None:
     """
     Forty refusals in a row, and it is still trying; then it works.
     """
@@ -440,7 +451,7 @@ def test_none_is_for_ever() -> None:
         assert 21 == recorder.of("reconnecting")[-1].attempt
 
 
-def test_for_ever_is_longer_than_a_thousand_attempts() -> None:
+def test_the_pause_does_not_overflow_after_a_thousand_attempts() -> None:
     """
     The pause stays at its most however long the service is away, hours or days.
     """
@@ -578,7 +589,7 @@ def test_a_session_that_fails_as_soon_as_it_is_configured_did_not_work(
         assert 4 == peer.connections
 
 
-def test_a_first_connection_that_fails_is_not_made_good() -> None:
+def test_a_failed_first_connection_is_final() -> None:
     """
     What never worked fails at once, with its reason: it is a mistake more often.
     """
@@ -613,7 +624,7 @@ def test_a_listener_may_veto() -> None:
 
 def test_a_veto_that_comes_late_still_counts() -> None:
     """
-    A listener that vetoes while the new connection is dialled is heard as well.
+    A veto while the new connection is dialled counts as well.
     """
     vetoed = threading.Event()
 

@@ -52,7 +52,7 @@ def _lead_nowhere(final_error: bytes) -> Callable[[PeerConnection], None]:
 @pytest.mark.parametrize(
     "final_error", [close_frame(1013, b"overloaded"), close_frame(1011), b""]
 )
-def test_a_way_back_that_leads_nowhere_is_no_second_drop(final_error: bytes) -> None:
+def test_a_failed_reconnect_is_no_second_drop(final_error: bytes) -> None:
     """
     The service takes me back and throws me out again before I am in: that is one more
     attempt. What I gave in the pause waits for the next.
@@ -92,7 +92,7 @@ def test_a_way_back_that_leads_nowhere_is_no_second_drop(final_error: bytes) -> 
 
 
 @pytest.mark.parametrize("goodbye", [close_frame(1011), b""])
-def test_a_passing_failure_on_the_way_back_is_no_refusal(goodbye: bytes) -> None:
+def test_a_transient_error_during_a_reconnect_is_no_refusal(goodbye: bytes) -> None:
     """
     The service has trouble of its own before the session is configured: one more
     attempt, and the next session is not blamed for it.
@@ -118,8 +118,9 @@ def test_a_passing_failure_on_the_way_back_is_no_refusal(goodbye: bytes) -> None
         assert [] == recorder.of("closed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [True, False])
-def test_an_error_about_nothing_on_the_way_back_is_no_refusal(taken: bool) -> None:
+def test_an_unspecific_error_during_a_reconnect_is_no_refusal(taken: bool) -> None:
     """
     It names neither our configuration nor anything else. If the session is configured
     all the same, it serves; if not, the next attempt does.
@@ -148,7 +149,7 @@ def test_an_error_about_nothing_on_the_way_back_is_no_refusal(taken: bool) -> No
         assert (2 if taken else 3) == peer.connections
 
 
-def test_a_last_way_back_that_leads_nowhere_is_the_end() -> None:
+def test_the_last_failed_reconnect_ends_the_client() -> None:
     """
     When the attempts are used up there is one last `disconnected`.
     """
@@ -166,7 +167,7 @@ def test_a_last_way_back_that_leads_nowhere_is_the_end() -> None:
         assert 3 == peer.connections
 
 
-def test_a_service_that_does_not_bear_what_is_restored_is_left(
+def test_a_service_that_refuses_what_is_restored_ends_the_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
@@ -207,7 +208,7 @@ def test_restored_items_emit_no_events(
     variant: Variant, eventually: Callable[..., None]
 ) -> None:
     """
-    A listener that shows each new message shows none of them twice after a drop.
+    A listener of new messages gets none of them twice after a drop.
     """
     with variant.service() as service, variant.client(service.url, **QUICK) as client:
         recorder = EventRecorder(client)
@@ -230,7 +231,7 @@ def test_restored_items_emit_no_events(
         assert sorted(set(done), key=str) == sorted(done, key=str)
 
 
-def test_a_question_that_waited_its_turn_is_put_once(
+def test_a_waiting_question_is_sent_once(
     eventually: Callable[..., None],
 ) -> None:
     """
@@ -345,7 +346,7 @@ def test_retry_response_survives_a_drop_while_a_tool_runs() -> None:
         assert ["Booked."] == texts
 
 
-def test_a_call_that_i_answer_by_hand_survives_a_drop() -> None:
+def test_a_call_answered_by_hand_survives_a_drop() -> None:
     """
     The new session knows the call, so that it takes the output.
     """
@@ -506,7 +507,7 @@ def test_a_session_that_expires_does_not_refuse_what_is_under_way(
     code: str | None,
 ) -> None:
     """
-    The service says so without naming anything, and closes: retry_response asks again,
+    Its error names nothing, and the service closes: retry_response asks again,
     and a change of the session is part of the next one.
     """
     words = "Your session hit the maximum duration of 60 minutes."
@@ -538,6 +539,7 @@ def test_a_session_that_expires_does_not_refuse_what_is_under_way(
     assert "response.create" in str(received)
 
 
+@pytest.mark.slow
 def test_connect_during_back_off_waits_for_the_next_session() -> None:
     """
     connect() returns a session that lives, not the one that was lost.
@@ -556,7 +558,7 @@ def test_connect_during_back_off_waits_for_the_next_session() -> None:
 
 def test_a_late_listener_gets_the_current_session() -> None:
     """
-    A listener for init that is added after a reconnect hears of the new session.
+    A listener for init that is added after a reconnect gets the new session's event.
     """
     with GA.service() as service, GA.client(service.url, **QUICK) as client:
         recorder = EventRecorder(client)
@@ -566,7 +568,7 @@ def test_a_late_listener_gets_the_current_session() -> None:
         assert (event.session.id, 2) == (late.session.id, late.generation)
 
 
-def test_tools_are_there_whatever_is_restored() -> None:
+def test_tools_are_registered_whatever_is_restored() -> None:
     """
     A function that was registered can be called on every session.
     """

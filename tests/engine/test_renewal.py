@@ -48,7 +48,7 @@ def _number(audio: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ga-ws", "preview-wss"])
-def test_a_move_loses_no_audio(
+def test_a_renewal_loses_no_audio(
     kind: str, server_tls: Any, client_tls: Any, eventually: Callable[..., None]
 ) -> None:
     """
@@ -86,9 +86,10 @@ def test_a_move_loses_no_audio(
         eventually(lambda: 1000 == service.connections[0].close_code)
 
 
-def test_a_move_takes_the_conversation_along() -> None:
+@pytest.mark.slow
+def test_a_renewal_restores_the_conversation() -> None:
     """
-    The new session is configured as the old one was last, and knows what was said.
+    The new session has the last configuration and the conversation of the old one.
     """
     with (
         GA.service(session_seconds=3) as service,
@@ -193,7 +194,7 @@ def test_a_turn_is_not_interrupted() -> None:
 
 
 @pytest.mark.slow
-def test_a_move_that_fails_leaves_the_session(
+def test_a_renewal_that_fails_keeps_the_session(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -215,7 +216,7 @@ def test_a_move_that_fails_leaves_the_session(
 
 
 @pytest.mark.slow
-def test_a_move_that_takes_too_long_kills_no_live_session(
+def test_a_renewal_that_takes_too_long_keeps_the_session(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """
@@ -237,7 +238,7 @@ def test_a_move_that_takes_too_long_kills_no_live_session(
 
 
 @pytest.mark.slow
-def test_never_is_never() -> None:
+def test_renew_never_does_not_renew() -> None:
     """
     Without renew="idle" the session is left to end by itself.
     """
@@ -311,7 +312,7 @@ def _types(events: list[Any]) -> list[str]:
 def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> None:
     """
     However long it takes to connect, or to be configured: what I ask meanwhile is
-    answered, and what I say meanwhile is heard.
+    answered, and audio appended meanwhile arrives.
     """
     moved = Moved(stage)
     numbers = {**IDLE, "connect_timeout": 60.0}
@@ -335,7 +336,7 @@ def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> Non
 
 
 @pytest.mark.slow
-def test_a_change_made_meanwhile_is_taken_along() -> None:
+def test_an_update_during_a_renewal_is_applied() -> None:
     """
     The session changes after the new one was configured: it is configured once more.
     """
@@ -355,11 +356,11 @@ def test_a_change_made_meanwhile_is_taken_along() -> None:
 
 
 @pytest.mark.slow
-def test_a_word_that_has_begun_is_not_cut_in_two(
+def test_speech_is_not_interrupted_by_a_renewal(
     monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
     """
-    The old session hears me begin to speak just before the move: it hears the rest.
+    Speech that starts just before the renewal goes to the old session to its end.
     """
     monkeypatch.setattr(renewal_module, "_LISTEN", 5.0)
     moved = Moved("asked")
@@ -386,7 +387,7 @@ def test_a_word_that_has_begun_is_not_cut_in_two(
 
 
 @pytest.mark.slow
-def test_a_new_session_that_is_refused_leaves_the_old_one(
+def test_a_refused_renewal_keeps_the_old_session(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
     """
@@ -405,7 +406,7 @@ def test_a_new_session_that_is_refused_leaves_the_old_one(
 
 
 @pytest.mark.slow
-def test_a_new_session_that_floods_is_given_up(
+def test_a_renewal_that_floods_is_abandoned(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
     """
@@ -422,7 +423,7 @@ def test_a_new_session_that_floods_is_given_up(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["dialled", "asked"])
-def test_closing_leaves_nothing_of_a_move(stage: str) -> None:
+def test_closing_ends_a_renewal(stage: str) -> None:
     """
     close() does not wait for a session in the making, and no thread of it is left.
     """
@@ -441,7 +442,7 @@ def test_closing_leaves_nothing_of_a_move(stage: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["dialled", "asked"])
-def test_a_drop_comes_before_a_move(stage: str) -> None:
+def test_a_drop_ends_a_renewal(stage: str) -> None:
     """
     The old session is lost while the new one is made: one drop, one way back.
     """

@@ -125,7 +125,9 @@ def test_a_bad_update_in_flight_does_not_spoil_the_new_session() -> None:
 
 
 @pytest.mark.parametrize("restore", ["conversation", "session", "none"])
-def test_so_much_is_restored(restore: str, variant: Variant) -> None:
+def test_the_restore_option_selects_what_is_restored(
+    restore: str, variant: Variant
+) -> None:
     """
     The conversation and the session, the session only, or what the client began with.
     """
@@ -152,7 +154,7 @@ def test_so_much_is_restored(restore: str, variant: Variant) -> None:
 
 def test_the_conversation_goes_on_as_text(variant: Variant) -> None:
     """
-    What was said, by mouth or in writing, and tool calls with their outputs, in order.
+    Spoken and written messages, and tool calls with their outputs, in order.
     """
     replies = [
         Reply("Certainly."),
@@ -285,11 +287,10 @@ def test_pending_futures_and_waits_fail_at_once(
         engine = client._engine
         # one after the other: what waits for its turn behind a response survives a drop
         asked: dict[str, Callable[[], bool]] = {
-            "item": lambda: (
-                len(engine.pending._sent) == 1
-            ),  # what is queued survives, too
+            # what is queued survives, too
+            "item": lambda: len(engine.pending.sent_commands()) == 1,
             "response": lambda: len(engine.responses.sent_responses()) == 1,
-            "wait_for": lambda: len(engine.mailboxes._mailboxes) == 1,
+            "wait_for": lambda: len(engine.mailboxes.of_this_connection()) == 1,
             "ask": lambda: len(engine.responses._requests) == 2,
         }
         threads = []
@@ -348,7 +349,7 @@ def test_a_repeated_request_does_not_follow_its_own_half_answer(
     variant: Variant,
 ) -> None:
     """
-    The model would go on after its own torso; the new session never hears of it.
+    The model would continue its own fragment; the new session does not get it.
     """
     service = variant.service(replies=[LONG, "In time"])
     numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
@@ -419,7 +420,7 @@ def test_a_session_event_overrides_an_unrelated_error() -> None:
         assert "Be brief." == json.loads(texts[0])["session"]["instructions"]
 
 
-def test_a_change_that_cannot_be_said_is_nobodys() -> None:
+def test_an_update_that_cannot_be_encoded_is_discarded() -> None:
     """
     It raises where the mistake is, and the next session does not choke on it.
     """
@@ -427,12 +428,13 @@ def test_a_change_that_cannot_be_said_is_nobodys() -> None:
         recorder = EventRecorder(client)
         with pytest.raises(ValueError, match="JSON"):
             client.update_session(extra={"x": float("nan")})
-        assert not client._follower._pending
         service.wait_for_connection().drop()
         recorder.wait("reconnected")
+        update = service.wait_for_connection().wait_received("session.update")
+        assert "x" not in update["session"]
 
 
-def test_those_who_waited_their_turn_still_get_it() -> None:
+def test_waiting_turns_continue_after_a_reconnect() -> None:
     """
     A response that was held back behind a lost one is asked for on the new connection.
     """
@@ -468,10 +470,10 @@ def test_nothing_is_answered_twice(eventually: Callable[..., None]) -> None:
         assert ["session.update", "input_audio_buffer.clear"] == again
 
 
-# What listeners and streams hear.
+# What listeners and streams get.
 
 
-def test_every_event_tells_its_connection(variant: Variant) -> None:
+def test_every_event_has_its_generation(variant: Variant) -> None:
     """
     The generation counts connections, on events of the service and on our own.
     """
@@ -495,7 +497,7 @@ def test_every_event_tells_its_connection(variant: Variant) -> None:
         assert ["network", "network", "client"] == causes
 
 
-def test_a_change_of_status_tells_its_connection_too() -> None:
+def test_a_status_event_has_its_generation() -> None:
     """
     "Every event carries generation": status_changed is no exception.
     """
@@ -536,7 +538,7 @@ def test_waits_may_be_for_the_new_connection() -> None:
         assert 2 == expected.event.generation
 
 
-def test_once_is_once_over_all_connections() -> None:
+def test_a_once_listener_is_called_once_over_all_connections() -> None:
     """
     A listener for one event is not revived, and none is called twice for one event.
     """
@@ -586,9 +588,9 @@ def test_nothing_of_the_old_connection_comes_after_the_new_one() -> None:
     assert generations == sorted(generations)
 
 
-def test_a_session_that_cannot_be_had_again_is_the_end() -> None:
+def test_a_session_that_cannot_be_restored_ends_the_client() -> None:
     """
-    A service that refuses what it took before: closed, with what it said, and no more.
+    A service that refuses what it took before: closed with its error, once.
     """
 
     def refuse(conn: PeerConnection) -> None:

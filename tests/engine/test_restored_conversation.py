@@ -93,7 +93,7 @@ class OwnIds:
         self._say(conn, type="response.done", response=done)
 
 
-def test_items_that_the_service_renames_stand_once_over_reconnects() -> None:
+def test_items_that_the_service_renames_are_stored_once_over_reconnects() -> None:
     """
     The conversation stays as long as it is, and has the service's ids.
     """
@@ -123,7 +123,7 @@ def test_a_command_is_acknowledged_although_its_item_has_another_id() -> None:
         assert client.create_conversation_item(item).result(5).id == "own_1"
 
 
-def test_a_question_that_is_asked_again_stands_once() -> None:
+def test_a_question_that_is_sent_again_is_stored_once() -> None:
     """
     As the error advises. The half answer is gone as well, also here.
     """
@@ -141,7 +141,7 @@ def test_a_question_that_is_asked_again_stands_once() -> None:
 
 def test_an_utterance_that_a_drop_cut_is_not_committed() -> None:
     """
-    Its beginning went with the session; the commit says so, and the next one works.
+    Its beginning was lost with the session: the commit fails, and the next one works.
     """
     with GA.connected(session_config=MANUAL, **QUICK) as (client, connection):
         recorder = EventRecorder(client)

@@ -57,7 +57,7 @@ def test_another_id_of_a_restored_item_replaces_its_own() -> None:
     assert [("item_1", "own_1")] == renamed
 
 
-def test_an_item_that_does_not_look_alike_is_news() -> None:
+def test_an_item_that_does_not_look_alike_is_an_ordinary_event() -> None:
     """
     Another item, of speech that the service has committed, is no restored one.
     """

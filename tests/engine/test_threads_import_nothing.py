@@ -134,6 +134,7 @@ def _run(variant: Variant, ca_file: str, *arguments: str) -> tuple[str, str]:
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 def test_the_threads_of_a_client_import_nothing_and_create_no_class(
@@ -154,6 +155,7 @@ def test_the_threads_of_a_client_import_nothing_and_create_no_class(
     assert _run(variant, path) == ("[] []\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 def test_the_watch_finds_an_import_and_classes_on_a_thread() -> None:
     """

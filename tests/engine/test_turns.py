@@ -222,6 +222,7 @@ def test_the_end_of_a_session_is_announced_while_deltas_come() -> None:
     assert 2.0 <= expiring.seconds_left <= 2.5
 
 
+@pytest.mark.slow
 def test_slow_listeners_are_reported_when_the_deltas_have_ended(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]
 ) -> None:
@@ -267,7 +268,7 @@ def test_a_session_that_is_never_configured_is_given_up_while_deltas_come() -> N
         client.close()
 
 
-def test_a_goodbye_right_behind_deltas_is_answered_at_once() -> None:
+def test_a_close_frame_right_behind_deltas_is_answered_at_once() -> None:
     """
     It comes in the same read as they do.
     """
@@ -304,7 +305,7 @@ class _Taking:
         self.idle = True
 
 
-def test_a_turn_writes_so_much_and_no_more() -> None:
+def test_a_turn_writes_a_limited_number_of_bytes() -> None:
     """
     A ping that comes while megabytes leave is answered between two batches.
     """
@@ -399,7 +400,7 @@ def ready(poller: Poller, milliseconds: int) -> set[int]:
     return {descriptor for descriptor, _ in poller.wait(milliseconds)}
 
 
-def test_a_poller_tells_what_is_ready_and_watched(poller: Poller) -> None:
+def test_a_poller_returns_what_is_ready_and_watched(poller: Poller) -> None:
     """
     Each descriptor for what it is watched for, and none that is no longer watched.
     """

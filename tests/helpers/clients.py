@@ -113,7 +113,7 @@ class Variant:
     @contextlib.contextmanager
     def warned(self) -> Iterator[None]:
         """
-        Expect the one warning that the preview protocol draws, and none of GA.
+        Expect the one warning of the preview protocol; GA draws no warning.
         """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -172,12 +172,12 @@ def once_it_waits(
 
     `wait_for` gets what comes after it is called, and nothing announces that it is.
     """
-    boxes = client._engine.mailboxes._mailboxes
-    before = len(boxes)
+    waits = client._engine.mailboxes.of_this_connection
+    before = len(waits())
 
     def run() -> None:
         deadline = time.monotonic() + 4.0 * SCALE
-        while len(boxes) <= before and time.monotonic() < deadline:
+        while len(waits()) <= before and time.monotonic() < deadline:
             threading.Event().wait(0.002)
         act()
 

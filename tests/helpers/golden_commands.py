@@ -3,7 +3,7 @@ The commands behind the golden files, in the words a user would choose.
 
 ``golden/{ga,preview}/NAME.json`` is what must be on the wire; it was written from the
 published tables, not printed by this library. A name without a file on one side
-cannot be said there.
+cannot be expressed there.
 """
 
 from typing import Any

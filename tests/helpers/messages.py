@@ -189,7 +189,7 @@ def output_item(item_id: str, call_id: str, output: str) -> Json:
 
 def added(item: Json, previous: str | None) -> Json:
     """
-    Return what tells of a new item.
+    Return the events of a new item.
     """
     return {
         "type": "conversation.item.added",
@@ -200,7 +200,7 @@ def added(item: Json, previous: str | None) -> Json:
 
 def user(item_id: str, text: str, previous: str | None = None) -> Json:
     """
-    Return what tells of a new text of the user.
+    Return the events of a new text of the user.
     """
     part = {"type": "input_text", "text": text}
     return added(message_item(item_id, "user", part), previous)

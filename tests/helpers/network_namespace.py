@@ -2,7 +2,7 @@
 Networks of our own: two namespaces, and a cable between them that can be cut, or is bad.
 
 They take root, Debian's iproute2 and, for a bad cable, a TUN device; where one of them
-is missing the test skips and says so.
+is missing the test is skipped with that reason.
 """
 
 from __future__ import annotations

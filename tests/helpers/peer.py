@@ -130,7 +130,7 @@ class PeerConnection:
 
     def upgrade(self, first: bytes = b"") -> None:
         """
-        Read the request and accept it; *first* goes out in the same breath.
+        Read the request and accept it; *first* is sent in the same write.
         """
         self.read_head()
         self.send(self.upgrade_answer() + first)
@@ -178,13 +178,13 @@ class PeerConnection:
 
     def mute(self) -> None:
         """
-        Say nothing more, and keep the connection, until the test is over.
+        Send nothing more, and keep the connection, until the test is over.
         """
         self.over.wait()
 
     def fin(self) -> None:
         """
-        Say that nothing more comes; go on reading.
+        End the sending direction; go on reading.
         """
         self.sock.shutdown(socket.SHUT_WR)
 

@@ -51,7 +51,7 @@ def wait_until_it_waits(process: subprocess.Popen[str], timeout: float = 10.0) -
     """
     stat = Path(f"/proc/{process.pid}/task/{process.pid}/stat")
     if not stat.exists():
-        pytest.skip("only Linux tells whether a thread sleeps")
+        pytest.skip("only Linux shows whether a thread sleeps")
     deadline = time.monotonic() + timeout * SCALE
     looks = 0
     while looks < 10:

@@ -57,7 +57,7 @@ class EventRecorder:
 
     def wait(self, kind: str, count: int = 1, timeout: float = 10.0) -> Any:
         """
-        Wait until *count* events of a type were heard; return the last of them.
+        Wait until *count* events of a type were delivered; return the last of them.
         """
         deadline = time.monotonic() + timeout * SCALE
         with self._changed:

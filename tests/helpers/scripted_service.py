@@ -22,7 +22,7 @@ class Service:
     The service's side of one connection, with a session that is configured.
 
     Attributes:
-        received: What the client has said so far.
+        received: The client's messages so far.
     """
 
     def __init__(self, conn: PeerConnection) -> None:

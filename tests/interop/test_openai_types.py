@@ -35,6 +35,7 @@ _REPLIES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["ga", "preview"])
 def test_events_have_the_declared_shapes(protocol: str) -> None:
     """Each event of a rich conversation is valid for the other maker's types."""

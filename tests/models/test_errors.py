@@ -115,7 +115,7 @@ def test_copies_and_pickles_keep_everything(error: RealtimeError) -> None:
 
 def test_a_fresh_error_collects_no_frames() -> None:
     """
-    An error that is kept does not keep the variables of everybody it was raised to.
+    An error that is kept does not keep the variables of the callers it was raised to.
     """
     kept = ConnectionClosed(1006)
     for _ in range(3):
@@ -126,7 +126,7 @@ def test_a_fresh_error_collects_no_frames() -> None:
 
 def test_the_text_of_a_refusal() -> None:
     """
-    The text has what happened, what the service said, what to do, and the request id.
+    The text has what happened, the service's message, what to do, and the request id.
     """
     error = AuthenticationError(
         "Refused: 401.", body="Bad key", hint="Check it.", request_id="abc"
@@ -190,7 +190,7 @@ def test_a_key_that_is_a_word_is_no_part_of_another() -> None:
 @pytest.mark.parametrize(
     "part", ["-eyJaaaaaaaa", "api-key:", "bearer ", "https://x", "cookie: '"]
 )
-def test_a_long_text_is_searched_in_no_time(part: str) -> None:
+def test_a_long_text_is_redacted_quickly(part: str) -> None:
     """
     A service that repeats what looks like the beginning of a credential costs no time.
     """
@@ -199,7 +199,7 @@ def test_a_long_text_is_searched_in_no_time(part: str) -> None:
     assert len(shown) < 100_000
 
 
-def test_an_error_says_no_secret_in_any_of_its_words() -> None:
+def test_no_part_of_an_error_contains_a_secret() -> None:
     """
     Nor in the code or the name of the field that the service gives.
     """
@@ -222,9 +222,9 @@ def test_an_error_says_no_secret_in_any_of_its_words() -> None:
         ("X-Passthrough", False),
     ],
 )
-def test_headers_tell_by_their_names(name: str, shown: bool) -> None:
+def test_secret_headers_are_recognized_by_their_names(name: str, shown: bool) -> None:
     """
-    What a header carries is a secret if its name says so.
+    The value of a header is a secret if its name denotes one.
     """
     remember_headers({name: "value-0123456789"})
     assert shown is ("0123" not in redacted("it is value-0123456789"))
@@ -273,7 +273,7 @@ def test_a_header_is_blanked_to_the_end_of_its_line(key: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "no secret here", "wss://x.example/a?model=b", "authorization failed"]
 )
-def test_innocent_text_stays(text: str) -> None:
+def test_text_without_secrets_is_not_changed(text: str) -> None:
     """
     Nothing is blanked that a reader needs to understand the error.
     """

@@ -129,7 +129,7 @@ def test_other_types_than_content_are_refused(content: Any) -> None:
         MessageItem("user", content)
 
 
-def test_items_of_tomorrow_can_be_sent() -> None:
+def test_unknown_types_of_items_can_be_sent() -> None:
     """
     An unknown type is passed on as it is.
     """
@@ -143,7 +143,7 @@ def test_items_of_tomorrow_can_be_sent() -> None:
 
 def test_items_are_read_by_their_type() -> None:
     """
-    What comes is the class that fits, with everything the service said in ``raw``.
+    The result has the class that fits, with the received object in ``raw``.
     """
     message = {
         "type": "function_call",

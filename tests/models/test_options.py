@@ -240,7 +240,7 @@ def test_an_asynchronous_credential_is_refused(who: dict[str, Any]) -> None:
 
 def test_headers_and_proxy_are_not_shown() -> None:
     """
-    A repr tells which headers are set, and neither their content nor the proxy's key.
+    A repr has the names of the headers, and neither their values nor the proxy's password.
     """
     shown = repr(
         WebSocketOptions(

@@ -400,7 +400,7 @@ def test_white_space_around_a_message_is_json(
     text: str, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    A message may be printed over several lines, whoever reads it.
+    A message may be printed over several lines, with either JSON reader.
     """
     if not fast:
         monkeypatch.setattr(_codec, "_fast_loads", lambda: _codec._standard_loads)
@@ -479,7 +479,7 @@ def test_an_event_without_a_type_is_delivered() -> None:
 
 def test_both_generations_of_wires_give_the_same_event() -> None:
     """
-    A listener cannot tell which protocol is spoken, except by ``raw``.
+    A listener gets the same event on both protocols, except for ``raw``.
     """
     message = {
         "type": "response.output_audio.delta",

@@ -72,7 +72,9 @@ def _read() -> Any:
         (int | str, [1]),
     ],
 )
-def test_values_are_not_bent_into_shape(read: Any, tp: Any, value: Any) -> None:
+def test_values_of_other_types_are_not_converted(
+    read: Any, tp: Any, value: Any
+) -> None:
     """
     ``"false"`` is not True, and ``"abc"`` is not a list.
     """
@@ -90,7 +92,7 @@ def test_values_are_not_bent_into_shape(read: Any, tp: Any, value: Any) -> None:
         (int | str, 5, 5),
     ],
 )
-def test_values_that_mean_the_same_are_taken(
+def test_equivalent_values_are_converted(
     read: Any, tp: Any, value: Any, expected: Any
 ) -> None:
     """
@@ -220,9 +222,9 @@ def test_null_is_sent_where_it_means_something() -> None:
     } == converter.unstructure(ServerVad(0.5, idle_timeout_ms=None))
 
 
-def test_many_threads_may_be_the_first() -> None:
+def test_concurrent_first_use_is_safe() -> None:
     """
-    Hooks are made at first use, by whoever comes first.
+    Hooks are made at first use, on the thread that comes first.
     """
     converter = make_converter()
     start = threading.Barrier(8)

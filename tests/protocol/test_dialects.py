@@ -122,9 +122,9 @@ def _types(message: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     "old", [name for name in RENAMED if name.startswith("response.")]
 )
-def test_a_gateway_on_the_ga_path_may_say_old_names(old: str) -> None:
+def test_old_names_are_understood_on_the_ga_path(old: str) -> None:
     """
-    Listeners hear it under either name; what came is kept as it came.
+    Listeners get it under either name; ``raw`` is as received.
     """
     message = {"type": old, "event_id": "event_1", "item_id": "item_1", "delta": "AAAA"}
     (event,) = Codec(None).decode(json.dumps(message))
@@ -251,7 +251,7 @@ def test_transcription_sessions_are_sessions() -> None:
 # -- Going out -----------------------------------------------------------------------
 
 
-def test_vad_off_is_said_as_the_first_version_understands_it() -> None:
+def test_disabled_detection_is_sent_as_the_first_version_expects() -> None:
     """
     Null came later.
     """
@@ -315,7 +315,7 @@ def test_ga_only_fields_are_left_out_with_one_warning(
         assert wire == PREVIEW.to_wire(message)
 
 
-def test_null_for_what_is_not_there_is_no_news() -> None:
+def test_null_for_a_missing_field_draws_no_warning() -> None:
     """
     Nothing is what the protocol has of it anyway.
     """

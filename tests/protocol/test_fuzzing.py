@@ -135,7 +135,7 @@ _BOMBS = {
 
 @pytest.mark.parametrize("version", [None, "2025-04-01-preview"])
 @pytest.mark.parametrize("name", _BOMBS)
-def test_a_bomb_is_an_event(name: str, version: str | None) -> None:
+def test_a_deeply_nested_message_is_an_event(name: str, version: str | None) -> None:
     """
     Nothing leaves the codec but events, and they can be weighed and shown.
     """
@@ -174,7 +174,7 @@ def _samples(samples: Any) -> list[dict[str, Any]]:
     return list(samples.values() if isinstance(samples, dict) else samples)
 
 
-def test_the_scales_do_not_recurse() -> None:
+def test_computing_the_size_does_not_recurse() -> None:
     """
     Weighing what is nested without end takes a loop, not the stack.
     """
@@ -191,11 +191,11 @@ def test_the_scales_do_not_recurse() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["ga", "preview"])
-def test_a_mad_service_ends_nothing(
+def test_random_messages_do_not_end_the_client(
     protocol: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    Known events with impossible contents, at a live session: each is heard, the next
+    Known events with impossible contents, in a live session: each is delivered, the next
     comes, and a command is still answered.
     """
     samples = _samples(ga_samples() if protocol == "ga" else preview_samples())
@@ -269,7 +269,7 @@ def test_invalid_messages_keep_what_came() -> None:
     assert 1000 == len(event.data)
 
 
-def test_a_service_cannot_speak_in_our_name() -> None:
+def test_a_service_cannot_send_local_events() -> None:
     """
     The names of our own events, sent by a service, call none of their listeners.
     """

@@ -171,56 +171,56 @@ def test_every_preview_event_has_a_class() -> None:
         assert canonical(name) in CLIENT_EVENTS
 
 
-@pytest.mark.parametrize("name", sorted(SERVER_EVENTS))
-def test_received_events_have_their_fields(name: str) -> None:
+def test_received_events_have_their_fields() -> None:
     """
     Every field, and plain types exactly where the service promises a value.
     """
-    fields = GA["server"][name]
-    cls = SERVER_EVENTS[name]
+    for name in SERVER_EVENTS:
+        fields = GA["server"][name]
+        cls = SERVER_EVENTS[name]
 
-    missing = set(fields) - {"type"} - _names(cls)
-    assert set() == missing
-    # ``usage`` and ``name`` are promised by GA alone; see the classes.
-    kindly = {"usage", "name"} & _names(cls)
-    assert _required(fields) - kindly == _promised(cls)
+        missing = set(fields) - {"type"} - _names(cls)
+        assert set() == missing, name
+        # ``usage`` and ``name`` are promised by GA alone; see the classes.
+        kindly = {"usage", "name"} & _names(cls)
+        assert _required(fields) - kindly == _promised(cls), name
 
 
-@pytest.mark.parametrize("name", sorted(SERVER_EVENTS))
-def test_received_events_have_the_fields_of_preview(name: str) -> None:
+def test_received_events_have_the_fields_of_preview() -> None:
     """
     Under either name of the event.
     """
-    former = {new: old for old, new in RENAMED.items() if "session" not in old}
-    fields = PREVIEW_TABLE["server"].get(former.get(name, name), {})
+    for name in SERVER_EVENTS:
+        former = {new: old for old, new in RENAMED.items() if "session" not in old}
+        fields = PREVIEW_TABLE["server"].get(former.get(name, name), {})
 
-    assert set() == set(fields) - {"type"} - _names(SERVER_EVENTS[name])
+        assert set() == set(fields) - {"type"} - _names(SERVER_EVENTS[name]), name
 
 
-@pytest.mark.parametrize("name", sorted(CLIENT_EVENTS))
-def test_commands_have_their_fields(name: str) -> None:
+def test_commands_have_their_fields() -> None:
     """
     What must be given is what the service requires.
     """
-    fields = GA["client"][name]
-    attributes = attrs.fields(CLIENT_EVENTS[name])
+    for name in CLIENT_EVENTS:
+        fields = GA["client"][name]
+        attributes = attrs.fields(CLIENT_EVENTS[name])
 
-    assert set(fields) - {"type"} == {a.name for a in attributes}
-    assert _required(fields) == {
-        a.name for a in attributes if a.default is attrs.NOTHING
-    }
+        assert set(fields) - {"type"} == {a.name for a in attributes}, name
+        assert _required(fields) == {
+            a.name for a in attributes if a.default is attrs.NOTHING
+        }, name
 
 
-@pytest.mark.parametrize("name", sorted(OBJECTS))
-def test_objects_have_their_fields(name: str) -> None:
+def test_objects_have_their_fields() -> None:
     """
     Items, parts, tools and all that is inside them.
     """
-    fields = GA["objects"][name]
-    # One class stands for both kinds of MCP approval; what varies is optional.
-    known = _names(OBJECTS[name]) | {"type", "object"}
+    for name in OBJECTS:
+        fields = GA["objects"][name]
+        # One class stands for both kinds of MCP approval; what varies is optional.
+        known = _names(OBJECTS[name]) | {"type", "object"}
 
-    assert set() == set(fields) - known
+        assert set() == set(fields) - known, name
 
 
 def test_content_parts_have_their_fields() -> None:

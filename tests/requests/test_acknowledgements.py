@@ -185,7 +185,7 @@ def test_an_error_with_an_event_id_goes_there(kind: str) -> None:
     assert ["3"] == line.refused
 
 
-def test_an_error_with_a_strange_event_id_is_nobodys() -> None:
+def test_an_error_with_an_unknown_event_id_fails_no_command() -> None:
     """
     It may be about a command that has no future: an append, a cancel.
     """
@@ -325,7 +325,7 @@ def test_a_plain_refusal_goes_to_the_oldest() -> None:
     assert ["1", "2", "3"] == line.refused
 
 
-def test_the_services_own_trouble_is_no_answer() -> None:
+def test_a_server_error_answers_no_command() -> None:
     """
     It names no command: one that waits alone takes it for its own, but not while a
     response is made, which it may be about; then the answer still comes.
@@ -343,8 +343,8 @@ def test_the_services_own_trouble_is_no_answer() -> None:
 
 def test_the_end_of_an_item_is_no_second_answer() -> None:
     """
-    Who creates an item with an id that is taken hears of it, however quickly; a service
-    that tells of the end only is understood, too.
+    A command that creates an item with an id in use fails, however quickly; a service
+    that reports only the end is understood, too.
     """
     item = {**TEXT_ITEM, "id": "b"}
     line = Line()
@@ -375,7 +375,7 @@ def test_a_queued_command_is_not_acknowledged() -> None:
     assert ["1"] == line.answered
 
 
-def test_the_order_is_that_of_leaving() -> None:
+def test_answers_are_matched_in_the_order_of_sending() -> None:
     """
     Who registered first and left second is answered second.
     """

@@ -340,7 +340,7 @@ def test_cancelling_a_running_response_stops_it(variant: Variant) -> None:
     assert "Yes." == following.transcript
 
 
-def test_a_cancelled_future_is_done_for_everybody() -> None:
+def test_a_cancelled_future_is_done_for_every_caller() -> None:
     """
     concurrent.futures.wait and as_completed do not wait for what was cancelled.
     """

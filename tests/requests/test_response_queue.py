@@ -100,7 +100,7 @@ def test_when_busy_cancel_cancels_the_active_response(variant: Variant) -> None:
 
 def test_when_busy_error_fails_at_once(variant: Variant) -> None:
     """
-    when_busy="error": nothing is sent and the future says so.
+    when_busy="error": nothing is sent, and the future has the error.
     """
     with variant.connected(service={"replies": [LONG]}) as (client, wire):
         running = busy(client)
@@ -237,7 +237,9 @@ def test_a_cancel_that_comes_too_late_is_swallowed(
 
 @pytest.mark.parametrize("echo", [True, False])
 @pytest.mark.parametrize("gossip", [True, False])
-def test_a_response_of_the_services_own_came_first(echo: bool, gossip: bool) -> None:
+def test_a_response_started_by_the_service_comes_first(
+    echo: bool, gossip: bool
+) -> None:
     """
     Ours is requested again when that one is done; the error is delivered, and no request
     takes the stranger's answer for ours.
@@ -321,7 +323,7 @@ def test_a_response_without_our_mark_is_not_ours() -> None:
     assert ["Two"] == details
 
 
-def test_an_interruption_that_meets_the_race_is_final() -> None:
+def test_a_cancel_during_the_race_is_final() -> None:
     """
     Who gave up before "already active" came is not asked for again.
     """
@@ -565,7 +567,7 @@ def test_an_error_ends_the_request_it_is_about_and_the_next_has_its_turn() -> No
 @pytest.mark.parametrize("how", ["done", "error", "loss", "retry", "end"])
 def test_responses_out_of_band_are_known_by_their_ids(how: str) -> None:
     """
-    From their creation until whatever ends them, for whoever reads the set.
+    From their creation until their end, whatever that is.
     """
     line = Queue()
     line.ask("1", conversation="none")

@@ -112,7 +112,7 @@ def test_nothing_leaves_before_the_session_is_configured() -> None:
     queue.end()
 
 
-def test_a_full_queue_says_so(outbox: Outbox) -> None:
+def test_a_full_queue_raises_queue_full(outbox: Outbox) -> None:
     """
     A producer faster than the network gets QueueFull with how much waits, in time.
     """
@@ -293,7 +293,7 @@ def test_the_reader_thread_never_waits_for_room(outbox: Outbox) -> None:
     assert drain(outbox) == ["x" * 100, "y"]
 
 
-def test_room_wakes_who_waits(outbox: Outbox) -> None:
+def test_room_wakes_waiting_callers(outbox: Outbox) -> None:
     """
     A caller who waits for room goes on as soon as there is some.
     """
@@ -307,7 +307,7 @@ def test_room_wakes_who_waits(outbox: Outbox) -> None:
     assert drain(outbox) == ["y"]
 
 
-def test_the_end_wakes_who_waits(outbox: Outbox) -> None:
+def test_the_end_wakes_waiting_callers(outbox: Outbox) -> None:
     """
     A caller who waits for room gets the reason when the connection ends.
     """
@@ -510,7 +510,7 @@ def test_audio_after_the_end_raises_why() -> None:
     assert 0 == queue.waiting
 
 
-def test_waking_who_has_ended_does_nothing() -> None:
+def test_waking_an_ended_reader_does_nothing() -> None:
     """
     A late wake-up never writes into a descriptor that is another file's by now.
     """

@@ -261,7 +261,7 @@ class TestResample:
             (24000, 8000, 7000, 1000),
         ],
     )
-    def test_no_ghosts(
+    def test_resampling_adds_no_aliases(
         self, rate_in: int, rate_out: int, frequency: int, image: int
     ) -> None:
         """

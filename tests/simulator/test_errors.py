@@ -202,7 +202,7 @@ def test_too_long_truncation(client: Client) -> None:
 
 
 def test_truncating_a_user_message(client: Client) -> None:
-    """Only what the assistant said can be truncated."""
+    """Only messages of the assistant can be truncated."""
     client.say("Hello", "item_a")
     error = refusal(
         client,
@@ -223,6 +223,7 @@ def test_commit_of_too_little(client: Client) -> None:
     assert "buffer only has 99.96ms of audio" in error["message"]
 
 
+@pytest.mark.slow
 def test_too_much_audio(serve: Serve, join: Join) -> None:
     """An append of 15 MiB is taken, one with more is refused."""
     client = join(serve())
@@ -266,6 +267,7 @@ def test_malformed_messages(
     assert "server_error" != error["type"]
 
 
+@pytest.mark.slow
 def test_missing_transcription_deployment(client: Client, speech: bytes) -> None:
     """A missing transcription deployment fails the turn's text, not the turn."""
     client.detect({"type": "server_vad"}, transcription={"model": "missing-whisper"})

@@ -133,7 +133,7 @@ def _spoilt(draw: st.DrawFn) -> Json:
         "/openai/realtime?api-version=2025-04-01-preview&intent=transcription",
     ],
 )
-def test_spoilt_commands(path: str, commands: list[Json]) -> None:
+def test_damaged_commands_are_refused(path: str, commands: list[Json]) -> None:
     """A command with anything wrong in it never makes the service itself fail."""
     with (
         Simulator(pace=0) as service,

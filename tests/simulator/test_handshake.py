@@ -205,7 +205,7 @@ def test_mute(serve: Serve, join: Join) -> None:
 
 
 def test_plain_request(serve: Serve) -> None:
-    """A request that is no WebSocket handshake gets an HTTP error that says so."""
+    """A request that is no WebSocket handshake gets an HTTP error with that reason."""
     connection = http.client.HTTPConnection("127.0.0.1", serve().port, timeout=5)
     connection.request("GET", _GA, headers={"api-key": "k"})
     status = connection.getresponse().status

@@ -64,7 +64,8 @@ def test_clock_runs_on(client: Client, speech: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("preview", "kind"), [("g711_ulaw", "audio/pcmu"), ("g711_alaw", "audio/pcma")]
+    ("protocol", "preview", "kind"),
+    [("ga", "g711_ulaw", "audio/pcmu"), ("preview", "g711_alaw", "audio/pcma")],
 )
 def test_telephone_formats(
     client: Client, speech: bytes, preview: str, kind: str
@@ -178,7 +179,7 @@ def test_interruption_can_be_off(
 def test_request_of_a_spoken_turn(
     serve: Serve, join: Join, protocol: str, speech: bytes
 ) -> None:
-    """A script learns how long the user spoke, and may say what was heard."""
+    """A script gets the duration of the user's speech, and may set its transcript."""
     seen: list[Request] = []
 
     def script(request: Request) -> Reply:

@@ -243,7 +243,7 @@ def test_command_line(tmp_path: Path) -> None:
 
 
 def test_command_line_without_a_port(capsys: pytest.CaptureFixture[str]) -> None:
-    """A port that is taken is said in one line."""
+    """A port that is in use is reported in one line."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         status = main(["--port", str(taken.getsockname()[1])])
 

@@ -102,7 +102,7 @@ def test_only_azure_sends_a_content_part_twice(
 
 
 def test_obfuscation(client: Client) -> None:
-    """GA pads its text deltas so that their length tells less; preview does not."""
+    """GA pads its text deltas to hide their length; preview does not."""
     client.ask("Hello")
     deltas = client.named("response.output_audio_transcript.delta")
     sounds = client.named("response.output_audio.delta")
@@ -285,7 +285,7 @@ def test_scripted_details(serve: Serve, join: Join) -> None:
 
 
 def test_delay_can_be_cancelled(serve: Serve, join: Join) -> None:
-    """A response that has said nothing yet can be cancelled, and is empty."""
+    """A response without output so far can be cancelled, and is empty."""
     client = join(serve(replies=[Reply("Late.", delay=60)]))
     client.say("Hello")
     client.send("response.create")
@@ -384,7 +384,7 @@ def test_truncation_drops_the_transcript(client: Client) -> None:
 
 
 def test_given_history(client: Client) -> None:
-    """A client may restore a conversation with what the assistant had said."""
+    """A client may restore a conversation with the assistant's messages."""
     kind = "text" if client.protocol == "preview" else "output_text"
     part = {"type": kind, "text": "Hello, I said."}
     item = {"type": "message", "role": "assistant", "content": [part]}

@@ -78,7 +78,7 @@ def test_manual_commit(client: Client, speech: bytes) -> None:
 
 
 def test_turn_without_automatic_response(client: Client, speech: bytes) -> None:
-    """With create_response off, a turn is committed and nothing is said unasked."""
+    """With create_response off, a turn is committed and no response is started."""
     client.detect({"type": "server_vad", "create_response": False})
     start_over(client)
     client.append(speech)
@@ -205,7 +205,7 @@ def test_cancel_and_truncate(serve: Serve, join: Join, protocol: str) -> None:
 def test_input_transcription(
     serve: Serve, join: Join, protocol: str, speech: bytes, model: str, pieces: int
 ) -> None:
-    """What was heard comes in deltas (Whisper: in one) and then as a whole."""
+    """The input transcript comes in deltas (Whisper: in one) and then as a whole."""
     client = join(serve(replies=[Reply("Yes.", heard="Hello there")]), protocol)
     detection = {"type": "server_vad", "create_response": False}
     client.detect(detection, transcription={"model": model})

@@ -67,6 +67,7 @@ def test_item_created_during_a_response(
     assert kinds.index("response.done") < kinds.index(added["type"])
 
 
+@pytest.mark.slow
 def test_idle_timeout(serve: Serve, join: Join) -> None:
     """When the user stays silent for the idle timeout, the model speaks up."""
     service = serve(pace=0, idle_scale=0.01)
@@ -178,7 +179,7 @@ def test_image(serve: Serve, join: Join) -> None:
 def test_transcription_session(
     serve: Serve, join: Join, protocol: str, speech: bytes
 ) -> None:
-    """A transcription session writes down what it hears, and answers nothing."""
+    """A transcription session transcribes its audio, and starts no response."""
     path = {
         "ga": "/openai/v1/realtime?intent=transcription",
         "preview": "/openai/realtime?intent=transcription"

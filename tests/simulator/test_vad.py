@@ -240,7 +240,7 @@ class TestLevels:
 
     def test_fading_speech(self) -> None:
         """
-        A voice that sinks a little below the threshold is still heard.
+        A voice that sinks a little below the threshold is still speech.
         """
         detector = Detector(0.5)
 
@@ -311,14 +311,14 @@ class TestSpeech:
     @pytest.mark.parametrize(
         "source", ["sample", "synthetic", "alloy", "echo", "marin"]
     )
-    @pytest.mark.parametrize("settings", SETTINGS[:2])
-    def test_one_turn(self, source: str, settings: tuple[float, int, int]) -> None:
+    def test_one_turn(self, source: str) -> None:
         """
         A spoken question is one turn in clean, noisy, offset and telephone audio.
         """
         clean = silence(700) + spoken(source) + silence(1000)
-        ((start, stop),) = turns(Detector(*settings).feed(clean))
-        assert 300 <= start <= 800
+        for settings in SETTINGS[:2]:  # those of the service last
+            ((start, stop),) = turns(Detector(*settings).feed(clean))
+            assert 300 <= start <= 800
 
         length = len(clean) // 48
         phone = decode_audio(encode_audio(clean, "audio/pcmu"), "audio/pcmu")

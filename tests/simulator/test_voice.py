@@ -147,7 +147,7 @@ class TestSpeak:
 
     def test_remembered(self, espeak: Callable[..., list[list[str]]]) -> None:
         """
-        What has just been said is not made again; another voice is another sound.
+        The last texts are not synthesized again; another voice is another sound.
         """
         calls = espeak()
         speak("Hello")
@@ -212,7 +212,7 @@ class TestSynthesize:
     )
     def test_any_script(self, text: str) -> None:
         """
-        Numbers, other scripts and words without vowels are heard.
+        Numbers, other scripts and words without vowels have a sound.
         """
         pcm = synthesize(text)
 

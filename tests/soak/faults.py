@@ -11,7 +11,7 @@ handshakes are refused with 429 or 503. What must hold:
 1. Every command is acknowledged exactly once, or its future has failed. None is left.
 2. What was acknowledged has arrived; nothing has arrived twice; on each connection the
    numbers ascend.
-3. No listener hears of an item twice, and they hear of them in order.
+3. No listener gets an item twice, and they get them in order.
 4. Each disconnected event is one, and says why; generations ascend.
 5. Afterwards threads, descriptors and memory are where they were.
 
@@ -473,7 +473,7 @@ def main() -> int:
         serve(arguments.serve, arguments.seed, arguments.authority)
         return 0
     if os.environ.get("PYTHONMALLOC") != "malloc":
-        # Python's own allocator keeps what is free; then memory would tell of the peak
+        # Python's own allocator keeps what is free; then memory would show the peak
         os.execve(
             sys.executable,
             [sys.executable, *sys.orig_argv[1:]],

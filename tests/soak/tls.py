@@ -11,7 +11,7 @@ rates on CPython 3.10 to 3.12, and hangs on 3.13.6. This shows that ours does no
    order, or whose connection died.
 2. Bulk: so many megabytes in both directions at once, compared by hash. In between the
    server neither reads nor writes for a while, until our send queue is full; the CPU
-   time of this process in a second of that tells whether anything spins.
+   time of this process in a second of that shows whether anything spins.
 
 The server is asyncio, which uses TLS from one thread, and a process of its own. The
 ``test`` extra is needed (websockets, trustme). Prints one line; exits with 1 if any

@@ -105,7 +105,7 @@ def turn_script() -> Script:
         "conversation.item.added", commit, previous_item_id=None, item=audio_item
     )
     script.add("conversation.item.done", asked, previous_item_id=None, item=audio_item)
-    # Streaming models write down what is said before it is committed.
+    # Streaming models transcribe speech before it is committed.
     pieces = script.add(
         "conversation.item.input_audio_transcription.delta", delta="How is", **there
     )
@@ -204,7 +204,7 @@ def test_a_transcript_only_grows(protocol: str | None, data: st.DataObject) -> N
 
 def test_transcripts_can_be_read_while_they_arrive() -> None:
     """
-    In the middle of an answer, what has been said of it is there.
+    In the middle of an answer, its transcript so far is there.
     """
     upto = next(
         index
@@ -302,9 +302,9 @@ def test_an_item_stands_where_the_service_puts_it(
     assert ids(made) == expected
 
 
-def test_a_service_that_says_null_of_everything_does_not_turn_the_order_round() -> None:
+def test_null_fields_do_not_change_the_order() -> None:
     """
-    A gateway that never tells the item before still gives a readable conversation.
+    A gateway that never sends the previous item still gives a readable conversation.
     """
     answer = message_item("item_a", "assistant", status="in_progress")
 
@@ -374,7 +374,7 @@ def test_an_item_without_an_id_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_deleted_item_stays_away(protocol: str | None) -> None:
+def test_a_deleted_item_does_not_reappear(protocol: str | None) -> None:
     """
     Events that come late, of what was deleted, do not bring it back.
     """
@@ -509,7 +509,7 @@ def test_a_new_session_without_a_past_does_not_push_itself_to_the_front(
     assert ids(made) == ["item_1", "item_2", "item_3"]
 
 
-def test_a_retrieved_item_tells_what_was_missing() -> None:
+def test_a_retrieved_item_adds_what_was_missing() -> None:
     """
     Whoever retrieves an item finds it in the conversation, without its audio.
     """
@@ -593,7 +593,7 @@ def test_a_late_announcement_reopens_no_item() -> None:
     assert made.items == (expected,)
 
 
-def test_a_piece_that_comes_after_the_whole_is_not_said_twice() -> None:
+def test_a_delta_after_the_complete_text_is_ignored() -> None:
     """
     Once the text was sent as a whole, repeated pieces change nothing.
     """
@@ -654,7 +654,7 @@ def spoken(
 
 def truncated(end_ms: int, **fields: Any) -> Json:
     """
-    Return what tells of a truncation of it.
+    Return the event of its truncation.
     """
     return {
         "type": "conversation.item.truncated",
@@ -667,7 +667,7 @@ def truncated(end_ms: int, **fields: Any) -> Json:
 
 def session(kind: str, wire: str) -> Json:
     """
-    Return what tells of a session that speaks in a format of the wire.
+    Return the event of a session that has this output format.
     """
     output = {"format": {"type": wire}}
     return {"type": kind, "session": {"audio": {"output": output}}}
@@ -722,7 +722,7 @@ def test_audio_is_counted_but_not_kept_unless_asked_for() -> None:
 @given(sizes=st.lists(st.integers(0, 200), max_size=8))
 def test_counting_needs_no_decoding(sizes: list[int]) -> None:
     """
-    The length of base64 text tells exactly how many bytes are in it.
+    The length of base64 text gives the exact number of bytes in it.
     """
     made = followed([added(message_item("item_a", "assistant"), None)])
     for size in sizes:
@@ -733,7 +733,7 @@ def test_counting_needs_no_decoding(sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("delta", ["A", "AAAAA", "é", "!!!"])
-def test_audio_that_is_no_base64_counts_for_what_can_be_heard_of_it(delta: str) -> None:
+def test_audio_that_is_no_base64_counts_as_far_as_it_can_be_decoded(delta: str) -> None:
     """
     A broken delta makes no audio.
     """
@@ -776,9 +776,11 @@ def test_truncation_counts_whenever_it_comes(
         (-5, "assistant: … [cut off after 0.0 s]"),
     ],
 )
-def test_words_that_were_not_heard_are_not_claimed(end_ms: int, expected: str) -> None:
+def test_truncation_removes_the_words_that_were_not_played(
+    end_ms: int, expected: str
+) -> None:
     """
-    After truncation the transcript is shortened with the audio, and says so.
+    After truncation the transcript is shortened with the audio, and marked.
     """
     made = followed([*spoken([audio(150)]), truncated(end_ms)])
 
@@ -926,9 +928,9 @@ def test_repeated_events_make_the_same_conversation() -> None:
     assert models[0] == MessageItem("system", (InputText("Be kind."),), id="i1")
 
 
-def test_unheard_words_are_not_restored() -> None:
+def test_words_that_were_not_played_are_not_restored() -> None:
     """
-    A new session gets what the user heard of an answer, or nothing at all.
+    A new session gets the part of an answer that was played, or nothing at all.
     """
     part = followed([*spoken([audio(150)]), truncated(75)])
     nothing = followed([*spoken([audio(150)]), truncated(0)])
@@ -1051,7 +1053,7 @@ def test_memory_is_bounded_whatever_comes(data: st.DataObject) -> None:
 
 def test_the_oldest_items_are_forgotten_first() -> None:
     """
-    An endless conversation keeps what was said last.
+    An endless conversation keeps its last items.
     """
     with patch.object(conversation_items, "MAX_ITEMS", 3):
         made = followed([user(f"item_{n}", str(n), f"item_{n - 1}") for n in range(5)])
@@ -1097,7 +1099,9 @@ def _deleted(number: int) -> Json:
 @pytest.mark.parametrize(
     "message", [_texts, _foreign_texts, _reports, _pieces, _unknown, _deleted]
 )
-def test_memory_is_bounded_by_what_is_said(message: Callable[[int], Json]) -> None:
+def test_memory_is_bounded_by_the_size_of_the_content(
+    message: Callable[[int], Json],
+) -> None:
     """
     A flood of long texts, pieces, unknown items or ids does not fill the memory.
     """
@@ -1121,7 +1125,7 @@ def test_memory_is_bounded_by_what_is_said(message: Callable[[int], Json]) -> No
 
 def test_the_oldest_long_items_are_forgotten_first() -> None:
     """
-    What was said last stays, in order, and goes on.
+    The last items are kept, in order, and are still updated.
     """
     with (
         patch.object(conversation_state, "MAX_BYTES", 1 << 20),
@@ -1146,7 +1150,7 @@ def test_finished_responses_beside_the_conversation_leave_nothing_behind() -> No
     assert made._staged == {}
 
 
-def test_events_that_are_none_of_its_business_do_nothing() -> None:
+def test_unrelated_events_change_nothing() -> None:
     """
     Unknown and unrelated events are passed over.
     """

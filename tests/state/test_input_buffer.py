@@ -10,43 +10,18 @@ import threading
 from typing import Any
 
 import pytest
+from helpers.audio import arrived, noise
 from helpers.clients import GA, MANUAL, MATRIX, Variant, drained
 
 from azure_realtime import (
-    AzureRealTimeAudio,
-    ConnectionClosed,
-    QueueFull,
     ServerError,
     SessionConfig,
 )
 from azure_realtime._requests.send_queue import Entry, SendQueue
 from azure_realtime._state.input_buffer import CHUNK
 from azure_realtime.events import InputAudioBufferAppend
-from azure_realtime.models._unset import UNSET
-from azure_realtime.simulator import Connection
 
 MULAW = SessionConfig(input_audio_format="g711_ulaw", turn_detection=None)
-
-
-def arrived(
-    client: AzureRealTimeAudio, wire: Connection, timeout: float = 5.0
-) -> list[bytes]:
-    """
-    Return what has been appended so far, append by append.
-    """
-    client.clear_audio_buffer().result(timeout)
-    return [
-        base64.b64decode(event["audio"], validate=True)
-        for event in wire.received
-        if event["type"] == "input_audio_buffer.append"
-    ]
-
-
-def noise(size: int) -> bytes:
-    """
-    Return bytes that cannot be taken for others.
-    """
-    return random.Random(size).randbytes(size)
 
 
 def test_odd_pieces_are_carried_over(variant: Variant) -> None:
@@ -241,104 +216,6 @@ def test_audio_appended_after_a_commit_counts_for_the_next(
         done.result(5)
         assert client.commit_audio().result(5).item_id
         assert behind == arrived(client, wire)[1:]
-
-
-def test_a_commit_that_could_not_be_queued_has_taken_nothing() -> None:
-    """
-    There was no room for it: the audio is still to be committed.
-    """
-    with GA.connected(session_config=MANUAL) as (client, _):
-        client.append_audio(noise(4800))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(SendQueue, "put", _full)
-            with pytest.raises(QueueFull):
-                client.commit_audio()
-            with pytest.raises(QueueFull):
-                client.update_session(instructions="Be brief.")
-        assert UNSET is client._follower.requested.instructions
-        assert client.commit_audio().result(5).item_id
-
-
-def test_half_a_sample_survives_a_commit_that_could_not_be_queued() -> None:
-    """
-    What follows is not shifted by a byte.
-    """
-    data = noise(9_001 + 1_001)
-    with GA.connected(session_config=MANUAL) as (client, wire):
-        client.append_audio(data[:9_001])
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(SendQueue, "put", _full)
-            with pytest.raises(QueueFull):
-                client.commit_audio()
-        client.append_audio(data[9_001:])
-        assert data == b"".join(arrived(client, wire))
-
-
-def test_audio_that_went_with_its_session_does_not_come_back() -> None:
-    """
-    The connection is lost while a commit waits for room that never comes.
-    """
-    with GA.connected(session_config=MANUAL) as (client, _):
-        client.append_audio(noise(9_600))
-
-        def lost_meanwhile(*_: Any, **__: Any) -> int:
-            client._engine.pending.lose(ConnectionClosed(1006))
-            client._input.lose(None)
-            raise QueueFull("full", 1)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(SendQueue, "put", lost_meanwhile)
-            with pytest.raises(QueueFull):
-                client.commit_audio()
-        assert not client._input.pending()
-
-
-def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
-    """
-    Its future has failed; the next session would commit something else, or nothing.
-    """
-    with GA.connected(session_config=MANUAL) as (client, wire):
-        client.append_audio(noise(9_600))
-        put = SendQueue.put
-
-        def lost_meanwhile(outbox: SendQueue, *entries: Entry, **how: Any) -> int:
-            client._engine.pending.lose(ConnectionClosed(1006))
-            outbox.hold()
-            return put(outbox, *entries, **how)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(SendQueue, "put", lost_meanwhile)
-            future = client.commit_audio()
-        assert isinstance(future.exception(0), ConnectionClosed)
-        client._engine.queue.release()
-        client.clear_audio_buffer().result(5)
-        kinds = {event["type"] for event in wire.received}
-        assert "input_audio_buffer.commit" not in kinds
-
-
-def test_a_session_is_not_left_while_a_commit_is_on_its_way(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """
-    The audio would be in the old one, and the commit in the new one.
-    """
-    with GA.connected(session_config=MANUAL) as (client, _):
-        client.append_audio(noise(9_600))
-        clear, quiet = client._input.clear, list[bool]()
-
-        def look() -> tuple[int, bytes]:
-            counted = clear()
-            quiet.append(client._engine.quiet())
-            return counted
-
-        with monkeypatch.context() as patch:
-            patch.setattr(client._input, "clear", look)
-            client.commit_audio().result(5)
-        assert [False] == quiet
-
-
-def _full(*_: Any, **__: Any) -> int:
-    raise QueueFull("full", 1)
 
 
 def test_raw_appends_and_commits_are_counted() -> None:

@@ -147,7 +147,7 @@ def walk(model: ModelStatus, *events: ServerEvent) -> list[ModelStatusEnum]:
 
 def test_a_spoken_turn() -> None:
     """
-    Listening, thinking, speaking; idle only when the answer has been heard.
+    Listening, thinking, speaking; idle only when the answer was played.
     """
     model = ModelStatus()
     seen = walk(model, started(), stopped(), committed(), created(), transcript())
@@ -167,7 +167,7 @@ def test_a_text_turn() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "incomplete", "cancelled"])
-def test_an_answer_that_says_nothing(status: str) -> None:
+def test_an_empty_answer(status: str) -> None:
     """
     An answer that fails before its first word does not leave the model thinking.
     """
@@ -209,7 +209,7 @@ def test_late_deltas() -> None:
 
 def test_out_of_band_beside_the_answer() -> None:
     """
-    A classifier that runs beside the conversation's answer is not heard speaking.
+    A classifier that runs beside the conversation's answer does not set SPEAKING.
     """
     model = ModelStatus()
     walk(model, created())
@@ -254,7 +254,7 @@ def test_a_service_that_does_not_name_conversations() -> None:
 
 def test_a_second_answer_while_the_first_is_played() -> None:
     """
-    The next answer is thought about although the last one is still heard.
+    The status is THINKING for the next answer although the last one is still played.
     """
     model = ModelStatus()
     walk(model, created(), audio(), done())

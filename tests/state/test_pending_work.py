@@ -39,7 +39,7 @@ def no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_answer_is_waited_for() -> None:
     """
-    After what the user said the model may begin to answer at any moment.
+    After the user's speech the model may begin to answer at any moment.
     """
     ends = _ends()
     assert not ends.busy()
@@ -58,7 +58,7 @@ def test_an_answer_is_waited_for() -> None:
 )
 def test_a_transcript_is_waited_for(event: Any, no_answer: None) -> None:
     """
-    What the user said may be written down after the answer; it may fail, too.
+    The user's speech may be transcribed after the answer; that may fail, too.
     """
     ends = _ends(input_audio_transcription={"model": "whisper-1"})
     ends.observe(InputAudioBufferCommitted(item_id="u1"))

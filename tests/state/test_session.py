@@ -45,7 +45,7 @@ from azure_realtime.models.turn_detection import (
 )
 
 
-def test_unset_is_one_and_says_so() -> None:
+def test_unset_is_a_singleton_with_a_repr() -> None:
     """
     However it is copied, it stays itself.
     """
@@ -155,7 +155,7 @@ def test_a_wrong_type_is_reported(mapping: dict[str, Any]) -> None:
         as_session_config(5)
 
 
-def test_values_are_the_services_business() -> None:
+def test_unknown_values_are_left_to_the_service() -> None:
     """
     A new voice, an odd temperature, an unheard-of tool: none is refused.
     """
@@ -185,7 +185,7 @@ def _update(config: SessionConfig) -> Any:
 @pytest.mark.parametrize("off", [None, {"type": "none"}])
 def test_turn_detection_can_be_switched_off(off: Any) -> None:
     """
-    None says so; leaving it out says nothing.
+    None is sent as null; a field left out is not sent.
     """
     assert None is SessionConfig(turn_detection=off).turn_detection
     assert UNSET is SessionConfig().turn_detection
@@ -345,7 +345,7 @@ def test_the_session_is_flat_on_both_protocols() -> None:
     assert Reasoning("low") == ga.reasoning
 
 
-def test_an_odd_session_is_read_as_far_as_it_goes() -> None:
+def test_an_ill_typed_session_is_read_as_far_as_possible() -> None:
     """
     One field in disorder does not hide the others, and is reported.
     """
@@ -428,7 +428,7 @@ def test_a_misspelled_response_is_reported() -> None:
         as_response_config(5)
 
 
-def test_a_response_tells_what_it_says() -> None:
+def test_a_response_has_its_text() -> None:
     """
     `text` is all of it, `transcript` what is spoken.
     """

@@ -1,5 +1,5 @@
 """
-A turn collected from events: what was said, written, called, and how long it took.
+A turn collected from events: speech, text, calls, and how long it took.
 """
 
 from __future__ import annotations
@@ -252,7 +252,7 @@ def test_the_clock_runs_from_asking() -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_written_answer_has_text_and_no_transcript(protocol: str | None) -> None:
     """
-    What was written is `text`; nothing was said.
+    Written output is `text`; the transcript is empty.
     """
     turn = recorded(text_answer("Paris."), protocol, begin=["resp_1"])
 
@@ -281,7 +281,7 @@ def test_deltas_count_when_response_done_has_no_output(
 
 def test_deltas_are_kept_without_response_done() -> None:
     """
-    A turn that was given up still tells what there was of it.
+    An abandoned turn still has what had arrived.
     """
     turn = recorded(text_answer("Paris is nice.")[:3], begin=["resp_1"])
 
@@ -361,7 +361,7 @@ def test_input_transcripts_of_several_items_are_joined() -> None:
     assert (recorder.heard, recorder.heard_all) == ("Hello, you", True)
 
 
-def test_hearing_nothing_is_not_the_same_as_not_knowing() -> None:
+def test_an_empty_input_transcript_differs_from_a_missing_one() -> None:
     """
     An empty transcript is "", a missing one None.
     """
@@ -513,9 +513,9 @@ def test_saving_to_a_str_path_gives_a_path(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_its_repr_is_one_line_that_tells_it_all(turn: Turn, expected: str) -> None:
+def test_its_repr_is_one_line(turn: Turn, expected: str) -> None:
     """
-    At a prompt, the turn says what was said, how long, and how fast.
+    At a prompt, the turn shows its text, its duration and its latency.
     """
     assert repr(turn) == expected
 

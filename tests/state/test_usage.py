@@ -91,7 +91,7 @@ def test_responses_add_up() -> None:
     assert repr(meter) == "<UsageMeter 3 responses, 200 tokens>"
 
 
-def test_the_same_response_is_not_paid_twice() -> None:
+def test_the_same_response_is_counted_once() -> None:
     """
     A gateway that repeats ``response.done`` does not double the bill.
     """
@@ -127,7 +127,7 @@ def test_totals_are_added_to_totals_only() -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_last_word_about_each_quota_holds(protocol: str | None) -> None:
+def test_the_last_report_of_each_quota_is_kept(protocol: str | None) -> None:
     """
     Quotas are known by name, and only the last numbers count.
     """
@@ -164,9 +164,7 @@ def test_quotas_without_a_name_are_passed_over_and_many_are_cut_short(
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(data=st.data())
-def test_no_usage_that_comes_breaks_it(
-    protocol: str | None, data: st.DataObject
-) -> None:
+def test_malformed_usage_is_accepted(protocol: str | None, data: st.DataObject) -> None:
     """
     Numbers that are missing, null or no numbers count as none.
     """

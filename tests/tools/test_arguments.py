@@ -1,5 +1,5 @@
 """
-What a function gets when the model calls it, and what the model hears if it cannot.
+What a function gets when the model calls it, and the error the model gets otherwise.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def test_what_the_model_reads_about_a_value_out_of_bounds(
         (Annotated[int | None, Ge(1)], [None, 1], [0]),
     ],
 )
-def test_bounds_that_a_schema_has_no_words_for(
+def test_bounds_that_a_schema_cannot_express(
     hint: Any, good: list[Any], bad: list[Any]
 ) -> None:
     """

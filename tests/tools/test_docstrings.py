@@ -101,7 +101,7 @@ def test_the_styles_that_people_use(text: str) -> None:
         ("X.\n\nParameters\n----------", Docstring("X.")),
     ],
 )
-def test_odd_ones(text: str | None, expected: Docstring) -> None:
+def test_unusual_docstrings(text: str | None, expected: Docstring) -> None:
     """
     A docstring that is empty, short or half a section gives what there is.
     """

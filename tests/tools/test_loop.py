@@ -303,8 +303,9 @@ def test_tools_reach_the_service_whenever_they_are_added(variant: Variant) -> No
     assert ["6", "1.5"] == [one.tool_calls[0].output, two.tool_calls[0].output]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["response", "session", "name"])
-def test_a_forced_choice_does_not_call_for_ever(variant: Variant, where: str) -> None:
+def test_a_forced_choice_holds_for_one_round(variant: Variant, where: str) -> None:
     """
     tool_choice="required" is for the first response; then the model may answer.
     """
@@ -360,7 +361,7 @@ def test_parallel_calls_run_in_parallel() -> None:
         assert [("call_0", "met"), ("call_1", "met")] == outputs(wire)
 
 
-def test_a_call_that_is_said_twice_is_run_once() -> None:
+def test_a_call_that_is_reported_twice_is_run_once() -> None:
     """
     Whatever a service repeats, a call_id runs once and is answered once.
     """
@@ -496,7 +497,7 @@ def test_a_model_that_calls_tools_again_and_again(
     assert f"it was not called: {rounds} responses" in refused[0]["error"]
 
 
-def test_as_many_rounds_as_there_may_be(variant: Variant) -> None:
+def test_the_number_of_rounds_is_limited(variant: Variant) -> None:
     """
     The limit itself is no failure; None is no limit.
     """

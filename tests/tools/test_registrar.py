@@ -192,7 +192,7 @@ def test_a_tool_that_only_the_last_session_took(
     assert ["second"] == refusals(recorder)
 
 
-def test_a_refusal_that_says_nothing(
+def test_a_refusal_without_a_reason(
     refused: set[str], eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -306,7 +306,7 @@ def test_a_tool_that_cannot_be_sent_is_not_kept(
 
 def test_a_tool_for_a_client_that_is_closed() -> None:
     """
-    The call says so; a tool that was there is still callable by hand.
+    The call raises; a tool that was registered before is still callable by hand.
     """
     with GA.connected() as (client, _):
         tool = client.tool(double)

@@ -179,7 +179,7 @@ def test_nothing_is_sent_before_the_response_has_ended(bench: Bench) -> None:
     assert bench.outputs() == [("call_1", "done")]
 
 
-def test_a_call_that_only_the_end_tells_of(bench: Bench) -> None:
+def test_a_call_reported_only_by_the_end_of_the_response(bench: Bench) -> None:
     """
     A service that announces calls nowhere else is understood.
     """
@@ -360,7 +360,7 @@ def test_a_call_is_made_once(bench: Bench) -> None:
 def test_bad_calls_are_answered_and_reported(bench: Bench) -> None:
     """
     An unknown function, bad arguments and an exception: the model can read each, and
-    you hear of each before the outputs leave.
+    each is reported before the outputs are sent.
     """
 
     @bench.toolbox.add
@@ -432,7 +432,7 @@ def test_a_function_that_takes_too_long(bench: Bench) -> None:
 
 def test_without_tools_calls_are_left_to_the_user(bench: Bench) -> None:
     """
-    Who answers function calls by hand hears nothing from us, and sees no thread.
+    For a user who answers function calls by hand there is no event and no thread.
     """
     before = threading.active_count()
 

@@ -93,7 +93,7 @@ def test_the_spec_that_is_sent() -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
-def test_a_timeout_is_a_time(timeout: float) -> None:
+def test_a_timeout_must_be_a_positive_number(timeout: float) -> None:
     """
     No tool is registered that can never give a result.
     """
@@ -474,7 +474,7 @@ def test_names_that_the_service_takes(name: str) -> None:
 )
 def test_names_that_the_service_refuses(name: str) -> None:
     """
-    The error says so where the tool is made, in whichever way.
+    The error is raised where the tool is made, in whichever way.
     """
     mapping = {"type": "function", "name": name}
     for register in (

@@ -273,9 +273,7 @@ def test_a_credential_that_hangs_does_not_delay_close() -> None:
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-def test_a_client_certificate_opens_the_door(
-    version: str, authority: trustme.CA
-) -> None:
+def test_a_client_certificate_is_accepted(version: str, authority: trustme.CA) -> None:
     """
     Where the service wants one, it is shown, also on the next connection; without one
     there is a typed error that says where to pass it.
@@ -543,7 +541,7 @@ def test_no_proxy_is_honoured(
         assert [] == seen
 
 
-def test_a_proxy_that_dies_is_the_network() -> None:
+def test_a_proxy_failure_counts_as_a_network_error() -> None:
     """
     A tunnel that is cut is made again, through the proxy.
     """

@@ -179,7 +179,7 @@ def test_a_name_that_cannot_be_one() -> None:
         dial(endpoint(443, "a..invalid"))
 
 
-def test_a_mute_name_server(nameserver: Callable[[Resolver], None]) -> None:
+def test_a_silent_name_server(nameserver: Callable[[Resolver], None]) -> None:
     """
     A name server that never answers costs the timeout and no more; the message says
     which name was asked for.
@@ -263,9 +263,9 @@ def test_the_last_failure_is_reported(
         dial(endpoint(443, "x.y"))
 
 
-def test_a_deaf_machine(deaf_port: int) -> None:
+def test_a_machine_that_does_not_answer(deaf_port: int) -> None:
     """
-    A machine that does not answer is a timeout that says so.
+    A machine that does not answer is a timeout with that reason.
     """
     with (
         at_most(BRIEF + 0.4),
@@ -346,7 +346,7 @@ def test_cut_off_in_the_tls_handshake(
     assert not isinstance(info.value, ConnectTimeout)
 
 
-def test_gone_before_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
+def test_closed_before_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
     """
     A service that went as soon as it was reached leaves no socket behind.
 
@@ -362,7 +362,7 @@ def test_gone_before_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
         _handshake(ours, "localhost", client_tls, dialer.attempt)
 
 
-def test_mute_in_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
+def test_silent_in_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
     """
     A peer that accepts and says nothing is a timeout that names the TLS handshake.
     """
@@ -484,7 +484,7 @@ def test_a_proxy_that_is_not_there(
     assert info.value.hint == "Check the proxy setting."
 
 
-def test_a_mute_proxy() -> None:
+def test_a_silent_proxy() -> None:
     """
     A proxy that does not answer is a timeout that names it.
     """
@@ -669,7 +669,7 @@ def test_interrupted_while_connecting(deaf_port: int) -> None:
 
 
 @pytest.mark.parametrize("stage", ["waiting for the TLS", "waiting for the proxy"])
-def test_interrupted_while_a_peer_is_mute(
+def test_interrupted_while_a_peer_is_silent(
     stage: str, client_tls: ssl.SSLContext
 ) -> None:
     """
@@ -696,7 +696,7 @@ def connector(
     return Connector(options, options.endpoint, numbers or WebSocketOptions(), impl)
 
 
-def test_interrupted_while_the_service_is_mute() -> None:
+def test_interrupted_while_the_service_is_silent() -> None:
     """
     Closing does not wait for the answer to the handshake.
     """
@@ -715,7 +715,7 @@ def test_interrupted_while_the_service_is_mute() -> None:
         )
 
 
-def test_interrupted_while_the_token_provider_thinks() -> None:
+def test_interrupted_while_the_token_provider_runs() -> None:
     """
     Closing does not wait for a sign-in that is never completed.
     """
@@ -753,7 +753,7 @@ def test_interruptions_are_noticed_though_the_peer_drips() -> None:
         )
 
 
-def test_a_bell_without_reason_changes_nothing() -> None:
+def test_a_wake_up_without_reason_changes_nothing() -> None:
     """
     Commands that are queued while we dial wake the dialer, which goes on.
     """
@@ -881,7 +881,7 @@ def test_a_token_provider_that_takes_too_long() -> None:
 def test_a_token_provider_that_hangs_is_not_asked_again_and_again() -> None:
     """
     Each attempt to connect waits for the call that hangs, on one thread; when it ends at
-    last, whoever waits then has the token, and the next connection a fresh one.
+    last, the waiting attempt has the token, and the next connection a fresh one.
     """
     answer = threading.Event()
     seen: list[str | None] = []

@@ -92,7 +92,7 @@ def refused(
 def test_every_status(status: HTTPStatus) -> None:
     """
     Every HTTP status is a typed error that has the status in numbers and in words, what
-    the service said, its request id, and something to try.
+    the service sent, its request id, and something to try.
     """
     body = b'{"error": {"code": "Mine", "message": "Not like this."}}'
     refusal = Refusal(status, {"apim-request-id": "id-1"}, body)
@@ -143,6 +143,7 @@ def test_a_refusal_that_ends_with_the_connection() -> None:
     assert error.body == "Access denied."
 
 
+@pytest.mark.slow
 def test_a_refusal_without_an_end() -> None:
     """
     A body that never ends is reported as far as it came, and soon.
@@ -204,7 +205,9 @@ def test_an_echoed_key_is_redacted(before: int) -> None:
         ({"retry-after": "nan"}, None),
     ],
 )
-def test_when_to_come_back(headers: dict[str, str], expected: float | None) -> None:
+def test_retry_after_in_seconds(
+    headers: dict[str, str], expected: float | None
+) -> None:
     """
     A rate limit says in how many seconds to come back, if the service says it.
     """
@@ -214,7 +217,7 @@ def test_when_to_come_back(headers: dict[str, str], expected: float | None) -> N
 
 
 @given(st.integers(0, 2**36))
-def test_when_to_come_back_as_a_date(seconds: int) -> None:
+def test_retry_after_as_a_date(seconds: int) -> None:
     """
     The date may be any day, also 29 February.
     """
@@ -233,7 +236,7 @@ def test_when_to_come_back_as_a_date(seconds: int) -> None:
         "Wed, 21 Oct 99999 07:28:00 GMT",
     ],
 )
-def test_a_date_that_is_none_says_nothing(date: str) -> None:
+def test_an_invalid_date_is_ignored(date: str) -> None:
     """
     Then the client waits as long as it would without.
     """
@@ -283,7 +286,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
         b"\x00" * 100,
     ],
 )
-def test_answers_that_are_none(answer: bytes) -> None:
+def test_invalid_answers_are_refused(answer: bytes) -> None:
     """
     Whatever a foreign service says, the error says that it is no WebSocket service.
     """
@@ -440,7 +443,7 @@ def test_an_endless_body() -> None:
 
 
 @pytest.mark.parametrize("speed", [0.02, 5.0])
-def test_a_dripping_or_mute_service(speed: float) -> None:
+def test_a_slow_or_silent_service(speed: float) -> None:
     """
     A service that drips its answer, or says nothing, does not outlive the deadline; the
     text says what was waited for.
@@ -663,7 +666,7 @@ def test_an_implementation_that_breaks(impl: Any) -> None:
         (500, {}, None),
     ],
 )
-def test_when_to_come_back_from_any_refusal(
+def test_retry_after_of_any_refusal(
     status: int, header: dict[str, str], expected: float | None
 ) -> None:
     """

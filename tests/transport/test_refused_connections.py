@@ -1,5 +1,5 @@
 """
-A connection that never opens says why, and what to do; and never tells a secret.
+A connection that never opens reports why, and what to do; and reveals no secret.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ SECRETS = (KEY, TOKEN, PASSWORD)
 
 class Ears:
     """
-    All that is said aloud during a test: log records, traces, and errors.
+    All output of a test: log records, traces, and errors.
     """
 
     def __init__(self, caplog: pytest.LogCaptureFixture, trace: io.StringIO) -> None:
@@ -84,7 +84,7 @@ class Ears:
 @pytest.fixture(autouse=True)
 def ears(caplog: pytest.LogCaptureFixture) -> Iterator[Ears]:
     """
-    Listen to everything, websocket-client's trace included; no secret may be heard.
+    Collect all output, websocket-client's trace included; it must contain no secret.
     """
     trace = io.StringIO()
     handler = logging.StreamHandler(trace)
@@ -221,7 +221,7 @@ def test_any_body_is_taken(body: bytes, ears: Ears) -> None:
 
 @pytest.mark.slow
 @IMPL
-def test_a_refusal_that_echoes_the_request_tells_no_secret(
+def test_a_refusal_that_echoes_the_request_reveals_no_secret(
     impl: Any, ears: Ears
 ) -> None:
     """
@@ -310,7 +310,7 @@ def test_later_messages_of_a_service_reveal_no_secret(
     assert KEY not in repr(event)
 
 
-def test_a_request_id_tells_no_secret(ears: Ears) -> None:
+def test_a_request_id_reveals_no_secret(ears: Ears) -> None:
     """
     Some gateways make the id of a request of what they were sent.
     """
@@ -356,7 +356,7 @@ def test_an_answer_of_another_program_reveals_no_secret(ears: Ears) -> None:
 
 
 @pytest.mark.parametrize("words", ["api-key: {}", "nothing {}", "nothing"])
-def test_a_bug_of_ours_tells_no_secret(
+def test_a_bug_of_the_package_reveals_no_secret(
     words: str, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -579,7 +579,7 @@ def test_a_proxy_that_works_sees_no_key(variant: Variant, ears: Ears) -> None:
 
 @IMPL
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
-def test_a_mute_server_is_a_timeout_that_names_the_stage(
+def test_a_silent_server_is_a_timeout_that_names_the_stage(
     scheme: str, impl: Any, ears: Ears
 ) -> None:
     """
@@ -595,7 +595,7 @@ def test_a_mute_server_is_a_timeout_that_names_the_stage(
         assert ("TLS" if scheme == "wss" else "WebSocket handshake") in str(error)
 
 
-def test_a_token_provider_that_tells_its_token(ears: Ears) -> None:
+def test_a_token_provider_whose_error_contains_its_token(ears: Ears) -> None:
     """
     What it raises is named, and shown as far as it holds no credential.
     """
@@ -660,9 +660,9 @@ def test_a_websocket_impl_that_fails(make: Callable[[], Any], ears: Ears) -> Non
     assert "websocket_impl" in str(error)
 
 
-def test_futures_and_listeners_hear_of_a_refusal(ears: Ears) -> None:
+def test_futures_and_listeners_get_a_refusal(ears: Ears) -> None:
     """
-    What was asked for before fails with the same typed error; so do listeners hear it.
+    Earlier requests fail with the same typed error, and listeners get it.
     """
     output: list[Any] = []
     asked = threading.Event()

@@ -231,7 +231,7 @@ def test_the_bytes_that_came_with_the_handshake() -> None:
         assert bench.come(frame("two")[3:]) == [b"two"]
 
 
-def test_every_byte_is_a_sign_of_life(bench: Bench) -> None:
+def test_every_byte_counts_as_received(bench: Bench) -> None:
     """
     Half a frame shows that the peer lives.
     """
@@ -280,7 +280,7 @@ def test_a_large_message_in_small_pieces_is_not_slow(bench: Bench) -> None:
     assert time.process_time() - start < 3.0
 
 
-def test_a_flood_leaves_a_turn_to_others() -> None:
+def test_a_flood_does_not_extend_a_turn() -> None:
     """
     A peer that sends without end does not keep the reader from writing; the rest is
     remembered without any further byte.
@@ -460,6 +460,7 @@ def test_the_read_buffer_is_as_large_as_it_has_to_be() -> None:
     assert arrive(small)[1] == [64 << 10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rest", [b"", frame("x" * 5000)[:4000]])
 def test_sessions_that_wait_keep_no_read_buffer(rest: bytes) -> None:
     """
@@ -615,7 +616,7 @@ def test_violations(data: bytes, before: bytes) -> None:
 @pytest.mark.parametrize("end", [frame("x", 3), close_frame(1005)])
 def test_an_error_behind_a_message_is_not_waited_for(end: bytes, bench: Bench) -> None:
     """
-    The message comes first; the next read tells of the error, although no byte will
+    The message comes first; the next read reports the error, although no byte will
     come to wake the reader.
     """
     assert bench.come(frame("fine") + end) == [b"fine"]
@@ -651,7 +652,7 @@ def test_any_bytes_are_frames_or_an_end(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", frame("x")[:2], HALF])
-def test_an_end_without_goodbye(data: bytes, bench: Bench) -> None:
+def test_an_end_without_a_close_frame(data: bytes, bench: Bench) -> None:
     """
     A peer that hangs up, in a frame or between two, is an unclean end with 1006.
     """
@@ -738,7 +739,7 @@ def test_a_close_is_answered_with_its_own_code(
 
 def test_a_close_without_a_code(bench: Bench) -> None:
     """
-    A goodbye without a code is 1005, which never travels.
+    A close frame without a code is 1005, which is never sent.
     """
     bench.come(close_frame(None))
     closed = bench.wire.closed_by_peer
@@ -749,7 +750,7 @@ def test_a_close_without_a_code(bench: Bench) -> None:
 
 def test_nothing_is_read_after_the_peers_close(bench: Bench) -> None:
     """
-    What a peer says after its goodbye is not heard.
+    Messages behind the peer's close frame are not read.
     """
     assert bench.come(close_frame() + frame("x")) == []
     assert bench.come(frame("y")) == []
@@ -759,7 +760,7 @@ def test_nothing_is_read_after_the_peers_close(bench: Bench) -> None:
 
 def test_nothing_is_sent_after_our_close(bench: Bench) -> None:
     """
-    After our goodbye neither messages nor pings nor pongs nor a second one leave.
+    After our close frame no message, ping, pong or second close frame is sent.
     """
     bench.wire.send(b"dropped: the goodbye overtakes it")
     bench.wire.send_close(1000, "bye")
@@ -1082,6 +1083,7 @@ def tls_pair(
         yield ours, made[0]
 
 
+@pytest.mark.slow
 def test_full_buffers_both_ways_over_tls(
     server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
@@ -1161,7 +1163,7 @@ def test_the_end_of_tls(
     goodbye: bool, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     """
-    A TLS connection that ends, with its own goodbye or without, is an unclean end.
+    The end of a TLS connection, with close_notify or without, is an unclean end.
     """
     with tls_pair(server_tls, client_tls) as (ours, theirs):
         bench = Bench(ours, theirs)
