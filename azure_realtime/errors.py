@@ -22,6 +22,9 @@ The exceptions of the library: one class for each remedy.
 Waits raise the built-in ``TimeoutError``, invalid arguments ``ValueError`` or
 ``TypeError``. No message contains a credential: texts from the service, a proxy or
 another library pass through `redacted`.
+
+The types for type checkers are in ``errors.pyi``: some attributes have classes of
+modules that import this one.
 """
 
 from __future__ import annotations
@@ -29,12 +32,9 @@ from __future__ import annotations
 import copy
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ._redaction import redacted
-
-if TYPE_CHECKING:  # both are above this module
-    from .models.responses import Response
 
 _E = TypeVar("_E", bound=BaseException)
 
@@ -220,8 +220,6 @@ class ResponseError(RealtimeError):
     Attributes:
         response: The `Response` with its partial output.
     """
-
-    response: Response
 
     def __init__(self, message: str, *, response: Any = None) -> None:
         super().__init__(message)

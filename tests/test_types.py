@@ -67,6 +67,23 @@ def test_checkers_report_each_mistake_and_nothing_else(
     assert expected == found, ended.stdout + ended.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)  # it reads the whole package
+def test_the_stub_of_the_errors_agrees_with_the_module() -> None:
+    """
+    `errors.pyi` has each class, attribute and argument of `errors.py`.
+    """
+    pytest.importorskip("mypy.stubtest", reason="mypy is in the extra 'dev'")
+    ended = subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "azure_realtime.errors"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == ended.returncode, ended.stdout + ended.stderr
+
+
 def test_overloads_are_current() -> None:
     """
     Type checkers know the events that the library knows.
@@ -142,14 +159,14 @@ def test_typing_extensions_is_no_dependency() -> None:
     assert "" == done.stderr
 
 
-def test_the_package_has_its_stub() -> None:
+def test_the_package_has_its_stubs() -> None:
     """
-    An installed package has the overloads, and says that it has types.
+    An installed package has the stubs, and says that it has types.
     """
     setup = (ROOT / "setup.cfg").read_text("utf-8")
     package = Path(azure_realtime.__file__).parent
-    stubs = [str(path.relative_to(package)) for path in package.rglob("*.pyi")]
-    assert ["client/overloads.pyi"] == stubs
+    stubs = sorted(str(path.relative_to(package)) for path in package.rglob("*.pyi"))
+    assert ["client/overloads.pyi", "errors.pyi"] == stubs
     for name in ("py.typed", *stubs):
         assert f"    {name}\n" in setup
 
