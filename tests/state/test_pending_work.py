@@ -104,7 +104,7 @@ def test_calls_of_a_response_that_did_not_complete_are_not_waited_for(
     """
     call = FunctionCallItem("look", "{}", "call_1")
     ends = _ends()
-    ends.observe(ResponseDone(response=Response("r1", status=status, output=[call])))
+    ends.observe(ResponseDone(response=Response(id="r1", status=status, output=[call])))
     assert not ends.busy()
     assert ends.calls == set()
 
