@@ -193,3 +193,16 @@ def test_soxr_keeps_tone_and_length(rate: int) -> None:
     wanted = struct.unpack("<24000h", sine(440, 24_000, 24_000))
     off = [abs(a - b) for a, b in zip(got, wanted, strict=True)][60:-60]
     assert max(off) < 20
+
+
+@pytest.mark.parametrize("rate", [None, 8_000, 24_000])
+def test_half_a_sample_at_the_end_of_a_recording_is_dropped(rate: int | None) -> None:
+    """
+    It would shift what follows it by a byte.
+    """
+    pcm = sine(700, rate or 24_000, 100)
+    whole = AudioInput(pcm, True, rate, whole=True)
+    torn = AudioInput(pcm + b"x", True, rate, whole=True)
+
+    assert converted(torn, "pcm16", no_check) == converted(whole, "pcm16", no_check)
+    assert len(converted(torn, "pcm16", no_check)) % 2 == 0

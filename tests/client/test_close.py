@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import operator
-import selectors
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +16,7 @@ from typing import Any
 import pytest
 import websocket
 from helpers.clients import GA, KEY, USER_SAYS, Variant
-from helpers.peer import Peer, collect_until_close, frame
+from helpers.peer import Peer, collect_until_close, frame, full_port
 from helpers.timing import at_most
 
 from azure_realtime import (
@@ -63,25 +61,12 @@ def fill(client: AzureRealTimeAudio, timeout: float | None) -> None:
 
 
 @pytest.fixture
-def full_port() -> Iterator[int]:
+def silent_port() -> Iterator[int]:
     """
-    The port's queue is full: a connecting client gets no answer at all.
+    A port at which TCP does not answer.
     """
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        port = listener.getsockname()[1]
-        fillers = []
-        with selectors.DefaultSelector() as selector:
-            while True:
-                filler = socket.socket()
-                filler.setblocking(False)
-                filler.connect_ex(("127.0.0.1", port))
-                fillers.append(filler)
-                selector.register(filler, selectors.EVENT_WRITE)
-                if len(selector.select(0.05)) < len(fillers):
-                    break
+    with full_port() as port:
         yield port
-        for filler in fillers:
-            filler.close()
 
 
 IMPLS = pytest.mark.parametrize(
@@ -123,11 +108,11 @@ def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None
 @IMPLS
 @QUEUED
 @pytest.mark.usefixtures("final_error")
-def test_close_while_tcp_is_silent(full_port: int, impl: Any, queued: bool) -> None:
+def test_close_while_tcp_is_silent(silent_port: int, impl: Any, queued: bool) -> None:
     """
     A host that answers no connection request does not delay close().
     """
-    close_while_connecting(f"ws://127.0.0.1:{full_port}", impl, queued, lambda: None)
+    close_while_connecting(f"ws://127.0.0.1:{silent_port}", impl, queued, lambda: None)
 
 
 @IMPLS

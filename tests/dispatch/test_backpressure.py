@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import re
-import socket
 import sys
 import threading
 import time
@@ -171,8 +170,8 @@ def test_a_command_need_not_wait_behind_a_queue_of_audio() -> None:
     is counted and reported.
     """
     numbers = {"audio_overflow": "drop_oldest", "max_send_queue_bytes": SMALL}
-    with socket.create_server(("127.0.0.1", 0)) as mute:  # so nothing leaves
-        client = GA.client(f"ws://127.0.0.1:{mute.getsockname()[1]}", **numbers)
+    with Peer(None) as peer:  # so nothing is sent
+        client = GA.client(peer.url, **numbers)
         while not client.stats.audio_dropped:
             client.append_audio(CHUNK)
         dropped = client.stats.audio_dropped

@@ -124,6 +124,35 @@ def test_a_bad_update_in_flight_does_not_spoil_the_new_session() -> None:
         client.create_conversation_item(USER_SAYS).result(timeout=5)
 
 
+def test_a_bad_update_that_is_queued_in_a_pause_is_sent_once() -> None:
+    """
+    The setup of the new session contains it; after its refusal it is not sent again.
+    """
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        recorder = EventRecorder(client)
+        service.refuse(429, {"retry-after-ms": "300"}, times=1)
+        service.wait_for_connection().drop()
+        recorder.wait("reconnecting", 2)
+        future = client.update_session(input_audio_format="mp3")
+        with pytest.raises(ServerError):
+            future.result(timeout=5)
+        recorder.wait("reconnected")
+        client.clear_audio_buffer().result(timeout=5)
+        kinds = ["session.update", "session.update", "input_audio_buffer.clear"]
+        assert kinds == _kinds(service.wait_for_connection())
+
+
+def test_the_reconnected_event_has_the_seconds_without_a_session() -> None:
+    """
+    From the loss of the connection to the configuration of the next.
+    """
+    with GA.service() as service, GA.client(service.url, **QUICK) as client:
+        recorder = EventRecorder(client)
+        service.refuse(429, {"retry-after-ms": "200"}, times=1)
+        service.wait_for_connection().drop()
+        assert 0.2 <= recorder.wait("reconnected").seconds_lost < 5.0 * SCALE
+
+
 @pytest.mark.parametrize("restore", ["conversation", "session", "none"])
 def test_the_restore_option_selects_what_is_restored(
     restore: str, variant: Variant

@@ -57,6 +57,17 @@ def test_another_id_of_a_restored_item_replaces_its_own() -> None:
     assert [("item_1", "own_1")] == renamed
 
 
+def test_an_item_before_an_answered_one_gets_no_answer_any_more() -> None:
+    """
+    The service answers in order: it has dropped the first, and renamed none.
+    """
+    commands = {"event_1": "item_1", "event_2": "item_2"}
+    restored = RestoredItems(commands, _ITEM_IDS, lambda item_id, event: True)
+
+    assert restored.is_acknowledgement(_added("item_2"))
+    assert not restored.is_acknowledgement(_added("own_3"))
+
+
 def test_an_item_that_does_not_look_alike_is_an_ordinary_event() -> None:
     """
     Another item, of speech that the service has committed, is no restored one.

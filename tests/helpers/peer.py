@@ -17,7 +17,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -371,3 +371,22 @@ def collect_until_close(conn: PeerConnection, received: list[bytes]) -> None:
         if opcode == CLOSE:
             conn.send(frame(data, CLOSE))
             return
+
+
+@contextlib.contextmanager
+def full_port() -> Iterator[int]:
+    """
+    Give a port whose queue is full: a connection attempt gets no answer at all.
+    """
+    fillers: list[socket.socket] = []
+    with (
+        Peer(None, backlog=0) as peer,
+        contextlib.ExitStack() as stack,
+        selectors.DefaultSelector() as selector,
+    ):
+        while len(selector.select(0.05)) == len(fillers):  # all are connected
+            fillers.append(stack.enter_context(socket.socket()))
+            fillers[-1].setblocking(False)
+            fillers[-1].connect_ex(("127.0.0.1", peer.port))
+            selector.register(fillers[-1], selectors.EVENT_WRITE)
+        yield peer.port

@@ -14,7 +14,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from azure_realtime import errors
-from azure_realtime._redaction import redacted, remember, remember_headers
+from azure_realtime._redaction import (
+    redacted,
+    remember,
+    remember_headers,
+    without_secrets,
+)
 from azure_realtime.errors import (
     AuthenticationError,
     ConnectError,
@@ -197,6 +202,50 @@ def test_a_long_text_is_redacted_quickly(part: str) -> None:
     with at_most(1.0 * SCALE):
         shown = redacted(part * (4_000_000 // len(part)))
     assert len(shown) < 100_000
+
+
+def test_a_secret_at_the_end_of_a_long_text_is_not_cut_in_two() -> None:
+    """
+    The text is cut behind 64 Ki characters, and a part of a secret is no longer found.
+    """
+    secret = "sk-0123456789abcdef"
+    remember(secret)
+    for visible in (1, 7, len(secret) - 1):
+        shown = redacted("x" * ((64 << 10) - visible) + secret + "x" * 100)
+        assert set(shown) == {"x", "."}
+
+
+def test_a_secret_that_begins_like_another_is_redacted_whole() -> None:
+    """
+    The longest secret is replaced first, in whatever order they were remembered.
+    """
+    remember("sk-0123", "sk-0123-4567", "sk-0123-4567-89")
+    assert redacted("<sk-0123-4567-89> <sk-0123>") == "<***> <***>"
+
+
+def test_only_a_secret_of_some_length_is_remembered() -> None:
+    """
+    A secret of fewer than six characters may be part of any text.
+    """
+    remember("ab-12", "cd-123")
+    assert redacted("ab-12 cd-123") == "ab-12 ***"
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_an_error_with_a_secret_in_its_chain_is_not_chained(explicit: bool) -> None:
+    """
+    A traceback shows the cause of an error, and the error during whose handling it was
+    raised.
+    """
+    secret = "sk-0123456789abcdef"
+    remember(secret)
+    first, last = ValueError(f"the key {secret} is wrong"), OSError("failed")
+    assert without_secrets(last) is last
+    if explicit:
+        last.__cause__ = first
+    else:
+        last.__context__ = first
+    assert without_secrets(last) is None
 
 
 def test_no_part_of_an_error_contains_a_secret() -> None:

@@ -95,6 +95,20 @@ def test_a_call_is_open_until_it_is_answered() -> None:
     assert not ends.busy()
 
 
+@pytest.mark.parametrize("status", ["cancelled", "failed", "incomplete"])
+def test_calls_of_a_response_that_did_not_complete_are_not_waited_for(
+    status: str,
+) -> None:
+    """
+    The service expects no output for them.
+    """
+    call = FunctionCallItem("look", "{}", "call_1")
+    ends = _ends()
+    ends.observe(ResponseDone(response=Response(id="r1", status=status, output=[call])))
+    assert not ends.busy()
+    assert ends.calls == set()
+
+
 @pytest.mark.parametrize(
     "what", ["_ANSWER_TIMEOUT", "_TRANSCRIPT_TIMEOUT", "_CALL_TIMEOUT"]
 )

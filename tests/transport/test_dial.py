@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from helpers.dialer import DialerStub
-from helpers.peer import Peer, PeerConnection, proxy, response
+from helpers.peer import Peer, PeerConnection, full_port, proxy, response
 from helpers.timing import SCALE, at_most
 
 from azure_realtime._endpoint import Endpoint
@@ -99,21 +99,12 @@ def refused_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def deaf_port() -> Iterator[int]:
+def silent_port() -> Iterator[int]:
     """
-    A port whose machine answers no connection attempt: its backlog is full.
+    A port whose machine answers no connection attempt.
     """
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
-        port = server.getsockname()[1]
-        fill = []
-        for _ in range(4):
-            sock = socket.socket()
-            sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", port))
-            fill.append(sock)
+    with full_port() as port:
         yield port
-        for sock in fill:
-            sock.close()
 
 
 # It works.
@@ -221,7 +212,7 @@ def test_the_next_address_is_tried(
     bad: str,
     nameserver: Callable[[Resolver], None],
     refused_port: int,
-    deaf_port: int,
+    silent_port: int,
 ) -> None:
     """
     A host of several addresses is reached although the first one is out of order.
@@ -229,7 +220,7 @@ def test_the_next_address_is_tried(
     with Peer(echo) as peer:
         first = {
             "refused": address(refused_port),
-            "deaf": address(deaf_port),
+            "deaf": address(silent_port),
             "no family": address(peer.port, family=9999),
             "unreachable": address(peer.port, "255.255.255.255"),
         }[bad]
@@ -239,12 +230,12 @@ def test_the_next_address_is_tried(
 
 
 def test_an_address_that_drops_packets_delays_the_next_by_a_moment(
-    nameserver: Callable[[Resolver], None], deaf_port: int
+    nameserver: Callable[[Resolver], None], silent_port: int
 ) -> None:
     """
     RFC 8305: 250 ms, whatever the time-out; and the families alternate.
     """
-    deaf = address(deaf_port)
+    deaf = address(silent_port)
     with Peer(echo) as peer:
         nameserver(lambda *_, **__: [deaf, deaf, address(peer.port)])
         with at_most(2.0):
@@ -263,7 +254,7 @@ def test_the_last_failure_is_reported(
         dial(endpoint(443, "x.y"))
 
 
-def test_a_machine_that_does_not_answer(deaf_port: int) -> None:
+def test_a_machine_that_does_not_answer(silent_port: int) -> None:
     """
     A machine that does not answer is a timeout with that reason.
     """
@@ -271,7 +262,7 @@ def test_a_machine_that_does_not_answer(deaf_port: int) -> None:
         at_most(BRIEF + 0.4),
         pytest.raises(ConnectTimeout, match=r"connecting to 127.0.0.1"),
     ):
-        dial(endpoint(deaf_port), seconds=BRIEF)
+        dial(endpoint(silent_port), seconds=BRIEF)
 
 
 # TLS.
@@ -657,13 +648,13 @@ def test_interrupted_while_looking_up(nameserver: Callable[[Resolver], None]) ->
     answer.set()
 
 
-def test_interrupted_while_connecting(deaf_port: int) -> None:
+def test_interrupted_while_connecting(silent_port: int) -> None:
     """
     Closing does not wait for a machine that does not answer.
     """
     interrupted_at(
         "connecting",
-        lambda d: open_stream(endpoint(deaf_port), None, None, d.attempt),
+        lambda d: open_stream(endpoint(silent_port), None, None, d.attempt),
         lambda: True,
     )
 

@@ -594,6 +594,22 @@ def test_an_implementation_of_ones_own(impl: Any) -> None:
     assert seen == [KEY]
 
 
+def test_an_own_implementation_does_not_read_the_proxies_of_the_environment() -> None:
+    """
+    The client has chosen the proxy, or none, for either implementation.
+    """
+    options: list[dict[str, Any]] = []
+
+    class Recording(websocket.WebSocket):
+        def connect(self, url: str, **given: Any) -> None:
+            options.append(given)
+            super().connect(url, **given)
+
+    with Peer(lambda conn: conn.upgrade(frame("first"))) as peer:
+        connect(peer.url, impl=Recording).close()
+    assert options[0]["http_no_proxy"] == ["*"]
+
+
 @pytest.mark.parametrize("impl", [None, Own])
 def test_a_host_of_ones_own_is_the_only_one(impl: Any) -> None:
     """
