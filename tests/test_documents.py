@@ -117,7 +117,7 @@ def test_every_file_with_a_lock_is_named() -> None:
     The table of locks is the list of the places that make one.
     """
     made = re.compile(
-        r"\b(?:Own|_)?R?Lock\(\)|\bEvent\(\)|\bthreading\.(?:Condition|Semaphore)\("
+        r"\b(?:Own|_)?R?Lock\(\)|\bthreading\.(?:Condition|Event|Semaphore)\("
     )
     files = {
         path.relative_to(ROOT).as_posix()

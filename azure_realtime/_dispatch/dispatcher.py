@@ -181,7 +181,7 @@ class Dispatcher(ABC):
             try:
                 listener(event)
             except BaseException as error:  # sys.exit() must not end the thread
-                if self._process.is_other_process or _is_ctrl_c(error):
+                if self._process.is_other_process or is_ctrl_c(error):
                     raise
                 self._report(error, subscription, event)
             begun, now = now, time.monotonic()
@@ -256,7 +256,7 @@ class Dispatcher(ABC):
         try:
             function(*args)
         except BaseException as error:
-            if self._process.is_other_process or _is_ctrl_c(error):
+            if self._process.is_other_process or is_ctrl_c(error):
                 raise
             logger.exception("The function %r raised", function)
         finally:
@@ -312,7 +312,7 @@ class Dispatcher(ABC):
         return True
 
 
-def _is_ctrl_c(error: BaseException) -> bool:
+def is_ctrl_c(error: BaseException) -> bool:
     """
     Whether *error* is Ctrl-C on the main thread, where `pump` runs listeners.
     """

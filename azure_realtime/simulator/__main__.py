@@ -61,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flush=True,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # a shell without job control starts what is in the background with SIGINT ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     service.serve_forever()
     return 0
 

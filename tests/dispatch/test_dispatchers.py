@@ -19,6 +19,8 @@ from helpers.processes import run_script
 from helpers.timing import at_most
 
 from azure_realtime import AzureRealTimeAudio, ConnectionClosed, WebSocketState
+from azure_realtime._dispatch.backlog import Backlog
+from azure_realtime._dispatch.subscriptions import Subscriptions
 from azure_realtime.simulator import Connection
 
 NAME = "input_audio_buffer.speech_started"
@@ -337,7 +339,8 @@ def test_ctrl_c_leaves_a_listener_that_is_pumped() -> None:
 
 def test_after_ctrl_c_a_select_loop_sees_what_still_waits() -> None:
     """
-    The descriptor rings for the events behind the one whose listener was left.
+    The descriptor is readable for the events behind the one whose listener was left.
+    That event's other listener gets it, too.
     """
     with GA.connected(dispatch="manual") as (client, wire):
         ears = three_of_which_the_first_is_interrupted(client, wire)
@@ -349,7 +352,50 @@ def test_after_ctrl_c_a_select_loop_sees_what_still_waits() -> None:
             client.pump(1)
         assert [] == select.select([client], [], [], 0)[0]
 
-    assert [1, 2] == ears.heard
+    assert [0, 1, 2] == ears.heard
+
+
+@pytest.mark.parametrize(
+    "part", ["Backlog.leave", "Subscriptions.take", "Subscriptions.claim"]
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupted_pump_loses_no_event(
+    part: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Wherever Ctrl-C comes before a listener is called; none is called twice.
+    """
+    kind, name = part.split(".")
+    owner: Any = {"Backlog": Backlog, "Subscriptions": Subscriptions}[kind]
+    real, left = getattr(owner, name), [1]
+
+    def interrupted(self: Any, *args: Any) -> Any:
+        if threading.get_ident() != threading.main_thread().ident or not left:
+            return real(self, *args)
+        left.pop()
+        if when == "after":
+            real(self, *args)
+        raise KeyboardInterrupt
+
+    with GA.connected(dispatch="manual") as (client, wire):
+        while client.pump():
+            pass
+        once: list[Any] = []
+        client.once(NAME, once.append)
+        ears = Ears(client)
+        send(wire, range(3))
+        client.clear_audio_buffer().result(5)
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, interrupted)
+            with contextlib.suppress(KeyboardInterrupt):
+                client.pump(1)
+        assert left == []
+        while not ears.done.is_set():
+            client.pump(1)
+        assert client.stats.callback_queue == 0
+
+    assert [0, 1, 2] == ears.heard
+    assert [0] == [event.audio_start_ms for event in once]
 
 
 def test_run_forever_serves_a_client_of_tools() -> None:

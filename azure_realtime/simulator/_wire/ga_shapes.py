@@ -28,7 +28,6 @@ from .shapes import (
     ITEM_REFERENCE,
     MAX_TOKENS,
     MODALITIES,
-    NOISE_REDUCTION,
     RESPONSE_FIELDS,
     SEMANTIC_VAD,
     SERVER_VAD_FIELDS,
@@ -61,11 +60,14 @@ _GA_TRANSCRIPTION = Nullable(
         }
     )
 )
+_GA_NOISE_REDUCTION = Nullable(
+    Record({"type": String(("near_field", "far_field")), "strength": Number()})
+)
 _GA_INPUT_AUDIO = Record(
     {
         "format": _GA_FORMAT,
         "transcription": _GA_TRANSCRIPTION,
-        "noise_reduction": NOISE_REDUCTION,
+        "noise_reduction": _GA_NOISE_REDUCTION,
         "turn_detection": Nullable(
             TaggedUnion(
                 {
