@@ -27,7 +27,7 @@ LAYERS = """
     _tools
     _engine
     _state
-    _transport  _requests  _dispatch  _protocol
+    _transport  _requests  _dispatch  _protocol  voice
     options  _websocket_options  _concurrency  events
     models
     audio  errors  _endpoint  _logging  _memory  _public  _redaction  _spelling  _version

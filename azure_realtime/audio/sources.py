@@ -59,13 +59,12 @@ class WavSource:
     Attributes:
         rate: Sample rate of the file in Hz.
         pcm: The samples: PCM16, mono.
+        live: Whether the audio is yielded at the pace of speech.
 
     Raises:
         OSError: The file cannot be read.
         ValueError: It is no WAV file, or has no samples.
     """
-
-    live = False
 
     def __init__(
         self, file: str | os.PathLike[str] | bytes | BinaryIO, *, realtime: bool = False
@@ -79,14 +78,14 @@ class WavSource:
         if not audio.pcm:
             raise ValueError(f"{name} has no samples: is the recording complete?")
         self.rate, self.pcm = audio.rate, audio.pcm
-        self._realtime = realtime
+        self.live = realtime
         self._closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         size = self.rate * BLOCK_MS // 1000 * 2
         begin = time.monotonic()
         for number, start in enumerate(range(0, len(self.pcm), size), 1):
-            if self._realtime:  # a block is complete when its last sample was spoken
+            if self.live:  # a block is complete when its last sample was spoken
                 due = begin + number * BLOCK_MS / 1000
                 time.sleep(max(0.0, due - time.monotonic()))
             if self._closed:

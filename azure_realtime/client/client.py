@@ -21,8 +21,7 @@ from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .listeners import Listening
 from .pump import Pumping
-from .turns import Asking
-from .waiting import Pulling
+from .talking import Talking
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from .._transport.handshake import WebSocketImpl
 
 
-class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
+class AzureRealTimeAudio(Listening, Talking, Pumping):
     """
     A conversation with a realtime model over one WebSocket connection.
 

@@ -75,6 +75,10 @@ class EventStream(Iterator[Any]):
     `AzureRealTimeAudio.events` makes it. It continues after a reconnect and ends when
     the client is closed. Iterate with ``for``; use it as a context manager, or call
     `close`, to stop collecting events earlier. Any thread but the reader's.
+
+    Attributes:
+        timeout: Seconds to wait for each event; None waits without limit. It may be
+            changed between two steps.
     """
 
     def __init__(
@@ -88,7 +92,7 @@ class EventStream(Iterator[Any]):
         self._lifecycle = lifecycle
         self._control = control
         self._mailboxes = mailboxes
-        self._timeout = timeout
+        self.timeout = timeout
         self._mailbox: Mailbox = mailboxes.open(keys, lasting=True)
 
     def __repr__(self) -> str:
@@ -97,11 +101,19 @@ class EventStream(Iterator[Any]):
     def __next__(self) -> Any:
         self._lifecycle.check_may_wait()
         try:
-            return self._mailbox.get(Deadline(self._timeout))
+            return self._mailbox.get(Deadline(self.timeout))
         except ConnectionClosed as closed:
             if closed.code == 1000 or self._control.is_closing():
                 raise StopIteration from None
             raise
+
+    def put(self, event: Any) -> None:
+        """
+        Add *event*, any object, behind those that wait: a message to the thread that
+        iterates. Any thread. It has no effect after the end of the stream.
+        """
+        self._lifecycle.check_process()
+        self._mailboxes.put(self._mailbox, event)
 
     def close(self) -> None:
         """
