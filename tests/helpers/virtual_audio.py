@@ -43,6 +43,7 @@ class VirtualAudio:
         self.address = f"unix:{folder / 'socket'}"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._players: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         """
@@ -130,6 +131,7 @@ class VirtualAudio:
                 process.stdin.write(pcm)  # type: ignore[union-attr]
 
         threading.Thread(target=feed, daemon=True).start()
+        self._players.append(process)
         return process
 
     @contextlib.contextmanager
@@ -152,6 +154,8 @@ class VirtualAudio:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(10)
+            while self._players:
+                self._players.pop().wait(30)
 
 
 class Recording:
