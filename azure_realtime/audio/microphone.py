@@ -62,13 +62,16 @@ class Microphone:
 
     def open(self) -> None:
         """
-        Open the device and start to record. It may be called more than once.
+        Open the device and start to record. It may be called more than once, also after
+        `close`.
 
         Raises:
             AudioDeviceError: The device cannot be used.
         """
         devices.check_process()
-        if self._stream is None and not self._closed:
+        if self._stream is None:
+            self._closed = False
+            self._blocks = SimpleQueue()
             self._start(self._device)
 
     def __iter__(self) -> Iterator[bytes]:

@@ -34,7 +34,10 @@ class Talking(Asking, Pulling):
         """
         Start a voice call: send a microphone, play the answers, stop when interrupted.
 
-            with client.talk() as call:
+            from azure_realtime.audio import WavSink, WavSource
+
+            source, sink = WavSource("question.wav"), WavSink("reply.wav")
+            with client.talk(source, sink) as call:
                 call.wait()
 
         When the user speaks, the answer falls silent, its generation is cancelled, and

@@ -18,6 +18,7 @@ from helpers.virtual_audio import RATE, VirtualAudio
 from helpers.voice import QUESTION, received, sent, until
 
 from azure_realtime import AzureRealTimeAudio
+from azure_realtime.voice import VoiceCall
 
 TRIALS = 25 if os.environ.get("AZURE_REALTIME_SOAK") else 4
 TALE = ", ".join(f"{number} and {number * 7}" for number in range(11, 27))
@@ -102,13 +103,21 @@ def test_interruptions_at_random_moments(
         with client.talk() as call:
             for trial in range(TRIALS):
                 interrupt_once(virtual_audio, client, connection, 1 + trial % 3, chance)
-                call.interrupt()
-                until(lambda: client.status.value == "idle", 20)
+                until(lambda: is_quiet(client, call), 20)
                 client.update_session().result(20)  # what was cut has arrived
             assert call.error is None
             assert call.stats.interruptions >= TRIALS
         awake.set()
         assert sent(connection, "error") == []
+
+
+def is_quiet(client: AzureRealTimeAudio, call: VoiceCall) -> bool:
+    """
+    Interrupt what is played, and return whether nothing is any more.
+    """
+    call.interrupt()
+    threading.Event().wait(0.2)
+    return client.status.value == "idle"
 
 
 def interrupt_once(
@@ -127,6 +136,7 @@ def interrupt_once(
 
     before = len(received(connection, "conversation.item.truncate"))
     starts = len(sent(connection, "input_audio_buffer.speech_started"))
+    created = len(sent(connection, "response.created"))
     with virtual_audio.recording() as recording:
         futures = [client.create_response(instructions=str(n)) for n in range(answers)]
         for future in futures[:-1]:
@@ -143,6 +153,7 @@ def interrupt_once(
         limit = len(recording.samples) + LATE_MS * RATE // 1000
         first = until(truncated)[0]
         samples = recording.wait(lambda samples: len(samples) > limit)[:limit]
+        until(lambda: len(sent(connection, "response.created")) > created + answers)
     audio = answer(connection, first["item_id"])
     last = max(at for at, sample in enumerate(samples) if sample)
     assert last < limit - RATE // 100, "it is not silent"
