@@ -28,8 +28,8 @@ from azure_realtime.simulator import Reply, Simulator, ToolCall
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(azure_realtime.__file__).parent
-MARK = "<!-- compiled only: needs azure-identity -->"
-BLOCK = re.compile(rf"({re.escape(MARK)}\n)?^```python\n(.*?)^```", re.M | re.S)
+MARK = r"<!-- compiled only: needs (?:azure-identity|a sound device) -->"
+BLOCK = re.compile(rf"({MARK}\n)?^```python\n(.*?)^```", re.M | re.S)
 DOCUMENTS = [
     ROOT / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
