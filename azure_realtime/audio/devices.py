@@ -146,11 +146,7 @@ def list_devices() -> list[AudioDevice]:
         AudioDeviceError: `sounddevice` or PortAudio is not installed.
     """
     sounddevice = load()
-    if not _open:  # PortAudio lists anew only after that, which ends open streams
-        with contextlib.suppress(sounddevice.PortAudioError):
-            sounddevice._terminate()
-        with contextlib.suppress(sounddevice.PortAudioError):
-            sounddevice._initialize()
+    _refresh(sounddevice)
     hosts = sounddevice.query_hostapis()
     chosen = set(sounddevice.default.device)
     return [
@@ -165,6 +161,22 @@ def list_devices() -> list[AudioDevice]:
         )
         for index, device in enumerate(sounddevice.query_devices())
     ]
+
+
+def _refresh(sounddevice: Any) -> bool:
+    """
+    Have PortAudio look for devices again; it does so only when it is initialized.
+
+    That would end open streams, so it is done only if there is none. Return whether it
+    was done.
+    """
+    if _open:
+        return False
+    with contextlib.suppress(sounddevice.PortAudioError):
+        sounddevice._terminate()
+    with contextlib.suppress(sounddevice.PortAudioError):
+        sounddevice._initialize()
+    return True
 
 
 def open_input(
@@ -212,39 +224,48 @@ def _start(
     finished: Callable[[], None],
 ) -> OpenStream:
     sounddevice = load()
-    make = getattr(
-        sounddevice, "RawInputStream" if kind == _INPUT else "RawOutputStream"
-    )
-    stream = None
+    words = {
+        "device": device,
+        "channels": 1,
+        "dtype": "int16",
+        "latency": latency,
+        "callback": callback,
+        "finished_callback": finished,
+    }
+    errors = (sounddevice.PortAudioError, ValueError)
     try:
-        for wanted in (rate, None):
-            if wanted is None:
-                direction = "input" if kind == _INPUT else "output"
-                found = sounddevice.query_devices(device, direction)
-                wanted = int(found["default_samplerate"])
-            try:
-                stream = make(
-                    samplerate=wanted,
-                    blocksize=wanted * BLOCK_MS // 1000,
-                    device=device,
-                    channels=1,
-                    dtype="int16",
-                    latency=latency,
-                    callback=callback,
-                    finished_callback=finished,
-                )
-                break
-            except sounddevice.PortAudioError:
-                if wanted != rate:
-                    raise
-        assert stream is not None
-        _open[id(stream)] = stream
+        stream = _made(sounddevice, kind, rate, words)
+    except errors as error:
+        if not _refresh(sounddevice):  # the device may be newer than this process
+            raise _explained(error, kind, device) from None
+        try:
+            stream = _made(sounddevice, kind, rate, words)
+        except errors as error:
+            raise _explained(error, kind, device) from None
+    _open[id(stream)] = stream
+    try:
         stream.start()
-    except (sounddevice.PortAudioError, ValueError) as error:
-        if stream is not None:
-            close(stream)
+    except errors as error:
+        close(stream)
         raise _explained(error, kind, device) from None
     return OpenStream(stream, int(stream.samplerate), float(stream.latency))
+
+
+def _made(sounddevice: Any, kind: str, rate: int, words: dict[str, Any]) -> Any:
+    """
+    Make a stream with the wanted rate, or with the device's own.
+    """
+    is_input = kind == _INPUT
+    make = sounddevice.RawInputStream if is_input else sounddevice.RawOutputStream
+    try:
+        return make(samplerate=rate, blocksize=rate * BLOCK_MS // 1000, **words)
+    except sounddevice.PortAudioError:
+        direction = "input" if is_input else "output"
+        found = sounddevice.query_devices(words["device"], direction)
+        own = int(found["default_samplerate"])
+        if own == rate:
+            raise
+        return make(samplerate=own, blocksize=own * BLOCK_MS // 1000, **words)
 
 
 def close(stream: Any) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ def _relay(
     return committed.result(deadline.remaining()).item_id
 
 
-def _blocks(source: Any) -> Iterator[bytes]:
+def _blocks(source: Any) -> Generator[bytes, None, None]:
     """
     Yield the blocks of a source; close it at the end.
     """
