@@ -39,7 +39,7 @@ but for the last row and for `options`, whose modules build on one another."""
 
 TOGETHER = (
     {"options", "_websocket_options", "_concurrency", "events"},
-    {"audio", "errors", "_redaction"},
+    {"audio", "errors", "_redaction", "_version"},
 )
 """Parts of one row that may import each other, as long as there is no cycle."""
 

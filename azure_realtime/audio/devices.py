@@ -33,8 +33,7 @@ _LIBRARY_HINTS = {
     "linux": "Install PortAudio: apt-get install libportaudio2 libasound2-plugins "
     "(Debian, Ubuntu), dnf install portaudio (Fedora).",
     "darwin": "Install PortAudio: brew install portaudio.",
-    "win32": "Install sounddevice from its wheel, which contains PortAudio: "
-    "pip install --force-reinstall sounddevice.",
+    "win32": "Install sounddevice again, from its wheel, which contains PortAudio.",
 }
 _DEVICE_HINTS = {
     "linux": "Check that a sound server runs (pactl info) and that the user may use "
