@@ -18,6 +18,7 @@ from ._tools.tool import Tool
 from ._version import __version__
 from .client.client import AzureRealTimeAudio
 from .errors import (
+    AudioDeviceError,
     AuthenticationError,
     ConnectError,
     ConnectionClosed,
@@ -65,6 +66,7 @@ from .options import AzureRealTimeOptions, WebSocketOptions
 __all__ = [
     "DEFAULT_SESSION_CONFIG",
     "UNSET",
+    "AudioDeviceError",
     "AuthenticationError",
     "AzureRealTimeAudio",
     "AzureRealTimeOptions",

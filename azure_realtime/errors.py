@@ -18,6 +18,7 @@ The exceptions of the library: one class for each remedy.
     +-- QueueFull                 also a TimeoutError: commands are produced faster
     |                             than the network carries them
     +-- SlowConsumer              events are consumed more slowly than they arrive
+    +-- AudioDeviceError          microphone or loudspeaker not usable  .device .hint
 
 Waits raise the built-in ``TimeoutError``, invalid arguments ``ValueError`` or
 ``TypeError``. No message contains a credential: texts from the service, a proxy or
@@ -304,3 +305,23 @@ def copy_to_raise(error: _E) -> _E:
     copied = copy.copy(error)
     copied.__cause__ = error.__cause__
     return copied
+
+
+class AudioDeviceError(RealtimeError):
+    """
+    A microphone or loudspeaker could not be used.
+
+    Attributes:
+        device: The name or index of the device as it was given; None is the default.
+        hint: One line that says what to do.
+    """
+
+    def __init__(
+        self, message: str, *, device: str | int | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.device = device
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} {self.hint}".rstrip()

@@ -104,4 +104,11 @@ class QueueFull(RealtimeError, TimeoutError):
 
 class SlowConsumer(RealtimeError): ...
 
+class AudioDeviceError(RealtimeError):
+    device: str | int | None
+    hint: str
+    def __init__(
+        self, message: str, *, device: str | int | None = None, hint: str = ""
+    ) -> None: ...
+
 def copy_to_raise(error: _E) -> _E: ...

@@ -46,7 +46,7 @@ def rows(heading: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["architecture", "contributing", "security", "threads"]
+    "name", ["architecture", "contributing", "security", "threads", "voice"]
 )
 def test_files_are_where_a_document_says(name: str) -> None:
     """

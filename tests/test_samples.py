@@ -46,6 +46,10 @@ EXPECTED = {
         "--- node\nConnected through <class 'websocket",
         "--- custom\nVoice: shimmer\nStatus: completed",
     ],
+    "phone_bridge.py": [
+        "20 of 20 callers were answered twice",
+        "20 of 20 interrupted the first answer",
+    ],
     "voice_turn.py": [
         " s) ...\nQuestion: This is a placeholder for ",
         "\nAnswer: I received about ",

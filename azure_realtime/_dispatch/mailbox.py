@@ -185,6 +185,14 @@ class Mailboxes:
             self._mailboxes.discard(mailbox)
             self._publish()
 
+    def put(self, mailbox: Mailbox, event: Any) -> None:
+        """
+        Put *event* into one mailbox, whatever its keys. Any thread; never blocks.
+        """
+        with self._lock:
+            mailbox.put(event, 0)
+        mailbox.notify()
+
     def offer(self, event: ServerEvent, size: int) -> None:
         """
         Put *event* into every mailbox that wants it. Any thread; never blocks.

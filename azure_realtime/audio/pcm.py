@@ -118,6 +118,17 @@ def read_audio(
     raise TypeError(f"{_NO_AUDIO}{type(audio).__name__}")
 
 
+def is_source(audio: Any) -> bool:
+    """
+    Whether *audio* is a source of a voice call: an iterable with a sample rate.
+    """
+    return (
+        isinstance(getattr(audio, "rate", None), int)
+        and hasattr(type(audio), "__iter__")
+        and not hasattr(audio, "dtype")
+    )
+
+
 def pieces_of(audio: Any) -> Iterator[Any] | None:
     """
     Return the pieces of an iterable; None if *audio* is one piece.

@@ -28,6 +28,7 @@ _WIDTHS = {_PCM: (1, 2, 3, 4), _FLOAT: (4, 8), _ALAW: (1,), _ULAW: (1,)}
 _MPEG = (b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")
 _MOST_CHANNELS = 256
 _UNKNOWN_SIZE = 0x7FFF0000  # programs that write to a pipe put this size or more
+_UNSIZED = 0xFFFFFFFF  # what such programs write while the size is not known
 _BLOCK = 1 << 18  # bytes decoded between two calls of *check*
 
 
@@ -157,9 +158,17 @@ def wav_bytes(pcm: bytes, rate: int) -> bytes:
         msg = f"rate must be positive, got {rate}"
         raise ValueError(msg)
     size = len(pcm) & ~1
+    return wav_header(size, rate) + pcm[:size]
+
+
+def wav_header(size: int | None, rate: int) -> bytes:
+    """
+    Return what precedes *size* bytes of samples; None if the size is not known yet.
+    """
+    size = _UNSIZED if size is None else size
     layout = struct.pack("<4sIHHIIHH", b"fmt ", 16, _PCM, 1, rate, 2 * rate, 2, 16)
-    head = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE")
-    return head + layout + struct.pack("<4sI", b"data", size) + pcm[:size]
+    head = struct.pack("<4sI4s", b"RIFF", min(36 + size, _UNSIZED), b"WAVE")
+    return head + layout + struct.pack("<4sI", b"data", size)
 
 
 def _chunks(data: bytes, order: str, name: str) -> Iterator[tuple[bytes, int, bytes]]:

@@ -13,7 +13,7 @@ from .._concurrency.deadline import Deadline
 from ..audio.convert import AudioStream, converted
 from ..audio.encoding import encode
 from ..audio.formats import MIN_COMMIT_MS, bytes_per_ms, format_name
-from ..audio.pcm import LinearAudio, pieces_of, read_audio
+from ..audio.pcm import LinearAudio, is_source, pieces_of, read_audio
 from ..audio.wav import no_check
 from ..events import (
     ClientEvent,
@@ -61,7 +61,8 @@ def spoken(audio: Any, input_format: str, deadline: Deadline) -> bytes:
     if pieces is None:
         data = converted(read_audio(audio, check=check), name, check)
     else:
-        data = _joined(pieces, name, check)
+        rate = audio.rate if is_source(audio) else None
+        data = _joined(pieces, rate, name, check)
     milliseconds = len(data) / bytes_per_ms(name)
     if milliseconds < MIN_COMMIT_MS:
         raise ValueError(
@@ -71,14 +72,17 @@ def spoken(audio: Any, input_format: str, deadline: Deadline) -> bytes:
     return data
 
 
-def _joined(pieces: Any, name: str, check: Callable[[], None]) -> bytes:
+def _joined(
+    pieces: Any, rate: int | None, name: str, check: Callable[[], None]
+) -> bytes:
     collected = []
     for piece in pieces:
         check()
         collected.append(piece)
     if all(isinstance(piece, (bytes, bytearray)) for piece in collected):
         # pieces of bytes may be one WAV file, whose header is in the first
-        return converted(read_audio(b"".join(collected), check=check), name, check)
+        whole = read_audio(b"".join(collected), rate, check)
+        return converted(whole, name, check)
     stream, out = AudioStream(), []
     for piece in collected:
         data, held = stream.feed(read_audio(piece, check=check), name, check)

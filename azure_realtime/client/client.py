@@ -23,7 +23,7 @@ from ..models.stats import Stats
 from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .pump import Pumping
-from .turns import Asking
+from .talking import Talking
 
 if TYPE_CHECKING:
     from .overloads import Listening, Pulling
@@ -35,7 +35,7 @@ else:  # type checkers read a stub with one overload per event instead
 C = TypeVar("C", bound="AzureRealTimeAudio")  # `Self` is not in Python 3.10
 
 
-class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
+class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping):
     """
     A conversation with a realtime model over one WebSocket connection.
 

@@ -172,6 +172,7 @@ class TurnStream(Iterator[Delta]):
         self._spoken = self._asked.spoken = send_user_turn(
             commands,
             self._session,
+            self._mailboxes,
             **question,
             timeout=self._deadline.remaining(),
             watch=self._watch_item,

@@ -55,7 +55,9 @@ class Asking(Tooling):
             audio: The question as speech: the path of a WAV file of any sample rate, or
                 what `append_audio` takes, at least 100 ms. The pieces of an iterable
                 are one recording. The audio is converted to the session's format, with
-                `soxr` if installed. VAD is switched off while the audio is sent.
+                `soxr` if installed. VAD is switched off while the audio is sent. A
+                `Source` such as `Microphone` is sent until VAD finds the end of the
+                speech, or the source ends; it is closed then.
             image: A picture that belongs to the question: a path, a URL, or the bytes
                 of a PNG, JPEG, GIF or WebP file. GA protocol only.
             timeout: Seconds for the whole turn; then the response is cancelled.

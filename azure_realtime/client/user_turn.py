@@ -9,12 +9,18 @@ switched off before it and on after it; no command waits for an acknowledgement.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from .._concurrency.deadline import Deadline
+from .._dispatch.mailbox import Mailboxes
+from ..audio.pcm import is_source
+from ..events import InputAudioBufferCommitted
 from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem
 from ..models.turn_detection import ServerVad
@@ -45,6 +51,7 @@ _IMAGES = (
 def send_user_turn(
     commands: Commands,
     session: SessionState,
+    mailboxes: Mailboxes,
     text: str | None,
     audio: Any,
     image: Any,
@@ -58,6 +65,7 @@ def send_user_turn(
     Args:
         commands: The client, which sends.
         session: The state of the session: input format and turn detection.
+        mailboxes: Where the service's commit is waited for, if *audio* is a source.
         text: The question as text, or None.
         audio: The question as speech, or None.
         image: The picture, or None.
@@ -77,14 +85,16 @@ def send_user_turn(
     parts = _written(text, image)
     deadline = Deadline(timeout)
     samples = None
-    if audio is not None:
+    if audio is not None and not is_source(audio):
         samples = spoken(_recording(audio), session.input_format, deadline)
     if parts:
         item = MessageItem(role="user", content=tuple(parts))
         watch(commands.create_conversation_item(item))
-    return (
-        None if samples is None else _speak(commands, session, samples, deadline, undo)
-    )
+    if samples is not None:
+        return _speak(commands, session, samples, deadline, undo)
+    if audio is not None:
+        return _relay(commands, session, mailboxes, audio, deadline, undo)
+    return None
 
 
 def _speak(
@@ -112,6 +122,65 @@ def _speak(
     return committed.result(deadline.remaining()).item_id
 
 
+def _relay(
+    commands: Commands,
+    session: SessionState,
+    mailboxes: Mailboxes,
+    source: Any,
+    deadline: Deadline,
+    undo: list[Callable[[], object]],
+) -> str | None:
+    """
+    Send a source until the service commits the input or the source ends.
+
+    Turn detection stays on, but requests no response: the turn does that. Return the
+    id of the item.
+    """
+    vad, detection = session.vad, session.field("turn_detection") or ServerVad()
+    mailbox = mailboxes.open(frozenset({InputAudioBufferCommitted.type}))
+    try:
+        if vad:
+            undo.append(lambda: commands.update_session(turn_detection=detection))
+            listening = attrs.evolve(detection, create_response=False)
+            commands.update_session(turn_detection=listening)
+        undo.append(commands.clear_audio_buffer)
+        commands.clear_audio_buffer()
+        item_id = None
+        with contextlib.closing(_blocks(source)) as blocks:
+            for block in blocks:
+                commands.append_audio(block, deadline.remaining(), rate=source.rate)
+                with contextlib.suppress(TimeoutError):
+                    item_id = mailbox.get(Deadline(0)).item_id  # type: ignore[attr-defined]
+                    break
+                if deadline.passed:
+                    raise TimeoutError("the question was not complete in time")
+        committed = None
+        if item_id is None:  # the source has ended: as a recording
+            if vad:
+                commands.update_session(turn_detection=None)
+            committed = commands.commit_audio()
+        undo.pop()
+        if vad:
+            undo[-1]()
+            undo.pop()
+    finally:
+        mailboxes.close(mailbox)
+    if committed is None:
+        return item_id
+    return committed.result(deadline.remaining()).item_id
+
+
+def _blocks(source: Any) -> Generator[bytes, None, None]:
+    """
+    Yield the blocks of a source; close it at the end.
+    """
+    try:
+        yield from source
+    finally:
+        if (close := getattr(source, "close", None)) is not None:
+            close()
+
+
 def question_item(
     session: SessionState, text: str | None, audio: Any, image: Any, deadline: Deadline
 ) -> MessageItem:
@@ -121,6 +190,11 @@ def question_item(
     """
     parts = _written(text, image)
     if audio is not None:
+        if is_source(audio) and getattr(audio, "live", False):
+            raise ValueError(
+                "a question outside the conversation needs a complete recording, not a "
+                "live source: the service detects no turns there"
+            )
         samples = spoken(_recording(audio), session.input_format, deadline)
         parts.append(InputAudio(samples))
     return MessageItem(role="user", content=tuple(parts))

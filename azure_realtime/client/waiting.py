@@ -89,6 +89,10 @@ class EventStream(Iterator[E_co], Generic[E_co]):
     `AzureRealTimeAudio.events` makes it. It continues after a reconnect and ends when
     the client is closed. Iterate with ``for``; use it as a context manager, or call
     `close`, to stop collecting events earlier. Any thread but the reader's.
+
+    Attributes:
+        timeout: Seconds to wait for each event; None waits without limit. It may be
+            changed between two steps.
     """
 
     def __init__(
@@ -102,7 +106,7 @@ class EventStream(Iterator[E_co], Generic[E_co]):
         self._lifecycle = lifecycle
         self._control = control
         self._mailboxes = mailboxes
-        self._timeout = timeout
+        self.timeout = timeout
         self._mailbox: Mailbox = mailboxes.open(keys, lasting=True)
 
     def __repr__(self) -> str:
@@ -111,11 +115,19 @@ class EventStream(Iterator[E_co], Generic[E_co]):
     def __next__(self) -> E_co:
         self._lifecycle.check_may_wait()
         try:
-            return cast("E_co", self._mailbox.get(Deadline(self._timeout)))
+            return cast("E_co", self._mailbox.get(Deadline(self.timeout)))
         except ConnectionClosed as closed:
             if closed.code == 1000 or self._control.is_closing():
                 raise StopIteration from None
             raise
+
+    def put(self, event: Any) -> None:
+        """
+        Add *event*, any object, behind those that wait: a message to the thread that
+        iterates. Any thread. It has no effect after the end of the stream.
+        """
+        self._lifecycle.check_process()
+        self._mailboxes.put(self._mailbox, event)
 
     def close(self) -> None:
         """

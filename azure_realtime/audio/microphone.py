@@ -1,0 +1,138 @@
+"""
+A microphone as a source of audio.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from ..errors import AudioDeviceError
+from . import devices
+from .formats import checked_rate
+
+_LONGEST_WAIT = 0.2  # seconds in which an iteration notices a lost device
+_RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
+_MAX_BLOCKS = 500  # 10 s of audio that nobody takes
+
+_logger = logging.getLogger("azure_realtime.audio")
+
+
+class Microphone:
+    """
+    A microphone.
+
+    If the device disappears, the default device takes its place, now or as soon as
+    there is one; a warning is logged.
+
+    Args:
+        device: Name of the device, a part of it, or its index (see `list_devices`);
+            None is the default.
+        latency: Latency in seconds that is asked of the device.
+        rate: Wanted sample rate in Hz. If the device refuses it, its own is used.
+
+    Attributes:
+        rate: Sample rate of the audio in Hz.
+        overflows: Number of times that audio was lost, because the machine was too busy
+            or nobody took it.
+        losses: Number of times that the device disappeared.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        device: str | int | None = None,
+        *,
+        latency: float = 0.1,
+        rate: int = 24_000,
+    ) -> None:
+        self.rate = checked_rate(rate)
+        self.overflows = self.losses = 0
+        self._device = device
+        self._latency = latency
+        self._stream: Any = None
+        self._closed = False
+        # A deque in C whose `put` neither blocks nor runs Python code: the callback of
+        # the device uses nothing else.
+        self._blocks: SimpleQueue[bytes] = SimpleQueue()
+
+    def open(self) -> None:
+        """
+        Open the device and start to record. It may be called more than once, also after
+        `close`.
+
+        Raises:
+            AudioDeviceError: The device cannot be used.
+        """
+        devices.check_process()
+        if self._stream is None:
+            self._closed = False
+            self._blocks = SimpleQueue()
+            self._start(self._device)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """
+        Iterate over blocks of 20 ms until `close`.
+
+        Raises:
+            AudioDeviceError: The device cannot be used.
+        """
+        self.open()
+        try:
+            while not self._closed:
+                try:
+                    yield self._blocks.get(timeout=_LONGEST_WAIT)
+                except Empty:
+                    self._check()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """
+        Close the device and end the iteration. Any thread.
+        """
+        self._closed = True
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            devices.close(stream)
+
+    def _start(self, device: str | int | None) -> None:
+        opened = devices.open_input(
+            device, self.rate, self._latency, self._callback, lambda: None
+        )
+        self.rate, self._stream = opened.rate, opened.stream
+        if self._closed:  # by another thread, meanwhile
+            self.close()
+
+    def _callback(self, data: Any, _frames: int, _time: Any, status: Any) -> None:
+        """
+        Take a block. A thread of the device.
+        """
+        if status.input_overflow or self._blocks.qsize() >= _MAX_BLOCKS:
+            self.overflows += 1
+        if self._blocks.qsize() < _MAX_BLOCKS:
+            self._blocks.put(bytes(data))
+
+    def _check(self) -> None:
+        """
+        Replace the device by the default one if it has disappeared.
+        """
+        devices.check_process()
+        stream = self._stream
+        if stream is None or stream.active:
+            return
+        self.losses += 1
+        _logger.warning(
+            "The microphone has disappeared; the default microphone takes its place."
+        )
+        devices.close(stream)
+        while not self._closed:
+            try:
+                self._start(None)
+                break
+            except AudioDeviceError:
+                time.sleep(_RETRY_PAUSE)

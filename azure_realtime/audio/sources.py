@@ -1,0 +1,159 @@
+"""
+Sources of audio for a voice call: a file, or a program that pushes its audio.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from .formats import checked_rate
+from .wav import parse_wav
+
+BLOCK_MS = 20
+"""Milliseconds of audio in the blocks that files and devices yield."""
+
+_LONGEST_WAIT = 0.2  # seconds in which an iteration notices that it was closed
+
+
+@runtime_checkable
+class Source(Protocol):
+    """
+    Where a voice call takes its audio from. One thread iterates over it, once.
+
+    A source may also have:
+
+    - ``live``: True for audio that is produced at the pace of speech. Without a
+      connection it is dropped, as it would arrive too late. Other sources wait.
+    - ``open()``, which raises `AudioDeviceError`, and ``close()``, which ends the
+      iteration from any thread. A call opens its source and closes it at its end.
+    - ``overflows``: the number of blocks that were lost before they were taken.
+
+    Attributes:
+        rate: Sample rate in Hz. It is read for each block, after it was taken.
+    """
+
+    rate: int
+
+    def __iter__(self) -> Iterator[bytes]:
+        """
+        Iterate over blocks of PCM16, mono, little-endian; 10 to 100 ms each.
+        """
+        ...
+
+
+class WavSource:
+    """
+    A WAV file, read as `read_wav` does.
+
+    Args:
+        file: The path, the bytes, or an open binary file.
+        realtime: Whether the audio is yielded at the pace of speech, so that turn
+            detection and interruptions take place as with a microphone. Otherwise it
+            is yielded as fast as the network takes it.
+
+    Attributes:
+        rate: Sample rate of the file in Hz.
+        pcm: The samples: PCM16, mono.
+        live: Whether the audio is yielded at the pace of speech.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no WAV file, or has no samples.
+    """
+
+    def __init__(
+        self, file: str | os.PathLike[str] | bytes | BinaryIO, *, realtime: bool = False
+    ) -> None:
+        if isinstance(file, (str, os.PathLike)):
+            data, name = Path(file).read_bytes(), os.fspath(file)
+        else:
+            data = bytes(file) if isinstance(file, bytes) else file.read()
+            name = str(getattr(file, "name", "the WAV file"))
+        audio = parse_wav(data, name)
+        if not audio.pcm:
+            raise ValueError(f"{name} has no samples: is the recording complete?")
+        self.rate, self.pcm = audio.rate, audio.pcm
+        self.live = realtime
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = self.rate * BLOCK_MS // 1000 * 2
+        begin = time.monotonic()
+        for number, start in enumerate(range(0, len(self.pcm), size), 1):
+            if self.live:  # a block is complete when its last sample was spoken
+                due = begin + number * BLOCK_MS / 1000
+                time.sleep(max(0.0, due - time.monotonic()))
+            if self._closed:
+                return
+            yield self.pcm[start : start + size]
+
+    def close(self) -> None:
+        """
+        End the iteration. Any thread.
+        """
+        self._closed = True
+
+
+class PushSource:
+    """
+    Audio that a program pushes, such as a telephone call or another library does.
+
+    Args:
+        rate: Sample rate of the audio in Hz.
+        max_seconds: Audio that may wait to be sent; when there is more, new audio is
+            dropped and counted.
+
+    Attributes:
+        rate: Sample rate of the audio in Hz.
+        overflows: Number of dropped pieces.
+    """
+
+    live = True
+
+    def __init__(self, rate: int = 24_000, *, max_seconds: float = 10.0) -> None:
+        self.rate = checked_rate(rate)
+        self.overflows = 0
+        self._most = max_seconds * 2 * self.rate
+        # `_pushed` belongs to the pushing thread, `_taken` to the iterating one
+        self._pushed = self._taken = 0
+        self._pieces: SimpleQueue[bytes | None] = SimpleQueue()
+        self._closed = False
+
+    def push(self, pcm: bytes) -> None:
+        """
+        Add PCM16, mono, of any length. One thread at a time; it never blocks.
+        """
+        if self._pushed - self._taken + len(pcm) > self._most:
+            self.overflows += 1
+            return
+        self._pushed += len(pcm)
+        self._pieces.put(bytes(pcm))
+
+    def end(self) -> None:
+        """
+        End the audio: the iteration ends after what was pushed. Any thread.
+        """
+        self._pieces.put(None)
+
+    def close(self) -> None:
+        """
+        End the iteration at once. Any thread.
+        """
+        self._closed = True
+        self._pieces.put(None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while not self._closed:
+            try:
+                piece = self._pieces.get(timeout=_LONGEST_WAIT)
+            except Empty:
+                continue
+            if piece is None:
+                return
+            self._taken += len(piece)
+            yield piece

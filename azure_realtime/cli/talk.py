@@ -1,0 +1,135 @@
+"""
+The command ``talk``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+from ..audio.sinks import NullSink, Sink, WavSink
+from ..audio.sources import Source, WavSource
+from ..client.client import AzureRealTimeAudio
+from ..models._shape import overlaid
+from ..models.session import DEFAULT_SESSION_CONFIG, SessionConfig
+from ..options import AzureRealTimeOptions
+from .configuration import options_for
+from .conversation import EVENTS, YOU, Conversation
+from .display import display_for
+from .keys import Keys
+
+_TICK = 0.05  # seconds between two looks at the keys
+_LAST_WORDS = 3.0  # seconds in which the transcript of the last question may come
+
+
+def talk(arguments: Any) -> int:
+    """
+    Run the command; return the exit status.
+    """
+    with contextlib.ExitStack() as stack:
+        options = _options(arguments, stack)
+        source, sink = _ends(arguments)
+        client = stack.enter_context(AzureRealTimeAudio(options))
+        events = stack.enter_context(client.events(*EVENTS, timeout=_TICK))
+        call = stack.enter_context(
+            client.talk(source, sink, half_duplex=arguments.half_duplex)
+        )
+        display = stack.enter_context(display_for(arguments.plain))
+        keys = stack.enter_context(Keys())
+        conversation = Conversation()
+        end: float | None = None  # once the call has ended
+        while end is None or (_waits(conversation) and time.monotonic() < end):
+            if end is None and call.wait(0):
+                end = time.monotonic() + _LAST_WORDS
+            if not _follow(events, conversation):
+                break
+            if not _obey(keys.pressed(), call):
+                break
+            display.show(conversation, call)
+        display.finish(conversation, call)
+        if call.error is not None:
+            raise call.error
+    return 0
+
+
+def _options(arguments: Any, stack: contextlib.ExitStack) -> AzureRealTimeOptions:
+    config = overlaid(
+        DEFAULT_SESSION_CONFIG,
+        SessionConfig.from_mapping(
+            {
+                name: value
+                for name in ("voice", "instructions")
+                if (value := getattr(arguments, name)) is not None
+            }
+        ),
+    )
+    if not arguments.local:
+        return options_for(arguments.env_file, session_config=config)
+    from ..simulator import Simulator
+
+    service = stack.enter_context(Simulator())
+    return AzureRealTimeOptions(
+        service.url, "gpt-realtime", "local", session_config=config
+    )
+
+
+def _ends(arguments: Any) -> tuple[Source, Sink]:
+    """
+    Return source and sink. Devices are imported only if they are used.
+    """
+    source: Source
+    sink: Sink
+    if arguments.wav is not None:
+        source = WavSource(arguments.wav, realtime=True)
+    else:
+        from ..audio.microphone import Microphone
+
+        source = Microphone(_device(arguments.input))
+    if arguments.out is not None:
+        sink = WavSink(arguments.out, realtime=arguments.wav is None)
+    elif arguments.wav is not None and arguments.output is None:
+        sink = NullSink()
+    else:
+        from ..audio.speaker import Speaker
+
+        sink = Speaker(_device(arguments.output))
+    return source, sink
+
+
+def _device(name: str | None) -> str | int | None:
+    return int(name) if name is not None and name.isdecimal() else name
+
+
+def _follow(events: Any, conversation: Conversation) -> bool:
+    """
+    Apply the events of the next moment. Return False after the last one.
+    """
+    deadline = time.monotonic() + _TICK
+    while time.monotonic() < deadline:
+        try:
+            event = next(events)
+        except TimeoutError:
+            return True
+        except StopIteration:
+            return False
+        conversation.observe(event)
+    return True
+
+
+def _obey(keys: str, call: Any) -> bool:
+    """
+    Do what the keys say. Return False to quit.
+    """
+    for key in keys:
+        if key in "qQ":
+            return False
+        if key == " ":
+            call.interrupt()
+        elif key in "mM":
+            (call.unmute if call.muted else call.mute)()
+    return True
+
+
+def _waits(conversation: Conversation) -> bool:
+    return any(line.speaker == YOU and not line.complete for line in conversation.lines)

@@ -1,0 +1,85 @@
+"""
+The method of a client for a voice call: `talk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from .turns import Asking
+
+if TYPE_CHECKING:
+    from ..audio import Sink, Source
+    from ..voice import EchoCanceller, VoiceCall
+    from ..voice.interfaces import CallClient
+
+
+class Talking(Asking):
+    """
+    Method of a client: `talk`.
+    """
+
+    def talk(
+        self,
+        source: Source | Iterable[bytes] | None = None,
+        sink: Sink | None = None,
+        *,
+        half_duplex: bool = False,
+        echo_canceller: EchoCanceller | None = None,
+        muted: bool = False,
+        interruptible: bool = True,
+    ) -> VoiceCall:
+        """
+        Start a voice call: send a microphone, play the answers, stop when interrupted.
+
+            from azure_realtime.audio import WavSink, WavSource
+
+            source, sink = WavSource("question.wav"), WavSink("reply.wav")
+            with client.talk(source, sink) as call:
+                call.wait()
+
+        When the user speaks, the answer falls silent, its generation is cancelled, and
+        what was not heard of it is removed from the conversation. Without turn
+        detection (``turn_detection=None``) the call is push-to-talk: `VoiceCall.mute`
+        ends an utterance, `VoiceCall.unmute` begins the next one. Any thread.
+
+        Args:
+            source: A `Source` such as `Microphone` or `WavSource`, or an iterable of
+                PCM16, mono, at the rate of the session (24,000 Hz; G.711: 8,000 Hz).
+                None is the default microphone. The call closes it.
+            sink: A `Sink` such as `Speaker` or `WavSink`; None is the default
+                loudspeaker. The call closes it.
+            half_duplex: Whether the microphone is silent while the loudspeaker plays:
+                no echo, but also no interruption by voice.
+            echo_canceller: Removes the loudspeaker's sound from the microphone's, such
+                as `WebRtcEchoCanceller`. The default devices are opened with its rate.
+            muted: Whether the call begins muted.
+            interruptible: Whether speech interrupts the playback. If not, set
+                ``interrupt_response=False`` in the turn detection as well.
+
+        Raises:
+            AudioDeviceError: A device, or the extra ``audio``, is missing.
+            RuntimeError: The caller is a forked child.
+        """
+        self._lifecycle.check_process()
+        # Imported here: a client that does not talk does not pay for it.
+        from ..audio.microphone import Microphone
+        from ..audio.speaker import Speaker
+        from ..voice import VoiceCall
+
+        rate: int | None = getattr(echo_canceller, "rate", None)
+        wanted: dict[str, Any] = {} if rate is None else {"rate": rate}
+        call = VoiceCall(
+            cast("CallClient", self),  # the methods that it lacks are its subclass's
+            self._follower,
+            self._tools.busy,
+            Microphone(**wanted) if source is None else source,
+            Speaker(**wanted) if sink is None else sink,
+            half_duplex=half_duplex,
+            echo_canceller=echo_canceller,
+            muted=muted,
+            interruptible=interruptible,
+        )
+        call.start()
+        return call

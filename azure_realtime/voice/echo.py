@@ -1,0 +1,157 @@
+"""
+Echo: what the microphone hears of the loudspeaker.
+
+The model would take it for the user and interrupt itself. Remedies, the best first: a
+headset; the echo cancellation of the operating system; `WebRtcEchoCanceller`; a
+microphone that is silent while the loudspeaker plays (``half_duplex=True``).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .._version import INSTALL_HINT
+
+_FRAME_MS = 10
+_MOST_BLOCKS = 15  # of 20 ms: more is drift between two clocks, and is dropped
+
+
+class EchoCanceller(Protocol):
+    """
+    Removes from the microphone's sound what the loudspeaker plays.
+
+    It may have ``rate``, the sample rate in Hz that it needs; `AzureRealTimeAudio.talk`
+    opens the default devices with it.
+    """
+
+    def process(self, near: bytes, far: bytes) -> bytes:
+        """
+        Process 10 ms: PCM16, mono, both of the same length. One thread at a time.
+
+        Args:
+            near: What the microphone has recorded.
+            far: What was handed to the loudspeaker at about that time.
+
+        Returns:
+            *near* without the echo.
+        """
+        ...
+
+
+class WebRtcEchoCanceller:
+    """
+    The echo canceller of WebRTC (AEC3): package `pywebrtc-audio`, extra ``aec``.
+
+    Args:
+        rate: Sample rate in Hz: 16,000, 32,000 or 48,000.
+
+    Raises:
+        ImportError: The package is not installed.
+        ValueError: *rate* is another one.
+    """
+
+    def __init__(self, rate: int = 48_000) -> None:
+        if rate not in (16_000, 32_000, 48_000):
+            raise ValueError(
+                f"the echo canceller takes 16,000, 32,000 or 48,000 Hz, not {rate:,}"
+            )
+        self.rate = rate
+        try:
+            library = importlib.import_module("pywebrtc_audio")
+            self._numpy: Any = importlib.import_module("numpy")
+        except ImportError:
+            hint = INSTALL_HINT.format("aec")
+            raise ImportError(
+                f"WebRtcEchoCanceller needs pywebrtc-audio. {hint}"
+            ) from None
+        self._canceller: Any = library.EchoCanceller(sample_rate=rate)
+
+    def process(self, near: bytes, far: bytes) -> bytes:
+        """
+        Process 10 ms; see `EchoCanceller`.
+        """
+        samples = self._numpy.frombuffer
+        cleaned = self._canceller.process(samples(near, "<i2"), samples(far, "<i2"))
+        return bytes(self._numpy.asarray(cleaned, "<i2").tobytes())
+
+
+class EchoFilter:
+    """
+    Feeds a canceller with frames of both sides. The thread that reads the microphone.
+
+    Args:
+        canceller: The canceller.
+        source: The microphone.
+        sink: The loudspeaker; its ``played_blocks`` get what it plays.
+
+    Raises:
+        ValueError: The sink does not tell what it plays.
+    """
+
+    def __init__(self, canceller: EchoCanceller, source: Any, sink: Any) -> None:
+        if not hasattr(sink, "played_blocks"):
+            raise ValueError(
+                "echo_canceller needs a sink that tells what it plays, as Speaker does"
+            )
+        self._canceller = canceller
+        self._source = source
+        self._sink = sink
+        self._played: deque[bytes] = deque(maxlen=_MOST_BLOCKS)
+        self._near = self._far = b""
+        sink.played_blocks = self._played
+
+    def feed(self, block: bytes) -> bytes:
+        """
+        Return *block* without the echo, in whole frames of 10 ms.
+
+        Raises:
+            ValueError: The devices have another sample rate than the canceller, or
+                differ.
+        """
+        rate = self._source.rate
+        wanted = getattr(self._canceller, "rate", rate)
+        if not rate == self._sink.rate == wanted:
+            raise ValueError(
+                f"the echo canceller needs both devices at {wanted} Hz, but they have "
+                f"{rate} and {self._sink.rate} Hz"
+            )
+        size = rate * _FRAME_MS // 1000 * 2
+        self._near += block
+        while len(self._far) < len(self._near) and self._played:
+            self._far += self._played.popleft()
+        whole = len(self._near) // size * size
+        far = self._far[:whole].ljust(whole, b"\0")
+        out = [
+            self._canceller.process(self._near[at : at + size], far[at : at + size])
+            for at in range(0, whole, size)
+        ]
+        self._near, self._far = self._near[whole:], self._far[whole:]
+        return b"".join(out)
+
+
+class HalfDuplex:
+    """
+    Replaces the microphone by silence while the loudspeaker plays, and a moment longer.
+
+    Args:
+        playing: Returns whether the loudspeaker plays.
+        clock: Returns the time in seconds.
+    """
+
+    HOLD = 0.3  # seconds that a room echoes
+
+    def __init__(self, playing: Callable[[], bool], clock: Callable[[], float]) -> None:
+        self._playing = playing
+        self._clock = clock
+        self._until = 0.0
+
+    def feed(self, block: bytes) -> bytes:
+        """
+        Return *block*, or silence of its length.
+        """
+        if self._playing():
+            self._until = self._clock() + self.HOLD
+        return bytes(len(block)) if self._clock() < self._until else block

@@ -1,0 +1,188 @@
+"""
+The model's audio on its way to the sink, and its interruption.
+
+Rules:
+
+1. After an interruption nothing of the interrupted responses is played: audio of theirs
+   that still arrives is dropped.
+2. What was not heard is removed from the conversation: each item that was not played to
+   its end is truncated at what was played. An item is at its end if its audio is
+   complete and the sink has played it.
+3. Items belong to the connection on which they came. A later session does not know
+   them, so they are not truncated there.
+
+The thread of the call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from ..audio.formats import as_pcm
+from ..audio.resample import Resampler
+from ..audio.sinks import Sink
+from ..events import ResponseOutputAudioDelta, ResponseOutputAudioDone
+from .interfaces import SessionFacts
+from .stats import level_of
+
+_REMEMBERED = 64  # interrupted responses whose audio may still arrive
+
+
+@attrs.define(eq=False)
+class _Item:
+    """
+    The audio of one item.
+    """
+
+    response_id: str
+    content_index: int
+    generation: int
+    resampler: Resampler
+    rates: tuple[int, int]
+    received_ms: float = 0.0
+    complete: bool = False
+
+
+@attrs.frozen
+class Cut:
+    """
+    An item that was not played to its end.
+
+    Attributes:
+        item_id: The item.
+        content_index: The content part with its audio.
+        audio_end_ms: Milliseconds of the audio that were played.
+    """
+
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+class Playback:
+    """
+    Plays the audio of responses.
+
+    Args:
+        sink: Where it is played. Its own errors are the caller's to handle.
+        session: Has the format of the audio.
+
+    Attributes:
+        playing: Whether audio was written and `is_drained` was not true since. Any
+            thread may read it.
+        level: Peak of the audio that was written last.
+    """
+
+    def __init__(self, sink: Sink, session: SessionFacts) -> None:
+        self._sink: Any = sink
+        self._session = session
+        self._items: dict[str, _Item] = {}
+        self._interrupted: dict[str, None] = {}  # response ids, in their order
+        self.playing = False
+        self.level = 0.0
+
+    def write(self, event: ResponseOutputAudioDelta) -> Cut | None:
+        """
+        Play a piece of audio.
+
+        Returns:
+            The item, if it belongs to an interrupted response and is new: it has to be
+            truncated as well.
+        """
+        name = self._session.output_format
+        pcm, rate = as_pcm(event.audio, name)
+        item = self._items.get(event.item_id)
+        if event.response_id in self._interrupted:
+            if item is None:
+                self._items[event.item_id] = self._new_item(event, rate)
+                return Cut(event.item_id, event.content_index, 0)
+            return None
+        sink_rate = getattr(self._sink, "rate", rate)
+        if item is None or item.rates != (rate, sink_rate):
+            received = item.received_ms if item else 0.0
+            item = self._items[event.item_id] = self._new_item(event, rate)
+            item.received_ms = received
+        item.received_ms += len(pcm) * 500 / rate
+        self.playing = True
+        data = item.resampler.feed(pcm)
+        if data:
+            self.level = level_of(data[-960:])
+            self._sink.write(data, event.item_id, event.content_index)
+        return None
+
+    def _new_item(self, event: ResponseOutputAudioDelta, rate: int) -> _Item:
+        sink_rate = getattr(self._sink, "rate", rate)
+        return _Item(
+            event.response_id,
+            event.content_index,
+            event.generation,
+            Resampler(rate, sink_rate, aligned=True),
+            (rate, sink_rate),
+        )
+
+    def complete(self, event: ResponseOutputAudioDone) -> None:
+        """
+        Note that an item has all of its audio.
+        """
+        item = self._items.get(event.item_id)
+        if item is None or event.response_id in self._interrupted:
+            return
+        item.complete = True
+        if rest := item.resampler.flush():
+            self._sink.write(rest, event.item_id, event.content_index)
+        end_item = getattr(self._sink, "end_item", None)
+        if end_item is not None:
+            end_item(event.item_id)
+
+    def interrupt(self, responses: set[str], generation: int) -> list[Cut]:
+        """
+        Fall silent, and drop what still comes of *responses*.
+
+        Args:
+            responses: The responses in progress.
+            generation: The number of the connection (rule 3).
+
+        Returns:
+            The items to truncate.
+        """
+        dropped = self._sink.flush()
+        cuts = []
+        for item_id, item in self._items.items():
+            is_over = item.response_id in self._interrupted
+            if is_over or item.generation != generation:
+                continue
+            if item.complete and item_id not in dropped:
+                continue
+            played = dropped.get(item_id)
+            if played is None:
+                played = self._sink.played_ms(item_id)
+            end = max(0, min(played, int(item.received_ms)))
+            cuts.append(Cut(item_id, item.content_index, end))
+            responses = responses | {item.response_id}
+        self._interrupted |= dict.fromkeys(responses)
+        while len(self._interrupted) > _REMEMBERED:
+            self._interrupted.pop(next(iter(self._interrupted)))
+        self._items = {
+            item_id: item
+            for item_id, item in self._items.items()
+            if item.response_id in responses
+        }
+        self.playing = False
+        self.level = 0.0
+        return cuts
+
+    def is_drained(self) -> bool:
+        """
+        Return whether nothing is left to play.
+        """
+        return bool(self._sink.drained)
+
+    def finish(self) -> None:
+        """
+        Note that all responses are done, and were played to their end.
+        """
+        self.playing = False
+        self.level = 0.0
+        self._items.clear()

@@ -1,0 +1,403 @@
+"""
+The command line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.clients import KEY
+from helpers.timing import SCALE
+
+from azure_realtime import __version__
+from azure_realtime.audio import read_wav
+from azure_realtime.cli import main
+from azure_realtime.cli.configuration import options_for, read_variables
+from azure_realtime.cli.conversation import MODEL, NOTE, YOU, Conversation
+from azure_realtime.cli.display import Lines, counters, meter, written
+from azure_realtime.cli.text import plain
+from azure_realtime.events import SERVER_EVENTS
+from azure_realtime.simulator import Simulator
+from azure_realtime.voice import CallStats
+
+pty = pytest.importorskip("pty")
+termios = pytest.importorskip("termios")
+
+QUESTION = Path(__file__).parents[2] / "samples" / "question.wav"
+COMMAND = [sys.executable, "-m", "azure_realtime"]
+VARIABLES = {
+    "AZURE_OPENAI_ENDPOINT": "https://file.example.com",
+    "AZURE_OPENAI_DEPLOYMENT": "gpt-realtime",
+    "AZURE_OPENAI_API_KEY": KEY,
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AZURE_OPENAI_")]:
+        monkeypatch.delenv(name)
+
+
+def event(kind: str, **fields: Any) -> Any:
+    return SERVER_EVENTS[kind](**fields)
+
+
+def written_file(folder: Path, lines: str) -> str:
+    path = folder / "azure.env"
+    path.write_text(lines, "utf-8")
+    return str(path)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.slow
+@pytest.mark.processes
+def test_talk_needs_neither_sound_nor_rich(tmp_path: Path) -> None:
+    """
+    From file to file, with a transcript of both sides and the latency of the turn.
+    """
+    blocked = "import sys; sys.modules['rich'] = sys.modules['sounddevice'] = None; "
+    run = f"{blocked}from azure_realtime.cli import main; sys.exit(main())"
+    options = ["--wav", str(QUESTION), "--out", "reply.wav"]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", run, "talk", "--local", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50 * SCALE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^You: .*\d.* seconds of speech", done.stdout, re.M)
+    assert re.search(r"^Model: .+ \(\d\.\d\d s\)$", done.stdout, re.M)
+    assert read_wav(tmp_path / "reply.wav").seconds > 1
+
+
+class Terminal:
+    """
+    A command in a pseudo-terminal.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        self.parent, self.child = pty.openpty()
+        self.before = termios.tcgetattr(self.child)
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=self.child,
+            stdout=self.child,
+            stderr=self.child,
+            env=environment,
+            start_new_session=True,
+        )
+        self.text = ""
+
+    def until(self, words: str, timeout: float = 20.0) -> None:
+        import select
+
+        deadline = time.monotonic() + timeout * SCALE
+        while words not in self.text:
+            assert time.monotonic() < deadline, self.text[-2000:]
+            if select.select([self.parent], [], [], 0.1)[0]:
+                self.text += os.read(self.parent, 65536).decode("utf-8", "replace")
+
+    def press(self, keys: str) -> None:
+        os.write(self.parent, keys.encode())
+
+    @property
+    def is_raw(self) -> bool:
+        return termios.tcgetattr(self.child)[3] != self.before[3]
+
+    def end(self, timeout: float) -> int:
+        import threading
+
+        reader = threading.Thread(target=self._read_on, daemon=True)
+        reader.start()
+        try:
+            code = self.process.wait(timeout * SCALE)
+        finally:
+            self.process.kill()
+            self.process.wait()
+        assert termios.tcgetattr(self.child) == self.before
+        os.close(self.child)
+        reader.join(5)
+        os.close(self.parent)
+        return code
+
+    def _read_on(self) -> None:
+        import contextlib
+
+        with contextlib.suppress(OSError):
+            while more := os.read(self.parent, 65536):
+                self.text += more.decode("utf-8", "replace")
+
+
+@pytest.fixture
+def terminal() -> Iterator[Any]:
+    made: list[Terminal] = []
+
+    def start(*arguments: str) -> Terminal:
+        made.append(Terminal(*arguments))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.process.kill()
+        one.process.wait()
+
+
+TALK = ("talk", "--local", "--wav", str(QUESTION))
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.slow
+@pytest.mark.processes
+@pytest.mark.parametrize("options", [(), ("--plain",)], ids=["live", "plain"])
+@pytest.mark.parametrize("way", ["q", "ctrl-c", "sigterm"])
+def test_the_terminal_is_restored(
+    terminal: Any, way: str, options: tuple[str, ...]
+) -> None:
+    """
+    After q, Ctrl-C and SIGTERM, and the command ends soon.
+    """
+    if not options:
+        pytest.importorskip("rich")
+    shell = terminal(*TALK, *options)
+    shell.until("q quits")
+    deadline = time.monotonic() + 10 * SCALE
+    while not shell.is_raw:
+        assert time.monotonic() < deadline
+    if way == "sigterm":
+        shell.process.send_signal(signal.SIGTERM)
+    elif way == "ctrl-c":
+        shell.process.send_signal(signal.SIGINT)
+    else:
+        shell.press("q")
+    assert shell.end(10.0) == (0 if way == "q" else 130)
+    assert "Traceback" not in shell.text
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.slow
+@pytest.mark.processes
+def test_keys_mute_and_interrupt(terminal: Any) -> None:
+    """
+    The live display shows it.
+    """
+    pytest.importorskip("rich")
+    shell = terminal(*TALK)
+    shell.until("q quits")
+    shell.press("m")
+    shell.until("muted")
+    shell.press("m")
+    shell.until("hears")
+    shell.until("Model: ", 40)
+    shell.press(" q")
+    assert shell.end(10.0) == 0
+
+
+def test_devices_are_explained_where_there_are_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A sentence and a status, no traceback.
+    """
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    from azure_realtime.audio import devices
+
+    devices._import.cache_clear()
+    assert main(["devices"]) == 1
+    assert "pip install '.[audio]'" in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    As other programs do.
+    """
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"{__version__}\n")
+
+
+def test_serve_passes_its_arguments_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    It is the local service with all of its options.
+    """
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    assert "--certfile" in capsys.readouterr().out
+
+
+def test_no_option_takes_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    A key in the command line is in the history and in the list of processes.
+    """
+    with pytest.raises(SystemExit):
+        main(["talk", "--help"])
+    assert not re.search(r"--\w*(key|token|secret)", capsys.readouterr().out)
+
+
+def test_missing_variables_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Of the environment.
+    """
+    assert main(["talk", "--wav", str(QUESTION)]) == 1
+    assert "AZURE_OPENAI_ENDPOINT" in capsys.readouterr().err
+
+
+def test_an_unreadable_question_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Before anything is connected.
+    """
+    assert main(["talk", "--local", "--wav", "missing.wav"]) == 1
+    assert "missing.wav" in capsys.readouterr().err
+
+
+def test_endpoint_and_key_come_from_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whatever the environment says.
+    """
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://environment.example.com")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "the-key-of-the-environment")
+    text = "\n".join(f'export {name}="{value}"' for name, value in VARIABLES.items())
+    options = options_for(written_file(tmp_path, f"# mine\n\n{text}\n"))
+    assert options.host_name == "https://file.example.com"
+    assert options.api_key == KEY
+
+
+@pytest.mark.parametrize("missing", list(VARIABLES))
+def test_a_file_without_all_of_it_is_refused(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nothing is filled in from the environment: no key goes to another's address.
+    """
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    text = "\n".join(f"{n}={v}" for n, v in VARIABLES.items() if n != missing)
+    with pytest.raises(ValueError, match=missing):
+        options_for(written_file(tmp_path, text))
+
+
+def test_no_other_file_is_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """
+    A `.env` in the current folder may be somebody else's.
+    """
+    (tmp_path / ".env").write_text("\n".join(f"{n}={v}" for n, v in VARIABLES.items()))
+    monkeypatch.chdir(tmp_path)
+    assert main(["talk", "--wav", str(QUESTION)]) == 1
+    assert "AZURE_OPENAI_ENDPOINT" in capsys.readouterr().err
+
+
+def test_a_broken_line_is_named_by_its_number(tmp_path: Path) -> None:
+    """
+    Its text may be a key.
+    """
+    path = Path(written_file(tmp_path, f"A=1\n{KEY}\n"))
+    with pytest.raises(ValueError, match="line 2") as refused:
+        read_variables(path)
+    assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;title\x07hello", "]0;titlehello"),
+        ("\x1b[2Jgone\x9b31m", "[2Jgone31m"),
+        ("two\r\nlines\tand\u2028more", "two  lines and more"),
+        ("right\u202eleft\u200b", "rightleft"),
+        ("Grüße, 東京 🎉", "Grüße, 東京 🎉"),
+    ],
+)
+def test_text_of_the_service_loses_what_controls_a_terminal(
+    text: str, shown: str
+) -> None:
+    """
+    No escape sequence, no reversed text; words stay.
+    """
+    assert plain(text) == shown
+
+
+def test_lines_of_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Question before answer, though its transcript comes later; latency; interruption.
+    """
+    now = [10.0]
+    talk, display = Conversation(clock=lambda: now[0]), Lines()
+    done = {"id": "r1", "status": "cancelled"}
+    from azure_realtime import Response
+
+    steps: list[tuple[float, str, dict[str, Any]]] = [
+        (0, "input_audio_buffer.speech_started", {"item_id": "q"}),
+        (2, "input_audio_buffer.speech_stopped", {"item_id": "q"}),
+        (0, "input_audio_buffer.committed", {"item_id": "q"}),
+        (0.5, "response.output_audio.delta", {"response_id": "r1"}),
+        (
+            0,
+            "response.output_audio_transcript.delta",
+            {"response_id": "r1", "delta": "Hel\x1blo"},
+        ),
+        (0, "response.done", {"response": Response(**done)}),
+    ]
+    for seconds, kind, fields in steps:
+        now[0] += seconds
+        talk.observe(event(kind, **fields))
+        display.show(talk, None)
+    assert capsys.readouterr().out == ""
+    talk.observe(
+        event(
+            "conversation.item.input_audio_transcription.completed",
+            item_id="q",
+            transcript="Who?\n",
+        )
+    )
+    display.show(talk, None)
+    display.show(talk, None)
+    expected = "You: Who?\nModel: Hello [interrupted] (0.50 s)\n"
+    assert capsys.readouterr().out == expected
+    assert [line.speaker for line in talk.lines] == [YOU, MODEL]
+    talk.note("Some\nthing")
+    display.finish(talk, None)
+    assert capsys.readouterr().out == f"{NOTE}: Some thing\n"
+    assert written(talk.lines[0]) == "You: Who?"
+
+
+def test_meter_and_counters() -> None:
+    """
+    Full scale fills the bar, silence empties it, faults are named.
+    """
+    assert meter(1.0) == "#" * 20
+    assert meter(0.0) == "-" * 20
+    assert meter(0.1) == "#" * 12 + "-" * 8
+    stats = CallStats(0, 0, underflows=0, overflows=2, drops=1, interruptions=3)
+    assert counters(stats) == "lost 2 not sent 1"
+
+
+def test_a_service_that_refuses_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    With the remedy of the error, on standard error.
+    """
+    with Simulator(credentials="another-key") as service:
+        for name, value in VARIABLES.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", service.url)
+        assert main(["talk", "--wav", str(QUESTION)]) == 1
+    error = capsys.readouterr().err
+    assert "401" in error
+    assert KEY not in error
