@@ -91,10 +91,12 @@ def test_a_frame_that_never_ends_is_noticed_in_time(
 
         dripping = threading.Thread(target=drip)
         dripping.start()
-        lost = recorder.wait("disconnected")
-        end = time.monotonic()
-        over.set()
-        dripping.join()
+        try:
+            lost = recorder.wait("disconnected")
+            end = time.monotonic()
+        finally:
+            over.set()
+            dripping.join()
         assert ("dead peer", 1006) == (lost.cause, lost.code)
         assert "100 bytes" not in lost.reason
         assert LIMIT - 0.1 <= end - before
