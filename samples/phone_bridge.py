@@ -13,7 +13,7 @@ DESCRIPTION:
     conversation.
 
 USAGE:
-    python samples/phone_bridge.py [--calls 20]
+    python samples/phone_bridge.py [--calls 3]
     python samples/phone_bridge.py --listen 8080
 
     Without --listen the sample stands in for the telephony service: so many callers
@@ -247,7 +247,7 @@ class Caller:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A telephone line to the model.")
-    parser.add_argument("--calls", type=int, default=20)
+    parser.add_argument("--calls", type=int, default=3)
     parser.add_argument("--listen", type=int, metavar="PORT")
     arguments = parser.parse_args()
     wav = read_wav(Path(__file__).parent / "question.wav")

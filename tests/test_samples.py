@@ -47,8 +47,8 @@ EXPECTED = {
         "--- custom\nVoice: shimmer\nStatus: completed",
     ],
     "phone_bridge.py": [
-        "20 of 20 callers were answered twice",
-        "20 of 20 interrupted the first answer",
+        "3 of 3 callers were answered twice",
+        "3 of 3 interrupted the first answer",
     ],
     "voice_turn.py": [
         " s) ...\nQuestion: This is a placeholder for ",

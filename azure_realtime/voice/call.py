@@ -27,6 +27,7 @@ from ..audio.sources import Source
 from ..errors import RealtimeError
 from ..events import (
     InputAudioBufferSpeechStarted,
+    ResponseDone,
     ResponseOutputAudioDelta,
     ResponseOutputAudioDone,
 )
@@ -242,6 +243,10 @@ class VoiceCall:
                 self._truncate([] if cut is None else [cut])
         elif isinstance(event, ResponseOutputAudioDone):
             self._playback.complete(event)
+        elif isinstance(event, ResponseDone):
+            if not self._playback.playing and not self._progress.responding:
+                # an interrupted response whose audio came too late to be played
+                self._client.set_model_speak_done()
         elif isinstance(event, InputAudioBufferSpeechStarted):
             if self._interruptible:
                 self._interrupt(by_speech=True)

@@ -571,3 +571,31 @@ def test_a_question_that_never_ends_is_a_timeout() -> None:
         assert detection.create_response is not False
         with pytest.raises(ValueError, match="outside the conversation"):
             client.ask(audio=Mouth(), conversation="none", timeout=5)
+
+
+def test_late_audio_of_an_interrupted_answer_leaves_the_model_idle() -> None:
+    """
+    Its first audio arrives after the interruption: it is not played, so nothing reports
+    its end but the call.
+    """
+    ear = Ear()
+    response = {"id": "resp_late", "object": "realtime.response", "output": []}
+    response |= {"conversation_id": "conv_1", "status": "in_progress"}
+    place = {"response_id": "resp_late", "item_id": "item_late", "event_id": "event_1"}
+    place |= {"output_index": 0, "content_index": 0}  # type: ignore[dict-item]
+    with GA.connected() as (client, connection), client.talk(Mouth(), ear) as call:
+        created = {"type": "response.created", "event_id": "event_0"}
+        connection.send({**created, "response": response})
+        until(lambda: client.status is ModelStatusEnum.THINKING)
+        until(lambda: call._progress.responding)
+        call.interrupt()
+        until(lambda: received(connection, "response.cancel"))
+        kind, audio = "response.output_audio.delta", base64.b64encode(bytes(960))
+        connection.send({"type": kind, **place, "delta": audio.decode()})
+        until(lambda: client.status is ModelStatusEnum.SPEAKING)
+        (cut,) = until(lambda: received(connection, "conversation.item.truncate"))
+        assert (cut["item_id"], cut["audio_end_ms"]) == ("item_late", 0)
+        done = {"type": "response.done", "event_id": "event_2"}
+        connection.send({**done, "response": {**response, "status": "cancelled"}})
+        until(lambda: client.status is ModelStatusEnum.IDLE)
+        assert ear.written == {}
