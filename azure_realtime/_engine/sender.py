@@ -213,6 +213,7 @@ class Sender:
         """
         self._lifecycle.check_process()
         command = attrs.evolve(command, event_id=self.identified(command).event_id)
+        self._check_exists(command.type)
         if not self.responses.quiet:  # else it is encoded below
             self._entry(command)  # raises now, not when the command is queued later
 
