@@ -40,7 +40,7 @@ def key_for(event: EventName) -> str:
         if event is UnknownEvent:
             return _UNKNOWN
         if isinstance(name := getattr(event, "type", None), str):
-            return name
+            return canonical(name)
     raise TypeError(f"an event is named by its type or its class, not by {event!r}")
 
 

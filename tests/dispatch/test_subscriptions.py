@@ -13,6 +13,7 @@ import pytest
 from azure_realtime._dispatch.event_keys import key_for
 from azure_realtime._dispatch.subscriptions import Subscription, Subscriptions
 from azure_realtime.events import (
+    SERVER_EVENTS,
     Disconnected,
     Init,
     ResponseOutputAudioDelta,
@@ -63,6 +64,14 @@ def test_every_name_of_an_event_is_the_same_subscription(name: Any) -> None:
     assert take(registry, DELTA) == [subscription]
     registry.remove(key_for("response.audio.delta"), nothing)
     assert take(registry, DELTA) == []
+
+
+@pytest.mark.parametrize("kind", SERVER_EVENTS.values())
+def test_a_class_is_the_same_subscription_as_its_name(kind: type[ServerEvent]) -> None:
+    """
+    A listener of a class that only the preview protocol sends gets the GA event as well.
+    """
+    assert key_for(kind.type) == key_for(kind)
 
 
 def test_invalid_names_are_refused() -> None:
