@@ -21,6 +21,7 @@ from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .listeners import Listening
 from .pump import Pumping
+from .recordable import Recordable
 from .turns import Asking
 from .waiting import Pulling
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from .._transport.handshake import WebSocketImpl
 
 
-class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
+class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping, Recordable):
     """
     A conversation with a realtime model over one WebSocket connection.
 
@@ -229,6 +230,7 @@ class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
                 queue has been sent; None waits until a slow network has taken it all.
         """
         self._shutdown.close(timeout)
+        self._end_recording()
 
     def __enter__(self) -> AzureRealTimeAudio:
         try:
