@@ -9,8 +9,9 @@ Recordings of sessions: `AzureRealTimeAudio.record` writes them, `Recording` rea
 """
 
 from .._public import set_module as _set_module
+from .message import Mark, Message
 from .recorder import Recordable, Recorder
-from .recording import Mark, Message, Recording
+from .recording import Recording
 
 __all__ = ["Mark", "Message", "Recordable", "Recorder", "Recording"]
 

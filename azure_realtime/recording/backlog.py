@@ -13,17 +13,14 @@ from queue import Empty, SimpleQueue
 from typing import Any, Literal, NamedTuple
 
 from .format import MAX_QUEUE_BYTES
+from .payloads import STREAM_TYPES
 
 Direction = Literal["in", "out"]
 
 _OVERHEAD = 200  # bytes of memory per entry, in addition to its text
 _AUDIO_SHARE = 0.75  # of the limit; beyond it, messages with audio are dropped
 _LONGEST_HEAD = 300  # bytes at the start of a message, in which its type is found
-_AUDIO_TYPES = (
-    b'"input_audio_buffer.append"',
-    b'"response.output_audio.delta"',
-    b'"response.audio.delta"',
-)
+_AUDIO_TYPES = tuple(f'"{kind}"'.encode() for kind in sorted(STREAM_TYPES))
 
 
 class Received(NamedTuple):

@@ -16,7 +16,7 @@ Pure functions. Any thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -35,9 +35,7 @@ from ..events import (
 from ..models.items import FunctionCallItem, FunctionCallOutputItem, MessageItem
 from ..models.turn import Turn
 from .formats import AudioFormats
-
-if TYPE_CHECKING:
-    from .recording import Message
+from .message import Message
 
 
 @attrs.define

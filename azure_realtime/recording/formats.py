@@ -7,12 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..audio.formats import RATES, format_name
+from ..events._names import canonical
 
-_REPORTS = {
-    "session.created",
-    "session.updated",
-    "transcription_session.updated",
-}
+_REPORTS = {"session.created", "session.updated"}
 
 
 class AudioFormats:
@@ -32,7 +29,8 @@ class AudioFormats:
         """
         Note the formats that a message of the service reports.
         """
-        if message.get("type") in _REPORTS:
+        kind = message.get("type")
+        if isinstance(kind, str) and canonical(kind) in _REPORTS:
             self._read(message.get("session"))
 
     def seconds(self, track: str, size: int) -> float:

@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-_IN_DELTA = {"response.output_audio.delta", "response.audio.delta"}
-_IN_APPEND = {"input_audio_buffer.append"}
+from ..events._names import RENAMED
+
+_DELTA = "response.output_audio.delta"
+_APPEND = "input_audio_buffer.append"
+STREAM_TYPES = frozenset(
+    {_APPEND, _DELTA, *(old for old, new in RENAMED.items() if new == _DELTA)}
+)
+"""The types of the messages that carry a piece of a stream, in both protocols."""
+
 _USER_PARTS = {"input_audio"}
 _MODEL_PARTS = {"output_audio", "audio"}
 
@@ -42,8 +49,8 @@ def payloads(message: dict[str, Any]) -> list[Payload]:
     Return the audio in *message*; most messages have none.
     """
     kind = message.get("type")
-    if kind in _IN_DELTA or kind in _IN_APPEND:
-        key, track = ("delta", "model") if kind in _IN_DELTA else ("audio", "user")
+    if isinstance(kind, str) and kind in STREAM_TYPES:
+        key, track = ("audio", "user") if kind == _APPEND else ("delta", "model")
         text = message.get(key)
         return [Payload((key,), text, track, True)] if isinstance(text, str) else []
     return list(_in_items(message, (), 0))

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from .._protocol.codec import Codec
 from .._state.conversation import Conversation
 from .._state.usage_meter import UsageMeter
@@ -21,50 +19,12 @@ from ..models.turn import Turn
 from ..models.usage import UsageTotals
 from . import format as f
 from .exchanges import Exchange, exchanges
+from .message import Mark, Message
 from .payloads import decoded_size
 from .reader import Header, Line, read_recording
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-@attrs.frozen
-class Message:
-    """
-    A recorded message.
-
-    Attributes:
-        seconds: The time since the beginning of the recording.
-        wall: The time in seconds since 1970, UTC.
-        generation: Number of the connection; a reconnect adds one.
-        direction: ``in`` (from the service) or ``out``.
-        event: The event or command. Its audio is empty if the recording has none.
-        audio_bytes: The length of the audio in the message, also if the recording does
-            not have the audio.
-    """
-
-    seconds: float
-    wall: float
-    generation: int
-    direction: str
-    event: Event
-    audio_bytes: int = 0
-
-
-@attrs.frozen
-class Mark:
-    """
-    A note that the application added by `Recorder.mark`.
-
-    Attributes:
-        seconds: The time since the beginning of the recording.
-        name: The name of the note.
-        data: The further values.
-    """
-
-    seconds: float
-    name: str
-    data: dict[str, Any]
 
 
 class Recording:

@@ -451,17 +451,19 @@ def test_a_forked_child_leaves_the_recording_alone(tmp_path: Path) -> None:
     It can neither end it nor write into it.
     """
     path = tmp_path / "session.jsonl"
-    with GA.connected(session_config=MANUAL) as (client, _):
-        with client.record(path) as recorder:
-            child = os.fork()
-            if child == 0:
-                try:
-                    recorder.close()
-                    client.close()
-                finally:
-                    os._exit(0)
-            assert os.waitpid(child, 0)[1] == 0
-            client.clear_audio_buffer().result(5)
+    with (
+        GA.connected(session_config=MANUAL) as (client, _),
+        client.record(path) as recorder,
+    ):
+        child = os.fork()
+        if child == 0:
+            try:
+                recorder.close()
+                client.close()
+            finally:
+                os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        client.clear_audio_buffer().result(5)
 
     assert [line["kind"] for line in lines_of(path)].count("end") == 1
     assert Recording.load(path).events[-1].type == "input_audio_buffer.cleared"
