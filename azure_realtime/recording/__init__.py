@@ -12,7 +12,17 @@ from .._public import set_module as _set_module
 from .message import Mark, Message
 from .recorder import Recordable, Recorder
 from .recording import Recording
+from .stages import TurnTimes
+from .timeline import Timeline
 
-__all__ = ["Mark", "Message", "Recordable", "Recorder", "Recording"]
+__all__ = [
+    "Mark",
+    "Message",
+    "Recordable",
+    "Recorder",
+    "Recording",
+    "Timeline",
+    "TurnTimes",
+]
 
 _set_module(__name__, __all__, globals())

@@ -51,6 +51,7 @@ class Exchange:
         requested: When the response was requested; by the service if it detects turns.
         ended: When the last response was done, or the time of the last event.
         audio_format: The format of the answers.
+        question: The text of a written question.
         turn: The turn.
     """
 
@@ -61,6 +62,7 @@ class Exchange:
     requested: float
     ended: float
     audio_format: str
+    question: str = ""
     turn: Turn = attrs.field(factory=Turn)
 
 
@@ -78,6 +80,7 @@ class _Divider:
         self._known: set[str] = set()
         self._question: list[str] = []
         self._spoken: list[str] = []
+        self._texts: list[str] = []
         self._began: float | None = None
         self._requested: float | None = None
         self._tool_output: Exchange | None = None
@@ -116,6 +119,8 @@ class _Divider:
             self._tool_output = self.of_call.get(item.call_id or "")
         elif isinstance(item, MessageItem):
             if item.role == "user":
+                if item.id not in self._known and item.text:
+                    self._texts.append(item.text)
                 self._add_question(item.id or "", at, spoken=False)
             else:
                 self._known.add(item.id or "")
@@ -132,6 +137,7 @@ class _Divider:
             if not out_of_band:
                 exchange.question_ids, self._question = self._question, []
                 exchange.spoken_ids, self._spoken = self._spoken, []
+                exchange.question, self._texts = "\n".join(self._texts), []
                 self._began = None
                 self.of_question |= dict.fromkeys(exchange.question_ids, exchange)
         exchange.audio_format = self._formats.names["model"]

@@ -22,6 +22,7 @@ from .exchanges import Exchange, exchanges
 from .message import Mark, Message
 from .payloads import decoded_size
 from .reader import Header, Line, read_recording
+from .timeline import Timeline, make_timeline
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -174,6 +175,26 @@ class Recording:
         The turns in order: each has all responses up to the next question.
         """
         return tuple(exchange.turn for exchange in self._exchanges)
+
+    def timeline(self, turn: int | None = None) -> Timeline:
+        """
+        Return when what happened: speech, detection, answers, playback, latencies.
+
+        Args:
+            turn: The index of a turn in `turns`; None for the whole recording.
+
+        Raises:
+            IndexError: There is no such turn.
+        """
+        return make_timeline(
+            self.messages,
+            self.marks,
+            self._exchanges,
+            self.session,
+            self.seconds,
+            self.path.name,
+            turn,
+        )
 
     @functools.cached_property
     def _exchanges(self) -> tuple[Exchange, ...]:

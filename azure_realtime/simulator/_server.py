@@ -109,8 +109,7 @@ class Simulator:
         self.record = record
         self._replay: Replay | None = None
         if recording is not None:
-            # Imported here: the reader of the file is a part of the client's package.
-            from ._service.replay import Replay
+            from ._service.replay import Replay  # it loads a part of the client
 
             self._replay = Replay(recording)
         self._ssl_context = ssl_context
