@@ -4,6 +4,7 @@ Timelines: when what happened in a session, and the pictures of it.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -17,6 +18,8 @@ from helpers.clients import SENTENCE, SILENCE, Variant
 
 from azure_realtime import ServerVad, SessionConfig, Transcription
 from azure_realtime.recording import Recording, Timeline
+from azure_realtime.recording.plot import figure
+from azure_realtime.recording.shapes import Drawing, Text
 from azure_realtime.recording.stages import AppendClock, TurnTimes, percentile
 from azure_realtime.simulator import Reply, ToolCall
 
@@ -488,11 +491,21 @@ def test_a_browser_finds_no_live_markup(hostile: Script, tmp_path: Path) -> None
     assert "<title>a.jsonl</title>" in done.stdout
 
 
+@pytest.fixture(scope="session")
+def fonts() -> None:
+    """
+    The fonts that matplotlib opens with its first picture and keeps open.
+    """
+    pytest.importorskip("matplotlib", reason="matplotlib is in the extra 'plot'")
+    texts = (Text(10, 10, "a"), Text(10, 20, "a\u2026\u201c", bold=True))
+    figure(Drawing(100, 100, "", texts)).savefig(io.BytesIO())
+
+
+@pytest.mark.usefixtures("fonts")
 def test_a_picture_is_drawn_with_matplotlib(hostile: Script, tmp_path: Path) -> None:
     """
     The same shapes as in the SVG, without a GUI.
     """
-    pytest.importorskip("matplotlib", reason="matplotlib is in the extra 'plot'")
     timeline = hostile.timeline(tmp_path / "a.jsonl")
     path = tmp_path / "a.png"
     figure = timeline.plot(path)
