@@ -333,6 +333,36 @@ def test_appended_audio_matches_in_any_pieces(tmp_path: Path, size: int) -> None
         client.close()
 
 
+def test_an_event_waits_for_the_audio_before_it(tmp_path: Path) -> None:
+    """
+    Speech is not detected before it was spoken.
+    """
+    path = tmp_path / "session.jsonl"
+    kind = "input_audio_buffer.cleared"
+
+    def run(client: Any, size: int) -> None:
+        client.append_audio(bytes(size))
+
+    def act(client: Any) -> None:
+        run(client, 9_600)
+        client.clear_audio_buffer().result(10)
+
+    recorded(path, act)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    types = [line.get("message", {}).get("type") for line in lines]
+    del lines[types.index("input_audio_buffer.clear")]  # as if it came by itself
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    with GA.connected(
+        service={"recording": path, "pace": 0}, session_config=MANUAL
+    ) as (client, connection):
+        run(client, 4_800)
+        connection.wait_received("input_audio_buffer.append", timeout=10)
+        assert kind not in [event["type"] for event in connection.sent]
+        with client.expect(kind, timeout=10):
+            run(client, 4_800)
+
+
 def test_the_timing_is_that_of_the_recording(tmp_path: Path) -> None:
     """
     Times the factor `pace`.
