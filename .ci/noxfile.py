@@ -124,7 +124,7 @@ def soaks(session: nox.Session) -> None:
 @nox.session(python=False)
 def benchmarks(session: nox.Session) -> None:
     """Start each: it must work; a noisy machine cannot tell how fast it is."""
-    for name in ("receive", "send", "latency", "sessions", "footprint"):
+    for name in ("receive", "send", "latency", "sessions", "footprint", "record"):
         run(session, 120, "python", f"benchmarks/{name}.py", "--quick")
 
 

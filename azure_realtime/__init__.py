@@ -11,6 +11,8 @@ your listeners, and every method may be called from any thread. Event classes ar
 `azure_realtime.simulator`.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import events
 from ._public import set_module as _set_module
 from ._state.conversation import Conversation
@@ -63,6 +65,9 @@ from .models.turn_detection import SemanticVad, ServerVad
 from .models.usage import UsageTotals
 from .options import AzureRealTimeOptions, WebSocketOptions
 
+if _TYPE_CHECKING:
+    from .models.prices import Prices
+
 __all__ = [
     "DEFAULT_SESSION_CONFIG",
     "UNSET",
@@ -91,6 +96,7 @@ __all__ = [
     "NoiseReduction",
     "OutputAudio",
     "OutputText",
+    "Prices",
     "Prompt",
     "ProtocolWarning",
     "QueueFull",
@@ -127,4 +133,17 @@ __all__ = [
     "events",
 ]
 
-_set_module(__name__, __all__, globals())
+_set_module(__name__, [name for name in __all__ if name in globals()], globals())
+
+
+def __getattr__(name: str) -> object:
+    """
+    Load what few programs use.
+    """
+    if name != "Prices":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .models.prices import Prices
+
+    _set_module(__name__, [name], {name: Prices})
+    globals()[name] = Prices
+    return Prices

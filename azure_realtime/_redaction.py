@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterable
 
 _MAX_SECRETS = 256  # remembered: a token is renewed every hour
 _MIN_LENGTH = 6  # characters: a shorter secret may be part of any text
@@ -62,6 +63,27 @@ def remember_headers(headers: dict[str, str]) -> None:
             remember(value, re.sub(_SCHEME, "", value, count=1))
 
 
+def used_secrets() -> set[str]:
+    """
+    Return the remembered secrets. Any thread.
+    """
+    return set(_used)
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """
+    Return *text* with ``***`` in place of each of *secrets*. Any thread.
+    """
+    for secret in sorted(secrets, key=len, reverse=True):
+        if secret not in text:
+            continue
+        if secret.isalpha():  # a word: not replaced inside of longer words
+            text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", "***", text)
+        else:
+            text = text.replace(secret, "***")
+    return text
+
+
 def redacted(text: str) -> str:
     """
     Return *text* with ``***`` in place of credentials.
@@ -72,11 +94,7 @@ def redacted(text: str) -> str:
     """
     if len(text) > _MAX_TEXT:
         return redacted(text[:_MAX_TEXT])[:-_CUT_MARGIN] + "..."
-    for secret in sorted(set(_used), key=len, reverse=True):
-        if secret.isalpha():  # a word: not replaced inside of longer words
-            text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", "***", text)
-        else:
-            text = text.replace(secret, "***")
+    text = without(text, used_secrets())
     return re.sub(
         _SECRETS, lambda match: next(filter(None, match.groups()), "") + "***", text
     )

@@ -164,6 +164,10 @@ def sessions(config: dict[str, Any]) -> dict[str, Any]:
 
     for index in range(number):
         prepare(index)
+    folder = config.get("folder")  # of the recordings, if there are any
+    if folder is not None:
+        for index, peer in enumerate(peers):
+            peer.record(f"{folder}/{index}.jsonl", audio=config["audio"])
     for index, peer in enumerate(peers):
         load = {"kind": _wire.AUDIO, "audio": FRAME, "sessions": number, "index": index}
         peer.send(start_command(config, **load))
@@ -175,6 +179,9 @@ def sessions(config: dict[str, Any]) -> dict[str, Any]:
     for peer in peers:
         peer.send({"type": _wire.LAST})
     complete = ends.done.wait(10)
+    if folder is not None:  # the recordings end with their clients
+        for peer in peers:
+            peer.close()
     return {
         "receive": _wire.summary(delays),
         "received": sum(received),

@@ -115,6 +115,7 @@ class AzureRealtime(Peer):
         self.append = self._client.append_audio  # type: ignore[method-assign]
         self.send = self._client.send  # type: ignore[method-assign]
         self.close = self._client.close  # type: ignore[method-assign]
+        self.record = self._client.record
 
     def open(self) -> None:
         self._client.connect(20)

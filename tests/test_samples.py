@@ -39,6 +39,8 @@ EXPECTED = {
     "ask.py": ["France", "reply.wav"],
     "tools.py": ["current_time(", "17"],
     "order_desk.py": ["A-18", "2 calls of 1 s each: "],
+    "cost_limit.py": [" of 0.02 USD\n", "The limit is reached."],
+    "timeline.py": ["turn 0\n  stopped: ", "first_audio: ", "Wrote timeline.html"],
     "pull_loop.py": ["28, 29, 30.", "Received input_audio_buffer.cleared"],
     "port_of_the_original.py": [
         "--- basic\nSession established: Session(",

@@ -23,6 +23,7 @@ from ..models.stats import Stats
 from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .pump import Pumping
+from .recordable import Recordable
 from .talking import Talking
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ else:  # type checkers read a stub with one overload per event instead
 C = TypeVar("C", bound="AzureRealTimeAudio")  # `Self` is not in Python 3.10
 
 
-class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping):
+class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Recordable):
     """
     A conversation with a realtime model over one WebSocket connection.
 
@@ -233,6 +234,7 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping):
                 queue has been sent; None waits until a slow network has taken it all.
         """
         self._shutdown.close(timeout)
+        self._end_recording()
 
     def __enter__(self: C) -> C:
         try:

@@ -2,10 +2,15 @@
 The token totals of a client or a turn.
 """
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from ._base import Value
 from .responses import CachedTokensDetails, InputTokenDetails, OutputTokenDetails, Usage
+
+if TYPE_CHECKING:
+    from .prices import Prices
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -61,6 +66,54 @@ class UsageTotals(Value):
             cached_audio_tokens=cached.audio_tokens or 0,
             cached_image_tokens=cached.image_tokens or 0,
         )
+
+    def cost(self, prices: "Prices") -> float:
+        """
+        Return what these tokens cost, in ``prices.currency``.
+
+        The transcription of the input is not contained: another model bills it.
+
+        Args:
+            prices: The prices of the model: `Prices.published`, or figures of your own.
+
+        Raises:
+            ValueError: A price that is needed is not known, or the service did not
+                report of which kind all tokens are.
+        """
+        self._check_kinds()
+        total = 0.0
+        for kind in ("text", "audio", "image"):
+            cached = getattr(self, f"cached_{kind}_tokens")
+            new = getattr(self, f"input_{kind}_tokens") - cached
+            total += prices.cost(max(0, new), f"{kind}_in")
+            total += prices.cost(cached, f"{kind}_in_cached")
+        total += prices.cost(self.output_text_tokens, "text_out")
+        return total + prices.cost(self.output_audio_tokens, "audio_out")
+
+    def _check_kinds(self) -> None:
+        """
+        Raise if tokens are counted in a total only: their price depends on their kind.
+        """
+        text, audio = self.output_text_tokens, self.output_audio_tokens
+        inputs = (
+            self.input_text_tokens + self.input_audio_tokens + self.input_image_tokens
+        )
+        cached = (
+            self.cached_text_tokens
+            + self.cached_audio_tokens
+            + self.cached_image_tokens
+        )
+        for name, total, known in (
+            ("input", self.input_tokens, inputs),
+            ("cached", self.cached_tokens, cached),
+            ("output", self.output_tokens, text + audio),
+        ):
+            if total > known:
+                msg = (
+                    f"{total - known:,} of {total:,} {name} tokens are not reported by "
+                    "kind (text, audio, image), so their price is not known"
+                )
+                raise ValueError(msg)
 
     def __add__(self, other: "UsageTotals") -> "UsageTotals":
         if not isinstance(other, UsageTotals):

@@ -32,6 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--key", action="append", help="accept only this credential (repeatable)"
     )
+    parser.add_argument(
+        "--recording", help="replay this recording (client.record) instead"
+    )
+    parser.add_argument(
+        "--pace", type=float, default=1.0, help="factor for pauses; 0: no pauses"
+    )
     options = parser.parse_args(arguments)
     context = None
     try:
@@ -44,10 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ssl_context=context,
             credentials=options.key,
             record=False,
+            pace=options.pace,
+            recording=options.recording,
         ).start()
     except ImportError:
         hint = INSTALL_HINT.format("simulator")
         print(f"The simulator needs websockets. {hint}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"Cannot replay: {error}", file=sys.stderr)
         return 1
     except (OSError, OverflowError) as error:
         print(

@@ -5,6 +5,7 @@ The service: listens, answers handshakes, and keeps the list of connections.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -19,6 +20,7 @@ from ._network.listener import Listener, close_shutdown_pipe
 from ._network.transport import Transport
 from ._service.client_session import ClientSession
 from ._service.connection import Connection
+from ._service.connection_list import ConnectionList
 from ._service.conversation_kind import CONVERSATION
 from ._service.script import Replies, Reply, Script
 from ._service.session_kind import SessionKind, route
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from websockets.typing import Subprotocol
 
     from ._network.handshake import Route
+    from ._service.replay import Replay
 
 __all__ = ["Simulator"]
 
@@ -61,13 +64,19 @@ class Simulator:
             that contain ``missing``.
         prefix: A path in front of the service's paths, as behind a gateway.
         session_seconds: The maximum duration of a session, in seconds.
-        pace: Factor for the pauses between deltas; 0 sends as fast as possible.
+        pace: Factor for the pauses between deltas; 0 sends as fast as possible. With
+            *recording*, the factor for all its pauses.
         idle_scale: Factor for ``idle_timeout_ms``, whose smallest valid value is 5 s.
         rate_limits: Whether to send ``rate_limits.updated``.
         record: Whether to record the events of each connection. False also removes
             closed connections from `connections`, for a service that runs for days.
         on_connection: Called with each `Connection` after its handshake, before any
             event is sent, e.g. to switch on faults. Runs on the connection's thread.
+        recording: The path of a recording to replay instead of a service of its own:
+            its connections in order, then again from the first.
+
+    Raises:
+        OSError, ValueError: The recording cannot be read.
     """
 
     def __init__(
@@ -86,6 +95,7 @@ class Simulator:
         rate_limits: bool = True,
         record: bool = True,
         on_connection: Callable[[Connection], None] | None = None,
+        recording: str | os.PathLike[str] | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -97,6 +107,11 @@ class Simulator:
         self.idle_scale = idle_scale
         self.rate_limits = rate_limits
         self.record = record
+        self._replay: Replay | None = None
+        if recording is not None:
+            from ._service.replay import Replay  # it loads a part of the client
+
+            self._replay = Replay(recording)
         self._ssl_context = ssl_context
         self._credentials = (
             {credentials} if isinstance(credentials, str) else credentials
@@ -105,10 +120,8 @@ class Simulator:
         self._prefix = prefix
         self._on_connection = on_connection
         self._faults = HandshakeFaults()
-        # Guards the attributes below; notified when a connection is added.
-        self._condition = threading.Condition()
-        self._connections: list[Connection] = []
-        self._returned = 0  # how many of them wait_for_connection() has returned
+        self._connections = ConnectionList()
+        self._lock = threading.Lock()  # guards the attributes below
         self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
         self._stopping = False
         self._listener: Listener | None = None
@@ -154,11 +167,11 @@ class Simulator:
         Close every connection with code 1001 and end all threads. Waits two seconds at
         most: a thread that runs a function of the user ends when the function returns.
         """
-        with self._condition:
+        with self._lock:
             if self._stopping or self._listener is None:
                 return
             self._stopping = True
-            connections = list(self._connections)
+            connections = self._connections.copy()
             transports = list(self._transports)
         deadline = time.monotonic() + 1.8
         self._listener.close(deadline)
@@ -217,8 +230,7 @@ class Simulator:
         """
         The connections so far, oldest first.
         """
-        with self._condition:
-            return list(self._connections)
+        return self._connections.copy()
 
     def wait_for_connection(self, timeout: float = 5.0) -> Connection:
         """
@@ -227,13 +239,7 @@ class Simulator:
         Raises:
             TimeoutError: No client connected within *timeout* seconds.
         """
-        with self._condition:
-            if not self._condition.wait_for(
-                lambda: len(self._connections) > self._returned, timeout
-            ):
-                raise TimeoutError(f"no client connected within {timeout} s")
-            self._returned += 1
-            return self._connections[self._returned - 1]
+        return self._connections.wait_next(timeout)
 
     def add_reply(self, reply: Reply | str) -> None:
         """
@@ -285,7 +291,7 @@ class Simulator:
         from websockets.sync.server import ServerConnection
 
         transport = Transport(sock, self._ssl_context)
-        with self._condition:
+        with self._lock:
             if self._stopping:
                 raise ConnectionAbortedError("the simulator is stopping")
             self._transports.add(transport)
@@ -327,24 +333,19 @@ class Simulator:
             rate_limits=self.rate_limits,
             record=self.record,
         )
-        session = ClientSession(kind, transport, accepted, settings, self.script)
+        session = (
+            ClientSession(kind, transport, accepted, settings, self.script)
+            if self._replay is None
+            else self._replay.new_session(transport, accepted, settings)
+        )
         connection = session.connection
         if self._on_connection is not None:
             # Flushed first: the faults must not affect the answer to the handshake.
             transport.flush(1.0)
             self._on_connection(connection)
-        with self._condition:
-            self._connections.append(connection)
-            self._condition.notify_all()
+        self._connections.add(connection)
         try:
             session.run(websocket)
         finally:
             if not self.record:
-                self._remove(connection)
-
-    def _remove(self, connection: Connection) -> None:
-        with self._condition:
-            position = self._connections.index(connection)
-            del self._connections[position]
-            if position < self._returned:
-                self._returned -= 1
+                self._connections.remove(connection)

@@ -168,10 +168,16 @@ class Connection(ConnectionFaults):
                 if translated is None:
                     return
                 event = translated
-            text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-            if self.settings.record:
-                self._sent.append(text)
-            self.send_text(text)
+            self.send_recorded(event)
+
+    def send_recorded(self, event: Json) -> None:
+        """
+        Send an event unchanged, and add it to `sent` if recording is enabled.
+        """
+        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        if self.settings.record:
+            self._sent.append(text)
+        self.send_text(text)
 
     def send_error(self, error: ServiceError, client_event_id: str | None) -> None:
         """
