@@ -270,7 +270,8 @@ def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
 
     with scripted(script) as (client, service):
         with client.record(path):
-            client.update_session(tools=[mcp_tool()]).result(10)
+            with client.expect("error", timeout=10):
+                client.update_session(tools=[mcp_tool()]).result(10)
             client.clear_audio_buffer().result(10)
         updated = client.session
 
