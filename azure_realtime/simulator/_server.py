@@ -22,6 +22,7 @@ from ._service.client_session import ClientSession
 from ._service.connection import Connection
 from ._service.connection_list import ConnectionList
 from ._service.conversation_kind import CONVERSATION
+from ._service.replay import Replay
 from ._service.script import Replies, Reply, Script
 from ._service.session_kind import SessionKind, route
 from ._service.settings import Settings
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from websockets.typing import Subprotocol
 
     from ._network.handshake import Route
-    from ._service.replay import Replay
 
 __all__ = ["Simulator"]
 
@@ -107,11 +107,7 @@ class Simulator:
         self.idle_scale = idle_scale
         self.rate_limits = rate_limits
         self.record = record
-        self._replay: Replay | None = None
-        if recording is not None:
-            from ._service.replay import Replay  # it loads a part of the client
-
-            self._replay = Replay(recording)
+        self._replay = None if recording is None else Replay(recording)
         self._ssl_context = ssl_context
         self._credentials = (
             {credentials} if isinstance(credentials, str) else credentials

@@ -84,7 +84,7 @@ def test_prices_are_numbers(wrong: Any) -> None:
 
 def test_published_prices() -> None:
     """
-    With date and sources; a figure that nobody published is None.
+    With date and sources; a figure that was not published is None.
     """
     prices = Prices.published("gpt-realtime")
     assert (prices.audio_in, prices.audio_out, prices.text_out) == (32, 64, 16)
@@ -133,7 +133,7 @@ def test_every_row_can_be_used() -> None:
 
 def test_the_table_is_generated(protocol_tables: Path) -> None:
     """
-    Nobody edits it by hand.
+    It is not edited by hand.
     """
     spec = importlib.util.spec_from_file_location("prices_generator", GENERATOR)
     assert spec is not None

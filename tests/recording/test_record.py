@@ -131,7 +131,7 @@ def spoken(client: Any) -> Any:
 
 def test_audio_is_replaced_by_its_length(variant: Variant, tmp_path: Path) -> None:
     """
-    The default: nobody's voice is in the file, and the events can still be counted.
+    The default: no voice is in the file, and the events can still be counted.
     """
     path = tmp_path / "session.jsonl"
     service = {"pace": 0}
@@ -264,20 +264,21 @@ def test_no_secret_reaches_the_file(tmp_path: Path) -> None:
     def script(service: Service) -> None:
         update = service.read("session.update")
         service.say({"type": "session.updated", "session": update["session"]})
-        service.refuse(message=f"Bad authorization {SECRETS[0]} or {SECRETS[1]}, {KEY}")
         service.read("input_audio_buffer.clear")
         service.say({"type": "input_audio_buffer.cleared"})
+        service.refuse(message=f"Bad authorization {SECRETS[0]} or {SECRETS[1]}, {KEY}")
 
     with scripted(script) as (client, service):
         with client.record(path):
+            client.update_session(tools=[mcp_tool()]).result(10)
             with client.expect("error", timeout=10):
-                client.update_session(tools=[mcp_tool()]).result(10)
-            client.clear_audio_buffer().result(10)
+                client.clear_audio_buffer()
         updated = client.session
 
     text = path.read_text("utf-8")
     assert SECRETS[0] in json.dumps(service.received)
     assert updated is not None
+    assert "Bad authorization ***" in text
     assert [secret for secret in [*SECRETS, KEY] if secret in text] == []
     tool = messages_of(path, "out")[0]["session"]["tools"][0]
     assert tool["server_url"] == "https://***@example.com/mcp?***"

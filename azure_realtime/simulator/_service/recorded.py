@@ -10,9 +10,10 @@ import os
 import re
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...recording.reader import Line, read_recording
+if TYPE_CHECKING:
+    from ...recording.reader import Line
 
 __all__ = ["IdMap", "Recorded", "Step", "Steps"]
 
@@ -76,6 +77,9 @@ class Recorded:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Imported here: the reader of the file is a part of the client's package.
+        from ...recording.reader import read_recording
+
         header, lines = read_recording(path, silence=True)
         self.protocol = "ga" if header.api_version in (None, "v1") else "preview"
         messages = [line for line in lines if line.kind == "message"]
