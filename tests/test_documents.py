@@ -70,7 +70,7 @@ def test_functions_are_where_the_architecture_says() -> None:
 
     assert {
         ("Backoff.pause", "_engine/reconnect"),
-        ("encode_bytes", "audio/encoding"),
+        ("load", "audio/encoding"),
         ("Dispatcher._call_listeners", "_dispatch/dispatcher"),
     } <= set(named)
     for name, path in named:

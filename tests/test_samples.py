@@ -381,7 +381,7 @@ def test_unreachable_endpoint_ends_a_sample_with_a_sentence(
     [
         (ACCOUNT, "AZURE_OPENAI_ENDPOINT"),
         ({"AZURE_OPENAI_ENDPOINT": "wss://x.openai.azure.com"}, "AZURE_OPENAI_API_KEY"),
-        ({"AZURE_OPENAI_ENDPOINT": "https//x", **ACCOUNT}, "begins oddly"),
+        ({"AZURE_OPENAI_ENDPOINT": "https//x", **ACCOUNT}, "has a malformed scheme"),
         ({"AZURE_OPENAI_API_VERSION": "latest"}, "api_version 'latest' is neither"),
     ],
     ids=["endpoint", "key", "address", "version"],

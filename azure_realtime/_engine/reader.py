@@ -309,20 +309,23 @@ class Reader:
         self._setup.lose(reconnects)
         if isinstance(error, ConnectionClosed):
             error.reconnecting = reconnects  # commands stay queued then
-            error.unsent = 0 if reconnects else self._undelivered(connection)
+            queued = self._engine.queue.waiting
+            error.unsent = 0 if reconnects else queued + connection.undelivered
+        if not reconnects:
+            # before a waiting thread wakes up: its next call must raise as well
+            self._lifecycle.ended = self._final(error)
         self._engine.lose(
             error, disconnected_event(error, cause, reconnects, self._generation)
         )
         logger.info("Connection %d ended: %s", self._generation, error)
 
-    def _undelivered(self, connection: Connection) -> int:
-        return self._engine.queue.waiting + connection.undelivered
+    def _final(self, error: RealtimeError) -> RealtimeError:
+        close_reason = self._close_reason if self._control.closing is not None else None
+        return final_error(error, close_reason, self._engine.queue.waiting)
 
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None
-        close_reason = self._close_reason if closed else None
-        error = final_error(error, close_reason, self._engine.queue.waiting)
-        self._lifecycle.ended = error
+        error = self._lifecycle.ended = self._final(error)
         self._lifecycle.phase = Phase.ENDED
         self._setup.end(error)
         self._engine.queue.close()

@@ -22,7 +22,7 @@ from .._requests.future import CommandFuture
 from .._requests.response_queue import ResponseQueue, WhenBusy
 from .._requests.response_requests import ResponseFuture
 from .._requests.send_queue import Entry, SendQueue
-from ..audio.encoding import encode_bytes
+from ..audio import encoding
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
 
@@ -153,7 +153,7 @@ class Sender:
 
     def _append_message(self, piece: bytes) -> bytes:
         event_id = f"{self._prefix}{next(self._ids)}"
-        return self.codec.append_message(encode_bytes(piece), event_id)
+        return self.codec.append_message(encoding.load().encode(piece), event_id)
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:
         """

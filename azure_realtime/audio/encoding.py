@@ -7,7 +7,7 @@ Base64, in which the protocol carries audio: encoding and decoding.
 
 import binascii
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from .containers import file_format
@@ -36,9 +36,7 @@ def load() -> Base64:
     try:
         import pybase64
     except ImportError:
-        return Base64(
-            lambda data: binascii.b2a_base64(data, newline=False), binascii.a2b_base64
-        )
+        return Base64(partial(binascii.b2a_base64, newline=False), binascii.a2b_base64)
 
     def decode(text: str) -> bytes:
         try:
@@ -49,18 +47,11 @@ def load() -> Base64:
     return Base64(pybase64.b64encode, decode)
 
 
-def encode_bytes(data: bytes | bytearray | memoryview) -> bytes:
-    """
-    Encode *data* as base64, in ASCII bytes.
-    """
-    return load().encode(bytes(data))
-
-
 def encode(data: bytes | bytearray | memoryview) -> str:
     """
     Encode *data* as base64 text.
     """
-    return encode_bytes(data).decode("ascii")
+    return load().encode(bytes(data)).decode("ascii")
 
 
 def decode(text: str) -> bytes:

@@ -154,6 +154,27 @@ def test_a_clean_end_and_a_verdict_are_final(code: int) -> None:
         assert WebSocketState.CLOSED == client.state
 
 
+def test_a_command_raises_as_soon_as_the_end_is_reported() -> None:
+    """
+    A thread that the end of the client wakes must not queue a command that is lost: a
+    listener on the reader thread is the first to know.
+    """
+    raised: list[ConnectionClosed] = []
+
+    def try_again(event: Any) -> None:
+        try:
+            client.clear_audio_buffer()
+        except ConnectionClosed as error:
+            raised.append(error)
+
+    with GA.connected(dispatch="reader", **QUICK) as (client, connection):
+        recorder = EventRecorder(client)
+        client.on("disconnected", try_again)
+        connection.close(1008, "because")
+        recorder.wait("closed")
+    assert [1008] == [error.code for error in raised]
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from azure_realtime._protocol import codec as _codec
 from azure_realtime._protocol import dialects as _dialects
 from azure_realtime._protocol.codec import Codec
-from azure_realtime.audio.encoding import encode_bytes
+from azure_realtime.audio.encoding import load
 from azure_realtime.errors import ProtocolWarning
 from azure_realtime.events import (
     CLIENT_EVENTS,
@@ -156,7 +156,7 @@ def test_audio_that_is_encoded_already_makes_the_same_message(
     codec = Codec(None)
     command = InputAudioBufferAppend(audio=audio, event_id=event_id)
 
-    message = codec.append_message(encode_bytes(audio), event_id)
+    message = codec.append_message(load().encode(audio), event_id)
 
     assert codec.encode(command) == message
     named = {} if event_id is None else {"event_id": event_id}
