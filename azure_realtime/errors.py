@@ -29,7 +29,7 @@ from __future__ import annotations
 import copy
 import sys
 import warnings
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ._redaction import redacted
 
@@ -58,10 +58,27 @@ def warn(message: str) -> None:
 class RealtimeError(Exception):
     """
     Base class of the errors of this library.
+
+    A notebook shows it in three lines: what happened, what to do, and the line of the
+    user's code. ``traceback.print_last()`` shows all of it.
     """
+
+    _remedy: ClassVar[str] = "See the section Errors of the documentation."
 
     def __init__(self, *words: Any) -> None:
         super().__init__(*(redacted(w) if isinstance(w, str) else w for w in words))
+
+    def _what_happened(self) -> str:
+        return str(self)
+
+    def _what_to_do(self) -> str:
+        return self._remedy
+
+    def _render_traceback_(self) -> list[str]:
+        from ._three_lines import three_lines  # only when IPython shows the error
+
+        happened = f"{type(self).__name__}: {self._what_happened()}"
+        return three_lines(happened, self._what_to_do(), self.__traceback__)
 
 
 class ConnectError(RealtimeError):
@@ -77,6 +94,8 @@ class ConnectError(RealtimeError):
         retry_after: Seconds to wait before the next attempt, from the response's
             ``Retry-After`` header; None without it.
     """
+
+    _remedy = "Check the address, network, proxy and firewall."
 
     def __init__(
         self,
@@ -97,14 +116,18 @@ class ConnectError(RealtimeError):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        parts = [self.message]
-        if self.body:
-            parts.append(f"The service answered: {self.body}")
-        if self.hint:
-            parts.append(self.hint)
+        parts = [self._what_happened(), self.hint]
         if self.request_id:
             parts.append(f"(request id {self.request_id})")
-        return " ".join(parts)
+        return " ".join(filter(None, parts))
+
+    def _what_happened(self) -> str:
+        body = f" The service answered: {self.body}" if self.body else ""
+        return f"{self.message}{body}"
+
+    def _what_to_do(self) -> str:
+        request = f" (request id {self.request_id})" if self.request_id else ""
+        return f"{self.hint or self._remedy}{request}"
 
 
 class AuthenticationError(ConnectError):
@@ -112,17 +135,23 @@ class AuthenticationError(ConnectError):
     The service refused the credential (HTTP 401 or 403).
     """
 
+    _remedy = "Correct the key or token, or the role of its owner."
+
 
 class DeploymentNotFound(ConnectError):
     """
     There is no such realtime deployment at this address (HTTP 400 or 404).
     """
 
+    _remedy = "Correct the deployment's name, the host or the protocol."
+
 
 class RateLimited(ConnectError):
     """
     There are too many connections or requests (HTTP 429); see `retry_after`.
     """
+
+    _remedy = "Try again later."
 
 
 class ConnectTimeout(ConnectError, TimeoutError):
@@ -144,6 +173,8 @@ class ConnectionClosed(RealtimeError):
         reconnecting: Whether the client reconnects by itself.
     """
 
+    _remedy = "Make a new client."
+
     def __init__(
         self,
         code: int = 1006,
@@ -160,6 +191,9 @@ class ConnectionClosed(RealtimeError):
         self.clean = clean
         self.unsent = unsent
         self.reconnecting = reconnecting
+
+    def _what_to_do(self) -> str:
+        return "Ask again." if self.reconnecting else self._remedy
 
     def __str__(self) -> str:
         text = f"The connection is closed: {self.code}"
@@ -184,6 +218,8 @@ class ServerError(RealtimeError):
         param: The path of the field that is in error; may be None.
         event: The ``error`` event.
     """
+
+    _remedy = "Correct the command; the session continues."
 
     def __init__(
         self,
@@ -217,6 +253,8 @@ class ResponseError(RealtimeError):
     Attributes:
         response: The `Response` with its partial output.
     """
+
+    _remedy = "Ask again; the partial answer is in `response`."
 
     def __init__(self, message: str, *, response: Any = None) -> None:
         super().__init__(message)
@@ -254,6 +292,8 @@ class ResponseIncomplete(ResponseError):
             turn had more tool rounds than ``WebSocketOptions.max_tool_rounds``.
     """
 
+    _remedy = "Raise max_output_tokens, or change the question."
+
     def __init__(self, message: str, *, response: Any = None, reason: str = "") -> None:
         super().__init__(message, response=response)
         self.reason = reason
@@ -280,6 +320,8 @@ class QueueFull(RealtimeError, TimeoutError):
         size: Size in bytes of the command that was not accepted.
     """
 
+    _remedy = "Send less, or drop audio."
+
     def __init__(self, message: str = "the send queue is full", size: int = 0) -> None:
         super().__init__(message)
         self.size = size
@@ -289,6 +331,8 @@ class SlowConsumer(RealtimeError):
     """
     More events are queued for a listener or an iteration than the limit allows.
     """
+
+    _remedy = "Take events faster, or name fewer event types."
 
 
 def copy_to_raise(error: _E) -> _E:

@@ -109,6 +109,38 @@ class Conversation(ConversationItems):
         """
         return as_mappings(self.items)
 
+    def to_html(self, players: bool = True) -> str:
+        """
+        Return the transcript as an HTML table of the last 500 items.
+
+        Args:
+            players: Whether to embed the audio that `keep_audio` kept; of more than
+                10 MB the latest is embedded.
+        """
+        from .transcript_html import MAX_SHOWN, Entry, as_html  # only for notebooks
+
+        with self._lock:
+            order = list(self._order)
+            entries = [
+                Entry(
+                    self._item(item_id),
+                    builder.remark,
+                    builder.audio_ms,
+                    builder.audio_format,
+                )
+                for item_id in order[-MAX_SHOWN:]
+                if (builder := self._builders[item_id])
+            ]
+        # the audio is copied without the lock, which the reader thread needs
+        audio_of = self.audio if players else None
+        return as_html(entries, len(order) - len(entries), audio_of)
+
+    def _repr_html_(self) -> str:
+        """
+        Return HTML for notebooks: `to_html`.
+        """
+        return self.to_html()
+
     def audio_ms(self, item_id: str) -> int:
         """
         Return the duration of an item's received audio in milliseconds.
@@ -198,7 +230,7 @@ class Conversation(ConversationItems):
                 builder.end("incomplete")
             self._staged.clear()
             self._deleted.clear()
-            self._bytes_per_ms_of.clear()
+            self._audio_formats.clear()
 
     def messages_of(self, response_ids: Collection[str]) -> set[str]:
         """
