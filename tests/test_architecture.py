@@ -24,6 +24,7 @@ ROOT = Path(azure_realtime.__file__).parent
 LAYERS = """
     __init__
     client
+    notebook
     _tools
     _engine
     _state

@@ -19,6 +19,7 @@ from ..models.session import Session
 from ..models.stats import Stats
 from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
+from .display import Displaying
 from .listeners import Listening
 from .pump import Pumping
 from .turns import Asking
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from .._transport.handshake import WebSocketImpl
 
 
-class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping):
+class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping, Displaying):
     """
     A conversation with a realtime model over one WebSocket connection.
 

@@ -1,0 +1,48 @@
+"""
+Settings of Sphinx. `build.py` prepares the pages and calls Sphinx with this folder.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from literal_blocks import with_literal_blocks
+
+from azure_realtime import __version__
+
+project = "azure_realtime"
+author = "azure_realtime contributors"
+version = release = __version__
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb"]
+
+html_theme = "furo"
+html_title = f"azure_realtime {version}"
+html_theme_options = {"navigation_with_keys": True}
+html_copy_source = html_show_sourcelink = False
+
+default_role = "py:obj"
+autodoc_class_signature = "separated"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_use_type_comments = False
+napoleon_google_docstring, napoleon_numpy_docstring = True, False
+napoleon_use_ivar = True  # else attributes are described twice
+maximum_signature_line_length = 80
+python_use_unqualified_type_names = True
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+myst_heading_anchors = 4
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 60
+nb_execution_show_tb = True
+
+
+def setup(app: Any) -> None:
+    """
+    Show the indented examples of docstrings as code; before napoleon, at 500.
+    """
+    app.connect("autodoc-process-docstring", with_literal_blocks, priority=100)
