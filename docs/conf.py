@@ -9,6 +9,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from literal_blocks import with_literal_blocks
+from sphinx.domains.python import PyObject
 
 from azure_realtime import __version__
 
@@ -20,10 +21,9 @@ extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb"]
 html_theme = "furo"
 html_title = f"azure_realtime {version}"
 html_theme_options = {"navigation_with_keys": True}
-html_copy_source = html_show_sourcelink = False
+html_copy_source = html_show_sourcelink = html_show_copyright = False
 
 default_role = "py:obj"
-autodoc_class_signature = "separated"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_use_type_comments = False
@@ -46,3 +46,6 @@ def setup(app: Any) -> None:
     Show the indented examples of docstrings as code; before napoleon, at 500.
     """
     app.connect("autodoc-process-docstring", with_literal_blocks, priority=100)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":  # of napoleon_use_ivar; Sphinx says "Variables"
+            field.label = "Attributes"

@@ -90,10 +90,9 @@ def _module_page(module: str) -> str:
     loaded = importlib.import_module(module)
     known = {id(getattr(azure_realtime, name)) for name in azure_realtime.__all__}
     names = [n for n in loaded.__all__ if id(getattr(loaded, n)) not in known]
-    short = module.removeprefix("azure_realtime.")
-    if short != "events":
-        return _page(short, module, names)
-    page = f"# {short}\n\n{_rst(f'.. automodule:: {module}')}"
+    if module != "azure_realtime.events":
+        return _page(module, module, names)
+    page = f"# {module}\n\n{_rst(f'.. automodule:: {module}')}"
     groups: dict[str, list[str]] = {}
     for name in names:
         file = (
