@@ -12,15 +12,42 @@ from types import TracebackType
 _PACKAGE = str(Path(__file__).parent)
 _STANDARD = str(Path(linecache.__file__).parent)  # and installed packages below it
 
+#: What to do by the name of the class, or of its nearest base class in this table.
+REMEDIES = {
+    "ConnectError": "Check the address, network, proxy and firewall.",
+    "AuthenticationError": "Correct the key or token, or the role of its owner.",
+    "DeploymentNotFound": "Correct the deployment's name, the host or the protocol.",
+    "RateLimited": "Try again later.",
+    "ConnectionClosed": "Make a new client.",
+    "ServerError": "Correct the command; the session continues.",
+    "ResponseError": "Ask again; the partial answer is in `response`.",
+    "ResponseIncomplete": "Raise max_output_tokens, or change the question.",
+    "QueueFull": "Send less, or drop audio.",
+    "SlowConsumer": "Take events faster, or name fewer event types.",
+    "RealtimeError": "See the section Errors of the documentation.",
+}
 
-def three_lines(happened: str, remedy: str, trace: TracebackType | None) -> list[str]:
+
+def three_lines(error: BaseException, happened: str) -> list[str]:
     """
     Return the lines; the last one names the line of the user's code.
     """
-    place = f"Raised at {_user_line(trace) or 'no line of yours'}"
-    return [
-        " ".join(line.split()) for line in (happened, f"What to do: {remedy}", place)
-    ]
+    place = _user_line(error.__traceback__) or "no line of yours"
+    lines = (
+        f"{type(error).__name__}: {happened}",
+        f"What to do: {_remedy(error)}",
+        f"Raised at {place}",
+    )
+    return [" ".join(line.split()) for line in lines]
+
+
+def _remedy(error: BaseException) -> str:
+    if getattr(error, "reconnecting", False):
+        return "Ask again."
+    known = (REMEDIES.get(base.__name__) for base in type(error).__mro__)
+    remedy = getattr(error, "hint", "") or next(filter(None, known), "")
+    request = getattr(error, "request_id", None)
+    return f"{remedy} (request id {request})" if request else remedy
 
 
 def _user_line(trace: TracebackType | None) -> str:

@@ -29,9 +29,27 @@ from __future__ import annotations
 import copy
 import sys
 import warnings
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from ._redaction import redacted
+
+__all__ = [
+    "AuthenticationError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionClosed",
+    "DeploymentNotFound",
+    "ProtocolWarning",
+    "QueueFull",
+    "RateLimited",
+    "RealtimeError",
+    "ResponseCancelled",
+    "ResponseError",
+    "ResponseFailed",
+    "ResponseIncomplete",
+    "ServerError",
+    "SlowConsumer",
+]
 
 _E = TypeVar("_E", bound=BaseException)
 
@@ -63,22 +81,16 @@ class RealtimeError(Exception):
     user's code. ``traceback.print_last()`` shows all of it.
     """
 
-    _remedy: ClassVar[str] = "See the section Errors of the documentation."
-
     def __init__(self, *words: Any) -> None:
         super().__init__(*(redacted(w) if isinstance(w, str) else w for w in words))
 
     def _what_happened(self) -> str:
         return str(self)
 
-    def _what_to_do(self) -> str:
-        return self._remedy
-
     def _render_traceback_(self) -> list[str]:
         from ._three_lines import three_lines  # only when IPython shows the error
 
-        happened = f"{type(self).__name__}: {self._what_happened()}"
-        return three_lines(happened, self._what_to_do(), self.__traceback__)
+        return three_lines(self, self._what_happened())
 
 
 class ConnectError(RealtimeError):
@@ -94,8 +106,6 @@ class ConnectError(RealtimeError):
         retry_after: Seconds to wait before the next attempt, from the response's
             ``Retry-After`` header; None without it.
     """
-
-    _remedy = "Check the address, network, proxy and firewall."
 
     def __init__(
         self,
@@ -125,17 +135,11 @@ class ConnectError(RealtimeError):
         body = f" The service answered: {self.body}" if self.body else ""
         return f"{self.message}{body}"
 
-    def _what_to_do(self) -> str:
-        request = f" (request id {self.request_id})" if self.request_id else ""
-        return f"{self.hint or self._remedy}{request}"
-
 
 class AuthenticationError(ConnectError):
     """
     The service refused the credential (HTTP 401 or 403).
     """
-
-    _remedy = "Correct the key or token, or the role of its owner."
 
 
 class DeploymentNotFound(ConnectError):
@@ -143,15 +147,11 @@ class DeploymentNotFound(ConnectError):
     There is no such realtime deployment at this address (HTTP 400 or 404).
     """
 
-    _remedy = "Correct the deployment's name, the host or the protocol."
-
 
 class RateLimited(ConnectError):
     """
     There are too many connections or requests (HTTP 429); see `retry_after`.
     """
-
-    _remedy = "Try again later."
 
 
 class ConnectTimeout(ConnectError, TimeoutError):
@@ -173,8 +173,6 @@ class ConnectionClosed(RealtimeError):
         reconnecting: Whether the client reconnects by itself.
     """
 
-    _remedy = "Make a new client."
-
     def __init__(
         self,
         code: int = 1006,
@@ -191,9 +189,6 @@ class ConnectionClosed(RealtimeError):
         self.clean = clean
         self.unsent = unsent
         self.reconnecting = reconnecting
-
-    def _what_to_do(self) -> str:
-        return "Ask again." if self.reconnecting else self._remedy
 
     def __str__(self) -> str:
         text = f"The connection is closed: {self.code}"
@@ -218,8 +213,6 @@ class ServerError(RealtimeError):
         param: The path of the field that is in error; may be None.
         event: The ``error`` event.
     """
-
-    _remedy = "Correct the command; the session continues."
 
     def __init__(
         self,
@@ -253,8 +246,6 @@ class ResponseError(RealtimeError):
     Attributes:
         response: The `Response` with its partial output.
     """
-
-    _remedy = "Ask again; the partial answer is in `response`."
 
     def __init__(self, message: str, *, response: Any = None) -> None:
         super().__init__(message)
@@ -292,8 +283,6 @@ class ResponseIncomplete(ResponseError):
             turn had more tool rounds than ``WebSocketOptions.max_tool_rounds``.
     """
 
-    _remedy = "Raise max_output_tokens, or change the question."
-
     def __init__(self, message: str, *, response: Any = None, reason: str = "") -> None:
         super().__init__(message, response=response)
         self.reason = reason
@@ -320,8 +309,6 @@ class QueueFull(RealtimeError, TimeoutError):
         size: Size in bytes of the command that was not accepted.
     """
 
-    _remedy = "Send less, or drop audio."
-
     def __init__(self, message: str = "the send queue is full", size: int = 0) -> None:
         super().__init__(message)
         self.size = size
@@ -331,8 +318,6 @@ class SlowConsumer(RealtimeError):
     """
     More events are queued for a listener or an iteration than the limit allows.
     """
-
-    _remedy = "Take events faster, or name fewer event types."
 
 
 def copy_to_raise(error: _E) -> _E:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .._state.conversation import Conversation
     from .._transport.handshake import WebSocketImpl
 
+__all__ = ["AzureRealTimeAudio"]
+
 
 class AzureRealTimeAudio(Listening, Pulling, Asking, Pumping, Displaying):
     """

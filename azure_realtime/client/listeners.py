@@ -20,7 +20,7 @@ L = TypeVar("L", bound=Listener)
 E = TypeVar("E", bound=ServerEvent)
 
 
-_MISSING: Any = object()  # not None: on(event, None) is an error, not a decorator
+_MISSING: Any = ...  # not None: on(event, None) is an error, not a decorator
 
 
 class Listening:

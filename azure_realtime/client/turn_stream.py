@@ -37,6 +37,8 @@ from .commands import Commands
 from .turn_order import TurnTicket
 from .user_turn import question_item, send_user_turn
 
+__all__ = ["TurnStream"]
+
 Delta = (
     ResponseOutputTextDelta
     | ResponseOutputAudioTranscriptDelta

@@ -18,6 +18,8 @@ from ..events import ServerEvent
 if TYPE_CHECKING:
     from .._engine.control import Control
 
+__all__ = ["EventStream", "Expectation"]
+
 E = TypeVar("E", bound=ServerEvent)
 
 

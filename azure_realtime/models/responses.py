@@ -19,6 +19,17 @@ from .items import FunctionCallItem, Item, MessageItem, as_item
 from .session_parts import Prompt, Reasoning, as_prompt, as_reasoning
 from .tools import ToolChoice, ToolSpec, as_tool_choice, as_tools
 
+__all__ = [
+    "CachedTokensDetails",
+    "InputTokenDetails",
+    "OutputTokenDetails",
+    "Response",
+    "ResponseConfig",
+    "StatusDetails",
+    "StatusError",
+    "Usage",
+]
+
 
 def _as_items(value: Any) -> tuple[Item, ...] | None | Unset:
     if not is_given(value):

@@ -33,6 +33,8 @@ from .session_parts import (
 from .tools import ToolChoice, ToolSpec, as_tool_choice, as_tools
 from .turn_detection import ServerVad, TurnDetection, as_turn_detection
 
+__all__ = ["DEFAULT_SESSION_CONFIG", "Session", "SessionConfig"]
+
 
 @checks_names
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -19,6 +19,15 @@ from .enums import (
     TranscriptionModel,
 )
 
+__all__ = [
+    "NoiseReduction",
+    "Prompt",
+    "Reasoning",
+    "RetentionRatioTruncation",
+    "Tracing",
+    "Transcription",
+]
+
 
 @attrs.frozen(eq=False, repr=False)
 class Transcription(Model):

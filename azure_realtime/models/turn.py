@@ -18,6 +18,8 @@ from .usage import UsageTotals
 if TYPE_CHECKING:
     import numpy as np
 
+__all__ = ["Latency", "ToolCall", "Turn"]
+
 
 @attrs.frozen(eq=False, repr=False)
 class Latency(Value):

@@ -7,6 +7,8 @@ import attrs
 from ._base import Value
 from .responses import CachedTokensDetails, InputTokenDetails, OutputTokenDetails, Usage
 
+__all__ = ["UsageTotals"]
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class UsageTotals(Value):

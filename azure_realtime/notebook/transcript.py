@@ -39,6 +39,8 @@ from ..events import (
     StatusChanged,
 )
 
+__all__ = ["TranscriptView", "show"]
+
 _INTERVAL = 0.1  # seconds between two pictures of a text that grows
 _MAX_PRINTED = 10_000  # characters of the latest prints
 _DELTAS = (
