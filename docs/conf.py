@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from literal_blocks import with_literal_blocks
+from docstrings import as_restructured_text
 from sphinx.domains.python import PyObject
 
 from azure_realtime import __version__
@@ -16,7 +16,7 @@ from azure_realtime import __version__
 project = "azure_realtime"
 author = "azure_realtime contributors"
 version = release = __version__
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb"]
+extensions = ["sphinx.ext.autodoc", "myst_nb"]
 
 html_theme = "furo"
 html_title = f"azure_realtime {version}"
@@ -27,8 +27,6 @@ default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_use_type_comments = False
-napoleon_google_docstring, napoleon_numpy_docstring = True, False
-napoleon_use_ivar = True  # else attributes are described twice
 maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 add_module_names = False
@@ -43,9 +41,9 @@ nb_execution_show_tb = True
 
 def setup(app: Any) -> None:
     """
-    Show the indented examples of docstrings as code; before napoleon, at 500.
+    Read the docstrings of the package.
     """
-    app.connect("autodoc-process-docstring", with_literal_blocks, priority=100)
+    app.connect("autodoc-process-docstring", as_restructured_text)
     for field in PyObject.doc_field_types:
-        if field.name == "variable":  # of napoleon_use_ivar; Sphinx says "Variables"
+        if field.name == "variable":  # of `napoleon_use_ivar`; Sphinx says "Variables"
             field.label = "Attributes"

@@ -93,16 +93,16 @@ def _module_page(module: str) -> str:
     if module != "azure_realtime.events":
         return _page(module, module, names)
     page = f"# {module}\n\n{_rst(f'.. automodule:: {module}')}"
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        file = (
-            inspect.getsourcefile(value)
-            if inspect.isclass(value := getattr(loaded, name))
-            else None
-        )
-        group = (file or "/tables.py").rpartition("/")[2].removesuffix(".py")
-        groups.setdefault(group.strip("_"), []).append(name)
-    for group, members in sorted(groups.items()):
+    parts = pkgutil.iter_modules(loaded.__path__, f"{module}.")
+    groups = {part.name: importlib.import_module(part.name) for part in parts}
+    listed = {
+        name.rpartition(".")[2].replace("_", " "): list(part.__all__)
+        for name, part in groups.items()
+        if "._" not in name
+    }
+    grouped = {name for members in listed.values() for name in members}
+    listed["base classes and tables"] = [n for n in names if n not in grouped]
+    for group, members in listed.items():
         page += f"\n## {group}\n\n{_entries(module, members)}"
     return page
 

@@ -92,10 +92,9 @@ class TranscriptView:
     """
     The transcript in the output of one cell, below it what was printed to the view.
 
-        view = client.show_transcript()
-        client.on("response.done", lambda event: print("done", file=view))
-
-    A client has one view: showing it again ends the earlier one. Any thread.
+    `AzureRealTimeAudio.show_transcript` makes it. ``print("done", file=view)`` in a
+    listener shows a line below the transcript. A client has one view: showing it again
+    ends the earlier one. Any thread.
     """
 
     def __init__(self, client: Client) -> None:

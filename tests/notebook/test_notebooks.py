@@ -72,10 +72,10 @@ def test_a_notebook_runs(path: Path) -> None:
     stored = [cell for cell in book.cells if cell.get("outputs")]
     assert stored == [], "notebooks are stored without outputs"
 
-    command = "-m jupyter nbconvert --to notebook --execute --stdout".split()
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook"]
     began = time.monotonic()
     ended = subprocess.run(
-        [sys.executable, *command, str(path)], capture_output=True, check=False
+        [*command, "--execute", "--stdout", str(path)], capture_output=True, check=False
     )
     took = time.monotonic() - began
     assert ended.returncode == 0, ended.stderr.decode()
