@@ -1,7 +1,7 @@
 """
 The HTML of models in notebooks: escaped text, and the few elements around it.
 
-1. A text of the service or of the user is put into HTML by `text` and by nothing else.
+1. A text of the service or of the user is put into HTML by `_escaped` only.
 2. Styles are inline and colours translucent, because notebooks remove style sheets and
    may be dark.
 3. The module is imported when a notebook asks for HTML, and never before.
@@ -31,14 +31,19 @@ def text(value: object) -> str:
     """
     Return *value* as escaped HTML that keeps its lines and its direction of writing.
 
-    Its control characters of direction do not affect the text around it. A lone
-    surrogate, which no notebook can send, becomes U+FFFD.
+    Its control characters of direction do not affect the text around it.
     """
-    shown = str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    shown = str(value)
     if len(shown) > MAX_TEXT:
         shown = f"{shown[:MAX_TEXT]} … ({len(shown):,} characters)"
     return f'<bdi style="white-space:pre-wrap;overflow-wrap:anywhere">\
-{html.escape(shown)}</bdi>'
+{_escaped(shown)}</bdi>'
+
+
+def _escaped(value: str) -> str:
+    # a lone surrogate, which no notebook can send, becomes U+FFFD
+    sent = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return html.escape(sent)
 
 
 def card(parts: Iterable[str]) -> str:
@@ -62,7 +67,7 @@ def label(value: object) -> str:
     """
     Return the short name of a row.
     """
-    return f'<span style="white-space:nowrap;{_MUTED}">{html.escape(str(value))}</span>'
+    return f'<span style="white-space:nowrap;{_MUTED}">{_escaped(str(value))}</span>'
 
 
 def code(value: object) -> str:

@@ -102,7 +102,7 @@ class Turn(Value):
     @property
     def rate(self) -> int:
         """
-        The sample rate of `samples` and of the file of `save`: 24000 or 8000 Hz.
+        The sample rate of `samples` and of the file of `save` in Hz.
         """
         return as_pcm(b"", self.audio_format)[1]
 

@@ -27,6 +27,7 @@ from azure_realtime import (
     Turn,
     UsageTotals,
 )
+from azure_realtime._state.transcript_html import Entry, as_html
 from azure_realtime.models import StatusDetails, StatusError
 from azure_realtime.simulator import Reply
 from azure_realtime.simulator import ToolCall as Call
@@ -186,6 +187,33 @@ def test_a_hostile_conversation_is_shown_as_text(variant: Variant) -> None:
     assert "audio" not in without.elements
     for label in ("user", "tool call", "tool output", "assistant", "s of audio"):
         assert label in page.text
+
+
+def test_names_and_types_of_items_are_text_as_well() -> None:
+    """
+    A role that no service should send is shown as text.
+    """
+    entry = Entry(MessageItem(HOSTILE, "Hello"), HOSTILE, 0, "pcm16")
+
+    page = Page(as_html([entry]))
+
+    page.assert_harmless()
+    assert page.text.count(SHOWN) == 2
+
+
+def test_the_latest_audio_is_embedded() -> None:
+    """
+    Of a long conversation with its sound, the last answers can be played.
+    """
+    items = [MessageItem("assistant", f"answer {n}.", id=f"item_{n}") for n in range(3)]
+    sound = {"item_0": bytes(1_000), "item_1": bytes(6_000_000)}
+    sound["item_2"] = bytes(5_000_000)
+    entries = [Entry(item, "", 1_000, "pcm16") for item in items]
+
+    page = as_html(entries, audio_of=sound.__getitem__)
+
+    assert Page(page).elements.count("audio") == 1
+    assert page.index("answer 2.") < page.index("<audio")
 
 
 def test_only_the_latest_items_are_shown(variant: Variant) -> None:
