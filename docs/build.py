@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -64,8 +65,10 @@ class Site:
             if path.suffix in (".md", ".ipynb"):
                 name = path.relative_to(TOP / "docs").with_suffix("").as_posix()
                 self.places[f"docs/{name}{path.suffix}"] = name
-        for path in (TOP / "samples").glob("*.py"):
-            self.places[f"samples/{path.name}"] = f"samples/{path.stem}"
+        listed = (TOP / "samples" / "README.md").read_text("utf-8")
+        named = re.findall(r"\((\w+)\.py\)", listed)
+        for name in dict.fromkeys([*named[1:], *named]):  # the helper comes last
+            self.places[f"samples/{name}.py"] = f"samples/{name}"
         self.guides = {
             slug(heading): f"guides/{slug(heading)}"
             for heading in self.readme
@@ -104,15 +107,21 @@ class Site:
 
     def samples(self) -> None:
         """
-        Write one page for each sample: what its docstring says, then its code.
+        Write one page for each sample: its docstring as text, then its code.
         """
         index = self.pages / "samples" / "index.md"
-        index.write_text(index.read_text("utf-8") + self.contents("samples"), "utf-8")
-        for path in sorted((TOP / "samples").glob("*.py")):
-            code = path.read_text("utf-8")
-            about = re.match(r'(?:#!.*\n)?"""\n?(.*?)"""', code, re.S)
-            text = about[1].strip() if about else ""
-            body = f"# {path.name}\n\n```text\n{text}\n```\n\n```python\n{code}```\n"
+        text = index.read_text("utf-8")
+        index.write_text(text + self.contents("samples"), "utf-8")
+        for path in (TOP / "samples").glob("*.py"):
+            docstring, code = re.match(
+                r'"""\n(.*?)\n"""\n(.*)', path.read_text("utf-8"), re.S
+            ).groups()
+            parts = re.split(r"^(?:FILE|DESCRIPTION|USAGE):", docstring, flags=re.M)
+            texts = parts[2:] or parts  # the helper has no such headings
+            about, *usage = (textwrap.dedent(part).strip() for part in texts)
+            blocks = [f"```text\n{text}\n```" for text in usage]
+            blocks.append(f"```python\n{code.strip()}\n```")
+            body = "\n\n".join([f"# {path.name}", about, *blocks])
             self.write(f"samples/{path.stem}", body, f"samples/{path.name}")
 
     def write(self, name: str, text: str, source: str) -> None:
