@@ -97,7 +97,7 @@ class TranscriptView:
     ends the earlier one. Any thread.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, display: Callable[..., Any]) -> None:
         self._conversation = client.conversation
         self._client = weakref.ref(client)
         self._printed: deque[str] = deque(maxlen=1_000)
@@ -105,7 +105,9 @@ class TranscriptView:
         self._drawn_at = 0.0
         self._latest = object()  # stands for what there is to draw
         self._display_id = f"azure-realtime-{id(self):x}"
-        _publish(self._bundle(), self._display_id, update=False)
+        # IPython's function: the threads of a client import nothing
+        self._display = display
+        self._publish(update=False)
         for event in _EVENTS:
             client.on(event, self._observe)
 
@@ -162,12 +164,12 @@ class TranscriptView:
         latest = self._latest = object()
         while True:
             self._drawn_at = time.monotonic()
-            _publish(self._bundle(), self._display_id, update=True)
+            self._publish(update=True)
             if latest is self._latest:
                 return
             latest = self._latest
 
-    def _bundle(self) -> dict[str, str]:
+    def _publish(self, *, update: bool) -> None:
         printed = "".join(self._printed.copy())[-_MAX_PRINTED:].rstrip("\n")
         parts = [
             self._conversation.to_html(players=False),
@@ -175,7 +177,8 @@ class TranscriptView:
             facts([self._state]) if self._state else "",
         ]
         plain = "\n".join(filter(None, (str(self._conversation), printed)))
-        return {"text/html": card(parts), "text/plain": plain}
+        bundle = {"text/html": card(parts), "text/plain": plain}
+        self._display(bundle, raw=True, display_id=self._display_id, update=update)
 
 
 _views: weakref.WeakKeyDictionary[Any, TranscriptView] = weakref.WeakKeyDictionary()
@@ -196,11 +199,5 @@ def show(client: Client) -> TranscriptView:
         )
     if (earlier := _views.pop(client, None)) is not None:
         earlier.stop()
-    view = _views[client] = TranscriptView(client)
+    view = _views[client] = TranscriptView(client, ipython.display.display)
     return view
-
-
-def _publish(bundle: dict[str, str], display_id: str, *, update: bool) -> None:
-    from IPython.display import display
-
-    display(bundle, raw=True, display_id=display_id, update=update)
