@@ -13,9 +13,9 @@ ROOT, SCRATCH = Path(__file__).resolve().parents[1], Path(os.environ["CI_SCRATCH
 MAIN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 OLDEST, *NEWER = "3.10", "3.11", "3.12", "3.13"
 PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
-# What touches threads, sockets, TLS and type hints, where Pythons differ.
+# What touches threads, sockets, TLS and type hints, where Pythons differ; notebooks.
 FOLDERS = ["client", "concurrency", "dispatch", "engine", "protocol", "requests"]
-FOLDERS += ["tools", "transport"]
+FOLDERS += ["tools", "transport", "notebook"]
 CORE_ALONE = """import sys, azure_realtime
 extras = {"asyncio", "websockets", "numpy", "orjson", "pybase64", "azure.identity"}
 assert not extras & set(sys.modules), extras & set(sys.modules)"""
@@ -108,9 +108,10 @@ def others(session: nox.Session) -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     needs = re.findall(r"([\w-]+)\s*>=([\d.]+)", setup["options"]["install_requires"])
-    bounds = [f"{name}=={least}" for name, least in needs]
+    bounds = [*(f"{name}=={least}" for name, least in needs), "ipykernel<7"]
     lowest.write_text("\n".join(bounds if session.python == OLDEST else []))
-    install(session, "-c", lowest, f"{wheel}[test]")
+    extras = {OLDEST: "test,docs"}.get(session.python, "test")
+    install(session, "-c", lowest, f"{wheel}[{extras}]")
     options = ["-n", 2, "-m", "not slow or processes"]
     run(session, 480, *PYTEST, *options, *(f"tests/{name}" for name in FOLDERS))
 

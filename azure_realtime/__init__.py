@@ -6,9 +6,19 @@ A synchronous, threaded client for the Azure OpenAI Realtime API.
         client.append_audio(pcm)
 
 It does not use asyncio: a background thread owns the connection, another thread calls
-your listeners, and every method may be called from any thread. Event classes are in
-`azure_realtime.events`; a local service for trials and tests is in
-`azure_realtime.simulator`.
+your listeners, and every method may be called from any thread.
+
+What is where:
+
+- `AzureRealTimeAudio`: the client. Its options are `AzureRealTimeOptions` and
+  `WebSocketOptions`, the configuration of its session is `SessionConfig`.
+- `Turn`, `Response`, `Conversation`, `UsageTotals`: what it returns.
+- `RealtimeError` and its subclasses: what it raises.
+- `azure_realtime.events`: the events that listeners receive, and the commands.
+- `azure_realtime.models`: all models, the rarely used ones included.
+- `azure_realtime.audio`: WAV files, G.711 and resampling.
+- `azure_realtime.notebook`: the transcript in a notebook's cell.
+- `azure_realtime.simulator`: a local service for trials and tests.
 """
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING

@@ -37,6 +37,24 @@ from typing import Any, TypeVar
 
 from ._redaction import redacted
 
+__all__ = [
+    "AuthenticationError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionClosed",
+    "DeploymentNotFound",
+    "ProtocolWarning",
+    "QueueFull",
+    "RateLimited",
+    "RealtimeError",
+    "ResponseCancelled",
+    "ResponseError",
+    "ResponseFailed",
+    "ResponseIncomplete",
+    "ServerError",
+    "SlowConsumer",
+]
+
 _E = TypeVar("_E", bound=BaseException)
 
 
@@ -62,10 +80,21 @@ def warn(message: str) -> None:
 class RealtimeError(Exception):
     """
     Base class of the errors of this library.
+
+    A notebook shows it in three lines: what happened, what to do, and the line of the
+    user's code. ``traceback.print_last()`` shows all of it.
     """
 
     def __init__(self, *words: Any) -> None:
         super().__init__(*(redacted(w) if isinstance(w, str) else w for w in words))
+
+    def _what_happened(self) -> str:
+        return str(self)
+
+    def _render_traceback_(self) -> list[str]:
+        from ._three_lines import three_lines  # only when IPython shows the error
+
+        return three_lines(self, self._what_happened())
 
 
 class ConnectError(RealtimeError):
@@ -101,14 +130,14 @@ class ConnectError(RealtimeError):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        parts = [self.message]
-        if self.body:
-            parts.append(f"The service answered: {self.body}")
-        if self.hint:
-            parts.append(self.hint)
+        parts = [self._what_happened(), self.hint]
         if self.request_id:
             parts.append(f"(request id {self.request_id})")
-        return " ".join(parts)
+        return " ".join(filter(None, parts))
+
+    def _what_happened(self) -> str:
+        body = f" The service answered: {self.body}" if self.body else ""
+        return f"{self.message}{body}"
 
 
 class AuthenticationError(ConnectError):

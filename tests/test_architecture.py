@@ -25,6 +25,7 @@ LAYERS = """
     cli
     __init__
     client
+    notebook
     _tools
     _engine  recording
     _state
@@ -32,9 +33,11 @@ LAYERS = """
     options  _websocket_options  _concurrency  events
     models
     audio  errors  _endpoint  _logging  _memory  _public  _redaction  _spelling  _version
+    _html  _three_lines
 """
 """Top to bottom: folders and single modules. Those of one row do not know each other,
-but for the last row and for `options`, whose modules build on one another."""
+but for `TOGETHER`, whose modules build on one another. Those of the last row are
+imported when a notebook shows something."""
 
 TOGETHER = (
     {"options", "_websocket_options", "_concurrency", "events"},
@@ -192,9 +195,10 @@ def test_leaves_stand_alone() -> None:
     """
     Errors and the single private modules import nothing of ours but the redaction.
     """
-    for name in ("_logging", "_redaction", "_version", "_spelling", "_public"):
+    leaves = ("_logging", "_redaction", "_version", "_spelling", "_public")
+    for name in (*leaves, "_html", "_three_lines"):
         assert set() == own_imports(modules()[name]) - {"errors"}
-    assert {"_redaction"} == own_imports(modules()["errors"])
+    assert {"_redaction", "_three_lines"} == own_imports(modules()["errors"])
 
 
 def test_the_local_service_is_another_implementation() -> None:

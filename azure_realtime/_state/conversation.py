@@ -77,6 +77,28 @@ class Conversation:
         """
         return as_mappings(self.items)
 
+    def to_html(self, players: bool = True) -> str:
+        """
+        Return the transcript as an HTML table of the last 500 items.
+
+        Args:
+            players: Whether to embed the audio that `keep_audio` kept; of more than
+                10 MB the latest is embedded.
+        """
+        from .transcript_html import MAX_SHOWN, Entry, as_html  # only for notebooks
+
+        described, hidden = self._state.described(MAX_SHOWN)
+        entries = [Entry(*each) for each in described]
+        # the audio is copied without the lock, which the reader thread needs
+        audio_of = self.audio if players else None
+        return as_html(entries, hidden, audio_of)
+
+    def _repr_html_(self) -> str:
+        """
+        Return HTML for notebooks: `to_html`.
+        """
+        return self.to_html()
+
     def audio_ms(self, item_id: str) -> int:
         """
         Return the duration of an item's received audio in milliseconds.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .._memory import put_bounded
-from ..audio.formats import bytes_per_ms
+from ..audio.formats import format_name
 from ..events import (
     ConversationItemAdded,
     ConversationItemCreated,
@@ -52,8 +52,8 @@ class ConversationItems:
         self._order = ItemOrder()
         self._staged: dict[str, ItemBuilder] = {}
         self._deleted: dict[str, None] = {}
-        self._bytes_per_ms = 48
-        self._bytes_per_ms_of: dict[str, int] = {}  # by response
+        self._audio_format = "pcm16"
+        self._audio_formats: dict[str, str] = {}  # by response
         self._uncounted_bytes = 0  # approximate bytes since the last `_enforce_limit`
 
     def _on_added(self, event: ConversationItemAdded | ConversationItemCreated) -> None:
@@ -84,8 +84,8 @@ class ConversationItems:
             response_id := as_id(getattr(event, "response_id", None))
         ):
             builder.response_id = response_id
-            sizes = self._bytes_per_ms_of
-            builder.bytes_per_ms = sizes.get(response_id, self._bytes_per_ms)
+            formats = self._audio_formats
+            builder.audio_format = formats.get(response_id, self._audio_format)
         builder.observe(event)
 
     def _on_truncated(self, event: ConversationItemTruncated) -> None:
@@ -100,17 +100,17 @@ class ConversationItems:
 
     def _on_session(self, event: SessionCreated | SessionUpdated) -> None:
         if event.session.output_audio_format is not None:
-            self._bytes_per_ms = bytes_per_ms(event.session.output_audio_format)
+            self._audio_format = format_name(event.session.output_audio_format)
 
     def _on_response_created(self, event: ResponseCreated) -> None:
         response = event.response
         if response.output_audio_format is not None and as_id(response.id):
-            size = bytes_per_ms(response.output_audio_format)
-            put_bounded(self._bytes_per_ms_of, response.id, size, MAX_STAGED)
+            name = format_name(response.output_audio_format)
+            put_bounded(self._audio_formats, response.id, name, MAX_STAGED)
 
     def _on_response_done(self, event: ResponseDone) -> None:
         response = event.response
-        self._bytes_per_ms_of.pop(response.id, None)
+        self._audio_formats.pop(response.id, None)
         for item in response.output:
             builder = self._builders.get(item.id or "")
             if builder is not None:

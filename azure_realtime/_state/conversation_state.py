@@ -74,6 +74,22 @@ class ConversationState(ConversationItems):
         with self._lock:
             return [(self._item(i), self._builders[i].remark) for i in self._order]
 
+    def described(self, most: int) -> tuple[list[tuple[Item, str, int, str]], int]:
+        """
+        Return the last items, and how many are before them. Any thread.
+
+        Each comes with its remark, and the duration in milliseconds and the format of
+        its audio.
+        """
+        with self._lock:
+            order = list(self._order)
+            described = []
+            for item_id in order[-most:]:
+                builder = self._builders[item_id]
+                audio = builder.audio_ms, builder.audio_format
+                described.append((self._item(item_id), builder.remark, *audio))
+        return described, len(order) - len(described)
+
     def item(self, item_id: str, default: T) -> Item | T:
         """
         Return a snapshot of an item, or *default* without it. Any thread.
@@ -150,7 +166,7 @@ class ConversationState(ConversationItems):
                 builder.end("incomplete")
             self._staged.clear()
             self._deleted.clear()
-            self._bytes_per_ms_of.clear()
+            self._audio_formats.clear()
 
     def messages_of(self, response_ids: Collection[str]) -> set[str]:
         """

@@ -23,6 +23,7 @@ from typing import Any
 import attrs
 
 from .._memory import approximate_size
+from ..audio.formats import bytes_per_ms
 from ..events import (
     ConversationItemAdded,
     ConversationItemCreated,
@@ -74,7 +75,7 @@ class ItemBuilder:
         generation: Number of the connection of the item's first event.
         response_id: The response that generates the item; None if no response does, or
             if it is not known yet.
-        bytes_per_ms: Rate of the audio of that response.
+        audio_format: Format of the audio of that response.
         output_index: Index among the items of that response.
     """
 
@@ -82,7 +83,7 @@ class ItemBuilder:
         self.keep_audio = keep_audio
         self.generation = generation
         self.response_id: str | None = None
-        self.bytes_per_ms = 48
+        self.audio_format = "pcm16"
         self.output_index = 0
         self._item: Item | None = None
         self._status: str | None = None
@@ -279,7 +280,7 @@ class ItemBuilder:
     def _on_audio(self, event: ResponseOutputAudioDelta) -> None:
         part = self._part(event.content_index, AUDIO_PART)
         if not part.received:
-            part.bytes_per_ms = self.bytes_per_ms
+            part.bytes_per_ms = bytes_per_ms(self.audio_format)
         if self.keep_audio:
             part.audio += event.audio
         part.received += _decoded_size(event)

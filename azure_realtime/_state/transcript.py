@@ -25,25 +25,32 @@ def as_text(remarked: Iterable[tuple[Item, str]]) -> str:
         remarked: The items, each with a remark or "".
     """
     lines = [
-        line + (f" [{remark}]" if remark else "")
+        f"{label}: {text}".rstrip() + (f" [{remark}]" if remark else "")
+        if text is not None
+        else f"[{label}]"
         for item, remark in remarked
-        for line in _lines(item)
+        for label, text in labelled(item)
     ]
     return "\n".join(line.replace("\n", "\n    ") for line in lines)
 
 
-def _lines(item: Item) -> list[str]:
+def labelled(item: Item) -> list[tuple[str, str | None]]:
+    """
+    Return the lines of *item* in a transcript, each a label and a text.
+
+    The text is None if there is nothing but a type to show.
+    """
     if isinstance(item, MessageItem):
         texts = [text for part in item.content if (text := _readable(part))]
-        return [f"{item.role}: {' '.join(texts)}".rstrip()]
+        return [(item.role, " ".join(texts))]
     if isinstance(item, FunctionCallItem):
-        return [f"tool call: {item.name}({item.arguments})"]
+        return [("tool call", f"{item.name}({item.arguments})")]
     if isinstance(item, FunctionCallOutputItem):
-        return [f"tool output: {item.output}"]
+        return [("tool output", item.output)]
     if isinstance(item, McpCallItem):
-        output = [] if item.output is None else [f"tool output: {item.output}"]
-        return [f"tool call: {item.name}({item.arguments})", *output]
-    return [f"[{item.type}]"]
+        output = [] if item.output is None else [("tool output", item.output)]
+        return [("tool call", f"{item.name}({item.arguments})"), *output]
+    return [(item.type, None)]
 
 
 def _readable(part: Part) -> str:

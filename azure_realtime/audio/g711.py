@@ -9,6 +9,8 @@ import struct
 
 from .resample import samples_of
 
+__all__ = ["decode_alaw", "decode_ulaw", "encode_alaw", "encode_ulaw"]
+
 
 def decode_ulaw(data: bytes) -> bytes:
     """

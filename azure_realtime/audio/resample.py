@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from operator import mul
 
+__all__ = ["Resampler", "resample"]
+
 # Zero crossings of the sinc on each side of its centre, counted at the lower of the
 # two rates. With eight, upsampled 8 kHz audio is clean up to 3 kHz (images below
 # -50 dB); twelve would reach 3.4 kHz, the limit of telephone speech, in 1.5 the time.

@@ -20,6 +20,8 @@ from .formats import MAX_RATE, MIN_RATE
 from .g711 import decode_alaw, decode_ulaw
 from .resample import pcm_of, pcm_of_floats, samples_of
 
+__all__ = ["WavAudio", "read_wav", "wav_bytes", "write_wav"]
+
 _PCM, _FLOAT, _ALAW, _ULAW = 1, 3, 6, 7
 _EXTENSIBLE = 0xFFFE
 #: Names of unsupported format tags, for the error message.

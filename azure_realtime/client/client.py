@@ -22,6 +22,7 @@ from ..models.session import Session
 from ..models.stats import Stats
 from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, WebSocketOptions
+from .display import Displaying
 from .pump import Pumping
 from .recordable import Recordable
 from .talking import Talking
@@ -33,10 +34,12 @@ else:  # type checkers read a stub with one overload per event instead
     from .waiting import Pulling
 
 
+__all__ = ["AzureRealTimeAudio"]
+
 C = TypeVar("C", bound="AzureRealTimeAudio")  # `Self` is not in Python 3.10
 
 
-class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Recordable):
+class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Recordable, Displaying):
     """
     A conversation with a realtime model over one WebSocket connection.
 

@@ -14,7 +14,7 @@ from .._dispatch.event_keys import EventName, key_for, warn_if_unknown
 from .._dispatch.subscriptions import Listener, Subscription, Subscriptions
 from .._logging import repr_of
 
-_MISSING: Any = object()  # not None: on(event, None) is an error, not a decorator
+_MISSING: Any = ...  # not None: on(event, None) is an error, not a decorator
 
 
 class Listening:

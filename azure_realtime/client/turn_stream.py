@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # imported with the first client
     from .._state.turn_recorder import TurnRecorder
     from .._tools.loop import Continuation, ToolLoop
 
+__all__ = ["TurnStream"]
+
 Delta = (
     ResponseOutputTextDelta
     | ResponseOutputAudioTranscriptDelta

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from .._engine.control import Control
 
+__all__ = ["EventStream", "Expectation"]
+
 E_co = TypeVar("E_co", bound=ServerEvent, covariant=True)
 
 

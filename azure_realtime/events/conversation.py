@@ -12,6 +12,29 @@ from ..models.items import Item, UnknownItem, as_item
 from ._base import ClientEvent, ServerEvent
 from ._checks import maybe_text, text, whole
 
+__all__ = [
+    "Conversation",
+    "ConversationCreated",
+    "ConversationItemAdded",
+    "ConversationItemCreate",
+    "ConversationItemCreated",
+    "ConversationItemDelete",
+    "ConversationItemDeleted",
+    "ConversationItemDone",
+    "ConversationItemInputAudioTranscriptionCompleted",
+    "ConversationItemInputAudioTranscriptionDelta",
+    "ConversationItemInputAudioTranscriptionFailed",
+    "ConversationItemInputAudioTranscriptionSegment",
+    "ConversationItemRetrieve",
+    "ConversationItemRetrieved",
+    "ConversationItemTruncate",
+    "ConversationItemTruncated",
+    "LogProb",
+    "TranscriptionError",
+    "TranscriptionLanguage",
+    "TranscriptionUsage",
+]
+
 
 def _no_item() -> UnknownItem:
     return UnknownItem("")

@@ -9,6 +9,18 @@ import attrs
 from ..audio.encoding import as_audio
 from ._base import ClientEvent, ServerEvent
 
+__all__ = [
+    "InputAudioBufferAppend",
+    "InputAudioBufferClear",
+    "InputAudioBufferCleared",
+    "InputAudioBufferCommit",
+    "InputAudioBufferCommitted",
+    "InputAudioBufferDtmfEventReceived",
+    "InputAudioBufferSpeechStarted",
+    "InputAudioBufferSpeechStopped",
+    "InputAudioBufferTimeoutTriggered",
+]
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class InputAudioBufferAppend(ClientEvent):

@@ -11,6 +11,19 @@ from ..models.enums import ModelStatusEnum
 from ..models.session import Session
 from ._base import Event, ServerEvent
 
+__all__ = [
+    "Closed",
+    "Disconnected",
+    "Expiring",
+    "Init",
+    "ListenerError",
+    "Overflow",
+    "Reconnected",
+    "Reconnecting",
+    "StatusChanged",
+    "ToolErrorEvent",
+]
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Init(ServerEvent):

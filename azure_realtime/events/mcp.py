@@ -8,6 +8,17 @@ import attrs
 
 from ._base import ServerEvent
 
+__all__ = [
+    "McpListToolsCompleted",
+    "McpListToolsFailed",
+    "McpListToolsInProgress",
+    "ResponseMcpCallArgumentsDelta",
+    "ResponseMcpCallArgumentsDone",
+    "ResponseMcpCallCompleted",
+    "ResponseMcpCallFailed",
+    "ResponseMcpCallInProgress",
+]
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class _OfList(ServerEvent):

@@ -8,6 +8,13 @@ import attrs
 
 from ._base import ClientEvent, ServerEvent
 
+__all__ = [
+    "OutputAudioBufferClear",
+    "OutputAudioBufferCleared",
+    "OutputAudioBufferStarted",
+    "OutputAudioBufferStopped",
+]
+
 
 class OutputAudioBufferClear(ClientEvent):
     """

@@ -13,6 +13,26 @@ from ..models.responses import Response, ResponseConfig, as_response_config
 from ._base import ClientEvent, ServerEvent
 from ._checks import maybe_text
 
+__all__ = [
+    "ContentPart",
+    "ResponseCancel",
+    "ResponseContentPartAdded",
+    "ResponseContentPartDone",
+    "ResponseCreate",
+    "ResponseCreated",
+    "ResponseDone",
+    "ResponseFunctionCallArgumentsDelta",
+    "ResponseFunctionCallArgumentsDone",
+    "ResponseOutputAudioDelta",
+    "ResponseOutputAudioDone",
+    "ResponseOutputAudioTranscriptDelta",
+    "ResponseOutputAudioTranscriptDone",
+    "ResponseOutputItemAdded",
+    "ResponseOutputItemDone",
+    "ResponseOutputTextDelta",
+    "ResponseOutputTextDone",
+]
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class ResponseCreate(ClientEvent):

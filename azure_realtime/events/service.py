@@ -10,6 +10,8 @@ from .._redaction import redacted_repr
 from ..models._base import Model
 from ._base import ServerEvent
 
+__all__ = ["ErrorDetails", "ErrorEvent", "RateLimit", "RateLimitsUpdated"]
+
 
 @attrs.frozen(eq=False, repr=False)
 class ErrorDetails(Model):

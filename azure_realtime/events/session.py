@@ -9,6 +9,8 @@ import attrs
 from ..models.session import Session, SessionConfig, as_session_config
 from ._base import ClientEvent, ServerEvent
 
+__all__ = ["SessionCreated", "SessionUpdate", "SessionUpdated"]
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class SessionUpdate(ClientEvent):

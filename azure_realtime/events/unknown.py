@@ -9,6 +9,8 @@ import attrs
 
 from ._base import ClientEvent, ServerEvent
 
+__all__ = ["InvalidMessage", "RawCommand", "UnknownEvent"]
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class UnknownEvent(ServerEvent):

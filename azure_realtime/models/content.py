@@ -15,6 +15,15 @@ from ._base import Model
 from ._coerce import as_list, as_model
 from .enums import ImageDetail
 
+__all__ = [
+    "InputAudio",
+    "InputImage",
+    "InputText",
+    "OutputAudio",
+    "OutputText",
+    "UnknownPart",
+]
+
 
 @attrs.frozen(eq=False, repr=False)
 class InputText(Model):

@@ -9,6 +9,8 @@ the service is known to accept, for completion in editors. Fields have the type 
 from enum import Enum, IntEnum
 from typing import Literal
 
+__all__ = ["ModelStatusEnum", "WebSocketState"]
+
 
 class ModelStatusEnum(str, Enum):
     """

@@ -16,6 +16,21 @@ from ._coerce import as_list, as_model, as_part_of
 from .content import Part, as_content, part_text
 from .enums import ItemStatus, Phase, Role
 
+__all__ = [
+    "FunctionCallItem",
+    "FunctionCallOutputItem",
+    "Item",
+    "ItemReference",
+    "McpApprovalRequestItem",
+    "McpApprovalResponseItem",
+    "McpCallItem",
+    "McpError",
+    "McpListToolsItem",
+    "McpListedTool",
+    "MessageItem",
+    "UnknownItem",
+]
+
 
 @attrs.frozen(init=False, eq=False, repr=False)
 class MessageItem(Model):

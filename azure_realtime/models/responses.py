@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .._redaction import redacted_repr
+from .._redaction import redacted, redacted_repr
 from .._spelling import checks_names, refuse_unknown
 from ..audio.formats import flat_format
 from ._base import LENIENT, Model, Value, brief
@@ -15,9 +15,20 @@ from ._coerce import EXTRA_REMEDY, as_extra, as_list, as_strings
 from ._shape import RESPONSE_PATHS, flatten, leaves, overlaid
 from ._unset import UNSET, Unset
 from .enums import AudioFormat, ConversationMode, Modality, Voice
-from .items import Item, MessageItem, as_item
+from .items import FunctionCallItem, Item, MessageItem, as_item
 from .session_parts import Prompt, Reasoning, as_prompt, as_reasoning
 from .tools import ToolChoice, ToolSpec, as_tool_choice, as_tools
+
+__all__ = [
+    "CachedTokensDetails",
+    "InputTokenDetails",
+    "OutputTokenDetails",
+    "Response",
+    "ResponseConfig",
+    "StatusDetails",
+    "StatusError",
+    "Usage",
+]
 
 
 def _as_items(
@@ -253,4 +264,30 @@ class Response(Model):
             for item in self.output
             if isinstance(item, MessageItem)
             for part in item.content
+        )
+
+    def _repr_html_(self) -> str:
+        """
+        Return HTML for notebooks: text, function calls, status and tokens.
+        """
+        from .._html import card, code, facts, text, tokens  # only for notebooks
+
+        details = self.status_details or StatusDetails()
+        error = details.error or StatusError()
+        calls = (item for item in self.output if isinstance(item, FunctionCallItem))
+        return card(
+            [
+                text(self.text) if self.text else "",
+                *(code(f"{call.name}({call.arguments})") for call in calls),
+                facts(
+                    [
+                        self.status,
+                        details.reason or "",
+                        redacted(error.code or ""),
+                        redacted(error.message or ""),
+                        tokens(self.usage),
+                        self.id,
+                    ]
+                ),
+            ]
         )

@@ -3,6 +3,7 @@ The requested configuration of a session (`SessionConfig`), and the session as t
 service reports it (`Session`).
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,8 @@ from .session_parts import (
 )
 from .tools import ToolChoice, ToolSpec, as_tool_choice, as_tools
 from .turn_detection import ServerVad, TurnDetection, as_turn_detection
+
+__all__ = ["DEFAULT_SESSION_CONFIG", "Session", "SessionConfig"]
 
 
 @checks_names
@@ -189,6 +192,40 @@ class Session(Model):
     client_secret: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
 
     __repr__ = brief
+
+    def _repr_html_(self) -> str:
+        """
+        Return HTML for notebooks: a table of the fields that the service reported.
+        """
+        from .._html import card, label, table, text  # only for notebooks
+
+        rows = []
+        for field in attrs.fields(Session):
+            value = getattr(self, field.name)
+            if not field.repr or value is None or value == ():
+                continue
+            rows.append([label(field.name), text(_short(field.name, value))])
+        return card([table(rows)])
+
+
+def _short(name: str, value: Any) -> str:
+    """
+    Return the value of a field of `Session` in a few words.
+    """
+    if name == "expires_at" and 0 <= value < 1 << 36:  # `gmtime` has its limits
+        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(value))
+    if name == "tools":
+        return ", ".join(str(getattr(tool, "name", tool.type)) for tool in value)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if not isinstance(value, Model):
+        return str(value)
+    parts = [
+        f"{field.name}={part!r}"
+        for field in attrs.fields(type(value))
+        if field.repr is True and (part := getattr(value, field.name)) is not None
+    ]
+    return f"{type(value).__name__}({', '.join(parts)})"
 
 
 def as_session_config(config: SessionConfig | Mapping[str, Any]) -> SessionConfig:

@@ -20,6 +20,15 @@ from .enums import (
     TruncationMode,
 )
 
+__all__ = [
+    "NoiseReduction",
+    "Prompt",
+    "Reasoning",
+    "RetentionRatioTruncation",
+    "Tracing",
+    "Transcription",
+]
+
 
 @attrs.frozen(eq=False, repr=False)
 class Transcription(Model):

@@ -6,6 +6,8 @@ import attrs
 
 from ._base import Value
 
+__all__ = ["Stats"]
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Stats(Value):

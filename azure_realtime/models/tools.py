@@ -13,6 +13,15 @@ from ._coerce import as_list, as_model, as_names
 from ._unset import Unset
 from .enums import RequireApproval, ToolChoiceMode
 
+__all__ = [
+    "FunctionTool",
+    "McpTool",
+    "ToolChoiceFunction",
+    "ToolChoiceMcp",
+    "UnknownTool",
+    "UnknownToolChoice",
+]
+
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _LONGEST_DESCRIPTION = 1024
 

@@ -4,10 +4,10 @@ A turn: one question and its complete answer.
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..audio.encoding import encode
 from ..audio.formats import as_pcm
 from ..audio.wav import wav_bytes, write_wav
 from ._base import Value
@@ -15,8 +15,10 @@ from .items import Item
 from .responses import Response
 from .usage import UsageTotals
 
-#: Maximum size in bytes of the audio that is embedded in a notebook.
-_MAX_EMBEDDED = 10_000_000
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Latency", "ToolCall", "Turn"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -97,6 +99,46 @@ class Turn(Value):
         pcm, rate = as_pcm(self.audio, self.audio_format)
         return len(pcm) / 2 / rate
 
+    @property
+    def rate(self) -> int:
+        """
+        The sample rate of `samples` and of the file of `save` in Hz.
+        """
+        return as_pcm(b"", self.audio_format)[1]
+
+    def samples(self) -> "np.ndarray[tuple[int], np.dtype[np.int16]]":
+        """
+        Return the audio as a NumPy array of its own: shape ``(n,)``, int16, `rate` Hz.
+
+        Raises:
+            ImportError: NumPy is not installed.
+        """
+        import numpy as np  # an extra
+
+        pcm, _ = as_pcm(self.audio, self.audio_format)
+        return np.frombuffer(pcm, "<i2", len(pcm) // 2).astype(np.int16)
+
+    def to_dict(self) -> dict[str, Any]:
+        """
+        Return the turn without its audio and items, ready for JSON or a data frame.
+
+        The keys are those of the attributes, and ``seconds``, ``status`` and
+        ``response_id``. ``tool_calls`` is a list of dicts; ``usage`` and ``latency``
+        are dicts.
+        """
+        return {
+            "text": self.text,
+            "transcript": self.transcript,
+            "heard": self.heard,
+            "seconds": self.seconds,
+            "audio_format": self.audio_format,
+            "tool_calls": [attrs.asdict(call) for call in self.tool_calls],
+            "usage": attrs.asdict(self.usage),
+            "latency": attrs.asdict(self.latency),
+            "status": self.response.status,
+            "response_id": self.response.id,
+        }
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """
         Write the audio as a WAV file: mono PCM16, 24 kHz (8 kHz from G.711).
@@ -132,16 +174,46 @@ class Turn(Value):
 
     def _repr_html_(self) -> str:
         """
-        Return HTML for notebooks: the text and an audio player.
+        Return HTML for notebooks: text, player, tools, latency and tokens.
         """
-        import html  # only for notebooks
+        # only for notebooks
+        from .._html import MAX_AUDIO, bar, card, facts, muted, player, text, tokens
 
-        text = html.escape(self.text).replace("\n", "<br>")
-        if not 0 < len(self.audio) <= _MAX_EMBEDDED:
-            return f"<div>{text}</div>"
-        wav = wav_bytes(*as_pcm(self.audio, self.audio_format))
-        source = f"data:audio/wav;base64,{encode(wav)}"
-        return f'<div>{text}<br><audio controls src="{source}"></audio></div>'
+        sound = ""
+        if 0 < len(self.audio) <= MAX_AUDIO:
+            sound = player(wav_bytes(*as_pcm(self.audio, self.audio_format)))
+        elif self.audio:
+            sound = facts(["too long for a player here: use save()"])
+        latency = attrs.asdict(self.latency).items()
+        stages = [(k.replace("_", " "), v) for k, v in latency if v is not None]
+        status = self.response.status
+        return card(
+            [
+                muted(text(f"“{self.heard}”")) if self.heard else "",
+                text(self.text),
+                sound,
+                *(_tool_html(call) for call in self.tool_calls),
+                bar(stages) if stages else "",
+                facts(
+                    [
+                        "" if status in ("", "completed") else status,
+                        f"{self.seconds:.1f} s of audio" if self.audio else "",
+                        tokens(self.usage),
+                    ]
+                ),
+            ]
+        )
+
+
+def _tool_html(call: ToolCall) -> str:
+    from .._html import code, folded, muted  # only for notebooks
+
+    name = code(f"{call.name}({call.arguments})")
+    if call.output is None:
+        return f"{name} {muted('no output')}"
+    return folded(
+        f"{name} {muted('error' if call.error else 'output')}", code(call.output)
+    )
 
 
 def _shortened(text: str, limit: int = 60) -> str:

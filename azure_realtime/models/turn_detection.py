@@ -12,6 +12,8 @@ from ._coerce import as_model
 from ._unset import UNSET, Unset
 from .enums import Eagerness
 
+__all__ = ["SemanticVad", "ServerVad", "UnknownTurnDetection"]
+
 
 @attrs.frozen(eq=False, repr=False)
 class ServerVad(Model):

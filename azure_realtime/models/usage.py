@@ -12,6 +12,8 @@ from .responses import CachedTokensDetails, InputTokenDetails, OutputTokenDetail
 if TYPE_CHECKING:
     from .prices import Prices
 
+__all__ = ["UsageTotals"]
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class UsageTotals(Value):
@@ -123,4 +125,28 @@ class UsageTotals(Value):
                 name: getattr(self, name) + getattr(other, name)
                 for name in attrs.fields_dict(UsageTotals)
             }
+        )
+
+    def _repr_html_(self) -> str:
+        """
+        Return HTML for notebooks: a table of the tokens by direction and kind.
+        """
+        from .._html import card, facts, table, text, tokens  # only for notebooks
+
+        kinds = ("text", "audio", "image")
+        rows = []
+        for direction in ("input", "cached", "output"):
+            names = [f"{direction}_{kind}_tokens" for kind in kinds]
+            # the service reports no image output
+            counts = [getattr(self, name, None) for name in names]
+            total = getattr(self, f"{direction}_tokens")
+            title = "of these cached" if direction == "cached" else direction
+            shown = ["" if count is None else f"{count:,}" for count in counts]
+            rows.append([text(cell) for cell in (title, *shown, f"{total:,}")])
+        noun = "response" if self.responses == 1 else "responses"
+        return card(
+            [
+                facts([f"{self.responses:,} {noun}", tokens(self)]),
+                table(rows, ("tokens", *kinds, "all")),
+            ]
         )

@@ -328,3 +328,52 @@ def test_text_without_secrets_is_not_changed(text: str) -> None:
     """
     remember(None, "", "a")
     assert redacted(text) == text
+
+
+@pytest.mark.parametrize("error", ONE_OF_EACH, ids=lambda error: type(error).__name__)
+def test_a_notebook_shows_three_lines(error: RealtimeError) -> None:
+    """
+    A cell that fails says what happened, what to do and where; not the package's code.
+    """
+    try:
+        raise error
+    except RealtimeError as caught:
+        what, remedy, where = caught._render_traceback_()
+
+    assert what.startswith(f"{type(error).__name__}: ")
+    assert getattr(error, "message", "") in what
+    assert remedy.startswith("What to do: ")
+    assert len(remedy) > len("What to do: ")
+    assert getattr(error, "hint", "") in remedy
+    assert where.startswith("Raised at test_errors.py, line ")
+    assert where.endswith(": raise error")
+    assert not any("\n" in line for line in (what, remedy, where))
+
+
+def test_the_line_shown_is_the_users() -> None:
+    """
+    The innermost frames are of the package; the line is the caller's. Without a
+    traceback there are three lines as well.
+    """
+    from azure_realtime import AzureRealTimeAudio
+
+    with pytest.raises(errors.ConnectError) as caught:
+        AzureRealTimeAudio(
+            {"host_name": "ws://127.0.0.1:9", "deployment": "d", "api_key": "a-key-1"}
+        ).connect(20)
+
+    assert caught.value._render_traceback_()[2].endswith(").connect(20)") or (
+        "AzureRealTimeAudio(" in caught.value._render_traceback_()[2]
+    )
+    assert RealtimeError("a\nb")._render_traceback_()[0] == "RealtimeError: a b"
+    assert RealtimeError("a")._render_traceback_()[2] == "Raised at no line of yours"
+
+
+def test_a_closed_connection_says_whether_to_ask_again() -> None:
+    """
+    The remedy of a lost connection depends on whether the client reconnects.
+    """
+    again, over = ConnectionClosed(reconnecting=True), ConnectionClosed()
+
+    assert again._render_traceback_()[1] == "What to do: Ask again."
+    assert over._render_traceback_()[1] == "What to do: Make a new client."

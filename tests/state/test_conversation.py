@@ -1046,7 +1046,7 @@ def test_memory_is_bounded_whatever_comes(data: st.DataObject) -> None:
         assert len(made._order) == len(made._builders)
         assert len(made._staged) <= 2
         assert len(made._deleted) <= 2
-        assert len(made._bytes_per_ms_of) <= 2
+        assert len(made._audio_formats) <= 2
         assert all(len(item.content) <= 2 for item in made)  # type: ignore[union-attr]
         assert all(len(item.text) <= 20 for item in made)  # type: ignore[union-attr]
 

@@ -10,7 +10,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from helpers.event_samples import ga_samples, preview_samples
 from helpers.messages import (
@@ -518,20 +517,6 @@ def test_its_repr_is_one_line(turn: Turn, expected: str) -> None:
     At a prompt, the turn shows its text, its duration and its latency.
     """
     assert repr(turn) == expected
-
-
-def test_a_notebook_shows_a_player() -> None:
-    """
-    The text is escaped, the audio can be played, and too much of it is left out.
-    """
-    turn = Turn(text="a < b\nc", audio=audio(1))
-
-    page = turn._repr_html_()
-
-    assert page.startswith("<div>a &lt; b<br>c<br><audio controls src=")
-    assert "data:audio/wav;base64,UklGR" in page
-    assert attrs.evolve(turn, audio=b"")._repr_html_() == "<div>a &lt; b<br>c</div>"
-    assert "<audio" not in attrs.evolve(turn, audio=bytes(10_000_001))._repr_html_()
 
 
 # -- Whatever comes --------------------------------------------------------------

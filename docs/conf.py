@@ -1,0 +1,49 @@
+"""
+Settings of Sphinx. `build.py` prepares the pages and calls Sphinx with this folder.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from docstrings import as_restructured_text
+from sphinx.domains.python import PyObject
+
+from azure_realtime import __version__
+
+project = "azure_realtime"
+author = "azure_realtime contributors"
+version = release = __version__
+extensions = ["sphinx.ext.autodoc", "myst_nb"]
+
+html_theme = "furo"
+html_title = f"azure_realtime {version}"
+html_theme_options = {"navigation_with_keys": True}
+html_copy_source = html_show_sourcelink = html_show_copyright = False
+
+default_role = "py:obj"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_use_type_comments = False
+maximum_signature_line_length = 80
+python_use_unqualified_type_names = True
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+myst_heading_anchors = 4
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 60
+nb_execution_show_tb = True
+
+
+def setup(app: Any) -> None:
+    """
+    Read the docstrings of the package.
+    """
+    app.connect("autodoc-process-docstring", as_restructured_text)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":  # of `napoleon_use_ivar`; Sphinx says "Variables"
+            field.label = "Attributes"

@@ -1,0 +1,221 @@
+"""
+The notebooks of the documentation, and a kernel's life with a client.
+
+``.ci/noxfile.py`` runs this file with ipykernel 6 as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.timing import SCALE
+
+from azure_realtime.simulator import Simulator
+
+pytest.importorskip("ipykernel", reason="ipykernel is in the extra 'docs'")
+nbformat = pytest.importorskip("nbformat", reason="nbformat is in the extra 'docs'")
+pytest.importorskip("nbconvert", reason="nbconvert is in the extra 'docs'")
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+LIMIT = 60 * SCALE  # seconds
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.processes,
+    pytest.mark.timeout(150 * SCALE),
+    # zmq and asyncio of the tools of Jupyter
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
+
+START = """
+import threading
+from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
+options = AzureRealTimeOptions({url!r}, "gpt-realtime", "any-key")
+before = threading.active_count()
+"""
+CONNECT = "client = AzureRealTimeAudio(options); client.connect(); "
+CONNECT += "view = client.show_transcript()"
+THREADS = "print([t.name for t in threading.enumerate() if 'realtime' in t.name])"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("AZURE_OPENAI_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    monkeypatch.setenv("PYTHONPATH", path)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(path: Path) -> None:
+    """
+    Each cell works, within a minute, and the outputs are what the text promises.
+    """
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    stored = [cell for cell in book.cells if cell.get("outputs")]
+    assert stored == [], "notebooks are stored without outputs"
+
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook"]
+    began = time.monotonic()
+    ended = subprocess.run(
+        [*command, "--execute", "--stdout", str(path)], capture_output=True, check=False
+    )
+    took = time.monotonic() - began
+    assert ended.returncode == 0, ended.stderr.decode()
+
+    book = nbformat.reads(ended.stdout.decode(), as_version=4)
+    outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
+    html = "".join(str(o.data.get("text/html", "")) for o in outputs if "data" in o)
+    assert took < LIMIT
+    assert html.count("<audio controls") >= 4
+    assert "first audio" in html
+    assert [
+        o for o in outputs if o.output_type == "stream" and o.name == "stderr"
+    ] == []
+    errors = ["\n".join(o.traceback) for o in outputs if o.output_type == "error"]
+    assert [len(error.splitlines()) for error in errors] == [3]
+    live = outputs[1].data["text/html"]
+    assert live.count("response completed") >= 1
+    assert "It is sunny in Paris" in live
+
+
+class Kernel:
+    """
+    A kernel that runs cells as a notebook does.
+    """
+
+    def __init__(self, manager: Any) -> None:
+        self.manager = manager
+        self.client = manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def run(self, code: str) -> str:
+        """
+        Run a cell; return what it printed, or the last line of its error.
+        """
+        said: list[str] = []
+
+        def note(message: dict[str, Any]) -> None:
+            content = message["content"]
+            said.append(content.get("text") or content.get("ename") or "")
+
+        self.client.execute_interactive(code, timeout=60, output_hook=note)
+        return "".join(said).strip()
+
+    def interrupt_during(self, code: str, started: Callable[[], object]) -> str:
+        """
+        Run a cell, interrupt it once *started* returns, and return its error.
+        """
+        request = self.client.execute(code)
+        started()
+        self.manager.interrupt_kernel()
+        while True:
+            reply = self.client.get_shell_msg(timeout=60)
+            if reply["parent_header"]["msg_id"] == request:
+                return str(reply["content"].get("ename"))
+
+    def close(self) -> None:
+        """
+        End the kernel.
+        """
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def kernel() -> Iterator[Kernel]:
+    """
+    A kernel of this Python.
+    """
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel()
+    started = Kernel(manager)
+    yield started
+    with contextlib.suppress(RuntimeError):
+        started.close()
+    manager.cleanup_resources()
+    manager.context.destroy(linger=0)
+
+
+def opened(service: Simulator) -> list[Any]:
+    """
+    Return the connections that are open in the service.
+    """
+    return [each for each in service.connections if not each.wait_closed(0)]
+
+
+def test_cells_that_are_run_again_leave_one_connection(
+    kernel: Kernel, eventually: Callable[..., None]
+) -> None:
+    """
+    A reader who runs the client's cell five times has one client and its threads.
+    """
+    with Simulator(pace=0) as service:
+        kernel.run(START.format(url=service.url))
+        for _ in range(5):
+            assert kernel.run(CONNECT) == ""
+        eventually(lambda: len(opened(service)) == 1, 20)
+        once = kernel.run(THREADS)
+        assert kernel.run(CONNECT) == ""
+        eventually(lambda: len(opened(service)) == 1, 20)
+        assert len(service.connections) >= 6
+        assert len(kernel.run(THREADS).split(",")) == len(once.split(","))
+
+        kernel.run("client.close()")
+        eventually(lambda: opened(service) == [], 20)
+        assert kernel.run(THREADS) == "[]"
+        assert kernel.run("print(threading.active_count() - before)") == "0"
+
+
+def test_an_interrupted_cell_leaves_the_client_usable(kernel: Kernel) -> None:
+    """
+    Interrupting a cell that waits for an answer ends the cell, and the next one works.
+    """
+    with Simulator(replies=["one " * 400, "two"]) as service:
+        kernel.run(START.format(url=service.url) + CONNECT)
+        connection = service.wait_for_connection(20)
+        error = kernel.interrupt_during(
+            "client.ask('Speak', timeout=60)",
+            lambda: connection.wait_received("response.create", timeout=20 * SCALE),
+        )
+        assert error == "KeyboardInterrupt"
+        said = kernel.run("print(client.ask('And?', timeout=30).text)")
+        assert re.fullmatch("two", said)
+        assert len(opened(service)) == 1
+
+
+def test_a_restart_leaves_no_connection(
+    kernel: Kernel, eventually: Callable[..., None]
+) -> None:
+    """
+    Restarting the kernel ends the client with its process, and the cells run again.
+    """
+    with Simulator(pace=0) as service:
+        kernel.run(START.format(url=service.url) + CONNECT)
+        assert len(opened(service)) == 1
+        kernel.manager.restart_kernel(now=False)
+        kernel.client.wait_for_ready(timeout=60)
+        eventually(lambda: opened(service) == [], 20)
+
+        kernel.run(START.format(url=service.url) + CONNECT)
+        assert len(opened(service)) == 1
