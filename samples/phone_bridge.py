@@ -13,7 +13,7 @@ DESCRIPTION:
     conversation.
 
 USAGE:
-    python samples/phone_bridge.py [--calls 3]
+    python samples/phone_bridge.py [--calls 2]
     python samples/phone_bridge.py --listen 8080
 
     Without --listen the sample stands in for the telephony service: so many callers
@@ -247,24 +247,28 @@ class Caller:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A telephone line to the model.")
-    parser.add_argument("--calls", type=int, default=3)
+    parser.add_argument("--calls", type=int, default=2)
     parser.add_argument("--listen", type=int, metavar="PORT")
     arguments = parser.parse_args()
     wav = read_wav(Path(__file__).parent / "question.wav")
     question = encode_ulaw(resample(wav.pcm, wav.rate, RATE))
-    with (
-        service(session_config=CONFIG) as options,
-        serve(
+    with contextlib.ExitStack() as stack:
+        options = stack.enter_context(service(session_config=CONFIG))
+        with AzureRealTimeAudio(options):
+            pass  # there is a service, and it takes the credential
+        bridge = serve(
             lambda phone: answer(phone, options),
             "127.0.0.1",
             arguments.listen or 0,
             compression=None,
-        ) as bridge,
-    ):
+        )
         port = bridge.socket.getsockname()[1]
         if arguments.listen is not None:
             print(f"Waiting for calls at ws://127.0.0.1:{port}. Ctrl-C ends.")
-            bridge.serve_forever()
+            try:
+                bridge.serve_forever()
+            finally:
+                bridge.shutdown()
         server = threading.Thread(target=bridge.serve_forever)
         server.start()
         try:

@@ -47,8 +47,8 @@ EXPECTED = {
         "--- custom\nVoice: shimmer\nStatus: completed",
     ],
     "phone_bridge.py": [
-        "3 of 3 callers were answered twice",
-        "3 of 3 interrupted the first answer",
+        "2 of 2 callers were answered twice",
+        "2 of 2 interrupted the first answer",
     ],
     "voice_turn.py": [
         " s) ...\nQuestion: This is a placeholder for ",
