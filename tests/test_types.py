@@ -27,6 +27,7 @@ CHECKERS = {
     "--follow-imports=silent --no-incremental",
     "pyright": "-m pyright --project .",
 }
+STUBTEST = "-m mypy.stubtest --mypy-config-file setup.cfg azure_realtime.errors"
 
 
 @pytest.mark.slow
@@ -75,7 +76,7 @@ def test_the_stub_of_the_errors_agrees_with_the_module() -> None:
     """
     pytest.importorskip("mypy.stubtest", reason="mypy is in the extra 'dev'")
     ended = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", "azure_realtime.errors"],
+        [sys.executable, *STUBTEST.split()],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -169,12 +169,14 @@ def test_a_program_interrupts_the_answer(pace: float) -> None:
         client,
         connection,
     ):
+        done: list[object] = []
+        client.on("response.done", done.append)
         with client.talk(Mouth(), ear) as call:
             client.create_response()
             first = until(lambda: next(iter(ear.written), None))
             until(lambda: ear.played_ms(first) > 50)
             if not pace:
-                until(lambda: sent(connection, "response.done"))
+                until(lambda: done)  # the call has it before the listener
             call.interrupt()
             (cut,) = until(lambda: received(connection, "conversation.item.truncate"))
             assert cut["audio_end_ms"] == ear.played_ms(first)
