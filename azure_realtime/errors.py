@@ -38,6 +38,7 @@ from typing import Any, TypeVar
 from ._redaction import redacted
 
 __all__ = [
+    "AudioDeviceError",
     "AuthenticationError",
     "ConnectError",
     "ConnectTimeout",

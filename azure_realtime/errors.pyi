@@ -6,6 +6,25 @@ from typing import Any, TypeVar
 from .events.service import ErrorEvent
 from .models.responses import Response
 
+__all__ = [
+    "AudioDeviceError",
+    "AuthenticationError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionClosed",
+    "DeploymentNotFound",
+    "ProtocolWarning",
+    "QueueFull",
+    "RateLimited",
+    "RealtimeError",
+    "ResponseCancelled",
+    "ResponseError",
+    "ResponseFailed",
+    "ResponseIncomplete",
+    "ServerError",
+    "SlowConsumer",
+]
+
 _E = TypeVar("_E", bound=BaseException)
 
 class ProtocolWarning(UserWarning): ...

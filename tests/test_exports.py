@@ -49,6 +49,7 @@ def test_all_is_complete(package: ModuleType) -> None:
         name
         for name, value in vars(package).items()
         if not name.startswith("_")
+        and name != "TYPE_CHECKING"
         and not isinstance(value, ModuleType)
         and getattr(value, "__module__", "azure_realtime").startswith("azure_realtime")
     }

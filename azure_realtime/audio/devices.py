@@ -27,6 +27,8 @@ from .._version import INSTALL_HINT
 from ..errors import AudioDeviceError
 from .sources import BLOCK_MS
 
+__all__ = ["AudioDevice", "list_devices"]
+
 _INPUT, _OUTPUT = "microphone", "loudspeaker"
 
 _LIBRARY_HINTS = {

@@ -14,6 +14,8 @@ from ..errors import AudioDeviceError
 from . import devices
 from .formats import checked_rate
 
+__all__ = ["Microphone"]
+
 _LONGEST_WAIT = 0.2  # seconds in which an iteration notices a lost device
 _RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
 _MAX_BLOCKS = 500  # 10 s of audio that nobody takes

@@ -13,6 +13,8 @@ from .formats import checked_rate
 from .ledger import Ledger
 from .wav import wav_header
 
+__all__ = ["NullSink", "Sink", "WavSink"]
+
 
 @runtime_checkable
 class Sink(Protocol):

@@ -14,6 +14,8 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from .formats import checked_rate
 from .wav import parse_wav
 
+__all__ = ["PushSource", "Source", "WavSource"]
+
 BLOCK_MS = 20
 """Milliseconds of audio in the blocks that files and devices yield."""
 

@@ -28,6 +28,8 @@ from .formats import checked_rate
 from .ledger import Ledger
 from .resample import samples_of
 
+__all__ = ["Speaker"]
+
 _RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
 _LONGEST_DELAY = 2.0  # seconds; a device that says more has no usable time stamps
 

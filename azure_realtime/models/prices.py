@@ -11,6 +11,8 @@ import attrs
 from .._spelling import closest
 from ._base import Value
 
+__all__ = ["Prices"]
+
 _TABLE = Path(__file__).with_name("prices.json")
 _MILLION = 1_000_000
 
