@@ -139,9 +139,10 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
             "host_name is empty: give your resource's address, "
             "such as 'my-resource.openai.azure.com'"
         )
-    if re.match(_MALFORMED_SCHEME, text):
+    if malformed := re.match(_MALFORMED_SCHEME, text):
+        # not more of it: a user and password may follow
         raise ValueError(
-            f"host_name has a malformed scheme ({text[:16]!r}): write it as "
+            f"host_name has a malformed scheme ({malformed[0]!r}): write it as "
             "https://<resource>.openai.azure.com"
         )
     bare = re.match(_SCHEME, text) is None

@@ -12,7 +12,7 @@ import math
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.poller import READ, Poller
@@ -108,6 +108,17 @@ class ConnectAttempt:
         self._waker = waker
         self._interrupted = interrupted
         self._next_check = next_check
+
+    def report(self, step: str, result: Any) -> None:
+        """
+        Do nothing: overridden by ``azure-realtime doctor``, which shows each step.
+
+        Args:
+            step: What was done: ``credential``, ``proxy``, ``name``, ``tcp``,
+                ``tunnel`` or ``tls``.
+            result: What it has given: the name of the header (None: one of the user),
+                the `Proxy` or None, the addresses, a connected socket.
+        """
 
     def until(
         self, sock: socket.socket | None, event: int, deadline: Deadline | None = None

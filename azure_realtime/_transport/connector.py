@@ -63,6 +63,7 @@ class Connector:
         """
         endpoint, websocket_options = self._endpoint, self._websocket_options
         name, secret = self._credential(attempt)
+        attempt.report("credential", name)
         remember(self._options.api_key, self._options.token)
         headers = {
             "User-Agent": f"azure-realtime/{__version__} "

@@ -41,6 +41,7 @@ def open_stream(
         ConnectInterrupted: The attempt was stopped.
     """
     via = find_proxy(endpoint, proxy)
+    attempt.report("proxy", via)
     if via is None:
         sock = _tcp(endpoint.host, endpoint.port, attempt)
     elif via.is_socks:
@@ -48,10 +49,15 @@ def open_stream(
     else:
         sock = _tcp(via.host, via.port, attempt, proxy=True)
     try:
+        if via is None or not via.is_socks:
+            attempt.report("tcp", sock)
         if via is not None and not via.is_socks:
             open_tunnel(sock, endpoint, via, attempt)
+        if via is not None:
+            attempt.report("tunnel", sock)
         if endpoint.secure:
             sock = _tls(sock, endpoint, ssl_context, attempt)
+            attempt.report("tls", sock)
         return sock
     except BaseException:
         sock.close()
@@ -77,6 +83,7 @@ def _tcp(
             if proxy
             else "Check host_name for a typing error, and the network or VPN.",
         ) from error
+    attempt.report("name", addresses)
     attempt.stage = f"connecting to {host}:{port}"
     try:
         sock = _first_connected(addresses, attempt)

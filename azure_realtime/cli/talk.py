@@ -11,13 +11,10 @@ from typing import Any
 from ..audio.sinks import NullSink, Sink, WavSink
 from ..audio.sources import Source, WavSource
 from ..client.client import AzureRealTimeAudio
-from ..models._shape import overlaid
-from ..models.session import DEFAULT_SESSION_CONFIG, SessionConfig
-from ..options import AzureRealTimeOptions
-from .configuration import options_for
 from .conversation import EVENTS, YOU, Conversation
 from .display import display_for
 from .keys import Keys
+from .service import service_options
 
 _TICK = 0.05  # seconds between two looks at the keys
 _LAST_WORDS = 3.0  # seconds in which the transcript of the last question may come
@@ -28,7 +25,7 @@ def talk(arguments: Any) -> int:
     Run the command; return the exit status.
     """
     with contextlib.ExitStack() as stack:
-        options = _options(arguments, stack)
+        options = service_options(arguments, stack)
         source, sink = _ends(arguments)
         client = stack.enter_context(AzureRealTimeAudio(options))
         events = stack.enter_context(client.events(*EVENTS, timeout=_TICK))
@@ -51,27 +48,6 @@ def talk(arguments: Any) -> int:
         if call.error is not None:
             raise call.error
     return 0
-
-
-def _options(arguments: Any, stack: contextlib.ExitStack) -> AzureRealTimeOptions:
-    config = overlaid(
-        DEFAULT_SESSION_CONFIG,
-        SessionConfig.from_mapping(
-            {
-                name: value
-                for name in ("voice", "instructions")
-                if (value := getattr(arguments, name)) is not None
-            }
-        ),
-    )
-    if not arguments.local:
-        return options_for(arguments.env_file, session_config=config)
-    from ..simulator import Simulator
-
-    service = stack.enter_context(Simulator())
-    return AzureRealTimeOptions(
-        service.url, "gpt-realtime", "local", session_config=config
-    )
 
 
 def _ends(arguments: Any) -> tuple[Source, Sink]:

@@ -18,19 +18,18 @@ import json
 import math
 import os
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import attrs
 
 from . import format as f
 from .formats import AudioFormats
+from .lines import invalid, objects, opened
 from .payloads import put
 from .tracks import TrackReader, Unplayed
 
-_loads = json.JSONDecoder().decode
 _NAME = re.compile(r"[^/\\:\0]{1,255}")
 
 
@@ -104,14 +103,14 @@ def read_recording(
     """
     path = Path(path)
     with contextlib.ExitStack() as cleanup:
-        file = cleanup.enter_context(_opened(path, max_bytes, follow=True))
-        objects = _objects(file, path.name)
-        _, first = next(objects, (1, {}))
+        file = cleanup.enter_context(opened(path, max_bytes, follow=True))
+        found = objects(file, path.name)
+        _, first = next(found, (1, {}))
         header = _header(first, path.name)
         lines: list[Line] = []
         unplayed: dict[str, list[Unplayed]] = {track: [] for track in f.TRACKS}
         waiting: list[tuple[Line, list[dict[str, Any]]]] = []
-        for number, value in objects:
+        for number, value in found:
             kind = value["kind"]
             try:
                 if kind == f.UNPLAYED:
@@ -119,7 +118,7 @@ def read_recording(
                     continue
                 line, audio = _line(number, value)
             except (KeyError, TypeError, ValueError) as error:
-                raise _invalid(path.name, number, f"{kind}: {error!r}") from None
+                raise invalid(path.name, number, f"{kind}: {error!r}") from None
             if line is not None:
                 lines.append(line)
                 if audio:
@@ -128,7 +127,7 @@ def read_recording(
         tracks = {
             track: TrackReader(
                 cleanup.enter_context(
-                    _opened(path.with_name(name), max_bytes, follow=False)
+                    opened(path.with_name(name), max_bytes, follow=False)
                 ),
                 unplayed[track],
             )
@@ -139,60 +138,30 @@ def read_recording(
         for line, audio in waiting:
             left -= line.audio_bytes
             if left < 0:
-                raise _invalid(path.name, line.number, "too much audio in all")
+                raise invalid(path.name, line.number, "too much audio in all")
             try:
                 _restore(line, audio, tracks, silent)
             except (KeyError, TypeError, ValueError) as error:
-                raise _invalid(path.name, line.number, repr(error)) from None
+                raise invalid(path.name, line.number, repr(error)) from None
     return header, lines
 
 
-def _opened(path: Path, max_bytes: int, *, follow: bool) -> BinaryIO:
+def read_objects(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """
-    Open a regular file of at most *max_bytes* bytes.
-    """
-    # A pipe would block in open() until a writer comes.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    if not follow:
-        if path.is_symlink():
-            raise ValueError(f"{path.name} is a link: audio files must be files")
-        flags |= getattr(os, "O_NOFOLLOW", 0)
-    file = os.fdopen(os.open(path, flags), "rb")
-    about = os.fstat(file.fileno())
-    problem = ""
-    if not stat.S_ISREG(about.st_mode):
-        problem = "is no regular file"
-    elif about.st_size > max_bytes:
-        problem = f"has {about.st_size:,} bytes; the limit is {max_bytes:,} (max_bytes)"
-    if problem:
-        file.close()
-        raise ValueError(f"{path.name} {problem}")
-    return file
+    Yield the lines of a recording as they are in the file, the header first.
 
-
-def _objects(file: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: The file is no recording, or a line before the last one is damaged.
     """
-    Yield each line as an object with a ``kind``, and its number.
-    """
-    number = 0
-    upcoming = file.readline(f.MAX_LINE_BYTES + 1)
-    while upcoming:
-        number += 1
-        line, upcoming = upcoming, b""
-        if len(line) > f.MAX_LINE_BYTES:
-            raise _invalid(name, number, f"longer than {f.MAX_LINE_BYTES:,} bytes")
-        if not line.endswith(b"\n"):
-            return  # the process was killed while it wrote the line
-        upcoming = file.readline(f.MAX_LINE_BYTES + 1)
-        try:
-            value = _loads(line.decode())
-            if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
-                raise ValueError("no object with a kind")
-        except (ValueError, RecursionError) as error:
-            if not upcoming and number > 1:
-                return  # the disk did not get the whole line before the power failed
-            raise _invalid(name, number, str(error)) from None
-        yield number, value
+    path = Path(path)
+    with opened(path, f.MAX_FILE_BYTES, follow=True) as file:
+        found = objects(file, path.name)
+        _, first = next(found, (1, {}))
+        _header(first, path.name)
+        yield first
+        for _, value in found:
+            yield value
 
 
 def _header(value: dict[str, Any], name: str) -> Header:
@@ -200,7 +169,7 @@ def _header(value: dict[str, Any], name: str) -> Header:
     if value.get("kind") != f.HEADER or value.get("format") != f.FORMAT:
         raise ValueError(f"{name} is no recording: its first line is no header")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise _invalid(name, 1, f"version {version!r}")
+        raise invalid(name, 1, f"version {version!r}")
     if version > f.VERSION:
         raise ValueError(
             f"{name} has format version {version}, this version of the package reads "
@@ -217,7 +186,7 @@ def _header(value: dict[str, Any], name: str) -> Header:
             library=str(value.get("library", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise _invalid(name, 1, repr(error)) from None
+        raise invalid(name, 1, repr(error)) from None
 
 
 def _line(
@@ -294,7 +263,7 @@ def _files(value: Any, name: str) -> dict[str, str]:
             or file in (".", "..")
             or file == name
         ):
-            raise _invalid(name, 1, f"{file!r} is no bare name of an audio file")
+            raise invalid(name, 1, f"{file!r} is no bare name of an audio file")
         files[track] = file
     return files
 
@@ -338,7 +307,3 @@ def _silence_of(lines: list[Line], header: Header) -> dict[int, bytes]:
 
 
 _SILENCE = {"g711_ulaw": b"\xff", "g711_alaw": b"\xd5"}
-
-
-def _invalid(name: str, number: int, what: str) -> ValueError:
-    return ValueError(f"{name}, line {number}: {what}")

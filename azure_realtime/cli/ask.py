@@ -1,0 +1,59 @@
+"""
+The command ``ask``: one question, its answer on standard output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+from ..client.client import AzureRealTimeAudio
+from ..events import ResponseOutputAudioTranscriptDelta, ResponseOutputTextDelta
+from .service import service_options
+from .text import plain
+
+
+def ask(arguments: Any) -> int:
+    """
+    Run the command; return the exit status.
+
+    The answer is text; with ``--out`` it is speech, and its transcript is printed.
+
+    Raises:
+        ValueError: There is no question.
+    """
+    if arguments.question is None and arguments.audio is None:
+        raise ValueError('ask what? Give a question in quotes, or --audio "FILE.wav"')
+    with contextlib.ExitStack() as stack:
+        options = service_options(arguments, stack)
+        client = stack.enter_context(AzureRealTimeAudio(options))
+        kind = "text" if arguments.out is None else "audio"
+        stream = stack.enter_context(
+            client.stream(
+                arguments.question,
+                audio=arguments.audio,
+                modalities=[kind],
+                timeout=arguments.timeout,
+            )
+        )
+        for event in stream:
+            if isinstance(
+                event, (ResponseOutputTextDelta, ResponseOutputAudioTranscriptDelta)
+            ):
+                print(_lines(event.delta), end="", flush=True)
+        print()
+        turn = stream.turn
+        if turn.heard:
+            print(f"Heard: {plain(turn.heard).strip()}", file=sys.stderr)
+        if arguments.out is not None:
+            path = turn.save(arguments.out)
+            print(f"{turn.seconds:.1f} s of speech in {path}", file=sys.stderr)
+    return 0
+
+
+def _lines(text: str) -> str:
+    """
+    Return *text* without what changes a terminal, except for line feeds.
+    """
+    return "\n".join(plain(line) for line in text.split("\n"))

@@ -1,0 +1,114 @@
+"""
+The command ``doctor``: tries the connection step by step, and says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import textwrap
+from typing import Any
+
+import attrs
+
+from .._redaction import redacted
+from ..options import WebSocketOptions
+from .configuration import options_for
+from .diagnosis import diagnose
+from .steps import FAILED, OK, SKIPPED, WARNING, Check
+
+_MARKS = {OK: "ok", WARNING: "warn", FAILED: "FAIL", SKIPPED: "-"}
+_COLOURS = {OK: "32", WARNING: "33", FAILED: "1;31", SKIPPED: "2"}
+_MARK, _STEP = 6, 12  # columns
+_WIDEST = 100
+
+
+def doctor(arguments: Any) -> int:
+    """
+    Run the command; return the exit status: 0 if everything works, else 1.
+    """
+    checks: list[Check] = []
+
+    def show(check: Check) -> None:
+        checks.append(check)
+        if not arguments.json:
+            print(written(check, _width(), sys.stdout.isatty()), flush=True)
+
+    try:
+        options = options_for(arguments.env_file)
+        options.endpoint  # noqa: B018 - raises for an address that cannot be used
+    except (ValueError, OSError) as error:
+        show(
+            Check(
+                step="address",
+                status=FAILED,
+                text=f"The options cannot be used: {error}",
+                remedy="Correct the variables AZURE_OPENAI_ENDPOINT, "
+                "AZURE_OPENAI_DEPLOYMENT, AZURE_OPENAI_API_KEY and "
+                "AZURE_OPENAI_API_VERSION as the message says.",
+            )
+        )
+        works = False
+    else:
+        limits = WebSocketOptions(
+            connect_timeout=arguments.timeout, max_reconnect_attempts=0
+        )
+        works = diagnose(options, limits, arguments.turns, show)
+    if arguments.json:
+        report = {"works": works, "checks": [attrs.asdict(check) for check in checks]}
+        # the facts have text of the service
+        print(redacted(json.dumps(report, indent=2, ensure_ascii=True)))
+    else:
+        print(f"\n{_summary(works, checks)}")
+    return 0 if works else 1
+
+
+def _width() -> int:
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):  # no terminal
+        return _WIDEST
+    return max(40, min(_WIDEST, columns))
+
+
+def written(check: Check, width: int, colours: bool) -> str:
+    """
+    Return the lines of a check: what was tried, and below it what to do.
+
+    Args:
+        check: The check.
+        width: The number of columns.
+        colours: Whether the terminal shows colours.
+    """
+    mark = _MARKS[check.status].ljust(_MARK)
+    if colours:
+        mark = f"\x1b[{_COLOURS[check.status]}m{mark}\x1b[0m"
+    timing = "" if check.seconds is None else f" ({_duration(check.seconds)})"
+    room = width - _MARK - _STEP
+    lines = textwrap.wrap(check.text + timing, room) or [""]
+    if check.remedy:
+        arrow = "-> "
+        lines += textwrap.wrap(
+            check.remedy,
+            room,
+            initial_indent=arrow,
+            subsequent_indent=" " * len(arrow),
+        )
+    first = mark + check.step.ljust(_STEP) + lines[0]
+    indent = " " * (_MARK + _STEP)
+    return "\n".join([first, *(indent + line for line in lines[1:])])
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _summary(works: bool, checks: list[Check]) -> str:
+    warnings = sum(check.status == WARNING for check in checks)
+    if not works:
+        return f"It does not work: {checks[-1].step} failed. See the line above."
+    if warnings:
+        noun = "warning" if warnings == 1 else "warnings"
+        return f"It works, with {warnings} {noun}."
+    return "Everything works."
