@@ -150,7 +150,7 @@ def in_session(error: Exception, received: bool, seconds: float) -> Finding:
             "Correct the field that the message names, or choose a deployment of a "
             "realtime model."
         )
-        return Finding(f"The service refused the session: {error}", remedy)
+        return Finding(str(error), remedy)
     if isinstance(error, ConnectError):
         return Finding(_words(error), error.hint)
     remedy = "Try again; if it is repeated, give the request id to the support."

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import ssl
 import sys
 import textwrap
+from importlib import metadata
 from typing import Any
 
 import attrs
 
-from .._redaction import redacted
+from .._version import __version__
 from ..options import WebSocketOptions
 from .configuration import options_for
 from .diagnosis import diagnose
@@ -29,12 +32,16 @@ def doctor(arguments: Any) -> int:
     Run the command; return the exit status: 0 if everything works, else 1.
     """
     checks: list[Check] = []
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
     def show(check: Check) -> None:
         checks.append(check)
         if not arguments.json:
-            print(written(check, _width(), sys.stdout.isatty()), flush=True)
+            print(written(check, _width(), colours), flush=True)
 
+    if not arguments.json:
+        names = (f"{name} {version}" for name, version in _versions().items())
+        print(", ".join(names) + "\n", flush=True)
     try:
         options = options_for(arguments.env_file)
         options.endpoint  # noqa: B018 - raises for an address that cannot be used
@@ -56,12 +63,25 @@ def doctor(arguments: Any) -> int:
         )
         works = diagnose(options, limits, arguments.turns, show)
     if arguments.json:
-        report = {"works": works, "checks": [attrs.asdict(check) for check in checks]}
-        # the facts have text of the service
-        print(redacted(json.dumps(report, indent=2, ensure_ascii=True)))
+        found = [attrs.asdict(check) for check in checks]
+        report = {"versions": _versions(), "works": works, "checks": found}
+        print(json.dumps(report, indent=2))
     else:
         print(f"\n{_summary(works, checks)}")
     return 0 if works else 1
+
+
+def _versions() -> dict[str, str]:
+    """
+    Return the versions that a bug report needs.
+    """
+    return {
+        "azure_realtime": __version__,
+        "Python": platform.python_version(),
+        platform.system() or "system": platform.release(),
+        "websocket-client": metadata.version("websocket-client"),
+        "OpenSSL": ssl.OPENSSL_VERSION.split()[1],
+    }
 
 
 def _width() -> int:
@@ -86,12 +106,13 @@ def written(check: Check, width: int, colours: bool) -> str:
         mark = f"\x1b[{_COLOURS[check.status]}m{mark}\x1b[0m"
     timing = "" if check.seconds is None else f" ({_duration(check.seconds)})"
     room = width - _MARK - _STEP
-    lines = textwrap.wrap(check.text + timing, room) or [""]
+    lines = textwrap.wrap(check.text + timing, room, break_on_hyphens=False)
     if check.remedy:
         arrow = "-> "
         lines += textwrap.wrap(
             check.remedy,
             room,
+            break_on_hyphens=False,
             initial_indent=arrow,
             subsequent_indent=" " * len(arrow),
         )

@@ -41,6 +41,13 @@ def _shown(text: str) -> str:
     return redacted(plain(text))
 
 
+def _shown_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _shown(value) if isinstance(value, str) else value
+        for name, value in facts.items()
+    }
+
+
 @attrs.frozen(kw_only=True)
 class Check:
     """
@@ -60,7 +67,7 @@ class Check:
     text: str = attrs.field(converter=_shown)
     remedy: str = attrs.field(default="", converter=_shown)
     seconds: float | None = None
-    facts: Mapping[str, Any] = attrs.field(factory=dict)
+    facts: Mapping[str, Any] = attrs.field(factory=dict, converter=_shown_facts)
 
 
 class Probe(ConnectAttempt):
@@ -149,13 +156,13 @@ class Probe(ConnectAttempt):
         counts = Counter(_FAMILIES.get(family, "other") for family, _ in found)
         numbers = " and ".join(f"{count} {name}" for name, count in counts.items())
         noun = "address" if len(found) == 1 else "addresses"
-        host = self.through or self._options.endpoint.host
+        host = self.through.rpartition(":")[0] or self._options.endpoint.host
         which = "the proxy " if self.through else ""
-        return Check(
-            step="name",
-            text=f"{which}{host} has {numbers or 'no'} {noun}",
-            facts={"addresses": [where for _, where in found]},
-        )
+        where = [address for _, address in found]
+        text = f"{which}{host} has {numbers or 'no'} {noun}"
+        if where == [host]:
+            text = f"not looked up: {which}{host} is an address"
+        return Check(step="name", text=text, facts={"addresses": where})
 
     def tcp(self, sock: Any) -> Check:
         """

@@ -1,0 +1,286 @@
+"""
+The commands ``ask``, ``inspect``, ``timeline`` and ``serve --recording``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers.clients import GA, KEY, SENTENCE, SILENCE
+from helpers.timing import SCALE
+
+from azure_realtime.audio import read_wav
+from azure_realtime.cli import main
+from azure_realtime.recording import Recording
+from azure_realtime.simulator import Reply, Simulator, ToolCall
+
+QUESTION = Path(__file__).parents[2] / "samples" / "question.wav"
+HOSTILE = "\x1b]0;title\x07Paris\x1b[2J"
+Out = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _no_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AZURE_OPENAI_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """
+    A local service that the environment names.
+    """
+    with Simulator(credentials=KEY, pace=0) as running:
+        use(running.url, monkeypatch)
+        yield running
+
+
+def use(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Name the service in the environment.
+    """
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", url)
+    monkeypatch.setenv("AZURE_OPENAI_DEPLOYMENT", "gpt-realtime")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    A written turn with a tool, and a spoken one whose answer is hostile.
+    """
+    path = tmp_path_factory.mktemp("recording") / "session.jsonl"
+    replies = [
+        Reply(tool_calls=[ToolCall("look", {"where": "there"})]),
+        Reply("It is there."),
+        Reply(HOSTILE),
+    ]
+    with GA.connected(service={"replies": replies}) as (client, _):
+
+        @client.tool
+        def look(where: str) -> str:
+            """Look."""
+            return where
+
+        with client.record(path):
+            client.ask("Where is it?", timeout=20)
+            client.append_audio(SENTENCE + SILENCE)
+            client.wait_for("response.done", timeout=20)
+    return path
+
+
+# ask
+
+
+def test_a_question_is_answered_with_text(service: Simulator, capsys: Out) -> None:
+    """
+    On standard output, and nothing else is there; speech is not paid for.
+    """
+    service.add_reply("Two.\nOr three.")
+    assert main(["ask", "How many?"]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("Two.\nOr three.\n", "")
+    connection = service.connections[0]
+    created = connection.wait_received("response.create")
+    assert created["response"]["output_modalities"] == ["text"]
+
+
+def test_a_spoken_question_and_a_spoken_answer(
+    service: Simulator, capsys: Out, tmp_path: Path
+) -> None:
+    """
+    From file to file; the transcript is printed.
+    """
+    service.add_reply("Paris is the capital.")
+    out = tmp_path / "reply.wav"
+    assert main(["ask", "--audio", str(QUESTION), "--out", str(out)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "Paris is the capital.\n"
+    assert re.search(rf"[\d.]+ s of speech in {re.escape(str(out))}", captured.err)
+    assert read_wav(out).seconds > 0.5
+
+
+def test_an_answer_cannot_control_the_terminal(service: Simulator, capsys: Out) -> None:
+    """
+    It loses its control characters, however they are divided into deltas.
+    """
+    service.add_reply(HOSTILE)
+    assert main(["ask", "What?"]) == 0
+    assert capsys.readouterr().out == "]0;titleParis[2J\n"
+
+
+def test_a_question_is_needed(service: Simulator, capsys: Out) -> None:
+    """
+    Nothing is connected without one.
+    """
+    assert main(["ask"]) == 1
+    assert "--audio" in capsys.readouterr().err
+    assert not service.connections
+
+
+def test_a_refusal_is_a_sentence_without_the_key(
+    service: Simulator, capsys: Out
+) -> None:
+    """
+    Even if the service repeats it.
+    """
+    service.refuse(401, body=f"wrong key {KEY}".encode())
+    assert main(["ask", "Hello?"]) == 1
+    error = capsys.readouterr().err
+    assert "401" in error
+    assert "key belongs to this resource" in error
+    assert KEY not in error
+
+
+# inspect
+
+
+def test_a_recording_is_summed_up(recording: Path, capsys: Out) -> None:
+    """
+    Turns, tools, latencies, tokens and cost.
+    """
+    assert main(["inspect", str(recording), "--model", "gpt-realtime"]) == 0
+    lines = capsys.readouterr().out
+    assert re.match(r"session\.jsonl: [\d.]+ s, 2 turns\n", lines)
+    assert "You:   Where is it?" in lines
+    assert 'Tool:  look({"where": "there"})' in lines
+    assert "Model: It is there." in lines
+    assert "turn 1, at" in lines
+    assert "Model: ]0;titleParis[2J" in lines
+    assert "\x1b" not in lines
+    assert re.search(r"first audio +[\d.]+ s +[\d.]+ s", lines)
+    total = Recording.load(recording).usage.total_tokens
+    assert f"Tokens: {total:,} in 3 responses" in lines
+    assert re.search(r"Cost:   0\.\d+ USD", lines)
+
+
+def test_the_cost_needs_the_name_of_the_model(recording: Path, capsys: Out) -> None:
+    """
+    The name of a deployment says nothing, and an unknown model has no price.
+    """
+    assert main(["inspect", str(recording)]) == 0
+    assert "--model gpt-realtime" in capsys.readouterr().out
+    assert main(["inspect", str(recording), "--model", "gpt-raeltime"]) == 1
+    assert "no published prices of 'gpt-raeltime'" in capsys.readouterr().err
+
+
+def test_strip_writes_a_copy(recording: Path, capsys: Out, tmp_path: Path) -> None:
+    """
+    Without the words.
+    """
+    out = tmp_path / "stripped.jsonl"
+    assert main(["inspect", str(recording), "--strip", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out
+    assert "It is there." in recording.read_text()
+    assert "It is there." not in out.read_text()
+    assert len(Recording.load(out).turns) == 2
+    assert main(["inspect", str(recording), "--strip", str(out)]) == 1
+
+
+@pytest.mark.parametrize("command", ["inspect", "timeline"])
+def test_another_file_is_refused(command: str, capsys: Out, tmp_path: Path) -> None:
+    """
+    With a sentence.
+    """
+    path = tmp_path / "notes.txt"
+    path.write_text("hello\n")
+    assert main([command, str(path)]) == 1
+    assert "notes.txt" in capsys.readouterr().err
+    assert main([command, str(tmp_path / "missing.jsonl")]) == 1
+    assert "missing.jsonl" in capsys.readouterr().err
+
+
+# timeline
+
+
+def test_a_timeline_is_a_page(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out
+) -> None:
+    """
+    Named after the recording, in the current folder, unless another name is given.
+    """
+    monkeypatch.chdir(tmp_path)
+    assert main(["timeline", str(recording)]) == 0
+    assert capsys.readouterr().out == "Wrote session.html\n"
+    page = (tmp_path / "session.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "It is there." in page
+
+    assert main(["timeline", str(recording), "-o", "one.html", "--turn", "1"]) == 0
+    assert "It is there." not in (tmp_path / "one.html").read_text("utf-8")
+    assert main(["timeline", str(recording), "-o", "picture.svg"]) == 0
+    assert (tmp_path / "picture.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_a_turn_that_does_not_exist_is_named(recording: Path, capsys: Out) -> None:
+    """
+    With the number of turns that there are.
+    """
+    assert main(["timeline", str(recording), "--turn", "7"]) == 1
+    assert "no turn 7: there are 2" in capsys.readouterr().err
+
+
+# serve
+
+
+@contextlib.contextmanager
+def serving(*arguments: str) -> Iterator[str]:
+    """
+    Run ``serve`` in a process of its own, and give its address.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "azure_realtime", "serve", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"ws://[\d.:]+", process.stdout.readline())
+        assert found
+        yield found[0]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10 * SCALE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+def test_a_recording_is_served(
+    monkeypatch: pytest.MonkeyPatch, capsys: Out, tmp_path: Path
+) -> None:
+    """
+    What the service answered once, it answers again.
+    """
+    path = tmp_path / "session.jsonl"
+    with Simulator(replies=["It was Tuesday."], credentials=KEY) as service:
+        client = GA.client(service.url)
+        client.record(path)  # before the session is configured, so as to have it all
+        with client:
+            client.ask("Which day was it?", modalities=["text"], timeout=20)
+
+    with serving("--recording", str(path), "--pace", "0") as url:
+        use(url, monkeypatch)
+        assert main(["ask", "Which day was it?"]) == 0
+    assert capsys.readouterr().out == "It was Tuesday.\n"
+
+
+def test_the_status_of_each_command_is_documented(capsys: Out) -> None:
+    """
+    Its help says what 0, 1, 2 and 130 mean.
+    """
+    for command in ("doctor", "ask", "talk", "inspect", "timeline"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        words = " ".join(capsys.readouterr().out.split())
+        assert re.search(r"exit status: 0 .*; 1 .*; 2 .*; 130", words), command
