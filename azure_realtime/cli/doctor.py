@@ -128,7 +128,7 @@ def _duration(seconds: float) -> str:
 def _summary(works: bool, checks: list[Check]) -> str:
     warnings = sum(check.status == WARNING for check in checks)
     if not works:
-        return f"It does not work: {checks[-1].step} failed. See the line above."
+        return f"It does not work: {checks[-1].step} failed. See above what to do."
     if warnings:
         noun = "warning" if warnings == 1 else "warnings"
         return f"It works, with {warnings} {noun}."

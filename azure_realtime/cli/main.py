@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["serve"]:  # its own arguments, --help included
         from ..simulator.__main__ import main as serve
 
-        return serve(given[1:])
+        return serve(given[1:], "azure-realtime serve")
     options = make_parser().parse_args(given)
     # Ends like Ctrl-C, so that the terminal is restored and the devices are closed.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -83,11 +83,12 @@ def summary(recording: Recording, prices: Prices | None) -> Iterator[str]:
     """
     yield from _facts(recording)
     times = recording.timeline()
-    turns = recording.turns
-    for turn, when in zip(turns, times.turns, strict=True):
+    for exchange, when in zip(times.exchanges, times.turns, strict=True):
         yield ""
-        yield from _turn(turn, when)
+        yield from _turn(exchange.turn, exchange.question, when)
     medians, highest = times.percentiles(0.5), times.percentiles(0.95)
+    if all(turn.is_estimated for turn in times.turns):
+        medians.pop("first_played", None)
     if medians:
         yield ""
         yield "Latency from the end of speech      p50      p95"
@@ -130,7 +131,7 @@ def _facts(recording: Recording) -> Iterator[str]:
         yield "  incomplete   it was not closed: the process was killed"
 
 
-def _turn(turn: Turn, times: TurnTimes) -> Iterator[str]:
+def _turn(turn: Turn, question: str, times: TurnTimes) -> Iterator[str]:
     status = turn.response.status
     remarks = [f"turn {times.number}", f"at {times.began:.1f} s"]
     if times.interrupted is not None:
@@ -138,8 +139,8 @@ def _turn(turn: Turn, times: TurnTimes) -> Iterator[str]:
     if status not in ("", "completed"):
         remarks.append(plain(status))
     yield ", ".join(remarks)
-    asked = turn.heard or ("(speech)" if times.is_spoken else "(text)")
-    yield f"  You:   {_short(asked)}"
+    asked = _short(turn.heard or question)
+    yield f"  You:   {asked or ('(speech)' if times.is_spoken else '(nothing)')}"
     for call in turn.tool_calls:
         failed = ", which failed" if call.error else ""
         yield f"  Tool:  {_short(f'{call.name}({call.arguments})')}{failed}"

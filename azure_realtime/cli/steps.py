@@ -38,7 +38,8 @@ SLOW_NETWORK = (
 
 
 def _shown(text: str) -> str:
-    return redacted(plain(text))
+    # the errors name the option of the client; here it comes from a variable
+    return redacted(plain(text)).replace("host_name", "AZURE_OPENAI_ENDPOINT")
 
 
 def _shown_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

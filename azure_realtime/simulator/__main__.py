@@ -16,12 +16,19 @@ from ._server import Simulator
 __all__ = ["main"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    prog: str = "python -m azure_realtime.simulator",
+) -> int:
     """
     Serve until Ctrl-C or SIGTERM; return the exit status.
+
+    Args:
+        arguments: The arguments; None means those of the process.
+        prog: The name of the command in its help.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m azure_realtime.simulator",
+        prog=prog,
         description="A local Realtime service, GA and preview on one port. It "
         "understands no speech: it answers with made-up sentences.",
     )

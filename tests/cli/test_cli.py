@@ -233,7 +233,9 @@ def test_serve_passes_its_arguments_on(capsys: pytest.CaptureFixture[str]) -> No
     """
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
-    assert "--certfile" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "usage: azure-realtime serve" in shown
+    assert "--certfile" in shown
 
 
 def test_no_option_takes_a_key(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     path = tmp_path_factory.mktemp("recording") / "session.jsonl"
     replies = [
-        Reply(tool_calls=[ToolCall("look", {"where": "there"})]),
+        Reply(calls=[ToolCall("look", {"where": "there"})]),
         Reply("It is there."),
         Reply(HOSTILE),
     ]

@@ -247,7 +247,7 @@ def test_a_name_that_does_not_exist(doctor: Doctor) -> None:
     """
     check = doctor("https://no-such-resource.invalid").failed("name")
     assert "no-such-resource.invalid cannot be found" in check["text"]
-    assert "typing error" in check["remedy"]
+    assert "Check AZURE_OPENAI_ENDPOINT for a typing error" in check["remedy"]
 
 
 def test_a_port_without_a_listener(doctor: Doctor) -> None:

@@ -5,7 +5,6 @@ A copy of a recording without what was said, written and heard.
 from __future__ import annotations
 
 import json
-import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ def recorded(variant: Variant, path: Path, audio: Any) -> Recording:
     Record a written turn with a tool, and the beginning of a spoken one.
     """
     replies = [
-        Reply(tool_calls=[ToolCall("look", {"of": ARGUMENT})]),
+        Reply(calls=[ToolCall("look", {"of": ARGUMENT})]),
         Reply(SPOKEN),
         Reply(SPOKEN),
     ]
@@ -46,8 +45,8 @@ def recorded(variant: Variant, path: Path, audio: Any) -> Recording:
             return OUTPUT if of == ARGUMENT else ""
 
         look.__doc__ = DESCRIBED
-        client.tool(look)
         with client.record(path, audio=audio) as recorder:
+            client.tool(look)
             recorder.mark("note", text=NOTED, item_id="item_1")
             client.ask(SPOKEN, timeout=20)
             client.append_audio(SENTENCE + SILENCE)
@@ -73,7 +72,7 @@ def test_no_words_and_no_audio_remain(
     assert [word for word in WORDS if word in text] == []
     longest = max(map(len, all_texts(map(json.loads, text.splitlines()))))
     assert longest < 80  # ids; no audio
-    assert stat.S_IMODE(os.stat(target).st_mode) == 0o600
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
     stripped = Recording.load(target)
     assert stripped.audio == "none"
     assert [m.event.type for m in stripped] == [m.event.type for m in original]
