@@ -274,9 +274,9 @@ def test_a_call_refuses_what_is_neither_source_nor_sink(tmp_path: Path) -> None:
     """
     with pytest.raises(TypeError, match=r"pass WavSource\(data\)"):
         as_source(SECOND, None)
-    with pytest.raises(TypeError, match="expected a Source .* got int"):
+    with pytest.raises(TypeError, match=r"expected a Source .* got int"):
         as_source(5, None)
-    with pytest.raises(TypeError, match="expected a Sink .* got list"):
+    with pytest.raises(TypeError, match=r"expected a Sink .* got list"):
         as_sink([], None)
     with pytest.raises(FileNotFoundError):
         as_source(tmp_path / "none.wav", None)
