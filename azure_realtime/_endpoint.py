@@ -7,7 +7,8 @@ Rules, all applied before a connection is opened:
    ``https`` becomes ``wss``, and ``http`` becomes ``ws``.
 2. The GA protocol is at ``.../openai/v1/realtime?model=`` and takes no ``api-version``
    (with one, the service answers 401). The preview protocol is at
-   ``.../openai/realtime?api-version=&deployment=``.
+   ``.../openai/realtime?api-version=&deployment=``. A path ``.../v1/realtime`` is that
+   of OpenAI: there a header selects the preview protocol.
 3. A path of the realtime API is kept or completed, and the path of another REST call is
    cut back to it. Any other path is the prefix of a gateway. The path of a Foundry
    project is dropped: the realtime API is at the root of the host.
@@ -68,6 +69,15 @@ class Endpoint(NamedTuple):
         return bool(re.search(r"\.azure\.(com|us|cn)$", self.host, re.I))
 
     @property
+    def is_preview_by_header(self) -> bool:
+        """
+        Whether the header ``OpenAI-Beta: realtime=v1`` selects the preview protocol.
+        """
+        return self.api_version is not None and _is_openai_path(
+            self.target.partition("?")[0]
+        )
+
+    @property
     def url(self) -> str:
         """
         The whole URL. It contains no credential.
@@ -105,7 +115,7 @@ def resolve_endpoint(
     version = _version(api_version, query)
     path, pasted = _path(path, version)
     if host == "api.openai.com":
-        path = path.replace("/openai/v1/", "/v1/")  # OpenAI's own service
+        path = re.sub(r"/openai(/v1)?/", "/v1/", path)  # OpenAI's own service
     in_url = [
         query.pop(key) for key in list(query) if key.lower() in ("deployment", "model")
     ] + [pasted]
@@ -122,9 +132,11 @@ def resolve_endpoint(
         )
     if transcription:
         query["intent"] = "transcription"
-    elif deployments and not {"intent", "call_id"} & set(query):
-        query["model" if version is None else "deployment"] = deployments.pop()
-    if version is not None:
+    is_openai = _is_openai_path(path)
+    if deployments and not {"intent", "call_id"} & set(query):
+        name = "model" if version is None or is_openai else "deployment"
+        query[name] = deployments.pop()
+    if version is not None and not is_openai:
         query["api-version"] = version
     target = quote(path, safe="/:@!$&'()*+,;=~") + (
         "?" + urlencode(query, quote_via=quote, safe="") if query else ""
@@ -266,7 +278,7 @@ def _path(path: str, version: str | None) -> tuple[str, str | None]:
         return _default(path, ga), None
     prefix, api, rest = match["prefix"], match["api"].lower(), match["rest"]
     if api.endswith("/v1"):
-        if not ga:
+        if not ga and api != "/v1":
             raise ValueError(
                 f"host_name ends in {api!r}, the GA protocol's path, which takes no "
                 f"api-version: delete {version!r}"
@@ -278,6 +290,10 @@ def _path(path: str, version: str | None) -> tuple[str, str | None]:
             "path: delete it for GA, or pass api_version='2025-04-01-preview'"
         )
     return _default(prefix, ga), None
+
+
+def _is_openai_path(path: str) -> bool:
+    return path.endswith("/v1/realtime") and not path.endswith("/openai/v1/realtime")
 
 
 def _default(prefix: str, ga: bool) -> str:

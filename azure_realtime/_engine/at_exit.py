@@ -10,6 +10,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .._concurrency.deadline import Deadline
+from .._logging import logger
+from .control import Control
+from .engine import Engine
 
 _SEND_SECONDS = 1.0  # until queued messages must have been sent
 _LISTENER_SECONDS = 0.5  # of these: listeners may queue commands, which are sent too
@@ -50,6 +53,26 @@ def register(exit_steps: _MakeSteps) -> None:
             is called at exit, unless its object was collected.
     """
     _registered.add(weakref.WeakMethod(exit_steps, _registered.discard))
+
+
+def report_unfinished(control: Control, engine: Engine) -> None:
+    """
+    Log that the program ends before an answer; or before the first connection, and has
+    queued nothing: then it only waits for events.
+    """
+    if control.closing is not None or engine.lifecycle.ended is not None:
+        return
+    if not engine.lifecycle.configured and not engine.queue.waiting:
+        when = "before the client was connected"
+    elif not engine.responses.quiet:
+        when = "while an answer was outstanding"
+    else:
+        return
+    logger.warning(
+        "The program ended %s. End a script of callbacks with client.run_forever() or "
+        "client.wait_closed().",
+        when,
+    )
 
 
 @atexit.register

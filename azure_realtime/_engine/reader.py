@@ -21,7 +21,7 @@ from ..errors import ConnectionClosed, RealtimeError
 from ..events import Closed
 from ..models.enums import WebSocketState
 from ..options import WebSocketOptions
-from .at_exit import ExitSteps, register
+from .at_exit import ExitSteps, register, report_unfinished
 from .connection import Connection
 from .control import Control
 from .dialer import Connect, Dialer
@@ -166,22 +166,12 @@ class Reader:
         dispatcher = self._engine.dispatcher
         return ExitSteps(
             dispatcher.drain,
-            self._report_outstanding,
+            lambda: report_unfinished(self._control, self._engine),
             lambda deadline: self.close(deadline, at_exit=True),
             self.join,
             dispatcher.finish,
             dispatcher.join,
         )
-
-    def _report_outstanding(self) -> None:
-        """
-        Log that the program ends while a response is pending.
-        """
-        if self._control.closing is None and not self._engine.responses.quiet:
-            logger.warning(
-                "The program ended while an answer was outstanding. End a script of "
-                "callbacks with client.run_forever() or client.wait_closed()."
-            )
 
     def veto(self) -> None:
         """

@@ -70,6 +70,7 @@ class Connector:
             f"Python/{platform.python_version()}",
             "x-ms-client-request-id": str(uuid.uuid4()),
             **({name: secret} if name and secret else {}),
+            **({"OpenAI-Beta": "realtime=v1"} if endpoint.is_preview_by_header else {}),
         }
         given = {name.lower() for name in websocket_options.headers}
         kept = [pair for pair in headers.items() if pair[0].lower() not in given]

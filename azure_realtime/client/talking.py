@@ -4,8 +4,9 @@ The method of a client for a voice call: `talk`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from .turns import Asking
 
@@ -22,8 +23,8 @@ class Talking(Asking):
 
     def talk(
         self,
-        source: Source | Iterable[bytes] | None = None,
-        sink: Sink | None = None,
+        source: Source | Iterable[bytes] | str | os.PathLike[str] | None = None,
+        sink: Sink | str | os.PathLike[str] | None = None,
         *,
         half_duplex: bool = False,
         echo_canceller: EchoCanceller | None = None,
@@ -33,10 +34,7 @@ class Talking(Asking):
         """
         Start a voice call: send a microphone, play the answers, stop when interrupted.
 
-            from azure_realtime.audio import WavSink, WavSource
-
-            source, sink = WavSource("question.wav"), WavSink("reply.wav")
-            with client.talk(source, sink) as call:
+            with client.talk("question.wav", "reply.wav") as call:
                 call.wait()
 
         When the user speaks, the answer falls silent, its generation is cancelled, and
@@ -45,11 +43,12 @@ class Talking(Asking):
         ends an utterance, `VoiceCall.unmute` begins the next one. Any thread.
 
         Args:
-            source: A `Source` such as `Microphone` or `WavSource`, or an iterable of
-                PCM16, mono, at the rate of the session (24,000 Hz; G.711: 8,000 Hz).
-                None is the default microphone. The call closes it.
-            sink: A `Sink` such as `Speaker` or `WavSink`; None is the default
-                loudspeaker. The call closes it.
+            source: A `Source` such as `Microphone` or `WavSource`; the path of a WAV
+                file; or an iterable of PCM16, mono, at the rate of the session (24,000
+                Hz; G.711: 8,000 Hz). None is the default microphone. The call closes
+                it.
+            sink: A `Sink` such as `Speaker` or `WavSink`; or the path of a WAV file,
+                which is replaced. None is the default loudspeaker. The call closes it.
             half_duplex: Whether the microphone is silent while the loudspeaker plays:
                 no echo, but also no interruption by voice.
             echo_canceller: Removes the loudspeaker's sound from the microphone's, such
@@ -60,22 +59,23 @@ class Talking(Asking):
 
         Raises:
             AudioDeviceError: A device, or the extra ``audio``, is missing.
+            OSError: A file cannot be read or written.
             RuntimeError: The caller is a forked child.
+            TypeError: *source* or *sink* is something else.
         """
         self._lifecycle.check_process()
         # Imported here: a client that does not talk does not pay for it.
-        from ..audio.microphone import Microphone
-        from ..audio.speaker import Speaker
+        from ..audio.sinks import as_sink
+        from ..audio.sources import as_source
         from ..voice import VoiceCall
 
         rate: int | None = getattr(echo_canceller, "rate", None)
-        wanted: dict[str, Any] = {} if rate is None else {"rate": rate}
         call = VoiceCall(
             cast("CallClient", self),  # the methods that it lacks are its subclass's
             self._follower,
             self._tools.busy,
-            Microphone(**wanted) if source is None else source,
-            Speaker(**wanted) if sink is None else sink,
+            as_source(source, rate),
+            as_sink(sink, rate),
             half_duplex=half_duplex,
             echo_canceller=echo_canceller,
             muted=muted,

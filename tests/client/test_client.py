@@ -195,6 +195,20 @@ def test_the_key_travels_in_a_header_only(variant: Variant) -> None:
     assert KEY not in connection.path + repr(connection.query) + shown
 
 
+def test_preview_can_be_selected_at_the_path_of_openai() -> None:
+    """
+    A header selects it there.
+    """
+    preview = Variant("preview")
+    with (
+        GA.service() as service,
+        preview.client(f"{service.url}/v1", session_config=MANUAL) as client,
+    ):
+        connection = service.wait_for_connection()
+        assert connection.protocol == "preview"
+        client.clear_audio_buffer().result(5)
+
+
 def test_options_may_be_mappings_and_are_checked() -> None:
     """
     A misspelled option fails at once, with what was meant.

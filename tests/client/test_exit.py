@@ -75,6 +75,21 @@ def test_a_script_that_ends_before_it_is_connected(host: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_script_of_callbacks_that_does_not_wait_is_warned() -> None:
+    """
+    It would end without any output: its only listener is never called.
+    """
+    with Peer(lambda conn: conn.mute()) as peer:
+        done = run_script(
+            "client = client_of(sys.argv[1])\nclient.once('init', print)", peer.url
+        )
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "The program ended before the client was connected" in done.stderr
+    assert "client.run_forever()" in done.stderr
+
+
+@pytest.mark.slow
 def test_a_connection_can_still_be_made_while_the_interpreter_ends() -> None:
     """
     No thread can be started then (Python 3.12); the queued command leaves even so.

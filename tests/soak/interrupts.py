@@ -60,6 +60,7 @@ with Simulator(replies=reply, pace=0) as service:
     print(service.url, flush=True)
     sys.stdin.read()
 """
+SESSION = 100  # interrupts: the local service is slow with thousands of items
 PROMPT = 0.3  # seconds in which a call ends whose client is closed
 Strike = Callable[[Callable[[AzureRealTimeAudio], object], AzureRealTimeAudio], bool]
 """Calls and interrupts; returns whether that met the call."""
@@ -133,7 +134,7 @@ class Run:
         client = _client(self.url, self.call.dispatch)
         client.connect()
         if self.call.dispatch == "manual" and not self.call.ends:
-            heard = self.heard
+            heard = self.heard = []
             client.on("response.done", lambda event: heard.append(event.response.id))
             self.done = client.events("response.done", timeout=0)
         return client
@@ -178,6 +179,9 @@ class Run:
                     self.client = self._connected()
                 else:
                     self._check(where)
+                    if number % SESSION == SESSION - 1:
+                        self._close(where)
+                        self.client = self._connected()
             self._close(self.name)
         finally:
             self.client.close(1)

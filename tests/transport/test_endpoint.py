@@ -131,6 +131,33 @@ def test_the_api_version_chooses_the_protocol(
     assert endpoint.api_version == (DATED if expected == PREVIEW else None)
 
 
+@pytest.mark.parametrize(
+    ("pasted", "expected"),
+    [
+        ("http://localhost:8123/v1", "ws://localhost:8123/v1/realtime?model=m"),
+        ("gateway.example/llm/v1/", "wss://gateway.example/llm/v1/realtime?model=m"),
+        (
+            f"gateway.example/v1/realtime?api-version={DATED}",
+            "wss://gateway.example/v1/realtime?model=m",
+        ),
+        ("https://api.openai.com", "wss://api.openai.com/v1/realtime?model=m"),
+    ],
+)
+def test_a_header_selects_preview_at_the_path_of_openai(
+    pasted: str, expected: str
+) -> None:
+    """
+    There the address of both protocols is the same.
+    """
+    preview = resolve_endpoint(pasted, "m", DATED)
+    assert (preview.url, preview.api_version) == (expected, DATED)
+    assert preview.is_preview_by_header
+    if "api-version" not in pasted:
+        ga = resolve_endpoint(pasted, "m")
+        assert (ga.url, ga.is_preview_by_header) == (expected, False)
+    assert not resolve_endpoint("my.openai.azure.com", "m", DATED).is_preview_by_header
+
+
 def test_a_deployment_pasted_within_the_address_is_enough() -> None:
     """
     Whoever pastes a full realtime URL need not name the deployment again.
