@@ -33,6 +33,7 @@ from .steps import (
 
 Show = Callable[[Check], None]
 
+_PATHS = ("/openai/v1/realtime", "/openai/realtime", "/v1/realtime")
 _QUESTION = "Say OK."
 _SLOW_SESSION = 3.0  # seconds from the start of the connection
 _TURN_SECONDS = 60.0
@@ -89,12 +90,10 @@ def where(endpoint: Endpoint) -> str:
     Return the address without its query and without the path of a gateway: both may
     hold a secret under any name.
     """
-    api = "/openai/v1/realtime" if endpoint.api_version is None else "/openai/realtime"
     path = endpoint.target.partition("?")[0]
-    if path not in (api, "/v1/realtime"):
-        api = f"/...{api}"
-    origin = endpoint._replace(target="").url
-    return origin + (path if path == "/v1/realtime" else api)
+    api = next((api for api in _PATHS if path.endswith(api)), "")
+    gateway = "" if path == api else "/..."
+    return f"{endpoint._replace(target='').url}{gateway}{api}"
 
 
 def _handshake(

@@ -40,8 +40,8 @@ def doctor(arguments: Any) -> int:
             print(written(check, _width(), colours), flush=True)
 
     if not arguments.json:
-        names = (f"{name} {version}" for name, version in _versions().items())
-        print(", ".join(names) + "\n", flush=True)
+        names = ", ".join(f"{name} {number}" for name, number in _versions().items())
+        print(textwrap.fill(names, _width(), break_on_hyphens=False), end="\n\n")
     try:
         options = options_for(arguments.env_file)
         options.endpoint  # noqa: B018 - raises for an address that cannot be used

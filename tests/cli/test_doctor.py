@@ -675,6 +675,7 @@ def test_a_text_of_the_service_cannot_control_the_terminal() -> None:
     [
         ("x.openai.azure.com", None, "wss://x.openai.azure.com/openai/v1/realtime"),
         ("ws://[::1]:80/", "2025-04-01-preview", "ws://[::1]/openai/realtime"),
+        ("ws://[::1]:80/v1/realtime", "2025-04-01-preview", "ws://[::1]/v1/realtime"),
         ("https://g.com:8443/a/b", None, "wss://g.com:8443/.../openai/v1/realtime"),
     ],
 )

@@ -125,6 +125,29 @@ def test_unknown_fields_lose_their_text(tmp_path: Path) -> None:
     assert message["logprobs"] is None
 
 
+def test_audio_after_an_interruption_is_removed(tmp_path: Path) -> None:
+    """
+    It has a line of its own in a recording with audio files.
+    """
+    path, target = tmp_path / "session.jsonl", tmp_path / "stripped.jsonl"
+    recorded(GA, path, "none")
+    line = {
+        "kind": "unplayed",
+        "monotonic": 1.0,
+        "wall": 1.0,
+        "track": "model",
+        "start": 0,
+        "base64": "c2VjcmV0",
+    }
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+    strip_recording(path, target)
+
+    assert "unplayed" not in target.read_text()
+    assert len(Recording.load(target)) == len(Recording.load(path))
+
+
 def test_a_file_that_exists_is_kept(tmp_path: Path) -> None:
     """
     It may be the recording itself.

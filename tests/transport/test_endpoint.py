@@ -328,3 +328,14 @@ def test_any_text_is_an_address_or_a_sentence(text: str) -> None:
             assert isinstance(endpoint, Endpoint)
             assert endpoint.target.isascii()
             assert " " not in endpoint.url
+
+
+@pytest.mark.parametrize("scheme", ["https:/", "https/", "wss://https://"])
+def test_a_malformed_scheme_is_shown_without_what_follows(scheme: str) -> None:
+    """
+    A user and password may follow.
+    """
+    with pytest.raises(ValueError, match="malformed scheme") as refused:
+        resolve_endpoint(f"{scheme}me:pAss@x.example.com", "d")
+    assert "me:" not in str(refused.value)
+    assert "pAss" not in str(refused.value)
