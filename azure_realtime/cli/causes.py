@@ -47,7 +47,7 @@ def in_connection(
         options: The address and the credential.
         seconds: The limit of the attempt.
     """
-    if isinstance(error, ConnectTimeout):
+    if isinstance(error, ConnectTimeout) and probe.step != "credential":
         return _timeout(probe, options, seconds)
     remedy = error.hint
     if probe.step == "tls" and "ssl_context" in remedy:

@@ -21,10 +21,10 @@ from ..errors import ConnectError, ProtocolWarning, RealtimeError
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .causes import RETIRED, in_connection, in_session
 from .steps import (
-    _SLOW,
     FAILED,
     OK,
     SKIPPED,
+    SLOW,
     SLOW_NETWORK,
     WARNING,
     Check,
@@ -36,7 +36,7 @@ Show = Callable[[Check], None]
 _PATHS = ("/openai/v1/realtime", "/openai/realtime", "/v1/realtime")
 _QUESTION = "Say OK."
 _SLOW_SESSION = 3.0  # seconds from the start of the connection
-_TURN_SECONDS = 60.0
+TURN_SECONDS = 60.0
 
 
 def diagnose(
@@ -123,7 +123,7 @@ def _handshake(
             )
             return False
     took = time.monotonic() - probe.began
-    slow = took > _SLOW["handshake"]
+    slow = took > SLOW["handshake"]
     show(
         Check(
             step="handshake",
@@ -196,7 +196,7 @@ def _session(
 def _turn(client: AzureRealTimeAudio, show: Show) -> bool:
     began = time.monotonic()
     try:
-        turn = client.ask(_QUESTION, modalities=["text"], timeout=_TURN_SECONDS)
+        turn = client.ask(_QUESTION, modalities=["text"], timeout=TURN_SECONDS)
     except (RealtimeError, TimeoutError) as error:
         remedy = (
             "The session works, so look at the quota and the content filter of the "

@@ -44,7 +44,6 @@ def doctor(arguments: Any) -> int:
         print(textwrap.fill(names, _width(), break_on_hyphens=False), end="\n\n")
     try:
         options = options_for(arguments.env_file)
-        options.endpoint  # noqa: B018 - raises for an address that cannot be used
     except (ValueError, OSError) as error:
         show(
             Check(

@@ -28,7 +28,7 @@ OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 
 _FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 _DAYS_LEFT = 7  # of a certificate: fewer are a warning
-_SLOW = {"name": 1.0, "tcp": 0.5, "tunnel": 2.0, "tls": 1.5, "handshake": 2.0}
+SLOW = {"name": 1.0, "tcp": 0.5, "tunnel": 2.0, "tls": 1.5, "handshake": 2.0}
 """Seconds after which a step is a warning. TCP takes one round trip, TLS two."""
 
 SLOW_NETWORK = (
@@ -99,7 +99,8 @@ class Probe(ConnectAttempt):
         self._options = options
         self._show = show
         self._credential: Check | None = None
-        self.step = "proxy"
+        self._is_socks = False
+        self.step = "credential"
         self.began = time.monotonic()
         self.received = False
         self.through = ""
@@ -118,26 +119,32 @@ class Probe(ConnectAttempt):
         """
         seconds = time.monotonic() - self.began
         if step == "credential":
+            # shown before the handshake, which sends it
             self._credential = credential(result, self._options)
+            self._begin("proxy")
             return
         check = _CHECKS[step](self, result)
-        if seconds > _SLOW.get(step, seconds) and check.status == OK:
+        if seconds > SLOW.get(step, seconds) and check.status == OK:
             check = attrs.evolve(check, status=WARNING, remedy=SLOW_NETWORK)
         self._show(attrs.evolve(check, seconds=None if step == "proxy" else seconds))
         self._advance(step)
 
     def _advance(self, step: str) -> None:
         secure = self._options.endpoint.secure
-        through = {"proxy": "name", "name": "tcp", "tcp": "tls", "tunnel": "tls"}
-        following = through.get(step, "handshake")
-        if step == "tcp" and self.through:
+        usual = {"proxy": "name", "name": "tcp", "tcp": "tls", "tunnel": "tls"}
+        following = usual.get(step, "handshake")
+        # a SOCKS proxy is looked up and connected by another library, in one step
+        if (step == "tcp" and self.through) or (step == "proxy" and self._is_socks):
             following = "tunnel"
         if following == "tls" and not secure:
             self._show(Check(step="tls", status=SKIPPED, text="none: a ws:// address"))
             following = "handshake"
         if following == "handshake" and self._credential is not None:
             self._show(self._credential)
-        self.step, self.began, self.received = following, time.monotonic(), False
+        self._begin(following)
+
+    def _begin(self, step: str) -> None:
+        self.step, self.began, self.received = step, time.monotonic(), False
 
     def proxy(self, via: Any) -> Check:
         """
@@ -145,7 +152,7 @@ class Probe(ConnectAttempt):
         """
         if via is None:
             return Check(step="proxy", text="none: a direct connection")
-        self.through = f"{via.host}:{via.port}"
+        self.through, self._is_socks = f"{via.host}:{via.port}", via.is_socks
         user = "with a user name" if via.username else "without a user name"
         return Check(step="proxy", text=f"{via.scheme}://{self.through}, {user}")
 

@@ -35,7 +35,7 @@ from azure_realtime._endpoint import resolve_endpoint
 from azure_realtime.cli import main
 from azure_realtime.cli.diagnosis import diagnose, where
 from azure_realtime.cli.doctor import written
-from azure_realtime.cli.steps import FAILED, OK, WARNING, Check
+from azure_realtime.cli.steps import FAILED, OK, SLOW, WARNING, Check
 from azure_realtime.simulator import Simulator
 
 TOKEN = "tOkEn9876543210.veryLONGandSECRET-part_of.it"
@@ -437,6 +437,23 @@ def test_a_mute_service_before_tls(doctor: Doctor) -> None:
     assert "sent no answer to the TLS handshake" in check["text"]
 
 
+def test_a_socks_proxy_that_is_not_there(doctor: Doctor) -> None:
+    """
+    The step is that of the proxy: the service's name is not looked up here.
+    """
+    pytest.importorskip("python_socks")
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+        report = doctor(
+            "https://service.example.com",
+            https_proxy=f"socks5://user:{PASSWORD}@127.0.0.1:{port}",
+        )
+    check = report.failed("tunnel")
+    assert f"The proxy 127.0.0.1:{port} did not connect" in check["text"]
+    assert report.steps == [("address", OK), ("proxy", OK), ("tunnel", FAILED)]
+
+
 def test_a_mute_proxy(doctor: Doctor) -> None:
     """
     It is the proxy that hangs, not the service.
@@ -520,7 +537,7 @@ def test_no_answer_to_a_question(
     """
     The session works; the turn is what fails.
     """
-    monkeypatch.setattr("azure_realtime.cli.diagnosis._TURN_SECONDS", BRIEF)
+    monkeypatch.setattr("azure_realtime.cli.diagnosis.TURN_SECONDS", BRIEF)
 
     def serve(conn: PeerConnection) -> None:
         serve_session(conn)
@@ -566,14 +583,18 @@ def test_a_network_too_slow_for_the_session(doctor: Doctor, first: bytes) -> Non
     assert "The network is slow" in check["remedy"]
 
 
-def test_a_slow_network_is_a_warning_if_it_works(doctor: Doctor) -> None:
+def test_a_slow_network_is_a_warning_if_it_works(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     Speech would lag.
     """
 
+    monkeypatch.setitem(SLOW, "handshake", 0.3)
+
     def serve(conn: PeerConnection) -> None:
         conn.read_head()
-        conn.over.wait(2.2)  # over the limit of a warning
+        conn.over.wait(0.4)
         conn.send(conn.upgrade_answer() + CREATED)
         conn.read_frame()
         conn.send(frame('{"type":"session.updated","session":{"id":"sess_1"}}'))
@@ -584,7 +605,7 @@ def test_a_slow_network_is_a_warning_if_it_works(doctor: Doctor) -> None:
     assert report.status == 0
     handshake = report.checks["handshake"]
     assert handshake["status"] == WARNING
-    assert handshake["seconds"] > 2
+    assert handshake["seconds"] > 0.3
     assert "The network is slow" in handshake["remedy"]
 
 
@@ -645,6 +666,27 @@ def test_a_token_is_not_shown(
     output.extend(map(str, checks))
     assert any(kind in check.text for check in checks)
     assert "*** is wrong" in checks[-1].text
+
+
+def test_a_token_provider_that_fails(output: list[str]) -> None:
+    """
+    Nothing is connected, and its error is shown without the token.
+    """
+    checks: list[Check] = []
+
+    def provider() -> str:
+        raise RuntimeError(f"Bearer {TOKEN} has expired")
+
+    diagnose(
+        AzureRealTimeOptions("ws://127.0.0.1:1", "d", token_provider=provider),
+        WebSocketOptions(max_reconnect_attempts=0),
+        0,
+        checks.append,
+    )
+    output.extend(map(str, checks))
+    assert [check.step for check in checks] == ["address", "credential"]
+    assert "token_provider failed" in checks[-1].text
+    assert "Sign in again" in checks[-1].remedy
 
 
 # What it looks like.
