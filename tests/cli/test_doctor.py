@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import time
@@ -736,6 +737,32 @@ def test_timeout_is_a_limit(doctor: Doctor) -> None:
     """
     with full_port() as port, at_most(2 * BRIEF + 2):
         doctor(f"ws://127.0.0.1:{port}", *limit()).failed("tcp")
+
+
+@pytest.mark.parametrize("step", ["handshake", "session"])
+def test_an_interrupt_ends_it_at_once(
+    step: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Ctrl-C and SIGTERM give status 130, and no traceback.
+    """
+    monkeypatch.setenv("AZURE_OPENAI_DEPLOYMENT", "gpt-realtime")
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+
+    def hang(conn: PeerConnection) -> None:
+        if step == "session":
+            conn.upgrade()
+        if step == "handshake" or conn.read_frame()[0] == 1:  # session.update
+            os.kill(os.getpid(), signal.SIGTERM)
+            conn.mute()
+
+    with Peer(hang) as peer, at_most(10):
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", peer.url)
+        assert main(["doctor", "--timeout", "60"]) == 130
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "ok    tcp" in captured.out
+    assert ("101 Switching Protocols" in captured.out) == (step == "session")
 
 
 @pytest.mark.parametrize("wrong", [["--timeout", "0"], ["--turns", "-1"]])
