@@ -52,6 +52,8 @@ def in_connection(
     remedy = error.hint
     if probe.step == "tls" and "ssl_context" in remedy:
         remedy = f"{remedy} {_AUTHORITY}"
+    elif probe.step == "tunnel" and probe.has_proxy_user and error.status_code == 407:
+        remedy = "Correct the user and password in https_proxy: the proxy refused them."
     elif probe.step == "handshake":
         remedy = _refusal(error, options) or remedy
     return Finding(_words(error), remedy)

@@ -122,22 +122,22 @@ def _handshake(
                 )
             )
             return False
-    took = time.monotonic() - probe.began
-    slow = took > SLOW["handshake"]
-    show(
-        Check(
-            step="handshake",
-            status=WARNING if slow else OK,
-            text=_with_request("101 Switching Protocols", stream.request_id),
-            remedy=SLOW_NETWORK if slow else "",
-            seconds=took,
-            facts={"status_code": 101, "request_id": stream.request_id},
+    with contextlib.closing(stream):
+        took = time.monotonic() - probe.began
+        slow = took > SLOW["handshake"]
+        show(
+            Check(
+                step="handshake",
+                status=WARNING if slow else OK,
+                text=_with_request("101 Switching Protocols", stream.request_id),
+                remedy=SLOW_NETWORK if slow else "",
+                seconds=took,
+                facts={"status_code": 101, "request_id": stream.request_id},
+            )
         )
-    )
-    stream.send_close()
-    stream.write()
-    stream.linger(0.5)
-    stream.close()
+        stream.send_close()
+        stream.write()
+        stream.linger(0.5)
     return True
 
 
@@ -225,8 +225,12 @@ def _failed(
     return Check(
         step=step,
         status=FAILED,
-        text=cause,
+        text=_with_request(cause, getattr(error, "request_id", None)),
         remedy=remedy,
         seconds=time.monotonic() - began,
-        facts={"error": type(error).__name__, "code": getattr(error, "code", None)},
+        facts={
+            "error": type(error).__name__,
+            "code": getattr(error, "code", None),
+            "request_id": getattr(error, "request_id", None),
+        },
     )

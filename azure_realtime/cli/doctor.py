@@ -25,6 +25,7 @@ _MARKS = {OK: "ok", WARNING: "warn", FAILED: "FAIL", SKIPPED: "-"}
 _COLOURS = {OK: "32", WARNING: "33", FAILED: "1;31", SKIPPED: "2"}
 _MARK, _STEP = 6, 12  # columns
 _WIDEST = 100
+_NO_BREAK = "\xa0"  # a space at which lines are not wrapped
 
 
 def doctor(arguments: Any) -> int:
@@ -117,11 +118,14 @@ def written(check: Check, width: int, colours: bool) -> str:
         )
     first = mark + check.step.ljust(_STEP) + lines[0]
     indent = " " * (_MARK + _STEP)
-    return "\n".join([first, *(indent + line for line in lines[1:])])
+    whole = "\n".join([first, *(indent + line for line in lines[1:])])
+    return whole.replace(_NO_BREAK, " ")
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}{_NO_BREAK}ms"
+    return f"{seconds:.1f}{_NO_BREAK}s"
 
 
 def _summary(works: bool, checks: list[Check]) -> str:

@@ -6,6 +6,7 @@ The client's own code makes the connection; `Probe` notes what each step has giv
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -19,7 +20,7 @@ import attrs
 from .._concurrency.deadline import Deadline
 from .._concurrency.poller import READ
 from .._concurrency.waker import Waker
-from .._redaction import redacted
+from .._redaction import redacted, used_secrets, without
 from .._transport.attempt import ConnectAttempt
 from ..options import AzureRealTimeOptions
 from .text import plain
@@ -38,8 +39,17 @@ SLOW_NETWORK = (
 
 
 def _shown(text: str) -> str:
+    return _named(redacted(plain(text)))
+
+
+def _advice(text: str) -> str:
+    # a text of ours: it may show how to write the URL of a proxy with a password
+    return _named(without(plain(text), used_secrets()))
+
+
+def _named(text: str) -> str:
     # the errors name the option of the client; here it comes from a variable
-    return redacted(plain(text)).replace("host_name", "AZURE_OPENAI_ENDPOINT")
+    return re.sub(r"\bhost_name\b(?!=)", "AZURE_OPENAI_ENDPOINT", text)
 
 
 def _shown_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +76,7 @@ class Check:
     step: str
     status: str = OK
     text: str = attrs.field(converter=_shown)
-    remedy: str = attrs.field(default="", converter=_shown)
+    remedy: str = attrs.field(default="", converter=_advice)
     seconds: float | None = None
     facts: Mapping[str, Any] = attrs.field(factory=dict, converter=_shown_facts)
 
@@ -86,6 +96,7 @@ class Probe(ConnectAttempt):
         began: When it began, on the monotonic clock.
         received: Whether the other side has sent something in this step.
         through: The proxy in use, as ``host:port``; "" for none.
+        has_proxy_user: Whether the proxy gets a user name and password.
     """
 
     def __init__(
@@ -99,6 +110,7 @@ class Probe(ConnectAttempt):
         self._options = options
         self._show = show
         self._credential: Check | None = None
+        self.has_proxy_user = False
         self._is_socks = False
         self.step = "credential"
         self.began = time.monotonic()
@@ -153,7 +165,8 @@ class Probe(ConnectAttempt):
         if via is None:
             return Check(step="proxy", text="none: a direct connection")
         self.through, self._is_socks = f"{via.host}:{via.port}", via.is_socks
-        user = "with a user name" if via.username else "without a user name"
+        self.has_proxy_user = via.username is not None
+        user = "with a user name" if self.has_proxy_user else "without a user name"
         return Check(step="proxy", text=f"{via.scheme}://{self.through}, {user}")
 
     def name(self, addresses: Any) -> Check:

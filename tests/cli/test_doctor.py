@@ -300,13 +300,16 @@ def test_a_certificate_of_another_host(
 
 
 @pytest.mark.parametrize(
-    ("status", "remedy"),
+    ("status", "user", "remedy"),
     [
-        ("403 Forbidden", "Ask the proxy's owner"),
-        ("407 Proxy Authentication Required", "user and password"),
+        ("403 Forbidden", f"user:{PASSWORD}@", "Ask the proxy's owner"),
+        ("407 Proxy Authentication Required", f"user:{PASSWORD}@", "refused them"),
+        ("407 Proxy Authentication Required", "", "http://user:password@host:port"),
     ],
 )
-def test_a_proxy_that_refuses(doctor: Doctor, status: str, remedy: str) -> None:
+def test_a_proxy_that_refuses(
+    doctor: Doctor, status: str, user: str, remedy: str
+) -> None:
     """
     Its owner has to allow the host, or it needs a password.
     """
@@ -318,7 +321,7 @@ def test_a_proxy_that_refuses(doctor: Doctor, status: str, remedy: str) -> None:
     with Peer(refuse) as via:
         report = doctor(
             "https://service.example.com",
-            https_proxy=f"http://user:{PASSWORD}@127.0.0.1:{via.port}",
+            https_proxy=f"http://{user}127.0.0.1:{via.port}",
         )
     check = report.failed("tunnel")
     assert f"The proxy 127.0.0.1:{via.port} refused" in check["text"]
