@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import ssl
 import sys
@@ -73,15 +74,16 @@ def main(
         )
         return 1
     credential = "the given key" if options.key else "any non-empty key"
-    print(
-        f"Serving Realtime (GA and preview) on {service.url} - use it as host_name, "
-        f"with {credential}. Ctrl-C stops.",
-        flush=True,
-    )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # a shell without job control starts what is in the background with SIGINT ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    service.serve_forever()
+    with contextlib.suppress(KeyboardInterrupt):  # once printed, a signal may follow
+        print(
+            f"Serving Realtime (GA and preview) on {service.url} - use it as "
+            f"host_name, with {credential}. Ctrl-C stops.",
+            flush=True,
+        )
+        service.serve_forever()
     return 0
 
 

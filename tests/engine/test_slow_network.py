@@ -106,7 +106,7 @@ def test_close_delivers_what_is_queued_within_its_timeout() -> None:
     """
     service = SlowService(200_000)
     with Peer(service) as peer:
-        client = GA.client(peer.url, session_config=MANUAL, close_wait=0.3)
+        client = GA.client(peer.url, session_config=MANUAL, close_wait=1.0)
         with client.expect("closed", timeout=30 * SCALE) as closed:
             client.connect()
             for _ in range(30):
