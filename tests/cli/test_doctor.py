@@ -755,6 +755,8 @@ def test_an_interrupt_ends_it_at_once(
     def hang(conn: PeerConnection) -> None:
         if step == "session":
             conn.upgrade()
+        else:
+            conn.read_head()
         if step == "handshake" or conn.read_frame()[0] == 1:  # session.update
             os.kill(os.getpid(), signal.SIGTERM)
             conn.mute()
