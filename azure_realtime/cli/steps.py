@@ -28,6 +28,7 @@ from .text import plain
 OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 
 _FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
+_LONGEST_WAIT = 0.2  # seconds
 _DAYS_LEFT = 7  # of a certificate: fewer are a warning
 SLOW = {"name": 1.0, "tcp": 0.5, "tunnel": 2.0, "tls": 1.5, "handshake": 2.0}
 """Seconds after which a step is a warning. TCP takes one round trip, TLS two."""
@@ -106,7 +107,11 @@ class Probe(ConnectAttempt):
         waker: Waker,
         show: Callable[[Check], None],
     ) -> None:
-        super().__init__(Deadline(seconds), waker, lambda: False)
+        # Short waits: this is the main thread, and a signal that arrives just before
+        # a wait is noticed only after it.
+        super().__init__(
+            Deadline(seconds), waker, lambda: False, lambda: Deadline(_LONGEST_WAIT)
+        )
         self._options = options
         self._show = show
         self._credential: Check | None = None
