@@ -63,11 +63,15 @@ def strip_recording(
     lines = read_objects(path)
     first = next(lines)  # before the file is created: it may be no recording
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(_written(_header(first)))
-        for line in lines:
-            if line["kind"] != f.UNPLAYED:  # audio, and nothing else
-                file.write(_written(_stripped_line(line)))
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(_written(_header(first)))
+            for line in lines:
+                if line["kind"] != f.UNPLAYED:  # audio, and nothing else
+                    file.write(_written(_stripped_line(line)))
+    except BaseException:  # a part of a copy would look like a whole one
+        Path(target).unlink()
+        raise
     return Path(target)
 
 

@@ -160,6 +160,20 @@ def test_a_file_that_exists_is_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_damaged_recording_leaves_no_copy(tmp_path: Path) -> None:
+    """
+    A part of it would look like a whole one.
+    """
+    path, target = tmp_path / "session.jsonl", tmp_path / "stripped.jsonl"
+    recorded(GA, path, "none")
+    lines = path.read_text().splitlines()
+    lines[3] = "{"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ValueError, match="line 4"):
+        strip_recording(path, target)
+    assert not target.exists()
+
+
 def test_another_file_is_refused_before_a_copy_is_begun(tmp_path: Path) -> None:
     """
     Nothing is left behind.
