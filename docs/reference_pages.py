@@ -20,7 +20,7 @@ GROUPS = {
     ],
     "Turns and responses": [
         *("Turn", "Latency", "ToolCall", "ResponseConfig", "Response", "Usage"),
-        "UsageTotals",
+        *("UsageTotals", "Prices"),
     ],
     "Conversation": [
         *("Conversation", "Item", "MessageItem", "InputText", "InputAudio"),
@@ -36,9 +36,10 @@ GROUPS = {
         *("DeploymentNotFound", "RateLimited", "ConnectTimeout", "ConnectionClosed"),
         *("ServerError", "ResponseError", "ResponseFailed", "ResponseIncomplete"),
         *("ResponseCancelled", "QueueFull", "SlowConsumer", "ProtocolWarning"),
+        "AudioDeviceError",
     ],
 }
-#: Classes that methods of the client return, and nobody has to import.
+#: Classes that methods of the client return and no program has to import.
 RETURNED = {
     "azure_realtime.client.turn_stream": ["TurnStream"],
     "azure_realtime.client.waiting": ["EventStream", "Expectation"],

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from .formats import checked_rate
 from .ledger import Ledger
@@ -185,29 +185,3 @@ class WavSink(NullSink):
         with self._file as file:
             file.seek(0)
             file.write(wav_header(self._size, self.rate))
-
-
-def as_sink(sink: Any, rate: int | None) -> Sink:
-    """
-    Return the sink of a voice call.
-
-    Args:
-        sink: A sink, the path of a WAV file, or None for the default loudspeaker.
-        rate: The sample rate of the default loudspeaker; None for its own default.
-
-    Raises:
-        OSError: The file cannot be written.
-        TypeError: *sink* is something else.
-    """
-    if sink is None:
-        from .speaker import Speaker  # needs the extra "audio"
-
-        return Speaker() if rate is None else Speaker(rate=rate)
-    if isinstance(sink, (str, os.PathLike)):
-        return WavSink(sink)
-    if not isinstance(sink, Sink):
-        raise TypeError(
-            "sink: expected a Sink such as Speaker or WavSink, or the path of a WAV "
-            f"file, got {type(sink).__name__}"
-        )
-    return sink

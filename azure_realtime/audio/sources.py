@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from .formats import checked_rate
 from .wav import parse_wav
@@ -159,35 +159,3 @@ class PushSource:
                 return
             self._taken += len(piece)
             yield piece
-
-
-def as_source(source: Any, rate: int | None) -> Source | Iterable[bytes]:
-    """
-    Return the source of a voice call.
-
-    Args:
-        source: A source, the path of a WAV file, an iterable of PCM16, or None for the
-            default microphone.
-        rate: The sample rate of the default microphone; None for its own default.
-
-    Raises:
-        OSError: The file cannot be read.
-        TypeError: *source* is something else.
-    """
-    if source is None:
-        from .microphone import Microphone  # needs the extra "audio"
-
-        return Microphone() if rate is None else Microphone(rate=rate)
-    if isinstance(source, (str, os.PathLike)):
-        return WavSource(source)
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        raise TypeError(
-            "source: bytes do not say what they are: pass WavSource(data) for a WAV "
-            "file, or [data] for PCM16 at the rate of the session"
-        )
-    if not isinstance(source, Iterable):
-        raise TypeError(
-            "source: expected a Source such as Microphone or WavSource, the path of a "
-            f"WAV file or an iterable of bytes, got {type(source).__name__}"
-        )
-    return source

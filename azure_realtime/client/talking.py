@@ -65,9 +65,8 @@ class Talking(Asking):
         """
         self._lifecycle.check_process()
         # Imported here: a client that does not talk does not pay for it.
-        from ..audio.sinks import as_sink
-        from ..audio.sources import as_source
         from ..voice import VoiceCall
+        from ..voice.arguments import as_sink, as_source
 
         rate: int | None = getattr(echo_canceller, "rate", None)
         call = VoiceCall(
