@@ -262,6 +262,7 @@ def test_a_port_without_a_listener(doctor: Doctor) -> None:
     assert "Is a service listening there" in check["remedy"]
 
 
+@pytest.mark.slow
 def test_a_black_hole(doctor: Doctor) -> None:
     """
     A firewall drops the packets.
@@ -421,6 +422,7 @@ def test_a_wrong_deployment(doctor: Doctor) -> None:
     assert "no deployment 'gpt-raeltime'" in check["remedy"]
 
 
+@pytest.mark.slow
 def test_a_mute_service(doctor: Doctor) -> None:
     """
     It accepts the connection and does not answer the handshake.
@@ -432,6 +434,7 @@ def test_a_mute_service(doctor: Doctor) -> None:
     assert "the service hangs" in check["remedy"]
 
 
+@pytest.mark.slow
 def test_a_mute_service_before_tls(doctor: Doctor) -> None:
     """
     The step in the message is another one.
@@ -458,6 +461,7 @@ def test_a_socks_proxy_that_is_not_there(doctor: Doctor) -> None:
     assert report.steps == [("address", OK), ("proxy", OK), ("tunnel", FAILED)]
 
 
+@pytest.mark.slow
 def test_a_mute_proxy(doctor: Doctor) -> None:
     """
     It is the proxy that hangs, not the service.
@@ -492,6 +496,7 @@ def refuse_session(conn: PeerConnection) -> None:
     conn.mute()
 
 
+@pytest.mark.slow
 def test_a_refused_session(doctor: Doctor) -> None:
     """
     With the field and the words of the service, but not with what it repeats.
@@ -521,6 +526,7 @@ def upgraded_only(conn: PeerConnection) -> None:
     conn.mute()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "missing"),
     [(upgraded_only, "session.created"), (created_only, "session.updated")],
@@ -535,6 +541,7 @@ def test_no_answer_in_the_session(doctor: Doctor, script: Script, missing: str) 
     assert "does not act as a realtime service" in check["remedy"]
 
 
+@pytest.mark.slow
 def test_no_answer_to_a_question(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -553,6 +560,7 @@ def test_no_answer_to_a_question(
     assert "quota" in report.failed("turn")["remedy"]
 
 
+@pytest.mark.slow
 def test_a_network_too_slow_for_the_handshake(doctor: Doctor) -> None:
     """
     The answer has begun: it is not the service that hangs.
@@ -569,6 +577,7 @@ def test_a_network_too_slow_for_the_handshake(doctor: Doctor) -> None:
     assert "--timeout" in check["remedy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [b"", CREATED], ids=["created", "updated"])
 def test_a_network_too_slow_for_the_session(doctor: Doctor, first: bytes) -> None:
     """
@@ -587,6 +596,7 @@ def test_a_network_too_slow_for_the_session(doctor: Doctor, first: bytes) -> Non
     assert "The network is slow" in check["remedy"]
 
 
+@pytest.mark.slow
 def test_a_slow_network_is_a_warning_if_it_works(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -734,6 +744,7 @@ def test_the_address_is_shown_without_the_path_of_a_gateway(
     assert where(resolve_endpoint(host, "d", version)) == shown
 
 
+@pytest.mark.slow
 def test_timeout_is_a_limit(doctor: Doctor) -> None:
     """
     The command ends soon after it, at whatever step.
@@ -742,6 +753,7 @@ def test_timeout_is_a_limit(doctor: Doctor) -> None:
         doctor(f"ws://127.0.0.1:{port}", *limit()).failed("tcp")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["handshake", "session"])
 def test_an_interrupt_ends_it_at_once(
     step: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

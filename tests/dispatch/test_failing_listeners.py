@@ -232,6 +232,7 @@ def test_waiting_on_the_reader_is_refused_at_once() -> None:
     assert all("reader" in text for text in outcome)
 
 
+@pytest.mark.slow
 @DISPATCH
 def test_listeners_may_come_and_go_while_events_stream(dispatch: Any) -> None:
     """

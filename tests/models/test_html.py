@@ -327,6 +327,7 @@ def test_samples_are_an_array(
     samples += 1
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 def test_a_client_loads_no_html() -> None:
     """

@@ -79,6 +79,7 @@ class Tapped:
         return text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_each_sequence_can_be_replayed(
     scenario: Any,
@@ -363,6 +364,7 @@ def test_an_event_waits_for_the_audio_before_it(tmp_path: Path) -> None:
             run(client, 4_800)
 
 
+@pytest.mark.slow
 def test_the_timing_is_that_of_the_recording(tmp_path: Path) -> None:
     """
     Times the factor `pace`.

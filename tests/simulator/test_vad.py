@@ -95,6 +95,7 @@ def turns(events: Events) -> list[tuple[int, int]]:
 
 
 class TestTurns:
+    @pytest.mark.slow
     def test_one_turn(self) -> None:
         """
         A turn starts before the sound by the padding and stops after the silence.
@@ -308,6 +309,7 @@ class TestSpeech:
         assert 0 < start < 100
         assert abs(len(question) / 48 - 100 + settings[2] - stop) < 100
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "source", ["sample", "synthetic", "alloy", "echo", "marin"]
     )

@@ -47,6 +47,7 @@ def errors(connection: Any) -> list[dict[str, Any]]:
     return [e for e in sent(connection, "error") if e["error"]["code"] != late]
 
 
+@pytest.mark.slow
 def test_a_call_from_file_to_file(variant: Variant, tmp_path: Path) -> None:
     """
     The file ends, its answer is complete, the wait returns; the reply is bit exact.
@@ -63,6 +64,7 @@ def test_a_call_from_file_to_file(variant: Variant, tmp_path: Path) -> None:
         assert received(connection, "input_audio_buffer.commit") == []
 
 
+@pytest.mark.slow
 def test_a_call_at_the_pace_of_speech_ends_after_the_last_sound(tmp_path: Path) -> None:
     """
     Not when the answer has arrived, which is much earlier.
@@ -82,6 +84,7 @@ def test_a_call_at_the_pace_of_speech_ends_after_the_last_sound(tmp_path: Path) 
         assert ear.closed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pace", [0, 8], ids=["generated", "generating"])
 def test_speech_interrupts_the_answer(variant: Variant, pace: float) -> None:
     """
@@ -115,6 +118,7 @@ def test_speech_interrupts_the_answer(variant: Variant, pace: float) -> None:
         assert errors(connection) == []
 
 
+@pytest.mark.slow
 def test_items_that_wait_are_removed_whole() -> None:
     """
     Of three answers in a row, the first is being played when the user speaks.
@@ -252,6 +256,7 @@ def test_a_muted_call_sends_silence() -> None:
         )
 
 
+@pytest.mark.slow
 def test_half_duplex_does_not_hear_while_it_speaks() -> None:
     """
     What the microphone brings meanwhile is silence; afterwards it is sent again.
@@ -274,6 +279,7 @@ def test_half_duplex_does_not_hear_while_it_speaks() -> None:
         assert ear.flushed[0] == {}  # nothing of the answer was cut
 
 
+@pytest.mark.slow
 def test_an_answer_after_a_tool_is_part_of_the_call() -> None:
     """
     The wait does not return between the call of a tool and the answer.
@@ -300,6 +306,7 @@ def test_an_answer_after_a_tool_is_part_of_the_call() -> None:
         assert len(ear.written) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["g711_ulaw", "pcm16"])
 def test_rates_are_converted_on_both_sides(name: str) -> None:
     """
@@ -366,6 +373,7 @@ def test_telephone_audio_passes_unchanged() -> None:
         assert b"".join(ear.written.values()) == decode_ulaw(spoken(connection))
 
 
+@pytest.mark.slow
 def test_a_reconnect_keeps_the_call(variant: Variant) -> None:
     """
     The next question is answered on the new connection; old items are not truncated there.
@@ -417,6 +425,7 @@ def test_closing_the_client_ends_the_call() -> None:
         assert call.error is None
 
 
+@pytest.mark.slow
 def test_listeners_do_not_delay_the_call() -> None:
     """
     A sleeping listener and `off_all` do not matter to it.
@@ -474,6 +483,7 @@ def test_a_source_or_sink_that_raises_ends_the_call(
         client.clear_audio_buffer().result(5)
 
 
+@pytest.mark.slow
 def test_a_silent_file_ends() -> None:
     """
     Nothing is detected, so nothing is answered.
@@ -503,6 +513,7 @@ def test_stopping_is_quick_and_repeatable() -> None:
         assert cut["audio_end_ms"] == ear.played_ms(first)
 
 
+@pytest.mark.slow
 def test_levels_and_drops() -> None:
     """
     The level meter moves; without a connection the microphone's blocks are dropped.
@@ -542,6 +553,7 @@ def test_a_file_as_a_source_is_a_question(variant: Variant, config: Any) -> None
         assert len(sent(connection, "response.created")) == 1
 
 
+@pytest.mark.slow
 def test_a_live_source_is_a_question_until_its_end_is_noticed() -> None:
     """
     `ask(audio=microphone)` returns though the microphone goes on, and can be repeated.
