@@ -17,7 +17,8 @@ What is where:
 - `azure_realtime.events`: the events that listeners receive, and the commands.
 - `azure_realtime.models`: all models, the rarely used ones included.
 - `azure_realtime.audio`: WAV files, G.711 and resampling.
-- `azure_realtime.notebook`: the transcript in a notebook's cell.
+- `azure_realtime.notebook`: the transcript in a cell; the browser's microphone and
+  loudspeaker.
 - `azure_realtime.simulator`: a local service for trials and tests.
 """
 

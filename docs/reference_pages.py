@@ -58,6 +58,9 @@ def public_modules() -> list[str]:
     return sorted(found)
 
 
+#: Classes whose members are those of bases that no page describes.
+INHERITING = {"AzureRealTimeAudio", "NotebookMicrophone", "NotebookSpeaker"}
+
 #: Its one name is one of `azure_realtime`.
 CLIENT = "azure_realtime.client"
 
@@ -124,7 +127,7 @@ def _entries(module: str, names: Iterable[str]) -> str:
         full = f"{module}.{name}"
         if inspect.isclass(value):
             kind = "exception" if issubclass(value, BaseException) else "class"
-            more = ":inherited-members:" if name == "AzureRealTimeAudio" else ""
+            more = ":inherited-members:" if name in INHERITING else ""
             lines.append(f".. auto{kind}:: {full}\n   :members:\n   {more}\n")
         elif inspect.isfunction(value):
             lines.append(f".. autofunction:: {full}\n")

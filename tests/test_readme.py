@@ -28,7 +28,7 @@ from azure_realtime.simulator import Reply, Simulator, ToolCall
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(azure_realtime.__file__).parent
-MARK = r"<!-- compiled only: needs (?:azure-identity|a sound device) -->"
+MARK = r"<!-- compiled only: needs (?:azure-identity|a sound device|a notebook) -->"
 BLOCK = re.compile(rf"({MARK}\n)?^```python\n(.*?)^```", re.M | re.S)
 DOCUMENTS = [
     ROOT / "README.md",
