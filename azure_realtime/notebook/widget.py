@@ -46,9 +46,8 @@ def make_widget(name: str) -> Any:
 def _widget_class() -> Any:
     base: Any = importlib.import_module("anywidget").AnyWidget
     traitlets: Any = importlib.import_module("traitlets")
-    importlib.import_module(
-        "websockets.sync.server"
-    )  # of `SideChannel`, which is later
+    # `SideChannel` needs it later, where nobody expects to install something
+    importlib.import_module("websockets.sync.server")
 
     class PageWidget(base):  # type: ignore[misc]
         """

@@ -213,8 +213,9 @@ class Notebook:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.set_default_timeout(15_000 * SCALE)
         place = self.path.relative_to(lab.folder)
-        address = f"http://{host}:{lab.port}/lab/tree/{place}?token={lab.token}"
-        self.page.goto(address)
+        # a workspace of its own: the default one opens what was open before
+        path = f"lab/workspaces/{host}/tree/{place}?token={lab.token}"
+        self.page.goto(f"http://{host}:{lab.port}/{path}")
         self.page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
 
     def __enter__(self) -> Notebook:
