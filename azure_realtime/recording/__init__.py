@@ -10,7 +10,7 @@ Recordings of sessions: `AzureRealTimeAudio.record` writes them, `Recording` rea
 
 from .._public import set_module as _set_module
 from .message import Mark, Message
-from .recorder import Recordable, Recorder
+from .recorder import RecordableClient, Recorder
 from .recording import Recording
 from .stages import TurnTimes
 from .timeline import Timeline
@@ -18,7 +18,7 @@ from .timeline import Timeline
 __all__ = [
     "Mark",
     "Message",
-    "Recordable",
+    "RecordableClient",
     "Recorder",
     "Recording",
     "Timeline",

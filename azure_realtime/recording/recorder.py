@@ -38,7 +38,7 @@ _EXIT_SECONDS = 2.0  # for all recordings, when the interpreter exits
 _numbers = itertools.count(1)
 
 
-class Recordable(Protocol):
+class RecordableClient(Protocol):
     """
     What a recording needs of a client.
     """
@@ -83,7 +83,7 @@ class Recorder:
 
     def __init__(
         self,
-        client: Recordable,
+        client: RecordableClient,
         path: str | os.PathLike[str],
         audio: f.AudioMode = "none",
         overwrite: bool = False,
