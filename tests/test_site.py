@@ -25,7 +25,11 @@ pytest.importorskip("furo", reason="the site needs the extra 'docs'")
 pytest.importorskip("myst_nb", reason="the site needs the extra 'docs'")
 
 TOP = Path(__file__).parents[1]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 * SCALE)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.documents,
+    pytest.mark.timeout(240 * SCALE),
+]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from azure_realtime import AzureRealTimeAudio, ResponseConfig, SessionConfig
 from azure_realtime.events import CLIENT_EVENTS, SERVER_EVENTS
 from azure_realtime.models.fields import ResponseFields, SessionFields
 
+pytestmark = pytest.mark.documents
+
 ROOT = Path(__file__).parents[1]
 PROGRAMS = Path(__file__).parent / "typed"
 CHECKERS = {

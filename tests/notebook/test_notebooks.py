@@ -31,6 +31,7 @@ LIMIT = 30.0  # CPU seconds, of the minute that a notebook may take
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.documents,
     pytest.mark.processes,
     pytest.mark.timeout(150 * SCALE),
     # zmq and asyncio of the tools of Jupyter

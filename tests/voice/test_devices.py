@@ -20,6 +20,8 @@ from helpers.voice import QUESTION, received, sent, until
 from azure_realtime import AzureRealTimeAudio
 from azure_realtime.voice import VoiceCall
 
+pytestmark = pytest.mark.sound
+
 TRIALS = 25 if os.environ.get("AZURE_REALTIME_SOAK") else 4
 TALE = ", ".join(f"{number} and {number * 7}" for number in range(11, 27))
 """No sound of it comes twice, so a piece of it tells where it is from."""
