@@ -145,7 +145,8 @@ class Kernel:
         """
         Run a cell, interrupt it once *started* returns, and return its error.
         """
-        request = self.client.execute(code)
+        # by default a kernel aborts the requests that come shortly after an error
+        request = self.client.execute(code, stop_on_error=False)
         started()
         self.manager.interrupt_kernel()
         while True:
