@@ -18,10 +18,11 @@ from .._websocket_options import WebSocketImpl
 from ..errors import ConnectTimeout, copy_to_raise, warn
 from ..events import RateLimit
 from ..models.enums import ModelStatusEnum, WebSocketState
+from ..models.fields import Unpack
 from ..models.session import Session
 from ..models.stats import Stats
 from ..models.usage import UsageTotals
-from ..options import AzureRealTimeOptions, WebSocketOptions
+from ..options import AzureRealTimeOptions, OptionFields, WebSocketOptions
 from .display import Displaying
 from .pump import Pumping
 from .recordable import Recordable
@@ -162,7 +163,7 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Recordable, Displ
         *,
         dispatch: Dispatch = "thread",
         keep_audio: bool = False,
-        **options: Any,
+        **options: Unpack[OptionFields],
     ) -> C:
         """
         Make a client from environment variables (`AzureRealTimeOptions.from_env`).
