@@ -182,7 +182,7 @@ class Caller:
 
     Attributes:
         heard: Frames of the model's audio that the caller heard.
-        cleared: How often the telephony service was told to fall silent.
+        cleared: How often the telephony service received "clear".
     """
 
     def __init__(self, url: str, question: bytes) -> None:

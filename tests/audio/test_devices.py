@@ -267,7 +267,7 @@ sys.exit(3)
 @pytest.mark.processes
 def test_a_fork_and_an_exit_with_open_devices(virtual_audio: VirtualAudio) -> None:
     """
-    A child is told that it has no device, the parent goes on, and the exit is clean.
+    A child gets an error, the parent's devices go on, and the exit is clean.
     """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", IN_A_CHILD],

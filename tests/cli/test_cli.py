@@ -297,7 +297,7 @@ def test_no_other_file_is_read(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """
-    A `.env` in the current folder may be somebody else's.
+    A `.env` in the current folder is not read: it may belong to another project.
     """
     (tmp_path / ".env").write_text("\n".join(f"{n}={v}" for n, v in VARIABLES.items()))
     monkeypatch.chdir(tmp_path)
