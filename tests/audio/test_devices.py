@@ -142,8 +142,6 @@ def test_a_lost_loudspeaker_is_replaced(
     The default device takes over with what waits, and one warning says so.
     """
     virtual_audio.stop()
-    with contextlib.suppress(FileNotFoundError):
-        (virtual_audio._folder / "socket").unlink()
     eventually(lambda: speaker.drained or speaker.losses)
     speaker.write(ramp(1, 4800), "a", 0)
     assert not speaker.drained
@@ -169,8 +167,6 @@ def test_a_lost_microphone_is_replaced(
     blocks = iter(microphone)
     assert next(blocks)
     virtual_audio.stop()
-    with contextlib.suppress(FileNotFoundError):
-        (virtual_audio._folder / "socket").unlink()
     restart = threading.Timer(1.0, virtual_audio.start)
     restart.start()
     while microphone.losses == 0 or microphone._blocks.qsize() == 0:
