@@ -27,6 +27,7 @@ from __future__ import annotations
 import os
 import time
 from array import array
+from collections import deque
 from itertools import pairwise
 from typing import Any
 
@@ -49,9 +50,9 @@ STAGES = {
 QUIET = 330  # of 32,768: -40 dB, below which turn detection finds no speech
 
 
-class PlayedBlocks:
+class PlayedBlocks(deque[bytes]):
     """
-    Notes when the first block with sound is handed to the loudspeaker.
+    Notes when the first block with sound is handed to the loudspeaker. Remains empty.
 
     Attributes:
         first_sound: The time (`time.monotonic`); None before.

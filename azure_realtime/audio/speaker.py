@@ -13,6 +13,10 @@ Rules:
    `latency` is up to 120 ms off.)
 4. To stop the sound, the stream is aborted and started again: this takes 0 to 6 ms,
    against 50 to 220 ms if the callback plays silence instead.
+5. A running stream has a buffer of silence, 160 to 200 ms at a latency of 0.1 s, which
+   would delay a sound. So the stream is started again for a sound that follows silence.
+   A started stream takes a whole buffer at once; until there is so much audio, the
+   sound is held, for `_HOLD` seconds at most.
 """
 
 from __future__ import annotations
@@ -29,11 +33,13 @@ from . import devices
 from .formats import checked_rate
 from .ledger import Ledger
 from .resample import samples_of
+from .sources import BLOCK_MS
 
 __all__ = ["Speaker"]
 
 _RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
 _MARGIN = 0.005  # seconds: a busy machine plays up to 2 ms later than the stamps say
+_HOLD = 0.06  # seconds; a service sends the first 200 ms of an answer faster than that
 _LONGEST_DELAY = 2.0  # seconds; a device that reports more has no usable time stamps
 
 _logger = logging.getLogger("azure_realtime.audio")
@@ -87,6 +93,9 @@ class Speaker:
         # Between both threads:
         self._waiting: deque[_Piece] = deque()
         self._ledger = Ledger()
+        self._held_until: float | None = None  # while a sound is held (rule 5)
+        # Has one object while a sound is held: the thread that removes it begins.
+        self._begin: deque[None] = deque(maxlen=1)
         # Of the callback:
         self._rest = _NOTHING
         self._taken = 0  # frames of `_total` that were handed over
@@ -125,10 +134,22 @@ class Speaker:
         frames = len(pcm) // 2
         if not frames or self._closed:
             return
+        if self._held_until is None and self._is_silent():
+            self._begin.append(None)
+            self._held_until = time.perf_counter() + _HOLD
         self._ledger.forget(self._position())
         self._written[item_id] = self._written.get(item_id, 0) + frames
         self._total += frames
         self._waiting.append((item_id, memoryview(pcm)[: 2 * frames]))
+        if self._held_until is not None and self._total - self._taken >= self._fill():
+            self._begin_held()
+
+    def end_item(self, item_id: str) -> None:  # noqa: ARG002 - as the protocol
+        """
+        Play what is held back of an item: there is no more of it.
+        """
+        if self._held_until is not None:
+            self._begin_held()
 
     def played_ms(self, item_id: str) -> int:
         """
@@ -164,7 +185,7 @@ class Speaker:
         Whether all written audio has been played. The thread that writes.
         """
         self._check()
-        return self._taken >= self._total and self._position() >= self._ledger.end
+        return self._is_silent()
 
     @property
     def level(self) -> float:
@@ -173,6 +194,34 @@ class Speaker:
         """
         samples: array[int] = samples_of(self._block)
         return max(max(samples), -min(samples)) / 32768 if samples else 0.0
+
+    def _is_silent(self) -> bool:
+        return self._taken >= self._total and self._position() >= self._ledger.end
+
+    def _fill(self) -> int:
+        """
+        Return the number of frames that the stream takes at once when it is started.
+        """
+        delay = self._newest[2] if self._newest is not None else self._latency
+        return int((delay + 2 * BLOCK_MS / 1000) * self.rate)
+
+    def _begin_held(self) -> None:
+        """
+        Start the stream again, so that the held sound begins at once (rule 5).
+        """
+        try:
+            self._begin.pop()
+        except IndexError:  # the callback has begun meanwhile
+            return
+        stream = self._stream
+        if stream is not None:
+            with contextlib.suppress(devices.load().PortAudioError):
+                stream.abort()
+        self._rewind(self._ledger.end)
+        self._held_until = None
+        if stream is not None:
+            with contextlib.suppress(devices.load().PortAudioError):
+                stream.start()
 
     def _position(self) -> int:
         """
@@ -199,10 +248,23 @@ class Speaker:
         run.
         """
         self._waiting.clear()
+        self._begin.clear()
+        self._held_until = None
         self._rest, self._block = _NOTHING, b""
+        self._rewind(position)
+        self._total = 0
+
+    def _rewind(self, position: int) -> None:
+        """
+        Count the device's frames from 0 again, after *position* frames were played. The
+        stream must not run.
+        """
         self._ledger.restart(position)
-        self._total = self._taken = self._handed = 0
+        self._total -= self._taken
+        self._taken = self._handed = 0
         self._newest = None
+        if self.played_blocks is not None:
+            self.played_blocks.clear()  # were handed over, but not played
 
     def _callback(self, out: Any, frames: int, stamps: Any, status: Any) -> None:
         """
@@ -216,7 +278,8 @@ class Speaker:
         while filled < size:
             item, rest = self._rest
             if not rest:
-                if not self._waiting:
+                # In this order: a sound is held before it waits.
+                if not self._waiting or self._holds(now):
                     break
                 item, rest = self._waiting.popleft()
             part = rest[: size - filled]
@@ -237,6 +300,22 @@ class Speaker:
         if self.played_blocks is not None:
             self.played_blocks.append(self._block)
 
+    def _holds(self, now: float) -> bool:
+        """
+        Return whether the sound is held; end that when the time is over.
+        """
+        until = self._held_until
+        if until is None:
+            return False
+        if now < until:
+            return True
+        try:
+            self._begin.pop()
+        except IndexError:  # the other thread starts the stream again
+            return True
+        self._held_until = None
+        return False
+
     def _check(self) -> None:
         """
         Replace the device by the default one if it has disappeared.
@@ -255,11 +334,7 @@ class Speaker:
             )
             self._stream = None
             devices.close(stream)
-            lost = self._taken
-            self._ledger.restart(self._position())
-            self._total -= lost
-            self._taken = self._handed = 0
-            self._newest = None
+            self._rewind(self._position())
             self._retry_at = 0.0
         if self._retry_at is not None and time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + _RETRY_PAUSE
