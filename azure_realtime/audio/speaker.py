@@ -203,7 +203,7 @@ class Speaker:
         Return the number of frames that the stream takes at once when it is started.
         """
         delay = self._newest[2] if self._newest is not None else self._latency
-        return int((delay + 2 * BLOCK_MS / 1000) * self.rate)
+        return int((delay + 3 * BLOCK_MS / 1000) * self.rate)
 
     def _begin_held(self) -> None:
         """

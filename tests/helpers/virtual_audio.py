@@ -210,7 +210,7 @@ def find(samples: array[int], part: array[int], start: int = 0) -> int:
     quiet = silence_before(part)
     data, wanted = samples.tobytes(), part[quiet:].tobytes()
     at = data.find(wanted, 2 * start)
-    while at % 2 == 1:
+    while at >= 0 and at % 2:  # within a sample
         at = data.find(wanted, at + 1)
     return at // 2 - quiet if at >= 0 else -1
 
