@@ -79,7 +79,7 @@ def measure(trials: int, server: VirtualAudio) -> list[list[float]]:
         last_sound = 0.0
 
         def _callback(self, data: Any, *others: Any) -> None:
-            if any(data):
+            if any(bytes(data)):
                 self.last_sound = time.monotonic()
             super()._callback(data, *others)
 
