@@ -301,11 +301,12 @@ def talk(server: VirtualAudio, minutes: float, seed: int, busy: bool) -> list[st
         call = stack.enter_context(client.talk(microphone, speaker))
         soak = Soak(server, service, client, microphone, speaker, call)
         end = time.monotonic() + 60 * minutes
+        kinds = list(KINDS)  # each once, then at random
         try:
-            kind = "play"  # the first one
             while time.monotonic() < end:
+                kind = kinds.pop(0)
                 soak.turn(kind, chance.uniform(0.0, 1.5))
-                (kind,) = chance.choices(list(KINDS), list(KINDS.values()))
+                kinds = kinds or chance.choices(list(KINDS), list(KINDS.values()))
         except Failed as failure:
             wrong.append(f"in a turn of the kind {kind!r}: {failure}")
         soak.end_stretch()
