@@ -16,6 +16,7 @@ PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 # What touches threads, sockets, TLS and type hints, where Pythons differ; notebooks.
 FOLDERS = ["client", "concurrency", "dispatch", "engine", "protocol", "requests"]
 FOLDERS += ["tools", "transport", "notebook"]
+BENCHMARKS = "receive send latency sessions footprint record barge_in mouth_to_ear"
 CORE_ALONE = """import sys, azure_realtime
 extras = {"asyncio", "websockets", "numpy", "orjson", "pybase64", "azure.identity"}
 assert not extras & set(sys.modules), extras & set(sys.modules)"""
@@ -126,7 +127,7 @@ def sound(session: nox.Session) -> None:
 @nox.session(python=False)
 def benchmarks(session: nox.Session) -> None:
     """Start each: it must work; a noisy machine cannot tell how fast it is."""
-    for name in ("receive", "send", "latency", "sessions", "footprint", "record"):
+    for name in BENCHMARKS.split():
         run(session, 120, "python", f"benchmarks/{name}.py", "--quick")
 
 

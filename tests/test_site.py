@@ -155,7 +155,7 @@ def test_links_lead_somewhere(site: Path) -> None:
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     """
-    The site works without a network, and tells nobody that it is read.
+    The site works without a network, and no other host learns that it is read.
     """
     loaded = re.compile(
         r"<(?:script|img|iframe)[^>]*src=\"(https?:)?//|<link[^>]*stylesheet[^>]*https?:"
