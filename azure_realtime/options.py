@@ -17,7 +17,7 @@ from ._websocket_options import WebSocketOptions
 from .models._base import Value
 from .models.session import SessionConfig, as_session_config
 
-__all__ = ["AzureRealTimeOptions", "WebSocketOptions"]
+__all__ = ["AzureRealTimeOptions", "Endpoint", "WebSocketOptions"]
 
 
 def checked_secret(name: str, value: object) -> str | None:

@@ -12,7 +12,7 @@ import azure_realtime
 #: The names of `azure_realtime` by what they are for. A name in no group is an error.
 GROUPS = {
     "Client": ["AzureRealTimeAudio"],
-    "Options": ["AzureRealTimeOptions", "WebSocketOptions"],
+    "Options": ["AzureRealTimeOptions", "WebSocketOptions", "Endpoint"],
     "Session": [
         *("SessionConfig", "DEFAULT_SESSION_CONFIG", "Session", "ServerVad"),
         *("SemanticVad", "Transcription", "NoiseReduction", "Prompt", "Reasoning"),
@@ -43,6 +43,14 @@ GROUPS = {
 RETURNED = {
     "azure_realtime.client.turn_stream": ["TurnStream"],
     "azure_realtime.client.waiting": ["EventStream", "Expectation"],
+}
+#: Classes whose instances the package makes: the reference has no constructor of them.
+NOT_CONSTRUCTED = {
+    *("azure_realtime.Conversation", "azure_realtime.notebook.TranscriptView"),
+    *("azure_realtime.recording.Recorder", "azure_realtime.recording.Recording"),
+    *("azure_realtime.recording.Timeline", "azure_realtime.simulator.Connection"),
+    "azure_realtime.voice.VoiceCall",
+    *(f"{module}.{name}" for module, names in RETURNED.items() for name in names),
 }
 
 

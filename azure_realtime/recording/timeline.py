@@ -22,6 +22,8 @@ from .page import page
 from .plot import figure
 from .svg import svg
 
+__all__ = ["Timeline"]
+
 
 class Timeline(Moments):
     """
@@ -75,7 +77,7 @@ class Timeline(Moments):
             OSError: The file cannot be written.
         """
         path = Path(path)
-        path.write_text(page(self), encoding="utf-8")
+        path.write_bytes(page(self).encode("utf-8", "replace"))
         return path
 
     def _repr_html_(self) -> str:

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from .._version import INSTALL_HINT
 
+__all__ = ["EchoCanceller", "WebRtcEchoCanceller"]
+
 _FRAME_MS = 10
 _MOST_BLOCKS = 15  # of 20 ms: more is drift between two clocks, and is dropped
 
