@@ -44,6 +44,12 @@ RETURNED = {
     "azure_realtime.client.turn_stream": ["TurnStream"],
     "azure_realtime.client.waiting": ["EventStream", "Expectation"],
 }
+#: Classes with methods of base classes that have no entry of their own.
+INHERITING = {
+    "azure_realtime.AzureRealTimeAudio",
+    "azure_realtime.recording.Timeline",
+    "azure_realtime.simulator.Connection",
+}
 #: Classes whose instances the package makes: the reference has no constructor of them.
 NOT_CONSTRUCTED = {
     *("azure_realtime.Conversation", "azure_realtime.notebook.TranscriptView"),
@@ -132,7 +138,7 @@ def _entries(module: str, names: Iterable[str]) -> str:
         full = f"{module}.{name}"
         if inspect.isclass(value):
             kind = "exception" if issubclass(value, BaseException) else "class"
-            more = ":inherited-members:" if name == "AzureRealTimeAudio" else ""
+            more = ":inherited-members:" if full in INHERITING else ""
             lines.append(f".. auto{kind}:: {full}\n   :members:\n   {more}\n")
         elif inspect.isfunction(value):
             lines.append(f".. autofunction:: {full}\n")

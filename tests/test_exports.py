@@ -289,6 +289,18 @@ def test_annotations_name_public_classes_only(reference: ModuleType) -> None:
     assert len(seen) > 400
 
 
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_annotations_of_fields_can_be_resolved(package: ModuleType) -> None:
+    """
+    Tools that read the fields of a class find their types, whatever module it reports.
+    """
+    for name in package.__all__:
+        value = getattr(package, name)
+        # the client's class declares attributes for type checkers only
+        if inspect.isclass(value) and value is not azure_realtime.AzureRealTimeAudio:
+            typing.get_type_hints(value)
+
+
 def test_help_says_what_is_where() -> None:
     """
     The first screen of ``help(azure_realtime)`` names every public module.

@@ -29,7 +29,19 @@ class Timeline(Moments):
     """
     A recorded session, or one turn of it, on one clock; `Recording.timeline` makes it.
 
-    Its attributes are those of `Moments`.
+    Times are in seconds after the start of the recording.
+
+    Attributes:
+        start: Where it begins.
+        end: Where it ends.
+        spans: What lasts: ``sent`` (audio of the user), ``speech`` (as the service
+            detected it), ``generated``, ``played``, ``tool``, ``reconnect``.
+        events: What happens at one time: ``speech_started``, ``speech_stopped``,
+            ``committed``, ``created``, ``first_audio``, ``done``, ``interrupted``,
+            ``reconnected``, ``error``, ``mark``.
+        turns: The times of each turn.
+        exchanges: The turns themselves, in the same order.
+        title: The name of the recording.
     """
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
@@ -81,6 +93,9 @@ class Timeline(Moments):
         return path
 
     def _repr_html_(self) -> str:
+        """
+        Return the picture for notebooks: `to_svg`.
+        """
         return self.to_svg()
 
 
