@@ -18,7 +18,7 @@ from .models._base import Value
 from .models.fields import Unpack
 from .models.session import SessionConfig, as_session_config
 
-__all__ = ["AzureRealTimeOptions", "WebSocketOptions"]
+__all__ = ["AzureRealTimeOptions", "Endpoint", "WebSocketOptions"]
 
 
 class OptionFields(TypedDict, total=False):

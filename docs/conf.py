@@ -9,6 +9,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from docstrings import as_restructured_text
+from reference_pages import NOT_CONSTRUCTED
 from sphinx.domains.python import PyObject
 
 from azure_realtime import __version__
@@ -39,10 +40,20 @@ nb_execution_timeout = 60
 nb_execution_show_tb = True
 
 
+def without_constructor(
+    _app: Any, _what: str, name: str, *_: Any
+) -> tuple[str, None] | None:
+    """
+    Return an empty signature for a class whose instances the package makes.
+    """
+    return ("", None) if name in NOT_CONSTRUCTED else None
+
+
 def setup(app: Any) -> None:
     """
     Read the docstrings of the package.
     """
+    app.connect("autodoc-process-signature", without_constructor)
     app.connect("autodoc-process-docstring", as_restructured_text)
     for field in PyObject.doc_field_types:
         if field.name == "variable":  # of `napoleon_use_ivar`; Sphinx says "Variables"

@@ -195,3 +195,8 @@ def test_notebooks_are_executed(site: Path) -> None:
     assert text.count("<audio controls") >= 4
     assert "first audio" in text
     assert "What to do: Correct the command" in shown
+
+    text = (site / "notebooks" / "analyse_a_recording.html").read_text("utf-8")
+    assert text.count("<audio controls") >= 4
+    assert "of 3 spoken turns" in text
+    assert re.search(r"<img[^>]*\.png", text)

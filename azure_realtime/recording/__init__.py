@@ -9,6 +9,8 @@ Recordings of sessions: `AzureRealTimeAudio.record` writes them, `Recording` rea
 """
 
 from .._public import set_module as _set_module
+from .exchanges import Exchange
+from .follower import Happened, Span
 from .message import Mark, Message
 from .recorder import RecordableClient, Recorder
 from .recording import Recording
@@ -16,11 +18,14 @@ from .stages import TurnTimes
 from .timeline import Timeline
 
 __all__ = [
+    "Exchange",
+    "Happened",
     "Mark",
     "Message",
     "RecordableClient",
     "Recorder",
     "Recording",
+    "Span",
     "Timeline",
     "TurnTimes",
 ]

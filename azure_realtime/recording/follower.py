@@ -2,8 +2,6 @@
 Follows the messages of a session, and notes what happened when.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -38,6 +36,8 @@ from .message import Mark, Message
 from .playback import Answer, Playback
 from .sent import Sent
 from .stages import AppendClock, TurnTimes
+
+__all__ = ["Happened", "Span"]
 
 _SAME_STREAM = 0.3  # seconds between two pieces of one stretch of audio
 _DEFAULT_SILENCE = 500  # ms

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from ..models.session import Session
 
+__all__ = ["Recordable", "Recorder"]
+
 Hook = Callable[[Any, int, float, bytes], object]
 
 _MAX_MARK = 16_384  # characters

@@ -38,6 +38,8 @@ from .progress import Progress
 from .sending import Sending
 from .stats import CallStats
 
+__all__ = ["VoiceCall"]
+
 _TICK = 0.02  # seconds
 _CLOSE_TIMEOUT = 2.0  # seconds that the source has to end
 
