@@ -25,7 +25,6 @@ from ..models.usage import UsageTotals
 from ..options import AzureRealTimeOptions, OptionFields, WebSocketOptions
 from .display import Displaying
 from .pump import Pumping
-from .recordable import Recordable
 from .talking import Talking
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ __all__ = ["AzureRealTimeAudio"]
 C = TypeVar("C", bound="AzureRealTimeAudio")  # `Self` is not in Python 3.10
 
 
-class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Recordable, Displaying):
+class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
     """
     A conversation with a realtime model over one WebSocket connection.
 
