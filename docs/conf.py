@@ -59,14 +59,16 @@ def linked_by_its_end(app: Any, env: Any, node: Any, content: Any) -> Any:
     if node.get("refdomain") != "py":
         return None
     objects, end = env.get_domain("py").objects, f".{node['reftarget']}"
-    found = [name for name in objects if name.endswith(end)]
+    # the name of the file in which it is defined is an alias of its entry
+    found = {
+        (each.docname, each.node_id)
+        for name, each in objects.items()
+        if name.endswith(end)
+    }
     if len(found) != 1:
         return None
-    place = objects[found[0]]
-    start = node["refdoc"]
-    return make_refnode(
-        app.builder, start, place.docname, place.node_id, content, found[0]
-    )
+    (page, anchor), start = found.pop(), node["refdoc"]
+    return make_refnode(app.builder, start, page, anchor, content, node["reftarget"])
 
 
 def setup(app: Any) -> None:
