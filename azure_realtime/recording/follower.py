@@ -71,7 +71,7 @@ class Happened:
     Something that happens at one time.
 
     Attributes:
-        kind: As in `Timeline.events`.
+        kind: One of the kinds that `Timeline` lists.
         at: The time.
         label: A text to show; from the service or the application, not escaped.
     """
