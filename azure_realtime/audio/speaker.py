@@ -69,7 +69,8 @@ class Speaker:
             was too busy.
         losses: Number of times that the device disappeared.
         played_blocks: None, or a deque that gets every block that was handed to the
-            device, silence included: what an echo canceller compares with.
+            device, silence included, for an echo canceller. It is cleared when the
+            device drops what it has buffered.
     """
 
     def __init__(
@@ -162,6 +163,7 @@ class Speaker:
         Stop the sound at once and drop the queued audio; return the milliseconds played
         of each item cut short.
         """
+        self._check()  # a lost stream cannot be started again: the call never returns
         # The position is read before the stream is aborted.
         position, stream = self._position(), self._stream
         if stream is not None:

@@ -8,6 +8,7 @@ a microphone that is silent while the loudspeaker plays (``half_duplex=True``).
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections import deque
 from collections.abc import Callable
@@ -87,7 +88,8 @@ class EchoFilter:
     Args:
         canceller: The canceller.
         source: The microphone.
-        sink: The loudspeaker; it appends what it plays to its ``played_blocks``.
+        sink: The loudspeaker; it appends what it plays to its ``played_blocks``, and
+            removes what it has dropped.
 
     Raises:
         ValueError: The sink has no ``played_blocks``.
@@ -122,8 +124,9 @@ class EchoFilter:
             )
         size = rate * _FRAME_MS // 1000 * 2
         self._near += block
-        while len(self._far) < len(self._near) and self._played:
-            self._far += self._played.popleft()
+        with contextlib.suppress(IndexError):  # silence, or the sink has dropped it
+            while len(self._far) < len(self._near):
+                self._far += self._played.popleft()
         whole = len(self._near) // size * size
         far = self._far[:whole].ljust(whole, b"\0")
         out = [

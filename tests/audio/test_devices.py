@@ -192,6 +192,23 @@ def test_a_lost_loudspeaker_is_replaced(
     ) == 1
 
 
+def test_a_lost_loudspeaker_can_be_flushed(
+    virtual_audio: VirtualAudio, speaker: Speaker, eventually: Callable[..., None]
+) -> None:
+    """
+    An interruption finds the loss first: the call does not hang, and the default device
+    plays what follows.
+    """
+    virtual_audio.stop()
+    eventually(lambda: not speaker._stream.active)
+    virtual_audio.start()
+    speaker.flush()
+    assert speaker.losses == 1
+    with virtual_audio.recording() as recording:
+        speaker.write(ramp(1, 4800), "a", 0)
+        recording.wait(lambda samples: 4800 in samples)
+
+
 def test_a_lost_microphone_is_replaced(
     virtual_audio: VirtualAudio, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import faulthandler
 import gc
 import os
 import random
@@ -309,6 +310,7 @@ def talk(server: VirtualAudio, minutes: float, seed: int, busy: bool) -> list[st
                 kinds = kinds or chance.choices(list(KINDS), list(KINDS.values()))
         except Failed as failure:
             wrong.append(f"in a turn of the kind {kind!r}: {failure}")
+            faulthandler.dump_traceback()  # a thread may hang
         soak.end_stretch()
         stats = call.stats
     losses = f"{speaker.losses} of the loudspeaker, {microphone.losses} of the "

@@ -72,12 +72,15 @@ def test_with_an_echo_canceller_the_model_does_not_interrupt_itself(
         assert received(connection, "conversation.item.truncate") == []
         assert call.stats.interruptions == 0
 
-        client.create_response()
-        until(lambda: client.status.value == "speaking")
-        threading.Event().wait(1.0)
-        echo_path.say(QUESTION)
-        until(lambda: received(connection, "conversation.item.truncate"))
-        assert call.stats.interruptions == 1
+        for number in (1, 2):  # each of them drops what the loudspeaker has buffered
+            client.create_response()
+            until(lambda: client.status.value == "speaking")
+            threading.Event().wait(1.0)
+            echo_path.say(QUESTION)
+            until(lambda: received(connection, "conversation.item.truncate"))
+            until(lambda: client.status.value == "idle", 30)
+            assert call.stats.interruptions == number
+            assert len(sent(connection, STARTED)) == number
 
 
 @pytest.mark.slow
