@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._dispatch.dispatcher import Dispatch
 from .._state.conversation import Conversation
+from .._warnings import warn
 from .._websocket_options import WebSocketImpl
-from ..errors import ConnectTimeout, copy_to_raise, warn
+from ..errors import ConnectTimeout, copy_to_raise
 from ..events import RateLimit
 from ..models.enums import ModelStatusEnum, WebSocketState
 from ..models.fields import Unpack
