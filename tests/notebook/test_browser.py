@@ -44,6 +44,7 @@ REMOTE = "hub.example"
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.sound,
     pytest.mark.processes,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
     pytest.mark.timeout(120 * SCALE),
