@@ -214,8 +214,9 @@ class Notebook:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.set_default_timeout(15_000 * SCALE)
         place = self.path.relative_to(lab.folder)
-        # a workspace of its own: the default one opens what was open before
-        path = f"lab/workspaces/{host}/tree/{place}?token={lab.token}"
+        # The default workspace opens what was open before. A name has no dots.
+        workspace = host.replace(".", "-")
+        path = f"lab/workspaces/{workspace}/tree/{place}?token={lab.token}"
         self.page.goto(f"http://{host}:{lab.port}/{path}")
         self.page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
 
