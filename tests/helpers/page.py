@@ -27,7 +27,9 @@ class PageWidget:
     Attributes:
         received: The comm messages of the kernel and their buffers.
         shown: How often it was shown in a cell.
-        loudspeaker: Whether it plays at once what it gets, and reports that.
+        plays: Whether it plays at once what it gets, and reports that.
+        stops_at: The frames that it reports at a flush; None for what it has played, or
+            no answer if it does not play.
     """
 
     def __init__(self, name: str, connects: bool) -> None:
@@ -36,6 +38,7 @@ class PageWidget:
         self.received: list[tuple[dict[str, Any], list[bytes]]] = []
         self.shown = 0
         self.plays = True
+        self.stops_at: int | None = None
         self.connection: Any = None
         self.run = self.frames = 0
         self._handler: Any = None
@@ -64,8 +67,8 @@ class PageWidget:
         elif content["kind"] == "audio" and self.plays:
             self.frames += len(buffers[0]) // 2
             self.report("played")
-        elif content["kind"] == "flush" and self.plays:
-            self.report("flushed")
+        elif content["kind"] == "flush" and (self.plays or self.stops_at is not None):
+            self.report("flushed", self.stops_at)
             self.run, self.frames = content["run"], 0
 
     def contents(self, kind: str) -> list[dict[str, Any]]:
