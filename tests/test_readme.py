@@ -208,7 +208,8 @@ def test_block_of_a_document_runs(block: Block, reader: dict[str, Any]) -> None:
     if block.marked:
         # the reason that the mark gives must be true
         assert re.search(
-            r"from azure\.identity import|\bMicrophone\b|\.talk\(\)|\.talk\(muted",
+            r"from azure\.identity import|\b(Notebook)?Microphone\b|\.talk\(\)|"
+            r"\.talk\(muted",
             block.code,
         )
         compile(block.code, str(block), "exec")
