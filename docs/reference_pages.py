@@ -53,6 +53,7 @@ INHERITING = {
 #: Classes whose instances the package makes: the reference has no constructor of them.
 NOT_CONSTRUCTED = {
     *("azure_realtime.Conversation", "azure_realtime.notebook.TranscriptView"),
+    *("azure_realtime.recording.Exchange", "azure_realtime.recording.Recordable"),
     *("azure_realtime.recording.Recorder", "azure_realtime.recording.Recording"),
     *("azure_realtime.recording.Timeline", "azure_realtime.simulator.Connection"),
     "azure_realtime.voice.VoiceCall",
