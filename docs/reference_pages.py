@@ -47,6 +47,7 @@ RETURNED = {
 #: Classes with methods of base classes that have no entry of their own.
 INHERITING = {
     "azure_realtime.AzureRealTimeAudio",
+    "azure_realtime.audio.WavSink",
     "azure_realtime.recording.Timeline",
     "azure_realtime.simulator.Connection",
 }
