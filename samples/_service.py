@@ -16,6 +16,8 @@ the same variables.
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -24,12 +26,20 @@ from typing import Any
 
 from azure_realtime import AzureRealTimeOptions, RealtimeError
 
+_NO_SERVICE = (
+    "There is no service to connect to. Set AZURE_OPENAI_ENDPOINT, "
+    "AZURE_OPENAI_API_KEY, AZURE_OPENAI_DEPLOYMENT; or install the local service, in "
+    "the folder of this project: pip install '.[simulator]'"
+)
 _AZURE = ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_DEPLOYMENT")
 
 
 @contextmanager
 def service(
-    replies: Callable[[], Any] | None = None, **options: Any
+    replies: Callable[[], Any] | None = None,
+    *,
+    own_process: bool = False,
+    **options: Any,
 ) -> Iterator[AzureRealTimeOptions]:
     """
     Yield the options of the service, and print which service it is.
@@ -40,14 +50,17 @@ def service(
     Args:
         replies: A function that returns the replies of the local service, see its
             README. Azure does not need them.
+        own_process: Whether the local service runs in a process of its own, for many
+            connections; it then has no *replies*.
         options: More fields of `AzureRealTimeOptions`.
     """
     try:
         if any(os.environ.get(name) for name in _AZURE):
             yield _azure(options)
         else:
-            with _local(replies, options) as local:
-                yield local
+            start = _started() if own_process else _in_this_process(replies)
+            with start as url:
+                yield _local(url, options)
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         sys.exit(130)
@@ -66,36 +79,48 @@ def _azure(options: dict[str, Any]) -> AzureRealTimeOptions:
     return azure
 
 
+def _local(url: str, options: dict[str, Any]) -> AzureRealTimeOptions:
+    print(
+        f"Service: a local one at {url} that understands nothing "
+        "(AZURE_OPENAI_ENDPOINT is not set)",
+        file=sys.stderr,
+    )
+    version = os.environ.get("AZURE_OPENAI_API_VERSION") or None
+    try:
+        return AzureRealTimeOptions(
+            url, "gpt-realtime", "any-key", **({"api_version": version} | options)
+        )
+    except ValueError as error:
+        sys.exit(f"AZURE_OPENAI_API_VERSION does not fit: {error}")
+
+
 @contextmanager
-def _local(
-    replies: Callable[[], Any] | None, options: dict[str, Any]
-) -> Iterator[AzureRealTimeOptions]:
+def _in_this_process(replies: Callable[[], Any] | None) -> Iterator[str]:
     from azure_realtime.simulator import Simulator
 
     try:
         simulator = Simulator(replies=replies and replies()).start()
     except ImportError:
-        sys.exit(
-            f"There is no service to connect to. Set {', '.join(_AZURE)}; or install "
-            "the local service, in the folder of this project: "
-            "pip install '.[simulator]'"
-        )
+        sys.exit(_NO_SERVICE)
     try:
-        print(
-            f"Service: a local one at {simulator.url} that understands nothing "
-            "(AZURE_OPENAI_ENDPOINT is not set)",
-            file=sys.stderr,
-        )
-        version = os.environ.get("AZURE_OPENAI_API_VERSION") or None
-        try:
-            local = AzureRealTimeOptions(
-                simulator.url,
-                "gpt-realtime",
-                "any-key",
-                **({"api_version": version} | options),
-            )
-        except ValueError as error:
-            sys.exit(f"AZURE_OPENAI_API_VERSION does not fit: {error}")
-        yield local
+        yield simulator.url
     finally:
         simulator.stop()
+
+
+@contextmanager
+def _started() -> Iterator[str]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "azure_realtime.simulator", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for this process, which ends the other
+    ) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"ws://[\d.:]+", process.stdout.readline())
+            if found is None:  # it has printed why
+                sys.exit(_NO_SERVICE)
+            yield found[0]
+        finally:
+            process.terminate()

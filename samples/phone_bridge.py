@@ -16,10 +16,10 @@ USAGE:
     python samples/phone_bridge.py [--calls 2]
     python samples/phone_bridge.py --listen 8080
 
-    Without --listen the sample stands in for the telephony service: so many callers
-    ask a question at the same time and interrupt the answer. With --listen it waits for
-    a real one on that port of this machine; put a proxy with TLS and authentication in
-    front of it.
+    Without --listen a stand-in for the telephony service (_callers.py) calls: so many
+    callers ask a question at the same time and interrupt the answer. With --listen the
+    sample waits for a real one on that port of this machine; put a proxy with TLS and
+    authentication in front of it.
 
     For Azure, set AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and
     AZURE_OPENAI_DEPLOYMENT first. Without them the sample starts a local service.
@@ -31,9 +31,9 @@ import argparse
 import base64
 import contextlib
 import json
+import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -41,17 +41,10 @@ from typing import Any
 from _service import service
 
 from azure_realtime import AzureRealTimeAudio, SessionConfig
-from azure_realtime.audio import (
-    PushSource,
-    decode_ulaw,
-    encode_ulaw,
-    read_wav,
-    resample,
-)
+from azure_realtime.audio import PushSource, decode_ulaw, encode_ulaw
 
 try:
     from websockets.exceptions import ConnectionClosed
-    from websockets.sync.client import connect
     from websockets.sync.server import serve
 except ImportError:
     sys.exit("The telephone side needs a package: pip install 'websockets>=15'")
@@ -59,7 +52,7 @@ except ImportError:
 RATE = 8000
 FRAME = 160  # bytes: 20 ms of mu-law
 MARK_EVERY = 5  # frames between two marks: 100 ms
-SILENCE = b"\xff" * FRAME
+CALLERS = Path(__file__).with_name("_callers.py")
 CONFIG = SessionConfig(
     input_audio_format="g711_ulaw",
     output_audio_format="g711_ulaw",
@@ -176,84 +169,14 @@ def answer(phone: Any, options: Any) -> None:
                 return
 
 
-class Caller:
-    """
-    The other side: a telephony service with one caller, in real time.
-
-    Attributes:
-        heard: Frames of the model's audio that the caller heard.
-        cleared: How often the telephony service was told to fall silent.
-    """
-
-    def __init__(self, url: str, question: bytes) -> None:
-        self._phone = connect(url, proxy=None)
-        self._question = question
-        self._queue: deque[bytes | str] = deque()  # frames and names of marks
-        self.heard = self.cleared = 0
-
-    def run(self) -> None:
-        """
-        Ask, listen for a second, interrupt, listen to the next answer, hang up.
-        """
-        receiver = threading.Thread(target=self._receive)
-        with self._phone:
-            self._send(event="start", start={"streamSid": "MZ1"})
-            receiver.start()
-            self._live(self._question, lambda: self.heard >= 50)
-            self._live(self._question, lambda: self.cleared >= 1)
-            before = self.heard
-            self._live(b"", lambda: self.heard >= before + 25)
-            self._send(event="stop")
-        receiver.join()
-
-    def _live(self, speech: bytes, until: Any) -> None:
-        """
-        Speak, then be silent; play what comes, 20 ms at a time.
-        """
-        due = time.monotonic()
-        end = due + 60
-        while (speech or not until()) and due < end:
-            frame, speech = speech[:FRAME].ljust(FRAME, b"\xff"), speech[FRAME:]
-            payload = base64.b64encode(frame).decode()
-            self._send(event="media", media={"payload": payload})
-            self._play()
-            due += FRAME / RATE
-            time.sleep(max(0.0, due - time.monotonic()))
-
-    def _play(self) -> None:
-        while self._queue:
-            first = self._queue.popleft()
-            if isinstance(first, bytes):
-                self.heard += 1
-                break
-            self._send(event="mark", mark={"name": first})
-
-    def _receive(self) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            for text in self._phone:
-                message = json.loads(text)
-                if message["event"] == "media":
-                    self._queue.append(base64.b64decode(message["media"]["payload"]))
-                elif message["event"] == "mark":
-                    self._queue.append(message["mark"]["name"])
-                elif message["event"] == "clear":
-                    self._queue.clear()
-                    self.cleared += 1
-
-    def _send(self, **fields: Any) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            self._phone.send(json.dumps(fields))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="A telephone line to the model.")
     parser.add_argument("--calls", type=int, default=2)
     parser.add_argument("--listen", type=int, metavar="PORT")
     arguments = parser.parse_args()
-    wav = read_wav(Path(__file__).parent / "question.wav")
-    question = encode_ulaw(resample(wav.pcm, wav.rate, RATE))
     with contextlib.ExitStack() as stack:
-        options = stack.enter_context(service(session_config=CONFIG))
+        # A process of its own: beside this one it would take most of the CPU time.
+        options = stack.enter_context(service(own_process=True, session_config=CONFIG))
         with AzureRealTimeAudio(options):
             pass  # there is a service, and it takes the credential
         bridge = serve(
@@ -272,22 +195,22 @@ def main() -> None:
         server = threading.Thread(target=bridge.serve_forever)
         server.start()
         try:
-            url = f"ws://127.0.0.1:{port}"
-            callers = [Caller(url, question) for _ in range(arguments.calls)]
-            threads = [threading.Thread(target=one.run, daemon=True) for one in callers]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            call(f"ws://127.0.0.1:{port}", arguments.calls)
         finally:
             bridge.shutdown()
             server.join()
-    answered = sum(one.heard >= 75 for one in callers)
-    interrupted = sum(one.cleared >= 1 for one in callers)
-    heard = sum(one.heard for one in callers) * FRAME / RATE
-    print(f"{answered} of {len(callers)} callers were answered twice")
-    print(f"{interrupted} of {len(callers)} interrupted the first answer")
-    print(f"They heard {heard:.0f} s of speech")
+
+
+def call(url: str, calls: int) -> None:
+    """
+    Let the stand-in for the telephony service call so many times at once.
+    """
+    command = [sys.executable, str(CALLERS), url, str(calls)]
+    with subprocess.Popen(command, start_new_session=True) as callers:
+        try:
+            callers.wait()
+        finally:
+            callers.terminate()
 
 
 if __name__ == "__main__":

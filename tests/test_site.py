@@ -26,7 +26,11 @@ pytest.importorskip("furo", reason="the site needs the extra 'docs'")
 pytest.importorskip("myst_nb", reason="the site needs the extra 'docs'")
 
 TOP = Path(__file__).parents[1]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 * SCALE)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.documents,
+    pytest.mark.timeout(240 * SCALE),
+]
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +211,7 @@ def test_links_lead_somewhere(site: Path) -> None:
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     """
-    The site works without a network, and tells nobody that it is read.
+    The site works without a network, and no other host learns that it is read.
     """
     loaded = re.compile(
         r"<(?:script|img|iframe)[^>]*src=\"(https?:)?//|<link[^>]*stylesheet[^>]*https?:"

@@ -54,7 +54,7 @@ class AudioDevice:
     A device of this machine.
 
     Attributes:
-        index: What selects it; so does its name, or a part of the name.
+        index: Its number, which selects it; so does its name, or a part of the name.
         name: Its name.
         host: The interface of the operating system.
         inputs: Number of input channels; 0 if it is no microphone.
@@ -74,12 +74,12 @@ class AudioDevice:
 
 class OpenStream(NamedTuple):
     """
-    A started stream, and what the device made of the wishes.
+    A started stream, with the rate and latency that the device chose.
 
     Attributes:
         stream: The stream of `sounddevice`.
         rate: Sample rate in Hz.
-        latency: Seconds between a callback and the sound, as the device says.
+        latency: Seconds between a callback and the sound, as the device reports.
     """
 
     stream: Any
@@ -166,9 +166,9 @@ def list_devices() -> list[AudioDevice]:
 
 def _refresh(sounddevice: Any) -> bool:
     """
-    Have PortAudio look for devices again; it does so only when it is initialized.
+    Make PortAudio look for devices again, which it does only when it is initialized.
 
-    That would end open streams, so it is done only if there is none. Return whether it
+    This would end open streams, so it is done only if there is none. Return whether it
     was done.
     """
     if _open:
@@ -286,7 +286,7 @@ def _explained(
     error: Exception, kind: str, device: str | int | None
 ) -> AudioDeviceError:
     """
-    Return an error that says which device could not be used, why, and what to do.
+    Return an error that names the device, the cause and the remedy.
     """
     name = f"The default {kind}" if device is None else f"The {kind} {device!r}"
     hint = _LIST_HINT if device is not None else _DEVICE_HINTS.get(sys.platform, "")

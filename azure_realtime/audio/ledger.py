@@ -5,7 +5,7 @@ Rules:
 
 1. Only samples count, not the silence that a device plays in between.
 2. One thread adds; any thread reads. A run is appended or replaced in one step in C.
-3. What is told of an item never exceeds what was added of it.
+3. The frames of an item that count as played never exceed those that were added.
 """
 
 from __future__ import annotations
@@ -64,34 +64,35 @@ class Ledger:
         """
         return dict(self._added)
 
-    def played(self, item: str, heard: int) -> int:
+    def played(self, item: str, position: int) -> int:
         """
-        Return the frames of *item* among the first *heard* frames of the device.
+        Return the frames of *item* before the device's frame *position*.
         """
-        # The runs first: what `forget` moves meanwhile is then found in one of both.
+        # The runs are read first: a run that `forget` moves meanwhile is then found
+        # here or in `_played`, never in neither.
         runs = tuple(self._runs)
         frames = self._played.get(item, 0)
         for run in runs:
-            if run.item == item and run.start < heard:
-                frames = max(frames, run.first + min(run.length, heard - run.start))
+            if run.item == item and run.start < position:
+                frames = max(frames, run.first + min(run.length, position - run.start))
         return frames
 
-    def forget(self, heard: int) -> None:
+    def forget(self, position: int) -> None:
         """
-        Remove the runs that were played, but the last one. Not while another thread
-        restarts the ledger.
+        Remove the runs before the device's frame *position*, except the last run. Not
+        while another thread restarts the ledger.
         """
-        while len(self._runs) > 1 and self._runs[0].end <= heard:
+        while len(self._runs) > 1 and self._runs[0].end <= position:
             run = self._runs[0]
             self._played[run.item] = run.first + run.length
             self._runs.popleft()
 
-    def restart(self, heard: int) -> None:
+    def restart(self, position: int) -> None:
         """
-        Begin again with the device's frame 0, after *heard* frames were played.
+        Start again with the device's frame 0, after the frame *position* was played.
 
-        What was handed over and not played does not count any more.
+        Frames that were handed over and not played no longer count.
         """
         for item in tuple(self._added):
-            self._played[item] = self._added[item] = self.played(item, heard)
+            self._played[item] = self._added[item] = self.played(item, position)
         self._runs.clear()

@@ -18,7 +18,7 @@ __all__ = ["Microphone"]
 
 _LONGEST_WAIT = 0.2  # seconds in which an iteration notices a lost device
 _RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
-_MAX_BLOCKS = 500  # 10 s of audio that nobody takes
+_MAX_BLOCKS = 500  # 10 s; more is dropped
 
 _logger = logging.getLogger("azure_realtime.audio")
 
@@ -39,7 +39,7 @@ class Microphone:
     Attributes:
         rate: Sample rate of the audio in Hz.
         overflows: Number of times that audio was lost, because the machine was too busy
-            or nobody took it.
+            or the program did not read it in time.
         losses: Number of times that the device disappeared.
     """
 

@@ -52,7 +52,7 @@ class Sink(Protocol):
 
     def flush(self) -> dict[str, int]:
         """
-        Fall silent at once and drop what is queued.
+        Stop the sound at once and drop the queued audio.
 
         Returns:
             For each item of which audio was dropped: the milliseconds that were played.
@@ -62,14 +62,14 @@ class Sink(Protocol):
     @property
     def drained(self) -> bool:
         """
-        Whether all that was written has been played. Any thread.
+        Whether all written audio has been played. Any thread.
         """
         ...
 
 
 class NullSink:
     """
-    Plays audio to nobody, at the pace of speech.
+    Discards audio at the pace of speech, as if it were played.
 
     Args:
         rate: Sample rate in Hz of the audio that it takes.
@@ -85,7 +85,7 @@ class NullSink:
         self._begin = time.monotonic()
         self._ledger = Ledger()
 
-    def _heard(self) -> int:
+    def _position(self) -> int:
         if not self._realtime:
             return self._ledger.end
         return round((time.monotonic() - self._begin) * self.rate)
@@ -94,19 +94,19 @@ class NullSink:
         """
         Queue audio: PCM16, mono, at `rate`.
         """
-        self._ledger.forget(self._heard())
-        start = max(self._heard(), self._ledger.end)
+        self._ledger.forget(self._position())
+        start = max(self._position(), self._ledger.end)
         self._ledger.add(start, item_id, len(pcm) // 2)
 
     def played_ms(self, item_id: str) -> int:
         """
         Return the milliseconds of an item that were played so far. Any thread.
         """
-        return self._ledger.played(item_id, self._heard()) * 1000 // self.rate
+        return self._ledger.played(item_id, self._position()) * 1000 // self.rate
 
     def flush(self) -> dict[str, int]:
         """
-        Drop what is queued; return the milliseconds played of each item concerned.
+        Drop the queued audio; return the milliseconds played of each item cut short.
         """
         return {item: ms for item, (ms, _) in self._cut().items()}
 
@@ -114,29 +114,29 @@ class NullSink:
         """
         Flush; return for each item the milliseconds played and the frames dropped.
         """
-        heard, dropped = self._heard(), {}
+        position, dropped = self._position(), {}
         for item, added in self._ledger.added().items():
-            played = self._ledger.played(item, heard)
+            played = self._ledger.played(item, position)
             if played < added:
                 dropped[item] = (played * 1000 // self.rate, added - played)
-        self._ledger.restart(heard)
+        self._ledger.restart(position)
         self._begin = time.monotonic()
         return dropped
 
     @property
     def drained(self) -> bool:
         """
-        Whether all that was written has been played. Any thread.
+        Whether all written audio has been played. Any thread.
         """
-        return self._heard() >= self._ledger.end
+        return self._position() >= self._ledger.end
 
 
 class WavSink(NullSink):
     """
     Writes the model's audio to a WAV file: mono, 16 bit.
 
-    Silence between answers is left out. Of an interrupted answer the file has what was
-    played.
+    The file has no silence between answers. Of an interrupted answer it has the part
+    that was played.
 
     Args:
         path: The file, which is replaced.

@@ -103,11 +103,11 @@ class WavSource:
 
 class PushSource:
     """
-    Audio that a program pushes, such as a telephone call or another library does.
+    Audio that a program pushes, such as that of a telephone call.
 
     Args:
         rate: Sample rate of the audio in Hz.
-        max_seconds: Audio that may wait to be sent; when there is more, new audio is
+        max_seconds: Audio that may wait to be sent, in seconds; beyond it, new audio is
             dropped and counted.
 
     Attributes:
@@ -138,7 +138,7 @@ class PushSource:
 
     def end(self) -> None:
         """
-        End the audio: the iteration ends after what was pushed. Any thread.
+        End the audio: the iteration ends after the audio that was pushed. Any thread.
         """
         self._pieces.put(None)
 

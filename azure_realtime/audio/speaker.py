@@ -1,18 +1,22 @@
 """
-A loudspeaker as a sink for audio, which knows what was heard.
+A loudspeaker as a sink for audio; it reports how much of each item was played.
 
 Rules:
 
 1. The callback of the device takes no lock: it uses deques and plain attributes.
 2. `write`, `flush` and `close` belong to one thread; any thread reads.
-3. What was heard is computed from the time stamps of the newest callback: the frames
-   that were handed over before it, plus the time since then, minus the device's delay.
-   It is never more than was handed over. (Measured: 0 to 11 ms below the truth, 2 ms
-   above it once on a busy machine; `_MARGIN` is subtracted, because what the user has
-   not heard must not stay in the conversation. The stream's own `latency` is up to
-   120 ms off.)
-4. To fall silent the stream is aborted and started again: 0 to 6 ms, against 50 to
-   220 ms if the callback just plays silence.
+3. The played frames are computed from the time stamps of the newest callback: the
+   frames that were handed over before it, plus the time since then, minus the device's
+   delay. They never exceed the frames that were handed over. (Measured: 0 to 11 ms
+   too few, once 2 ms too many on a busy machine; `_MARGIN` is subtracted, because
+   audio that was not played must not stay in the conversation. The stream's own
+   `latency` is up to 120 ms off.)
+4. To stop the sound, the stream is aborted and started again: this takes 0 to 6 ms,
+   against 50 to 220 ms if the callback plays silence instead.
+5. A running stream has a buffer of silence, 160 to 200 ms at a latency of 0.1 s, which
+   would delay a sound. So the stream is started again for a sound that follows silence.
+   A started stream takes a whole buffer at once; until there is so much audio, the
+   sound is held, for `_HOLD` seconds at most.
 """
 
 from __future__ import annotations
@@ -29,12 +33,14 @@ from . import devices
 from .formats import checked_rate
 from .ledger import Ledger
 from .resample import samples_of
+from .sources import BLOCK_MS
 
 __all__ = ["Speaker"]
 
 _RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
 _MARGIN = 0.005  # seconds: a busy machine plays up to 2 ms later than the stamps say
-_LONGEST_DELAY = 2.0  # seconds; a device that says more has no usable time stamps
+_HOLD = 0.06  # seconds; a service sends the first 200 ms of an answer faster than that
+_LONGEST_DELAY = 2.0  # seconds; a device that reports more has no usable time stamps
 
 _logger = logging.getLogger("azure_realtime.audio")
 
@@ -63,7 +69,8 @@ class Speaker:
             was too busy.
         losses: Number of times that the device disappeared.
         played_blocks: None, or a deque that gets every block that was handed to the
-            device, silence included: what an echo canceller compares with.
+            device, silence included, for an echo canceller. It is cleared when the
+            device drops what it has buffered.
     """
 
     def __init__(
@@ -87,11 +94,14 @@ class Speaker:
         # Between both threads:
         self._waiting: deque[_Piece] = deque()
         self._ledger = Ledger()
+        self._held_until: float | None = None  # while a sound is held (rule 5)
+        # Has one object while a sound is held: the thread that removes it begins.
+        self._begin: deque[None] = deque(maxlen=1)
         # Of the callback:
         self._rest = _NOTHING
         self._taken = 0  # frames of `_total` that were handed over
         self._handed = 0  # frames that were handed over, silence included
-        self._newest: tuple[int, float, float] | None = None  # see `_heard`
+        self._newest: tuple[int, float, float] | None = None  # see `_position`
         self._block = b""
 
     def open(self) -> None:
@@ -106,7 +116,7 @@ class Speaker:
 
     def close(self) -> None:
         """
-        Fall silent and close the device. It may be called more than once.
+        Stop the sound and close the device. It may be called more than once.
         """
         self._closed = True
         stream, self._stream = self._stream, None
@@ -125,26 +135,41 @@ class Speaker:
         frames = len(pcm) // 2
         if not frames or self._closed:
             return
-        self._ledger.forget(self._heard())
+        if self._held_until is None and self._is_silent():
+            self._begin.append(None)
+            self._held_until = time.perf_counter() + _HOLD
+        self._ledger.forget(self._position())
         self._written[item_id] = self._written.get(item_id, 0) + frames
         self._total += frames
         self._waiting.append((item_id, memoryview(pcm)[: 2 * frames]))
+        if self._held_until is not None and self._total - self._taken >= self._fill():
+            self._begin_held()
+
+    def end_item(self, item_id: str) -> None:  # noqa: ARG002 - as the protocol
+        """
+        Play what is held back of an item: there is no more of it.
+        """
+        if self._held_until is not None:
+            self._begin_held()
 
     def played_ms(self, item_id: str) -> int:
         """
-        Return the milliseconds of an item that were heard so far. Any thread.
+        Return the milliseconds of an item that were played so far. Any thread.
         """
-        return self._ledger.played(item_id, self._heard()) * 1000 // self.rate
+        return self._ledger.played(item_id, self._position()) * 1000 // self.rate
 
     def flush(self) -> dict[str, int]:
         """
-        Fall silent at once; return the milliseconds heard of each item cut short.
+        Stop the sound at once and drop the queued audio; return the milliseconds played
+        of each item cut short.
         """
-        heard, stream = self._heard(), self._stream  # before the stream is aborted
+        self._check()  # a lost stream cannot be started again: the call never returns
+        # The position is read before the stream is aborted.
+        position, stream = self._position(), self._stream
         if stream is not None:
             with contextlib.suppress(devices.load().PortAudioError):
                 stream.abort()
-        self._restart(heard)
+        self._restart(position)
         cut = {}
         for item, written in tuple(self._written.items()):
             played = self._ledger.played(item, 0)
@@ -159,10 +184,10 @@ class Speaker:
     @property
     def drained(self) -> bool:
         """
-        Whether all that was written has been heard. The thread that writes.
+        Whether all written audio has been played. The thread that writes.
         """
         self._check()
-        return self._taken >= self._total and self._heard() >= self._ledger.end
+        return self._is_silent()
 
     @property
     def level(self) -> float:
@@ -172,9 +197,37 @@ class Speaker:
         samples: array[int] = samples_of(self._block)
         return max(max(samples), -min(samples)) / 32768 if samples else 0.0
 
-    def _heard(self) -> int:
+    def _is_silent(self) -> bool:
+        return self._taken >= self._total and self._position() >= self._ledger.end
+
+    def _fill(self) -> int:
         """
-        Return the frames of the device that have sounded (rule 3).
+        Return the number of frames that the stream takes at once when it is started.
+        """
+        delay = self._newest[2] if self._newest is not None else self._latency
+        return int((delay + 3 * BLOCK_MS / 1000) * self.rate)
+
+    def _begin_held(self) -> None:
+        """
+        Start the stream again, so that the held sound begins at once (rule 5).
+        """
+        try:
+            self._begin.pop()
+        except IndexError:  # the callback has begun meanwhile
+            return
+        stream = self._stream
+        if stream is not None:
+            with contextlib.suppress(devices.load().PortAudioError):
+                stream.abort()
+        self._rewind(self._ledger.end)
+        self._held_until = None
+        if stream is not None:
+            with contextlib.suppress(devices.load().PortAudioError):
+                stream.start()
+
+    def _position(self) -> int:
+        """
+        Return the number of frames that the device has played (rule 3).
         """
         newest = self._newest
         if newest is None:
@@ -191,15 +244,29 @@ class Speaker:
         self._latency = opened.latency
         self._retry_at = None
 
-    def _restart(self, heard: int) -> None:
+    def _restart(self, position: int) -> None:
         """
-        Drop what is queued, after *heard* frames. The stream does not run.
+        Drop the queued audio, after *position* frames were played. The stream must not
+        run.
         """
         self._waiting.clear()
+        self._begin.clear()
+        self._held_until = None
         self._rest, self._block = _NOTHING, b""
-        self._ledger.restart(heard)
-        self._total = self._taken = self._handed = 0
+        self._rewind(position)
+        self._total = 0
+
+    def _rewind(self, position: int) -> None:
+        """
+        Count the device's frames from 0 again, after *position* frames were played. The
+        stream must not run.
+        """
+        self._ledger.restart(position)
+        self._total -= self._taken
+        self._taken = self._handed = 0
         self._newest = None
+        if self.played_blocks is not None:
+            self.played_blocks.clear()  # were handed over, but not played
 
     def _callback(self, out: Any, frames: int, stamps: Any, status: Any) -> None:
         """
@@ -213,7 +280,8 @@ class Speaker:
         while filled < size:
             item, rest = self._rest
             if not rest:
-                if not self._waiting:
+                # In this order: a sound is held before it waits.
+                if not self._waiting or self._holds(now):
                     break
                 item, rest = self._waiting.popleft()
             part = rest[: size - filled]
@@ -234,11 +302,28 @@ class Speaker:
         if self.played_blocks is not None:
             self.played_blocks.append(self._block)
 
+    def _holds(self, now: float) -> bool:
+        """
+        Return whether the sound is held; end that when the time is over.
+        """
+        until = self._held_until
+        if until is None:
+            return False
+        if now < until:
+            return True
+        try:
+            self._begin.pop()
+        except IndexError:  # the other thread starts the stream again
+            return True
+        self._held_until = None
+        return False
+
     def _check(self) -> None:
         """
         Replace the device by the default one if it has disappeared.
 
-        What it had taken and not played is lost; what waits is played by the next one.
+        Audio that it had taken and not played is lost; queued audio is played by the
+        next one.
         """
         devices.check_process()
         if self._closed:
@@ -251,16 +336,12 @@ class Speaker:
             )
             self._stream = None
             devices.close(stream)
-            lost = self._taken
-            self._ledger.restart(self._heard())
-            self._total -= lost
-            self._taken = self._handed = 0
-            self._newest = None
+            self._rewind(self._position())
             self._retry_at = 0.0
         if self._retry_at is not None and time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + _RETRY_PAUSE
             rate = self.rate
             with contextlib.suppress(AudioDeviceError):
                 self._start(None)
-            if self.rate != rate:  # what waits has the rate of the other device
+            if self.rate != rate:  # the queued audio has the rate of the other device
                 self._restart(0)

@@ -1,5 +1,5 @@
 """
-What was said: the turns of a conversation, from the events of the service.
+The lines of a conversation, from the events of the service.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ _MOST_LINES = 200
 @attrs.define
 class Line:
     """
-    What one side has said.
+    The words of one side in one turn.
 
     Attributes:
         speaker: `YOU`, `MODEL` or `NOTE`.
         text: The words so far.
-        complete: Whether there are no more.
+        complete: Whether all words have arrived.
         latency: Seconds from the end of the question to the first sound of the answer.
         interrupted: Whether the user has interrupted it.
     """
@@ -113,7 +113,7 @@ class Conversation:
 
     def note(self, text: str) -> None:
         """
-        Add a line that nobody has said.
+        Add a line of the program itself.
         """
         line = self._line(NOTE)
         line.text, line.complete = plain(text), True

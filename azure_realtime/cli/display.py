@@ -146,7 +146,12 @@ class LiveDisplay:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._live.__exit__(kind, error, traceback)
+        try:
+            self._live.__exit__(kind, error, traceback)
+        except IndexError:  # of rich, if Ctrl-C has interrupted `__enter__`
+            pass
+        finally:
+            self._console.show_cursor(True)
 
     def show(self, conversation: Conversation, call: Any) -> None:
         """

@@ -32,8 +32,11 @@ def talk(arguments: Any) -> int:
         call = stack.enter_context(
             client.talk(source, sink, half_duplex=arguments.half_duplex)
         )
-        display = stack.enter_context(display_for(arguments.plain))
-        keys = stack.enter_context(Keys())
+        display, keys = display_for(arguments.plain), Keys()
+        for changes_terminal in (display, keys):
+            # Before it is entered: Ctrl-C in `__enter__` restores the terminal, too.
+            stack.push(changes_terminal)
+            changes_terminal.__enter__()
         conversation = Conversation()
         end: float | None = None  # once the call has ended
         while end is None or (_waits(conversation) and time.monotonic() < end):

@@ -12,7 +12,7 @@ from .._public import set_module as _set_module
 from .exchanges import Exchange
 from .follower import Happened, Span
 from .message import Mark, Message
-from .recorder import Recordable, Recorder
+from .recorder import RecordableClient, Recorder
 from .recording import Recording
 from .stages import TurnTimes
 from .timeline import Timeline
@@ -22,7 +22,7 @@ __all__ = [
     "Happened",
     "Mark",
     "Message",
-    "Recordable",
+    "RecordableClient",
     "Recorder",
     "Recording",
     "Span",

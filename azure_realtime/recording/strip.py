@@ -1,6 +1,6 @@
 """
 Copies a recording without what was said, written and heard, so that it can be shown to
-somebody else.
+another person.
 
 Rules:
 

@@ -76,8 +76,8 @@ class Timeline(Moments):
         """
         Write one page with the picture, the transcript, and players for recorded audio.
 
-        The page needs nothing else: it can be sent to somebody. Texts of the service
-        are escaped.
+        The page needs nothing else: it can be sent to other people. Texts of the
+        service are escaped.
 
         Args:
             path: The path of the file; an existing file is replaced.

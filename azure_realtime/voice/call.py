@@ -7,8 +7,8 @@ Rules:
    `Signal` through the queue of events.
 2. It receives events as `AzureRealTimeAudio.events` does, so listeners, their thread
    and `off_all` do not affect it.
-3. While something is played, or the end is awaited, it looks every `_TICK` seconds
-   whether the sink has drained. Otherwise it sleeps until the next event.
+3. While audio is played, or after the end of the source, it checks every `_TICK`
+   seconds whether the sink has drained. Otherwise it sleeps until the next event.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class VoiceCall:
     also a listener.
 
     Attributes:
-        error: What ended the call early: a lost connection, a source or a sink that
-            raised an exception. None otherwise.
+        error: The exception that ended the call early: a lost connection, or one that
+            a source or a sink raised. None otherwise.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class VoiceCall:
         client: CallClient,
         session: SessionFacts,
         tools_busy: Callable[[], bool],
+        mark: Callable[..., None],
         source: Source | Iterable[bytes],
         sink: Sink,
         *,
@@ -76,6 +77,7 @@ class VoiceCall:
         self._sink: Any = sink
         self._source: Any = source
         self._interruptible = interruptible
+        self._mark = mark
         self._playback = Playback(sink, session)
         self._progress = Progress(session, tools_busy)
         self._generation = 0
@@ -126,21 +128,21 @@ class VoiceCall:
         """
         Wait until the call has ended.
 
-        It ends when the source has ended and all answers were played, when the
+        The call ends when the source has ended and all answers were played, when the
         connection ends for good, and by `stop`. Ctrl-C raises KeyboardInterrupt and
-        leaves the call going on; leaving its ``with`` block stops it.
+        leaves the call running; leaving its ``with`` block stops it.
 
         Args:
             timeout: Seconds to wait; None waits without limit.
 
         Returns:
-            Whether it has ended.
+            Whether the call has ended.
         """
         return self._thread.wait(Deadline(timeout))
 
     def stop(self, timeout: float | None = 5.0) -> None:
         """
-        Fall silent and end the call; source and sink are closed. Idempotent.
+        Stop the sound and end the call; source and sink are closed. Idempotent.
 
         An answer that is being played is interrupted as by `interrupt`.
 
@@ -153,7 +155,7 @@ class VoiceCall:
 
     def interrupt(self) -> None:
         """
-        Interrupt the answer: silence at once, as if the user had spoken.
+        Interrupt the answer: stop its sound at once, as if the user had spoken.
         """
         self._events.put(Signal.INTERRUPT)
 
@@ -232,8 +234,10 @@ class VoiceCall:
                 return
             self._progress.observe(event)
             self._handle(event)
+            for item_id, played in self._playback.begun():
+                self._mark("playback_started", item_id=item_id, played_ms=played)
             if self._playback.playing and not self._progress.responding:
-                self._look_whether_played()
+                self._check_drained()
             if self._is_complete():
                 return
 
@@ -257,7 +261,7 @@ class VoiceCall:
 
     def _interrupt(self, by_speech: bool) -> None:
         """
-        Interrupt what is played: silence first, then what the service must know.
+        Interrupt the answer: stop the sound first, then inform the service.
         """
         responding = set(self._progress.responding)
         was_playing = self._playback.playing
@@ -278,7 +282,7 @@ class VoiceCall:
         for cut in cuts:
             self._client.truncate_item(cut.item_id, cut.content_index, cut.audio_end_ms)
 
-    def _look_whether_played(self) -> None:
+    def _check_drained(self) -> None:
         if self._playback.is_drained():
             self._playback.finish()
             self._client.set_model_speak_done()
@@ -288,9 +292,9 @@ class VoiceCall:
 
     def _end(self) -> None:
         """
-        Fall silent, and close what the call has opened.
+        Stop the sound, and close source and sink.
         """
-        with contextlib.suppress(Exception):  # of a foreign sink, or of the end
+        with contextlib.suppress(Exception):  # of a user's sink, or the closed client
             self._interrupt(by_speech=False)
         self._events.close()
         self._sending.stop(Deadline(_CLOSE_TIMEOUT))

@@ -1,13 +1,14 @@
 """
-Echo: what the microphone hears of the loudspeaker.
+Echo: the sound of the loudspeaker that the microphone records.
 
-The model would take it for the user and interrupt itself. Remedies, the best first: a
-headset; the echo cancellation of the operating system; `WebRtcEchoCanceller`; a
-microphone that is silent while the loudspeaker plays (``half_duplex=True``).
+The service takes it for speech of the user and interrupts the model. Remedies, the best
+first: a headset; the echo cancellation of the operating system; `WebRtcEchoCanceller`;
+a microphone that is silent while the loudspeaker plays (``half_duplex=True``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections import deque
 from collections.abc import Callable
@@ -18,12 +19,12 @@ from .._version import INSTALL_HINT
 __all__ = ["EchoCanceller", "WebRtcEchoCanceller"]
 
 _FRAME_MS = 10
-_MOST_BLOCKS = 15  # of 20 ms: more is drift between two clocks, and is dropped
+_MOST_BLOCKS = 15  # of 20 ms; two clocks that drift apart would add more
 
 
 class EchoCanceller(Protocol):
     """
-    Removes from the microphone's sound what the loudspeaker plays.
+    Removes the sound of the loudspeaker from that of the microphone.
 
     It may have ``rate``, the sample rate in Hz that it needs; `AzureRealTimeAudio.talk`
     opens the default devices with it.
@@ -34,8 +35,8 @@ class EchoCanceller(Protocol):
         Process 10 ms: PCM16, mono, both of the same length. One thread at a time.
 
         Args:
-            near: What the microphone has recorded.
-            far: What was handed to the loudspeaker at about that time.
+            near: The audio of the microphone.
+            far: The audio that was handed to the loudspeaker at about that time.
 
         Returns:
             *near* without the echo.
@@ -52,7 +53,7 @@ class WebRtcEchoCanceller:
 
     Raises:
         ImportError: The package is not installed.
-        ValueError: *rate* is another one.
+        ValueError: The canceller does not support *rate*.
     """
 
     def __init__(self, rate: int = 48_000) -> None:
@@ -82,21 +83,22 @@ class WebRtcEchoCanceller:
 
 class EchoFilter:
     """
-    Feeds a canceller with frames of both sides. The thread that reads the microphone.
+    Passes frames of both sides to a canceller. The thread that reads the microphone.
 
     Args:
         canceller: The canceller.
         source: The microphone.
-        sink: The loudspeaker; its ``played_blocks`` get what it plays.
+        sink: The loudspeaker; it appends what it plays to its ``played_blocks``, and
+            removes what it has dropped.
 
     Raises:
-        ValueError: The sink does not tell what it plays.
+        ValueError: The sink has no ``played_blocks``.
     """
 
     def __init__(self, canceller: EchoCanceller, source: Any, sink: Any) -> None:
         if not hasattr(sink, "played_blocks"):
             raise ValueError(
-                "echo_canceller needs a sink that tells what it plays, as Speaker does"
+                "echo_canceller needs a sink with `played_blocks`, such as Speaker"
             )
         self._canceller = canceller
         self._source = source
@@ -122,8 +124,9 @@ class EchoFilter:
             )
         size = rate * _FRAME_MS // 1000 * 2
         self._near += block
-        while len(self._far) < len(self._near) and self._played:
-            self._far += self._played.popleft()
+        with contextlib.suppress(IndexError):  # silence, or the sink has dropped it
+            while len(self._far) < len(self._near):
+                self._far += self._played.popleft()
         whole = len(self._near) // size * size
         far = self._far[:whole].ljust(whole, b"\0")
         out = [
@@ -143,7 +146,7 @@ class HalfDuplex:
         clock: Returns the time in seconds.
     """
 
-    HOLD = 0.3  # seconds that a room echoes
+    HOLD = 0.3  # seconds: the reverberation of a room
 
     def __init__(self, playing: Callable[[], bool], clock: Callable[[], float]) -> None:
         self._playing = playing

@@ -3,12 +3,12 @@ The model's audio on its way to the sink, and its interruption.
 
 Rules:
 
-1. After an interruption nothing of the interrupted responses is played: audio of theirs
+1. After an interruption nothing of the interrupted responses is played: their audio
    that still arrives is dropped.
-2. What was not heard is removed from the conversation: each item that was not played to
-   its end is truncated at what was played. An item is at its end if its audio is
-   complete and the sink has played it.
-3. Items belong to the connection on which they came. A later session does not know
+2. Audio that was not played is removed from the conversation: each item that was not
+   played to its end is truncated at the played duration. An item is played to its end
+   if its audio is complete and the sink has played all of it.
+3. Items belong to the connection that delivered them. A later session does not have
    them, so they are not truncated there.
 
 The thread of the call.
@@ -16,6 +16,7 @@ The thread of the call.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -43,6 +44,7 @@ class _Item:
     rates: tuple[int, int]
     received_ms: float = 0.0
     complete: bool = False
+    begun: bool = False  # has been reported by `begun`
 
 
 @attrs.frozen
@@ -66,7 +68,7 @@ class Playback:
     Plays the audio of responses.
 
     Args:
-        sink: Where it is played. Its own errors are the caller's to handle.
+        sink: The sink. The methods do not catch its exceptions.
         session: Has the format of the audio.
 
     Attributes:
@@ -122,6 +124,15 @@ class Playback:
             (rate, sink_rate),
         )
 
+    def begun(self) -> Iterator[tuple[str, int]]:
+        """
+        Yield each item once when it has begun to play, with the milliseconds played.
+        """
+        for item_id, item in self._items.items():
+            if not item.begun and (played := self._sink.played_ms(item_id)) > 0:
+                item.begun = True
+                yield item_id, played
+
     def complete(self, event: ResponseOutputAudioDone) -> None:
         """
         Note that an item has all of its audio.
@@ -138,7 +149,7 @@ class Playback:
 
     def interrupt(self, responses: set[str], generation: int) -> list[Cut]:
         """
-        Fall silent, and drop what still comes of *responses*.
+        Stop the sound, and drop audio of *responses* that still arrives.
 
         Args:
             responses: The responses in progress.
@@ -175,7 +186,7 @@ class Playback:
 
     def is_drained(self) -> bool:
         """
-        Return whether nothing is left to play.
+        Return whether all audio has been played.
         """
         return bool(self._sink.drained)
 

@@ -1,5 +1,5 @@
 """
-What a call still waits for: speech, answers, and what follows tool calls.
+What a call still waits for: speech, answers, and responses after tool calls.
 
 Rules:
 
@@ -7,7 +7,7 @@ Rules:
    one. The service may refuse it, so it is expected for `_ANSWER_TIMEOUT` only.
 2. After a response with tool calls another response is expected, which begins when the
    tools have ended.
-3. A lost connection ends what was expected of it.
+3. After a lost connection nothing is expected any more.
 
 The thread of the call; any thread may read `in_speech`.
 """
@@ -36,12 +36,12 @@ class Progress:
     The state of the conversation, as a call needs it.
 
     Args:
-        session: Says whether turn detection requests responses.
+        session: The configuration: whether turn detection requests responses.
         tools_busy: Returns whether outputs of tools are still to be sent.
 
     Attributes:
         handles: The events that `observe` takes.
-        in_speech: Whether the user speaks, as turn detection says.
+        in_speech: Whether turn detection reports that the user speaks.
         responding: The ids of the conversation's responses in progress.
         input_over: Whether no more audio will be sent.
         others: The ids of responses out of band, which are not part of the call.

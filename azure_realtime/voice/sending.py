@@ -4,14 +4,15 @@ The user's audio on its way from the source to the service: a thread of its own.
 Rules:
 
 1. This thread alone appends and commits, so a commit comes after the audio before it.
-2. With turn detection, silence is sent while the call is muted: time goes on for the
-   service, which ends the user's turn.
+2. With turn detection, silence is sent while the call is muted, so that the service
+   detects the end of the user's turn.
 3. With turn detection, silence follows a source that has ended, until the service has
-   noticed the end of the speech: at least `_TAIL` seconds, and `_NOTICE` seconds more
-   than it takes the audio to arrive.
-4. Without turn detection (push-to-talk), muting and the end of the source commit what
-   was said and request a response.
-5. A live source does not wait for the network: what cannot be sent at once is dropped.
+   detected the end of the speech: at least `_TAIL` seconds, and until `_NOTICE` seconds
+   after the audio has arrived.
+4. Without turn detection (push-to-talk), muting and the end of the source commit the
+   audio and request a response.
+5. A live source does not wait for the network: a block that cannot be sent at once is
+   dropped.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from .interfaces import CallClient, SessionFacts, Signal
 from .stats import level_of
 
 _TAIL = 2.0  # seconds of silence after a source: more than turn detection waits
-_NOTICE = 1.0  # seconds in which the service notices what has arrived
+_NOTICE = 1.0  # seconds in which the service processes what has arrived
 _BLOCK = 0.02  # seconds
-_QUEUE_TIMEOUT = 0.5  # seconds in which a wait for room notices the end of the call
+_QUEUE_TIMEOUT = 0.5  # seconds between two checks whether the call has ended
 
 
 class Sending:
@@ -42,8 +43,8 @@ class Sending:
         client: Where it is sent.
         session: The format, and whether the service detects turns.
         source: A source, or an iterable of PCM16 at the rate of the session.
-        filters: What each block passes through, in their order.
-        in_speech: Returns whether the service hears speech.
+        filters: Functions that each block passes through, in their order.
+        in_speech: Returns whether the service detects speech.
         post: Takes a signal to the thread of the call.
         muted: Whether the call begins muted.
 
@@ -72,7 +73,7 @@ class Sending:
         self._in_speech = in_speech
         self._post = post
         self._stopped = False
-        self._said = False  # whether something waits for a commit
+        self._uncommitted = False  # whether the buffer has audio
         self._thread = JoinableThread(self._run, "azure-realtime-voice-input")
         self.muted = muted
         self.level = 0.0
@@ -146,7 +147,7 @@ class Sending:
                 self._client.append_audio(
                     block, _QUEUE_TIMEOUT, block=not self._live, rate=rate
                 )
-                self._said = True
+                self._uncommitted = True
                 return
             except QueueFull:
                 if self._live:
@@ -155,11 +156,11 @@ class Sending:
 
     def _commit(self) -> None:
         """
-        Commit what was said, if anything, and request a response.
+        Commit the audio, if there is any, and request a response.
         """
-        if not self._said:
+        if not self._uncommitted:
             return
-        self._said = False
+        self._uncommitted = False
         try:
             self._client.commit_audio()
         except ValueError:  # less than 100 ms: a key that was pressed by mistake
@@ -169,7 +170,7 @@ class Sending:
 
     def _send_tail(self) -> None:
         """
-        Send silence until the end of the speech was noticed (rule 3).
+        Send silence until the service has detected the end of the speech (rule 3).
         """
         name = format_name(self._session.input_format)
         rate = RATES[name]
@@ -178,7 +179,7 @@ class Sending:
         self.level = 0.0
         if not self._live:
             self._append(block * round(_TAIL / _BLOCK), given)
-        # Changes nothing; its acknowledgement says that the audio before has arrived.
+        # Changes nothing; its acknowledgement proves that the audio before it arrived.
         arrived = self._client.update_session()
         due = time.monotonic()
         until = due + (_TAIL if self._live else 0.0)

@@ -20,12 +20,13 @@ class CallStats:
 
     Attributes:
         input_level: Peak of the newest block that was sent, 0.0 to 1.0.
-        output_level: Peak of what sounds now, 0.0 to 1.0.
-        underflows: Number of gaps that the loudspeaker reports: the machine was busy.
+        output_level: Peak of the audio that is played now, 0.0 to 1.0.
+        underflows: Number of gaps that the loudspeaker has reported: the machine was
+            busy.
         overflows: Number of blocks of the microphone that were lost: the machine was
-            busy, or nobody took them.
-        drops: Number of blocks that were not sent: there was no connection, or the
-            network was too slow.
+            busy, or they were not sent in time.
+        drops: Number of blocks that were not sent, because there was no connection or
+            the network was too slow.
         interruptions: Number of answers that were interrupted.
     """
 

@@ -15,10 +15,12 @@ from array import array
 from collections.abc import Callable, Iterator
 
 import pytest
-from helpers.virtual_audio import RATE, VirtualAudio
+from helpers.virtual_audio import RATE, VirtualAudio, find
 
 from azure_realtime import AudioDeviceError
 from azure_realtime.audio import Microphone, Speaker, list_devices
+
+pytestmark = pytest.mark.sound
 
 BLOCK = 480
 ITEM = 10_900  # samples; three of them have different values in 16 bits
@@ -83,6 +85,39 @@ def test_the_loudspeaker_plays_bit_exact(
 
 
 @pytest.mark.slow
+def test_a_sound_after_silence_begins_at_once(virtual_audio: VirtualAudio) -> None:
+    """
+    It does not wait for the silence in the buffer of the device, here two seconds.
+    """
+    with (
+        virtual_audio.recording() as recording,
+        contextlib.closing(Speaker(latency=2.0)) as speaker,
+    ):
+        speaker.open()
+        for first in (1, 10_001):
+            recording.wait(lambda samples: not any(samples[-4800:]))
+            begin = len(recording.samples)
+            for at in range(first, first + 10_000, 1000):
+                speaker.write(ramp(at, 1000), "a", 0)
+            speaker.end_item("a")
+            samples = recording.wait(lambda samples, last=at + 999: last in samples)
+            at = find(samples, array("h", range(first, first + 10_000)))
+            assert begin <= at < begin + RATE, "late, or not in one piece"
+
+
+def test_a_sound_that_is_too_short_for_the_buffer_is_played(
+    virtual_audio: VirtualAudio, speaker: Speaker
+) -> None:
+    """
+    Though the program does not say that it has ended.
+    """
+    with virtual_audio.recording() as recording:
+        speaker.write(ramp(1, 100), "a", 0)
+        recording.wait(lambda samples: 100 in samples)
+    assert list(recording.sound) == list(range(1, 101))
+
+
+@pytest.mark.slow
 def test_flush_tells_what_was_heard(
     virtual_audio: VirtualAudio, speaker: Speaker
 ) -> None:
@@ -142,8 +177,6 @@ def test_a_lost_loudspeaker_is_replaced(
     The default device takes over with what waits, and one warning says so.
     """
     virtual_audio.stop()
-    with contextlib.suppress(FileNotFoundError):
-        (virtual_audio._folder / "socket").unlink()
     eventually(lambda: speaker.drained or speaker.losses)
     speaker.write(ramp(1, 4800), "a", 0)
     assert not speaker.drained
@@ -159,6 +192,23 @@ def test_a_lost_loudspeaker_is_replaced(
     ) == 1
 
 
+def test_a_lost_loudspeaker_can_be_flushed(
+    virtual_audio: VirtualAudio, speaker: Speaker, eventually: Callable[..., None]
+) -> None:
+    """
+    An interruption finds the loss first: the call does not hang, and the default device
+    plays what follows.
+    """
+    virtual_audio.stop()
+    eventually(lambda: not speaker._stream.active)
+    virtual_audio.start()
+    speaker.flush()
+    assert speaker.losses == 1
+    with virtual_audio.recording() as recording:
+        speaker.write(ramp(1, 4800), "a", 0)
+        recording.wait(lambda samples: 4800 in samples)
+
+
 def test_a_lost_microphone_is_replaced(
     virtual_audio: VirtualAudio, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -169,8 +219,6 @@ def test_a_lost_microphone_is_replaced(
     blocks = iter(microphone)
     assert next(blocks)
     virtual_audio.stop()
-    with contextlib.suppress(FileNotFoundError):
-        (virtual_audio._folder / "socket").unlink()
     restart = threading.Timer(1.0, virtual_audio.start)
     restart.start()
     while microphone.losses == 0 or microphone._blocks.qsize() == 0:
@@ -267,7 +315,7 @@ sys.exit(3)
 @pytest.mark.processes
 def test_a_fork_and_an_exit_with_open_devices(virtual_audio: VirtualAudio) -> None:
     """
-    A child is told that it has no device, the parent goes on, and the exit is clean.
+    A child gets an error, the parent's devices go on, and the exit is clean.
     """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", IN_A_CHILD],

@@ -4,6 +4,7 @@ The command line.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -23,7 +24,7 @@ from azure_realtime.audio import read_wav
 from azure_realtime.cli import main
 from azure_realtime.cli.configuration import options_for, read_variables
 from azure_realtime.cli.conversation import MODEL, NOTE, YOU, Conversation
-from azure_realtime.cli.display import Lines, counters, meter, written
+from azure_realtime.cli.display import Lines, LiveDisplay, counters, meter, written
 from azure_realtime.cli.text import plain
 from azure_realtime.events import SERVER_EVENTS
 from azure_realtime.simulator import Simulator
@@ -185,6 +186,63 @@ def test_the_terminal_is_restored(
     assert "Traceback" not in shell.text
 
 
+def test_an_interrupt_while_the_display_begins_shows_the_cursor_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    At each step of its beginning.
+    """
+    pytest.importorskip("rich")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    begun = hidden = False
+    for step in itertools.count(1):
+        display, left = LiveDisplay(), step
+
+        def interrupt(frame: Any, *_: object) -> None:
+            nonlocal left
+            left -= frame.f_code.co_filename != __file__
+            if left == 0:
+                raise KeyboardInterrupt
+
+        try:
+            sys.setprofile(interrupt)
+            display.__enter__()
+            begun = True
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.setprofile(None)
+            display.__exit__(None, None, None)
+        shown = capsys.readouterr().out
+        hidden = hidden or "\x1b[?25l" in shown
+        assert shown.rfind("\x1b[?25h") >= shown.rfind("\x1b[?25l"), step
+        if begun:
+            break
+    assert hidden
+
+
+def test_an_interrupt_while_the_display_begins_restores_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The display is left, though it was not entered.
+    """
+
+    class Interrupted(Lines):
+        left = False
+
+        def __enter__(self) -> Lines:
+            raise KeyboardInterrupt
+
+        def __exit__(self, *_: Any) -> None:
+            self.left = True
+
+    display = Interrupted()
+    monkeypatch.setattr("azure_realtime.cli.talk.display_for", lambda plain: display)
+    assert main(TALK) == 130
+    assert display.left
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.slow
 @pytest.mark.processes
@@ -297,7 +355,7 @@ def test_no_other_file_is_read(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """
-    A `.env` in the current folder may be somebody else's.
+    A `.env` in the current folder is not read: it may belong to another project.
     """
     (tmp_path / ".env").write_text("\n".join(f"{n}={v}" for n, v in VARIABLES.items()))
     monkeypatch.chdir(tmp_path)

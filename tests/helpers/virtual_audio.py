@@ -94,6 +94,7 @@ class VirtualAudio:
             self._process.terminate()
             self._process.wait(10)
             self._process = None
+        (self._folder / "socket").unlink(missing_ok=True)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -192,6 +193,26 @@ class Recording:
             assert time.monotonic() < deadline, "it was never heard"
             threading.Event().wait(0.01)
         return samples
+
+
+def silence_before(samples: array[int]) -> int:
+    """
+    Return the number of zeros at the beginning.
+    """
+    return next((at for at, sample in enumerate(samples) if sample), len(samples))
+
+
+def find(samples: array[int], part: array[int], start: int = 0) -> int:
+    """
+    Return where *part* begins in *samples*, from *start* on; -1 if nowhere. *part* must
+    have sound in it, and its first sound is compared.
+    """
+    quiet = silence_before(part)
+    data, wanted = samples.tobytes(), part[quiet:].tobytes()
+    at = data.find(wanted, 2 * start)
+    while at >= 0 and at % 2:  # within a sample
+        at = data.find(wanted, at + 1)
+    return at // 2 - quiet if at >= 0 else -1
 
 
 def missing() -> str | None:

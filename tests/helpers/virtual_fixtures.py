@@ -28,7 +28,7 @@ def virtual_audio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualA
             server.start()
         except RuntimeError as error:
             pytest.skip(str(error))
-        devices.list_devices()  # PortAudio lists them anew
+        devices.list_devices()  # makes PortAudio look for devices again
         yield server
     finally:
         server.stop()

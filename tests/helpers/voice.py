@@ -4,8 +4,10 @@ What tests of voice calls speak, and where they listen.
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -107,3 +109,12 @@ def received(connection: Any, kind: str) -> list[dict[str, Any]]:
     Return the commands of a type that the service has received.
     """
     return [event for event in connection.received if event["type"] == kind]
+
+
+def audio_of(connection: Any, item_id: str) -> array[int]:
+    """
+    Return the samples of an item as the service has sent them.
+    """
+    deltas = sent(connection, "response.output_audio.delta")
+    data = [base64.b64decode(d["delta"]) for d in deltas if d["item_id"] == item_id]
+    return array("h", b"".join(data))

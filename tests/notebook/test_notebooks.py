@@ -32,6 +32,7 @@ LIMIT = 30.0  # CPU seconds, of the minute that a notebook may take
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.documents,
     pytest.mark.processes,
     pytest.mark.timeout(150 * SCALE),
     # zmq and asyncio of the tools of Jupyter
@@ -217,7 +218,8 @@ class Kernel:
         """
         Run a cell, interrupt it once *started* returns, and return its error.
         """
-        request = self.client.execute(code)
+        # by default a kernel aborts the requests that come shortly after an error
+        request = self.client.execute(code, stop_on_error=False)
         started()
         self.manager.interrupt_kernel()
         while True:

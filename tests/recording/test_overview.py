@@ -5,6 +5,7 @@ What a notebook shows of a recording.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_a_recording_shows_its_summary_and_its_turns(recorded: Recording) -> Non
     lines += ["“Thanks.”", "Good bye."]
     places = [page.text.index(line) for line in lines]
     assert places == sorted(places)
-    assert page.text.count("first audio 0.") == 3  # the latency bars
+    assert len(re.findall(r"first audio \d+\.\d", page.text)) == 3  # the latency bars
     assert page.elements.count("audio") == 3 + 2  # answers, and spoken questions
     assert "was not closed" not in page.text
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
 from typing import Any
 
 from .._network.faults import CLOSE, ConnectionFaults
@@ -69,10 +70,12 @@ class Connection(ConnectionFaults):
         # Guards the session and all its parts, and keeps events in order (see above).
         self.lock = threading.RLock()
         self.timers = Timers()
-        # Guards _received; notified when an event is recorded and when the client ends.
+        # Guards _received and _sent; notified when an event is received and when the
+        # client ends.
         self._received_condition = threading.Condition()
         self._received: list[Json] = []
-        self._sent: list[str] = []
+        self._sent: list[Json] = []
+        self._sent_texts: deque[str] = deque()  # not in _sent yet
         self._threads: list[threading.Thread] = []
         self._ended = threading.Event()
 
@@ -93,9 +96,12 @@ class Connection(ConnectionFaults):
     @property
     def sent(self) -> list[Json]:
         """
-        The events sent so far, oldest first, in the client's protocol.
+        The events sent so far, oldest first, in the client's protocol. Read only.
         """
-        return [json.loads(text) for text in list(self._sent)]
+        with self._received_condition:
+            while self._sent_texts:  # each is decoded once: tests poll
+                self._sent.append(json.loads(self._sent_texts.popleft()))
+            return list(self._sent)
 
     def wait_received(self, kind: str, count: int = 1, timeout: float = 5.0) -> Json:
         """
@@ -177,7 +183,7 @@ class Connection(ConnectionFaults):
         """
         text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
         if self.settings.record:
-            self._sent.append(text)
+            self._sent_texts.append(text)
         self.send_text(text)
 
     def record(self, event: Json) -> None:

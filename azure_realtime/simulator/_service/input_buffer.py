@@ -62,7 +62,6 @@ class InputBuffer:
         self._speech_start_ms = 0
         self._vad: Any = None
         self._detector: _vad.Detector | None = None
-        self._decoder: _audio.Decoder | None = None
         self._format = ""
         self.configure()
 
@@ -73,7 +72,6 @@ class InputBuffer:
         session = self._session
         if session.input_format != self._format:
             self._format = session.input_format
-            self._decoder = _audio.Decoder(self._format)
             self._detector = None
             self._drop_all()
         elif session.input["turn_detection"] == self._vad:
@@ -95,7 +93,9 @@ class InputBuffer:
         self._detector = None
         if self._vad is not None:
             self._detector = _vad.Detector(
-                **self._vad_settings(), clock_ms=int(self._clock_ms)
+                **self._vad_settings(),
+                clock_ms=int(self._clock_ms),
+                rate=_audio.sample_rate(self._format),
             )
 
     def append(self, text: str) -> None:
@@ -112,9 +112,9 @@ class InputBuffer:
             )
         self._data += audio
         self._clock_ms += len(audio) / _audio.bytes_per_ms(self._format)
-        if self._detector is None or self._decoder is None:
+        if self._detector is None:
             return
-        for event in self._detector.feed(self._decoder.feed(audio)):
+        for event in self._detector.feed(_audio.samples_in(audio, self._format)):
             if isinstance(event, _vad.SpeechStarted):
                 self._speech_started(event.at_ms)
             else:

@@ -9,6 +9,7 @@ Rules of this file:
    filter's history and its phase are kept between calls.
 3. n ms of input give n ms of output at once; the filter's look-ahead delays the sound
    by 1 ms instead. Conversions of a whole clip have no delay.
+4. Turn detection takes telephone audio at its own sample rate.
 
 Streams are not locked: one thread at a time may use a stream. Any thread may call the
 functions.
@@ -45,12 +46,31 @@ def bytes_per_ms(fmt: str) -> int:
         raise ValueError(msg) from None
 
 
+def sample_rate(fmt: str) -> int:
+    """
+    Return the sample rate of a wire format in Hz.
+
+    Raises:
+        ValueError: *fmt* is not a format of the service.
+    """
+    return RATE if bytes_per_ms(fmt) == 48 else TELEPHONE_RATE
+
+
+def samples_in(data: bytes, fmt: str) -> bytes:
+    """
+    Return *data* as PCM16 at the sample rate of its format; PCM is returned unchanged.
+
+    Raises:
+        ValueError: *fmt* is not a format of the service.
+    """
+    return data if bytes_per_ms(fmt) == 48 else _from_g711(data, fmt)
+
+
 def decode_audio(data: bytes, fmt: str) -> bytes:
     """
     Convert a whole clip from a wire format to PCM16 at 24 kHz.
 
-    Drops half a sample at the end. For a stream use `Decoder`: converting its pieces
-    one by one would add a click between them.
+    Drops half a sample at the end.
 
     Raises:
         ValueError: *fmt* is not a format of the service.
@@ -74,30 +94,6 @@ def encode_audio(pcm24k: bytes, fmt: str) -> bytes:
     return _to_g711(resample(pcm24k, RATE, TELEPHONE_RATE), fmt)
 
 
-class Decoder:
-    """
-    Converts a stream from a wire format to PCM16 at 24 kHz, piece by piece.
-
-    Raises:
-        ValueError: *fmt* is not a format of the service.
-    """
-
-    def __init__(self, fmt: str) -> None:
-        rate = RATE if bytes_per_ms(fmt) == 48 else TELEPHONE_RATE
-        self._fmt = fmt
-        self._stream = Resampler(rate, RATE)
-
-    def feed(self, data: bytes) -> bytes:
-        """
-        Return *data* as PCM16 of the same duration.
-
-        Keeps half a sample of PCM for the next call.
-        """
-        if self._fmt != "audio/pcm":
-            data = _from_g711(data, self._fmt)
-        return self._stream.feed(data)
-
-
 class Encoder:
     """
     Converts a stream of PCM16 at 24 kHz to a wire format, piece by piece.
@@ -107,9 +103,8 @@ class Encoder:
     """
 
     def __init__(self, fmt: str) -> None:
-        rate = RATE if bytes_per_ms(fmt) == 48 else TELEPHONE_RATE
         self._fmt = fmt
-        self._stream = Resampler(RATE, rate)
+        self._stream = Resampler(RATE, sample_rate(fmt))
 
     def feed(self, pcm24k: bytes) -> bytes:
         """
