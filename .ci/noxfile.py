@@ -14,19 +14,11 @@ MAIN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 OLDEST, *NEWER = "3.10", "3.11", "3.12", "3.13"
 PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 # What touches threads, sockets, TLS and type hints, where Pythons differ; notebooks.
-FOLDERS = ["client", "concurrency", "dispatch", "engine", "protocol", "requests"]
-FOLDERS += ["tools", "transport", "notebook"]
+PATHS = "client concurrency dispatch engine protocol requests tools transport notebook"
 BENCHMARKS = "receive send latency sessions footprint record barge_in mouth_to_ear"
 CORE_ALONE = """import sys, azure_realtime
 extras = {"asyncio", "websockets", "numpy", "orjson", "pybase64", "azure.identity"}
 assert not extras & set(sys.modules), extras & set(sys.modules)"""
-FIRST_TURN = """from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
-from azure_realtime.simulator import Simulator
-with Simulator(replies=["Hello!"]) as service:
-    options = AzureRealTimeOptions(service.url, "gpt-realtime", "a-key")
-    with AzureRealTimeAudio(options) as client:
-        turn = client.ask("Hi", modalities=["text"], timeout=10)
-        assert turn.text == "Hello!", turn"""
 
 
 def run(session: nox.Session, seconds: int, *command: object, **env: str) -> list[str]:
@@ -47,14 +39,9 @@ def install(session: nox.Session, *what: object) -> None:
 
 @nox.session(python=False)
 def lint(session: nox.Session) -> None:
-    """Check style and format."""
+    """Check style, format, and the types of the package."""
     run(session, 60, "ruff", "check", ".")
     run(session, 60, "ruff", "format", "--check", ".")
-
-
-@nox.session(python=False)
-def types(session: nox.Session) -> None:
-    """Check the types of the package."""
     run(session, 300, "mypy", "--cache-dir", SCRATCH / "mypy")
 
 
@@ -69,26 +56,31 @@ def packages(session: nox.Session) -> None:
     missing = tracked - held - {".gitignore", ".git-blame-ignore-revs"}
     assert not missing, f"the sdist lacks {missing}"
     listing = run(session, 60, "python", "-m", "zipfile", "-l", wheel)
-    missing = {name for name in tracked if name.startswith("azure_realtime/")}
-    missing -= {line.split()[0] for line in listing}
+    held = {line.split()[0] for line in listing}
+    missing = {name for name in tracked - held if name.startswith("azure_realtime/")}
     assert not missing, f"the wheel lacks {missing}"
     install(session, wheel)
     alone = ["env", "-C", SCRATCH, "python", "-W", "error"]  # not from the checkout
     run(session, 60, *alone, "-c", CORE_ALONE)
     install(session, f"{wheel}[simulator]")
-    run(session, 60, *alone, "-m", "azure_realtime.simulator", "--help")
-    run(session, 60, *alone, "-c", FIRST_TURN)
+    run(session, 60, *alone, ROOT / "samples" / "ask.py")
 
 
 @nox.session(python=False)
 def full(session: nox.Session) -> None:
-    """Run all but the soaks, measure the coverage, and list unmarked slow tests."""
-    counts, data = SCRATCH / "full.xml", str(SCRATCH / "coverage")
-    options = ["-n", 2, "--cov", "--unmarked", 1, "--junitxml", counts]
-    lines = run(session, 900, *PYTEST, "-m", "not soak", *options, COVERAGE_FILE=data)
+    """Run the tests of no other session; measure coverage; list unmarked slow ones."""
+    options = ["-n", 2, "--cov", "--unmarked", 1, "--junitxml", SCRATCH / "full.xml"]
+    marks = "not soak and not sound and not documents"
+    lines = run(session, 900, *PYTEST, "-m", marks, *options)
     shown = re.compile("TOTAL|Required test coverage|unmarked|SKIPPED")
     session.log("\n".join(["", *filter(shown.match, lines)]))
     (SCRATCH / "closing").write_text(lines[-1])
+
+
+@nox.session(python=False)
+def documents(session: nox.Session) -> None:
+    """Build the site; run documents, samples and notebooks; check types of programs."""
+    run(session, 480, *PYTEST, "-n", 2, "-m", "documents")
 
 
 @nox.session(python=False)
@@ -114,13 +106,22 @@ def others(session: nox.Session) -> None:
     extras = {OLDEST: "test,docs"}.get(session.python, "test")
     install(session, "-c", lowest, f"{wheel}[{extras}]")
     options = ["-n", 2, "-m", "not slow or processes"]
-    run(session, 480, *PYTEST, *options, *(f"tests/{name}" for name in FOLDERS))
+    options += [f"tests/{name}" for name in PATHS.split()]
+    lines = run(session, 480, *PYTEST, *options)
+    assert "'docs'" not in "".join(lines) or session.python != OLDEST, lines
 
 
 @nox.session(python=False)
 def soaks(session: nox.Session) -> None:
     """Run the short form of what looks for losses at voice rates, and with faults."""
-    run(session, 400, *PYTEST, "-m", "soak", "tests/soak", AZURE_REALTIME_SOAK="1")
+    marks = "soak and not sound"
+    run(session, 400, *PYTEST, "-m", marks, AZURE_REALTIME_SOAK="1")
+
+
+@nox.session(python=False)
+def sound(session: nox.Session) -> None:
+    """Test microphone and loudspeaker on virtual devices."""
+    run(session, 400, *PYTEST, "-m", "sound")
 
 
 @nox.session(python=False)

@@ -16,8 +16,11 @@ What is where:
 - `RealtimeError` and its subclasses: what it raises.
 - `azure_realtime.events`: the events that listeners receive, and the commands.
 - `azure_realtime.models`: all models, the rarely used ones included.
-- `azure_realtime.audio`: WAV files, G.711 and resampling.
+- `azure_realtime.audio`: WAV files, G.711, resampling, microphone and loudspeaker.
+- `azure_realtime.voice`: voice calls, which `AzureRealTimeAudio.talk` begins.
+- `azure_realtime.recording`: recorded sessions, their turns and timelines.
 - `azure_realtime.notebook`: the transcript in a notebook's cell.
+- `azure_realtime.cli`: the command ``azure-realtime``.
 - `azure_realtime.simulator`: a local service for trials and tests.
 """
 
@@ -73,7 +76,7 @@ from .models.tools import FunctionTool, McpTool, ToolChoiceFunction, ToolChoiceM
 from .models.turn import Latency, ToolCall, Turn
 from .models.turn_detection import SemanticVad, ServerVad
 from .models.usage import UsageTotals
-from .options import AzureRealTimeOptions, WebSocketOptions
+from .options import AzureRealTimeOptions, Endpoint, WebSocketOptions
 
 if _TYPE_CHECKING:
     from .models.prices import Prices
@@ -90,6 +93,7 @@ __all__ = [
     "ConnectionClosed",
     "Conversation",
     "DeploymentNotFound",
+    "Endpoint",
     "FunctionCallItem",
     "FunctionCallOutputItem",
     "FunctionTool",

@@ -31,8 +31,6 @@ modules that import this one.
 from __future__ import annotations
 
 import copy
-import sys
-import warnings
 from typing import Any, TypeVar
 
 from ._redaction import redacted
@@ -63,19 +61,6 @@ class ProtocolWarning(UserWarning):
     """
     The protocol in use does not support, or does not need, something that was given.
     """
-
-
-def warn(message: str) -> None:
-    """
-    Issue a `ProtocolWarning` that points at the caller's line outside this package.
-    """
-    depth, frame = 2, sys._getframe(1)
-    package = __name__.rpartition(".")[0]
-    while frame.f_back is not None and str(
-        frame.f_back.f_globals.get("__name__", "")
-    ).startswith(package):
-        frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, ProtocolWarning, stacklevel=depth + 1)
 
 
 class RealtimeError(Exception):

@@ -7,7 +7,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import attrs
 
@@ -15,9 +15,26 @@ from ._endpoint import Endpoint, resolve_endpoint
 from ._spelling import checks_names, refuse_unknown
 from ._websocket_options import WebSocketOptions
 from .models._base import Value
+from .models.fields import Unpack
 from .models.session import SessionConfig, as_session_config
 
-__all__ = ["AzureRealTimeOptions", "WebSocketOptions"]
+__all__ = ["AzureRealTimeOptions", "Endpoint", "WebSocketOptions"]
+
+
+class OptionFields(TypedDict, total=False):
+    """
+    The fields of `AzureRealTimeOptions` as keyword arguments.
+    """
+
+    host_name: str
+    deployment: str
+    api_key: str | None
+    api_version: str | None
+    session_config: SessionConfig | Mapping[str, Any] | None
+    token: str | None
+    token_provider: Callable[[], str] | None
+    credential: Any
+    token_scope: str
 
 
 def checked_secret(name: str, value: object) -> str | None:
@@ -184,7 +201,7 @@ class AzureRealTimeOptions(Value):
             )
 
     @classmethod
-    def from_env(cls, **overrides: Any) -> "AzureRealTimeOptions":
+    def from_env(cls, **overrides: Unpack[OptionFields]) -> "AzureRealTimeOptions":
         """
         Make options from environment variables.
 
@@ -204,7 +221,8 @@ class AzureRealTimeOptions(Value):
         }
         if overrides.keys() & _CREDENTIALS:
             found["api_key"] = None
-        values = {name: value for name, value in found.items() if value} | overrides
+        values: dict[str, Any] = {name: value for name, value in found.items() if value}
+        values.update(overrides)
         needed = ["host_name", "deployment"]
         if not overrides.keys() & (_CREDENTIALS - {"api_key"}):
             needed.append("api_key")

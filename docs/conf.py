@@ -9,7 +9,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from docstrings import as_restructured_text
+from reference_pages import NOT_CONSTRUCTED
 from sphinx.domains.python import PyObject
+from sphinx.util.nodes import make_refnode
 
 from azure_realtime import __version__
 
@@ -39,10 +41,42 @@ nb_execution_timeout = 60
 nb_execution_show_tb = True
 
 
+def without_constructor(
+    _app: Any, _what: str, name: str, *_: Any
+) -> tuple[str, None] | None:
+    """
+    Return an empty signature for a class whose instances the package makes.
+    """
+    return ("", None) if name in NOT_CONSTRUCTED else None
+
+
+def linked_by_its_end(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """
+    Return the link of a name such as `AzureRealTimeAudio.ask` in any module, or None.
+
+    Docstrings name what `help` finds without its module. Several candidates are none.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    objects, end = env.get_domain("py").objects, f".{node['reftarget']}"
+    # the name of the file in which it is defined is an alias of its entry
+    found = {
+        (each.docname, each.node_id)
+        for name, each in objects.items()
+        if name.endswith(end)
+    }
+    if len(found) != 1:
+        return None
+    (page, anchor), start = found.pop(), node["refdoc"]
+    return make_refnode(app.builder, start, page, anchor, content, node["reftarget"])
+
+
 def setup(app: Any) -> None:
     """
     Read the docstrings of the package.
     """
+    app.connect("autodoc-process-signature", without_constructor)
+    app.connect("missing-reference", linked_by_its_end)
     app.connect("autodoc-process-docstring", as_restructured_text)
     for field in PyObject.doc_field_types:
         if field.name == "variable":  # of `napoleon_use_ivar`; Sphinx says "Variables"

@@ -12,7 +12,7 @@ import azure_realtime
 #: The names of `azure_realtime` by what they are for. A name in no group is an error.
 GROUPS = {
     "Client": ["AzureRealTimeAudio"],
-    "Options": ["AzureRealTimeOptions", "WebSocketOptions"],
+    "Options": ["AzureRealTimeOptions", "WebSocketOptions", "Endpoint"],
     "Session": [
         *("SessionConfig", "DEFAULT_SESSION_CONFIG", "Session", "ServerVad"),
         *("SemanticVad", "Transcription", "NoiseReduction", "Prompt", "Reasoning"),
@@ -43,6 +43,20 @@ GROUPS = {
 RETURNED = {
     "azure_realtime.client.turn_stream": ["TurnStream"],
     "azure_realtime.client.waiting": ["EventStream", "Expectation"],
+}
+#: Classes with methods of base classes that have no entry of their own.
+INHERITING = {
+    "azure_realtime.AzureRealTimeAudio",
+    "azure_realtime.recording.Timeline",
+    "azure_realtime.simulator.Connection",
+}
+#: Classes whose instances the package makes: the reference has no constructor of them.
+NOT_CONSTRUCTED = {
+    *("azure_realtime.Conversation", "azure_realtime.notebook.TranscriptView"),
+    *("azure_realtime.recording.Recorder", "azure_realtime.recording.Recording"),
+    *("azure_realtime.recording.Timeline", "azure_realtime.simulator.Connection"),
+    "azure_realtime.voice.VoiceCall",
+    *(f"{module}.{name}" for module, names in RETURNED.items() for name in names),
 }
 
 
@@ -124,7 +138,7 @@ def _entries(module: str, names: Iterable[str]) -> str:
         full = f"{module}.{name}"
         if inspect.isclass(value):
             kind = "exception" if issubclass(value, BaseException) else "class"
-            more = ":inherited-members:" if name == "AzureRealTimeAudio" else ""
+            more = ":inherited-members:" if full in INHERITING else ""
             lines.append(f".. auto{kind}:: {full}\n   :members:\n   {more}\n")
         elif inspect.isfunction(value):
             lines.append(f".. autofunction:: {full}\n")

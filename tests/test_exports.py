@@ -4,22 +4,36 @@ What a user can import, and what it says about itself.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
 import re
 import subprocess
 import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 import azure_realtime
-from azure_realtime import audio, events, models, notebook, simulator
+from azure_realtime import (
+    audio,
+    cli,
+    events,
+    models,
+    notebook,
+    recording,
+    simulator,
+    voice,
+)
 from azure_realtime.events import CLIENT_EVENTS, SERVER_EVENTS
 
-PACKAGES = [azure_realtime, audio, events, models, notebook, simulator]
+PACKAGES = [azure_realtime, audio, cli, events, models, notebook, recording, simulator]
+PACKAGES += [voice]
 
 
 def natural(name: str) -> tuple[int, str]:
@@ -187,6 +201,104 @@ def test_signatures_show_no_private_names() -> None:
     }
     assert len(shown) > 200
     assert {name: text for name, text in shown.items() if private.search(text)} == {}
+
+
+@functools.cache
+def all_classes() -> dict[str, Any]:
+    """
+    Return what annotations name that is imported for type checkers only.
+    """
+    names: dict[str, Any] = {"Self": object, "np": pytest.importorskip("numpy")}
+    for module in [*PACKAGES, *public_modules()]:
+        names |= {n: v for n, v in vars(module).items() if isinstance(v, type)}
+    return names
+
+
+def hints_of(function: Any) -> dict[str, Any]:
+    """
+    Return the resolved annotations of a function.
+    """
+    names = all_classes() | function.__globals__
+    hints = typing.get_type_hints(function, names)
+    return {name: hint for name, hint in hints.items() if name != "self"}
+
+
+def classes_in(hint: Any) -> Iterator[type]:
+    """
+    Yield the classes in an annotation, however deep.
+    """
+    if isinstance(hint, type) and not typing.get_args(hint):
+        yield hint
+    for part in hint if isinstance(hint, list) else typing.get_args(hint):
+        yield from classes_in(part)
+
+
+@pytest.fixture
+def reference(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """
+    The module that lists what is in the reference.
+    """
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "docs")
+    return importlib.import_module("reference_pages")
+
+
+def annotated(reference: ModuleType) -> Iterator[tuple[str, Any]]:
+    """
+    Yield every public function, method, property and constructor, inherited ones too.
+
+    Constructors that only the package calls are left out.
+    """
+    names = {package.__name__: package.__all__ for package in PACKAGES}
+    for module, exported in [*names.items(), *reference.RETURNED.items()]:
+        for name in exported:
+            full = f"{module}.{name}"
+            value = getattr(importlib.import_module(module), name)
+            if inspect.isfunction(value):
+                yield full, value
+            for member in dir(value) if inspect.isclass(value) else ():
+                found = inspect.getattr_static(value, member)
+                found = getattr(found, "fget", None) or getattr(found, "func", found)
+                found = getattr(found, "__func__", found)
+                is_called = member == "__init__" and full not in (
+                    reference.NOT_CONSTRUCTED
+                )
+                if inspect.isfunction(found) and (member[0] != "_" or is_called):
+                    yield f"{full}.{member}", found
+
+
+def test_annotations_name_public_classes_only(reference: ModuleType) -> None:
+    """
+    Whatever a public function takes or returns can be imported, and is documented.
+    """
+    public = {id(getattr(p, name)) for p in PACKAGES for name in p.__all__}
+    for module, names in reference.RETURNED.items():
+        loaded = importlib.import_module(module)
+        public |= {id(getattr(loaded, name)) for name in names}
+    seen, private = set(), {}
+    for name, function in annotated(reference):
+        seen.add(name)
+        for where, hint in hints_of(function).items():
+            for cls in classes_in(hint):
+                is_ours = cls.__module__.startswith("azure_realtime")
+                if is_ours and id(cls) not in public and not typing.is_typeddict(cls):
+                    private[f"{name}, {where}"] = cls
+    assert private == {}
+    assert "azure_realtime.AzureRealTimeOptions.endpoint" in seen
+    assert "azure_realtime.recording.Timeline.percentiles" in seen
+    assert "azure_realtime.recording.Recording.conversation" in seen
+    assert len(seen) > 400
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_annotations_of_fields_can_be_resolved(package: ModuleType) -> None:
+    """
+    Tools that read the fields of a class find their types, whatever module it reports.
+    """
+    for name in package.__all__:
+        value = getattr(package, name)
+        # the client's class declares attributes for type checkers only
+        if inspect.isclass(value) and value is not azure_realtime.AzureRealTimeAudio:
+            typing.get_type_hints(value)
 
 
 def test_help_says_what_is_where() -> None:

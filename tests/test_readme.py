@@ -26,6 +26,8 @@ from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, RealtimeErr
 from azure_realtime.audio import decode_ulaw, read_wav, resample
 from azure_realtime.simulator import Reply, Simulator, ToolCall
 
+pytestmark = pytest.mark.documents
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(azure_realtime.__file__).parent
 MARK = r"<!-- compiled only: needs (?:azure-identity|a sound device) -->"

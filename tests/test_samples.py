@@ -29,6 +29,8 @@ from helpers.timing import SCALE
 
 from azure_realtime.simulator import Reply, Request, Simulator
 
+pytestmark = pytest.mark.documents
+
 SAMPLES = Path(__file__).parents[1] / "samples"
 NAMES = sorted(path.name for path in SAMPLES.glob("[a-z]*.py"))
 PREVIEW = "2024-10-01-preview"

@@ -16,9 +16,17 @@ import pytest
 from helpers import event_overloads
 
 import azure_realtime
-from azure_realtime import AzureRealTimeAudio, ResponseConfig, SessionConfig
+from azure_realtime import (
+    AzureRealTimeAudio,
+    AzureRealTimeOptions,
+    ResponseConfig,
+    SessionConfig,
+)
 from azure_realtime.events import CLIENT_EVENTS, SERVER_EVENTS
 from azure_realtime.models.fields import ResponseFields, SessionFields
+from azure_realtime.options import OptionFields
+
+pytestmark = pytest.mark.documents
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = Path(__file__).parent / "typed"
@@ -107,7 +115,11 @@ def test_the_type_of_an_event_is_a_literal_of_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "config"),
-    [(SessionFields, SessionConfig), (ResponseFields, ResponseConfig)],
+    [
+        (SessionFields, SessionConfig),
+        (ResponseFields, ResponseConfig),
+        (OptionFields, AzureRealTimeOptions),
+    ],
 )
 def test_keyword_arguments_are_the_fields_of_the_configuration(
     fields: type, config: type

@@ -7,13 +7,16 @@ from __future__ import annotations
 import _thread
 from concurrent.futures import Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..errors import copy_to_raise
 from .condition import Condition
 from .deadline import Deadline
 
 T = TypeVar("T")
+
+# Seconds. All code that holds the lock of a future takes some microseconds.
+_LONGEST_HOLD = 0.25
 
 
 class _Lock(_thread.RLock):  # type: ignore[misc]
@@ -32,6 +35,46 @@ class _Lock(_thread.RLock):  # type: ignore[misc]
         """
 
 
+class _Event:
+    """
+    Takes the place of a `threading.Event`, which Ctrl-C can leave locked.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._condition = Condition()
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        self._condition.notify_all()
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._condition.wait(self.is_set, Deadline(timeout))
+
+
+class _Waiters(list[Any]):
+    """
+    The waits of `concurrent.futures.wait` and `as_completed` for a future.
+
+    They wait for an event. If Ctrl-C left its lock acquired, the completion of the
+    future, on the reader thread, would block for good.
+    """
+
+    def append(self, waiter: Any) -> None:
+        """
+        Add a wait, before it begins.
+        """
+        if not isinstance(waiter.event, _Event):
+            waiter.event = _Event()
+        super().append(waiter)
+
+
 class InterruptibleFuture(Future[T]):
     """
     A future that Ctrl-C cannot leave locked; see `condition`.
@@ -39,6 +82,7 @@ class InterruptibleFuture(Future[T]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._waiters = _Waiters()
         # guards the state: one thread may complete the future while another cancels it
         self._condition = _Lock()  # type: ignore[assignment]
         self._completed = Condition()
@@ -56,6 +100,31 @@ class InterruptibleFuture(Future[T]):
         Whether the future was completed or cancelled. Any thread; acquires no lock.
         """
         return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED)
+
+    def set_result(self, result: T) -> None:
+        """
+        Complete the future. A thread that receives no signals.
+        """
+        self._replace_abandoned_lock()
+        super().set_result(result)
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """
+        Fail the future. A thread that receives no signals.
+        """
+        self._replace_abandoned_lock()
+        super().set_exception(exception)
+
+    def _replace_abandoned_lock(self) -> None:
+        """
+        Replace the lock if `concurrent.futures.wait` was interrupted while it acquired
+        the locks of its futures: it does not release them then.
+        """
+        for _ in range(2):  # after SIGSTOP the first one may be over at once
+            if self._condition.acquire(timeout=_LONGEST_HOLD):
+                self._condition.release()
+                return
+        self._condition = _Lock()  # type: ignore[assignment]
 
     def result(self, timeout: float | None = None) -> T:
         """

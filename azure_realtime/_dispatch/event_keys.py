@@ -6,7 +6,7 @@ The preview name, the GA name and the class of an event have the same key: the G
 
 from __future__ import annotations
 
-from ..errors import warn
+from .._warnings import warn
 from ..events import SERVER_EVENTS, ServerEvent, UnknownEvent
 from ..events._names import (
     KNOWN_EVENT_NAMES,

@@ -315,7 +315,8 @@ class Reader:
 
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None
-        error = self._lifecycle.ended = self._final(error)
+        # a lost connection that no other follows has set it already
+        error = self._lifecycle.ended = self._lifecycle.ended or self._final(error)
         self._lifecycle.phase = Phase.ENDED
         self._setup.end(error)
         self._engine.queue.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
 from .._requests.send_queue import SendQueue
-from .._transport.frames import frame_size
+from .._transport.outgoing_frames import frame_size
 from .._transport.websocket import WebSocketStream
 from .control import Control
 

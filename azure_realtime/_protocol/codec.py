@@ -1,38 +1,31 @@
 """
-Encoding of commands and decoding of events.
+Encoding of commands, which raises on the caller's thread; decoding is in `decoder`.
 
-Decoding never raises because of a message's content; encoding raises on the caller's
-thread. A codec is immutable: any thread may use it.
+A codec is immutable: any thread may use it.
 """
 
-import functools
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any
 
 from ..audio import encoding
 from ..events import (
     CLIENT_EVENTS,
-    SERVER_EVENTS,
     ClientEvent,
     InputAudioBufferAppend,
-    InvalidMessage,
     RawCommand,
     ResponseCreate,
-    ServerEvent,
     SessionUpdate,
-    UnknownEvent,
 )
 from ..models._coerce import build, kind_of
 from ..models._shape import merge
-from .converter import converter, read_event
+from .converter import converter
+from .decoder import Decoder
 from .dialects import dialect_for, ga_command
-from .readers import readers
-from .strict import event_readers
 
 
-class Codec:
+class Codec(Decoder):
     """
     Encodes commands and decodes events of one protocol.
 
@@ -44,13 +37,8 @@ class Codec:
     """
 
     def __init__(self, api_version: str | None) -> None:
-        self._dialect = dialect_for(api_version)
-        # Our threads import no module and create no class: that happens here.
-        self._fast_loads = _fast_loads()
-        self._readers = readers()
-        self._event_readers = event_readers()
-        # the readers of messages that need no translation, by their GA names
-        self._direct = self._event_readers if self._dialect.name == "ga" else {}
+        super().__init__(dialect_for(api_version))
+        # Our threads import no module: that happens here.
         encoding.load()
 
     def __repr__(self) -> str:
@@ -87,64 +75,6 @@ class Codec:
         id_field = b"" if event_id is None else b'"event_id":%b,' % _dumps(event_id)
         return b"".join((_APPEND_HEAD, id_field, b'"audio":"', base64, b'"}'))
 
-    def decode(self, text: str | bytes, generation: int = 0) -> tuple[ServerEvent, ...]:
-        """
-        Return the events of one message, usually one.
-
-        Args:
-            text: The message.
-            generation: Number of the connection that received the message.
-
-        Raises:
-            UnicodeDecodeError: *text* is bytes that are not UTF-8. No other error.
-        """
-        decoded = self.decode_one(text, generation)
-        return decoded if isinstance(decoded, tuple) else (decoded,)
-
-    def decode_one(
-        self, text: str | bytes, generation: int
-    ) -> ServerEvent | tuple[ServerEvent, ...]:
-        """
-        Return the event of a message that conforms to the protocol and contains only
-        scalars; for any other message, a tuple of its events.
-
-        Raises:
-            UnicodeDecodeError: *text* is bytes that are not UTF-8. No other error.
-        """
-        try:
-            try:
-                message = self._fast_loads(text)
-            except ValueError:
-                # orjson differs for big numbers and lone surrogates; `json` decides
-                message = _standard_loads(text)
-        except UnicodeDecodeError:
-            raise
-        except (ValueError, RecursionError) as exc:
-            return (_invalid(text, str(exc), generation),)
-        if not isinstance(message, dict):
-            reason = f"expected object, got {type(message).__name__}"
-            return (_invalid(text, reason, generation),)
-        kind = message.get("type")
-        reader = self._readers.get(kind) if isinstance(kind, str) else None
-        if reader is not None and (event := reader(message, generation)) is not None:
-            return event
-        direct = self._direct.get(kind) if isinstance(kind, str) else None
-        if direct is not None:
-            event = direct(message, generation, message)
-            if event is not None:
-                return (event,)
-        events: list[ServerEvent] = []
-        for ga_message in self._dialect.from_wire(message):
-            kind = ga_message.get("type")
-            read = self._event_readers.get(kind) if isinstance(kind, str) else None
-            event = read(ga_message, generation, message) if read else None
-            if event is None:
-                event = read_event(
-                    _class_of(ga_message), ga_message, message, generation
-                )
-            events.append(event)
-        return tuple(events)
-
     def command(self, message: object) -> ClientEvent:
         """
         Create a command from a mapping, in the shape of either protocol.
@@ -178,17 +108,6 @@ def _with_extra(event: ClientEvent, wire: dict[str, Any]) -> dict[str, Any]:
     if isinstance(event, ResponseCreate) and event.response is not None:
         return merge(wire, {"response": event.response.extra})
     return wire
-
-
-def _class_of(event: Mapping[str, Any]) -> type[ServerEvent]:
-    kind = event.get("type")
-    if not isinstance(kind, str):
-        return UnknownEvent
-    return SERVER_EVENTS.get(kind, UnknownEvent)
-
-
-def _invalid(data: str | bytes, reason: str, generation: int) -> InvalidMessage:
-    return InvalidMessage(data=data, reason=reason, generation=generation)
 
 
 def _dumps(value: Any, repair: bool = False) -> bytes:
@@ -229,46 +148,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(msg)
 
 
-@functools.cache
-def _fast_loads() -> Callable[[str | bytes], Any]:
-    """
-    Return `orjson.loads` if orjson is installed (extra ``speed``), else json's reader.
-
-    They differ in one value: orjson reads integers beyond 64 bits as floats. Versions
-    before 3.10 are not used: they crash the process for a deeply nested message.
-    """
-    try:
-        import orjson
-
-        major, minor, *_ = orjson.__version__.split(".")
-        if (int(major), int(minor)) < (3, 10):
-            return _standard_loads
-    except (ImportError, AttributeError, ValueError):
-        return _standard_loads
-    return orjson.loads  # type: ignore[no-any-return,unused-ignore]
-
-
-def _standard_loads(text: str | bytes) -> Any:
-    if isinstance(text, bytes):
-        text = text.decode("utf-8")
-    try:
-        value, end = _scan_once(text, 0)
-    except StopIteration:
-        end = -1
-    # white space around the value, or an error: handled as in `json.loads`
-    return value if end == len(text) else _DECODER.decode(text)
-
-
-def _no_constant(name: str) -> NoReturn:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)
-
-
-# One instance each: `json.loads` and `json.dumps` with arguments create one per call.
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+# One instance: `json.dumps` with arguments creates one per call.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain)
 _SURROGATE = re.compile(rb"\\ud[89a-f]")
 #: An escape sequence in JSON; group 1 is a lone surrogate.
 _ESCAPE = re.compile(rb"\\(?:ud[89ab]..\\ud[c-f]..|(ud[89a-f]..)|.)")
-_scan_once: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
 _APPEND_HEAD = b'{"type":"%b",' % InputAudioBufferAppend.type.encode("ascii")

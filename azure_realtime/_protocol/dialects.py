@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ..errors import warn
+from .._warnings import warn
 from ..events._names import RENAMED
 from ..models._shape import (
     ABSENT,

@@ -6,7 +6,7 @@ Strict readers: create an event in one pass from a message that matches the prot
    tolerant `fields`. For a message that a reader accepts, both create equal events.
 2. A reader is a loop over a plan, not generated source: compiling a reader takes 50
    times as long as planning it (0.2 ms), and these events are rare. The frequent deltas
-   have their own readers, see `readers`.
+   have their own readers, see `decoder`.
 3. An instance is created without its ``__init__``, through the descriptors of its
    slots. A field's converter is called, because it may refuse a value.
 4. All readers are planned on the caller's thread, with the first codec.

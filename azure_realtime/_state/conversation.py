@@ -105,13 +105,13 @@ class Conversation:
 
         After truncation, that of the remaining audio. 0 for an unknown item.
         """
-        return self._state.attribute(item_id, "audio_ms", 0)
+        return self._state.look_up(item_id, lambda item: item.audio_ms, 0)
 
     def audio(self, item_id: str) -> bytes:
         """
         Return an item's audio in the session's format; ``b""`` without `keep_audio`.
         """
-        return self._state.attribute(item_id, "audio", b"")
+        return self._state.look_up(item_id, lambda item: item.audio, b"")
 
     def truncated(self, item_id: str) -> bool:
         """
@@ -120,4 +120,4 @@ class Conversation:
         Its transcript is an estimate then, and ends in "…", because the service does
         not report which words were played.
         """
-        return self._state.attribute(item_id, "truncated", False)
+        return self._state.look_up(item_id, lambda item: item.truncated, False)

@@ -16,7 +16,7 @@ Rules:
 through `Conversation`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, ClassVar, TypeVar
 
 from .._concurrency.lock import OwnLock
@@ -29,6 +29,7 @@ from ..events import (
 )
 from ..models.items import FunctionCallOutputItem, Item, MessageItem, looks_like
 from .conversation_items import MAX_BYTES, ConversationItems
+from .item_builder import ItemBuilder
 
 T = TypeVar("T")
 
@@ -97,14 +98,13 @@ class ConversationState(ConversationItems):
         with self._lock:
             return self._item(item_id) if item_id in self._builders else default
 
-    def attribute(self, item_id: str, name: str, default: T) -> T:
+    def look_up(self, item_id: str, read: Callable[[ItemBuilder], T], default: T) -> T:
         """
-        Return an attribute of an item's builder, or *default* without it. Any thread.
+        Return what *read* returns for an item, or *default* without it. Any thread.
         """
         with self._lock:
             builder = self._builders.get(item_id)
-            found: T = default if builder is None else getattr(builder, name)
-            return found
+            return default if builder is None else read(builder)
 
     def observe(self, event: ServerEvent) -> None:
         """

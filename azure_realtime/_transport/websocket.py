@@ -28,11 +28,9 @@ from .frames import (
     WOULD_BLOCK,
     ControlFrame,
     FrameParser,
-    close_frame,
-    control_frame,
     parse_close,
-    text_frames,
 )
+from .outgoing_frames import close_frame, control_frame, text_frames
 from .sockets import bound_unsent, recv_into_of, request_id_of, unacknowledged
 
 _RECORD = 16 << 10  # bytes: one TLS record, the most that one write passes to TLS

@@ -16,6 +16,8 @@ from ..errors import RealtimeError
 from .arguments import make_parser
 from .text import plain
 
+__all__ = ["main"]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._dispatch.dispatcher import Dispatch
 from .._state.conversation import Conversation
+from .._warnings import warn
 from .._websocket_options import WebSocketImpl
-from ..errors import ConnectTimeout, copy_to_raise, warn
+from ..errors import ConnectTimeout, copy_to_raise
 from ..events import RateLimit
 from ..models.enums import ModelStatusEnum, WebSocketState
+from ..models.fields import Unpack
 from ..models.session import Session
 from ..models.stats import Stats
 from ..models.usage import UsageTotals
-from ..options import AzureRealTimeOptions, WebSocketOptions
+from ..options import AzureRealTimeOptions, OptionFields, WebSocketOptions
 from .display import Displaying
 from .pump import Pumping
-from .recordable import Recordable
 from .talking import Talking
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ __all__ = ["AzureRealTimeAudio"]
 C = TypeVar("C", bound="AzureRealTimeAudio")  # `Self` is not in Python 3.10
 
 
-class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Recordable, Displaying):
+class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
     """
     A conversation with a realtime model over one WebSocket connection.
 
@@ -162,7 +163,7 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Recordable, Displ
         *,
         dispatch: Dispatch = "thread",
         keep_audio: bool = False,
-        **options: Any,
+        **options: Unpack[OptionFields],
     ) -> C:
         """
         Make a client from environment variables (`AzureRealTimeOptions.from_env`).

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._concurrency.lifecycle import Lifecycle
 from ..options import AzureRealTimeOptions
@@ -75,6 +75,13 @@ class Recordable:
         self._lifecycle.check_process()
         self._recorder = Recorder(self, path, audio, overwrite)
         return self._recorder
+
+    def _mark(self, name: str, **data: Any) -> None:
+        """
+        Add a note to the recording, if there is one. Any thread.
+        """
+        if self._recorder is not None:
+            self._recorder.mark(name, **data)
 
     def _end_recording(self) -> None:
         if self._recorder is not None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
+from .recordable import Recordable
 from .turns import Asking
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..voice.interfaces import CallClient
 
 
-class Talking(Asking):
+class Talking(Asking, Recordable):
     """
     Method of a client: `talk`.
     """
@@ -73,6 +74,7 @@ class Talking(Asking):
             cast("CallClient", self),  # the methods that it lacks are its subclass's
             self._follower,
             self._tools.busy,
+            self._mark,
             as_source(source, rate),
             as_sink(sink, rate),
             half_duplex=half_duplex,

@@ -158,7 +158,7 @@ class TurnStream(Iterator[Delta]):
         self._events = self._run()
         self._turn: Turn | None = None
 
-    def begin(
+    def _begin(
         self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
     ) -> None:
         """

@@ -130,7 +130,7 @@ class Asking(Tooling):
         )
         question = {"text": text, "audio": audio, "image": image}
         try:
-            stream.begin(self, question, dict(response))
+            stream._begin(self, question, dict(response))
         except BaseException:
             stream.close()
             raise

@@ -172,17 +172,22 @@ class Turn(Value):
                 parts.append(f"{what.replace('_', ' ')} after {seconds:.2f} s")
         return f"<Turn {', '.join(parts)}>"
 
-    def _repr_html_(self) -> str:
+    def to_html(self, players: bool = True) -> str:
         """
-        Return HTML for notebooks: text, player, tools, latency and tokens.
+        Return HTML: text, player, tools, latency and tokens. All texts are escaped.
+
+        Args:
+            players: Whether to embed the audio, if it has at most 10 MB.
         """
         # only for notebooks
         from .._html import MAX_AUDIO, bar, card, facts, muted, player, text, tokens
 
         sound = ""
-        if 0 < len(self.audio) <= MAX_AUDIO:
+        if not players or not self.audio:
+            pass
+        elif len(self.audio) <= MAX_AUDIO:
             sound = player(wav_bytes(*as_pcm(self.audio, self.audio_format)))
-        elif self.audio:
+        else:
             sound = facts(["too long for a player here: use save()"])
         latency = attrs.asdict(self.latency).items()
         stages = [(k.replace("_", " "), v) for k, v in latency if v is not None]
@@ -203,6 +208,12 @@ class Turn(Value):
                 ),
             ]
         )
+
+    def _repr_html_(self) -> str:
+        """
+        Return HTML for notebooks: `to_html`.
+        """
+        return self.to_html()
 
 
 def _tool_html(call: ToolCall) -> str:

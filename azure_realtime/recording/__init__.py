@@ -9,18 +9,23 @@ Recordings of sessions: `AzureRealTimeAudio.record` writes them, `Recording` rea
 """
 
 from .._public import set_module as _set_module
+from .exchanges import Exchange
+from .follower import Happened, Span
 from .message import Mark, Message
-from .recorder import Recordable, Recorder
+from .recorder import RecordableClient, Recorder
 from .recording import Recording
 from .stages import TurnTimes
 from .timeline import Timeline
 
 __all__ = [
+    "Exchange",
+    "Happened",
     "Mark",
     "Message",
-    "Recordable",
+    "RecordableClient",
     "Recorder",
     "Recording",
+    "Span",
     "Timeline",
     "TurnTimes",
 ]

@@ -13,8 +13,6 @@ Rules:
 Pure functions. Any thread.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,6 +34,8 @@ from ..models.items import FunctionCallItem, FunctionCallOutputItem, MessageItem
 from ..models.turn import Turn
 from .formats import AudioFormats
 from .message import Message
+
+__all__ = ["Exchange"]
 
 
 @attrs.define

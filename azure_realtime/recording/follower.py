@@ -2,8 +2,6 @@
 Follows the messages of a session, and notes what happened when.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -39,6 +37,8 @@ from .playback import Answer, Playback
 from .sent import Sent
 from .stages import AppendClock, TurnTimes
 
+__all__ = ["Happened", "Span"]
+
 _SAME_STREAM = 0.3  # seconds between two pieces of one stretch of audio
 _DEFAULT_SILENCE = 500  # ms
 
@@ -71,7 +71,7 @@ class Happened:
     Something that happens at one time.
 
     Attributes:
-        kind: As in `Timeline.events`.
+        kind: One of the kinds that `Timeline` lists.
         at: The time.
         label: A text to show; from the service or the application, not escaped.
     """

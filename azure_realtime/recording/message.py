@@ -2,13 +2,13 @@
 The messages of a recording, and the notes in it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import attrs
 
 from ..events import Event
+
+__all__ = ["Mark", "Message"]
 
 
 @attrs.frozen

@@ -14,20 +14,7 @@ from .stages import STAGES, TurnTimes, percentile
 @attrs.frozen(repr=False)
 class Moments:
     """
-    A recorded session, or one turn of it, on one clock.
-
-    Times are in seconds after the start of the recording.
-
-    Attributes:
-        start: Where it begins.
-        end: Where it ends.
-        spans: What lasts: ``sent`` (audio of the user), ``speech`` (as the service
-            detected it), ``generated``, ``played``, ``tool``, ``reconnect``.
-        events: What happens at one time: ``speech_started``, ``speech_stopped``,
-            ``committed``, ``created``, ``first_audio``, ``done``, ``interrupted``,
-            ``reconnected``, ``error``, ``mark``.
-        turns: The times of each turn.
-        exchanges: The turns themselves, in the same order.
+    A recorded session, or one turn of it, on one clock; see `Timeline`.
     """
 
     start: float

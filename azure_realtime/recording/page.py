@@ -7,7 +7,6 @@ its policy allows none, nor any request.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html import escape
 
 from ..audio.encoding import encode
@@ -16,14 +15,13 @@ from ..audio.wav import wav_bytes
 from ..models.turn import ToolCall, Turn
 from .drawing import draw
 from .exchanges import Exchange
-from .follower import Span
 from .moments import Moments
+from .question_audio import question_audio
 from .shapes import shown
 from .stages import LABELS, STAGES, TurnTimes
 from .svg import svg
 
 _MAX_AUDIO = 64 << 20  # bytes of audio in one page
-_MARGIN = 0.2  # seconds of audio before and after the detected speech
 
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
@@ -139,7 +137,7 @@ def _turn(
 ) -> str:
     turn = exchange.turn
     said = turn.heard or exchange.question
-    user = _line("user", "user", said, budget.player(*_question(moments, times)))
+    user = _line("user", "user", said, budget.player(*question_audio(moments, times)))
     tools = "".join(_tool(call) for call in turn.tool_calls)
     remark = _remark(turn, times)
     answer = budget.player(*as_pcm(turn.audio, turn.audio_format))
@@ -186,43 +184,6 @@ def _remark(turn: Turn, times: TurnTimes) -> str:
     if status in ("", "completed"):
         return ""
     return f' <span class="alarm">({escape(shown(status))})</span>'
-
-
-def _question(moments: Moments, times: TurnTimes) -> tuple[bytes, int]:
-    """
-    Return what the user said in a turn, as PCM16 and its rate.
-    """
-    if not times.is_spoken:
-        return b"", 24_000
-    speech = [s for s in moments.spans if s.kind == "speech" and s.turn == times.number]
-    if speech:
-        window = (speech[0].start - _MARGIN, speech[-1].end + _MARGIN)
-    else:
-        window = (times.began - 60.0, times.asked)
-    pieces = list(_sent(moments.spans, *window))
-    rate = pieces[0][1] if pieces else 24_000
-    if not speech:  # the last stretch before the commit
-        pieces = pieces[-1:]
-    return b"".join(pcm for pcm, _ in pieces), rate
-
-
-def _sent(
-    spans: tuple[Span, ...], start: float, end: float
-) -> Iterator[tuple[bytes, int]]:
-    """
-    Yield the audio that was sent between two times.
-    """
-    for span in spans:
-        if span.kind != "sent" or span.audio is None:
-            continue
-        if span.end <= start or span.start >= end:
-            continue
-        pcm, rate = span.audio
-        # it ends when it was sent; its beginning may be earlier than the span's
-        begin = span.end - len(pcm) / 2 / rate
-        low = int(max(0.0, start - begin) * rate) * 2
-        high = int(max(0.0, min(end, span.end) - begin) * rate) * 2
-        yield pcm[low:high], rate
 
 
 def _is_estimated(moments: Moments) -> bool:

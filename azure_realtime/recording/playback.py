@@ -17,6 +17,14 @@ STARTED, STOPPED = "playback_started", "playback_stopped"
 """The names of the marks by which an application notes the playback of an item."""
 
 
+def _played(mark: Mark) -> float:
+    """
+    Return the seconds that were played already when the start was noted.
+    """
+    played = mark.data.get("played_ms")
+    return max(0.0, played) / 1000 if isinstance(played, (int, float)) else 0.0
+
+
 @attrs.define
 class Answer:
     """
@@ -133,7 +141,7 @@ class Playback:
         if answer is None or mark.name not in (STARTED, STOPPED):
             return False
         if mark.name == STARTED and answer.started is None:
-            answer.started = mark.seconds
+            answer.started = mark.seconds - _played(mark)
         elif mark.name == STOPPED:
             answer.stopped = mark.seconds
         return True

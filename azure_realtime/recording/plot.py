@@ -4,6 +4,8 @@ Renders a picture with matplotlib (extra ``plot``).
 
 from __future__ import annotations
 
+import functools
+import io
 from typing import Any
 
 from .._version import INSTALL_HINT
@@ -17,6 +19,8 @@ def figure(drawing: Drawing) -> Any:
     """
     Return a `matplotlib.figure.Figure`. It is not registered with pyplot.
 
+    A notebook shows it: IPython knows how to show a figure only if pyplot is in use.
+
     Raises:
         ImportError: matplotlib is not installed.
     """
@@ -28,7 +32,8 @@ def figure(drawing: Drawing) -> Any:
             "to_svg() need nothing."
         ) from error
     size = (drawing.width / _DPI, drawing.height / _DPI)
-    result = Figure(figsize=size, dpi=_DPI * 1.5, facecolor="white")
+    result: Any = Figure(figsize=size, dpi=_DPI * 1.5, facecolor="white")
+    result._repr_png_ = functools.partial(_png, result)
     axes = result.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_xlim(0, drawing.width)
     axes.set_ylim(drawing.height, 0)
@@ -36,6 +41,12 @@ def figure(drawing: Drawing) -> Any:
     for order, shape in enumerate(drawing.shapes):
         _add(axes, shape, order)
     return result
+
+
+def _png(figure: Any) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
 
 
 def _add(axes: Any, shape: Shape, order: int) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from ..models.session import Session
 
+__all__ = ["RecordableClient", "Recorder"]
+
 Hook = Callable[[Any, int, float, bytes], object]
 
 _MAX_MARK = 16_384  # characters
@@ -38,7 +40,7 @@ _EXIT_SECONDS = 2.0  # for all recordings, when the interpreter exits
 _numbers = itertools.count(1)
 
 
-class Recordable(Protocol):
+class RecordableClient(Protocol):
     """
     What a recording needs of a client.
     """
@@ -83,7 +85,7 @@ class Recorder:
 
     def __init__(
         self,
-        client: Recordable,
+        client: RecordableClient,
         path: str | os.PathLike[str],
         audio: f.AudioMode = "none",
         overwrite: bool = False,
@@ -142,7 +144,8 @@ class Recorder:
         Add a note with the present time.
 
         The timeline shows it. ``playback_started`` and ``playback_stopped``, with the
-        ``item_id`` of an answer, replace its estimate of what was played.
+        ``item_id`` of an answer, replace its estimate of what was played; the first may
+        have ``played_ms``, how much has been played already. A voice call notes it.
 
         Args:
             name: The name of the note.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from .._protocol.codec import Codec
 from .._state.conversation import Conversation
 from .._state.conversation_state import ConversationState
 from .._state.usage_meter import UsageMeter
-from ..events import ClientEvent, Event, RawCommand, ServerEvent
+from ..events import ClientEvent, ErrorEvent, Event, RawCommand, ServerEvent
 from ..models.turn import Turn
 from ..models.usage import UsageTotals
 from . import format as f
@@ -27,6 +28,10 @@ from .timeline import Timeline, make_timeline
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+__all__ = ["Recording"]
+
+_MAX_ERRORS = 5  # that a notebook shows
 
 
 class Recording:
@@ -89,6 +94,16 @@ class Recording:
             f"<Recording {self.path.name} {len(self.messages)} messages, "
             f"{self.seconds:.1f} s>"
         )
+
+    def _repr_html_(self) -> str:
+        """
+        Return HTML for notebooks: a summary, and the last 100 turns with their latency.
+
+        Recorded audio has players; of more than 10 MB of it the latest is embedded.
+        """
+        from .overview import as_html  # only for notebooks
+
+        return as_html(self.timeline(), self.usage, self._facts(), self._problems())
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -196,6 +211,27 @@ class Recording:
             self.path.name,
             turn,
         )
+
+    def _facts(self) -> Iterator[str]:
+        if 0 <= self.began < 1 << 36:  # `gmtime` has its limits
+            yield time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.began))
+        yield f"{self.seconds:.1f} s"
+        yield f"{len(self.turns):,} turn{'' if len(self.turns) == 1 else 's'}"
+        yield f"{len(self.messages):,} messages"
+        version = self.api_version
+        yield "GA protocol" if version is None else f"preview protocol {version}"
+        yield str(self.session.get("model") or "")
+
+    def _problems(self) -> Iterator[str]:
+        errors = [event.error for event in self.events if isinstance(event, ErrorEvent)]
+        for error in errors[:_MAX_ERRORS]:
+            yield f"Error of the service: {error.message or error.code}"
+        if more := errors[_MAX_ERRORS:]:
+            yield f"And {len(more):,} more errors of the service."
+        if dropped := self.dropped_audio + self.dropped_messages:
+            yield f"{dropped:,} messages are missing: the disk was too slow."
+        if not self.is_complete:
+            yield "It was not closed: it ends where the process was killed."
 
     @functools.cached_property
     def _exchanges(self) -> tuple[Exchange, ...]:

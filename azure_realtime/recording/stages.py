@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 import attrs
 
+__all__ = ["TurnTimes"]
+
 STAGES = ("stopped", "committed", "created", "first_audio", "first_played")
 """The stages of a spoken turn in order; each is counted from the end of speech."""
 

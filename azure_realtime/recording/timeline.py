@@ -22,12 +22,26 @@ from .page import page
 from .plot import figure
 from .svg import svg
 
+__all__ = ["Timeline"]
+
 
 class Timeline(Moments):
     """
     A recorded session, or one turn of it, on one clock; `Recording.timeline` makes it.
 
-    Its attributes are those of `Moments`.
+    Times are in seconds after the start of the recording.
+
+    Attributes:
+        start: Where it begins.
+        end: Where it ends.
+        spans: What lasts: ``sent`` (audio of the user), ``speech`` (as the service
+            detected it), ``generated``, ``played``, ``tool``, ``reconnect``.
+        events: What happens at one time: ``speech_started``, ``speech_stopped``,
+            ``committed``, ``created``, ``first_audio``, ``done``, ``interrupted``,
+            ``reconnected``, ``error``, ``mark``.
+        turns: The times of each turn.
+        exchanges: The turns themselves, in the same order.
+        title: The name of the recording.
     """
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
@@ -75,10 +89,13 @@ class Timeline(Moments):
             OSError: The file cannot be written.
         """
         path = Path(path)
-        path.write_text(page(self), encoding="utf-8")
+        path.write_bytes(page(self).encode("utf-8", "replace"))
         return path
 
     def _repr_html_(self) -> str:
+        """
+        Return the picture for notebooks: `to_svg`.
+        """
         return self.to_svg()
 
 

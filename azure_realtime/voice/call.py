@@ -38,6 +38,8 @@ from .progress import Progress
 from .sending import Sending
 from .stats import CallStats
 
+__all__ = ["VoiceCall"]
+
 _TICK = 0.02  # seconds
 _CLOSE_TIMEOUT = 2.0  # seconds that the source has to end
 
@@ -61,6 +63,7 @@ class VoiceCall:
         client: CallClient,
         session: SessionFacts,
         tools_busy: Callable[[], bool],
+        mark: Callable[..., None],
         source: Source | Iterable[bytes],
         sink: Sink,
         *,
@@ -74,6 +77,7 @@ class VoiceCall:
         self._sink: Any = sink
         self._source: Any = source
         self._interruptible = interruptible
+        self._mark = mark
         self._playback = Playback(sink, session)
         self._progress = Progress(session, tools_busy)
         self._generation = 0
@@ -230,6 +234,8 @@ class VoiceCall:
                 return
             self._progress.observe(event)
             self._handle(event)
+            for item_id, played in self._playback.begun():
+                self._mark("playback_started", item_id=item_id, played_ms=played)
             if self._playback.playing and not self._progress.responding:
                 self._check_drained()
             if self._is_complete():

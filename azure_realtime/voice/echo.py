@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 from .._version import INSTALL_HINT
 
+__all__ = ["EchoCanceller", "WebRtcEchoCanceller"]
+
 _FRAME_MS = 10
 _MOST_BLOCKS = 15  # of 20 ms; two clocks that drift apart would add more
 

@@ -16,6 +16,7 @@ The thread of the call.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -43,6 +44,7 @@ class _Item:
     rates: tuple[int, int]
     received_ms: float = 0.0
     complete: bool = False
+    begun: bool = False  # has been reported by `begun`
 
 
 @attrs.frozen
@@ -121,6 +123,15 @@ class Playback:
             Resampler(rate, sink_rate, aligned=True),
             (rate, sink_rate),
         )
+
+    def begun(self) -> Iterator[tuple[str, int]]:
+        """
+        Yield each item once when it has begun to play, with the milliseconds played.
+        """
+        for item_id, item in self._items.items():
+            if not item.begun and (played := self._sink.played_ms(item_id)) > 0:
+                item.begun = True
+                yield item_id, played
 
     def complete(self, event: ResponseOutputAudioDone) -> None:
         """

@@ -10,6 +10,8 @@ import attrs
 
 from ..audio.resample import samples_of
 
+__all__ = ["CallStats"]
+
 
 @attrs.frozen
 class CallStats:

@@ -20,6 +20,8 @@ from helpers.virtual_audio import RATE, VirtualAudio, find
 from azure_realtime import AudioDeviceError
 from azure_realtime.audio import Microphone, Speaker, list_devices
 
+pytestmark = pytest.mark.sound
+
 BLOCK = 480
 ITEM = 10_900  # samples; three of them have different values in 16 bits
 EAR = 30  # ms: the time stamps of a device may be that much behind, never ahead

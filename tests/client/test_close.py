@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-import operator
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import websocket
+from helpers import inside
 from helpers.clients import GA, KEY, USER_SAYS, Variant
 from helpers.peer import Peer, collect_until_close, frame, full_port
 from helpers.timing import at_most
@@ -476,16 +476,7 @@ def test_close_in_the_middle_of_a_message_from_the_peer() -> None:
 
 @pytest.mark.parametrize(
     "part",
-    [
-        "_conversation",
-        "_engine.dispatcher.backlog",
-        "_engine.responses",
-        "_engine.queue",
-        "_engine.status",
-        "_engine.mailboxes",
-        "_subscriptions",
-        "_tools._runner",
-    ],
+    inside.LOCKS,
 )
 def test_a_signal_handler_may_close_in_the_middle_of_any_call(part: str) -> None:
     """
@@ -494,7 +485,7 @@ def test_a_signal_handler_may_close_in_the_middle_of_any_call(part: str) -> None
     with GA.connected() as (client, connection):
         client.clear_audio_buffer().result(5)
         # what a handler finds that has interrupted this thread there
-        with operator.attrgetter(part)(client)._lock, at_most(1):
+        with inside.lock_of(client, part), at_most(1):
             client.close(None)
         with at_most(2):
             client.close()

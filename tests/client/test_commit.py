@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.audio import arrived, noise
 from helpers.clients import GA, MANUAL
 
@@ -27,7 +28,7 @@ def test_a_commit_that_could_not_be_queued_has_taken_nothing() -> None:
                 client.commit_audio()
             with pytest.raises(QueueFull):
                 client.update_session(instructions="Be brief.")
-        assert UNSET is client._follower.requested.instructions
+        assert UNSET is inside.requested_session(client).instructions
         assert client.commit_audio().result(5).item_id
 
 
@@ -54,15 +55,15 @@ def test_audio_that_went_with_its_session_does_not_come_back() -> None:
         client.append_audio(noise(9_600))
 
         def lost_meanwhile(*_: Any, **__: Any) -> int:
-            client._engine.pending.lose(ConnectionClosed(1006))
-            client._input.lose(None)
+            inside.lose_commands(client)
+            inside.lose_input(client)
             raise QueueFull("full", 1)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SendQueue, "put", lost_meanwhile)
             with pytest.raises(QueueFull):
                 client.commit_audio()
-        assert not client._input.pending()
+        assert not inside.has_input(client)
 
 
 def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
@@ -74,7 +75,7 @@ def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
         put = SendQueue.put
 
         def lost_meanwhile(outbox: SendQueue, *entries: Entry, **how: Any) -> int:
-            client._engine.pending.lose(ConnectionClosed(1006))
+            inside.lose_commands(client)
             outbox.hold()
             return put(outbox, *entries, **how)
 
@@ -82,7 +83,7 @@ def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
             patch.setattr(SendQueue, "put", lost_meanwhile)
             future = client.commit_audio()
         assert isinstance(future.exception(0), ConnectionClosed)
-        client._engine.queue.release()
+        inside.release_queue(client)
         client.clear_audio_buffer().result(5)
         kinds = {event["type"] for event in wire.received}
         assert "input_audio_buffer.commit" not in kinds
@@ -96,15 +97,15 @@ def test_a_session_is_not_left_while_a_commit_is_on_its_way(
     """
     with GA.connected(session_config=MANUAL) as (client, _):
         client.append_audio(noise(9_600))
-        clear, quiet = client._input.clear, list[bool]()
+        clear, quiet = inside.input_buffer(client).clear, list[bool]()
 
         def look() -> tuple[int, bytes]:
             counted = clear()
-            quiet.append(client._engine.quiet())
+            quiet.append(inside.is_quiet(client))
             return counted
 
         with monkeypatch.context() as patch:
-            patch.setattr(client._input, "clear", look)
+            patch.setattr(inside.input_buffer(client), "clear", look)
             client.commit_audio().result(5)
         assert [False] == quiet
 

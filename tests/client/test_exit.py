@@ -519,6 +519,7 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, variant: Variant) 
     """
     source = f"""
     import contextlib, os, ssl, warnings
+    from helpers import inside
     warnings.simplefilter("ignore")
     context = ssl._create_unverified_context()
     version = None if sys.argv[2] == "ga" else "2024-10-01-preview"
@@ -532,14 +533,7 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, variant: Variant) 
     done.result(5)
     stream = client.events("response.done")
     expected = client.expect("response.done")
-    engine = client._engine
-    owners = [
-        *(engine.queue, engine.mailboxes, engine.pending, engine.responses, engine.status),
-        *(engine.dispatcher.backlog, client._subscriptions, client._conversation),
-        client._tools._runner,
-    ]
-    locks = [owner._lock for owner in owners if hasattr(owner, "_lock")]
-    assert len(locks) == 8
+    locks = [inside.lock_of(client, part) for part in inside.LOCKS]
     held, over = threading.Event(), threading.Event()
     def hold():
         with contextlib.ExitStack() as stack:

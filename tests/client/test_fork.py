@@ -114,6 +114,7 @@ def test_workers_of_multiprocessing_have_their_own(method: str, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_while_busy_never_hangs_the_child() -> None:
     """

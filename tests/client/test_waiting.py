@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import (
     GA,
     MANUAL,
@@ -388,7 +389,7 @@ def test_losing_the_connection_raises(
         threads = [threading.Thread(target=wait, args=(call,)) for call in waits]
         for thread in threads:
             thread.start()
-        eventually(lambda: len(client._engine.mailboxes.of_this_connection()) == 2)
+        eventually(lambda: inside.waits_of_the_connection(client) == 2)
         with client.expect("disconnected"):
             lost = time.monotonic()
             wire.drop("rst")
@@ -446,7 +447,7 @@ def test_a_dropped_iterator_leaves_nothing(variant: Variant) -> None:
         gc.collect()
         drained(client)  # the next event after the end of a mailbox finds it gone
 
-        assert CLEARED not in client._engine.mailboxes.wanted
+        assert not inside.is_awaited(client, CLEARED)
 
 
 def _break_out(client: AzureRealTimeAudio) -> None:

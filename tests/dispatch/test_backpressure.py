@@ -322,6 +322,7 @@ def _resident() -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
 def test_a_flood_into_a_stuck_listener_is_bounded(
     caplog: pytest.LogCaptureFixture, eventually: Callable[..., None]

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import GA, USER_SAYS, Variant
 from helpers.peer import Peer, PeerConnection, close_frame, frame
 from helpers.reconnecting import IDLE, QUICK, EventRecorder, Scripts, serve_until
@@ -184,4 +185,4 @@ def test_a_tools_output_is_acknowledged() -> None:
             return "here"
 
         assert "Found." == client.ask("Where is it?", timeout=10).text
-        assert client._engine.quiet()
+        assert inside.is_quiet(client)

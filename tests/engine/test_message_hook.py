@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import GA, MANUAL, Variant
 
 Message = tuple[str, int, float, dict[str, Any]]
@@ -36,7 +37,7 @@ def test_every_message_passes_the_hook_in_order(variant: Variant) -> None:
         reconnect_interval=0.01,
     ) as (client, connection):
         began = time.monotonic()
-        client._control.message_hook = hook
+        inside.set_hook(client, hook)
         client.create_response(modalities=["text"]).result(5)
         client.clear_audio_buffer().result(5)
         sent = [m["type"] for d, g, _, m in seen if (d, g) == ("out", 1)]
@@ -69,10 +70,10 @@ def test_a_hook_that_raises_is_removed(
         raise ValueError("no space left")
 
     with GA.connected(session_config=MANUAL) as (client, _):
-        client._control.message_hook = hook
+        inside.set_hook(client, hook)
         with caplog.at_level(logging.ERROR):
             client.clear_audio_buffer().result(5)
         client.clear_audio_buffer().result(5)
-        eventually(lambda: client._control.message_hook is None)
+        eventually(lambda: not inside.has_hook(client))
 
     assert 1 == caplog.text.count("The message hook failed")

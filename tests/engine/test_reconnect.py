@@ -694,6 +694,7 @@ def test_commands_queued_during_back_off_fail_on_close() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_two_hundred_reconnects_leave_nothing(
     variant: Variant, eventually: Callable[..., None]
 ) -> None:

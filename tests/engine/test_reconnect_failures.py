@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 import pytest
+from helpers import inside
 from helpers.clients import GA, MANUAL, USER_SAYS, Variant
 from helpers.peer import (
     CLOSE,
@@ -256,7 +257,7 @@ def test_a_waiting_question_is_sent_once(
             first.start()
         second = threading.Thread(target=ask, args=("second",))
         second.start()
-        eventually(lambda: len(client._order._condition._waiting) > 0)
+        eventually(lambda: inside.waiting_turns(client) > 0)
         service.connections[-1].drop()
         first.join(10)
         second.join(10)

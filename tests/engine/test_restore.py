@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import GA, LONG, MANUAL, USER_SAYS, Variant
 from helpers.peer import CLOSE, Peer, PeerConnection, frame, serve_session
 from helpers.reconnecting import (
@@ -313,14 +314,13 @@ def test_pending_futures_and_waits_fail_at_once(
             except BaseException as error:
                 ends[name] = error, time.monotonic()
 
-        engine = client._engine
         # one after the other: what waits for its turn behind a response survives a drop
         asked: dict[str, Callable[[], bool]] = {
             # what is queued survives, too
-            "item": lambda: len(engine.pending.sent_commands()) == 1,
-            "response": lambda: len(engine.responses.sent_responses()) == 1,
-            "wait_for": lambda: len(engine.mailboxes.of_this_connection()) == 1,
-            "ask": lambda: len(engine.responses._requests) == 2,
+            "item": lambda: inside.unanswered_commands(client) == 1,
+            "response": lambda: inside.unanswered_responses(client) == 1,
+            "wait_for": lambda: inside.waits_of_the_connection(client) == 1,
+            "ask": lambda: inside.requested_responses(client) == 2,
         }
         threads = []
         for name in waits:

@@ -23,6 +23,7 @@ from azure_realtime import (
 )
 from azure_realtime.simulator import Connection, Simulator
 from azure_realtime.simulator._speech.voice import speak
+from helpers import inside
 from helpers.timing import SCALE
 
 KEY = "kEy0123456789SECRETabcdefghijklm"
@@ -172,12 +173,14 @@ def once_it_waits(
 
     `wait_for` gets what comes after it is called, and nothing announces that it is.
     """
-    waits = client._engine.mailboxes.of_this_connection
-    before = len(waits())
+    before = inside.waits_of_the_connection(client)
 
     def run() -> None:
         deadline = time.monotonic() + 4.0 * SCALE
-        while len(waits()) <= before and time.monotonic() < deadline:
+        while (
+            inside.waits_of_the_connection(client) <= before
+            and time.monotonic() < deadline
+        ):
             threading.Event().wait(0.002)
         act()
 

@@ -18,6 +18,8 @@ import azure_realtime
 from helpers.clients import KEY
 from helpers.timing import SCALE
 
+# the package that is tested, and the helpers
+_PATHS = (Path(azure_realtime.__file__).parents[1], Path(__file__).parents[1])
 _HEAD = f"""
 import sys, threading
 from azure_realtime import *
@@ -36,7 +38,7 @@ def start_script(
     """
     return subprocess.Popen(
         [sys.executable, "-c", head + textwrap.dedent(source), *arguments],
-        env={**os.environ, "PYTHONPATH": str(Path(azure_realtime.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, _PATHS))},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

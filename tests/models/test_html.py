@@ -7,12 +7,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from html.parser import HTMLParser
 from typing import Any
 
 import attrs
 import pytest
 from helpers.clients import Variant
+from helpers.notebook_html import Page
 
 from azure_realtime import (
     AzureRealTimeAudio,
@@ -36,53 +36,6 @@ HOSTILE = (
     "</bdi><script>alert('a')</script>\"onload=\"x <img src=x onerror='y'>&amp;\ud800"
 )
 SHOWN = HOSTILE.replace("\ud800", "�")
-ELEMENTS = {"div", "bdi", "span", "code", "table", "thead", "tbody", "tr", "th", "td"}
-ELEMENTS |= {"audio", "details", "summary", "br"}
-
-
-class Page(HTMLParser):
-    """
-    The elements, attributes and text of some HTML.
-    """
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[str] = []
-        self.attributes: set[str] = set()
-        self.text = ""
-        self.open: list[str] = []
-        html.encode("utf-8")  # as a notebook sends it
-        self.feed(html)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attributes: Any) -> None:
-        """
-        Note an element.
-        """
-        self.elements.append(tag)
-        self.attributes |= {name for name, _ in attributes}
-        if tag != "br":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """
-        An element ends.
-        """
-        assert tag == self.open.pop()
-
-    def handle_data(self, data: str) -> None:
-        """
-        Note text.
-        """
-        self.text += data
-
-    def assert_harmless(self) -> None:
-        """
-        Nothing of a text became an element or an attribute.
-        """
-        assert set(self.elements) <= ELEMENTS
-        assert self.attributes <= {"style", "controls", "preload", "src"}
 
 
 def test_a_turn_shows_text_player_tools_latency_and_tokens() -> None:

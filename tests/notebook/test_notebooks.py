@@ -12,6 +12,7 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ LIMIT = 30.0  # CPU seconds, of the minute that a notebook may take
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.documents,
     pytest.mark.processes,
     pytest.mark.timeout(150 * SCALE),
     # zmq and asyncio of the tools of Jupyter
@@ -82,8 +84,81 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHONPATH", path)
 
 
+class Ended:
+    """
+    The outputs of a notebook that was run.
+    """
+
+    def __init__(self, book: Any) -> None:
+        cells = [cell for cell in book.cells if cell.cell_type == "code"]
+        self.outputs = [output for cell in cells for output in cell.outputs]
+        self.html = "".join(self.shown("text/html"))
+        self.printed = "".join(
+            output.text for output in self.outputs if output.output_type == "stream"
+        )
+        self.errors = [
+            "\n".join(output.traceback)
+            for output in self.outputs
+            if output.output_type == "error"
+        ]
+
+    def shown(self, kind: str) -> list[str]:
+        """
+        Return what cells showed, of one MIME type.
+        """
+        data = [output.get("data", {}) for output in self.outputs]
+        return [str(each[kind]) for each in data if kind in each]
+
+
+def check_first_steps(ended: Ended) -> None:
+    """
+    Answers, players, a tool, and an error in three lines.
+    """
+    assert ended.html.count("<audio controls") >= 4
+    assert "first audio" in ended.html
+    assert [len(error.splitlines()) for error in ended.errors] == [3]
+    live = ended.outputs[1].data["text/html"]
+    assert live.count("response completed") >= 1
+    assert "It is sunny in Paris" in live
+    assert "client threads: []" in ended.printed
+
+
+def check_analysis(ended: Ended) -> None:
+    """
+    Turns, timeline, percentiles, cost, conversation and plot; and nothing is left.
+    """
+    overview, timeline, turn, usage, conversation = ended.shown("text/html")
+    for shown in ("4 turns", "“Until when?”", "Until eight.", "book_table(", "p95 "):
+        assert shown in overview
+    assert overview.count("<audio controls") == 4 + 3
+    assert timeline.count("<polygon") > 3  # waveforms
+    for text in (">p50</text>", ">p95</text>", ">of 3 spoken turns</text>"):
+        assert text in timeline
+    assert "Latency, from the end of the question" in turn
+    assert "of these cached" in usage
+    assert "booked: 2 persons at 19:30" in conversation
+    assert re.search(r"first_audio +p50 [\d.]+ s +p95 [\d.]+ s", ended.printed)
+    assert re.search(r"[\d.]+ USD  in all, at the prices of 20", ended.printed)
+    assert len(ended.shown("image/png")) == 1
+    assert ended.errors == []
+    assert "client threads: []\nother threads: 0\nconnections: 1" in ended.printed
+
+
+CHECKS = {
+    "analyse_a_recording": check_analysis,
+    "first_steps": check_first_steps,
+}
+BEFORE = "import threading; threads_before = threading.active_count()"
+AFTER = """
+names = [thread.name for thread in threading.enumerate()]
+print("client threads:", [name for name in names if name.startswith("azure-realtime")])
+print("other threads:", threading.active_count() - threads_before)
+print("connections:", len(service.connections))
+"""
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path: Path) -> None:
+def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     """
     Each cell works, within a minute, and the outputs are what the text promises.
     """
@@ -92,28 +167,25 @@ def test_a_notebook_runs(path: Path) -> None:
     stored = [cell for cell in book.cells if cell.get("outputs")]
     assert stored == [], "notebooks are stored without outputs"
 
+    book.cells.insert(0, nbformat.v4.new_code_cell(BEFORE))
+    book.cells.append(nbformat.v4.new_code_cell(AFTER))
+    nbformat.write(book, tmp_path / path.name)
     command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook"]
     before = cpu_seconds()
-    ended = subprocess.run(
-        [*command, "--execute", "--stdout", str(path)], capture_output=True, check=False
+    done = subprocess.run(
+        [*command, "--execute", "--stdout", str(tmp_path / path.name)],
+        capture_output=True,
+        check=False,
     )
     took = cpu_seconds() - before
-    assert ended.returncode == 0, ended.stderr.decode()
+    assert done.returncode == 0, done.stderr.decode()
 
-    book = nbformat.reads(ended.stdout.decode(), as_version=4)
-    outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
-    html = "".join(str(o.data.get("text/html", "")) for o in outputs if "data" in o)
+    text = done.stdout.decode()
+    ended = Ended(nbformat.reads(text, as_version=4))
     assert took < LIMIT
-    assert html.count("<audio controls") >= 4
-    assert "first audio" in html
-    assert [
-        o for o in outputs if o.output_type == "stream" and o.name == "stderr"
-    ] == []
-    errors = ["\n".join(o.traceback) for o in outputs if o.output_type == "error"]
-    assert [len(error.splitlines()) for error in errors] == [3]
-    live = outputs[1].data["text/html"]
-    assert live.count("response completed") >= 1
-    assert "It is sunny in Paris" in live
+    assert [each for each in ended.outputs if each.get("name") == "stderr"] == []
+    assert tempfile.gettempdir() not in text
+    CHECKS[path.stem](ended)
 
 
 class Kernel:
@@ -144,7 +216,8 @@ class Kernel:
         """
         Run a cell, interrupt it once *started* returns, and return its error.
         """
-        request = self.client.execute(code)
+        # by default a kernel aborts the requests that come shortly after an error
+        request = self.client.execute(code, stop_on_error=False)
         started()
         self.manager.interrupt_kernel()
         while True:

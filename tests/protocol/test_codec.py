@@ -18,7 +18,7 @@ from helpers.golden_commands import COMMANDS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_realtime._protocol import codec as _codec
+from azure_realtime._protocol import decoder as _decoder
 from azure_realtime._protocol import dialects as _dialects
 from azure_realtime._protocol.codec import Codec
 from azure_realtime.audio.encoding import load
@@ -403,7 +403,7 @@ def test_white_space_around_a_message_is_json(
     A message may be printed over several lines, with either JSON reader.
     """
     if not fast:
-        monkeypatch.setattr(_codec, "_fast_loads", lambda: _codec._standard_loads)
+        monkeypatch.setattr(_decoder, "_fast_loads", lambda: _decoder._standard_loads)
 
     for message in (text, text.encode()):
         (event,) = Codec(None).decode(message)
@@ -423,7 +423,7 @@ def test_trailing_text_makes_a_message_invalid(
         (event,) = Codec(None).decode(text)
 
         assert isinstance(event, InvalidMessage)
-        monkeypatch.setattr(_codec, "_fast_loads", lambda: _codec._standard_loads)
+        monkeypatch.setattr(_decoder, "_fast_loads", lambda: _decoder._standard_loads)
 
 
 @pytest.mark.slow
@@ -435,7 +435,7 @@ def test_a_codec_imports_and_generates_all_at_once() -> None:
     script = """
 import json, sys
 from azure_realtime._protocol.codec import Codec
-from azure_realtime._protocol.readers import readers
+from azure_realtime._protocol.decoder import readers
 from azure_realtime.events import ResponseOutputAudioDelta
 codec = Codec(None)
 before = set(sys.modules), readers()
@@ -513,7 +513,7 @@ def test_an_old_fast_reader_is_not_used(
         old.__version__ = version  # type: ignore[attr-defined]
     old.loads = lambda text: pytest.fail("it was used")  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "orjson", old)
-    monkeypatch.setattr(_codec, "_fast_loads", _codec._fast_loads.__wrapped__)
+    monkeypatch.setattr(_decoder, "_fast_loads", _decoder._fast_loads.__wrapped__)
 
     (event,) = Codec(None).decode("[" * 200_000)
 
@@ -545,7 +545,7 @@ def test_without_the_fast_reader_the_answers_are_the_same(
         return imported(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    monkeypatch.setattr(_codec, "_fast_loads", _codec._fast_loads.__wrapped__)
+    monkeypatch.setattr(_decoder, "_fast_loads", _decoder._fast_loads.__wrapped__)
 
     assert fast == [outcome(text) for text in texts]
 

@@ -81,6 +81,7 @@ def test_any_frames_are_messages_or_a_typed_end(
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("payload", [b"", b"x"], ids=["empty", "of one byte"])
 def test_fragments_without_end_are_bounded(payload: bytes) -> None:
     """

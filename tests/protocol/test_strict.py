@@ -16,7 +16,7 @@ from helpers.event_samples import ga_samples, preview_samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azure_realtime._protocol import codec as _codec
+from azure_realtime._protocol import decoder as _decoder
 from azure_realtime._protocol.codec import Codec
 from azure_realtime._protocol.converter import read_event
 from azure_realtime._protocol.fields import by_tag, fields_read, members
@@ -188,7 +188,7 @@ def test_real_messages_are_read_strictly(monkeypatch: pytest.MonkeyPatch) -> Non
         def never(*_: Any) -> None:
             raise AssertionError("read tolerantly")
 
-        monkeypatch.setattr(_codec, "read_event", never)
+        monkeypatch.setattr(_decoder, "read_event", never)
         (event,) = Codec(None).decode(json.dumps(sample))
         assert type(event) is SERVER_EVENTS[sample["type"]]
 

@@ -526,6 +526,7 @@ def test_a_client_that_does_not_record_has_no_hook_and_loads_nothing() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_a_burst_of_text_is_recorded_without_loss(tmp_path: Path) -> None:
     """

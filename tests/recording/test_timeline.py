@@ -5,7 +5,6 @@ Timelines: when what happened in a session, and the pictures of it.
 from __future__ import annotations
 
 import io
-import json
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 from helpers.clients import SENTENCE, SILENCE, Variant
+from helpers.recording_script import HOSTILE, SECOND, START, Script
 
 from azure_realtime import ServerVad, SessionConfig, Transcription
 from azure_realtime.recording import Recording, Timeline
@@ -22,124 +22,6 @@ from azure_realtime.recording.plot import figure
 from azure_realtime.recording.shapes import Drawing, Text
 from azure_realtime.recording.stages import AppendClock, TurnTimes, percentile
 from azure_realtime.simulator import Reply, ToolCall
-
-START = 100.0
-HEADER = {
-    "kind": "header",
-    "monotonic": START,
-    "wall": 1_000.0,
-    "format": "azure-realtime-recording",
-    "version": 1,
-    "library": "0.1.0",
-    "api_version": None,
-    "audio": "none",
-    "files": {},
-    "session": None,
-}
-SECOND = 48_000  # bytes of PCM
-
-
-class Script:
-    """
-    Writes a recording by hand, at chosen times.
-    """
-
-    def __init__(self) -> None:
-        self.lines: list[dict[str, Any]] = [HEADER]
-        self.generation = 1
-
-    def add(self, direction: str, at: float, kind: str, **fields: Any) -> None:
-        """
-        Add a message.
-        """
-        size = fields.pop("size", 0)
-        line = {
-            "kind": "message",
-            "monotonic": START + at,
-            "wall": 1_000.0 + at,
-            "direction": direction,
-            "generation": self.generation,
-        }
-        if size:
-            key = "audio" if direction == "out" else "delta"
-            line["audio"] = [{"path": [key], "bytes": size}]
-            fields[key] = ""
-        line["message"] = {"type": kind, "event_id": f"e{len(self.lines)}", **fields}
-        self.lines.append(line)
-
-    def mark(self, at: float, name: str, **data: Any) -> None:
-        """
-        Add a note.
-        """
-        times = {"monotonic": START + at, "wall": 1_000.0 + at}
-        self.lines.append({"kind": "mark", **times, "name": name, "data": data})
-
-    def timeline(self, path: Path, turn: int | None = None) -> Timeline:
-        """
-        Return the timeline.
-        """
-        path.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
-        return Recording.load(path).timeline(turn)
-
-    def session(self) -> None:
-        """
-        Begin a session with turn detection.
-        """
-        detection = {"type": "server_vad", "silence_duration_ms": 500}
-        session = {
-            "type": "realtime",
-            "audio": {"input": {"turn_detection": detection}},
-        }
-        self.add("in", 0.0, "session.created", session={"id": "sess", **session})
-
-    def speak(self, start: float, number: int) -> None:
-        """
-        Speak for a second, after half a second of silence, and be silent afterwards.
-        """
-        item = f"item_{number}"
-        for piece in range(20):  # 0.1 s each
-            self.add(
-                "out",
-                start + 0.1 * (piece + 1),
-                "input_audio_buffer.append",
-                size=SECOND // 10,
-            )
-            if piece == 7:
-                began = 1_000 * start + 500
-                self.add(
-                    "in",
-                    start + 0.85,
-                    "input_audio_buffer.speech_started",
-                    audio_start_ms=int(began),
-                    item_id=item,
-                )
-        stopped = "input_audio_buffer.speech_stopped"
-        self.add("in", start + 2.1, stopped, audio_end_ms=2_000, item_id=item)
-        self.add("in", start + 2.2, "input_audio_buffer.committed", item_id=item)
-
-    def answer(self, start: float, number: int, seconds: int = 2) -> str:
-        """
-        Answer; half a second later the first audio comes, which takes 0.2 s a second.
-        """
-        response, item = f"resp_{number}", f"answer_{number}"
-        self.add("in", start, "response.created", response={"id": response})
-        for piece in range(seconds):
-            self.add(
-                "in",
-                start + 0.5 + 0.2 * piece,
-                "response.output_audio.delta",
-                response_id=response,
-                item_id=item,
-                size=SECOND,
-            )
-        return response
-
-    def done(self, at: float, response: str, status: str = "completed") -> None:
-        """
-        End a response.
-        """
-        body = {"id": response, "status": status, "output": []}
-        self.add("in", at, "response.done", response=body)
 
 
 def spans(timeline: Timeline, kind: str) -> list[Any]:
@@ -151,18 +33,6 @@ def spans(timeline: Timeline, kind: str) -> list[Any]:
         for span in timeline.spans
         if span.kind == kind
     ]
-
-
-@pytest.fixture
-def script() -> Script:
-    """
-    A session with one spoken turn of which all times are known.
-    """
-    script = Script()
-    script.session()
-    script.speak(0.0, 0)
-    script.done(4.0, script.answer(2.5, 0))
-    return script
 
 
 def test_the_times_of_a_spoken_turn(script: Script, tmp_path: Path) -> None:
@@ -397,46 +267,6 @@ TOOL_READY = {
 
 # Pictures.
 
-HOSTILE = (
-    '<script>document.title="hit"</script>"\'><img src=x onerror=alert(1)>&amp; ${x}$'
-)
-
-
-@pytest.fixture
-def hostile(script: Script) -> Script:
-    """
-    A session in which every text of the service is an attack.
-    """
-    item = {"type": "message", "role": "user", "id": "item_9", "content": []}
-    item["content"] = [{"type": "input_text", "text": HOSTILE}]
-    script.add("in", 4.9, "conversation.item.added", item=item)
-    script.answer(5.0, 9, seconds=1)
-    script.mark(5.5, HOSTILE)
-    call = {"response_id": "resp_9", "item_id": "c", "output_index": 1, "call_id": "k"}
-    arguments = "response.function_call_arguments.done"
-    script.add("in", 5.2, arguments, **call, name=HOSTILE, arguments=HOSTILE)
-    script.add("in", 5.3, "error", error={"code": HOSTILE, "message": HOSTILE})
-    output = {"type": "function_call_output", "call_id": "k", "output": HOSTILE}
-    script.add("in", 5.9, "conversation.item.added", item=output)
-    answer = {
-        "type": "message",
-        "role": "assistant",
-        "id": "answer_9",
-        "content": [{"type": "output_audio", "transcript": HOSTILE}],
-    }
-    called = {
-        "type": "function_call",
-        "id": "c",
-        "call_id": "k",
-        "name": HOSTILE,
-        "arguments": HOSTILE,
-    }
-    body = {"id": "resp_9", "status": HOSTILE, "output": [answer, called]}
-    script.add("in", 6.0, "response.done", response=body)
-    transcription = "conversation.item.input_audio_transcription.completed"
-    script.add("in", 6.1, transcription, item_id="item_0", transcript=HOSTILE)
-    return script
-
 
 def test_texts_of_the_service_are_escaped(hostile: Script, tmp_path: Path) -> None:
     """
@@ -461,6 +291,20 @@ def test_texts_of_the_service_are_escaped(hostile: Script, tmp_path: Path) -> No
         "polygon",
     }
     assert "default-src 'none'" in page
+
+
+def test_half_a_character_is_replaced_in_the_page(
+    script: Script, tmp_path: Path
+) -> None:
+    """
+    The service may send what no file can hold.
+    """
+    item = {"type": "message", "role": "user", "id": "item_9", "content": []}
+    item["content"] = [{"type": "input_text", "text": "cut: \ud800"}]
+    script.add("in", 4.9, "conversation.item.added", item=item)
+    script.done(6.0, script.answer(5.0, 9))
+    page = script.timeline(tmp_path / "a.jsonl").to_html(tmp_path / "page.html")
+    assert "cut: ?" in page.read_text("utf-8")
 
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -513,6 +357,7 @@ def test_a_picture_is_drawn_with_matplotlib(hostile: Script, tmp_path: Path) -> 
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert len(texts) == timeline.to_svg().count("<text ")
     assert "user" in texts
+    assert figure._repr_png_().startswith(b"\x89PNG")  # a notebook shows it
 
 
 def test_without_matplotlib_the_error_names_the_extra(

@@ -38,6 +38,7 @@ from types import FrameType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the helpers
 
 from public_calls import CALLS, TEXT, WAITS, Call
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+from helpers import inside
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, Response
 
@@ -154,14 +155,13 @@ def _tool_call(client: AzureRealTimeAudio) -> None:
 
 
 def _connect(client: AzureRealTimeAudio) -> None:
-    options = client._options
-    other = AzureRealTimeAudio(options)
+    other = AzureRealTimeAudio(inside.options_of(client))
     other.connect(5)
     other.close()
 
 
 def _with(client: AzureRealTimeAudio) -> None:
-    address = client._options.host_name
+    address = inside.options_of(client).host_name
     options = AzureRealTimeOptions(address, "gpt-realtime", "a-key")
     with AzureRealTimeAudio(options, dispatch="manual") as other:
         other.fileno()

@@ -21,6 +21,7 @@ _SOAK = Path(__file__).with_name("voice.py")
 
 @pytest.mark.slow
 @pytest.mark.soak
+@pytest.mark.sound
 @pytest.mark.processes
 @pytest.mark.timeout(240)
 @pytest.mark.skipif(missing() is not None, reason=str(missing()))

@@ -82,6 +82,7 @@ def calls(*names: str, **arguments: Any) -> Reply:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(180)  # a second a turn, at the very most
 def test_a_hundred_turns_with_two_parallel_tools() -> None:
     """

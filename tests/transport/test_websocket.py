@@ -29,7 +29,7 @@ from websocket._abnf import frame_buffer
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from azure_realtime._transport import frames as _frames
+from azure_realtime._transport import outgoing_frames
 from azure_realtime._transport.frames import FrameParser
 from azure_realtime._transport.websocket import WebSocketStream
 from azure_realtime.errors import ConnectionClosed
@@ -831,7 +831,7 @@ def test_masks_of_every_length() -> None:
     """
     dice = random.Random(5)
     messages = [dice.randbytes(size) for size in [*_SIZES, 200_001]]
-    data = b"".join(_frames.text_frames(messages))
+    data = b"".join(outgoing_frames.text_frames(messages))
     stream = io.BytesIO(data)
     reader = frame_buffer(stream.read, skip_utf8_validation=True)
     for message in messages:
@@ -846,7 +846,7 @@ def test_control_frames_are_masked(opcode: int) -> None:
     They are as every frame of a client.
     """
     for size in range(126):
-        data = _frames.control_frame(opcode, b"p" * size)
+        data = outgoing_frames.control_frame(opcode, b"p" * size)
         assert (data[0], data[1]) == (0x80 | opcode, 0x80 | size)
         assert websocket.ABNF.mask(data[2:6], data[6:]) == b"p" * size
 
@@ -863,9 +863,12 @@ def test_every_frame_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
         given.extend(data[n : n + 4] for n in range(0, size, 4))
         return data
 
-    monkeypatch.setattr(_frames.os, "urandom", urandom)
-    data = b"".join(_frames.text_frames([b"same"] * 100))
-    data += _frames.control_frame(PING, b"same") + _frames.text_frames([b"same"])[0]
+    monkeypatch.setattr(outgoing_frames.os, "urandom", urandom)
+    data = b"".join(outgoing_frames.text_frames([b"same"] * 100))
+    data += (
+        outgoing_frames.control_frame(PING, b"same")
+        + outgoing_frames.text_frames([b"same"])[0]
+    )
     assert [data[n + 2 : n + 6] for n in range(0, len(data), 10)] == given
     assert len(set(given)) == 102
 

@@ -82,6 +82,8 @@ SessionConfig(input_audio_transcription="whisper-1")  # E
 SessionConfig(include="x")  # E
 AzureRealTimeOptions("h", "d", "k", session_config=["x"])  # E
 AzureRealTimeAudio(AzureRealTimeOptions.from_env(), dispatch=5)  # E
+AzureRealTimeAudio.from_env(deployement="d")  # E
+AzureRealTimeOptions.from_env(api_key=5)  # E
 client.conversation.observe(event)  # E
 client.conversation.forget(["id"])  # E
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from helpers.clients import GA, LONG, MANUAL, Variant
-from helpers.timing import at_most
+from helpers.timing import SCALE, at_most
 from helpers.voice import BLOCK, QUESTION, Ear, Mouth, received, sent, until
 
 from azure_realtime import ModelStatusEnum, ServerVad, SessionConfig
 from azure_realtime.audio import (
+    NullSink,
     PushSource,
     WavSink,
     WavSource,
@@ -24,6 +25,7 @@ from azure_realtime.audio import (
     read_wav,
     wav_bytes,
 )
+from azure_realtime.recording import Recording
 from azure_realtime.simulator import Reply, ToolCall
 
 SHORT = "Good morning to you."
@@ -613,3 +615,27 @@ def test_late_audio_of_an_interrupted_answer_leaves_the_model_idle() -> None:
         connection.send({**done, "response": {**response, "status": "cancelled"}})
         until(lambda: client.status is ModelStatusEnum.IDLE)
         assert ear.written == {}
+
+
+def test_a_recording_has_the_time_at_which_an_answer_begins_to_play(
+    tmp_path: Path,
+) -> None:
+    """
+    The timeline of a call shows what was played, not an estimate.
+    """
+    path = tmp_path / "session.jsonl"
+    with (
+        GA.service(replies=["One, two, three."], pace=0) as service,
+        GA.client(service.url, session_config=SessionConfig()) as client,
+        client.record(path),
+        client.talk(WavSource(wav_bytes(QUESTION, 24_000)), NullSink()) as call,
+    ):
+        assert call.wait(30 * SCALE)
+    timeline = Recording.load(path).timeline()
+    (turn,) = timeline.turns
+    assert not turn.is_estimated
+    assert turn.latency("first_played") >= turn.latency("first_audio")
+    (generated,) = [span for span in timeline.spans if span.kind == "generated"]
+    (played,) = [span for span in timeline.spans if span.kind == "played"]
+    # the service generates at once, the sink plays at the pace of speech
+    assert played.end - played.start > 2 * (generated.end - generated.start)

@@ -13,6 +13,8 @@ from helpers.clients import GA
 from helpers.virtual_audio import VirtualAudio, find
 from helpers.voice import QUESTION, audio_of, received, sent, until
 
+pytestmark = pytest.mark.sound
+
 
 def answered(connection: Any) -> str | None:
     """

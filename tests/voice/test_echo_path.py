@@ -18,6 +18,8 @@ from helpers.voice import QUESTION, received, sent, until
 
 from azure_realtime.voice import WebRtcEchoCanceller
 
+pytestmark = pytest.mark.sound
+
 TURNS = 20 if os.environ.get("AZURE_REALTIME_SOAK") else 3
 TALE = "One, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve."
 STARTED = "input_audio_buffer.speech_started"

@@ -33,6 +33,8 @@ from azure_realtime import AzureRealTimeAudio
 from azure_realtime.simulator import Request
 from azure_realtime.voice import VoiceCall
 
+pytestmark = pytest.mark.sound
+
 _logger = logging.getLogger(__name__)
 
 SOAK = bool(os.environ.get("AZURE_REALTIME_SOAK"))

@@ -102,7 +102,7 @@ class ClientSession(Generic[S, P]):
                 connection.record(event)
                 self._run_command(event)
         except ServiceError as error:
-            connection.send_error(error, event_id)
+            connection.emit("error", error=error.body(event_id))
         except Exception:
             _logger.exception("the simulator could not handle an event")
             message = (
@@ -110,7 +110,7 @@ class ClientSession(Generic[S, P]):
                 f"that! Please include the session ID: {self._session.id}."
             )
             failure = ServiceError(None, message, kind="server_error", echo=False)
-            connection.send_error(failure, None)
+            connection.emit("error", error=failure.body(None))
 
     def _run_command(self, event: Json) -> None:
         kind = event["type"]

@@ -157,8 +157,9 @@ class Connection(ConnectionFaults):
         """
         minutes = max(1, round(self.settings.session_seconds / 60))
         message = f"Your session hit the maximum duration of {minutes} minutes."
+        error = ServiceError("session_expired", message, echo=False)
         with self.lock:
-            self.send_error(ServiceError("session_expired", message, echo=False), None)
+            self.emit("error", error=error.body(None))
             self.close(1001, message)
 
     # ------------------------------------------------ for the parts of the service
@@ -184,12 +185,6 @@ class Connection(ConnectionFaults):
         if self.settings.record:
             self._sent_texts.append(text)
         self.send_text(text)
-
-    def send_error(self, error: ServiceError, client_event_id: str | None) -> None:
-        """
-        Send an ``error`` event.
-        """
-        self.emit("error", error=error.body(client_event_id))
 
     def record(self, event: Json) -> None:
         """

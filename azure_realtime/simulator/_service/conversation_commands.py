@@ -49,7 +49,7 @@ def _create_item(parts: ConversationParts, event: Json) -> None:
                 parts.connection, item, event.get("previous_item_id")
             )
         except ServiceError as error:
-            parts.connection.send_error(error, event.get("event_id"))
+            parts.connection.emit("error", error=error.body(event.get("event_id")))
             return
         if item.wire["type"] == "mcp_approval_response":
             reply = parts.mcp.on_approval(item.wire)
@@ -76,7 +76,7 @@ def _truncate_item(parts: ConversationParts, event: Json) -> None:
     if real_ms is not None:
         message = f"Audio content of {real_ms}ms is already shorter than {end_ms}ms"
         error = ServiceError("invalid_value", message, "audio_end_ms", echo=False)
-        parts.connection.send_error(error, None)
+        parts.connection.emit("error", error=error.body(None))
     parts.connection.emit(
         "conversation.item.truncated",
         item_id=event["item_id"],

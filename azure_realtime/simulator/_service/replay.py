@@ -120,7 +120,7 @@ class ReplaySession:
                     self._replay(websocket)
                 except _Mismatch as error:
                     failure = ServiceError("replay_mismatch", str(error), echo=False)
-                    connection.send_error(failure, None)
+                    connection.emit("error", error=failure.body(None))
                     connection.close(_POLICY, "the replay has ended")
                     self._read_to_end(websocket)
         finally:

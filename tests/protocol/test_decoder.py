@@ -15,10 +15,9 @@ from helpers.event_samples import ga_samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azure_realtime._protocol import codec as _codec
-from azure_realtime._protocol import readers as _readers
+from azure_realtime._protocol import decoder as _decoder
 from azure_realtime._protocol.codec import Codec
-from azure_realtime._protocol.readers import delta_reader, readers
+from azure_realtime._protocol.decoder import delta_reader, readers
 from azure_realtime.events import (
     SERVER_EVENTS,
     ResponseOutputAudioDelta,
@@ -242,9 +241,9 @@ def test_a_class_without_a_twin_is_read_the_tolerant_way(
     def without(cls: type) -> None:
         return None
 
-    monkeypatch.setattr(_readers, "_twin_of", without)
+    monkeypatch.setattr(_decoder, "_twin_of", without)
     assert delta_reader(ResponseOutputAudioDelta) is None
-    monkeypatch.setattr(_codec, "readers", _readers.readers.__wrapped__)
+    monkeypatch.setattr(_decoder, "readers", readers.__wrapped__)
     message = _message("response.output_audio.delta")
     (event,) = Codec(None).decode(json.dumps(message))
     assert type(event) is ResponseOutputAudioDelta
