@@ -19,7 +19,8 @@ What is where:
 - `azure_realtime.audio`: WAV files, G.711, resampling, microphone and loudspeaker.
 - `azure_realtime.voice`: voice calls, which `AzureRealTimeAudio.talk` begins.
 - `azure_realtime.recording`: recorded sessions, their turns and timelines.
-- `azure_realtime.notebook`: the transcript in a notebook's cell.
+- `azure_realtime.notebook`: the transcript in a cell; the browser's microphone and
+  loudspeaker.
 - `azure_realtime.cli`: the command ``azure-realtime``.
 - `azure_realtime.simulator`: a local service for trials and tests.
 """

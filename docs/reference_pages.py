@@ -48,6 +48,8 @@ RETURNED = {
 INHERITING = {
     "azure_realtime.AzureRealTimeAudio",
     "azure_realtime.audio.WavSink",
+    "azure_realtime.notebook.NotebookMicrophone",
+    "azure_realtime.notebook.NotebookSpeaker",
     "azure_realtime.recording.Timeline",
     "azure_realtime.simulator.Connection",
 }

@@ -256,7 +256,15 @@ def test_extras_are_imported_lazily() -> None:
     No module imports an extra at its top: the core is three packages.
     """
     extras = {"azure", "matplotlib", "numpy", "openai", "orjson", "pybase64"}
-    extras |= {"pywebrtc_audio", "rich", "sounddevice", "websockets"}
+    extras |= {
+        "anywidget",
+        "IPython",
+        "traitlets",
+        "pywebrtc_audio",
+        "rich",
+        "sounddevice",
+        "websockets",
+    }
     for name, path in modules().items():
         top = ast.Module(
             [n for n in tree_of(path).body if not isinstance(n, ast.FunctionDef)], []

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.documents
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(azure_realtime.__file__).parent
-MARK = r"<!-- compiled only: needs (?:azure-identity|a sound device) -->"
+MARK = r"<!-- compiled only: needs (?:azure-identity|a sound device|a notebook) -->"
 BLOCK = re.compile(rf"({MARK}\n)?^```python\n(.*?)^```", re.M | re.S)
 DOCUMENTS = [
     ROOT / "README.md",

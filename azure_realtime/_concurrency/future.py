@@ -124,6 +124,7 @@ class InterruptibleFuture(Future[T]):
             if self._condition.acquire(timeout=_LONGEST_HOLD):
                 self._condition.release()
                 return
+        # guards the state from now on; the old one is never released
         self._condition = _Lock()  # type: ignore[assignment]
 
     def result(self, timeout: float | None = None) -> T:
