@@ -27,7 +27,6 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections import deque
 from itertools import pairwise
 from typing import Any
 
@@ -50,24 +49,6 @@ STAGES = {
 QUIET = 330  # of 32,768: -40 dB, below which turn detection finds no speech
 
 
-class PlayedBlocks(deque[bytes]):
-    """
-    Notes when the first block with sound is handed to the loudspeaker. Remains empty.
-
-    Attributes:
-        first_sound: The time (`time.monotonic`); None before.
-    """
-
-    first_sound: float | None = None
-
-    def append(self, block: bytes) -> None:
-        """
-        Take a block. A thread of the device.
-        """
-        if self.first_sound is None and any(block):
-            self.first_sound = time.monotonic()
-
-
 def measure(trials: int, server: VirtualAudio) -> list[list[float]]:
     """
     Return for each trial the milliseconds of each stage.
@@ -83,8 +64,16 @@ def measure(trials: int, server: VirtualAudio) -> list[list[float]]:
                 self.last_sound = time.monotonic()
             super()._callback(data, *others)
 
+    class TimedSpeaker(Speaker):
+        first_sound: float | None = None
+
+        def _callback(self, *arguments: Any) -> None:
+            super()._callback(*arguments)
+            if self.first_sound is None and any(self._block):
+                self.first_sound = time.monotonic()
+
     question = spoken(QUESTION)
-    speaker, microphone = Speaker(), TimedMicrophone()
+    speaker, microphone = TimedSpeaker(), TimedMicrophone()
     monitors = Monitor(server, "mic"), Monitor(server, "speaker.monitor")
     trial_stages = []
     with TimedService(ANSWER) as service:
@@ -94,8 +83,7 @@ def measure(trials: int, server: VirtualAudio) -> list[list[float]]:
             client.talk(microphone, speaker),
         ):
             for _ in range(1 + trials):
-                speaker.played_blocks = played = PlayedBlocks()
-                monitors[1].first_sound = None
+                speaker.first_sound = monitors[1].first_sound = None
                 server.say(question).wait()
                 events = service.events_until(DELTA)
                 times = {kind: at for at, kind in reversed(events)}
@@ -111,7 +99,7 @@ def measure(trials: int, server: VirtualAudio) -> list[list[float]]:
                     arrived,
                     times[STOPPED],
                     times[DELTA],
-                    played.first_sound or 0.0,
+                    speaker.first_sound or 0.0,
                     monitors[1].first_sound or 0.0,
                 ]
                 trial_stages.append([1000 * (b - a) for a, b in pairwise(moments)])

@@ -67,7 +67,8 @@ class Site:
                 self.places[f"docs/{name}{path.suffix}"] = name
         listed = (TOP / "samples" / "README.md").read_text("utf-8")
         named = re.findall(r"\((\w+)\.py\)", listed)
-        for name in dict.fromkeys([*named[1:], *named]):  # the helper comes last
+        helpers = sorted(path.stem for path in (TOP / "samples").glob("_*.py"))
+        for name in dict.fromkeys([*named[1:], *named, *helpers]):  # helpers come last
             self.places[f"samples/{name}.py"] = f"samples/{name}"
         self.guides = {
             slug(heading): f"guides/{slug(heading)}"

@@ -41,13 +41,18 @@ nb_execution_timeout = 60
 nb_execution_show_tb = True
 
 
-def without_constructor(
-    _app: Any, _what: str, name: str, *_: Any
-) -> tuple[str, None] | None:
+def without_internals(
+    _app: Any, _what: str, name: str, _value: Any, _options: Any, *signature: Any
+) -> tuple[str, str | None] | None:
     """
-    Return an empty signature for a class whose instances the package makes.
+    Return a signature without the default that attrs shows for new objects.
+
+    A class whose instances the package makes has none.
     """
-    return ("", None) if name in NOT_CONSTRUCTED else None
+    arguments, result = signature
+    if name in NOT_CONSTRUCTED:
+        return "", None
+    return arguments and (arguments.replace("= NOTHING", "= ..."), result)
 
 
 def linked_by_its_end(app: Any, env: Any, node: Any, content: Any) -> Any:
@@ -75,7 +80,7 @@ def setup(app: Any) -> None:
     """
     Read the docstrings of the package.
     """
-    app.connect("autodoc-process-signature", without_constructor)
+    app.connect("autodoc-process-signature", without_internals)
     app.connect("missing-reference", linked_by_its_end)
     app.connect("autodoc-process-docstring", as_restructured_text)
     for field in PyObject.doc_field_types:

@@ -47,6 +47,7 @@ RETURNED = {
 #: Classes with methods of base classes that have no entry of their own.
 INHERITING = {
     "azure_realtime.AzureRealTimeAudio",
+    "azure_realtime.audio.WavSink",
     "azure_realtime.notebook.NotebookMicrophone",
     "azure_realtime.notebook.NotebookSpeaker",
     "azure_realtime.recording.Timeline",
@@ -55,6 +56,7 @@ INHERITING = {
 #: Classes whose instances the package makes: the reference has no constructor of them.
 NOT_CONSTRUCTED = {
     *("azure_realtime.Conversation", "azure_realtime.notebook.TranscriptView"),
+    *("azure_realtime.recording.Exchange", "azure_realtime.recording.Recordable"),
     *("azure_realtime.recording.Recorder", "azure_realtime.recording.Recording"),
     *("azure_realtime.recording.Timeline", "azure_realtime.simulator.Connection"),
     "azure_realtime.voice.VoiceCall",

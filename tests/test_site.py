@@ -170,6 +170,22 @@ def test_names_in_texts_are_links(site: Path) -> None:
         assert {name for name in plain if name.split(".")[0] in classes} == set(), path
 
 
+def test_signatures_show_no_internals(site: Path) -> None:
+    """
+    Neither private names nor the marker that attrs has for a default.
+    """
+    signatures = [
+        html.unescape(re.sub(r"<[^>]*>", "", text))
+        for path in (site / "reference").glob("*.html")
+        for text in re.findall(
+            r"<dt class=\"sig.*?</dt>", path.read_text("utf-8"), re.S
+        )
+    ]
+    internal = re.compile(r"azure_realtime\._|\b_[A-Za-z]\w*|NOTHING|<object| at 0x")
+    assert len(signatures) > 300
+    assert [text for text in signatures if internal.search(text)] == []
+
+
 def test_links_lead_somewhere(site: Path) -> None:
     """
     Every link inside the site has a target, anchors included, and no page is missing.

@@ -31,6 +31,12 @@ class Event:
         self._is_set = True
         self._condition.notify_all()
 
+    def clear(self) -> None:
+        """
+        Make later waits wait again. Any thread.
+        """
+        self._is_set = False
+
     def wait(self, timeout: float | None = None) -> bool:
         """
         Wait until the event is set; return False if it is not within *timeout* seconds.

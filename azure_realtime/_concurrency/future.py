@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from ..errors import copy_to_raise
 from .condition import Condition
 from .deadline import Deadline
+from .event import Event
 
 T = TypeVar("T")
 
@@ -35,29 +36,6 @@ class _Lock(_thread.RLock):  # type: ignore[misc]
         """
 
 
-class _Event:
-    """
-    Takes the place of a `threading.Event`, which Ctrl-C can leave locked.
-    """
-
-    def __init__(self) -> None:
-        self._is_set = False
-        self._condition = Condition()
-
-    def is_set(self) -> bool:
-        return self._is_set
-
-    def set(self) -> None:
-        self._is_set = True
-        self._condition.notify_all()
-
-    def clear(self) -> None:
-        self._is_set = False
-
-    def wait(self, timeout: float | None = None) -> bool:
-        return self._condition.wait(self.is_set, Deadline(timeout))
-
-
 class _Waiters(list[Any]):
     """
     The waits of `concurrent.futures.wait` and `as_completed` for a future.
@@ -70,8 +48,8 @@ class _Waiters(list[Any]):
         """
         Add a wait, before it begins.
         """
-        if not isinstance(waiter.event, _Event):
-            waiter.event = _Event()
+        if not isinstance(waiter.event, Event):
+            waiter.event = Event()
         super().append(waiter)
 
 
@@ -124,6 +102,7 @@ class InterruptibleFuture(Future[T]):
             if self._condition.acquire(timeout=_LONGEST_HOLD):
                 self._condition.release()
                 return
+        # guards the state from now on; the old one is never released
         self._condition = _Lock()  # type: ignore[assignment]
 
     def result(self, timeout: float | None = None) -> T:

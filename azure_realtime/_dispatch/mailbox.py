@@ -52,7 +52,8 @@ class Mailbox:
         known: The events it starts with.
 
     Attributes:
-        came_at: Arrival of the event that `get` returned last, on the monotonic clock.
+        came_at: Arrival of the event that `get` returned last, on the monotonic clock;
+            before the first one, the beginning of the wait.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Mailbox:
         self.lasting = lasting
         now = time.monotonic()
         self._events = deque([(now, size_of(event), event) for event in known])
-        self.came_at = 0.0
+        self.came_at = time.monotonic()
         self._bytes = sum(size for _, size, _ in self._events)
         self._error: RealtimeError | None = None
         self._lock = lock

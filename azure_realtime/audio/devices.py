@@ -269,6 +269,24 @@ def _made(sounddevice: Any, kind: str, rate: int, words: dict[str, Any]) -> Any:
         return make(samplerate=own, blocksize=own * BLOCK_MS // 1000, **words)
 
 
+def abort(stream: Any | None) -> None:
+    """
+    Stop a stream at once, so that it can be started again. A lost device is ignored.
+    """
+    if stream is not None:
+        with contextlib.suppress(load().PortAudioError):
+            stream.abort()
+
+
+def restart(stream: Any | None) -> None:
+    """
+    Start a stream again after `abort`. A lost device is ignored.
+    """
+    if stream is not None:
+        with contextlib.suppress(load().PortAudioError):
+            stream.start()
+
+
 def close(stream: Any) -> None:
     """
     Stop a stream at once and close it. Not in a callback of a device; never raises.

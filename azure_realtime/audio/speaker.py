@@ -17,6 +17,8 @@ Rules:
    would delay a sound. So the stream is started again for a sound that follows silence.
    A started stream takes a whole buffer at once; until there is so much audio, the
    sound is held, for `_HOLD` seconds at most.
+6. With an echo canceller (`played_blocks`) a stream is not started again, as that would
+   shift both sides: what the device has buffered is played, and counts as played.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ __all__ = ["Speaker"]
 _RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
 _MARGIN = 0.005  # seconds: a busy machine plays up to 2 ms later than the stamps say
 _HOLD = 0.06  # seconds; a service sends the first 200 ms of an answer faster than that
+_STALLED = 2.0  # seconds without a callback: PortAudio 19.6 may take a lost device for
+# active, and spin
 _LONGEST_DELAY = 2.0  # seconds; a device that reports more has no usable time stamps
 
 _logger = logging.getLogger("azure_realtime.audio")
@@ -135,7 +139,8 @@ class Speaker:
         frames = len(pcm) // 2
         if not frames or self._closed:
             return
-        if self._held_until is None and self._is_silent():
+        silent = self.played_blocks is None and self._is_silent()  # rule 6
+        if self._held_until is None and silent:
             self._begin.append(None)
             self._held_until = time.perf_counter() + _HOLD
         self._ledger.forget(self._position())
@@ -147,7 +152,7 @@ class Speaker:
 
     def end_item(self, item_id: str) -> None:  # noqa: ARG002 - as the protocol
         """
-        Play what is held back of an item: there is no more of it.
+        Play what is held of an item: there is no more of it.
         """
         if self._held_until is not None:
             self._begin_held()
@@ -163,22 +168,19 @@ class Speaker:
         Stop the sound at once and drop the queued audio; return the milliseconds played
         of each item cut short.
         """
-        self._check()  # a lost stream cannot be started again: the call never returns
-        # The position is read before the stream is aborted.
-        position, stream = self._position(), self._stream
-        if stream is not None:
-            with contextlib.suppress(devices.load().PortAudioError):
-                stream.abort()
-        self._restart(position)
-        cut = {}
+        self._check()  # to start a lost stream would never return
+        position = self._position()  # before the stream is aborted
+        stream = self._stream if self.played_blocks is None else None  # rule 6
+        devices.abort(stream)
+        self._drop()
+        if self.played_blocks is None:
+            self._rewind(position)
+        cut, added = {}, self._ledger.added()
         for item, written in tuple(self._written.items()):
-            played = self._ledger.played(item, 0)
-            self._written[item] = played
+            played = self._written[item] = added.get(item, 0)
             if played < written:
                 cut[item] = played * 1000 // self.rate
-        if stream is not None:
-            with contextlib.suppress(devices.load().PortAudioError):
-                stream.start()
+        devices.restart(stream)
         return cut
 
     @property
@@ -216,14 +218,10 @@ class Speaker:
         except IndexError:  # the callback has begun meanwhile
             return
         stream = self._stream
-        if stream is not None:
-            with contextlib.suppress(devices.load().PortAudioError):
-                stream.abort()
+        devices.abort(stream)
         self._rewind(self._ledger.end)
         self._held_until = None
-        if stream is not None:
-            with contextlib.suppress(devices.load().PortAudioError):
-                stream.start()
+        devices.restart(stream)
 
     def _position(self) -> int:
         """
@@ -244,17 +242,15 @@ class Speaker:
         self._latency = opened.latency
         self._retry_at = None
 
-    def _restart(self, position: int) -> None:
+    def _drop(self) -> None:
         """
-        Drop the queued audio, after *position* frames were played. The stream must not
-        run.
+        Drop the queued audio.
         """
         self._waiting.clear()
         self._begin.clear()
         self._held_until = None
         self._rest, self._block = _NOTHING, b""
-        self._rewind(position)
-        self._total = 0
+        self._total = self._taken
 
     def _rewind(self, position: int) -> None:
         """
@@ -329,7 +325,9 @@ class Speaker:
         if self._closed:
             return
         stream = self._stream
-        if stream is not None and not stream.active:
+        newest = self._newest
+        stalled = newest and time.perf_counter() - newest[1] > _STALLED
+        if stream is not None and (stalled or not stream.active):
             self.losses += 1
             _logger.warning(
                 "The loudspeaker has disappeared; the default one takes its place."
@@ -344,4 +342,4 @@ class Speaker:
             with contextlib.suppress(AudioDeviceError):
                 self._start(None)
             if self.rate != rate:  # the queued audio has the rate of the other device
-                self._restart(0)
+                self._drop()

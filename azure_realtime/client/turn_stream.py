@@ -5,7 +5,6 @@ The iterator over the deltas of a turn, which collects the complete turn.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -143,11 +142,13 @@ class TurnStream(Iterator[Delta]):
         self._tools = tools
         self._deadline = deadline
         self._timeout = timeout
-        self._ticket = ticket
-        self._mailbox = mailboxes.open(_WATCHED, lasting=lasting)
-        self._now = time.monotonic()
+        # None once a response has it, which leaves it at its end
+        self._ticket: TurnTicket | None = ticket
+        self._mailbox = mailbox = mailboxes.open(_WATCHED, lasting=lasting)
         # times are those at which events arrived, however late they are iterated over
-        self._recorder = new_recorder(session.output_format, clock=lambda: self._now)
+        self._recorder = new_recorder(
+            session.output_format, clock=lambda: mailbox.came_at
+        )
         self._future: ResponseFuture | None = None
         self._continuation: Continuation | None = None
         self._closed = self._left = False
@@ -155,7 +156,9 @@ class TurnStream(Iterator[Delta]):
         self._undo: list[Callable[[], object]] = []
         self._spoken: str | None = None
         self._asked = _Asked(conversation)
-        self._events = self._run()
+        # Made by the first step: until then the stream is in no reference cycle, and
+        # Ctrl-C between its creation and the caller's next line closes it at once.
+        self._events: Iterator[Delta] | None = None
         self._turn: Turn | None = None
 
     def _begin(
@@ -204,6 +207,8 @@ class TurnStream(Iterator[Delta]):
         if self._closed:
             raise StopIteration
         try:
+            if self._events is None:
+                self._events = self._run()
             return next(self._events)
         except StopIteration:
             raise
@@ -244,7 +249,7 @@ class TurnStream(Iterator[Delta]):
             continuation.result().cancel()
         if self._future is not None:
             self._future.cancel()
-        else:
+        if self._ticket is not None:
             self._ticket.leave()
         self._left = True
 
@@ -272,9 +277,11 @@ class TurnStream(Iterator[Delta]):
         self._future = future
         self._asked.responses.append(future)
         self._watch(future)
-        # without a reference to the stream: the ticket is left at the end of the last
-        # response, also if the stream has been dropped
-        Future.add_done_callback(future, leaver(self._tools, self._ticket))
+        if self._ticket is not None:
+            # without a reference to the stream: the ticket is left at the end of the
+            # last response, also if the stream has been dropped
+            Future.add_done_callback(future, leaver(self._tools, self._ticket))
+            self._ticket = None
         if self._closed:
             future.cancel()
 
@@ -326,7 +333,6 @@ class TurnStream(Iterator[Delta]):
 
     def _take(self, deadline: Deadline) -> ServerEvent:
         event = self._mailbox.get(deadline)
-        self._now = self._mailbox.came_at
         self._recorder.observe(event)
         return event
 

@@ -111,27 +111,29 @@ class Asking(Tooling):
             raise ValueError("nothing to ask: give text, audio or image")
         self._lifecycle.check_may_wait()
         deadline, ticket = Deadline(timeout), TurnTicket()
+        stream: TurnStream | None = None
         out_of_band = response.get("conversation") == "none"
-        if not out_of_band and not self._tools.is_current:
-            # Nothing of this turn is sent before it has the ticket, so a connection
-            # that is lost during the wait does not fail it.
-            ticket = self._order.enter(deadline)
-        stream = TurnStream(
-            self._lifecycle,
-            self._mailboxes,
-            self._follower,
-            self._conversation,
-            self._tools,
-            self._new_recorder,
-            timeout,
-            deadline,
-            ticket,
-            lasting=self._engine.retry_response,
-        )
-        question = {"text": text, "audio": audio, "image": image}
         try:
+            if not out_of_band and not self._tools.is_current:
+                # Nothing of this turn is sent before it has the ticket, so a connection
+                # that is lost during the wait does not fail it.
+                ticket = self._order.enter(deadline)
+            stream = TurnStream(
+                self._lifecycle,
+                self._mailboxes,
+                self._follower,
+                self._conversation,
+                self._tools,
+                self._new_recorder,
+                timeout,
+                deadline,
+                ticket,
+                lasting=self._engine.retry_response,
+            )
+            question = {"text": text, "audio": audio, "image": image}
             stream._begin(self, question, dict(response))
         except BaseException:
-            stream.close()
+            # the traceback may keep both alive
+            ticket.leave() if stream is None else stream.close()
             raise
         return stream

@@ -15,7 +15,7 @@ from .page_device import PageDevice
 __all__ = ["NotebookMicrophone"]
 
 _LONGEST_WAIT = 0.2  # seconds
-_MAX_BLOCKS = 250  # 10 s of audio that nobody takes
+_MAX_BLOCKS = 250  # 10 s of audio that is not read
 _HEADER = struct.Struct("<II")  # number of the block, sample rate in Hz; PCM16 follows
 
 
@@ -32,7 +32,7 @@ class NotebookMicrophone(PageDevice):
     Attributes:
         rate: Sample rate of the audio in Hz.
         overflows: Number of blocks that were lost: the network was interrupted, or
-            nobody took them.
+            they were not read in time.
 
     Raises:
         AudioDeviceError: The extra ``jupyter`` is not installed.

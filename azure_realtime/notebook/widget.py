@@ -46,7 +46,7 @@ def make_widget(name: str) -> Any:
 def _widget_class() -> Any:
     base: Any = importlib.import_module("anywidget").AnyWidget
     traitlets: Any = importlib.import_module("traitlets")
-    # `SideChannel` needs it later, where nobody expects to install something
+    # `SideChannel` needs it later: a missing package is reported here
     importlib.import_module("websockets.sync.server")
 
     class PageWidget(base):  # type: ignore[misc]

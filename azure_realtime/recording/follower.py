@@ -2,11 +2,13 @@
 Follows the messages of a session, and notes what happened when.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import attrs
 
+from .._protocol.codec import Codec
 from ..events import (
     ConversationItemAdded,
     ConversationItemCreate,
@@ -117,6 +119,11 @@ class Follower:
         self._calls: dict[str, tuple[float, str, int | None]] = {}
         self._committing: float | None = None
         self._sent: list[Sent] = []
+        if session:
+            begun = {"type": SessionCreated.type, "session": session}
+            for event in Codec(None).decode(json.dumps(begun), 0):
+                if isinstance(event, SessionCreated):
+                    self._note_detection(event)
 
     def follow(self, message: Message) -> None:
         """
@@ -191,6 +198,9 @@ class Follower:
         self._sent[-1].add(event.audio, seconds, at)
 
     def _session(self, event: SessionCreated | SessionUpdated, _: Message) -> None:
+        self._note_detection(event)
+
+    def _note_detection(self, event: SessionCreated | SessionUpdated) -> None:
         detection = event.session.turn_detection
         self._silence_ms = None
         if isinstance(detection, ServerVad):

@@ -94,9 +94,10 @@ class Timeline(Moments):
 
     def _repr_html_(self) -> str:
         """
-        Return the picture for notebooks: `to_svg`.
+        Return the picture for notebooks: `to_svg`, not smaller than can be read.
         """
-        return self.to_svg()
+        inner = f'<div style="min-width:44em">{self.to_svg()}</div>'
+        return f'<div style="overflow-x:auto">{inner}</div>'
 
 
 def make_timeline(

@@ -1,16 +1,21 @@
 """
-Ctrl-C while a spoken question is sent: the session is as before.
+Ctrl-C while a question is sent: the session is as before, and the next turn begins.
 """
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
 from helpers.clients import GA, SENTENCE
+from helpers.timing import SCALE
 
 from azure_realtime import ServerVad, SessionConfig
+from azure_realtime.client import turn_stream
 from azure_realtime.client.commands import Commands
+from azure_realtime.client.turn_order import TurnLock
+from azure_realtime.client.turn_stream import TurnStream
 
 CHANGES = ["update_session", "clear_audio_buffer", "append_audio", "commit_audio"]
 
@@ -52,3 +57,43 @@ def test_turn_detection_and_input_buffer_are_as_before(
         if when == "after" and name == "append_audio":
             assert kinds[-1] == "input_audio_buffer.clear"
         assert client.ask(audio=SENTENCE, timeout=20).transcript
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "when"),
+    [
+        (TurnLock, "enter", "after"),
+        (TurnStream, "__init__", "before"),
+        (TurnStream, "__init__", "after"),
+        (turn_stream, "leaver", "before"),
+        (turn_stream, "leaver", "after"),
+        (Commands, "create_response", "before"),
+        (Commands, "create_response", "after"),
+    ],
+)
+def test_the_next_turn_begins_after_an_interrupt(
+    owner: Any, name: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whichever step of `ask` it comes in, also while the traceback is kept (a notebook
+    does) and without a garbage collection.
+    """
+    real, kept = getattr(owner, name), list[BaseException]()
+
+    def interrupted(*args: Any, **named: Any) -> Any:
+        done = real(*args, **named) if when == "after" else None
+        kept.append(KeyboardInterrupt())
+        del done
+        raise kept[-1]
+
+    with GA.connected(service={"replies": ["One.", "Two.", "Three."]}) as (client, _):
+        gc.disable()
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, name, interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    client.ask("Hi", modalities=["text"], timeout=10)
+            assert client.ask("And?", modalities=["text"], timeout=10 * SCALE).text
+        finally:
+            gc.enable()
+        assert len(kept) == 1

@@ -79,7 +79,7 @@ def test_messages_of_the_page_arrive_in_order(
 
 def test_it_listens_on_the_loopback_only(channel: SideChannel) -> None:
     """
-    Nobody on the network can reach it.
+    No other machine can reach it.
     """
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", channel.port), 5)

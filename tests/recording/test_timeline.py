@@ -163,6 +163,32 @@ def test_a_recording_that_began_within_a_session(tmp_path: Path) -> None:
     assert turn.asked == pytest.approx(2.1 - 0.5)
 
 
+@pytest.mark.parametrize(
+    ("detection", "silence"),
+    [
+        ({"type": "server_vad", "silence_duration_ms": 300}, 0.3),
+        ({"type": "server_vad"}, 0.5),
+        ({"type": "semantic_vad"}, 0.0),
+        (None, 0.0),
+        ("server_vad", 0.0),
+    ],
+)
+def test_the_detection_of_a_session_that_had_begun_is_known(
+    tmp_path: Path, detection: Any, silence: float
+) -> None:
+    """
+    The header says how much silence the service waits for.
+    """
+    script = Script()
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+    script.lines = [{**script.lines[0], "session": session}]
+    script.speak(0.0, 0)
+    script.lines[-2]["message"]["audio_end_ms"] = 61_000
+    script.done(4.0, script.answer(2.5, 0))
+    (turn,) = script.timeline(tmp_path / "a.jsonl").turns
+    assert turn.asked == pytest.approx(2.1 - silence)
+
+
 def test_one_turn(script: Script, tmp_path: Path) -> None:
     """
     Its own times, with what happened meanwhile.

@@ -411,7 +411,7 @@ def test_pace(serve: Serve, join: Join) -> None:
     # Five seconds of speech at twenty times its speed; some of them may have been
     # spoken before the first was looked at.
     assert 0.2 < ended - asked
-    assert ended - began < 2.5
+    assert ended - began < 4.5
 
 
 def test_a_response_that_is_cancelled_at_once_uses_up_its_reply(
