@@ -1,7 +1,9 @@
 """
 A microphone that records the loudspeaker, on a virtual sound device.
 
-The short form runs by default; where ``AZURE_REALTIME_SOAK`` is set, 20 turns.
+With echo cancellation, where ``AZURE_REALTIME_SOAK`` is set: 20 turns on a machine
+without other work. A gap in the playback shifts both sides against each other, and the
+canceller needs about a second to adapt.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from azure_realtime.voice import WebRtcEchoCanceller
 
 pytestmark = pytest.mark.sound
 
-TURNS = 20 if os.environ.get("AZURE_REALTIME_SOAK") else 3
+SOAK = bool(os.environ.get("AZURE_REALTIME_SOAK"))
+TURNS = 20
 TALE = "One, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve."
 STARTED = "input_audio_buffer.speech_started"
 
@@ -55,6 +58,7 @@ def speak(client: Any, connection: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.skipif(not SOAK, reason="AZURE_REALTIME_SOAK is not set")
 def test_with_an_echo_canceller_the_model_does_not_interrupt_itself(
     echo_path: VirtualAudio,
 ) -> None:
