@@ -124,3 +124,4 @@ def _started() -> Iterator[str]:
             yield found[0]
         finally:
             process.terminate()
+            process.wait()

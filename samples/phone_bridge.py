@@ -154,6 +154,7 @@ def answer(phone: Any, options: Any) -> None:
     source = PushSource(RATE)
     sink: PhoneSink | None = None
     with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.suppress(ConnectionClosed))  # without a "stop"
         for text in phone:
             message = json.loads(text)
             kind = message.get("event")
@@ -211,6 +212,7 @@ def call(url: str, calls: int) -> None:
             callers.wait()
         finally:
             callers.terminate()
+            callers.wait()
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ Locks: few, each with its purpose beside it, and none acquired while another is 
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import gc
 import importlib
 import pkgutil
 import re
+import sys
 import threading
+import types
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -343,3 +346,75 @@ def test_a_thread_knows_whether_it_holds_a_lock() -> None:
             assert is_own_lock_held()
             assert pool.submit(is_own_lock_held).result(5) is False
         assert not is_own_lock_held()
+
+
+def unguarded_jumps(code: types.CodeType) -> list[int]:
+    """
+    Return the lines of jumps backwards that leave a block without its handlers.
+
+    CPython 3.12 and 3.13 generate such a jump for a condition at the end of a loop in
+    a ``with`` or ``try`` block. An exception at the jump, which is where Ctrl-C arrives
+    in a loop, does not run the end of the block.
+    """
+    table = dis._parse_exception_table(code)  # type: ignore[attr-defined]
+    at = {one.offset: one for one in dis.get_instructions(code)}
+
+    def entry(offset: int) -> Any:
+        return next((e for e in table if e.start <= offset < e.end), None)
+
+    def handler(offset: int) -> int | None:
+        """
+        Return the handler of the block; those of comprehensions are passed over.
+        """
+        found = entry(offset)
+        while found is not None and at[found.target].opname != "PUSH_EXC_INFO":
+            found = entry(found.target)
+        return None if found is None else int(found.target)
+
+    jumps = [one for one in at.values() if one.opname == "JUMP_BACKWARD"]
+    return [
+        one.positions.lineno or 0
+        for one in jumps
+        if entry(one.offset) is None and handler(one.argval) is not None
+    ]
+
+
+def code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
+    """
+    Yield *code* and the functions in it.
+    """
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from code_objects(constant)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="no exception table like it")
+def test_ctrl_c_in_a_loop_releases_the_lock() -> None:
+    """
+    A block under a lock has its loops with conditions in functions that it calls.
+    """
+    found = []
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        for code in code_objects(compile(text, str(path), "exec")):
+            if "_lock" in code.co_names:
+                lines = unguarded_jumps(code)
+                found += [f"{path.relative_to(ROOT)}:{line}" for line in lines]
+    assert found == []
+
+
+@pytest.mark.skipif(sys.version_info[:2] not in ((3, 12), (3, 13)), reason="a bug")
+def test_the_search_for_unguarded_jumps_finds_one() -> None:
+    """
+    With a loop that ends in a condition, directly in the block.
+    """
+    source = """
+def wrong(lock, items):
+    with lock:
+        for item in items:
+            if item:
+                print(item)
+"""
+    (_, wrong) = code_objects(compile(source, "wrong", "exec"))
+    assert unguarded_jumps(wrong) == [5]

@@ -20,6 +20,11 @@ class OwnLock(_thread.RLock):  # type: ignore[misc]
     call the same part again. It is a lock in C, which `with` acquires in one
     instruction: Ctrl-C cannot interrupt between acquiring the lock and entering the
     block, as it can with a lock in Python.
+
+    A block under this lock has no loop with a condition at its end, and no
+    comprehension with a condition: they are in functions that the block calls. CPython
+    3.12 and 3.13 compile such a condition to a jump backwards that no exception handler
+    covers: Ctrl-C at that jump leaves the block without releasing the lock.
     """
 
     __slots__ = ()

@@ -183,8 +183,7 @@ class Backlog:
         with self._lock:
             self.out_bytes += size
             self.out_count += 1
-            while self._entries and self._entries[0][1] <= self.out_count:
-                self._lag = begun - self._entries.popleft()[0]
+            self._measure_lag(begun)
             if self.behind_since is not None and not self.behind:
                 self.behind_since = None
             if self.out_count == self.in_count:
@@ -193,6 +192,13 @@ class Backlog:
                 self._slowest = (None, 0.0)
         if text:
             logger.warning("%s", text)
+
+    def _measure_lag(self, begun: float) -> None:
+        """
+        Note how long the batches that are counted out have waited. Lock held.
+        """
+        while self._entries and self._entries[0][1] <= self.out_count:
+            self._lag = begun - self._entries.popleft()[0]
 
     def ran(self, function: Any, took: float) -> None:
         """

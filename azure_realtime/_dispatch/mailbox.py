@@ -20,7 +20,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from .._concurrency.condition import Condition
@@ -168,7 +168,7 @@ class Mailboxes:
         lasting = lasting or keys <= _AFTER_THE_END
         with self._lock:
             # one step (rule 1): an event offered later comes after the retained ones
-            known = [e for e in self._latest.events() if keys & set(keys_of(e))]
+            known = self._known(keys)
             mailbox = Mailbox(keys, self._lock, lasting, known)
             closed = self._closed
             if not closed:
@@ -212,11 +212,7 @@ class Mailboxes:
             mailboxes = list(self._mailboxes)
             if len(mailboxes) != self._published:  # one was dropped without `close`
                 self._publish()
-            taking: list[Mailbox] = []
-            for mailbox in mailboxes:
-                if ANY in mailbox.keys or not mailbox.keys.isdisjoint(keys):
-                    mailbox.put(event, size)
-                    taking.append(mailbox)
+            taking = _put(event, size, keys, mailboxes)
         for mailbox in taking:
             mailbox.notify()
 
@@ -225,7 +221,8 @@ class Mailboxes:
         Return the mailboxes that end with the connection. Reader thread.
         """
         with self._lock:
-            return [mailbox for mailbox in self._mailboxes if not mailbox.lasting]
+            mailboxes = list(self._mailboxes)
+        return [mailbox for mailbox in mailboxes if not mailbox.lasting]
 
     def end(self) -> None:
         """
@@ -239,6 +236,12 @@ class Mailboxes:
         for mailbox in mailboxes:
             mailbox.end(error)
 
+    def _known(self, keys: frozenset[str]) -> list[ServerEvent]:
+        """
+        Return the retained events of *keys* that still hold. Lock held.
+        """
+        return [e for e in self._latest.events() if keys & set(keys_of(e))]
+
     def _publish(self) -> None:
         """
         Compute `wanted` from the open mailboxes. Lock held.
@@ -246,3 +249,17 @@ class Mailboxes:
         mailboxes = list(self._mailboxes)
         self._published = len(mailboxes)
         self.wanted = _STATES.union(*(mailbox.keys for mailbox in mailboxes))
+
+
+def _put(
+    event: ServerEvent, size: int, keys: Collection[str], mailboxes: Iterable[Mailbox]
+) -> list[Mailbox]:
+    """
+    Put *event*, which has these keys, into the mailboxes that want it; return them.
+    """
+    taking = []
+    for mailbox in mailboxes:
+        if ANY in mailbox.keys or not mailbox.keys.isdisjoint(keys):
+            mailbox.put(event, size)
+            taking.append(mailbox)
+    return taking

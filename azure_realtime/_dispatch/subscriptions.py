@@ -125,16 +125,14 @@ class Subscriptions:
             # before the change: Ctrl-C in between leaves no stale cache
             self.table = {}
             self._by_key.setdefault(subscription.key, []).append(subscription)
-            return [e for e in self._latest.events() if subscription.wants(e)]
+            return self._retained_for(subscription)
 
     def remove(self, key: str, listener: Listener | None = None) -> None:
         """
         Unregister *listener* of *key*; None: all listeners of *key*. Any thread.
         """
         with self._lock:
-            for subscription in list(self._by_key.get(key, ())):
-                if listener is None or subscription.listener == listener:
-                    self._drop(subscription)
+            self._drop_all(key, listener)
 
     def clear(self) -> None:
         """
@@ -142,7 +140,7 @@ class Subscriptions:
         """
         with self._lock:
             for key in list(self._by_key):
-                self.remove(key)
+                self._drop_all(key, None)
 
     def hears(self, event: ServerEvent) -> bool:
         """
@@ -184,6 +182,16 @@ class Subscriptions:
             if subscription.once:
                 self._drop(subscription)
             return True
+
+    # Lock held.
+
+    def _retained_for(self, subscription: Subscription) -> list[ServerEvent]:
+        return [e for e in self._latest.events() if subscription.wants(e)]
+
+    def _drop_all(self, key: str, listener: Listener | None) -> None:
+        for subscription in list(self._by_key.get(key, ())):
+            if listener is None or subscription.listener == listener:
+                self._drop(subscription)
 
     def _drop(self, subscription: Subscription) -> None:
         subscription.active = False

@@ -115,12 +115,7 @@ class ResponseQueue:
         with self._lock:
             target = self._requests.active if response_id is None else response_id
             if target is None:
-                found = False
-                for request in self._requests:
-                    if request.delays_others and request.state is not State.WAITING:
-                        found = found or not request.abandoned
-                        request.abandoned = True
-                return found, []
+                return self._requests.abandon_uncreated(), []
             answered = self._requests.by_response_id(target)
             if answered is not None:
                 answered.abandoned = True
@@ -223,15 +218,18 @@ class ResponseQueue:
         """
         with self._lock:
             self._requests.active = None
-            lost = [request for request in self._requests if request.is_sent]
-            for request in lost if retry else ():
-                if not request.abandoned:
-                    if request.response_id is not None:
-                        request.interrupted_response_id = request.response_id
-                    request.step(Step.RETURN)
-            futures = self._requests.finish(*(r for r in lost if r.is_sent))
+            futures = self._finish_sent(retry)
             self._publish()
         _fail(futures, error)
+
+    def _finish_sent(self, retry: bool) -> list[ResponseFuture]:
+        lost = [request for request in self._requests if request.is_sent]
+        for request in lost if retry else ():
+            if not request.abandoned:
+                if request.response_id is not None:
+                    request.interrupted_response_id = request.response_id
+                request.step(Step.RETURN)
+        return self._requests.finish(*(r for r in lost if r.is_sent))
 
     def session_restored(self) -> list[ClientEvent]:
         """

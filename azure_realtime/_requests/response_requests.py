@@ -254,6 +254,16 @@ class ResponseRequests:
             request.step(Step.FINISH)
         return [future for request in requests for future in request.futures]
 
+    def abandon_uncreated(self) -> bool:
+        """
+        Cancel the requests on their creation; return whether there was one to cancel.
+        """
+        sent = [r for r in self._requests if r.state is not State.WAITING]
+        found = [r for r in sent if r.delays_others and not r.abandoned]
+        for request in found:
+            request.abandoned = True
+        return bool(found)
+
     @property
     def is_busy(self) -> bool:
         """

@@ -221,12 +221,7 @@ class SendQueue:
                 entries.clear()
                 self._bytes = self._audio_bytes = 0
             else:
-                taken, room = [], max_bytes
-                while entries and (not taken or len(entries[0].message) <= room):
-                    entry = entries.popleft()
-                    taken.append(entry)
-                    room -= len(entry.message)
-                    self._uncount(entry)
+                taken = self._take_first(max_bytes)
             self._room.notify_all()
             return taken
 
@@ -235,17 +230,37 @@ class SendQueue:
         Remove a message; return False if the reader has taken it already. Any thread.
         """
         with self._lock:
-            for entry in tuple(self._entries):
-                if entry.event_id == event_id:
-                    try:
-                        self._entries.remove(entry)
-                        self._uncount(entry)
-                    except BaseException:
-                        self._recount()
-                        raise
-                    self._room.notify_all()
-                    return True
+            return self._withdraw(event_id)
+
+    def _take_first(self, max_bytes: int) -> list[Entry]:
+        """
+        Remove and return the first messages: at least one, else at most *max_bytes*.
+
+        Lock held.
+        """
+        entries, taken, room = self._entries, list[Entry](), max_bytes
+        while entries and (not taken or len(entries[0].message) <= room):
+            entry = entries.popleft()
+            taken.append(entry)
+            room -= len(entry.message)
+            self._uncount(entry)
+        return taken
+
+    def _withdraw(self, event_id: str) -> bool:
+        """
+        Remove a message; return whether it was in the queue. Lock held.
+        """
+        entry = next((e for e in tuple(self._entries) if e.event_id == event_id), None)
+        if entry is None:
             return False
+        try:
+            self._entries.remove(entry)
+            self._uncount(entry)
+        except BaseException:
+            self._recount()
+            raise
+        self._room.notify_all()
+        return True
 
     def hold(self) -> None:
         """

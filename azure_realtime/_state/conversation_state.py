@@ -173,12 +173,7 @@ class ConversationState(ConversationItems):
         Return the ids of the messages in these responses. Any thread.
         """
         with self._lock:
-            return {
-                item_id
-                for item_id, builder in self._builders.items()
-                if builder.response_id in response_ids
-                and isinstance(builder.view(), MessageItem)
-            }
+            return self._messages_of(response_ids)
 
     def rename(self, item_id: str, event: Any) -> bool:
         """
@@ -209,19 +204,7 @@ class ConversationState(ConversationItems):
         Any thread.
         """
         with self._lock:
-            calls = set()
-            answers = set()
-            for item_id, builder in self._builders.items():
-                if builder.response_id in response_ids:
-                    answers.add(item_id)
-                    calls.add(getattr(builder.view(), "call_id", None))
-            outputs = {
-                item_id
-                for item_id, builder in self._builders.items()
-                if isinstance(output := builder.view(), FunctionCallOutputItem)
-                and output.call_id in calls
-            }
-            for item_id in {*item_ids, *answers, *outputs}:
+            for item_id in {*item_ids, *self._answers(response_ids)}:
                 self._forget(item_id)
 
     def forget(self, item_ids: Iterable[str]) -> None:
@@ -233,6 +216,32 @@ class ConversationState(ConversationItems):
                 self._forget(item_id)
 
     # -- Lock held ---------------------------------------------------------------
+
+    def _messages_of(self, response_ids: Collection[str]) -> set[str]:
+        return {
+            item_id
+            for item_id, builder in self._builders.items()
+            if builder.response_id in response_ids
+            and isinstance(builder.view(), MessageItem)
+        }
+
+    def _answers(self, response_ids: Collection[str]) -> set[str]:
+        """
+        Return the ids of the responses' items and of their calls' outputs.
+        """
+        calls = set()
+        answers = set()
+        for item_id, builder in self._builders.items():
+            if builder.response_id in response_ids:
+                answers.add(item_id)
+                calls.add(getattr(builder.view(), "call_id", None))
+        outputs = {
+            item_id
+            for item_id, builder in self._builders.items()
+            if isinstance(output := builder.view(), FunctionCallOutputItem)
+            and output.call_id in calls
+        }
+        return answers | outputs
 
     def _item(self, item_id: str) -> Item:
         item = self._builders[item_id].view()

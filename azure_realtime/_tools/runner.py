@@ -157,9 +157,12 @@ class ToolRunner:
         Reader thread.
         """
         with self._lock:
-            for batch in list(self._batches.values()):
-                if not (batch.closed and self._outlive):
-                    self._drop(batch)
+            for batch in self._dying_batches():
+                self._drop(batch)
+
+    def _dying_batches(self) -> list[Batch]:
+        batches = self._batches.values()
+        return [b for b in batches if not (b.closed and self._outlive)]
 
     def close(self) -> None:
         """
@@ -190,14 +193,7 @@ class ToolRunner:
         with self._lock:
             batch = self._batches.get(response_id)
             batch = batch or Batch(response_id, event.generation, rounds, is_last)
-            calls = {
-                item.call_id: Call(item.call_id, item.name, item.arguments, index)
-                for index, item in items.items()
-                if isinstance(item, FunctionCallItem)
-                and item.call_id
-                and item.status != "incomplete"  # its arguments are cut off
-                and not self._is_known(item.call_id)
-            }
+            calls = self._new_calls(items)
             if self._closed or batch.closed or not calls:
                 return
             self._batches[response_id] = batch
@@ -211,6 +207,19 @@ class ToolRunner:
                 functools.partial(self._give_up, batch, call, timeout),
             )
             self._pool.submit(job)
+
+    def _new_calls(self, items: Mapping[int, Item]) -> dict[str, Call]:
+        """
+        Return the calls among *items* that are not known. Lock held.
+        """
+        return {
+            item.call_id: Call(item.call_id, item.name, item.arguments, index)
+            for index, item in items.items()
+            if isinstance(item, FunctionCallItem)
+            and item.call_id
+            and item.status != "incomplete"  # its arguments are cut off
+            and not self._is_known(item.call_id)
+        }
 
     def _announce(self, event: ResponseFunctionCallArgumentsDone) -> None:
         """
