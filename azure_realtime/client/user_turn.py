@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .._concurrency.deadline import Deadline
-from .._dispatch.mailbox import Mailboxes
+from .._dispatch.mailbox import Mailbox, Mailboxes
 from ..audio.pcm import is_source
 from ..events import InputAudioBufferCommitted
 from ..models.content import InputAudio, InputImage, InputText, Part
@@ -122,6 +122,27 @@ def _speak(
     return committed.result(deadline.remaining()).item_id
 
 
+def _append(
+    commands: Commands,
+    blocks: Iterable[bytes],
+    rate: int,
+    mailbox: Mailbox,
+    deadline: Deadline,
+) -> str | None:
+    """
+    Send blocks until the service commits the input; return the id of the item.
+
+    None if the blocks end first.
+    """
+    for block in blocks:
+        commands.append_audio(block, deadline.remaining(), rate=rate)
+        with contextlib.suppress(TimeoutError):
+            return mailbox.get(Deadline(0)).item_id  # type: ignore[attr-defined,no-any-return]
+        if deadline.passed:
+            raise TimeoutError("the question was not complete in time")
+    return None
+
+
 def _relay(
     commands: Commands,
     session: SessionState,
@@ -145,15 +166,8 @@ def _relay(
             commands.update_session(turn_detection=listening)
         undo.append(commands.clear_audio_buffer)
         commands.clear_audio_buffer()
-        item_id = None
         with contextlib.closing(_blocks(source)) as blocks:
-            for block in blocks:
-                commands.append_audio(block, deadline.remaining(), rate=source.rate)
-                with contextlib.suppress(TimeoutError):
-                    item_id = mailbox.get(Deadline(0)).item_id  # type: ignore[attr-defined]
-                    break
-                if deadline.passed:
-                    raise TimeoutError("the question was not complete in time")
+            item_id = _append(commands, blocks, source.rate, mailbox, deadline)
         committed = None
         if item_id is None:  # the source has ended: as a recording
             if vad:

@@ -114,9 +114,7 @@ class VoiceCall:
             AudioDeviceError: A device cannot be used.
         """
         try:
-            for end in (self._sink, self._source):
-                if (open_ := getattr(end, "open", None)) is not None:
-                    open_()
+            self._open_ends()
         except BaseException:
             self._close_ends()
             self._events.close()
@@ -300,6 +298,11 @@ class VoiceCall:
         self._sending.stop(Deadline(_CLOSE_TIMEOUT))
         self.error = self.error or self._sending.error
         self._close_ends()
+
+    def _open_ends(self) -> None:
+        for end in (self._sink, self._source):
+            if (open_ := getattr(end, "open", None)) is not None:
+                open_()
 
     def _close_ends(self) -> None:
         for end in (self._source, self._sink):
