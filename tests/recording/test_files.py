@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import recording_script
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,18 +22,7 @@ from azure_realtime.recording.backlog import Backlog, Dropped, Received
 from azure_realtime.recording.reader import read_recording
 from azure_realtime.recording.tracks import Track, TrackReader, Unplayed
 
-HEADER = {
-    "kind": "header",
-    "monotonic": 10.0,
-    "wall": 1000.0,
-    "format": "azure-realtime-recording",
-    "version": 1,
-    "library": "0.1.0",
-    "api_version": None,
-    "audio": "none",
-    "files": {},
-    "session": None,
-}
+HEADER = {**recording_script.HEADER, "monotonic": 10.0}
 
 
 def message(at: float, event: dict[str, Any], **fields: Any) -> dict[str, Any]:
