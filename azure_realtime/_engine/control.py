@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.event import Event
 from .._logging import logger
 from ..errors import RealtimeError
 
@@ -58,6 +59,16 @@ class Control:
         """
         self._calls.append(function)
         self.wake()
+
+    def wait_for_turn(self, deadline: Deadline) -> None:
+        """
+        Wait until the reader thread has ended its present turn, or until *deadline*.
+
+        Any thread but the reader thread.
+        """
+        ended = Event()
+        self.call(ended.set)
+        ended.wait(deadline.remaining())
 
     def run_calls(self) -> None:
         """

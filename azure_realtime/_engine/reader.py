@@ -92,10 +92,6 @@ class Reader:
         self._close_reason = _CLOSED
         self._thread = JoinableThread(self._run, name)
 
-    @property
-    def _generation(self) -> int:
-        return self._lifecycle.generation
-
     # Called by other threads.
 
     def start(self) -> None:
@@ -165,13 +161,24 @@ class Reader:
             return None
         dispatcher = self._engine.dispatcher
         return ExitSteps(
-            dispatcher.drain,
+            self._drain,
             lambda: report_unfinished(self._control, self._engine),
             lambda deadline: self.close(deadline, at_exit=True),
             self.join,
             dispatcher.finish,
             dispatcher.join,
         )
+
+    def _drain(self, deadline: Deadline) -> None:
+        """
+        Wait until the listeners of all events that were read have returned.
+
+        The event that ended the program's last wait may not have been posted to the
+        dispatcher yet: the reader thread completes futures first.
+        """
+        if self._lifecycle.phase is Phase.OPEN:  # else no turn follows
+            self._control.wait_for_turn(deadline)
+        self._engine.dispatcher.drain(deadline)
 
     def veto(self) -> None:
         """
@@ -219,7 +226,7 @@ class Reader:
                     continue
                 handover, error = None, ended
                 reconnects = self._lifecycle.configured > 0 and not connection.fatal
-                if connection.ready or self._generation == 1:
+                if connection.ready or self._lifecycle.generation == 1:
                     self._lose(error, connection, reconnects)
                 elif self._control.closing is None:  # a reconnect without a session
                     self._lifecycle.phase = Phase.CONNECTING
@@ -252,10 +259,10 @@ class Reader:
             self.close(Deadline(_CLOSE_TIMEOUT))
         logger.info(
             "Connected: connection %d, request id %s",
-            self._generation,
+            self._lifecycle.generation,
             stream.request_id,
         )
-        is_later = self._generation > 1
+        is_later = self._lifecycle.generation > 1
         return Connection(
             self._setup,
             self._begin_replacement,
@@ -265,7 +272,7 @@ class Reader:
             stream,
             self._websocket_options,
             self._control,
-            self._generation,
+            self._lifecycle.generation,
             self._setup.opening(is_later) if handover is None else handover.opening,
             self._dialer.ready_by,
         )
@@ -278,7 +285,7 @@ class Reader:
             self._connect,
             self._setup,
             self._sender.codec,
-            self._generation + 1,
+            self._lifecycle.generation + 1,
             self._websocket_options.connect_timeout,
             self._control,
         )
@@ -292,6 +299,7 @@ class Reader:
         Fail the requests of an ended connection, and emit its end.
         """
         closing = self._control.closing is not None
+        generation = self._lifecycle.generation
         cause = cause_of(error, by_us=closing, expired=connection.expired)
         reconnects = reconnects and not self._control.no_more_connections
         reconnects = reconnects and self._backoff.would_retry(error, connection.expired)
@@ -305,9 +313,9 @@ class Reader:
             # before a waiting thread wakes up: its next call must raise as well
             self._lifecycle.ended = self._final(error)
         self._engine.lose(
-            error, disconnected_event(error, cause, reconnects, self._generation)
+            error, disconnected_event(error, cause, reconnects, generation)
         )
-        logger.info("Connection %d ended: %s", self._generation, error)
+        logger.info("Connection %d ended: %s", generation, error)
 
     def _final(self, error: RealtimeError) -> RealtimeError:
         close_reason = self._close_reason if self._control.closing is not None else None
@@ -315,15 +323,16 @@ class Reader:
 
     def _end(self, error: RealtimeError) -> None:
         closed = self._control.closing is not None
+        generation = self._lifecycle.generation
         # a lost connection that no other follows has set it already
         error = self._lifecycle.ended = self._lifecycle.ended or self._final(error)
         self._lifecycle.phase = Phase.ENDED
         self._setup.end(error)
         self._engine.queue.close()
-        if self._generation == 0:
+        if generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)
             self._engine.lose(error, disconnected_event(error, cause, False, 0))
-        self._engine.end(error, Closed(error=error, generation=self._generation))
+        self._engine.end(error, Closed(error=error, generation=generation))
         self._engine.dispatcher.detach()
         if not closed:
             self._report(error)

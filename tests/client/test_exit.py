@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import signal
 import threading
@@ -15,7 +16,14 @@ from typing import Any
 
 import pytest
 from helpers.clients import GA, KEY, USER_SAYS, Variant
-from helpers.peer import Peer, collect_until_close
+from helpers.peer import (
+    CLOSE,
+    Peer,
+    PeerConnection,
+    collect_until_close,
+    frame,
+    serve_session,
+)
 from helpers.processes import run_script, start_script, wait_until_it_waits
 from helpers.timing import at_most
 
@@ -198,6 +206,45 @@ def test_a_listener_that_runs_at_exit_finishes_and_its_commands_are_sent(
             assert (done.stdout, done.stderr) == ("saved\n", "")
             assert lines[-1] == "input_audio_buffer.append"
             assert connection.close_code == 1000
+
+
+def test_a_listener_of_an_event_that_is_not_posted_yet_runs_at_exit() -> None:
+    """
+    The event that the program waits for arrives with 50 more, in one read.
+    """
+    limits = [{"name": "tokens", "limit": n, "remaining": n} for n in range(20)]
+    other = frame(json.dumps({"type": "rate_limits.updated", "rate_limits": limits}))
+    received: list[bytes] = []
+
+    def serve(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.read_frame()  # the append
+        conn.read_frame()  # the commit
+        committed = {"type": "input_audio_buffer.committed", "item_id": "i"}
+        conn.send(frame(json.dumps(committed)) + 50 * other)
+        opcode = 0
+        while opcode != CLOSE:
+            opcode, data = conn.read_frame()
+            received.append(data)
+        conn.send(frame(data, CLOSE))
+
+    with Peer(serve) as peer:
+        done = run_script(
+            """
+            sys.setswitchinterval(1e-4)
+            client = client_of(sys.argv[1])
+            @client.on("input_audio_buffer.committed")
+            def save(event):
+                client.append_audio(bytes(960))
+                print("saved")
+            client.append_audio(bytes(9600))
+            client.commit_audio().result(5)
+            """,
+            peer.url,
+        )
+
+    assert (done.stdout, done.stderr) == ("saved\n", "")
+    assert b"input_audio_buffer.append" in received[0]
 
 
 def test_after_the_end_of_the_program_a_call_names_it() -> None:
