@@ -12,7 +12,7 @@ import sys
 from .lock import OwnLock
 
 _ONE = (1).to_bytes(8, sys.byteorder)  # an eventfd takes 8 bytes only (eventfd(2))
-_READ_BYTES = 4096
+_READ_BYTES = 256
 
 
 class Waker:

@@ -76,28 +76,6 @@ class Part(Protocol):
         """
 
 
-class _Batch:
-    """
-    The events of one read that are not yet posted, in wire order, with their sizes.
-    """
-
-    def __init__(
-        self, post_batch: Callable[[Sequence[ServerEvent], Sequence[int]], None]
-    ) -> None:
-        self._post_batch = post_batch
-        self.events: list[ServerEvent] = []
-        self.sizes: list[int] = []
-
-    def post(self) -> None:
-        """
-        Post the collected events, if there are any.
-        """
-        if self.events:
-            events, sizes = self.events, self.sizes
-            self.events, self.sizes = [], []
-            self._post_batch(events, sizes)
-
-
 class EventPipeline:
     """
     Decodes messages, and passes each event to the parts that handle its class.
@@ -163,7 +141,8 @@ class EventPipeline:
         """
         decode, routes, mailboxes = self._decode, self._delta_routes, self._mailboxes
         was_full = False
-        batch = _Batch(self._emitter.post_batch)
+        batch: list[ServerEvent] = []  # the events of this read that are not posted yet
+        sizes: list[int] = []
         messages.reverse()
         try:
             while messages:
@@ -180,7 +159,8 @@ class EventPipeline:
                     kind = event.__class__
                     answers = kind in self._answers
                     if answers or len(events) > 1 or kind in self._full_way:
-                        batch.post()
+                        ready, ready_sizes, batch, sizes = batch, sizes, [], []
+                        self._emitter.post_batch(ready, ready_sizes)
                     if len(events) > 1 or kind in self._full_way:
                         was_full = True
                         follow(events)
@@ -192,19 +172,19 @@ class EventPipeline:
                 wanted = mailboxes.wanted
                 if event.type in wanted or ANY in wanted:
                     mailboxes.offer(event, size)
-                batch.events.append(event)
-                batch.sizes.append(size)
+                batch.append(event)
+                sizes.append(size)
                 if change is not None:
                     change = attrs.evolve(change, generation=generation)
                     mailboxes.offer(change, _CHANGE_SIZE)
-                    batch.events.append(change)
-                    batch.sizes.append(_CHANGE_SIZE)
+                    batch.append(change)
+                    sizes.append(_CHANGE_SIZE)
         except BaseException:
             # A listener on this thread may have forked: its child must not post.
             if not self._lifecycle.process.is_other_process:
-                batch.post()
+                self._emitter.post_batch(batch, sizes)
             raise
-        batch.post()
+        self._emitter.post_batch(batch, sizes)
         return was_full
 
     def _follow_delta(self, event: ServerEvent, route: Route) -> StatusChanged | None:

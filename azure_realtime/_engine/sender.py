@@ -153,7 +153,7 @@ class Sender:
         self._put([Entry(message, None, audio=True) for message in messages], deadline)
 
     def _append_message(self, piece: bytes) -> bytes:
-        event_id = f"{self._prefix}{next(self._ids)}"
+        event_id = f'"{self._prefix}{next(self._ids)}"'.encode()
         return self.codec.append_message(encoding.load().encode(piece), event_id)
 
     def follow_up(self, commands: Iterable[ClientEvent]) -> None:

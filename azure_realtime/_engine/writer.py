@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
-from .._requests.send_queue import SendQueue
+from .._requests.send_queue import Entry, SendQueue
 from .._transport.outgoing_frames import frame_size
 from .._transport.websocket import WebSocketStream
 from .control import Control
@@ -68,38 +68,41 @@ class Writer:
             Whether the queue has no more to send. Then the next `put` wakes the reader.
         """
         stream, queue = self._stream, self._queue
+        stream.write()
         for _ in range(_BATCHES_PER_TURN):
-            if not stream.idle:
-                stream.write()
-                if not stream.idle:
-                    return False
-            if self.answer_deadline is not None:
+            if self.answer_deadline is not None or not stream.idle:
                 return False
             entries = queue.take_some()
-            if not entries:
-                closing = self._control.closing
+            if entries:
+                self._send(entries)
+            if queue.asleep:
                 # the queue holds commands until the session is configured
-                if closing is None or queue.waiting:
-                    return True
-                self._send_close()
+                if self._control.closing is None or queue.waiting:
+                    return stream.idle
+                if stream.idle:
+                    self._send_close()
                 return False
-            audio = False
-            for entry in entries:
-                if entry.audio:
-                    audio = True
-                else:
-                    self._sent(entry.event_id)
-            if audio:
-                self._note_audio()
-            messages = [entry.message for entry in entries]
-            control = self._control
-            if control.message_hook is not None or control.logs_messages:
-                control.report("out", self._generation, messages)
-            self._in_flight.append((stream.bytes_sent, [len(m) for m in messages]))
-            if len(self._in_flight) > _BATCHES_IN_FLIGHT:
-                self._drop_delivered()
-            stream.send_all(messages)
         return False
+
+    def _send(self, entries: list[Entry]) -> None:
+        stream, control = self._stream, self._control
+        messages, sizes, audio = list[bytes](), list[int](), False
+        for message, event_id, is_audio in entries:
+            messages.append(message)
+            sizes.append(len(message))
+            if is_audio:
+                audio = True
+            else:
+                self._sent(event_id)
+        if audio:
+            self._note_audio()
+        if control.message_hook is not None or control.logs_messages:
+            control.report("out", self._generation, messages)
+        self._in_flight.append((stream.bytes_sent, sizes))
+        if len(self._in_flight) > _BATCHES_IN_FLIGHT:
+            self._drop_delivered()
+        stream.send_all(messages)
+        stream.write()
 
     def is_given_up(self) -> bool:
         """

@@ -59,7 +59,9 @@ class Codec(Decoder):
             TypeError: A value has no JSON type.
         """
         if isinstance(event, InputAudioBufferAppend):
-            return self.append_message(event.audio.encode("ascii"), event.event_id)
+            event_id = event.event_id
+            id_json = None if event_id is None else _dumps(event_id)
+            return self.append_message(event.audio.encode("ascii"), id_json)
         if isinstance(event, RawCommand):
             id_field = {"event_id": event.event_id} if event.event_id else {}
             return _dumps({**event.message, **id_field}, repair)
@@ -67,12 +69,15 @@ class Codec(Decoder):
         return _dumps(_with_extra(event, wire), repair)
 
     @staticmethod
-    def append_message(base64: bytes, event_id: str | None) -> bytes:
+    def append_message(base64: bytes, event_id: bytes | None) -> bytes:
         """
-        Return the text of an `InputAudioBufferAppend` with the given base64 audio.
+        Return the text of an `InputAudioBufferAppend`.
+
+        Args:
+            base64: The audio. It needs no escaping, which saves two thirds of the time.
+            event_id: The id as JSON text, with its quotes.
         """
-        # base64 needs no escaping: this takes a third of the time of `json`
-        id_field = b"" if event_id is None else b'"event_id":%b,' % _dumps(event_id)
+        id_field = b"" if event_id is None else b'"event_id":%b,' % event_id
         return b"".join((_APPEND_HEAD, id_field, b'"audio":"', base64, b'"}'))
 
     def command(self, message: object) -> ClientEvent:

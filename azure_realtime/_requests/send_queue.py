@@ -16,8 +16,8 @@ Rules:
    the queue even temporarily, and an interrupted call computes the counters from the
    entries and wakes the reader.
 7. A message wakes the reader only while the reader is asleep: from a `take_some` that
-   finds no message until the next message or `wake`. Finding no message and setting
-   `asleep` are one step under the lock, so no message is missed in between.
+   leaves no message to send until the next message or `wake`. Taking the last message
+   and setting `asleep` are one step under the lock, so no message is missed in between.
 8. `wake` also makes the reader execute a full turn; a message does not.
 """
 
@@ -208,8 +208,7 @@ class SendQueue:
         """
         Remove and return the next messages: at least one, else at most *max_bytes*.
 
-        If none can be sent, the result is empty and the reader is `asleep` from now on.
-        Reader thread.
+        If no more can be sent, the reader is `asleep` from now on. Reader thread.
         """
         with self._lock:
             entries = self._entries
@@ -222,6 +221,7 @@ class SendQueue:
                 self._bytes = self._audio_bytes = 0
             else:
                 taken = self._take_first(max_bytes)
+            self.asleep = not entries
             self._room.notify_all()
             return taken
 

@@ -15,7 +15,6 @@ Parses WebSocket frames from a read buffer (RFC 6455, 5).
 
 from __future__ import annotations
 
-import contextlib
 import ssl
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -35,6 +34,7 @@ WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _KEPT = 8 << 10  # bytes: up to so many unread bytes are copied to free the buffer
 _CAPACITY = 64 << 10  # bytes of a pooled buffer
 _MOST_SPARE = 4
+_NO_ROOM = memoryview(b"")
 _TEXT = 0x80 | TEXT
 _MASKED = 0x80
 
@@ -97,7 +97,7 @@ class FrameParser(frame_buffer):
         """
         view, unread = self._view, self._view[self._start : self._end]
         if len(unread) <= _KEPT < len(view):
-            self._view = memoryview(bytearray(unread))
+            self._view = memoryview(bytearray(unread)) if unread else _NO_ROOM
             self._start, self._end = 0, len(unread)
             _give_back(view)
 
@@ -291,8 +291,10 @@ def _borrow(size: int) -> memoryview:
     Return a buffer of *size* bytes. Any thread.
     """
     if size == _CAPACITY:
-        with contextlib.suppress(IndexError):
+        try:
             return _spare.pop()
+        except IndexError:
+            pass
     return memoryview(bytearray(size))
 
 

@@ -16,7 +16,7 @@ import math
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._concurrency.poller import READ, WRITE, Poller
@@ -73,6 +73,7 @@ class WebSocketStream:
         # a short read or write has a known meaning for this class only
         self._is_plain = type(self._sock) is socket.socket
         self._recv_into = recv_into_of(self._sock)
+        self._pending: Callable[[], int] | None = getattr(self._sock, "pending", None)
         self._parser = FrameParser(websocket_, max_message_bytes, first)
         self._control: list[bytes] = []
         self._queue: list[bytes] = []
@@ -305,8 +306,7 @@ class WebSocketStream:
         """
         if self._bytes_pending or self._frames_pending:
             return True
-        pending = getattr(self._sock, "pending", None)
-        return bool(pending and pending())
+        return self._pending is not None and bool(self._pending())
 
     def linger(self, seconds: float) -> None:
         """

@@ -469,10 +469,11 @@ def test_an_endless_answer_ends(
     """
     A turn that grows beyond all measure fails and is cancelled; the next is answered.
     """
-    # Less than the 8 MB of the first answer. What is left of it when it is cancelled
+    # Less than the 2.7 MB of the first answer. What is left of it when it is cancelled
     # may still come, and counts for the next turn: that must be less than this.
-    monkeypatch.setattr("azure_realtime._state.turn_recorder.MAX_BYTES", 6_000_000)
-    with variant.connected(service={"replies": [LONG, "Yes."]}) as (client, wire):
+    monkeypatch.setattr("azure_realtime._state.turn_recorder.MAX_BYTES", 2_000_000)
+    replies = [LONG[: len(LONG) // 3], "Yes."]
+    with variant.connected(service={"replies": replies}) as (client, wire):
         with pytest.raises(ResponseError, match="too large"):
             client.ask("Talk!", timeout=10)
         turn = client.ask("Still there?", timeout=10, modalities=["text"])

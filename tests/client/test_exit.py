@@ -184,28 +184,27 @@ def test_a_listener_that_runs_at_exit_finishes_and_its_commands_are_sent(
     The slow one ends 0.05 s after the exit has begun, however busy the machine is.
     """
     with GA.service(replies=["Hi."]) as service:
-        for _ in range(3):
-            done = run_script(
-                f"""
-                client = client_of(sys.argv[1])
-                @client.on("response.done")
-                def save(event):
-                    if {during_exit}:
-                        threading.main_thread().join()
-                        threading.Event().wait(0.05)
-                    client.append_audio(bytes(960))
-                    print("saved")
-                client.create_response(modalities=["text"]).result(5)
-                """,
-                service.url,
-            )
-            connection = service.wait_for_connection()
-            assert connection.wait_closed()
-            lines = [event["type"] for event in connection.received]
+        done = run_script(
+            f"""
+            client = client_of(sys.argv[1])
+            @client.on("response.done")
+            def save(event):
+                if {during_exit}:
+                    threading.main_thread().join()
+                    threading.Event().wait(0.05)
+                client.append_audio(bytes(960))
+                print("saved")
+            client.create_response(modalities=["text"]).result(5)
+            """,
+            service.url,
+        )
+        connection = service.wait_for_connection()
+        assert connection.wait_closed()
+        lines = [event["type"] for event in connection.received]
 
-            assert (done.stdout, done.stderr) == ("saved\n", "")
-            assert lines[-1] == "input_audio_buffer.append"
-            assert connection.close_code == 1000
+        assert (done.stdout, done.stderr) == ("saved\n", "")
+        assert lines[-1] == "input_audio_buffer.append"
+        assert connection.close_code == 1000
 
 
 def test_a_listener_of_an_event_that_is_not_posted_yet_runs_at_exit() -> None:

@@ -156,7 +156,8 @@ def test_audio_that_is_encoded_already_makes_the_same_message(
     codec = Codec(None)
     command = InputAudioBufferAppend(audio=audio, event_id=event_id)
 
-    message = codec.append_message(load().encode(audio), event_id)
+    id_json = None if event_id is None else json.dumps(event_id).encode()
+    message = codec.append_message(load().encode(audio), id_json)
 
     assert codec.encode(command) == message
     named = {} if event_id is None else {"event_id": event_id}

@@ -94,7 +94,7 @@ def _damaged(message: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", SAMPLES, ids=["ga", "preview"])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_damaged_message_is_delivered_whole(
     version: str | None, data: st.DataObject

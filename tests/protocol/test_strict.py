@@ -214,7 +214,7 @@ def test_both_ways_agree_on_every_single_change(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({message["type"] for message in FULL}))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_both_ways_agree(name: str, data: st.DataObject) -> None:
     """

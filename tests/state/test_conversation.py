@@ -1112,7 +1112,7 @@ def test_memory_is_bounded_by_the_size_of_the_content(
     ):
         gc.collect()
         tracemalloc.start()
-        for number in range(1_000):  # of 10 to 40 KB
+        for number in range(300):  # of 10 to 40 KB
             for event in events([message(number)]):
                 made.observe(event)
             del event
