@@ -10,14 +10,15 @@ Rules:
    makes enough room. Commands are never dropped.
 4. The queue is held until the session is configured: commands given before that are
    sent after the first ``session.update``.
-5. Queue and waker share one lock. It is re-entrant, because a garbage collection during
-   `put` may run a finalizer that wakes the reader.
+5. The reader is woken after the lock is released: it would run at once and wait for
+   the lock, which costs two thread switches per message.
 6. Ctrl-C may interrupt a caller between any two lines. So no command is removed from
    the queue even temporarily, and an interrupted call computes the counters from the
    entries and wakes the reader.
 7. A message wakes the reader only while the reader is asleep: from a `take_some` that
    leaves no message to send until the next message or `wake`. Taking the last message
-   and setting `asleep` are one step under the lock, so no message is missed in between.
+   and setting `asleep` are one step under the lock, and `asleep` is read after the
+   message was added: so no message is missed.
 8. `wake` also makes the reader execute a full turn; a message does not.
 """
 
@@ -25,17 +26,17 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
+from .._concurrency.lock import OwnLock
 from .._concurrency.waker import Waker
 from ..errors import QueueFull, copy_to_raise
 
-_TAKEN_BYTES = 64 << 10
-"""Default maximum of `take_some`: a control frame may wait behind that many bytes."""
+_TAKEN_BYTES = 64 << 10  # a control frame may wait behind so many
 
 
 class Entry(NamedTuple):
@@ -91,7 +92,7 @@ class SendQueue:
         self._held = True
         self._room = Condition()
         self._waker = Waker()
-        self._lock = self._waker.lock  # guards the entries and counters, too (rule 5)
+        self._lock = OwnLock()  # guards the entries and the counters
 
     def put_audio(self, message: bytes) -> bool:
         """
@@ -104,26 +105,25 @@ class SendQueue:
             RealtimeError: The client has ended; the error is the reason.
         """
         size = len(message)
-        with self._lock:
-            ended = self._lifecycle.ended
-            if ended is not None:
-                raise copy_to_raise(ended)
-            if self._bytes and self._bytes + size > self._max_bytes:
-                return False
-            try:
+        try:
+            with self._lock:
+                ended = self._lifecycle.ended
+                if ended is not None:
+                    raise copy_to_raise(ended)
+                if self._bytes and self._bytes + size > self._max_bytes:
+                    return False
                 self._entries.append(Entry(message, None, True))
                 self._bytes += size
                 self._audio_bytes += size
                 if self._bytes > self.peak_bytes:
                     self.peak_bytes = self._bytes
-                if self.asleep:
-                    self.asleep = False  # before `wake`: the reader reads it when woken
-                    self._waker.wake()
-            except BaseException:
-                self._recount()
+            if self.asleep:
+                self.asleep = False  # before `wake`: the reader reads it when woken
                 self._waker.wake()
-                raise
-            return True
+        except BaseException:
+            self._repair()
+            raise
+        return True
 
     def put(self, *entries: Entry, deadline: Deadline | None) -> int:
         """
@@ -161,30 +161,28 @@ class SendQueue:
         dropped: list[Entry],
         even_if_full: bool = False,
     ) -> bool:
-        with self._lock:
-            ended = self._lifecycle.ended
-            if ended is not None:
-                raise copy_to_raise(ended)
-            full = not even_if_full and not self._is_room(size, beside=self._bytes)
-            if full:
-                commands = self._bytes - self._audio_bytes
-                if not self._drop_oldest or not self._is_room(size, beside=commands):
-                    return False
-            try:
-                if full:
+        audio = _audio_bytes(entries)
+        try:
+            with self._lock:
+                ended = self._lifecycle.ended
+                if ended is not None:
+                    raise copy_to_raise(ended)
+                if not even_if_full and not self._is_room(size, beside=self._bytes):
+                    commands = self._bytes - self._audio_bytes
+                    if not (self._drop_oldest and self._is_room(size, beside=commands)):
+                        return False
                     self._make_room(size, dropped)
                 self._entries.extend(entries)
                 self._bytes += size
-                self._audio_bytes += sum(len(e.message) for e in entries if e.audio)
+                self._audio_bytes += audio
                 self.peak_bytes = max(self.peak_bytes, self._bytes)
-                if self.asleep:
-                    self.asleep = False  # before `wake`: the reader reads it when woken
-                    self._waker.wake()
-            except BaseException:
-                self._recount()
+            if self.asleep:
+                self.asleep = False  # before `wake`: the reader reads it when woken
                 self._waker.wake()
-                raise
-            return True
+        except BaseException:
+            self._repair()
+            raise
+        return True
 
     def _make_room(self, size: int, dropped: list[Entry]) -> None:
         """
@@ -234,9 +232,7 @@ class SendQueue:
 
     def _take_first(self, max_bytes: int) -> list[Entry]:
         """
-        Remove and return the first messages: at least one, else at most *max_bytes*.
-
-        Lock held.
+        Do the same for a queue with more than *max_bytes*. Lock held.
         """
         entries, taken, room = self._entries, list[Entry](), max_bytes
         while entries and (not taken or len(entries[0].message) <= room):
@@ -247,9 +243,6 @@ class SendQueue:
         return taken
 
     def _withdraw(self, event_id: str) -> bool:
-        """
-        Remove a message; return whether it was in the queue. Lock held.
-        """
         entry = next((e for e in tuple(self._entries) if e.event_id == event_id), None)
         if entry is None:
             return False
@@ -294,7 +287,15 @@ class SendQueue:
 
     def _recount(self) -> None:
         self._bytes = sum(len(entry.message) for entry in self._entries)
-        self._audio_bytes = sum(len(e.message) for e in self._entries if e.audio)
+        self._audio_bytes = _audio_bytes(self._entries)
+
+    def _repair(self) -> None:
+        """
+        Correct the counters after an interrupted call, and wake the reader (rule 6).
+        """
+        with self._lock:
+            self._recount()
+        self._waker.wake()
 
     @property
     def waiting(self) -> int:
@@ -320,9 +321,9 @@ class SendQueue:
             unsent = len(self._entries)
             self._entries.clear()
             self._bytes = self._audio_bytes = 0
-            self._waker.close()
-            self._room.notify_all()
-            return unsent
+        self._waker.close()
+        self._room.notify_all()
+        return unsent
 
     def wake(self) -> None:
         """
@@ -343,3 +344,7 @@ class SendQueue:
         """
         self._waker.drain()
         self.asleep = False
+
+
+def _audio_bytes(entries: Iterable[Entry]) -> int:
+    return sum(len(entry.message) for entry in entries if entry.audio)

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from azure_realtime._concurrency import waker as _waker
 from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._concurrency.lifecycle import Lifecycle
+from azure_realtime._concurrency.lock import is_own_lock_held
 from azure_realtime._requests import send_queue as _outbox
 from azure_realtime._requests.send_queue import Entry, SendQueue
 from azure_realtime.errors import ConnectionClosed, QueueFull
@@ -395,6 +396,43 @@ def test_a_reader_that_has_work_is_not_woken(outbox: Outbox) -> None:
     assert [entry("a")] == outbox.take_some(1)
     put(outbox, "c")
     assert not rings(outbox)
+
+
+@pytest.mark.parametrize("kind", ["append", "command"])
+def test_the_reader_is_woken_after_the_lock_is_released(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """
+    It would wait for the lock at once: two thread switches for each message.
+    """
+    wake, held = _waker.Waker.wake, list[bool]()
+
+    def note(waker: _waker.Waker) -> None:
+        held.append(is_own_lock_held())
+        wake(waker)
+
+    monkeypatch.setattr(_waker.Waker, "wake", note)
+    outbox.take_some()
+    if kind == "append":
+        outbox.put_audio(b"x")
+    else:
+        put(outbox, "x")
+
+    assert [False] == held
+
+
+def test_the_last_message_and_sleep_are_one_step(outbox: Outbox) -> None:
+    """
+    The reader need not look again after it has taken all: the next message wakes it.
+    """
+    put(outbox, "a")
+    put(outbox, "b")
+    assert [entry("a")] == outbox.take_some(1)
+    assert not outbox.asleep
+    assert [entry("b")] == outbox.take_some()
+    assert outbox.asleep
+    put(outbox, "c")
+    assert rings(outbox)
 
 
 def test_interrupt_wakes_a_reader_in_any_state(outbox: Outbox) -> None:
