@@ -10,6 +10,7 @@ One thread, except for the constructor.
 from __future__ import annotations
 
 import binascii
+import functools
 import json
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from .._version import __version__
 from . import format as f
 from .backlog import Dropped, Mark, Received
 from .formats import AudioFormats
-from .payloads import Payload, decoded_size, payloads, put
+from .payloads import Path, Payload, decoded_size, payloads, put
 from .secrets import Secrets
 from .tracks import Track
 
@@ -113,7 +114,7 @@ class Encoder:
                 message, text = cleaned, _encoded(cleaned)
         if found and self._mode != "inline":
             text, places = self._take_out(message, text, found, entry.at)
-            head += b'"audio":%b,' % _dumps(places).encode()
+            head += b'"audio":[%b],' % b",".join(places)
         yield self._message_line(entry.at, head, text)
         if _interrupts(message):
             yield from self._cut(entry.at)
@@ -140,27 +141,34 @@ class Encoder:
 
     def _take_out(
         self, message: dict[str, Any], text: bytes, found: list[Payload], at: float
-    ) -> tuple[bytes, list[dict[str, Any]]]:
+    ) -> tuple[bytes, list[bytes]]:
         """
-        Return the message without its audio, and what has been taken out of it.
+        Return the message without its audio, and what has been taken out of it as JSON.
         """
-        places: list[dict[str, Any]] = []
+        places: list[bytes] = []
         replaced = True
         for payload in found:
-            place: dict[str, Any] = {"bytes": decoded_size(payload.text)}
-            start = self._stored(payload, at) if self._mode == "wav" else None
-            if self._mode == "wav" and start is None:
-                if not payload.is_stream:
+            where = b""
+            if self._mode == "wav":
+                start = self._stored(payload, at)
+                if start is not None:
+                    where = b',"track":"%b","start":%d' % (
+                        payload.track.encode(),
+                        start,
+                    )
+                elif payload.is_stream:
+                    where = b',"base64":%b' % _encoded(payload.text)
+                else:
                     continue  # it stays in the message
-                place["base64"] = payload.text
-            elif start is not None:
-                place |= {"track": payload.track, "start": start}
-            places.append({"path": payload.path, **place})
+            size = decoded_size(payload.text)
+            path = _path_json(payload.path)
+            places.append(b'{"path":%b,"bytes":%d%b}' % (path, size, where))
             put(message, payload.path, "")
-            quoted = b'"%b"' % payload.text.encode("ascii", "replace")
             if payload.text:
-                replaced = replaced and quoted in text
-                text = text.replace(quoted, b'""', 1)
+                quoted = b'"%b"' % payload.text.encode("ascii", "replace")
+                shorter = text.replace(quoted, b'""', 1)
+                replaced = replaced and len(shorter) < len(text)
+                text = shorter
         return (text if replaced else _encoded(message)), places
 
     def _stored(self, payload: Payload, at: float) -> int | None:
@@ -209,6 +217,11 @@ class Encoder:
 
 def _encoded(value: Any) -> bytes:
     return _dumps(value).encode("utf-8", "replace")  # lone surrogates become "?"
+
+
+@functools.lru_cache(maxsize=16)  # nearly all messages have one of two paths
+def _path_json(path: Path) -> bytes:
+    return _encoded(path)
 
 
 def _interrupts(message: dict[str, Any]) -> bool:

@@ -31,6 +31,7 @@ _HEAD = struct.Struct("<4sI4s4sIHHIIHH4sI")
 #: A piece that comes this many seconds late is still joined to the one before it: less
 #: is jitter of the network, and each gap would be heard as a click.
 _JITTER = 0.3
+_MOST_COLLECTED = 1 << 20  # bytes of audio
 _BLOCK = 1 << 16  # bytes of silence that are written at once
 _MAX_BYTES = (1 << 32) - 256  # the sizes in the header have 32 bits
 
@@ -38,6 +39,9 @@ _MAX_BYTES = (1 << 32) - 256  # the sizes in the header have 32 bits
 class Track:
     """
     One audio file that is being written. One thread.
+
+    Pieces are collected until `flush`: two system calls a piece would be most of its
+    cost.
 
     Args:
         file: Open for reading and writing, and empty.
@@ -49,11 +53,13 @@ class Track:
         self._began = began
         self._name = ""
         self._end = 0  # bytes of audio
+        self._pieces: list[bytes] = []  # not written yet
+        self._pieces_start = 0
 
     def add(self, data: bytes, audio_format: str, at: float) -> int | None:
         """
-        Write a piece of audio. Return where it begins, in bytes; None if it does not
-        fit into the file.
+        Add a piece of audio. Return where it begins, in bytes; None if it does not fit
+        into the file.
 
         Args:
             data: The samples.
@@ -69,11 +75,28 @@ class Track:
         start = self._end if joined else due
         if audio_format != self._name or start + len(data) > _MAX_BYTES:
             return None
-        self._fill(start)
-        self._file.seek(_HEAD.size + start)
-        self._file.write(data)
+        collected = start - self._pieces_start if self._pieces else 0
+        if start != self._end or not 0 < collected < _MOST_COLLECTED:
+            self.flush()
+            self._fill(start)
+            self._pieces_start = start
+        self._pieces.append(data)
         self._end = start + len(data)
         return start
+
+    def flush(self) -> None:
+        """
+        Write the pieces that were added.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        if self._pieces:
+            data = memoryview(b"".join(self._pieces))
+            self._pieces.clear()
+            self._file.seek(_HEAD.size + self._pieces_start)
+            while data:
+                data = data[self._file.write(data) :]
 
     def cut(self, at: float) -> tuple[int, bytes]:
         """
@@ -85,6 +108,7 @@ class Track:
         start = self._position(at) if self._name else 0
         if start >= self._end:
             return self._end, b""
+        self.flush()
         self._file.seek(_HEAD.size + start)
         rest = self._file.read(self._end - start)
         self._file.truncate(_HEAD.size + start)
@@ -93,11 +117,12 @@ class Track:
 
     def update_header(self) -> None:
         """
-        Write the present size into the header.
+        Write the pieces that were added, and the present size into the header.
 
         Raises:
             OSError: The file cannot be written.
         """
+        self.flush()
         self._file.seek(0)
         self._file.write(header(self._name or "pcm16", self._end))
 

@@ -103,11 +103,13 @@ class Writer:
 
     def write(self, lines: Iterable[bytes]) -> None:
         """
-        Write lines, all of them.
+        Write lines, all of them, after the audio that they refer to.
 
         Raises:
             OSError: The disk is full, or the like.
         """
+        for track in self._tracks:
+            track.flush()
         data = memoryview(b"".join(lines))
         while data:
             data = data[os.write(self._file, data) :]

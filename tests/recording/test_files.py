@@ -132,6 +132,25 @@ def test_pieces_are_joined_and_pauses_kept() -> None:
     assert audio.pcm[144_000:] == tone
 
 
+def test_a_piece_is_in_the_file_after_a_flush() -> None:
+    """
+    Whether the pieces before it were written or not; many of them are written at once.
+    """
+    file, sizes = Kept(), []
+    track = Track(file, began=0.0)
+    expected = b""
+    for number in range(40):
+        piece = bytes([number, 1]) * 40_000
+        assert track.add(piece, "pcm16", 0.0) == len(expected)
+        expected += piece
+        if number in (3, 4, 30):
+            track.flush()
+        sizes.append(len(file.getvalue()))
+    track.update_header()
+    assert read_wav(file.getvalue()).pcm == expected
+    assert len(set(sizes)) < 10
+
+
 def test_a_piece_of_another_format_is_not_put_into_the_file() -> None:
     """
     A file has one format.
@@ -156,6 +175,7 @@ def test_what_was_cut_is_read_from_the_recording() -> None:
     starts.append(track.add(pieces[2], "g711_ulaw", 1.6))
     cuts.append(Unplayed(5, *track.cut(1.7)))
     starts.append(track.add(pieces[3], "g711_ulaw", 1.8))
+    track.flush()
     assert starts == [8_000, 16_000, 12_000, 13_600]
     assert [len(cut.data) for cut in cuts] == [12_000, 6_400]
 
