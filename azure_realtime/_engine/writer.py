@@ -65,26 +65,28 @@ class Writer:
         Send as many messages as the socket takes now, up to the limit of a turn.
 
         Returns:
-            Whether the queue has no more to send. Then the next `put` wakes the reader.
+            Whether the queue has no more to send, and the socket has taken all. Then
+            the next `put` wakes the reader.
         """
         stream, queue = self._stream, self._queue
-        stream.write()
         for _ in range(_BATCHES_PER_TURN):
+            stream.write()
             if self.answer_deadline is not None or not stream.idle:
                 return False
             entries = queue.take_some()
             if entries:
-                self._send(entries)
+                self._frame(entries)
             if queue.asleep:
+                stream.write()
                 # the queue holds commands until the session is configured
                 if self._control.closing is None or queue.waiting:
                     return stream.idle
                 if stream.idle:
                     self._send_close()
                 return False
-        return False
+        return False  # the last batch is not sent yet: another turn follows
 
-    def _send(self, entries: list[Entry]) -> None:
+    def _frame(self, entries: list[Entry]) -> None:
         stream, control = self._stream, self._control
         messages, sizes, audio = list[bytes](), list[int](), False
         for message, event_id, is_audio in entries:
@@ -102,7 +104,6 @@ class Writer:
         if len(self._in_flight) > _BATCHES_IN_FLIGHT:
             self._drop_delivered()
         stream.send_all(messages)
-        stream.write()
 
     def is_given_up(self) -> bool:
         """

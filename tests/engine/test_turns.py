@@ -305,6 +305,24 @@ class _Taking:
         self.idle = True
 
 
+def test_what_is_queued_at_once_is_sent_without_another_call() -> None:
+    """
+    More than a turn sends, and the queue wakes the reader only once.
+    """
+    with GA.connected() as (client, connection):
+        with at_most(10.0 * SCALE):
+            client.append_audio(bytes(6_000_000))
+            item = {"type": "message", "role": "user", "content": []}
+            client.create_conversation_item(item).result(10 * SCALE)
+        sizes = [
+            len(event["audio"]) * 3 // 4
+            for event in connection.received
+            if event["type"] == "input_audio_buffer.append"
+        ]
+
+    assert sum(sizes) == 6_000_000
+
+
 def test_a_turn_writes_a_limited_number_of_bytes() -> None:
     """
     A ping that comes while megabytes leave is answered between two batches.
@@ -325,6 +343,7 @@ def test_a_turn_writes_a_limited_number_of_bytes() -> None:
     assert max(wire.batches) <= 64 << 10
     assert 200_000 < sum(wire.batches) <= 256 << 10
     assert not queue.asleep
+    assert not wire.idle  # so that the socket wakes the reader: the queue will not
     while not writer.write():
         pass
 
