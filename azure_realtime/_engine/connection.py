@@ -262,6 +262,8 @@ class Connection:
     def _read(self) -> None:
         stream, control = self._stream, self._control
         messages = stream.read()
+        if stream.attention:  # a pong does not wait until these messages are handled
+            stream.write()
         if messages:
             if control.message_hook is not None or control.logs_messages:
                 control.report("in", self._generation, messages)

@@ -87,6 +87,35 @@ def test_a_peer_that_falls_silent_is_noticed_while_we_send() -> None:
     assert took <= 0.75 * SCALE
 
 
+def test_a_pong_does_not_wait_for_the_events_that_came_with_the_ping() -> None:
+    """
+    A listener on the reader thread sees that the peer has the pong already.
+    """
+    ponged, seen = threading.Event(), list[bool]()
+
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.send(DELTA + frame(b"x", PING))
+        assert conn.read_frame() == (PONG, b"x")
+        ponged.set()
+        conn.mute()
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url, dispatch="reader")
+        handled = threading.Event()
+
+        def listen(_: object) -> None:
+            seen.append(ponged.wait(5 * SCALE))
+            handled.set()
+
+        client.on("response.output_text.delta", listen)
+        client.connect(5)
+        assert handled.wait(10 * SCALE)
+        client.close()
+
+    assert [True] == seen
+
+
 @pytest.mark.slow
 def test_a_peer_that_falls_silent_after_many_deltas_is_noticed() -> None:
     """
