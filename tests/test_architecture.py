@@ -139,6 +139,7 @@ def test_every_part_is_in_the_table() -> None:
     assert sorted({part_of(name) for name in modules()}) == sorted(placed)
 
 
+@pytest.mark.slow
 def test_imports_point_down_only() -> None:
     """
     A module imports from its own folder and from the rows below.

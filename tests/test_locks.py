@@ -82,6 +82,7 @@ def call_sites() -> list[tuple[str, bool]]:
     return found
 
 
+@pytest.mark.slow
 def test_there_are_few_locks() -> None:
     """
     State that one thread writes, or that is replaced as a whole, needs none.

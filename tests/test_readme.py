@@ -200,7 +200,16 @@ def _answer(request: Any) -> Reply | str:
     return "This is a short answer."
 
 
-@pytest.mark.parametrize("block", list(blocks()), ids=str)
+def _marks(block: Block) -> Any:
+    """
+    A voice call at the pace of speech takes seconds.
+    """
+    return pytest.mark.slow if "realtime=True" in block.code else ()
+
+
+@pytest.mark.parametrize(
+    "block", [pytest.param(b, marks=_marks(b), id=str(b)) for b in blocks()]
+)
 def test_block_of_a_document_runs(block: Block, reader: dict[str, Any]) -> None:
     """
     A block that is copied from a document works.

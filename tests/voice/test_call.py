@@ -617,6 +617,7 @@ def test_late_audio_of_an_interrupted_answer_leaves_the_model_idle() -> None:
         assert ear.written == {}
 
 
+@pytest.mark.slow
 def test_a_recording_has_the_time_at_which_an_answer_begins_to_play(
     tmp_path: Path,
 ) -> None:
