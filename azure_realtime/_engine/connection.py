@@ -254,7 +254,11 @@ class Connection:
             unread = replacement_stream.unread
         self._poller.watch(interest)
         pinged = self._keepalive.pinged_at is not None
-        self._full = events != READ or pinged or renewal.replacement is not None
+        # a TLS write that waits for READ is continued by a full turn, too
+        self._full = not stream.idle or events != READ or pinged
+        self._full |= renewal.replacement is not None
+        # a ping of this turn may have sent the frames that the writer has left
+        unread |= stream.idle and self._writer.has_more
         remaining = 0.0 if unread else self._until_next_timer()
         self._next_timer = time.monotonic() + remaining
         return None

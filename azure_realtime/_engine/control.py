@@ -62,7 +62,7 @@ class Control:
 
     def wait_for_turn(self, deadline: Deadline) -> None:
         """
-        Wait until the reader thread has ended its present turn, or until *deadline*.
+        Wait until the reader thread has posted what it has read, or until *deadline*.
 
         Any thread but the reader thread.
         """

@@ -173,8 +173,8 @@ class Reader:
         """
         Wait until the listeners of all events that were read have returned.
 
-        The event that ended the program's last wait may not have been posted to the
-        dispatcher yet: the reader thread completes futures first.
+        The event that ended the program's last wait may not have been posted yet: the
+        reader thread completes futures first.
         """
         if self._lifecycle.phase is Phase.OPEN:  # else no turn follows
             self._control.wait_for_turn(deadline)
@@ -253,16 +253,12 @@ class Reader:
         return error
 
     def _open(self, stream: WebSocketStream, handover: Handover | None) -> Connection:
-        self._lifecycle.generation += 1
+        generation = self._lifecycle.generation = self._lifecycle.generation + 1
         self._lifecycle.phase = Phase.OPEN
         if self._control.vetoed and not self._control.is_closing():  # while it dialled
             self.close(Deadline(_CLOSE_TIMEOUT))
-        logger.info(
-            "Connected: connection %d, request id %s",
-            self._lifecycle.generation,
-            stream.request_id,
-        )
-        is_later = self._lifecycle.generation > 1
+        request_id = stream.request_id
+        logger.info("Connected: connection %d, request id %s", generation, request_id)
         return Connection(
             self._setup,
             self._begin_replacement,
@@ -272,8 +268,8 @@ class Reader:
             stream,
             self._websocket_options,
             self._control,
-            self._lifecycle.generation,
-            self._setup.opening(is_later) if handover is None else handover.opening,
+            generation,
+            handover.opening if handover else self._setup.opening(generation > 1),
             self._dialer.ready_by,
         )
 
@@ -315,6 +311,7 @@ class Reader:
         self._engine.lose(
             error, disconnected_event(error, cause, reconnects, generation)
         )
+        self._control.run_calls()  # a reconnect may take long
         logger.info("Connection %d ended: %s", generation, error)
 
     def _final(self, error: RealtimeError) -> RealtimeError:
@@ -333,6 +330,7 @@ class Reader:
             cause = cause_of(error, by_us=closed, expired=False)
             self._engine.lose(error, disconnected_event(error, cause, False, 0))
         self._engine.end(error, Closed(error=error, generation=generation))
+        self._control.run_calls()
         self._engine.dispatcher.detach()
         if not closed:
             self._report(error)

@@ -105,6 +105,13 @@ class Writer:
             self._drop_delivered()
         stream.send_all(messages)
 
+    @property
+    def has_more(self) -> bool:
+        """
+        Whether `write` has more messages to take from the queue.
+        """
+        return not self._queue.asleep and self.answer_deadline is None
+
     def is_given_up(self) -> bool:
         """
         Return whether the peer has not answered our close frame in time.

@@ -16,9 +16,8 @@ Rules:
    the queue even temporarily, and an interrupted call computes the counters from the
    entries and wakes the reader.
 7. A message wakes the reader only while the reader is asleep: from a `take_some` that
-   leaves no message to send until the next message or `wake`. Taking the last message
-   and setting `asleep` are one step under the lock, and `asleep` is read after the
-   message was added: so no message is missed.
+   leaves no message to send until the next message or `wake`. No message is missed:
+   the last one is taken and `asleep` is set in one step under the lock.
 8. `wake` also makes the reader execute a full turn; a message does not.
 """
 
@@ -231,9 +230,7 @@ class SendQueue:
             return self._withdraw(event_id)
 
     def _take_first(self, max_bytes: int) -> list[Entry]:
-        """
-        Do the same for a queue with more than *max_bytes*. Lock held.
-        """
+        # `take_some` of a queue with more than *max_bytes*; lock held
         entries, taken, room = self._entries, list[Entry](), max_bytes
         while entries and (not taken or len(entries[0].message) <= room):
             entry = entries.popleft()
@@ -243,6 +240,9 @@ class SendQueue:
         return taken
 
     def _withdraw(self, event_id: str) -> bool:
+        """
+        Remove a message; return whether it was in the queue. Lock held.
+        """
         entry = next((e for e in tuple(self._entries) if e.event_id == event_id), None)
         if entry is None:
             return False

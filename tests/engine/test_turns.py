@@ -9,12 +9,14 @@ import logging
 import os
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import websocket
 from helpers.clients import GA
 from helpers.peer import CLOSE, PING, PONG, Peer, PeerConnection, frame, serve_session
 from helpers.timing import SCALE, at_most
@@ -92,9 +94,11 @@ def test_a_pong_does_not_wait_for_the_events_that_came_with_the_ping() -> None:
     A listener on the reader thread sees that the peer has the pong already.
     """
     ponged, seen = threading.Event(), list[bool]()
+    listening = threading.Event()
 
     def script(conn: PeerConnection) -> None:
         serve_session(conn)
+        assert listening.wait(10 * SCALE)
         conn.send(DELTA + frame(b"x", PING))
         assert conn.read_frame() == (PONG, b"x")
         ponged.set()
@@ -109,11 +113,64 @@ def test_a_pong_does_not_wait_for_the_events_that_came_with_the_ping() -> None:
             handled.set()
 
         client.on("response.output_text.delta", listen)
-        client.connect(5)
+        listening.set()
         assert handled.wait(10 * SCALE)
         client.close()
 
     assert [True] == seen
+
+
+class _Renegotiating:
+    """
+    A TLS socket: a write must read first, once `refuses` is set.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.refuses = False
+        self.refused = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def send(self, data: bytes) -> int:
+        if self.refuses:
+            self.refuses = False
+            self.refused.set()
+            raise ssl.SSLWantReadError
+        sent: int = self._sock.send(data)
+        return sent
+
+
+def test_a_write_that_must_read_first_goes_on_after_the_read() -> None:
+    """
+    The queue is empty then: only the frame that is not sent keeps the turns going.
+    """
+    sockets: list[_Renegotiating] = []
+
+    class Odd(websocket.WebSocket):
+        def connect(self, *arguments: Any, **named: Any) -> None:
+            super().connect(*arguments, **named)
+            self.sock = _Renegotiating(self.sock)
+            sockets.append(self.sock)
+
+    received = threading.Event()
+
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        assert sockets[0].refused.wait(10 * SCALE)
+        conn.send(DELTA)
+        conn.read_frame()
+        received.set()
+        conn.mute()
+
+    with Peer(script) as peer:
+        client = GA.client(peer.url, websocket_impl=Odd)
+        client.connect(5)
+        sockets[0].refuses = True
+        client.append_audio(bytes(960))
+        assert received.wait(10 * SCALE)
+        client.close()
 
 
 @pytest.mark.slow

@@ -19,8 +19,10 @@ from azure_realtime.audio import read_wav
 from azure_realtime.recording import Recording
 from azure_realtime.recording import format as f
 from azure_realtime.recording.backlog import Backlog, Dropped, Received
+from azure_realtime.recording.encoder import Encoder
 from azure_realtime.recording.reader import read_recording
 from azure_realtime.recording.tracks import Track, TrackReader, Unplayed
+from azure_realtime.recording.writer import Writer
 
 HEADER = {**recording_script.HEADER, "monotonic": 10.0}
 
@@ -145,10 +147,43 @@ def test_a_piece_is_in_the_file_after_a_flush() -> None:
         expected += piece
         if number in (3, 4, 30):
             track.flush()
+            assert file.getvalue()[44:] == expected
         sizes.append(len(file.getvalue()))
     track.update_header()
     assert read_wav(file.getvalue()).pcm == expected
     assert len(set(sizes)) < 10
+
+
+def test_audio_is_on_the_disk_before_the_line_that_refers_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Wherever the process is killed, a whole line has its audio.
+    """
+    sizes: list[tuple[int, int]] = []
+    audio, kept, write = tmp_path / "user.wav", bytearray(), os.write
+
+    def note(file: int, data: Any) -> int:
+        kept.extend(data)
+        sizes.append((kept.count(b'"track":"user"'), audio.stat().st_size))
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", note)
+    track = Track(audio.open("w+b", buffering=0), began=0.0)
+    backlog = Backlog()
+    encoder = Encoder("wav", {"user": track}, {})
+    descriptor = os.open(tmp_path / "lines", os.O_CREAT | os.O_WRONLY)
+    writer = Writer(descriptor, backlog, encoder, [track])
+    text = json.dumps(
+        {"type": "input_audio_buffer.append", "audio": "AAAA" * 16_000}
+    ).encode()
+    for _ in range(40):
+        backlog.put("out", 1, 0.0, text)
+    backlog.end()
+    writer.run()
+
+    assert sizes[-1][0] == 40
+    assert all(size >= 44 + 48_000 * lines for lines, size in sizes)
 
 
 def test_a_piece_of_another_format_is_not_put_into_the_file() -> None:
