@@ -3,6 +3,7 @@ The version, which setup.cfg reads without importing the package, and the hint t
 install an extra.
 """
 
+#: The version of this package.
 __version__ = "0.1.0"
 
 #: The end of every error text about an extra that is not installed; ``{}`` is its name.

@@ -23,6 +23,8 @@ extensions = ["sphinx.ext.autodoc", "myst_nb"]
 html_theme = "furo"
 html_title = f"azure_realtime {version}"
 html_theme_options = {"navigation_with_keys": True}
+html_static_path = ["style"]
+html_css_files = ["site.css"]
 html_copy_source = html_show_sourcelink = html_show_copyright = False
 
 default_role = "py:obj"

@@ -5,7 +5,10 @@ The pages of the reference: every name of every public module, in groups.
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterable
+
+from sphinx.pycode import ModuleAnalyzer
 
 import azure_realtime
 
@@ -147,8 +150,23 @@ def _entries(module: str, names: Iterable[str]) -> str:
         elif inspect.isfunction(value):
             lines.append(f".. autofunction:: {full}\n")
         else:
-            lines.append(f".. autodata:: {full}\n   :no-value:\n")
+            text = _description(name, value)
+            lines.append(f".. py:data:: {name}\n   :module: {module}\n\n   {text}\n")
     return _rst("\n".join(lines))
+
+
+def _description(name: str, value: object) -> str:
+    """
+    Return what is written at the assignment of a public value that is no class.
+
+    autodoc would show the docstring of its type.
+    """
+    for module in sorted(name for name in sys.modules if name.startswith("azure_")):
+        if vars(sys.modules[module]).get(name) is value:
+            found = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name))
+            if found:
+                return " ".join(found).strip()
+    raise SystemExit(f"{name} has no comment '#:' at its assignment")
 
 
 def _rst(text: str) -> str:

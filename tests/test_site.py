@@ -126,6 +126,26 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
     assert missing == []
 
 
+def test_a_value_has_a_description_of_its_own(site: Path) -> None:
+    """
+    A constant or an alias is not described by the docstring of its type.
+    """
+    text = "".join(
+        html.unescape(re.sub(r"<[^>]*>", "", path.read_text("utf-8")))
+        for path in (site / "reference").glob("*.html")
+    )
+    words = " ".join(text.split())
+    values = {
+        name: getattr(importlib.import_module(module), name)
+        for module, name in public()
+        if not callable(getattr(importlib.import_module(module), name))
+    }
+    assert {"__version__", "Item", "UNSET", "SERVER_EVENTS"} <= set(values)
+    for name, value in values.items():
+        first = " ".join((type(value).__doc__ or "-").split("\n\n")[0].split())
+        assert f"{name}¶ {first[:40]}" not in words, name
+
+
 def members() -> Iterator[str]:
     """
     Yield the methods and properties of public classes, inherited ones too.

@@ -34,4 +34,5 @@ class Unset:
         return self
 
 
+#: Stands for a field that is not given: it is not sent, the session keeps its value.
 UNSET: Final[Unset] = object.__new__(Unset)

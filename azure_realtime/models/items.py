@@ -238,6 +238,7 @@ class UnknownItem(Model):
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
 
 
+#: An item of a conversation: one of these classes.
 Item = (
     MessageItem
     | FunctionCallItem
