@@ -28,8 +28,8 @@ def figure(drawing: Drawing) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            f"plot() needs matplotlib. {INSTALL_HINT.format('plot')} to_html() and "
-            "to_svg() need nothing."
+            "plot() needs matplotlib; to_html() and to_svg() need nothing. "
+            + INSTALL_HINT.format("plot")
         ) from error
     size = (drawing.width / _DPI, drawing.height / _DPI)
     result: Any = Figure(figsize=size, dpi=_DPI * 1.5, facecolor="white")
