@@ -66,8 +66,9 @@ def _stuck(
     ) as (client, connection):
         connection.stop_reading()
         try:
-            # the kernel takes some megabytes first; then the queue fills
-            big = bytes(190_000)
+            # The kernel takes some of it first; then the queue fills. A message larger
+            # than the queue would be accepted by an empty one.
+            big = bytes(96_000)
             while client.stats.send_queue_bytes < SMALL // 3:
                 client.append_audio(big, timeout=5)
             if overflow == "block":
