@@ -158,10 +158,11 @@ class EventPipeline:
                     event = events[0]
                     kind = event.__class__
                     answers = kind in self._answers
-                    if answers or len(events) > 1 or kind in self._full_way:
+                    full_way = len(events) > 1 or kind in self._full_way
+                    if batch and (answers or full_way):
                         ready, ready_sizes, batch, sizes = batch, sizes, [], []
                         self._emitter.post_batch(ready, ready_sizes)
-                    if len(events) > 1 or kind in self._full_way:
+                    if full_way:
                         was_full = True
                         follow(events)
                         continue
@@ -184,7 +185,8 @@ class EventPipeline:
             if not self._lifecycle.process.is_other_process:
                 self._emitter.post_batch(batch, sizes)
             raise
-        self._emitter.post_batch(batch, sizes)
+        if batch:
+            self._emitter.post_batch(batch, sizes)
         return was_full
 
     def _follow_delta(self, event: ServerEvent, route: Route) -> StatusChanged | None:
