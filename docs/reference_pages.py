@@ -8,8 +8,6 @@ import pkgutil
 import sys
 from collections.abc import Iterable
 
-from sphinx.pycode import ModuleAnalyzer
-
 import azure_realtime
 
 #: The names of `azure_realtime` by what they are for. A name in no group is an error.
@@ -161,6 +159,8 @@ def _description(name: str, value: object) -> str:
 
     autodoc would show the docstring of its type.
     """
+    from sphinx.pycode import ModuleAnalyzer  # the groups are read without Sphinx, too
+
     for module in sorted(name for name in sys.modules if name.startswith("azure_")):
         if vars(sys.modules[module]).get(name) is value:
             found = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name))
