@@ -246,7 +246,6 @@ def as_session_config(config: SessionConfig | Mapping[str, Any]) -> SessionConfi
 
 
 #: The session configuration of a client that is given none.
-#: The configuration of a session for which none is given.
 DEFAULT_SESSION_CONFIG = SessionConfig(
     voice="alloy",
     instructions=(
