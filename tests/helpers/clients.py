@@ -5,6 +5,7 @@ Clients and local services that fit together: both protocols, plain and over TLS
 from __future__ import annotations
 
 import contextlib
+import queue
 import ssl
 import threading
 import time
@@ -158,11 +159,16 @@ GA = Variant("ga")
 def drained(client: AzureRealTimeAudio) -> None:
     """
     Wait until every listener has received all events so far.
+
+    An earlier event of the same type may still be on its way to the listeners, so it
+    waits for the event of its own command.
     """
-    delivered = threading.Event()
-    client.once("input_audio_buffer.cleared", lambda event: delivered.set())
-    client.clear_audio_buffer()
-    assert delivered.wait(5.0 * SCALE)
+    received: queue.SimpleQueue[object] = queue.SimpleQueue()
+    listener = client.on("input_audio_buffer.cleared", received.put)
+    answer = client.clear_audio_buffer().result(5.0 * SCALE)
+    while received.get(timeout=5.0 * SCALE) is not answer:
+        pass
+    client.off("input_audio_buffer.cleared", listener)
 
 
 def once_it_waits(
