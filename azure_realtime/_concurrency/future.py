@@ -63,8 +63,9 @@ class InterruptibleFuture(Future[T]):
         self._waiters = _Waiters()
         # guards the state: one thread may complete the future while another cancels it
         self._condition = _Lock()  # type: ignore[assignment]
-        self._completed = Condition()
-        Future.add_done_callback(self, lambda _: self._completed.notify_all())
+        self._completed = completed = Condition()
+        # not `self`: a future in a reference cycle is not deleted with its last user
+        Future.add_done_callback(self, lambda _: completed.notify_all())
 
     def cancelled(self) -> bool:
         """

@@ -55,8 +55,11 @@ _CHANGE_SIZE = 500  # bytes: about the size of a `StatusChanged` event
 
 Handler = Callable[[Any], object]
 Route = tuple[Handler, Callable[[Any], StatusChanged | None]]
-Follow = Callable[[Sequence[ServerEvent]], None]
-"""Handles the events of one message that may concern the connection."""
+Follow = Callable[[Sequence[ServerEvent]], bool]
+"""
+Handles the events of one message that may concern the connection; returns whether they
+do.
+"""
 
 
 class Part(Protocol):
@@ -134,13 +137,13 @@ class EventPipeline:
             follow: Handles the events that concern the connection, and unknown ones.
 
         Returns:
-            Whether *follow* was called.
+            Whether one of the events concerns the connection.
 
         Raises:
             UnicodeDecodeError: A message is not UTF-8; those before it were handled.
         """
         decode, routes, mailboxes = self._decode, self._delta_routes, self._mailboxes
-        was_full = False
+        concerned = False
         batch: list[ServerEvent] = []  # the events of this read that are not posted yet
         sizes: list[int] = []
         messages.reverse()
@@ -163,8 +166,7 @@ class EventPipeline:
                         ready, ready_sizes, batch, sizes = batch, sizes, [], []
                         self._emitter.post_batch(ready, ready_sizes)
                     if full_way:
-                        was_full = True
-                        follow(events)
+                        concerned |= follow(events)
                         continue
                     size = approximate_size(event.raw)
                     change = self.follow(event)
@@ -187,7 +189,7 @@ class EventPipeline:
             raise
         if batch:
             self._emitter.post_batch(batch, sizes)
-        return was_full
+        return concerned
 
     def _follow_delta(self, event: ServerEvent, route: Route) -> StatusChanged | None:
         """
@@ -254,8 +256,8 @@ class EventPipeline:
 
     def refuse(self, event: ErrorEvent, route: ErrorRoute) -> None:
         """
-        Fail the futures that *event* is about. Log the error if no future that the user
-        holds and no listener receives it.
+        Fail the futures that *event* is about. An error that no listener receives is
+        logged: now, or when a future with it is deleted and the user has not read it.
         """
         pending, responses = self._sender.pending, self._sender.responses
         refused: Sequence[CommandFuture[Any]] = ()
@@ -264,7 +266,10 @@ class EventPipeline:
         elif route.subject is Subject.RESPONSE and route.event_id:
             refused, following = responses.refuse(route.event_id, event)
             self._sender.follow_up(following)
-        if route.benign or any(future.heeded for future in refused):
+        if route.benign or self._dispatcher.hears(event):
             return
-        if not self._dispatcher.hears(event):
-            logger.warning("The service reports an error: %s", refusal(event))
+        text = str(refusal(event))
+        for future in refused:
+            future.unread_error = text
+        if not refused:
+            logger.warning("The service reports an error: %s", text)

@@ -8,7 +8,7 @@ import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -26,6 +26,8 @@ from ..audio import encoding
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
 from ..models.fields import WhenBusy
+
+F = TypeVar("F", bound=CommandFuture[Any])
 
 
 class Sender:
@@ -184,7 +186,7 @@ class Sender:
         event_id = command.event_id or ""
         entry = self._entry(command)  # raises before anything is registered
 
-        def withdraw() -> None:
+        def withdraw(_: CommandFuture[Any]) -> None:
             if self._queue.withdraw(event_id):
                 self.pending.forget(event_id)
 
@@ -217,7 +219,7 @@ class Sender:
         if not self.responses.quiet:  # else it is encoded below
             self._entry(command)  # raises now, not when the command is queued later
 
-        def withdraw() -> None:
+        def withdraw(future: ResponseFuture) -> None:
             commands, event_id = self.responses.abandon(future)
             if event_id is not None:
                 self._queue.withdraw(event_id)
@@ -240,15 +242,15 @@ class Sender:
             raise
         return future
 
-    def _on_reader(self, withdraw: Callable[[], None]) -> None:
+    def _on_reader(self, withdraw: Callable[[F], None], future: F) -> None:
         """
         Have the reader thread do it: Ctrl-C after the removal of a request would leave
         the next one waiting for ever.
         """
         if self._lifecycle.is_reader_thread():
-            withdraw()
+            withdraw(future)
         else:
-            self._call(withdraw)
+            self._call(partial(withdraw, future))
 
     def mark_sent(self, event_id: str | None) -> None:
         """

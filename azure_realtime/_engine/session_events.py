@@ -85,14 +85,18 @@ class SessionEvents:
         """
         return not self.ready and not self._refused
 
-    def follow(self, events: Sequence[ServerEvent]) -> None:
+    def follow(self, events: Sequence[ServerEvent]) -> bool:
         """
-        Handle the events of one message.
+        Handle the events of one message. Return whether one concerns the connection.
+
+        An event that may acknowledge a restored item does not.
         """
+        concerned = False
         emitted: list[ServerEvent | None] = []
         answers: list[ServerEvent] = []
         was_ready = self.ready
         for event in events:
+            concerned |= event.type not in self._kind.restored
             if self._restored.is_acknowledgement(event):
                 emitted.append(self._pipeline.follow(event))
                 continue
@@ -107,6 +111,7 @@ class SessionEvents:
         if not was_ready and self.ready:
             # Last, so that `events('*')` does not start with the session's own setup.
             self._setup.admit()
+        return concerned
 
     def _configure(self, event: ServerEvent) -> ServerEvent | None:
         """

@@ -4,13 +4,17 @@ What a program reads in its log: the life of a connection, and no content.
 
 from __future__ import annotations
 
+import gc
 import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
-from helpers.clients import GA
+from helpers.clients import GA, MANUAL
 from helpers.reconnecting import QUICK, EventRecorder
 
-from azure_realtime import ServerError, SessionConfig
+from azure_realtime import AzureRealTimeAudio, ServerError, SessionConfig
 
 
 def test_info_has_the_life_of_a_connection(caplog: pytest.LogCaptureFixture) -> None:
@@ -70,3 +74,78 @@ def test_a_refused_session_is_raised_and_not_logged(
             client.connect()
         client.close()
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+Ask = Callable[[AzureRealTimeAudio], "Future[Any]"]
+REFUSED: list[Ask] = [
+    lambda client: client.delete_item("no-such-item"),
+    lambda client: client.create_response(
+        input=[{"type": "item_reference", "id": "no-such-item"}]
+    ),
+]
+
+
+@pytest.fixture(params=REFUSED, ids=["command", "response"])
+def refused(request: pytest.FixtureRequest) -> Ask:
+    """
+    A command that the service refuses.
+    """
+    command: Ask = request.param
+    return command
+
+
+def test_a_refusal_is_raised_and_not_logged(
+    refused: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    However late the program reads the future: the service may be quick.
+    """
+    with GA.connected(session_config=MANUAL) as (client, _):
+        with client.expect("error"):
+            future = refused(client)
+        assert future.done()
+        with pytest.raises(ServerError, match="no-such-item"):
+            future.result(5)
+        del future
+        gc.collect()
+    assert caplog.records == []
+
+
+def test_a_refusal_is_logged_once_the_future_is_dropped(
+    refused: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    At once, without the garbage collector.
+    """
+    gc.disable()
+    try:
+        with GA.connected(session_config=MANUAL) as (client, _):
+            with client.expect("error"):
+                future = refused(client)
+            client.clear_audio_buffer().result(5)
+            assert caplog.records == []
+            del future
+            (record,) = caplog.records
+            assert "no-such-item" in record.getMessage()
+
+            with client.expect("error"):
+                refused(client)
+            client.clear_audio_buffer().result(5)
+            assert len(caplog.records) == 2
+    finally:
+        gc.enable()
+
+
+def test_a_refusal_that_a_listener_gets_is_not_logged(
+    refused: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The listener decides.
+    """
+    with GA.connected(session_config=MANUAL) as (client, _):
+        client.on("error", lambda event: None)
+        with client.expect("error"):
+            refused(client)
+        client.clear_audio_buffer().result(5)
+        gc.collect()
+    assert caplog.records == []
