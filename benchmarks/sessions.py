@@ -2,7 +2,7 @@
 The number of real-time sessions that one process on one core sustains.
 
     python benchmarks/sessions.py [--quick] [--seconds 8] [--peers azure_realtime,bare,openai_sync]
-                                  [--packages core|speed] [--sessions 40]
+                                  [--packages core|speed] [--sessions 40 [--parts]]
 
 Each session receives 20 ms of audio (24 kHz pcm16) every 20 ms, decoded in a listener, and
 appends as much. Sustained means: the delay in both directions is under 40 ms at the 99th
@@ -10,6 +10,9 @@ percentile, and nothing was lost. The delay of an append counts from the time wh
 The number is raised by a quarter until it fails, then narrowed down to about 5 %; a number that
 fails is tried a second time. ``--sessions`` measures one number; ``--quick`` does so with 8 for
 each client. openai_sync reads on one thread for each session.
+
+``--parts`` shows where azure_realtime's CPU time goes: the microseconds of each part for a pair
+of a received and a sent piece of audio.
 
 Each line has the CPU time of the client process as a share of a core, which other work on the
 machine affects less than the delays. A ``server`` share over 0.8 means that the load server,
@@ -139,16 +142,41 @@ def search(server: _runs.Server, peer: str, packages: str, seconds: float) -> in
     return good
 
 
+def show_parts(packages: str, sessions: int, seconds: float) -> None:
+    """
+    Print where the CPU time of azure_realtime goes.
+    """
+    with _runs.Server() as server:
+        figures = _runs.run_client(
+            "_parts:sessions",
+            "azure_realtime",
+            server,
+            packages,
+            run="parts",
+            sessions=sessions,
+            seconds=seconds,
+            warm=1.0,
+        )
+    whole = figures.pop("all")
+    figures |= {"the rest": whole - sum(figures.values()), "all": whole}
+    rows = [[part, f"{us:.0f}"] for part, us in figures.items()]
+    _runs.table(["part", "us a pair"], rows)
+
+
 def main() -> None:
     parser = _runs.parser(__doc__)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--packages", choices=("core", "speed"), default="core")
     parser.add_argument("--sessions", type=int, help="measure this number only")
+    parser.add_argument("--parts", action="store_true", help="where the CPU time goes")
     arguments = parser.parse_args()
     seconds = arguments.seconds or (2.0 if arguments.quick else 8.0)
     number = arguments.sessions or (8 if arguments.quick else None)
     _runs.describe()
+    if arguments.parts:
+        show_parts(arguments.packages, number or 40, seconds)
+        return
     rows = []
     with _runs.Server() as server:
         for peer in _runs.available(arguments.peers.split(",")):
