@@ -15,7 +15,7 @@ OLDEST, *NEWER = "3.10", "3.11", "3.12", "3.13"
 PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
 # What touches threads, sockets, TLS and type hints, where Pythons differ; notebooks.
 PATHS = "client concurrency dispatch engine protocol requests tools transport notebook"
-BENCHMARKS = "receive send latency sessions footprint lifecycle record barge_in mouth_to_ear"
+BENCH = "receive send latency sessions footprint lifecycle record barge_in mouth_to_ear"
 CORE_ALONE = """import sys, azure_realtime
 extras = {"asyncio", "websockets", "numpy", "orjson", "pybase64", "azure.identity"}
 assert not extras & set(sys.modules), extras & set(sys.modules)"""
@@ -127,7 +127,7 @@ def sound(session: nox.Session) -> None:
 @nox.session(python=False)
 def benchmarks(session: nox.Session) -> None:
     """Start each: it must work; a noisy machine cannot tell how fast it is."""
-    for name in BENCHMARKS.split():
+    for name in BENCH.split():
         run(session, 120, "python", f"benchmarks/{name}.py", "--quick")
 
 

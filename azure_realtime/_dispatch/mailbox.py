@@ -20,7 +20,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from .._concurrency.condition import Condition
@@ -212,11 +212,7 @@ class Mailboxes:
             mailboxes = list(self._mailboxes)
             if len(mailboxes) != self._published:  # one was dropped without `close`
                 self._publish()
-            taking = []
-            for mailbox in mailboxes:
-                if ANY in mailbox.keys or not mailbox.keys.isdisjoint(keys):
-                    mailbox.put(event, size)
-                    taking.append(mailbox)
+            taking = _put(event, size, keys, mailboxes)
         for mailbox in taking:
             mailbox.notify()
 
@@ -253,3 +249,17 @@ class Mailboxes:
         mailboxes = list(self._mailboxes)
         self._published = len(mailboxes)
         self.wanted = _STATES.union(*(mailbox.keys for mailbox in mailboxes))
+
+
+def _put(
+    event: ServerEvent, size: int, keys: Collection[str], mailboxes: Iterable[Mailbox]
+) -> list[Mailbox]:
+    """
+    Put *event*, which has these keys, into the mailboxes that want it; return them.
+    """
+    taking = []
+    for mailbox in mailboxes:
+        if ANY in mailbox.keys or not mailbox.keys.isdisjoint(keys):
+            mailbox.put(event, size)
+            taking.append(mailbox)
+    return taking

@@ -144,7 +144,7 @@ class Connection:
             handover: The prepared session that this connection serves; None for a
                 connection that was just dialled.
         """
-        stream = self._stream
+        stream, pipeline = self._stream, self._pipeline
         try:
             for events in handover.events if handover else ():
                 self._session.follow(events)
@@ -167,6 +167,7 @@ class Connection:
             # not in the child of a listener that forked: it shares the descriptors
             if not self._engine.lifecycle.process.is_other_process:
                 self._renewal.abandon()
+                pipeline.unread_errors.log(all_of_them=True)
 
     @property
     def ready(self) -> bool:
@@ -243,6 +244,7 @@ class Connection:
         self._control.logs_messages = logger.logs_messages
         self._control.run_calls()
         self._engine.dispatcher.turn()
+        self._pipeline.unread_errors.log()
         end = self._end_reason() or self._renew()
         if end is not None:
             return end
@@ -314,7 +316,8 @@ class Connection:
             remaining = None if deadline is None else deadline.remaining()
             if remaining is not None:
                 next_timer = min(next_timer, remaining)
-        for part in (self._renewal, self._keepalive, self._engine.dispatcher.backlog):
+        backlog, unread = self._engine.dispatcher.backlog, self._pipeline.unread_errors
+        for part in (self._renewal, self._keepalive, backlog, unread):
             if (remaining := part.next_deadline()) is not None:
                 next_timer = min(next_timer, remaining)
         return next_timer

@@ -40,6 +40,7 @@ from .._memory import approximate_size
 from .._requests.error_routing import ErrorRoute, Outstanding, Subject, route_error
 from .._requests.failures import refusal
 from .._requests.future import CommandFuture
+from .._requests.unread_errors import UnreadErrors
 from .._state.model_status import ModelStatus
 from ..events import (
     SERVER_EVENTS,
@@ -93,6 +94,9 @@ class EventPipeline:
         emitter: Passes events to waits and listeners.
         dispatcher: Knows whether an error has a listener.
         lifecycle: Knows the process.
+
+    Attributes:
+        unread_errors: The errors that are logged unless the program reads them.
     """
 
     def __init__(
@@ -114,6 +118,7 @@ class EventPipeline:
         self._emitter = emitter
         self._dispatcher = dispatcher
         self._lifecycle = lifecycle
+        self.unread_errors = UnreadErrors()
         self._delta_routes: dict[type, Route] = dict(deltas)
         self._handlers: dict[type[ServerEvent], tuple[Handler, ...]] = {}
         for part in parts:
@@ -256,8 +261,8 @@ class EventPipeline:
 
     def refuse(self, event: ErrorEvent, route: ErrorRoute) -> None:
         """
-        Fail the futures that *event* is about. An error that no listener receives is
-        logged: now, or when a future with it is deleted and the user has not read it.
+        Fail the futures that *event* is about. If no listener receives the error, and
+        the program does not read such a future, it is logged.
         """
         pending, responses = self._sender.pending, self._sender.responses
         refused: Sequence[CommandFuture[Any]] = ()
@@ -266,10 +271,5 @@ class EventPipeline:
         elif route.subject is Subject.RESPONSE and route.event_id:
             refused, following = responses.refuse(route.event_id, event)
             self._sender.follow_up(following)
-        if route.benign or self._dispatcher.hears(event):
-            return
-        text = str(refusal(event))
-        for future in refused:
-            future.unread_error = text
-        if not refused:
-            logger.warning("The service reports an error: %s", text)
+        if not route.benign and not self._dispatcher.hears(event):
+            self.unread_errors.add(refused, refusal(event))

@@ -8,7 +8,7 @@ import itertools
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
@@ -26,8 +26,6 @@ from ..audio import encoding
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
 from ..models.fields import WhenBusy
-
-F = TypeVar("F", bound=CommandFuture[Any])
 
 
 class Sender:
@@ -186,7 +184,7 @@ class Sender:
         event_id = command.event_id or ""
         entry = self._entry(command)  # raises before anything is registered
 
-        def withdraw(_: CommandFuture[Any]) -> None:
+        def withdraw() -> None:
             if self._queue.withdraw(event_id):
                 self.pending.forget(event_id)
 
@@ -219,7 +217,7 @@ class Sender:
         if not self.responses.quiet:  # else it is encoded below
             self._entry(command)  # raises now, not when the command is queued later
 
-        def withdraw(future: ResponseFuture) -> None:
+        def withdraw() -> None:
             commands, event_id = self.responses.abandon(future)
             if event_id is not None:
                 self._queue.withdraw(event_id)
@@ -242,15 +240,15 @@ class Sender:
             raise
         return future
 
-    def _on_reader(self, withdraw: Callable[[F], None], future: F) -> None:
+    def _on_reader(self, withdraw: Callable[[], None]) -> None:
         """
         Have the reader thread do it: Ctrl-C after the removal of a request would leave
         the next one waiting for ever.
         """
         if self._lifecycle.is_reader_thread():
-            withdraw(future)
+            withdraw()
         else:
-            self._call(partial(withdraw, future))
+            self._call(withdraw)
 
     def mark_sent(self, event_id: str | None) -> None:
         """

@@ -12,13 +12,12 @@ from typing import Any
 
 from .._concurrency.future import InterruptibleFuture, T
 from .._concurrency.process import current_process
-from .._logging import logger
 
 Run = Callable[[Callable[[Any], Any], Any], None]
 """Submits a function and its argument to the dispatcher of user functions."""
 
 
-def _nothing(_: Any) -> None:
+def _nothing() -> None:
     pass
 
 
@@ -28,23 +27,19 @@ class CommandFuture(InterruptibleFuture[T]):
 
     Args:
         run: Submits done-callbacks to the dispatcher.
-        withdraw: Called once upon cancellation, with the future; withdraws the command
-            from the send queue, or cancels its response. It must not refer to the
-            future.
+        withdraw: Called once upon cancellation; withdraws the command from the send
+            queue, or cancels its response.
         may_wait: Raises on a thread whose waiting would prevent the completion.
 
     Attributes:
-        heeded: Whether the user has read the outcome or added a done-callback.
-        unread_error: What to log if the future is deleted and was never heeded; "" for
-            nothing. Only then it is certain that the user will not read the error.
+        heeded: Whether the user has read the outcome, waits for it or has added a
+            done-callback.
     """
-
-    unread_error = ""
 
     def __init__(
         self,
         run: Run,
-        withdraw: Callable[[Any], None],
+        withdraw: Callable[[], None],
         may_wait: Callable[[], None],
     ) -> None:
         super().__init__()
@@ -53,10 +48,6 @@ class CommandFuture(InterruptibleFuture[T]):
         self._may_wait = may_wait
         self._process = current_process()
         self.heeded = False
-
-    def __del__(self) -> None:
-        if self.unread_error and not self.heeded and not self._process.is_other_process:
-            logger.warning("The service reports an error: %s", self.unread_error)
 
     def result(self, timeout: float | None = None) -> T:
         """
@@ -83,11 +74,15 @@ class CommandFuture(InterruptibleFuture[T]):
             RuntimeError: As for `result`.
         """
         self._process.check()
-        self.heeded = True
-        if self.done():
-            return Future.exception(self, 0)
-        self._may_wait()
-        return super().exception(timeout)
+        heeded, self.heeded = self.heeded, True
+        try:
+            if self.done():
+                return Future.exception(self, 0)
+            self._may_wait()
+            return super().exception(timeout)
+        except BaseException:
+            self.heeded = heeded  # cancelled, or not done in time
+            raise
 
     @property
     def failed(self) -> bool:
@@ -115,7 +110,7 @@ class CommandFuture(InterruptibleFuture[T]):
         if withdraw is not _nothing:
             # without this call `concurrent.futures.wait` would not see the cancellation
             self.set_running_or_notify_cancel()
-            withdraw(self)
+            withdraw()
         return True
 
     def add_done_callback(self, fn: Callable[[Future[T]], Any]) -> None:

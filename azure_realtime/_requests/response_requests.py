@@ -110,7 +110,6 @@ class ResponseRequest:
         futures: The futures that share the response.
         has_marker: Whether the command is sent with a marker.
         state: The state; changed by `step` only.
-        is_out_of_band: Whether the response is not part of the conversation.
         response_id: The id of its response; None until that is created.
         matched_by_marker: Whether a marker proves that the response is to this request.
         abandoned: Whether the response is not wanted any more.
@@ -128,8 +127,6 @@ class ResponseRequest:
         self.futures = futures
         self.has_marker = has_marker
         self.state = State.WAITING
-        config = command.response
-        self.is_out_of_band = config is not None and config.conversation == "none"
         self.response_id: str | None = None
         self.matched_by_marker = False
         self.abandoned = False
@@ -170,6 +167,14 @@ class ResponseRequest:
         Whether the request is abandoned and its response may never come (rule 6).
         """
         return self.abandoned and self.state is State.SENT
+
+    @property
+    def is_out_of_band(self) -> bool:
+        """
+        Whether the response is not part of the conversation.
+        """
+        config = self.command.response
+        return config is not None and config.conversation == "none"
 
     def to_command(self) -> ResponseCreate:
         """
@@ -247,10 +252,7 @@ class ResponseRequests:
             if request in self._requests:  # else Ctrl-C came while it was added
                 self._requests.remove(request)
             request.step(Step.FINISH)
-        futures = [future for request in requests for future in request.futures]
-        for request in requests:
-            request.futures = []  # no reference cycle: see `CommandFuture.unread_error`
-        return futures
+        return [future for request in requests for future in request.futures]
 
     def abandon_uncreated(self) -> bool:
         """

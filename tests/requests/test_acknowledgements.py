@@ -79,7 +79,7 @@ class Line:
         Register a command; it is still queued.
         """
         future: CommandFuture[Any] = CommandFuture(
-            lambda function, future: function(future), lambda _: None, lambda: None
+            lambda function, future: function(future), lambda: None, lambda: None
         )
         self.futures[event_id] = future
         self.acks.expect(command(kind, event_id, item_id), future)

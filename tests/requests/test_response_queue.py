@@ -524,7 +524,7 @@ class Queue:
         Request a response; return the ids of what is to be queued. That leaves.
         """
         future = ResponseFuture(
-            lambda function, future: function(future), lambda _: None, lambda: None
+            lambda function, future: function(future), lambda: None, lambda: None
         )
         command = ResponseCreate(event_id=event_id, response=ResponseConfig(**config))
         self.futures[event_id] = future
