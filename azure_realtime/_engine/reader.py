@@ -218,7 +218,7 @@ class Reader:
                 self._engine.counters.serve(stream)
                 connection = self._open(stream, handover)
                 ended = connection.run(handover)
-                stream.leave()
+                stream.close_gracefully()
                 self._engine.counters.serve(None)
                 self._backoff.session_ended(connection.lasted)
                 if isinstance(ended, Handover):

@@ -326,7 +326,7 @@ class WebSocketStream:
                     if not self._sock.recv(65536):
                         return
 
-    def leave(self) -> None:
+    def close_gracefully(self) -> None:
         """
         Send our close frame in one write, if the socket takes it, and close the socket.
         """

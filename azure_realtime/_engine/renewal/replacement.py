@@ -210,4 +210,4 @@ class ReplacementSession:
             self._thread.join(_STOP_TIMEOUT)
         self._waker.close()
         if isinstance(self._outcome, WebSocketStream):
-            self._outcome.leave()
+            self._outcome.close_gracefully()
