@@ -98,7 +98,7 @@ class Engine:
         # next connection.
         waiting = self.mailboxes.of_this_connection()
         change = self.status.lost()
-        self.queue.hold()
+        self.queue.pause()
         self.queue.drop_audio()
         for event_id in self.pending.lose(error):
             self.queue.withdraw(event_id)

@@ -50,11 +50,11 @@ class SessionSetup:
 
     def configured(self, event: ServerEvent) -> ServerEvent:
         """
-        Release the send queue when the session is configured. Return the event to emit.
+        Resume the send queue when the session is configured. Return the event to emit.
         """
         generation = self._lifecycle.generation
         self._lifecycle.configured = generation
-        self._engine.queue.release()
+        self._engine.queue.resume()
         seconds_lost = None
         if generation > 1:
             lost_at, self._lost_at = self._lost_at, None
@@ -98,7 +98,7 @@ class SessionSetup:
         first = self._lifecycle.generation == 1
         if first:
             self.ready.set_exception(refusal)
-            self._engine.queue.release()
+            self._engine.queue.resume()
         elif refused := self._engine.pending.refuse_updates(refusal):
             for event_id in refused:
                 self._engine.queue.withdraw(event_id)

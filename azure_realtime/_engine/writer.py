@@ -78,7 +78,7 @@ class Writer:
                 self._frame(entries)
             if queue.asleep:
                 stream.write()
-                # the queue holds commands until the session is configured
+                # the queue keeps commands until the session is configured
                 if self._control.closing is None or queue.waiting:
                     return stream.idle
                 if stream.idle:

@@ -8,7 +8,7 @@ Rules:
    queue accepts any message, so that an oversized message can be sent.
 3. If the user chose so, the oldest audio is dropped to make room, but only if that
    makes enough room. Commands are never dropped.
-4. The queue is held until the session is configured: commands given before that are
+4. The queue is paused until the session is configured: commands given before that are
    sent after the first ``session.update``.
 5. The reader is woken after the lock is released: it would run at once and wait for
    the lock, which costs two thread switches per message.
@@ -88,7 +88,7 @@ class SendQueue:
         self.audio_dropped = 0
         self.asleep = False
         self.attention = False
-        self._held = True
+        self._paused = True
         self._room = Condition()
         self._waker = Waker()
         self._lock = OwnLock()  # guards the entries and the counters
@@ -209,7 +209,7 @@ class SendQueue:
         """
         with self._lock:
             entries = self._entries
-            if self._held or not entries:
+            if self._paused or not entries:
                 self.asleep = True
                 return []
             if self._bytes <= max_bytes:
@@ -255,19 +255,19 @@ class SendQueue:
         self._room.notify_all()
         return True
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """
-        Keep all messages in the queue until `release`. Reader thread.
+        Keep all messages in the queue until `resume`. Reader thread.
         """
         with self._lock:
-            self._held = True
+            self._paused = True
 
-    def release(self) -> None:
+    def resume(self) -> None:
         """
-        End `hold`: the session is configured. Reader thread.
+        End `pause`: the messages may be sent again. Reader thread.
         """
         with self._lock:
-            self._held = False
+            self._paused = False
 
     def drop_audio(self) -> None:
         """

@@ -74,16 +74,16 @@ def test_a_commit_that_was_lost_while_it_waited_is_not_sent() -> None:
         client.append_audio(noise(9_600))
         put = SendQueue.put
 
-        def lost_meanwhile(outbox: SendQueue, *entries: Entry, **how: Any) -> int:
+        def lost_meanwhile(queue: SendQueue, *entries: Entry, **how: Any) -> int:
             inside.lose_commands(client)
-            outbox.hold()
-            return put(outbox, *entries, **how)
+            queue.pause()
+            return put(queue, *entries, **how)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(SendQueue, "put", lost_meanwhile)
             future = client.commit_audio()
         assert isinstance(future.exception(0), ConnectionClosed)
-        inside.release_queue(client)
+        inside.resume_queue(client)
         client.clear_audio_buffer().result(5)
         kinds = {event["type"] for event in wire.received}
         assert "input_audio_buffer.commit" not in kinds

@@ -414,7 +414,7 @@ def test_a_turn_writes_a_limited_number_of_bytes() -> None:
     A ping that comes while megabytes leave is answered between two batches.
     """
     queue = SendQueue(64 << 20, lifecycle=Lifecycle())
-    queue.release()
+    queue.resume()
     for number in range(1000):
         assert queue.put_audio(bytes(10_000))
         if number % 100 == 0:

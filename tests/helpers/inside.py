@@ -123,11 +123,11 @@ def has_input(client: AzureRealTimeAudio) -> bool:
     return bool(client._input.pending())
 
 
-def release_queue(client: AzureRealTimeAudio) -> None:
+def resume_queue(client: AzureRealTimeAudio) -> None:
     """
     Let the send queue send, as the reader thread does for a configured session.
     """
-    client._engine.queue.release()
+    client._engine.queue.resume()
 
 
 def requested_session(client: AzureRealTimeAudio) -> Any:

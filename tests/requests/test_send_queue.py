@@ -23,14 +23,14 @@ from azure_realtime._concurrency import waker as _waker
 from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._concurrency.lifecycle import Lifecycle
 from azure_realtime._concurrency.lock import is_own_lock_held
-from azure_realtime._requests import send_queue as _outbox
+from azure_realtime._requests import send_queue as _send_queue
 from azure_realtime._requests.send_queue import Entry, SendQueue
 from azure_realtime.errors import ConnectionClosed, QueueFull
 
 NOW = Deadline(0)
 
 
-class Outbox(SendQueue):
+class QueueWithLifecycle(SendQueue):
     """
     A send queue and the end of its client.
     """
@@ -55,24 +55,24 @@ def entry(text: str, event_id: str | None = None, audio: bool = False) -> Entry:
 
 
 @pytest.fixture
-def outbox() -> Iterator[Outbox]:
+def queue() -> Iterator[QueueWithLifecycle]:
     """
     Give a small queue that is open.
     """
-    queue = Outbox(100)
-    queue.release()
+    queue = QueueWithLifecycle(100)
+    queue.resume()
     yield queue
     queue.end()
 
 
-def put(queue: Outbox, text: str, event_id: str | None = None) -> None:
+def put(queue: QueueWithLifecycle, text: str, event_id: str | None = None) -> None:
     """
     Queue a text without waiting.
     """
     queue.put(entry(text, event_id), deadline=NOW)
 
 
-def drain(queue: Outbox) -> list[str]:
+def drain(queue: QueueWithLifecycle) -> list[str]:
     """
     Take all there is.
     """
@@ -82,78 +82,80 @@ def drain(queue: Outbox) -> list[str]:
     return taken
 
 
-def rings(queue: Outbox) -> bool:
+def rings(queue: QueueWithLifecycle) -> bool:
     """
     Whether the reader would wake.
     """
     return bool(select.select([queue], [], [], 0)[0])
 
 
-def test_commands_are_sent_in_order(outbox: Outbox) -> None:
+def test_commands_are_sent_in_order(queue: QueueWithLifecycle) -> None:
     """
     Commands arrive in the order they were given.
     """
     for text in "abc":
-        put(outbox, text)
-    assert (outbox.waiting, outbox.waiting_bytes) == (3, 3)
-    assert drain(outbox) == ["a", "b", "c"]
-    assert (outbox.waiting, outbox.waiting_bytes) == (0, 0)
+        put(queue, text)
+    assert (queue.waiting, queue.waiting_bytes) == (3, 3)
+    assert drain(queue) == ["a", "b", "c"]
+    assert (queue.waiting, queue.waiting_bytes) == (0, 0)
 
 
 def test_nothing_leaves_before_the_session_is_configured() -> None:
     """
     Commands given at once wait for the session, and keep their order.
     """
-    queue = Outbox(100)
+    queue = QueueWithLifecycle(100)
     put(queue, "a")
     put(queue, "b")
     assert queue.take_some() == []
-    queue.release()
+    queue.resume()
     assert drain(queue) == ["a", "b"]
     queue.end()
 
 
-def test_a_full_queue_raises_queue_full(outbox: Outbox) -> None:
+def test_a_full_queue_raises_queue_full(queue: QueueWithLifecycle) -> None:
     """
     A producer faster than the network gets QueueFull with how much waits, in time.
     """
-    put(outbox, "x" * 60)
+    put(queue, "x" * 60)
     with (
         at_most(0.5),
         pytest.raises(QueueFull, match=r"60 bytes wait.*50 more.*=100\)"),
     ):
-        outbox.put(entry("y" * 50), deadline=Deadline(0.05))
-    put(outbox, "z" * 40)
-    assert outbox.waiting_bytes == 100
+        queue.put(entry("y" * 50), deadline=Deadline(0.05))
+    put(queue, "z" * 40)
+    assert queue.waiting_bytes == 100
 
 
-def test_an_empty_queue_takes_anything(outbox: Outbox) -> None:
+def test_an_empty_queue_takes_anything(queue: QueueWithLifecycle) -> None:
     """
     One message larger than the whole queue can always leave.
     """
-    put(outbox, "x" * 1000)
-    assert drain(outbox) == ["x" * 1000]
+    put(queue, "x" * 1000)
+    assert drain(queue) == ["x" * 1000]
 
 
 @pytest.fixture
-def yielding() -> Iterator[Outbox]:
+def yielding() -> Iterator[QueueWithLifecycle]:
     """
     Give a small queue in which audio makes room.
     """
-    queue = Outbox(100, drop_oldest=True)
-    queue.release()
+    queue = QueueWithLifecycle(100, drop_oldest=True)
+    queue.resume()
     yield queue
     queue.end()
 
 
-def put_audio(queue: Outbox, text: str) -> int:
+def put_audio(queue: QueueWithLifecycle, text: str) -> int:
     """
     Queue audio without waiting; return how much made room for it.
     """
     return queue.put(entry(text, audio=True), deadline=NOW)
 
 
-def test_the_oldest_audio_makes_room_for_audio_and_commands(yielding: Outbox) -> None:
+def test_the_oldest_audio_makes_room_for_audio_and_commands(
+    yielding: QueueWithLifecycle,
+) -> None:
     """
     No more audio is dropped than must be, and a command is not kept waiting for it.
     """
@@ -166,7 +168,7 @@ def test_the_oldest_audio_makes_room_for_audio_and_commands(yielding: Outbox) ->
     assert ["c" * 30, "d" * 30, "e" * 20] == drain(yielding)
 
 
-def test_audio_that_has_left_makes_no_room(yielding: Outbox) -> None:
+def test_audio_that_has_left_makes_no_room(yielding: QueueWithLifecycle) -> None:
     """
     Only audio that still waits can be dropped for commands.
     """
@@ -180,7 +182,7 @@ def test_audio_that_has_left_makes_no_room(yielding: Outbox) -> None:
     assert yielding.waiting_bytes <= 100
 
 
-def test_audio_is_not_dropped_in_vain(yielding: Outbox) -> None:
+def test_audio_is_not_dropped_in_vain(yielding: QueueWithLifecycle) -> None:
     """
     Where commands alone leave no room, an append fails and what waits stays.
     """
@@ -193,7 +195,7 @@ def test_audio_is_not_dropped_in_vain(yielding: Outbox) -> None:
 
 
 def test_an_append_larger_than_the_queue_takes_the_place_of_all(
-    yielding: Outbox,
+    yielding: QueueWithLifecycle,
 ) -> None:
     """
     Where only audio waits, it can all make room, and an empty queue takes anything.
@@ -216,7 +218,7 @@ def interrupted(call: Callable[[], object], line: int) -> bool:
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal left
-        if frame.f_code.co_filename not in (_outbox.__file__, _waker.__file__):
+        if frame.f_code.co_filename not in (_send_queue.__file__, _waker.__file__):
             return None
         source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
         # a signal falls neither before a bare "try", which does nothing, nor
@@ -249,16 +251,16 @@ def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
     """
     line, again = 0, True
     while again:
-        queue = Outbox(100, drop_oldest=True)
-        queue.release()
+        queue = QueueWithLifecycle(100, drop_oldest=True)
+        queue.resume()
         for letter in "cd":
             put(queue, letter * 10)
         for letter in "ab":
             put_audio(queue, letter * 30)
         put(queue, "e" * 10, "mine")
-        queue.hold()
+        queue.pause()
         assert [] == queue.take_some()
-        queue.release()
+        queue.resume()
         calls: dict[str, Callable[[], object]] = {
             "an append": lambda queue=queue: queue.put_audio(b"f" * 10),  # type: ignore[misc]
             "an append without room": lambda queue=queue: put_audio(queue, "f" * 40),  # type: ignore[misc]
@@ -284,42 +286,42 @@ def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
     assert line > 9
 
 
-def test_the_reader_thread_never_waits_for_room(outbox: Outbox) -> None:
+def test_the_reader_thread_never_waits_for_room(queue: QueueWithLifecycle) -> None:
     """
     The reader thread itself is never kept waiting for room that only it can make.
     """
-    put(outbox, "x" * 100)
+    put(queue, "x" * 100)
     with at_most(0.5):
-        outbox.put(entry("y"), deadline=None)
-    assert drain(outbox) == ["x" * 100, "y"]
+        queue.put(entry("y"), deadline=None)
+    assert drain(queue) == ["x" * 100, "y"]
 
 
-def test_room_wakes_waiting_callers(outbox: Outbox) -> None:
+def test_room_wakes_waiting_callers(queue: QueueWithLifecycle) -> None:
     """
     A caller who waits for room goes on as soon as there is some.
     """
-    put(outbox, "x" * 100)
+    put(queue, "x" * 100)
     waiting = threading.Thread(
-        target=lambda: outbox.put(entry("y"), deadline=Deadline(5.0))
+        target=lambda: queue.put(entry("y"), deadline=Deadline(5.0))
     )
     waiting.start()
-    assert outbox.take_some() == [entry("x" * 100)]
+    assert queue.take_some() == [entry("x" * 100)]
     waiting.join(5.0)
-    assert drain(outbox) == ["y"]
+    assert drain(queue) == ["y"]
 
 
-def test_the_end_wakes_waiting_callers(outbox: Outbox) -> None:
+def test_the_end_wakes_waiting_callers(queue: QueueWithLifecycle) -> None:
     """
     A caller who waits for room gets the reason when the connection ends.
     """
-    put(outbox, "x" * 100)
+    put(queue, "x" * 100)
     begun = threading.Event()
     caught: list[BaseException] = []
 
     def wait() -> None:
         begun.set()
         try:
-            outbox.put(entry("y"), deadline=Deadline(5.0))
+            queue.put(entry("y"), deadline=Deadline(5.0))
         except ConnectionClosed as error:
             caught.append(error)
 
@@ -327,7 +329,7 @@ def test_the_end_wakes_waiting_callers(outbox: Outbox) -> None:
     waiting.start()
     begun.wait(5.0)
     with at_most(1.0):
-        assert outbox.end(ConnectionClosed(1011, "gone")) == 1
+        assert queue.end(ConnectionClosed(1011, "gone")) == 1
         waiting.join(5.0)
     assert [str(error) for error in caught] == [
         "The connection is closed: 1011 (gone)."
@@ -338,7 +340,7 @@ def test_after_the_end_every_put_raises_a_fresh_copy() -> None:
     """
     Commands after the end raise why it ended, and do not pile up in that error.
     """
-    queue = Outbox(100)
+    queue = QueueWithLifecycle(100)
     put(queue, "a")
     error = ConnectionClosed(1006)
     assert queue.end(error) == 1
@@ -350,57 +352,57 @@ def test_after_the_end_every_put_raises_a_fresh_copy() -> None:
     assert error.__traceback__ is None
 
 
-def test_withdraw(outbox: Outbox) -> None:
+def test_withdraw(queue: QueueWithLifecycle) -> None:
     """
     A command can be taken back until it has left, and makes room.
     """
-    put(outbox, "a" * 50, "1")
-    put(outbox, "b" * 50, "2")
+    put(queue, "a" * 50, "1")
+    put(queue, "b" * 50, "2")
     put_later = threading.Thread(
-        target=lambda: outbox.put(entry("c" * 50, "3"), deadline=Deadline(5.0))
+        target=lambda: queue.put(entry("c" * 50, "3"), deadline=Deadline(5.0))
     )
     put_later.start()
-    assert outbox.withdraw("1")
+    assert queue.withdraw("1")
     put_later.join(5.0)
-    assert not outbox.withdraw("1")
-    assert drain(outbox) == ["b" * 50, "c" * 50]
-    assert not outbox.withdraw("2")
+    assert not queue.withdraw("1")
+    assert drain(queue) == ["b" * 50, "c" * 50]
+    assert not queue.withdraw("2")
 
 
-def test_a_sleeping_reader_is_woken_once(outbox: Outbox) -> None:
+def test_a_sleeping_reader_is_woken_once(queue: QueueWithLifecycle) -> None:
     """
     A message wakes the reader; those behind it find it awake, and cost no system call.
     """
-    assert [] == outbox.take_some()
-    assert outbox.asleep
-    assert not rings(outbox)
-    put(outbox, "a")
-    assert rings(outbox)
-    assert not outbox.asleep
-    outbox.drain()
-    put(outbox, "b")
-    assert outbox.put_audio(b"c")
-    assert not rings(outbox)
-    assert ["a", "b", "c"] == drain(outbox)
-    assert outbox.put_audio(b"d")
-    assert rings(outbox)
+    assert [] == queue.take_some()
+    assert queue.asleep
+    assert not rings(queue)
+    put(queue, "a")
+    assert rings(queue)
+    assert not queue.asleep
+    queue.drain()
+    put(queue, "b")
+    assert queue.put_audio(b"c")
+    assert not rings(queue)
+    assert ["a", "b", "c"] == drain(queue)
+    assert queue.put_audio(b"d")
+    assert rings(queue)
 
 
-def test_a_reader_that_has_work_is_not_woken(outbox: Outbox) -> None:
+def test_a_reader_that_has_work_is_not_woken(queue: QueueWithLifecycle) -> None:
     """
     Before its first look, and while there is something to take, no byte is written.
     """
-    put(outbox, "a")
-    outbox.put_audio(b"b")
-    assert not rings(outbox)
-    assert [entry("a")] == outbox.take_some(1)
-    put(outbox, "c")
-    assert not rings(outbox)
+    put(queue, "a")
+    queue.put_audio(b"b")
+    assert not rings(queue)
+    assert [entry("a")] == queue.take_some(1)
+    put(queue, "c")
+    assert not rings(queue)
 
 
 @pytest.mark.parametrize("kind", ["append", "command"])
 def test_the_reader_is_woken_after_the_lock_is_released(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, kind: str
+    queue: QueueWithLifecycle, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """
     It would wait for the lock at once: two thread switches for each message.
@@ -412,48 +414,48 @@ def test_the_reader_is_woken_after_the_lock_is_released(
         wake(waker)
 
     monkeypatch.setattr(_waker.Waker, "wake", note)
-    outbox.take_some()
+    queue.take_some()
     if kind == "append":
-        outbox.put_audio(b"x")
+        queue.put_audio(b"x")
     else:
-        put(outbox, "x")
+        put(queue, "x")
 
     assert [False] == held
 
 
-def test_the_last_message_and_sleep_are_one_step(outbox: Outbox) -> None:
+def test_the_last_message_and_sleep_are_one_step(queue: QueueWithLifecycle) -> None:
     """
     The reader need not look again after it has taken all: the next message wakes it.
     """
-    put(outbox, "a")
-    put(outbox, "b")
-    assert [entry("a")] == outbox.take_some(1)
-    assert not outbox.asleep
-    assert [entry("b")] == outbox.take_some()
-    assert outbox.asleep
-    put(outbox, "c")
-    assert rings(outbox)
+    put(queue, "a")
+    put(queue, "b")
+    assert [entry("a")] == queue.take_some(1)
+    assert not queue.asleep
+    assert [entry("b")] == queue.take_some()
+    assert queue.asleep
+    put(queue, "c")
+    assert rings(queue)
 
 
-def test_interrupt_wakes_a_reader_in_any_state(outbox: Outbox) -> None:
+def test_interrupt_wakes_a_reader_in_any_state(queue: QueueWithLifecycle) -> None:
     """
     A close is not taken for a message, and wakes also a reader that is dialling.
     """
-    put(outbox, "a")
-    assert not outbox.attention
+    put(queue, "a")
+    assert not queue.attention
     for _ in range(20_000):
-        outbox.wake()
-    assert outbox.attention
-    assert rings(outbox)
-    outbox.drain()
-    assert not rings(outbox)
+        queue.wake()
+    assert queue.attention
+    assert rings(queue)
+    queue.drain()
+    assert not rings(queue)
 
 
-def test_a_held_queue_wakes_the_reader_once() -> None:
+def test_a_paused_queue_wakes_the_reader_once() -> None:
     """
     Before the session is configured the reader looks once for many commands.
     """
-    queue = Outbox(100)
+    queue = QueueWithLifecycle(100)
     assert [] == queue.take_some()
     put(queue, "a")
     assert rings(queue)
@@ -465,15 +467,15 @@ def test_a_held_queue_wakes_the_reader_once() -> None:
 
 @pytest.mark.parametrize("kind", ["append", "command", "attention"])
 def test_no_wake_up_is_lost_between_the_last_look_and_the_wait(
-    outbox: Outbox, kind: str
+    queue: QueueWithLifecycle, kind: str
 ) -> None:
     """
     A message is put after the reader has looked, and before it waits: it does not wait.
     """
     acts: dict[str, Callable[[], object]] = {
-        "append": lambda: outbox.put_audio(b"x"),
-        "command": lambda: put(outbox, "x"),
-        "attention": outbox.wake,
+        "append": lambda: queue.put_audio(b"x"),
+        "command": lambda: put(queue, "x"),
+        "attention": queue.wake,
     }
     looked, acted = threading.Barrier(2), threading.Barrier(2)
 
@@ -486,62 +488,64 @@ def test_no_wake_up_is_lost_between_the_last_look_and_the_wait(
     thread = threading.Thread(target=act)
     thread.start()
     for _ in range(100):
-        assert [] == outbox.take_some()
+        assert [] == queue.take_some()
         looked.wait(5)
         acted.wait(5)
-        assert select.select([outbox], [], [], 5)[0]
-        outbox.asleep = False
-        outbox.drain()
-        assert outbox.attention == (kind == "attention")
-        assert drain(outbox) == ([] if kind == "attention" else ["x"])
-        outbox.attention = False
+        assert select.select([queue], [], [], 5)[0]
+        queue.asleep = False
+        queue.drain()
+        assert queue.attention == (kind == "attention")
+        assert drain(queue) == ([] if kind == "attention" else ["x"])
+        queue.attention = False
     thread.join(5)
 
 
-def test_messages_are_taken_in_batches(outbox: Outbox) -> None:
+def test_messages_are_taken_in_batches(queue: QueueWithLifecycle) -> None:
     """
     As many as fit, in order, and one that is larger than a batch by itself.
     """
     for letter in "abc":
-        put(outbox, letter * 10)
-    outbox.put_audio(b"d" * 31)
-    put(outbox, "e" * 10)
+        put(queue, letter * 10)
+    queue.put_audio(b"d" * 31)
+    put(queue, "e" * 10)
 
     sizes = []
-    while entries := outbox.take_some(max_bytes=25):
+    while entries := queue.take_some(max_bytes=25):
         sizes.append([len(entry.message) for entry in entries])
     assert [[10, 10], [10], [31], [10]] == sizes
-    assert 0 == outbox.waiting_bytes
+    assert 0 == queue.waiting_bytes
 
 
-def test_a_message_larger_than_a_batch_is_taken_alone(outbox: Outbox) -> None:
+def test_a_message_larger_than_a_batch_is_taken_alone(
+    queue: QueueWithLifecycle,
+) -> None:
     """
     Also where nothing is behind it.
     """
-    put(outbox, "x" * 1000)
-    assert [entry("x" * 1000)] == outbox.take_some(max_bytes=25)
-    assert (0, 0) == (outbox.waiting, outbox.waiting_bytes)
+    put(queue, "x" * 1000)
+    assert [entry("x" * 1000)] == queue.take_some(max_bytes=25)
+    assert (0, 0) == (queue.waiting, queue.waiting_bytes)
 
 
-def test_audio_at_once_or_not_at_all(outbox: Outbox) -> None:
+def test_audio_at_once_or_not_at_all(queue: QueueWithLifecycle) -> None:
     """
     Who must not wait is not kept waiting, and the queue stays in its bounds.
     """
-    assert outbox.put_audio(b"x" * 1000)  # the empty queue takes anything
-    assert not outbox.put_audio(b"y")
-    assert 1000 == outbox.peak_bytes == outbox.waiting_bytes
-    outbox.drop_audio()
-    assert outbox.put_audio(b"z" * 60)
-    assert outbox.put_audio(b"z" * 40)
-    assert not outbox.put_audio(b"z")
-    assert 100 == outbox.waiting_bytes
+    assert queue.put_audio(b"x" * 1000)  # the empty queue takes anything
+    assert not queue.put_audio(b"y")
+    assert 1000 == queue.peak_bytes == queue.waiting_bytes
+    queue.drop_audio()
+    assert queue.put_audio(b"z" * 60)
+    assert queue.put_audio(b"z" * 40)
+    assert not queue.put_audio(b"z")
+    assert 100 == queue.waiting_bytes
 
 
 def test_audio_after_the_end_raises_why() -> None:
     """
     An append is not swallowed by a queue that has no reader.
     """
-    queue = Outbox(100)
+    queue = QueueWithLifecycle(100)
     queue.end(ConnectionClosed(1011, "gone"))
     with pytest.raises(ConnectionClosed, match="gone"):
         queue.put_audio(b"x")
@@ -552,7 +556,7 @@ def test_waking_an_ended_reader_does_nothing() -> None:
     """
     A late wake-up never writes into a descriptor that is another file's by now.
     """
-    queue = Outbox(100)
+    queue = QueueWithLifecycle(100)
     stop = threading.Event()
     failures: list[BaseException] = []
 
@@ -568,7 +572,7 @@ def test_waking_an_ended_reader_does_nothing() -> None:
         thread.start()
     for _ in range(300):
         queue.end()
-        pair = Outbox(1)  # takes the descriptors that have just become free
+        pair = QueueWithLifecycle(1)  # takes the descriptors that have just become free
         assert not rings(pair)
         pair.end()
     stop.set()
@@ -579,7 +583,9 @@ def test_waking_an_ended_reader_does_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_a_finalizer_may_wake_the_reader_within_a_put(outbox: Outbox) -> None:
+def test_a_finalizer_may_wake_the_reader_within_a_put(
+    queue: QueueWithLifecycle,
+) -> None:
     """
     A client collected in the midst of another's call does not lock it up.
     """
@@ -598,12 +604,12 @@ def test_a_finalizer_may_wake_the_reader_within_a_put(outbox: Outbox) -> None:
     woken = threading.Event()
 
     def wake() -> None:
-        outbox.wake()
+        queue.wake()
         woken.set()
 
     weakref.finalize(client, wake)
-    put(outbox, "x")
-    with outbox._lock:  # where a collection may strike
+    put(queue, "x")
+    with queue._lock:  # where a collection may strike
         assert len(Text("abc")) == 3
     assert woken.is_set()
 
@@ -618,8 +624,8 @@ def test_many_callers_lose_nothing(writers: list[list[int]]) -> None:
     """
     Each thread's commands all leave, in that thread's order, through a tiny queue.
     """
-    queue = Outbox(100)
-    queue.release()
+    queue = QueueWithLifecycle(100)
+    queue.resume()
 
     def write(number: int, sizes: list[int]) -> None:
         for index, size in enumerate(sizes):

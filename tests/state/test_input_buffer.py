@@ -197,10 +197,10 @@ def test_audio_appended_after_a_commit_counts_for_the_next(
     """
     A microphone's thread goes on while another one commits: the service has it all.
     """
-    queue = SendQueue.put
+    put = SendQueue.put
 
-    def put_and_append(outbox: SendQueue, *entries: Entry, **how: Any) -> int:
-        dropped = queue(outbox, *entries, **how)
+    def put_and_append(queue: SendQueue, *entries: Entry, **how: Any) -> int:
+        dropped = put(queue, *entries, **how)
         if f"input_audio_buffer.{kind}".encode() in entries[0].message and not behind:
             behind.append(noise(9600))
             client.append_audio(behind[0])

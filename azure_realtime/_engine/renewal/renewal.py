@@ -130,7 +130,7 @@ class Renewal:
             self._resume_audio()
             return False
         if self._hand_over_at is None:
-            self._engine.queue.hold()
+            self._engine.queue.pause()
             since = time.monotonic() - (self._audio_at or 0.0)
             self._hand_over_at = Deadline(_LISTEN - since)
         return self._hand_over_at.passed
@@ -138,5 +138,5 @@ class Renewal:
     def _resume_audio(self) -> None:
         if self._hand_over_at is not None:
             self._hand_over_at = None
-            self._engine.queue.release()
+            self._engine.queue.resume()
             self._engine.queue.wake()
