@@ -67,8 +67,8 @@ def measure(trials: int, server: VirtualAudio) -> tuple[list[float], list[float]
                         )
                     time.sleep(0.5)
                     silences.append((monitor.last_sound - at) * 1000)
-                    heard = ends_at(monitor.samples[begin:], audio) * 1000 / RATE
-                    errors.append(cut.event.audio_end_ms - heard)
+                    played_ms = ends_at(monitor.samples[begin:], audio) * 1000 / RATE
+                    errors.append(cut.event.audio_end_ms - played_ms)
     monitor.close()
     return silences, errors
 

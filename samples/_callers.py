@@ -34,7 +34,7 @@ class Caller:
     The other side: a telephony service with one caller, in real time.
 
     Attributes:
-        heard: Frames of the model's audio that the caller heard.
+        played: Frames of the model's audio that the caller has heard.
         cleared: How often the telephony service received "clear".
     """
 
@@ -42,7 +42,7 @@ class Caller:
         self._phone = connect(url, proxy=None)
         self._question = question
         self._queue: deque[bytes | str] = deque()  # frames and names of marks
-        self.heard = self.cleared = 0
+        self.played = self.cleared = 0
 
     def run(self) -> None:
         """
@@ -52,10 +52,10 @@ class Caller:
         with self._phone:
             self._send(event="start", start={"streamSid": "MZ1"})
             receiver.start()
-            self._live(self._question, lambda: self.heard >= 50)
+            self._live(self._question, lambda: self.played >= 50)
             self._live(self._question, lambda: self.cleared >= 1)
-            before = self.heard
-            self._live(b"", lambda: self.heard >= before + 25)
+            before = self.played
+            self._live(b"", lambda: self.played >= before + 25)
             self._send(event="stop")
         receiver.join()
 
@@ -77,7 +77,7 @@ class Caller:
         while self._queue:
             first = self._queue.popleft()
             if isinstance(first, bytes):
-                self.heard += 1
+                self.played += 1
                 break
             self._send(event="mark", mark={"name": first})
 
@@ -107,12 +107,12 @@ def main(url: str, calls: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    answered = sum(one.heard >= 75 for one in callers)
+    answered = sum(one.played >= 75 for one in callers)
     interrupted = sum(one.cleared >= 1 for one in callers)
-    heard = sum(one.heard for one in callers) * FRAME / RATE
+    seconds = sum(one.played for one in callers) * FRAME / RATE
     print(f"{answered} of {len(callers)} callers were answered twice")
     print(f"{interrupted} of {len(callers)} interrupted the first answer")
-    print(f"They heard {heard:.0f} s of speech")
+    print(f"They heard {seconds:.0f} s of speech")
 
 
 if __name__ == "__main__":

@@ -136,8 +136,10 @@ def _turn(
     moments: Moments, times: TurnTimes, exchange: Exchange, budget: _Budget
 ) -> str:
     turn = exchange.turn
-    said = turn.heard or exchange.question
-    user = _line("user", "user", said, budget.player(*question_audio(moments, times)))
+    question = turn.heard or exchange.question
+    user = _line(
+        "user", "user", question, budget.player(*question_audio(moments, times))
+    )
     tools = "".join(_tool(call) for call in turn.tool_calls)
     remark = _remark(turn, times)
     answer = budget.player(*as_pcm(turn.audio, turn.audio_format))
@@ -156,10 +158,10 @@ def _turn(
 </article>"""
 
 
-def _line(kind: str, who: str, said: str, more: str = "") -> str:
+def _line(kind: str, who: str, transcript: str, more: str = "") -> str:
     text = (
-        f'<span class="said">{escape(said.strip())}</span>'
-        if said and said.strip()
+        f'<span class="said">{escape(transcript.strip())}</span>'
+        if transcript and transcript.strip()
         else '<span class="none">no transcript</span>'
     )
     return (

@@ -95,9 +95,9 @@ def _stages(turn: TurnTimes) -> dict[str, float]:
 
 
 def _question(exchange: Exchange) -> str:
-    heard = exchange.turn.heard or exchange.question
-    if heard:
-        return s.shown(f"“{heard.strip()}”", 34)
+    question = exchange.turn.heard or exchange.question
+    if question:
+        return s.shown(f"“{question.strip()}”", 34)
     return "speech" if exchange.spoken_ids else ""
 
 
