@@ -48,19 +48,19 @@ def test_the_microphone_brings_what_is_spoken_bit_exact(
     Each sample arrives, once and unchanged.
     """
     spoken = ramp(1, 24_000)
-    heard = array("h")
+    recorded = array("h")
     microphone = Microphone()
     microphone.open()
     player = virtual_audio.say(spoken)
     for block in microphone:
         assert len(block) == 2 * BLOCK
-        heard.frombytes(block)
-        if 24_000 in heard:
+        recorded.frombytes(block)
+        if 24_000 in recorded:
             break
     microphone.close()
     player.wait(10)
 
-    assert [sample for sample in heard if sample] == list(range(1, 24_001))
+    assert [sample for sample in recorded if sample] == list(range(1, 24_001))
     assert microphone.overflows == 0
     assert microphone.rate == RATE
 

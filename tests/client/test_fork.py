@@ -104,9 +104,9 @@ def test_workers_of_multiprocessing_have_their_own(method: str, tmp_path: Path) 
         assert first.wait_closed()
         assert 5 == len(service.connections)
         cleared = [e for e in first.received if e["type"].endswith("clear")]
-    said = "refused" if method == "fork" else "no client"
+    printed = "refused" if method == "fork" else "no client"
     assert (
-        f"{said} input_audio_buffer.cleared\ninput_audio_buffer.cleared\n",
+        f"{printed} input_audio_buffer.cleared\ninput_audio_buffer.cleared\n",
         "",
     ) == (done.stdout, done.stderr)
     assert 1 == len(cleared)
@@ -223,8 +223,8 @@ def test_gunicorn_prefork(tmp_path: Path) -> None:
                 while len(answers) < 2 and time.monotonic() < deadline:
                     with urllib.request.urlopen(found[1], timeout=10) as answer:
                         answers.add(answer.read().decode())
-                said = {answer.split(" ", 1)[1] for answer in answers}
-                assert {"refused input_audio_buffer.cleared"} == said
+                results = {answer.split(" ", 1)[1] for answer in answers}
+                assert {"refused input_audio_buffer.cleared"} == results
             finally:
                 process.send_signal(signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -267,8 +267,8 @@ def test_a_child_pumps_no_events_of_its_parent() -> None:
     """
     with Simulator(credentials=KEY) as service:
         done = run_script(source, service.url, timeout=30)
-    said = "True\n" * 4 + "input_audio_buffer.cleared\n"
-    assert (said, "") == (done.stdout, done.stderr)
+    printed = "True\n" * 4 + "input_audio_buffer.cleared\n"
+    assert (printed, "") == (done.stdout, done.stderr)
 
 
 @pytest.mark.slow

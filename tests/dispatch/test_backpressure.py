@@ -170,9 +170,9 @@ def test_a_command_need_not_wait_behind_a_queue_of_audio() -> None:
     With "drop_oldest" a full queue takes a command at once; the audio that made room
     is counted and reported.
     """
-    numbers = {"audio_overflow": "drop_oldest", "max_send_queue_bytes": SMALL}
+    options = {"audio_overflow": "drop_oldest", "max_send_queue_bytes": SMALL}
     with Peer(None) as peer:  # so nothing is sent
-        client = GA.client(peer.url, **numbers)
+        client = GA.client(peer.url, **options)
         while not client.stats.audio_dropped:
             client.append_audio(CHUNK)
         dropped = client.stats.audio_dropped
@@ -781,13 +781,13 @@ def test_a_slow_consumer_may_be_disconnected() -> None:
     With slow_consumer="disconnect" the hard mark ends it, with an error that names who.
     """
     go, begun = threading.Event(), threading.Event()
-    numbers = {**QUICK, "max_callback_queue_bytes": 300_000}
+    options = {**QUICK, "max_callback_queue_bytes": 300_000}
 
     def very_slow(event: Any) -> None:
         begun.set()
         go.wait(10)
 
-    with GA.connected(slow_consumer="disconnect", **numbers) as (client, connection):
+    with GA.connected(slow_consumer="disconnect", **options) as (client, connection):
         client.on("response.audio.delta", very_slow)
         connection.flood(1)
         assert begun.wait(5)

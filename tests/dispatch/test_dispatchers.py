@@ -37,7 +37,7 @@ def send(wire: Connection, numbers: range) -> None:
 
 def three_of_which_the_first_is_interrupted(
     client: AzureRealTimeAudio, wire: Connection
-) -> Ears:
+) -> RecordingListener:
     """
     Have three events come, and Ctrl-C in the first listener of the first.
     """
@@ -46,19 +46,19 @@ def three_of_which_the_first_is_interrupted(
         raise KeyboardInterrupt
 
     client.once(NAME, interrupt)
-    ears = Ears(client)
+    listener = RecordingListener(client)
     send(wire, range(3))
     client.clear_audio_buffer().result(5)
-    return ears
+    return listener
 
 
-class Ears:
+class RecordingListener:
     """
     A listener that notes its events and their threads.
     """
 
     def __init__(self, client: AzureRealTimeAudio) -> None:
-        self.heard: list[int] = []
+        self.numbers: list[int] = []
         self.threads: set[str] = set()
         self.done = threading.Event()
         client.on(NAME, self)
@@ -68,7 +68,7 @@ class Ears:
         """
         Note an event.
         """
-        self.heard.append(event.audio_start_ms)
+        self.numbers.append(event.audio_start_ms)
         self.threads.add(threading.current_thread().name)
 
 
@@ -102,15 +102,15 @@ def test_an_executor_keeps_the_order(executor: Any) -> None:
     with GA.connected(
         dispatch=executor, service={"replies": ["Yes."]}, session_config=MANUAL
     ) as (client, wire):
-        ears = Ears(client)
+        listener = RecordingListener(client)
         answers: list[str] = []
         client.once(NAME, lambda e: answers.append(client.ask("?", timeout=10).text))
         send(wire, range(500))
         client.clear_audio_buffer()
-        assert ears.done.wait(10)
+        assert listener.done.wait(10)
 
-    assert list(range(500)) == ears.heard
-    assert all(name.startswith("mine") for name in ears.threads)
+    assert list(range(500)) == listener.numbers
+    assert all(name.startswith("mine") for name in listener.threads)
     assert ["Yes."] == answers
 
 
@@ -122,7 +122,7 @@ def test_an_executor_that_was_shut_down_does_not_end_the_client(
     """
     pool = ThreadPoolExecutor(1)
     with GA.connected(dispatch=pool) as (client, wire):
-        Ears(client)
+        RecordingListener(client)
         pool.shutdown()
         send(wire, range(3))
 
@@ -148,7 +148,7 @@ def test_events_refused_by_an_executor_are_not_counted_as_waiting(
         threading.Thread(target=job).start()
 
     with GA.connected(dispatch=submit) as (client, wire):
-        ears = Ears(client)
+        listener = RecordingListener(client)
         send(wire, range(5))
         client.clear_audio_buffer()
         with client.expect("rate_limits.updated", timeout=5):
@@ -159,9 +159,9 @@ def test_events_refused_by_an_executor_are_not_counted_as_waiting(
         refuse = False
         send(wire, range(5, 10))
         client.clear_audio_buffer()
-        assert ears.done.wait(5)
+        assert listener.done.wait(5)
 
-    assert [5, 6, 7, 8, 9] == ears.heard
+    assert [5, 6, 7, 8, 9] == listener.numbers
 
 
 @pytest.mark.slow
@@ -172,20 +172,20 @@ def test_after_ctrl_c_in_a_listener_an_executor_goes_on() -> None:
     jobs: queue.Queue[Callable[[], object]] = queue.Queue()
 
     with GA.connected(dispatch=jobs.put) as (client, wire):
-        ears = three_of_which_the_first_is_interrupted(client, wire)
+        listener = three_of_which_the_first_is_interrupted(client, wire)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 jobs.get(timeout=5)()
-        while not ears.done.is_set():
+        while not listener.done.is_set():
             jobs.get(timeout=5)()
-        ears.done.clear()
+        listener.done.clear()
         send(wire, range(3, 5))
         client.clear_audio_buffer()
-        while not ears.done.is_set():
+        while not listener.done.is_set():
             jobs.get(timeout=5)()
         client.close(0.1)
 
-    assert [1, 2, 3, 4] == ears.heard
+    assert [1, 2, 3, 4] == listener.numbers
 
 
 def test_an_unknown_dispatcher_is_refused() -> None:
@@ -209,18 +209,20 @@ def test_the_reader_runs_quick_listeners_itself(variant: Variant) -> None:
         client = variant.client(service.url, dispatch="reader")
         client.connect(5)
         wire = service.wait_for_connection()
-        ears = Ears(client)
+        listener = RecordingListener(client)
         client.on(NAME, lambda event: 1 / 0)
         client.once("listener_error", lambda event: client.clear_audio_buffer())
         send(wire, range(100))
-        assert ears.done.wait(10)
+        assert listener.done.wait(10)
         names = {
             thread.name for thread in threading.enumerate() if thread not in before
         }
         client.close()
 
-    assert list(range(100)) == ears.heard
-    assert {n for n in names if n.startswith("azure-realtime-reader")} == ears.threads
+    assert list(range(100)) == listener.numbers
+    assert {
+        n for n in names if n.startswith("azure-realtime-reader")
+    } == listener.threads
     assert not [n for n in names if n.startswith("azure-realtime-callbacks")]
 
 
@@ -229,22 +231,22 @@ def test_pump_runs_what_has_come(variant: Variant) -> None:
     Here and now, in order, and it says how much that was.
     """
     with variant.connected(dispatch="manual") as (client, wire):
-        ears = Ears(client)
+        listener = RecordingListener(client)
         client.clear_audio_buffer()
-        while not ears.done.is_set():
+        while not listener.done.is_set():
             client.pump(1)
-        ears.done.clear()
+        listener.done.clear()
         assert 0 == client.pump(0.01)
         send(wire, range(50))
         client.clear_audio_buffer().result(5)
-        assert not ears.heard
+        assert not listener.numbers
         ran = client.pump(1)
-        while not ears.done.is_set():
+        while not listener.done.is_set():
             ran += client.pump(1)
 
         assert 52 == ran  # the change of status, too
-    assert list(range(50)) == ears.heard
-    assert {threading.current_thread().name} == ears.threads
+    assert list(range(50)) == listener.numbers
+    assert {threading.current_thread().name} == listener.threads
 
 
 def test_a_select_loop_sees_when_to_pump(variant: Variant) -> None:
@@ -252,10 +254,10 @@ def test_a_select_loop_sees_when_to_pump(variant: Variant) -> None:
     The descriptor is readable while something waits, and only then.
     """
     with variant.connected(dispatch="manual") as (client, wire):
-        ears = Ears(client)
+        listener = RecordingListener(client)
         send(wire, range(1))  # the first changes the status as well
         client.clear_audio_buffer()
-        while not ears.done.is_set():
+        while not listener.done.is_set():
             client.pump(1)
         for number in range(20):
             send(wire, range(number, number + 1))
@@ -263,7 +265,7 @@ def test_a_select_loop_sees_when_to_pump(variant: Variant) -> None:
             client.pump()
             assert [] == select.select([client], [], [], 0)[0]
 
-    assert [0, *range(20)] == ears.heard
+    assert [0, *range(20)] == listener.numbers
 
 
 def test_run_forever_ends_with_the_connection(variant: Variant) -> None:
@@ -272,7 +274,7 @@ def test_run_forever_ends_with_the_connection(variant: Variant) -> None:
     """
     for how in ("close", "drop"):
         with variant.connected(dispatch="manual") as (client, wire):
-            ears, last = Ears(client), []
+            listener, last = RecordingListener(client), []
             client.on("disconnected", lambda event, last=last: last.append(event.code))
             client.on("closed", lambda event, last=last: last.append("closed"))
             send(wire, range(10))
@@ -284,7 +286,7 @@ def test_run_forever_ends_with_the_connection(variant: Variant) -> None:
             with at_most(4):
                 client.run_forever()
 
-            assert list(range(10)) == ears.heard
+            assert list(range(10)) == listener.numbers
             assert [1000 if how == "close" else 1006, "closed"] == last
 
 
@@ -343,16 +345,16 @@ def test_after_ctrl_c_a_select_loop_sees_what_still_waits() -> None:
     That event's other listener gets it, too.
     """
     with GA.connected(dispatch="manual") as (client, wire):
-        ears = three_of_which_the_first_is_interrupted(client, wire)
+        listener = three_of_which_the_first_is_interrupted(client, wire)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 client.pump(1)
         assert [client] == select.select([client], [], [], 0)[0]
-        while not ears.done.is_set():
+        while not listener.done.is_set():
             client.pump(1)
         assert [] == select.select([client], [], [], 0)[0]
 
-    assert [0, 1, 2] == ears.heard
+    assert [0, 1, 2] == listener.numbers
 
 
 @pytest.mark.parametrize(
@@ -382,7 +384,7 @@ def test_an_interrupted_pump_loses_no_event(
             pass
         once: list[Any] = []
         client.once(NAME, once.append)
-        ears = Ears(client)
+        listener = RecordingListener(client)
         send(wire, range(3))
         client.clear_audio_buffer().result(5)
         with monkeypatch.context() as patch:
@@ -390,11 +392,11 @@ def test_an_interrupted_pump_loses_no_event(
             with contextlib.suppress(KeyboardInterrupt):
                 client.pump(1)
         assert left == []
-        while not ears.done.is_set():
+        while not listener.done.is_set():
             client.pump(1)
         assert client.stats.callback_queue == 0
 
-    assert [0, 1, 2] == ears.heard
+    assert [0, 1, 2] == listener.numbers
     assert [0] == [event.audio_start_ms for event in once]
 
 

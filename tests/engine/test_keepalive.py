@@ -139,8 +139,8 @@ def test_a_dead_peer_is_replaced() -> None:
     After it a new connection is made; a handshake that is mute is given up as well.
     """
     with GA.service() as service:
-        numbers = {**QUICK, **PULSE, "connect_timeout": 0.5 * SCALE}
-        with GA.client(service.url, **numbers) as client:
+        options = {**QUICK, **PULSE, "connect_timeout": 0.5 * SCALE}
+        with GA.client(service.url, **options) as client:
             recorder = EventRecorder(client)
             service.mute_handshakes()
             service.wait_for_connection().stall()
@@ -160,10 +160,10 @@ def test_a_new_session_that_is_never_configured_times_out() -> None:
         conn.upgrade()
         conn.mute()
 
-    numbers = {"max_reconnect_attempts": 2, "reconnect_interval": 0.01}
+    options = {"max_reconnect_attempts": 2, "reconnect_interval": 0.01}
     with (
         Peer(Scripts(serve_and_hang_up, mute)) as peer,
-        GA.client(peer.url, **numbers, connect_timeout=0.4 * SCALE) as client,
+        GA.client(peer.url, **options, connect_timeout=0.4 * SCALE) as client,
     ):
         recorder = EventRecorder(client)
         client.clear_audio_buffer()

@@ -205,7 +205,7 @@ def test_empty_and_binary_messages_are_delivered() -> None:
 # What ends the connection, with a reason.
 
 
-def ended_by(script: Any, **numbers: Any) -> tuple[list[Disconnected], Any, bytes]:
+def ended_by(script: Any, **options: Any) -> tuple[list[Disconnected], Any, bytes]:
     """
     Let a peer misbehave; return the listeners' events, the wait's, and the peer's log.
     """
@@ -219,8 +219,8 @@ def ended_by(script: Any, **numbers: Any) -> tuple[list[Disconnected], Any, byte
         frames_sent.append(conn.read_to_end())
 
     delivered: list[Disconnected] = []
-    numbers = {"close_wait": 0.1, **numbers}
-    with Peer(whole) as peer, GA.client(peer.url, **numbers) as client:
+    options = {"close_wait": 0.1, **options}
+    with Peer(whole) as peer, GA.client(peer.url, **options) as client:
         client.on("disconnected", delivered.append)
         future = client.clear_audio_buffer()
         inside.set()

@@ -120,8 +120,8 @@ def test_the_final_error_announces_no_reconnect(
     Who closes in the pause has lost the connection for good.
     """
     monkeypatch.setattr(random, "uniform", lambda _, most: most)
-    numbers = {"max_reconnect_attempts": 5, "reconnect_interval": 30.0}
-    with GA.connected(service={"replies": [LONG]}, **numbers) as (client, connection):
+    options = {"max_reconnect_attempts": 5, "reconnect_interval": 30.0}
+    with GA.connected(service={"replies": [LONG]}, **options) as (client, connection):
         recorder = EventRecorder(client)
         with client.expect("response.created", timeout=5):
             asked = client.create_response()
@@ -426,8 +426,8 @@ def test_the_number_of_attempts_is_limited(attempts: int) -> None:
     """
     The service stays away: it is dialled as often as allowed, then it is the end.
     """
-    numbers = {**QUICK, "max_reconnect_attempts": attempts}
-    with GA.service() as service, GA.client(service.url, **numbers) as client:
+    options = {**QUICK, "max_reconnect_attempts": attempts}
+    with GA.service() as service, GA.client(service.url, **options) as client:
         recorder = EventRecorder(client)
         service.refuse(503)
         service.wait_for_connection().drop()
@@ -442,8 +442,8 @@ def test_none_means_unlimited_attempts() -> None:
     """
     Forty refusals in a row, and it is still trying; then it works.
     """
-    numbers = {"max_reconnect_attempts": None, "reconnect_interval": 1e-9}
-    with GA.service() as service, GA.client(service.url, **numbers) as client:
+    options = {"max_reconnect_attempts": None, "reconnect_interval": 1e-9}
+    with GA.service() as service, GA.client(service.url, **options) as client:
         recorder = EventRecorder(client)
         service.refuse(500, times=20)
         service.wait_for_connection().drop()
@@ -481,8 +481,8 @@ def test_the_budget_refills_after_a_session_that_worked() -> None:
     Two refusals before each of three reconnects, with three attempts: all succeed.
     """
     # a session works that lasts for eight intervals: longer than a round trip
-    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 0.00001}
-    with GA.service() as service, GA.client(service.url, **numbers) as client:
+    options = {"max_reconnect_attempts": 3, "reconnect_interval": 0.00001}
+    with GA.service() as service, GA.client(service.url, **options) as client:
         recorder = EventRecorder(client)
         for count in (1, 2, 3):
             client.clear_audio_buffer().result(5)
@@ -523,9 +523,9 @@ def test_sessions_that_do_not_last_use_the_budget_up() -> None:
     A service that drops each session soon after it is configured is not dialled for
     ever: the attempts count, and the pauses grow.
     """
-    numbers = {"max_reconnect_attempts": 4, "reconnect_interval": 0.05}
+    options = {"max_reconnect_attempts": 4, "reconnect_interval": 0.05}
     with Peer(serve_session) as peer:
-        client = GA.client(peer.url, **numbers)
+        client = GA.client(peer.url, **options)
         recorder = EventRecorder(client)
         recorder.wait("closed")
         client.close()
@@ -548,9 +548,9 @@ def test_the_budget_does_not_refill_by_opening_alone() -> None:
         conn.read_frame()
         conn.rst()
 
-    numbers = {**QUICK, "max_reconnect_attempts": 3}
+    options = {**QUICK, "max_reconnect_attempts": 3}
     with Peer(Scripts(work, open_only)) as peer:
-        with GA.client(peer.url, **numbers) as client:
+        with GA.client(peer.url, **options) as client:
             recorder = EventRecorder(client)
             client.clear_audio_buffer()
             recorder.wait("closed")
@@ -582,9 +582,9 @@ def test_a_session_that_fails_as_soon_as_it_is_configured_did_not_work(
 
     # what is as soon as that goes by the interval, however slow the service; no pauses
     monkeypatch.setattr(random, "uniform", lambda least, _: least)
-    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 20.0}
+    options = {"max_reconnect_attempts": 3, "reconnect_interval": 20.0}
     with Peer(fail) as peer:
-        with GA.client(peer.url, **numbers) as client:
+        with GA.client(peer.url, **options) as client:
             EventRecorder(client).wait("closed")
         assert 4 == peer.connections
 
@@ -707,10 +707,10 @@ def test_two_hundred_reconnects_leave_nothing(
     def descriptors() -> int:
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
-    numbers = {**QUICK, "reconnect_interval": 1e-6}
+    options = {**QUICK, "reconnect_interval": 1e-6}
     with (
         variant.service(record=False) as service,
-        variant.client(service.url, **numbers, session_config=MANUAL) as client,
+        variant.client(service.url, **options, session_config=MANUAL) as client,
     ):
         recorder = EventRecorder(client)
         delivered: list[int] = []

@@ -154,10 +154,10 @@ def test_the_last_failed_reconnect_ends_the_client() -> None:
     """
     When the attempts are used up there is one last `disconnected`.
     """
-    numbers = {**QUICK, "max_reconnect_attempts": 2}
+    options = {**QUICK, "max_reconnect_attempts": 2}
     with (
         Peer(Scripts(serve_and_hang_up, _lead_nowhere(b""))) as peer,
-        GA.client(peer.url, **numbers) as client,
+        GA.client(peer.url, **options) as client,
     ):
         recorder = EventRecorder(client)
         future = client.clear_audio_buffer()
@@ -192,10 +192,10 @@ def test_a_service_that_refuses_what_is_restored_ends_the_client(
 
     # each time goes by the interval, however slow the service; no pauses
     monkeypatch.setattr(random, "uniform", lambda least, _: least)
-    numbers = {"max_reconnect_attempts": 3, "reconnect_interval": 20.0}
+    options = {"max_reconnect_attempts": 3, "reconnect_interval": 20.0}
     with (
         Peer(Scripts(first, die_of_it)) as peer,
-        GA.client(peer.url, **numbers) as client,
+        GA.client(peer.url, **options) as client,
     ):
         recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
@@ -329,8 +329,8 @@ def test_retry_response_survives_a_drop_while_a_tool_runs() -> None:
     With retry_response the question survives a drop while its tool runs.
     """
     replies = [Reply(calls=[ToolCall("book")]), "Booked."]
-    numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
-    with GA.service(replies=replies) as service, GA.client(service.url, **numbers) as c:
+    options = {**QUICK, "retry_response": True, "session_config": TEXT}
+    with GA.service(replies=replies) as service, GA.client(service.url, **options) as c:
         recorder = EventRecorder(c)
         go, called = give_slow_tool(c)
         texts: list[str] = []

@@ -145,10 +145,10 @@ def test_a_session_that_worked_until_it_was_renewed_refills_the_budget() -> None
     """
     One attempt is allowed; there was a good session since it was used.
     """
-    numbers = {**IDLE, "max_reconnect_attempts": 1}
+    options = {**IDLE, "max_reconnect_attempts": 1}
     with (
         GA.service(session_seconds=3) as service,
-        GA.client(service.url, **numbers) as client,
+        GA.client(service.url, **options) as client,
     ):
         recorder = EventRecorder(client)
         service.connections[-1].drop()
@@ -222,10 +222,10 @@ def test_a_renewal_that_takes_too_long_keeps_the_session(
     """
     Time spent dialling is not taken for the peer's silence.
     """
-    numbers = {**IDLE, "ping_interval": 0.3, "ping_timeout": 0.3}
+    options = {**IDLE, "ping_interval": 0.3, "ping_timeout": 0.3}
     with (
         GA.service(session_seconds=6) as service,
-        GA.client(service.url, **numbers, connect_timeout=1.0) as client,
+        GA.client(service.url, **options, connect_timeout=1.0) as client,
     ):
         recorder = EventRecorder(client)
         service.mute_handshakes()
@@ -260,13 +260,13 @@ class Moved:
     Attributes:
         reached: The second is at that stage.
         go: It may go on.
-        heard: What came by the first, and by the second.
+        received: The messages of the first, and of the second.
     """
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
         self.reached, self.go = threading.Event(), threading.Event()
-        self.heard: tuple[list[Any], list[Any]] = [], []
+        self.received: tuple[list[Any], list[Any]] = [], []
         self.first: PeerConnection | None = None
         self.later: list[bytes] = []
 
@@ -279,7 +279,7 @@ class Moved:
     def _old(self, conn: PeerConnection) -> None:
         self.first = conn
         # two seconds to live: the second half of that is for the renewal
-        serve_until(int(time.time()) + 3, self.heard[0])(conn)
+        serve_until(int(time.time()) + 3, self.received[0])(conn)
 
     def _new(self, conn: PeerConnection) -> None:
         if self._stage == "dialled":
@@ -290,13 +290,13 @@ class Moved:
             conn.upgrade()
         event = '"session":{"id":"sess_2"}'
         conn.send(frame(f'{{"type":"session.created",{event}}}'))
-        self.heard[1].append(json.loads(conn.read_frame()[1]))
+        self.received[1].append(json.loads(conn.read_frame()[1]))
         if self._stage == "asked":
             self._wait()
         for data in self.later:
             conn.send(data)
         conn.send(frame(f'{{"type":"session.updated",{event}}}'))
-        answer(conn, event, self.heard[1])
+        answer(conn, event, self.received[1])
 
     def _wait(self) -> None:
         self.reached.set()
@@ -315,8 +315,8 @@ def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> Non
     answered, and audio appended meanwhile arrives.
     """
     moved = Moved(stage)
-    numbers = {**IDLE, "connect_timeout": 60.0}
-    with moved.peer() as peer, GA.client(peer.url, **numbers) as client:
+    options = {**IDLE, "connect_timeout": 60.0}
+    with moved.peer() as peer, GA.client(peer.url, **options) as client:
         recorder = EventRecorder(client)
         assert moved.reached.wait(10)
         client.clear_audio_buffer().result(timeout=5)
@@ -327,9 +327,11 @@ def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> Non
         event = recorder.wait("reconnected")
         assert (2, 0.0) == (event.generation, event.seconds_lost)
         client.clear_audio_buffer().result(timeout=5)
-        assert ["session.update", "input_audio_buffer.clear"] == _types(moved.heard[1])
-        assert 2 == _types(moved.heard[0]).count("input_audio_buffer.clear")
-        assert 1 == _types(moved.heard[0]).count("input_audio_buffer.append")
+        assert ["session.update", "input_audio_buffer.clear"] == _types(
+            moved.received[1]
+        )
+        assert 2 == _types(moved.received[0]).count("input_audio_buffer.clear")
+        assert 1 == _types(moved.received[0]).count("input_audio_buffer.append")
         assert [] == recorder.of("disconnected", "reconnecting", "error")
         created = [event.generation for event in recorder.of("session.created")]
         assert [1, 2] == created
@@ -348,7 +350,7 @@ def test_an_update_during_a_renewal_is_applied() -> None:
         moved.go.set()
         recorder.wait("reconnected")
         client.clear_audio_buffer().result(timeout=5)
-        updates = [e for e in moved.heard[1] if e["type"] == "session.update"]
+        updates = [e for e in moved.received[1] if e["type"] == "session.update"]
         found = [e["session"].get("instructions") for e in updates]
         assert 2 == len(found)
         assert "Be brief." == found[1] != found[0]
@@ -368,7 +370,7 @@ def test_speech_is_not_interrupted_by_a_renewal(
         recorder = EventRecorder(client)
         assert moved.reached.wait(10)
         client.append_audio(_quiet(1))
-        eventually(lambda: "input_audio_buffer.append" in _types(moved.heard[0]))
+        eventually(lambda: "input_audio_buffer.append" in _types(moved.received[0]))
         moved.go.set()  # now it is quiet, as far as anybody knows here
         client.append_audio(_quiet(2))
         assert moved.first is not None
@@ -381,8 +383,8 @@ def test_speech_is_not_interrupted_by_a_renewal(
         recorder.wait("input_audio_buffer.speech_started")
         client.append_audio(_quiet(3))
         appends = "input_audio_buffer.append"
-        eventually(lambda: 3 == _types(moved.heard[0]).count(appends))
-        assert appends not in _types(moved.heard[1])
+        eventually(lambda: 3 == _types(moved.received[0]).count(appends))
+        assert appends not in _types(moved.received[1])
         assert [] == recorder.of("reconnected", "disconnected")
 
 
@@ -428,9 +430,9 @@ def test_closing_ends_a_renewal(stage: str) -> None:
     close() does not wait for a session in the making, and no thread of it is left.
     """
     moved = Moved(stage)
-    numbers = {**IDLE, "connect_timeout": 60.0}
+    options = {**IDLE, "connect_timeout": 60.0}
     with moved.peer() as peer:
-        client = GA.client(peer.url, **numbers)
+        client = GA.client(peer.url, **options)
         client.connect(timeout=10)
         assert moved.reached.wait(10)
         with at_most(1.5 * SCALE):
@@ -447,8 +449,8 @@ def test_a_drop_ends_a_renewal(stage: str) -> None:
     The old session is lost while the new one is made: one drop, one way back.
     """
     moved = Moved(stage)
-    numbers = {**IDLE, "connect_timeout": 60.0}
-    with moved.peer() as peer, GA.client(peer.url, **numbers) as client:
+    options = {**IDLE, "connect_timeout": 60.0}
+    with moved.peer() as peer, GA.client(peer.url, **options) as client:
         recorder = EventRecorder(client)
         assert moved.reached.wait(10)
         assert moved.first is not None

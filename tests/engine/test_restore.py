@@ -39,7 +39,7 @@ def _kinds(connection: Any) -> list[str]:
     return [event["type"] for event in connection.received]
 
 
-def _said(item: dict[str, Any]) -> Any:
+def _content(item: dict[str, Any]) -> Any:
     if item["type"] != "message":
         return item["type"], item.get("name") or item.get("output")
     return item["role"], item["content"][0].get("text")
@@ -162,8 +162,8 @@ def test_the_restore_option_selects_what_is_restored(
     The conversation and the session, the session only, or what the client began with.
     """
     began = SessionConfig(instructions="At first.", modalities=["text"])
-    numbers = {**QUICK, "restore": restore, "session_config": began}
-    with variant.service() as service, variant.client(service.url, **numbers) as client:
+    options = {**QUICK, "restore": restore, "session_config": began}
+    with variant.service() as service, variant.client(service.url, **options) as client:
         recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         client.update_session(instructions="Later.").result(timeout=5)
@@ -218,7 +218,7 @@ def test_the_conversation_goes_on_as_text(variant: Variant) -> None:
             ("function_call", "get_weather"),
             ("function_call_output", "rain"),
             ("assistant", "It rains."),
-        ] == [_said(item) for item in items]
+        ] == [_content(item) for item in items]
         assert before == [item.id for item in client.conversation]
         assert not recorder.of("error")
 
@@ -231,8 +231,8 @@ def test_queued_commands_follow_the_restored_ones(variant: Variant) -> None:
     Configuration, conversation, commands given in the pause, fresh audio: in order.
     """
     service = variant.service()
-    numbers = {**QUICK, "session_config": MANUAL}
-    with service, variant.client(service.url, **numbers) as client:
+    options = {**QUICK, "session_config": MANUAL}
+    with service, variant.client(service.url, **options) as client:
         recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         service.refuse(429, {"retry-after-ms": "300"}, times=1)
@@ -260,8 +260,8 @@ def test_audio_from_before_is_never_sent_again(variant: Variant) -> None:
     Neither what has left nor what waited; what is appended afterwards arrives alone.
     """
     service = variant.service()
-    numbers = {**QUICK, "session_config": MANUAL}
-    with service, variant.client(service.url, **numbers) as client:
+    options = {**QUICK, "session_config": MANUAL}
+    with service, variant.client(service.url, **options) as client:
         recorder = EventRecorder(client)
         connection = service.wait_for_connection()
         client.append_audio(_numbered(1))
@@ -302,8 +302,8 @@ def test_pending_futures_and_waits_fail_at_once(
     }
     ends: dict[str, tuple[BaseException, float]] = {}
     service = variant.service()
-    numbers = {**QUICK, "session_config": TEXT}
-    with service, variant.client(service.url, **numbers) as client:
+    options = {**QUICK, "session_config": TEXT}
+    with service, variant.client(service.url, **options) as client:
         recorder = EventRecorder(client)
         connection = service.wait_for_connection()
         connection.stall()
@@ -362,8 +362,8 @@ def test_an_interrupted_response_may_be_asked_for_again(variant: Variant) -> Non
     With retry_response the same future completes with the new session's answer.
     """
     service = variant.service(replies=[Reply("Too late", delay=30.0), Reply("In time")])
-    numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
-    with service, variant.client(service.url, **numbers) as client:
+    options = {**QUICK, "retry_response": True, "session_config": TEXT}
+    with service, variant.client(service.url, **options) as client:
         recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         future = client.create_response()
@@ -381,8 +381,8 @@ def test_a_repeated_request_does_not_follow_its_own_half_answer(
     The model would continue its own fragment; the new session does not get it.
     """
     service = variant.service(replies=[LONG, "In time"])
-    numbers = {**QUICK, "retry_response": True, "session_config": TEXT}
-    with service, variant.client(service.url, **numbers) as client:
+    options = {**QUICK, "retry_response": True, "session_config": TEXT}
+    with service, variant.client(service.url, **options) as client:
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         with client.expect("response.output_text.delta", timeout=5):
             future = client.create_response()
@@ -399,8 +399,8 @@ def test_the_heard_part_stays_when_no_new_answer_is_requested() -> None:
     The way back leads nowhere: the half answer is all there is, and is kept.
     """
     service = GA.service(replies=[LONG])
-    numbers = {**QUICK, "max_reconnect_attempts": 1, "retry_response": True}
-    with service, GA.client(service.url, **numbers, session_config=TEXT) as client:
+    options = {**QUICK, "max_reconnect_attempts": 1, "retry_response": True}
+    with service, GA.client(service.url, **options, session_config=TEXT) as client:
         recorder = EventRecorder(client)
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         with client.expect("response.output_text.delta", timeout=5):

@@ -128,12 +128,12 @@ class Service:
 
 @contextlib.contextmanager
 def _session(
-    url: str, kind: SessionKind[Any] = LIVE, **numbers: Any
+    url: str, kind: SessionKind[Any] = LIVE, **websocket_options: Any
 ) -> Iterator[Parts[Any]]:
     parts = assemble(
         kind,
         AzureRealTimeOptions(url, "d", "key"),
-        WebSocketOptions(**{**QUICK, **numbers}),
+        WebSocketOptions(**{**QUICK, **websocket_options}),
         None,
         "thread",
     )

@@ -61,10 +61,10 @@ def test_a_peer_that_acknowledges_bytes_is_alive() -> None:
     """
     The pong to a ping that waits behind them comes later than `ping_timeout`.
     """
-    numbers: dict[str, Any] = {"ping_interval": 1.0, "ping_timeout": 1.0}
+    options: dict[str, Any] = {"ping_interval": 1.0, "ping_timeout": 1.0}
     service = SlowService(100_000)
     with Peer(service) as peer:
-        with GA.client(peer.url, session_config=MANUAL, **numbers) as client:
+        with GA.client(peer.url, session_config=MANUAL, **options) as client:
             began = time.monotonic()
             for _ in range(40):
                 client.append_audio(PIECE)
@@ -88,9 +88,9 @@ def test_a_peer_that_stops_reading_is_dead() -> None:
         stopped.set()
         conn.mute()
 
-    numbers: dict[str, Any] = {"ping_interval": 0.3, "ping_timeout": 0.3}
+    options: dict[str, Any] = {"ping_interval": 0.3, "ping_timeout": 0.3}
     with Peer(stop) as peer:
-        with GA.client(peer.url, session_config=MANUAL, **numbers) as client:
+        with GA.client(peer.url, session_config=MANUAL, **options) as client:
             assert stopped.wait(5)
             with at_most(5.0), client.expect("closed", timeout=5 * SCALE) as closed:
                 for _ in range(60):

@@ -94,20 +94,20 @@ class Variant:
         *,
         dispatch: Any = "thread",
         session_config: Any = None,
-        **numbers: Any,
+        **websocket_options: Any,
     ) -> AzureRealTimeAudio:
         """
         Return a client of the service at *url*; preview draws its one warning.
 
         It connects once; who tests reconnecting says ``max_reconnect_attempts=...``.
         """
-        numbers.setdefault("max_reconnect_attempts", 0)
+        websocket_options.setdefault("max_reconnect_attempts", 0)
         if self.client_tls is not None:
-            numbers.setdefault("ssl_context", self.client_tls)
+            websocket_options.setdefault("ssl_context", self.client_tls)
         with self.warned():
             return AzureRealTimeAudio(
                 self.options(url, session_config=session_config),
-                numbers,
+                websocket_options,
                 websocket_impl,
                 dispatch=dispatch,
             )

@@ -25,8 +25,8 @@ import sys, threading
 from azure_realtime import *
 from azure_realtime.simulator import Simulator
 KEY = {KEY!r}
-def client_of(url, **numbers):
-    return AzureRealTimeAudio(AzureRealTimeOptions(url, "d", KEY), numbers)
+def client_of(url, **websocket_options):
+    return AzureRealTimeAudio(AzureRealTimeOptions(url, "d", KEY), websocket_options)
 """
 
 

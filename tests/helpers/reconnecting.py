@@ -1,6 +1,6 @@
 """
-What the tests of lost connections share: a recorder of events, quick numbers, and
-services that lose their clients.
+What the tests of lost connections share: a recorder of events, options for quick
+reconnects, and services that lose their clients.
 """
 
 from __future__ import annotations
@@ -111,14 +111,16 @@ def appended(connection: Any) -> list[str]:
     ]
 
 
-def answer(conn: PeerConnection, session: str, heard: list[Any] | None = None) -> None:
+def answer(
+    conn: PeerConnection, session: str, received: list[Any] | None = None
+) -> None:
     """
     Answer what a session is asked in these tests, until the client closes.
 
     Args:
         conn: The connection.
         session: What to report of the session, JSON.
-        heard: Where to put what came.
+        received: Where to put what came.
     """
     while True:
         opcode, data = conn.read_frame()
@@ -128,8 +130,8 @@ def answer(conn: PeerConnection, session: str, heard: list[Any] | None = None) -
         if opcode == CLOSE:
             return
         event = json.loads(data)
-        if heard is not None:
-            heard.append(event)
+        if received is not None:
+            received.append(event)
         if event["type"] == "input_audio_buffer.clear":
             conn.send(frame('{"type":"input_audio_buffer.cleared"}'))
         elif event["type"] == "session.update":
@@ -137,14 +139,14 @@ def answer(conn: PeerConnection, session: str, heard: list[Any] | None = None) -
 
 
 def serve_until(
-    expires_at: int, heard: list[Any] | None = None
+    expires_at: int, received: list[Any] | None = None
 ) -> Callable[[PeerConnection], None]:
     """
     Be a service whose session ends at a given Unix time, and answer pings.
 
     Args:
         expires_at: When.
-        heard: Where to put what came after the configuration.
+        received: Where to put what came after the configuration.
     """
     session = f'"session":{{"id":"sess_1","expires_at":{expires_at}}}'
 
@@ -152,6 +154,6 @@ def serve_until(
         conn.upgrade(frame(f'{{"type":"session.created",{session}}}'))
         conn.read_frame()
         conn.send(frame(f'{{"type":"session.updated",{session}}}'))
-        answer(conn, session, heard)
+        answer(conn, session, received)
 
     return script

@@ -120,11 +120,13 @@ def test_a_hostile_conversation_is_shown_as_text(variant: Variant) -> None:
     """
     text = HOSTILE[:-1]  # what UTF-8 cannot carry is refused when it is sent
     replies = [Reply(calls=[Call("look", {"x": text})]), text, text]
-    numbers = {"ssl_context": variant.client_tls} if variant.client_tls else {}
+    websocket_options = (
+        {"ssl_context": variant.client_tls} if variant.client_tls else {}
+    )
     with variant.service(replies=replies, pace=0) as service:
         with variant.warned():
             client = AzureRealTimeAudio(
-                variant.options(service.url), numbers, keep_audio=True
+                variant.options(service.url), websocket_options, keep_audio=True
             )
         with client:
             client.tool(lambda x: text, name="look")

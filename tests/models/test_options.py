@@ -278,8 +278,11 @@ def test_pings_can_be_turned_off() -> None:
     """
     None means no ping, and no death by silence.
     """
-    numbers = WebSocketOptions(ping_interval=None, ping_timeout=None)
-    assert (numbers.ping_interval, numbers.ping_timeout) == (None, None)
+    websocket_options = WebSocketOptions(ping_interval=None, ping_timeout=None)
+    assert (websocket_options.ping_interval, websocket_options.ping_timeout) == (
+        None,
+        None,
+    )
 
 
 def test_options_from_a_mapping() -> None:

@@ -205,14 +205,14 @@ class Kernel:
         """
         Run a cell; return what it printed, or the last line of its error.
         """
-        said: list[str] = []
+        printed: list[str] = []
 
         def note(message: dict[str, Any]) -> None:
             content = message["content"]
-            said.append(content.get("text") or content.get("ename") or "")
+            printed.append(content.get("text") or content.get("ename") or "")
 
         self.client.execute_interactive(code, timeout=60, output_hook=note)
-        return "".join(said).strip()
+        return "".join(printed).strip()
 
     def interrupt_during(self, code: str, started: Callable[[], object]) -> str:
         """
@@ -294,8 +294,8 @@ def test_an_interrupted_cell_leaves_the_client_usable(kernel: Kernel) -> None:
             lambda: connection.wait_received("response.create", timeout=20 * SCALE),
         )
         assert error == "KeyboardInterrupt"
-        said = kernel.run("print(client.ask('And?', timeout=30).text)")
-        assert re.fullmatch("two", said)
+        printed = kernel.run("print(client.ask('And?', timeout=30).text)")
+        assert re.fullmatch("two", printed)
         assert len(opened(service)) == 1
 
 

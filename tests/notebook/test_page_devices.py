@@ -191,13 +191,11 @@ def test_ask_takes_the_microphone(
     The question ends with the speech, and the device is closed afterwards.
     """
     source, widget = microphone
-    said: list[int] = []
 
     def speak() -> None:
         until(lambda: widget.connection is not None)
         for number, start in enumerate(range(0, len(QUESTION), BLOCK)):
             widget.record(number, QUESTION[start : start + BLOCK].ljust(BLOCK, b"\0"))
-            said.append(number)
 
     with GA.connected(service={"replies": ["Hello."], "pace": 0}) as (client, service):
         thread = threading.Thread(target=speak)

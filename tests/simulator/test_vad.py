@@ -219,7 +219,7 @@ class TestTurns:
 
 class TestLevels:
     @pytest.mark.parametrize(
-        ("threshold", "dbfs", "heard"),
+        ("threshold", "dbfs", "is_speech"),
         [
             (0.0, -55.5, True),
             (0.0, -56.5, False),
@@ -229,7 +229,7 @@ class TestLevels:
             (1.0, -24.5, False),
         ],
     )
-    def test_threshold(self, threshold: float, dbfs: float, heard: bool) -> None:
+    def test_threshold(self, threshold: float, dbfs: float, is_speech: bool) -> None:
         """
         The higher the threshold, the louder one must speak.
         """
@@ -237,7 +237,7 @@ class TestLevels:
 
         detector.feed(tone(200, dbfs))
 
-        assert heard is detector.speaking
+        assert is_speech is detector.speaking
 
     def test_fading_speech(self) -> None:
         """

@@ -124,7 +124,7 @@ class TestSpeak:
         assert 600 == len(speak("hm"))
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "cleaned"),
         [
             ("-w /etc/passwd", "-w /etc/passwd"),
             ("a\x00b\x01c\nd", "a b c d"),
@@ -134,7 +134,7 @@ class TestSpeak:
         ids=["options", "control characters", "phonemes", "half a character"],
     )
     def test_text_is_only_text(
-        self, text: str, said: str, espeak: Callable[..., list[list[str]]]
+        self, text: str, cleaned: str, espeak: Callable[..., list[list[str]]]
     ) -> None:
         """
         Nothing in a text commands the program: it goes through stdin, cleaned.
@@ -142,7 +142,7 @@ class TestSpeak:
         calls = espeak()
         speak(text)
 
-        assert said == calls[0][-1]
+        assert cleaned == calls[0][-1]
         assert text not in calls[0][:-1]
 
     def test_remembered(self, espeak: Callable[..., list[list[str]]]) -> None:

@@ -57,7 +57,7 @@ GROWTH = 16 << 20  # bytes that may be left: what the allocator keeps to itself
 OPEN, DONE, FAILED = b"?+-"
 TIMEOUT = 45.0  # seconds for the last answers, when the service behaves again
 
-NUMBERS: dict[str, Any] = {
+WEBSOCKET_OPTIONS: dict[str, Any] = {
     "ping_interval": 1.0,
     "ping_timeout": 1.0,
     "connect_timeout": 5.0,
@@ -192,7 +192,7 @@ def client_for(url: str, preview: bool, authority: str | None) -> AzureRealTimeA
         session_config=SessionConfig(turn_detection=None),
     )
     context = ssl.create_default_context(cafile=authority) if authority else None
-    return AzureRealTimeAudio(options, {**NUMBERS, "ssl_context": context})
+    return AzureRealTimeAudio(options, {**WEBSOCKET_OPTIONS, "ssl_context": context})
 
 
 class Session:
@@ -211,7 +211,7 @@ class Session:
         self.reconnects = 0
         self.clients = 0
         self.refused = 0
-        self._last_heard = -1
+        self._last_received = -1
         self._client: AzureRealTimeAudio | None = None
 
     def begin(self) -> AzureRealTimeAudio:
@@ -251,9 +251,9 @@ class Session:
         Note an item that a listener received.
         """
         number = int(event.item.id[-7:])
-        if number <= self._last_heard:
-            self.wrong.append(f"{number} was heard after {self._last_heard}")
-        self._last_heard = number
+        if number <= self._last_received:
+            self.wrong.append(f"{number} was received after {self._last_received}")
+        self._last_received = number
 
     def say(self, client: AzureRealTimeAudio) -> None:
         """

@@ -126,7 +126,7 @@ class Run:
     def __init__(self, name: str, url: str, scale: float = 1.0) -> None:
         self.name, self.call, self.url, self.scale = name, CALLS[name], url, scale
         self.threads = set(threading.enumerate())
-        self.heard: list[str] = []
+        self.delivered: list[str] = []
         self.done: Iterator[Any] = iter(())
         self.client = self._connected()
         self.detection = self._detection()
@@ -135,8 +135,10 @@ class Run:
         client = _client(self.url, self.call.dispatch)
         client.connect()
         if self.call.dispatch == "manual" and not self.call.ends:
-            heard = self.heard = []
-            client.on("response.done", lambda event: heard.append(event.response.id))
+            delivered = self.delivered = []
+            client.on(
+                "response.done", lambda event: delivered.append(event.response.id)
+            )
             self.done = client.events("response.done", timeout=0)
         return client
 
@@ -215,9 +217,9 @@ class Run:
             with contextlib.suppress(TimeoutError):
                 for event in self.done:
                     done.append(event.response.id)
-            if self.heard != done:
-                raise Failed(f"{where}: {done} were done, {self.heard} delivered")
-            self.heard.clear()
+            if self.delivered != done:
+                raise Failed(f"{where}: {done} were done, {self.delivered} delivered")
+            self.delivered.clear()
         self._check_threads(where, of_others=2)
 
     def _check_threads(self, where: str, of_others: int) -> None:

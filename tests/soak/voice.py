@@ -297,8 +297,8 @@ def talk(server: VirtualAudio, minutes: float, seed: int, busy: bool) -> list[st
             )
         )
         options = AzureRealTimeOptions(simulator.url, "gpt-realtime", "a-key")
-        numbers = {"max_reconnect_attempts": None, "reconnect_interval": 0.2}
-        client = stack.enter_context(AzureRealTimeAudio(options, numbers))
+        websocket_options = {"max_reconnect_attempts": None, "reconnect_interval": 0.2}
+        client = stack.enter_context(AzureRealTimeAudio(options, websocket_options))
         call = stack.enter_context(client.talk(microphone, speaker))
         soak = Soak(server, service, client, microphone, speaker, call)
         end = time.monotonic() + 60 * minutes

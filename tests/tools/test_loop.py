@@ -458,7 +458,7 @@ def test_a_model_that_calls_tools_again_and_again(
     output, and the next turn may call tools again.
     """
     ran: list[int] = []
-    numbers = {} if limit is None else {"max_tool_rounds": limit}
+    options = {} if limit is None else {"max_tool_rounds": limit}
     rounds = 16 if limit is None else limit
     turns = iter(range(10_000))
 
@@ -469,7 +469,7 @@ def test_a_model_that_calls_tools_again_and_again(
         return Reply(calls=[ToolCall("note", {"number": turn}, call_id=f"c_{turn}")])
 
     with variant.connected(
-        service={"replies": answer, "pace": 0}, session_config=MANUAL, **numbers
+        service={"replies": answer, "pace": 0}, session_config=MANUAL, **options
     ) as (client, wire):
         failed: list[Any] = []
         client.on("tool_error", failed.append)

@@ -76,10 +76,13 @@ class KeyCredential:
 
 
 def _client(
-    url: str, numbers: dict[str, Any] | None = None, impl: Any = None, **who: Any
+    url: str,
+    websocket_options: dict[str, Any] | None = None,
+    impl: Any = None,
+    **who: Any,
 ) -> AzureRealTimeAudio:
     options = AzureRealTimeOptions(url, "gpt-realtime", **who)
-    return AzureRealTimeAudio(options, {**QUICK, **(numbers or {})}, impl)
+    return AzureRealTimeAudio(options, {**QUICK, **(websocket_options or {})}, impl)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +101,13 @@ def test_each_credential_travels_in_its_header_alone(
     """
     One header, and neither the other one nor the address.
     """
-    numbers = {} if variant.client_tls is None else {"ssl_context": variant.client_tls}
+    websocket_options = (
+        {} if variant.client_tls is None else {"ssl_context": variant.client_tls}
+    )
     with variant.service() as service:
         options = {**who, "api_version": variant.api_version}
         with variant.warned():
-            client = _client(service.url, numbers, **options)
+            client = _client(service.url, websocket_options, **options)
         with client:
             connection = service.wait_for_connection()
             other = {"api-key", "authorization"} - {header}
@@ -420,13 +425,13 @@ def test_a_session_through_a_proxy(
     ):
         user = "user:p%40ss%20word@" if credential else ""
         address = f"{scheme}://{user}127.0.0.1:{gate.port}"
-        numbers: dict[str, Any] = {"ssl_context": client_tls}
+        websocket_options: dict[str, Any] = {"ssl_context": client_tls}
         if how == "given":
-            numbers["proxy"] = address
+            websocket_options["proxy"] = address
         else:
             name = "HTTPS_PROXY" if kind == "http" else "ALL_PROXY"
             monkeypatch.setenv(name, address)
-        with _client(url, numbers, impl, api_key=KEY) as client:
+        with _client(url, websocket_options, impl, api_key=KEY) as client:
             recorder = EventRecorder(client)
             service.wait_for_connection().drop()
             recorder.wait("reconnected")
@@ -472,11 +477,11 @@ def test_an_old_socks_proxy(
         conn.tunnel(service.port)
 
     with _named(authority) as (service, url), Peer(script) as gate:
-        numbers = {
+        websocket_options = {
             "ssl_context": client_tls,
             "proxy": f"{scheme}://me@127.0.0.1:{gate.port}",
         }
-        with _client(url, numbers, impl, api_key=KEY) as client:
+        with _client(url, websocket_options, impl, api_key=KEY) as client:
             client.clear_audio_buffer().result(5)
     assert asked == seen[0]
     assert [f"....{NAME}\0".encode()] * (scheme == "socks4a") == seen[1:]
@@ -550,8 +555,8 @@ def test_a_proxy_failure_counts_as_a_network_error() -> None:
         Simulator(credentials=KEY) as service,
         Peer(proxy(service.port, None, seen)) as gate,
     ):
-        numbers = {"proxy": f"http://127.0.0.1:{gate.port}"}
-        with _client(f"ws://{NAME}", numbers, api_key=KEY) as client:
+        websocket_options = {"proxy": f"http://127.0.0.1:{gate.port}"}
+        with _client(f"ws://{NAME}", websocket_options, api_key=KEY) as client:
             recorder = EventRecorder(client)
             for conn in list(gate.accepted_connections):
                 conn.sock.shutdown(2)

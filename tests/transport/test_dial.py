@@ -678,13 +678,18 @@ def test_interrupted_while_a_peer_is_silent(
 
 
 def connector(
-    host: str, impl: Any = None, numbers: WebSocketOptions | None = None, **who: Any
+    host: str,
+    impl: Any = None,
+    websocket_options: WebSocketOptions | None = None,
+    **who: Any,
 ) -> Connector:
     """
     Return what connects, for a host.
     """
     options = AzureRealTimeOptions(host, "gpt", **(who or {"api_key": KEY}))
-    return Connector(options, options.endpoint, numbers or WebSocketOptions(), impl)
+    return Connector(
+        options, options.endpoint, websocket_options or WebSocketOptions(), impl
+    )
 
 
 def test_interrupted_while_the_service_is_silent() -> None:
@@ -792,8 +797,9 @@ def test_the_credential_travels_in_one_header(
 
     seen: list[tuple[str | None, str | None]] = []
     with Peer(accept) as peer, DialerStub() as dialer:
-        numbers = WebSocketOptions(headers=more)
-        connector(peer.url, numbers=numbers, **who)(dialer.attempt).close()
+        websocket_options = WebSocketOptions(headers=more)
+        connect = connector(peer.url, websocket_options=websocket_options, **who)
+        connect(dialer.attempt).close()
     assert seen == [expected]
     head = heads[0].lower()
     assert head.count(b"api-key:") + head.count(b"authorization:") == 1

@@ -50,13 +50,15 @@ SHORT = 0.3 * SCALE
 
 
 def connect(
-    url: str, seconds: float = 5.0, impl: Any = None, **numbers: Any
+    url: str, seconds: float = 5.0, impl: Any = None, **websocket_options: Any
 ) -> WebSocketStream:
     """
     Connect to a peer, with the key.
     """
     options = AzureRealTimeOptions(url, "gpt", KEY)
-    connector = Connector(options, options.endpoint, WebSocketOptions(**numbers), impl)
+    connector = Connector(
+        options, options.endpoint, WebSocketOptions(**websocket_options), impl
+    )
     with DialerStub(seconds) as dialer:
         return connector(dialer.attempt)
 
@@ -66,7 +68,7 @@ def refused(
     seconds: float = 5.0,
     hang_up: bool = False,
     impl: Any = None,
-    **numbers: Any,
+    **websocket_options: Any,
 ) -> ConnectError:
     """
     Return the error that an answer to the handshake becomes.
@@ -82,7 +84,7 @@ def refused(
             conn.read_to_end()
 
     with Peer(script) as peer, pytest.raises(ConnectError) as info:
-        connect(peer.url, seconds, impl, **numbers)
+        connect(peer.url, seconds, impl, **websocket_options)
     shown = "".join(traceback.format_exception(info.value)) + repr(info.value)
     assert KEY not in shown
     return info.value

@@ -367,11 +367,11 @@ def test_telephone_audio_passes_unchanged() -> None:
             )
             client.create_response().result(20)
             until(lambda: ear.written)
-        heard = b"".join(
+        appended = b"".join(
             base64.b64decode(append["audio"])
             for append in received(connection, "input_audio_buffer.append")
         )
-        assert heard[: len(codes)] == codes
+        assert appended[: len(codes)] == codes
         assert b"".join(ear.written.values()) == decode_ulaw(spoken(connection))
 
 

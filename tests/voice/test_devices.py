@@ -47,10 +47,10 @@ def test_a_conversation_over_microphone_and_loudspeaker(
         until(lambda: client.status.value == "idle")
         recording.wait(lambda samples: find(samples, audio) >= 0)
         assert call.stats.drops == call.stats.overflows == 0
-    heard = b"".join(
+    appended = b"".join(
         base64.b64decode(append["audio"])
         for append in received(connection, "input_audio_buffer.append")
     )
     spoken = array("h", QUESTION)
     first = next(i for i, sample in enumerate(spoken) if sample)
-    assert find(array("h", heard), spoken[first : first + 20_000]) >= 0
+    assert find(array("h", appended), spoken[first : first + 20_000]) >= 0
