@@ -17,11 +17,10 @@ from typing import Any
 
 import pytest
 import trustme
+from helpers import inside
 from helpers.clients import Variant
 from helpers.timing import SCALE
 from hypothesis import settings
-
-from azure_realtime import _redaction as _secrets
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell without job control starts what is in the background like that, and every
@@ -105,7 +104,7 @@ def _nothing_left() -> Iterator[None]:
     Check that each test leaves no thread and no descriptor, and no credential for the
     redaction to remember: text of other tests would be redacted too.
     """
-    _secrets._used.clear()
+    inside.forget_credentials()
     threads, descriptors = set(threading.enumerate()), _descriptors()
 
     def left() -> tuple[list[threading.Thread], int]:

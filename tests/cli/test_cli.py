@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import KEY
 from helpers.timing import SCALE
 
@@ -269,9 +270,7 @@ def test_devices_are_explained_where_there_are_none(
     A sentence and a status, no traceback.
     """
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    from azure_realtime.audio import devices
-
-    devices._import.cache_clear()
+    inside.forget_sound_devices()
     assert main(["devices"]) == 1
     assert "pip install '.[audio]'" in capsys.readouterr().err
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import GA, MANUAL, Variant
 
 from azure_realtime import (
@@ -442,7 +443,7 @@ def test_a_conversion_counts_under_the_timeout(monkeypatch: pytest.MonkeyPatch) 
     """
     A recording that takes longer to convert than there is time is a TimeoutError soon.
     """
-    monkeypatch.setattr("azure_realtime.audio.convert._soxr", lambda: None)
+    inside.without_soxr(monkeypatch)
     wav = slow_wav()
     with GA.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
         client,
@@ -465,7 +466,7 @@ def test_a_conversion_can_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> Non
     """
     Ctrl-C ends it at once; nothing is sent, and the client goes on.
     """
-    monkeypatch.setattr("azure_realtime.audio.convert._soxr", lambda: None)
+    inside.without_soxr(monkeypatch)
     wav, feed = slow_wav(), Resampler.feed
 
     def interrupted(resampler: Resampler, pcm: bytes) -> bytes:

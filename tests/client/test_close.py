@@ -82,7 +82,7 @@ def final_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     ``close()`` ends as soon as it has; how long it takes is measured all the same.
     """
-    monkeypatch.setattr("azure_realtime._engine.shutdown._LISTENERS_OF_THE_END", 5.0)
+    inside.wait_for_last_listeners(monkeypatch, 5.0)
 
 
 def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None:

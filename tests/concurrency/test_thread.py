@@ -14,8 +14,6 @@ from helpers.timing import at_most
 
 from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._concurrency.thread import JoinableThread
-from azure_realtime._dispatch.callback_thread import CallbackThread
-from azure_realtime._dispatch.subscriptions import Subscriptions
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
@@ -71,65 +69,6 @@ def test_ctrl_c_in_the_start_does_not_block_the_thread(
         with contextlib.suppress(KeyboardInterrupt):
             thread.start()
     assert thread.wait(Deadline(5.0))
-
-
-def test_a_function_posted_as_the_callback_thread_ends_is_run(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """
-    A function is posted just when the thread has found nothing left to do.
-    """
-    ran = threading.Event()
-    dispatcher = CallbackThread(Subscriptions(), "callbacks")
-    run_next = dispatcher._run_next
-
-    def run_next_or_end() -> bool:
-        goes_on = run_next()
-        if not goes_on:
-            dispatcher.submit(ran.set)
-        return goes_on
-
-    monkeypatch.setattr(dispatcher, "_run_next", run_next_or_end)
-    dispatcher.start()
-    dispatcher.finish()
-    assert dispatcher.join(Deadline(10.0))
-    assert ran.is_set()
-
-
-def test_functions_posted_as_the_callback_thread_ends_run_in_order(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """
-    The thread has looked its last; what comes then runs in order, never two at once.
-    """
-    looked, run_next = threading.Event(), CallbackThread._run_next
-    go, inside, log = threading.Event(), threading.Event(), list[str]()
-
-    def look(dispatcher: CallbackThread) -> bool:
-        more = run_next(dispatcher)
-        if not more:
-            looked.set()
-            assert go.wait(5)
-        return more
-
-    def first() -> None:
-        inside.set()
-        second.start()
-        second.join(5)  # it does not wait for us, and runs nothing beside us
-        log.append("first")
-
-    monkeypatch.setattr(CallbackThread, "_run_next", look)
-    dispatcher = CallbackThread(Subscriptions(), "callbacks")
-    second = threading.Thread(target=lambda: dispatcher.call(log.append, "second"))
-    dispatcher.start()
-    dispatcher.finish()
-    assert looked.wait(5)
-    dispatcher.call(first)
-    go.set()
-    assert inside.wait(5)
-    assert dispatcher.join(Deadline(5.0))
-    second.join(5)
-    assert ["first", "second"] == log
 
 
 def test_a_thread_that_fails_has_ended() -> None:

@@ -1,8 +1,8 @@
 """
-What tests look up inside a client, because no public name shows it.
+What tests look up or replace inside the package, because no public name reaches it.
 
-A test names none of these attributes itself: a change of the client's parts changes this
-file only.
+A test names a private attribute of its own part only (`tests/dispatch` those of
+`_dispatch`, and so on): a change of another part changes this file only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import pytest
+
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, ConnectionClosed
+from azure_realtime import _redaction as redaction
 
 LOCKS = (
     "_conversation",
@@ -142,3 +145,35 @@ def input_buffer(client: AzureRealTimeAudio) -> Any:
     Return the part that counts the appended audio, to replace a method of it.
     """
     return client._input
+
+
+def forget_credentials() -> None:
+    """
+    Forget the credentials that the redaction remembers.
+    """
+    redaction._used.clear()
+
+
+def forget_sound_devices() -> None:
+    """
+    Forget that `sounddevice` was imported, or that it could not be.
+    """
+    from azure_realtime.audio import devices
+
+    devices._import.cache_clear()
+
+
+def without_soxr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Convert audio with the package's own filter, as if `soxr` were not installed.
+    """
+    monkeypatch.setattr("azure_realtime.audio.convert._soxr", lambda: None)
+
+
+def wait_for_last_listeners(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """
+    Change how long `close` waits for the listeners of the end, whatever its timeout.
+    """
+    monkeypatch.setattr(
+        "azure_realtime._engine.shutdown._LISTENERS_OF_THE_END", seconds
+    )
