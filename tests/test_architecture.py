@@ -7,8 +7,12 @@ A folder imports only from rows below its own. Inside a folder there is no cycle
 from __future__ import annotations
 
 import ast
+import contextlib
+import itertools
 import subprocess
 import sys
+import textwrap
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -338,3 +342,117 @@ print(sorted(heavy & set(sys.modules)), "azure_realtime.simulator" in sys.module
         check=False,
     )
     assert (done.stdout, done.stderr) == ("[] False 1\n", "")
+
+
+TESTS = Path(__file__).parent
+
+NOT_OURS = {
+    ("test_documents.py", "_call_listeners"),  # as docs/architecture.md names it
+    ("test_page_devices.py", "_send"),  # of a widget of anywidget
+}
+"""Files and private attributes that only have the name of one of the package."""
+
+OWNERS = dict.fromkeys(("connection", "service", "simulator", "wire"), "simulator")
+OWNERS["client"] = "client"
+"""Names of variables, and the part that what they hold is of in every test."""
+
+
+def is_private(name: str) -> bool:
+    """
+    Return whether a name is private; `_repr_html_` is a name of IPython's protocol.
+    """
+    return name.startswith("_") and not name.startswith("__") and name[-1] != "_"
+
+
+@cache
+def private_names(path: Path) -> set[str]:
+    """
+    Return the private names that a file defines or assigns.
+    """
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.add(node.attr)
+    return {name for name in found if is_private(name)}
+
+
+def private_uses(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+    """
+    Give the line, the owner and the name of each private attribute of another object.
+
+    In code, in a string that is a path or a script, and as a string behind its owner:
+    ``setattr(owner, "_name", ...)`` or ``(Owner, "_name")``.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr):
+            owner = ast.unparse(node.value)
+            module = f"{owner}.{node.attr}".removeprefix("azure_realtime.")
+            is_module = {module, f"{module}.__init__"} & all_modules().keys()
+            if owner not in ("self", "cls") and not is_module:
+                yield node.lineno, owner, node.attr
+        elif isinstance(node, ast.Constant) and "._" in str(node.value):
+            with contextlib.suppress(SyntaxError):  # prose
+                script = ast.parse(textwrap.dedent(str(node.value)))
+                yield from ((node.lineno, *use[1:]) for use in private_uses(script))
+        elif isinstance(node, (ast.Call, ast.Tuple)):
+            values = node.args if isinstance(node, ast.Call) else node.elts
+            for previous, value in itertools.pairwise(values):
+                name = value.value if isinstance(value, ast.Constant) else None
+                if (
+                    isinstance(previous, (ast.Name, ast.Attribute))
+                    and isinstance(name, str)
+                    and is_private(name)
+                ):
+                    yield value.lineno, ast.unparse(previous), name
+
+
+@pytest.mark.parametrize(
+    ("source", "used"),
+    [
+        ("client._control", {"_control"}),
+        ("client._engine.queue", {"_engine"}),
+        ("connections[0]._sent[1:]", {"_sent"}),
+        ("patch.setattr('azure_realtime._engine.shutdown._LIMIT', 1)", {"_LIMIT"}),
+        ("patch.setattr(Thread, '_run_next', run)", {"_run_next"}),
+        ("STEPS = [(ResponseQueue, '_queue')]", {"_queue"}),
+        ("script = '''\n    with made() as client:\n        client._a()'''", {"_a"}),
+        ("self._sent, cls._made", set()),
+        ("import azure_realtime\nazure_realtime._engine.engine.Engine", set()),
+        ("turn._repr_html_(), made.__dict__, 'Prose of client._sent.'", set()),
+    ],
+)
+def test_private_attributes_are_found(source: str, used: set[str]) -> None:
+    """
+    In code, where one is replaced, and in the text of a script.
+    """
+    assert used == {name for *_, name in private_uses(ast.parse(source))}
+
+
+@pytest.mark.slow
+def test_private_attributes_of_another_part_are_used_in_one_helper() -> None:
+    """
+    A change inside a part changes its own tests and `helpers/inside.py`, no others.
+    """
+    ours = set().union(*map(private_names, all_modules().values()))
+    found = []
+    for path in sorted(TESTS.rglob("*.py")):
+        folder = path.relative_to(TESTS).parts[0]
+        if path in (TESTS / "helpers" / "inside.py", Path(__file__)):
+            continue
+        own = [
+            module
+            for name, module in all_modules().items()
+            if part_of(name).removeprefix("_") == folder
+        ]
+        allowed = set().union(*map(private_names, [path, *own]))
+        found += [
+            f"{path.name}:{line}: {name}"
+            for line, owner, name in private_uses(tree_of(path))
+            if (name in ours - allowed or OWNERS.get(owner, folder) != folder)
+            and (path.name, name) not in NOT_OURS
+        ]
+    assert [] == found
