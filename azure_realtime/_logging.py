@@ -8,16 +8,37 @@ an attribute is missing. On a thread of this package, that would end the thread.
 
 from __future__ import annotations
 
-import contextlib
 import logging
+import threading
+from types import TracebackType
 from typing import Any
 
 _NAME = "azure_realtime"
 
 
-# What foreign code raises, sys.exit() included. Not KeyboardInterrupt: the text may be
-# read on the main thread.
-_FOREIGN = (Exception, SystemExit)
+class _ForeignErrors:
+    """
+    Suppresses, in a `with` block, what foreign code raises. Any thread.
+
+    On the main thread KeyboardInterrupt passes, and so do other exceptions that are no
+    `Exception`: they may come from a signal handler. No other thread runs those.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if kind is None or issubclass(kind, (Exception, SystemExit)):
+            return True
+        return threading.current_thread() is not threading.main_thread()
+
+
+suppress_foreign = _ForeignErrors()
 
 
 def utf8_text(text: str) -> str:
@@ -39,7 +60,7 @@ def text_of(value: object) -> str:
     Return ``str(value)``, or the name of its class where that is empty or raises. Any
     thread.
     """
-    with contextlib.suppress(*_FOREIGN):
+    with suppress_foreign:
         return utf8_text(str(value)) or type(value).__name__
     return type(value).__name__
 
@@ -48,7 +69,7 @@ def repr_of(value: object) -> str:
     """
     Return ``repr(value)``, or the name of its class if that raises. Any thread.
     """
-    with contextlib.suppress(*_FOREIGN):
+    with suppress_foreign:
         return utf8_text(repr(value))
     return f"<{type(value).__name__}>"
 
@@ -126,7 +147,7 @@ class SafeLogger:
     def _log(
         self, level: int, message: str, args: tuple[object, ...], exc_info: Any = None
     ) -> None:
-        with contextlib.suppress(*_FOREIGN):
+        with suppress_foreign:
             if self._logger.isEnabledFor(level):
                 safe = [a if isinstance(a, _NUMBERS) else _Text(a) for a in args]
                 self._logger.log(level, message, *safe, exc_info=exc_info, stacklevel=3)
