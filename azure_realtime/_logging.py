@@ -9,36 +9,11 @@ an attribute is missing. On a thread of this package, that would end the thread.
 from __future__ import annotations
 
 import logging
-import threading
-from types import TracebackType
 from typing import Any
 
+from ._foreign import suppress_foreign
+
 _NAME = "azure_realtime"
-
-
-class _ForeignErrors:
-    """
-    Suppresses, in a `with` block, what foreign code raises. Any thread.
-
-    On the main thread KeyboardInterrupt passes, and so do other exceptions that are no
-    `Exception`: they may come from a signal handler. No other thread runs those.
-    """
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if kind is None or issubclass(kind, (Exception, SystemExit)):
-            return True
-        return threading.current_thread() is not threading.main_thread()
-
-
-suppress_foreign = _ForeignErrors()
 
 
 def utf8_text(text: str) -> str:

@@ -12,7 +12,7 @@ import re
 from collections import deque
 from collections.abc import Iterable
 
-from ._logging import suppress_foreign
+from ._foreign import suppress_foreign
 
 _MAX_SECRETS = 256  # remembered: a token is renewed every hour
 _MIN_LENGTH = 6  # characters: a shorter secret may be part of any text

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .._logging import suppress_foreign
+from .._foreign import suppress_foreign
 from .._redaction import redacted
 
 try:

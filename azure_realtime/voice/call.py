@@ -20,7 +20,8 @@ from typing import Any
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.thread import JoinableThread
-from .._logging import logger, suppress_foreign
+from .._foreign import suppress_foreign
+from .._logging import logger
 from ..audio.sinks import Sink
 from ..audio.sources import Source
 from ..errors import RealtimeError

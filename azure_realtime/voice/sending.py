@@ -23,7 +23,8 @@ from typing import Any
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.thread import JoinableThread
-from .._logging import logger, suppress_foreign
+from .._foreign import suppress_foreign
+from .._logging import logger
 from ..audio.formats import RATES, format_name
 from ..errors import QueueFull, RealtimeError
 from .interfaces import CallClient, SessionFacts, Signal
