@@ -8,16 +8,12 @@ an attribute is missing. On a thread of this package, that would end the thread.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from typing import Any
 
+from ._foreign import suppress_foreign
+
 _NAME = "azure_realtime"
-
-
-# What foreign code raises, sys.exit() included. Not KeyboardInterrupt: the text may be
-# read on the main thread.
-_FOREIGN = (Exception, SystemExit)
 
 
 def utf8_text(text: str) -> str:
@@ -39,7 +35,7 @@ def text_of(value: object) -> str:
     Return ``str(value)``, or the name of its class where that is empty or raises. Any
     thread.
     """
-    with contextlib.suppress(*_FOREIGN):
+    with suppress_foreign:
         return utf8_text(str(value)) or type(value).__name__
     return type(value).__name__
 
@@ -48,7 +44,7 @@ def repr_of(value: object) -> str:
     """
     Return ``repr(value)``, or the name of its class if that raises. Any thread.
     """
-    with contextlib.suppress(*_FOREIGN):
+    with suppress_foreign:
         return utf8_text(repr(value))
     return f"<{type(value).__name__}>"
 
@@ -126,7 +122,7 @@ class SafeLogger:
     def _log(
         self, level: int, message: str, args: tuple[object, ...], exc_info: Any = None
     ) -> None:
-        with contextlib.suppress(*_FOREIGN):
+        with suppress_foreign:
             if self._logger.isEnabledFor(level):
                 safe = [a if isinstance(a, _NUMBERS) else _Text(a) for a in args]
                 self._logger.log(level, message, *safe, exc_info=exc_info, stacklevel=3)

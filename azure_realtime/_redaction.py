@@ -12,6 +12,8 @@ import re
 from collections import deque
 from collections.abc import Iterable
 
+from ._foreign import suppress_foreign
+
 _MAX_SECRETS = 256  # remembered: a token is renewed every hour
 _MIN_LENGTH = 6  # characters: a shorter secret may be part of any text
 _MAX_TEXT = 64 << 10  # characters of a text that are shown
@@ -118,11 +120,10 @@ def without_secrets(error: BaseException) -> BaseException | None:
     for _ in range(20):  # errors may be chained in a circle
         if current is None:
             return error
-        try:
+        text = None
+        with suppress_foreign:  # a class of the user
             text = f"{current} {current.args} {getattr(current, '__notes__', '')}"
-        except Exception:  # a class of the user
-            return None
-        if redacted(text) != text:
+        if text is None or redacted(text) != text:
             return None
         current = current.__cause__ or current.__context__
     return None

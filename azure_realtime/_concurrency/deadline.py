@@ -10,6 +10,9 @@ _LONGEST = 1e6
 """Seconds, eleven days: the longest timeout that is passed to a selector. The kernel
 counts milliseconds in 32 bits."""
 
+TIMEOUTS = frozenset({float, int, type(None)})
+"""The usual types of a timeout; `Deadline` takes other numbers as well."""
+
 
 class Deadline:
     """

@@ -112,6 +112,7 @@ class ResponseQueue:
 
         A requested response that is not created yet is cancelled on its creation.
         """
+        ResponseCancel(response_id=response_id)  # raises TypeError for another object
         with self._lock:
             target = self._requests.active if response_id is None else response_id
             if target is None:

@@ -86,13 +86,17 @@ def make_tool(
             function.
 
     Raises:
-        TypeError: The function is async, or JSON cannot represent an argument.
+        TypeError: The function is async, JSON cannot represent an argument, or the
+            timeout is no number.
         ValueError: The function has no name, or one that the service refuses; the
             description is too long; or the timeout is no positive number.
     """
-    if not timeout > 0 or math.isnan(timeout):
-        msg = f"timeout must be a positive number of seconds, got {timeout!r}"
-        raise ValueError(msg)
+    msg = f"timeout must be a positive number of seconds, got {timeout!r}"
+    try:
+        if not timeout > 0 or math.isnan(timeout):
+            raise ValueError(msg)
+    except TypeError:
+        raise TypeError(msg) from None
     if isinstance(function, Tool):  # from another client
         name = function.name if name is None else name
         function = function.function

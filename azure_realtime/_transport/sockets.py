@@ -4,13 +4,13 @@ Functions for sockets: standard ones, and those of a user's ``websocket_impl``.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from .._foreign import suppress_foreign
 from .._redaction import redacted
 
 try:
@@ -31,7 +31,7 @@ def bound_unsent(sock: socket.socket) -> None:
 
     The default is 4 MB (measured on Linux), and a ping or pong waits behind them.
     """
-    with contextlib.suppress(Exception):  # a Unix socket, or an object of the user
+    with suppress_foreign:  # a Unix socket, or an object of the user
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux, macOS
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         else:  # twice as much: SO_SNDBUF also counts sent, unacknowledged bytes
@@ -60,7 +60,7 @@ def request_id_of(handle: Any) -> str | None:
     The service's support needs it to find a connection in its logs.
     """
     headers: Any = None
-    with contextlib.suppress(Exception):  # an object of the user
+    with suppress_foreign:  # an object of the user
         headers = handle.getheaders()
     if not isinstance(headers, dict):
         return None

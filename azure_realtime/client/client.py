@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._concurrency.deadline import Deadline
 from .._dispatch.dispatcher import Dispatch
 from .._state.conversation import Conversation
 from .._warnings import warn
@@ -210,6 +211,7 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
         self._lifecycle.check_may_wait()
         self._reader.notice()
         limit = self._connect_timeout if timeout is None else timeout
+        Deadline(limit)  # checks the type, also if there is nothing to wait for
         try:
             failure = self._reader.ready.exception(limit)
         except TimeoutError as error:

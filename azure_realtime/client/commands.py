@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .._concurrency.deadline import Deadline
+from .._concurrency.deadline import TIMEOUTS, Deadline
 from .._concurrency.lifecycle import Lifecycle
 from ..audio.convert import AudioStream
 from ..audio.pcm import Audio, pieces_of, read_audio
@@ -128,7 +128,8 @@ class Commands:
         """
         if self._lifecycle.process.is_other_process:
             self._lifecycle.check_process()
-        if type(audio) is bytes and rate is None and self._input.is_ready(audio):
+        usual = rate is None and type(timeout) in TIMEOUTS  # `Deadline` checks others
+        if usual and type(audio) is bytes and self._input.is_ready(audio):
             held: AudioStream | None = None
             ready = [audio]
         else:
@@ -214,7 +215,6 @@ class Commands:
     ) -> Future[ConversationItemTruncated]:
         """
         Remove the part of an answer that was not played from the conversation.
-
 
         Args:
             item_id: The id of the assistant's message.

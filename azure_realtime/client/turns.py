@@ -14,7 +14,7 @@ from ..models.turn import Turn
 from .tools import Tooling
 from .turn_order import TurnLock, TurnTicket
 from .turn_stream import TurnStream
-from .user_turn import Image
+from .user_turn import Image, check_text
 
 if TYPE_CHECKING:
     from .._engine.engine import Engine
@@ -109,6 +109,7 @@ class Asking(Tooling):
         """
         if text is None and audio is None and image is None:
             raise ValueError("nothing to ask: give text, audio or image")
+        check_text(text)
         self._lifecycle.check_may_wait()
         deadline, ticket = Deadline(timeout), TurnTicket()
         stream: TurnStream | None = None

@@ -214,6 +214,18 @@ def question_item(
     return MessageItem(role="user", content=tuple(parts))
 
 
+def check_text(text: Any) -> None:
+    """
+    Check the type of a question's text.
+
+    Raises:
+        TypeError: It is neither text nor None.
+    """
+    if not (text is None or isinstance(text, str)):
+        kind = type(text).__name__
+        raise TypeError(f"the text of a question must be a str, not {kind}")
+
+
 def _written(text: str | None, image: Any) -> list[Part]:
     parts: list[Part] = []
     if image is not None:

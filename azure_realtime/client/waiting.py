@@ -44,6 +44,7 @@ class Expectation(Generic[E_co]):
         self._mailboxes = mailboxes
         self._where = where
         self._timeout = timeout
+        _check(timeout, where)
         self._mailbox: Mailbox = mailboxes.open(keys)
         self._event: ServerEvent | None = None
 
@@ -109,6 +110,7 @@ class EventStream(Iterator[E_co], Generic[E_co]):
         self._control = control
         self._mailboxes = mailboxes
         self.timeout = timeout
+        _check(timeout)
         self._mailbox: Mailbox = mailboxes.open(keys, lasting=True)
 
     def __repr__(self) -> str:
@@ -152,6 +154,19 @@ class EventStream(Iterator[E_co], Generic[E_co]):
         self.close()
 
 
+def _check(timeout: float | None, where: Any = None) -> None:
+    """
+    Check the types of arguments that are used only later.
+
+    Raises:
+        TypeError: *timeout* is no number, or *where* is no function.
+    """
+    Deadline(timeout)
+    if where is not None and not callable(where):
+        kind = type(where).__name__
+        raise TypeError(f"where must be a function of the event, not {kind}")
+
+
 class Pulling:
     """
     Methods of a client: `wait_for`, `expect`, `events`. Any thread, also a listener.
@@ -188,11 +203,13 @@ class Pulling:
         Raises:
             TimeoutError: No such event arrived in time.
             ConnectionClosed: The connection ended first.
-            TypeError: *event* is neither text nor an event class.
+            TypeError: *event* is neither text nor an event class, *timeout* is no
+                number, or *where* is no function.
             RuntimeError: The caller is the reader thread, which would wait for itself,
                 or a forked child.
         """
         self._lifecycle.check_may_wait()
+        _check(timeout, where)
         mailbox = self._mailboxes.open(self._keys((event,)))
         try:
             return mailbox.get(Deadline(timeout), where)

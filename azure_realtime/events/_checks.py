@@ -18,7 +18,8 @@ def text(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         TypeError: It is not.
     """
     if not isinstance(value, str):
-        remedy = ": give the id, item.id" if attribute.name == "item_id" else ""
+        owner = {"item_id": "item", "response_id": "response"}.get(attribute.name)
+        remedy = f": give the id, {owner}.id" if owner else ""
         kind = type(value).__name__
         raise TypeError(f"{attribute.name} must be a str, not {kind}{remedy}")
 

@@ -13,7 +13,6 @@ Rules:
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -21,6 +20,7 @@ from typing import Any
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.thread import JoinableThread
+from .._foreign import suppress_foreign
 from .._logging import logger
 from ..audio.sinks import Sink
 from ..audio.sources import Source
@@ -214,7 +214,7 @@ class VoiceCall:
             self._follow_events()
         except RealtimeError as error:
             self.error = error
-        except Exception as error:
+        except BaseException as error:  # sys.exit() in a sink must not end the thread
             self.error = error
             logger.exception("The voice call has ended with an exception.")
         finally:
@@ -292,7 +292,7 @@ class VoiceCall:
         """
         Stop the sound, and close source and sink.
         """
-        with contextlib.suppress(Exception):  # of a user's sink, or the closed client
+        with suppress_foreign:  # of a user's sink, or the closed client
             self._interrupt(by_speech=False)
         self._events.close()
         self._sending.stop(Deadline(_CLOSE_TIMEOUT))
@@ -309,7 +309,8 @@ class VoiceCall:
             close = getattr(end, "close", None)
             if close is None:
                 continue
-            try:
-                close()
-            except Exception as error:
-                logger.warning("a source or sink could not be closed: %r", error)
+            with suppress_foreign:
+                try:
+                    close()
+                except Exception as error:
+                    logger.warning("a source or sink could not be closed: %r", error)

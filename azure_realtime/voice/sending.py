@@ -23,6 +23,7 @@ from typing import Any
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.thread import JoinableThread
+from .._foreign import suppress_foreign
 from .._logging import logger
 from ..audio.formats import RATES, format_name
 from ..errors import QueueFull, RealtimeError
@@ -93,10 +94,8 @@ class Sending:
         self._stopped = True
         close = getattr(self._source, "close", None)
         if close is not None:
-            try:
+            with suppress_foreign:  # a generator that runs refuses it
                 close()
-            except Exception as error:  # a generator that runs refuses it
-                logger.debug("the source could not be closed: %r", error)
         self._thread.wait(deadline)
 
     def _run(self) -> None:
@@ -104,7 +103,7 @@ class Sending:
             self._send_all()
         except RealtimeError as error:
             self.error = error  # the connection has ended, or the device is lost
-        except Exception as error:
+        except BaseException as error:  # sys.exit() in it must not end the thread
             self.error = error
             logger.exception("The source of the voice call raised an exception.")
         finally:

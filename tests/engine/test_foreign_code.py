@@ -22,6 +22,12 @@ from azure_realtime import AuthenticationError, AzureRealTimeAudio, ConnectError
 from azure_realtime.options import AzureRealTimeOptions
 
 
+class Unusual(BaseException):
+    """
+    What `except Exception` does not catch, as `asyncio.CancelledError`.
+    """
+
+
 class Unreadable(Exception):
     """
     An exception that has no text.
@@ -33,29 +39,46 @@ class Unreadable(Exception):
     __repr__ = __str__
 
 
+class UnusuallyUnreadable(Unreadable):
+    """
+    Another one.
+    """
+
+    def __str__(self) -> str:
+        raise Unusual
+
+    __repr__ = __str__
+
+
+UNREADABLE = pytest.mark.parametrize("error", [Unreadable, UnusuallyUnreadable])
+
+
 class Full(logging.Handler):
     """
     A handler whose disk is full.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, error: BaseException) -> None:
         super().__init__()
+        self.error = error
         self.records = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """
-        Raise what the disk says.
+        Raise the error; on the program's own thread that of the disk.
         """
         self.records += 1
-        raise OSError("disk full")
+        if threading.current_thread() is threading.main_thread():
+            raise OSError("disk full")
+        raise self.error
 
 
-@pytest.fixture
-def full_disk() -> Iterator[Full]:
+@pytest.fixture(params=[OSError("disk full"), Unusual()], ids=["usual", "unusual"])
+def full_disk(request: pytest.FixtureRequest) -> Iterator[Full]:
     """
     Every log record of the library meets a handler that raises.
     """
-    logger, handler = logging.getLogger("azure_realtime"), Full()
+    logger, handler = logging.getLogger("azure_realtime"), Full(request.param)
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
@@ -64,11 +87,10 @@ def full_disk() -> Iterator[Full]:
     logger.setLevel(level)
 
 
-def _fail() -> Any:
-    raise Unreadable
-
-
-def test_a_token_provider_whose_error_has_no_text_fails_connect_at_once() -> None:
+@UNREADABLE
+def test_a_token_provider_whose_error_has_no_text_fails_connect_at_once(
+    error: type[Exception],
+) -> None:
     """
     The error names the class, and a command given before fails as well.
     """
@@ -76,7 +98,7 @@ def test_a_token_provider_whose_error_has_no_text_fails_connect_at_once() -> Non
 
     def provide() -> Any:
         assert given.wait(5)
-        raise Unreadable
+        raise error
 
     with Peer(serve_session) as peer:
         options = AzureRealTimeOptions(peer.url, "d", token_provider=provide)
@@ -89,12 +111,19 @@ def test_a_token_provider_whose_error_has_no_text_fails_connect_at_once() -> Non
         client.close()
 
 
-def test_a_websocket_impl_whose_error_has_no_text_fails_connect_at_once() -> None:
+@UNREADABLE
+def test_a_websocket_impl_whose_error_has_no_text_fails_connect_at_once(
+    error: type[Exception],
+) -> None:
     """
     Likewise.
     """
+
+    def fail() -> Any:
+        raise error
+
     with Peer(serve_session) as peer:
-        client = GA.client(peer.url, _fail)
+        client = GA.client(peer.url, fail)
         with at_most(2.0), pytest.raises(ConnectError, match="Unreadable"):
             client.connect()
         client.close()
@@ -124,11 +153,13 @@ def test_log_handlers_that_raise_end_neither_thread(
     assert full_disk.records
 
 
+@pytest.mark.parametrize("unreadable", [RuntimeError, Unusual])
 def test_a_failing_object_without_a_repr_is_logged(
-    caplog: pytest.LogCaptureFixture,
+    unreadable: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    The log line stays, with the class instead of the object.
+    The log line stays, with the class instead of the object; the next listener gets
+    the event.
     """
 
     class Listener:
@@ -136,12 +167,15 @@ def test_a_failing_object_without_a_repr_is_logged(
             raise Unreadable
 
         def __repr__(self) -> str:
-            raise RuntimeError("no repr")
+            raise unreadable
 
+    heard = threading.Event()
     with GA.connected() as (client, _):
         client.on("response.done", Listener())
+        client.on("response.done", lambda event: heard.set())
         with client.expect("response.done", timeout=10):
             client.create_response()
+        assert heard.wait(5)
     assert "The listener <Listener> of" in caplog.text
 
 
