@@ -206,8 +206,8 @@ def test_a_process_without_descriptors_connects_again_when_there_are_some() -> N
 
     taker = threading.Thread(target=take_all)
     with Peer(Scripts(cut, stay)) as peer:
-        numbers = {"max_reconnect_attempts": None, "reconnect_interval": 0.05}
-        with GA.client(peer.url, **numbers) as client:
+        websocket_options = {"max_reconnect_attempts": None, "reconnect_interval": 0.05}
+        with GA.client(peer.url, **websocket_options) as client:
             recorder = EventRecorder(client)
             highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
             resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 8, hard))

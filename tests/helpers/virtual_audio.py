@@ -94,6 +94,7 @@ class VirtualAudio:
             self._process.terminate()
             self._process.wait(10)
             self._process = None
+        self.wait_for_players()  # without a server they end at once
         (self._folder / "socket").unlink(missing_ok=True)
 
     @property
@@ -137,6 +138,13 @@ class VirtualAudio:
         self._players.append(process)
         return process
 
+    def wait_for_players(self) -> None:
+        """
+        Wait until what `say` has begun to speak is spoken.
+        """
+        while self._players:
+            self._players.pop().wait(30)
+
     @contextlib.contextmanager
     def recording(self) -> Iterator[Recording]:
         """
@@ -157,8 +165,7 @@ class VirtualAudio:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(10)
-            while self._players:
-                self._players.pop().wait(30)
+            self.wait_for_players()
 
 
 class Recording:
