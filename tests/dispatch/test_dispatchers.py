@@ -200,6 +200,19 @@ def test_an_unknown_dispatcher_is_refused() -> None:
                 call()
 
 
+@pytest.mark.parametrize("dispatch", ["thread", "reader"])
+def test_a_callback_that_is_added_after_the_end_is_called(dispatch: Any) -> None:
+    """
+    At once, on the thread that adds it: no other one is left.
+    """
+    with GA.connected(dispatch=dispatch) as (client, _):
+        future = client.clear_audio_buffer()
+        future.result(5)
+    threads: list[str] = []
+    future.add_done_callback(lambda _: threads.append(threading.current_thread().name))
+    assert ["MainThread"] == threads
+
+
 def test_the_reader_runs_quick_listeners_itself(variant: Variant) -> None:
     """
     No thread but one, in wire order; a raising listener does not affect the others.
