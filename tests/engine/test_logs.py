@@ -161,6 +161,21 @@ def test_a_refusal_that_cannot_have_been_read_is_logged(
     assert len(caplog.records) == 1
 
 
+def test_an_error_about_no_command_is_logged_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    No future has it.
+    """
+    with GA.connected() as (client, connection):
+        error = {"type": "server_error", "message": "The sky falls"}
+        with client.expect("error"):
+            connection.send({"type": "error", "event_id": "event_1", "error": error})
+        client.clear_audio_buffer().result(5)
+        (record,) = caplog.records
+        assert "The sky falls" in record.getMessage()
+
+
 def test_a_refusal_that_a_listener_gets_is_not_logged(
     refused: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 import trustme
-from helpers.clients import GA, KEY, LONG, MANUAL, MATRIX, USER_SAYS, Variant
+from helpers.clients import (
+    GA,
+    KEY,
+    LONG,
+    MANUAL,
+    MATRIX,
+    USER_SAYS,
+    Variant,
+    drained,
+)
 from helpers.peer import Peer, PeerConnection, close_frame, frame, serve_session
 from helpers.reconnecting import QUICK, EventRecorder, Scripts
 from helpers.timing import SCALE, at_most
@@ -71,6 +80,20 @@ def test_a_lost_connection_is_replaced(end: str, variant: Variant) -> None:
         assert "user" == item.role
         assert ["disconnected", "reconnecting", "reconnected"] == recorder.fate
         assert 1 == client.stats.reconnects
+
+
+def test_the_conversation_is_that_of_the_new_session() -> None:
+    """
+    An answer that was sound is restored as text, and the client's copy says so.
+    """
+    with GA.connected(**QUICK) as (client, connection):
+        recorder = EventRecorder(client)
+        answer = client.ask("Good morning", timeout=10)
+        connection.drop()
+        recorder.wait("reconnected")
+        drained(client)  # the acknowledgements of the items are before it on the wire
+        (part,) = list(client.conversation)[-1].content
+    assert ("output_text", answer.transcript) == (part.type, part.text)
 
 
 def test_pending_requests_fail_with_a_retryable_error() -> None:

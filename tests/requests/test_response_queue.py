@@ -124,6 +124,18 @@ def test_when_busy_is_checked() -> None:
         client.create_response(when_busy="raise")  # type: ignore[arg-type]
 
 
+def test_metadata_of_16_entries_is_sent_unchanged(variant: Variant) -> None:
+    """
+    The service takes no more: there is no room for a marker.
+    """
+    full = {f"key{number}": "value" for number in range(16)}
+    with variant.connected() as (client, connection):
+        response = client.create_response(metadata=full).result(10)
+        (sent,) = [e for e in connection.received if e["type"] == "response.create"]
+    assert full == sent["response"]["metadata"]
+    assert full == response.metadata
+
+
 def test_out_of_band_runs_beside_the_active_one(variant: Variant) -> None:
     """
     A response with conversation="none" is made at once, and resolves by its own id.

@@ -547,6 +547,29 @@ def test_cookies_are_neither_kept_nor_sent() -> None:
     assert cookies == [None, None]
 
 
+def test_the_cookies_of_the_program_are_neither_sent_nor_lost() -> None:
+    """
+    The jar of websocket-client belongs to the program's other connections.
+    """
+    jar = websocket._handshake.CookieJar  # type: ignore[attr-defined]
+    cookies: list[str | None] = []
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        cookies.append(conn.headers.get("cookie"))
+        conn.send(conn.upgrade_answer())
+
+    jar.set("mine=1; Domain=127.0.0.1")
+    before = dict(jar.jar)
+    try:
+        with Peer(script) as peer:
+            connect(peer.url).close()
+        assert before == jar.jar != {}
+    finally:
+        jar.jar.clear()
+    assert cookies == [None]
+
+
 def test_the_key_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
     """
     Not even websocket-client's own trace shows the key.
