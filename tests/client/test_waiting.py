@@ -435,6 +435,19 @@ def test_a_stream_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
             list(lazy)
 
 
+def test_a_wait_gets_changes_of_the_status(variant: Variant) -> None:
+    """
+    They come from the client itself, after the event that changes the status.
+    """
+    with variant.connected() as (client, _):
+        with (
+            client.expect("status_changed", where=lambda e: e.status == "idle"),
+            client.expect("status_changed") as changed,
+        ):
+            client.create_response()
+    assert ("thinking", "idle") == (changed.event.status, changed.event.previous)
+
+
 @pytest.mark.slow
 def test_a_dropped_iterator_leaves_nothing(variant: Variant) -> None:
     """
