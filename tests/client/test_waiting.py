@@ -439,12 +439,12 @@ def test_a_wait_gets_changes_of_the_status(variant: Variant) -> None:
     """
     They come from the client itself, after the event that changes the status.
     """
-    with variant.connected() as (client, _):
-        with (
-            client.expect("status_changed", where=lambda e: e.status == "idle"),
-            client.expect("status_changed") as changed,
-        ):
-            client.create_response()
+    with (
+        variant.connected() as (client, _),
+        client.expect("status_changed", where=lambda e: e.status == "speaking"),
+        client.expect("status_changed") as changed,
+    ):
+        client.create_response()
     assert ("thinking", "idle") == (changed.event.status, changed.event.previous)
 
 
