@@ -4,7 +4,7 @@ Sound devices, through the package `sounddevice` (extra ``audio``).
 Rules:
 
 1. An active stream that is garbage-collected kills the process (measured on CPython
-   3.10 to 3.13), so `_open` refers to every open stream until `close` has returned.
+   3.10 to 3.13), so `open_streams` refers to every stream until `close` has returned.
 2. A stream belongs to its process: in a forked child no callback is called and no
    device opens. A child opens nothing, and closes nothing of its parent.
 3. No stream is opened, aborted or closed in a callback of a device: the call would wait
@@ -18,18 +18,14 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 
 from .._version import INSTALL_HINT
 from ..errors import AudioDeviceError
-from .sources import BLOCK_MS
 
 __all__ = ["AudioDevice", "list_devices"]
-
-_INPUT, _OUTPUT = "microphone", "loudspeaker"
 
 _LIBRARY_HINTS = {
     "linux": "Install PortAudio: apt-get install libportaudio2 libasound2-plugins "
@@ -37,15 +33,6 @@ _LIBRARY_HINTS = {
     "darwin": "Install PortAudio: brew install portaudio.",
     "win32": "Install sounddevice again, from its wheel, which contains PortAudio.",
 }
-_DEVICE_HINTS = {
-    "linux": "Check that a sound server runs (pactl info) and that the user may use "
-    "it; a device without a server serves one program at a time.",
-    "darwin": "Allow the terminal to use the microphone: System Settings, Privacy & "
-    "Security, Microphone.",
-    "win32": "Allow desktop apps to use the microphone (Settings, Privacy), and close "
-    "programs that use the device exclusively.",
-}
-_LIST_HINT = "`azure-realtime devices` lists the devices."
 
 
 @attrs.frozen
@@ -72,22 +59,11 @@ class AudioDevice:
     is_default: bool
 
 
-class OpenStream(NamedTuple):
-    """
-    A started stream, with the rate and latency that the device chose.
+open_streams: dict[int, Any] = {}
+"""The streams of this process by their `id` (rule 1)."""
 
-    Attributes:
-        stream: The stream of `sounddevice`.
-        rate: Sample rate in Hz.
-        latency: Seconds between a callback and the sound, as the device reports.
-    """
-
-    stream: Any
-    rate: int
-    latency: float
-
-
-_open: dict[int, Any] = {}  # id -> stream (rule 1)
+blocked_streams: set[int] = set()
+"""The ids of the streams whose start has not returned; see `streams`."""
 
 
 def check_process() -> None:
@@ -147,7 +123,7 @@ def list_devices() -> list[AudioDevice]:
         AudioDeviceError: `sounddevice` or PortAudio is not installed.
     """
     sounddevice = load()
-    _refresh(sounddevice)
+    refresh(sounddevice)
     hosts = sounddevice.query_hostapis()
     chosen = set(sounddevice.default.device)
     return [
@@ -164,14 +140,14 @@ def list_devices() -> list[AudioDevice]:
     ]
 
 
-def _refresh(sounddevice: Any) -> bool:
+def refresh(sounddevice: Any) -> bool:
     """
     Make PortAudio look for devices again, which it does only when it is initialized.
 
     This would end open streams, so it is done only if there is none. Return whether it
     was done.
     """
-    if _open:
+    if open_streams:
         return False
     with contextlib.suppress(sounddevice.PortAudioError):
         sounddevice._terminate()
@@ -180,143 +156,22 @@ def _refresh(sounddevice: Any) -> bool:
     return True
 
 
-def open_input(
-    device: str | int | None,
-    rate: int,
-    latency: float,
-    callback: Callable[..., None],
-    finished: Callable[[], None],
-) -> OpenStream:
-    """
-    Open and start a microphone.
-
-    Args:
-        device: Name, part of a name, or index; None is the default.
-        rate: The wanted sample rate in Hz; if refused, the device's own is taken.
-        latency: Wanted latency in seconds.
-        callback: As `sounddevice` calls it, every 20 ms.
-        finished: Called at the end of the stream, on a thread of the device.
-
-    Raises:
-        AudioDeviceError: The device cannot be used.
-    """
-    return _start(_INPUT, device, rate, latency, callback, finished)
-
-
-def open_output(
-    device: str | int | None,
-    rate: int,
-    latency: float,
-    callback: Callable[..., None],
-    finished: Callable[[], None],
-) -> OpenStream:
-    """
-    Open and start a loudspeaker; arguments and errors are those of `open_input`.
-    """
-    return _start(_OUTPUT, device, rate, latency, callback, finished)
-
-
-def _start(
-    kind: str,
-    device: str | int | None,
-    rate: int,
-    latency: float,
-    callback: Callable[..., None],
-    finished: Callable[[], None],
-) -> OpenStream:
-    sounddevice = load()
-    words = {
-        "device": device,
-        "channels": 1,
-        "dtype": "int16",
-        "latency": latency,
-        "callback": callback,
-        "finished_callback": finished,
-    }
-    errors = (sounddevice.PortAudioError, ValueError)
-    try:
-        stream = _made(sounddevice, kind, rate, words)
-    except errors as error:
-        if not _refresh(sounddevice):  # the device may be newer than this process
-            raise _explained(error, kind, device) from None
-        try:
-            stream = _made(sounddevice, kind, rate, words)
-        except errors as error:
-            raise _explained(error, kind, device) from None
-    _open[id(stream)] = stream
-    try:
-        stream.start()
-    except errors as error:
-        close(stream)
-        raise _explained(error, kind, device) from None
-    return OpenStream(stream, int(stream.samplerate), float(stream.latency))
-
-
-def _made(sounddevice: Any, kind: str, rate: int, words: dict[str, Any]) -> Any:
-    """
-    Make a stream with the wanted rate, or with the device's own.
-    """
-    is_input = kind == _INPUT
-    make = sounddevice.RawInputStream if is_input else sounddevice.RawOutputStream
-    try:
-        return make(samplerate=rate, blocksize=rate * BLOCK_MS // 1000, **words)
-    except sounddevice.PortAudioError:
-        direction = "input" if is_input else "output"
-        found = sounddevice.query_devices(words["device"], direction)
-        own = int(found["default_samplerate"])
-        if own == rate:
-            raise
-        return make(samplerate=own, blocksize=own * BLOCK_MS // 1000, **words)
-
-
-def abort(stream: Any | None) -> None:
-    """
-    Stop a stream at once, so that it can be started again. A lost device is ignored.
-    """
-    if stream is not None:
-        with contextlib.suppress(load().PortAudioError):
-            stream.abort()
-
-
-def restart(stream: Any | None) -> None:
-    """
-    Start a stream again after `abort`. A lost device is ignored.
-    """
-    if stream is not None:
-        with contextlib.suppress(load().PortAudioError):
-            stream.start()
-
-
 def close(stream: Any) -> None:
     """
     Stop a stream at once and close it. Not in a callback of a device; never raises.
     """
-    if _is_forked():
+    if _is_forked() or id(stream) in blocked_streams:
         return
     with contextlib.suppress(Exception):  # of a device that has disappeared
         stream.abort()
     with contextlib.suppress(Exception):
         stream.close()
-    _open.pop(id(stream), None)
-
-
-def _explained(
-    error: Exception, kind: str, device: str | int | None
-) -> AudioDeviceError:
-    """
-    Return an error that names the device, the cause and the remedy.
-    """
-    name = f"The default {kind}" if device is None else f"The {kind} {device!r}"
-    hint = _LIST_HINT if device is not None else _DEVICE_HINTS.get(sys.platform, "")
-    text = str(error).rstrip(".")
-    return AudioDeviceError(
-        f"{name} cannot be opened: {text}.", device=device, hint=hint
-    )
+    open_streams.pop(id(stream), None)
 
 
 def _close_all() -> None:
     """
     Close all streams, before PortAudio itself ends.
     """
-    for stream in list(_open.values()):
+    for stream in list(open_streams.values()):
         close(stream)

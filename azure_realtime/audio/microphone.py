@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..errors import AudioDeviceError
-from . import devices
+from . import devices, streams
 from .formats import checked_rate
 
 __all__ = ["Microphone"]
@@ -58,6 +58,9 @@ class Microphone:
         self._latency = latency
         self._stream: Any = None
         self._closed = False
+        # Of the callback:
+        self._called_at = 0.0  # the newest block or the start, in monotonic seconds
+        self._lost = False  # until the next block
         # A deque in C whose `put` neither blocks nor runs Python code: the callback of
         # the device uses nothing else.
         self._blocks: SimpleQueue[bytes] = SimpleQueue()
@@ -103,10 +106,9 @@ class Microphone:
             devices.close(stream)
 
     def _start(self, device: str | int | None) -> None:
-        opened = devices.open_input(
-            device, self.rate, self._latency, self._callback, lambda: None
-        )
+        opened = streams.open_input(device, self.rate, self._latency, self._callback)
         self.rate, self._stream = opened.rate, opened.stream
+        self._called_at = time.monotonic()
         if self._closed:  # by another thread, meanwhile
             self.close()
 
@@ -114,6 +116,8 @@ class Microphone:
         """
         Take a block. A thread of the device.
         """
+        self._called_at = time.monotonic()
+        self._lost = False
         if status.input_overflow or self._blocks.qsize() >= _MAX_BLOCKS:
             self.overflows += 1
         if self._blocks.qsize() < _MAX_BLOCKS:
@@ -125,12 +129,15 @@ class Microphone:
         """
         devices.check_process()
         stream = self._stream
-        if stream is None or stream.active:
+        stalled = time.monotonic() - self._called_at > streams.STALLED
+        if stream is None or (stream.active and not stalled):
             return
-        self.losses += 1
-        _logger.warning(
-            "The microphone has disappeared; the default microphone takes its place."
-        )
+        if not self._lost:
+            self._lost = True
+            self.losses += 1
+            _logger.warning(
+                "The microphone has disappeared; the default one takes its place."
+            )
         devices.close(stream)
         while not self._closed:
             try:

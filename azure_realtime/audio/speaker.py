@@ -5,12 +5,7 @@ Rules:
 
 1. The callback of the device takes no lock: it uses deques and plain attributes.
 2. `write`, `flush` and `close` belong to one thread; any thread reads.
-3. The played frames are computed from the time stamps of the newest callback: the
-   frames that were handed over before it, plus the time since then, minus the device's
-   delay. They never exceed the frames that were handed over. (Measured: 0 to 11 ms
-   too few, once 2 ms too many on a busy machine; `_MARGIN` is subtracted, because
-   audio that was not played must not stay in the conversation. The stream's own
-   `latency` is up to 120 ms off.)
+3. The played frames are computed from the time stamps of the callbacks (`Position`).
 4. To stop the sound, the stream is aborted and started again: this takes 0 to 6 ms,
    against 50 to 220 ms if the callback plays silence instead.
 5. A running stream has a buffer of silence, 160 to 200 ms at a latency of 0.1 s, which
@@ -31,20 +26,17 @@ from collections import deque
 from typing import Any
 
 from ..errors import AudioDeviceError
-from . import devices
+from . import devices, streams
 from .formats import checked_rate
 from .ledger import Ledger
+from .position import Position
 from .resample import samples_of
 from .sources import BLOCK_MS
 
 __all__ = ["Speaker"]
 
 _RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
-_MARGIN = 0.005  # seconds: a busy machine plays up to 2 ms later than the stamps say
 _HOLD = 0.06  # seconds; a service sends the first 200 ms of an answer faster than that
-_STALLED = 2.0  # seconds without a callback: PortAudio 19.6 may take a lost device for
-# active, and spin
-_LONGEST_DELAY = 2.0  # seconds; a device that reports more has no usable time stamps
 
 _logger = logging.getLogger("azure_realtime.audio")
 
@@ -88,7 +80,7 @@ class Speaker:
         self.underflows = self.losses = 0
         self.played_blocks: deque[bytes] | None = None
         self._device = device
-        self._latency = self._asked_latency = latency
+        self._latency = latency
         self._stream: Any = None
         self._closed = False
         self._retry_at: float | None = None  # while there is no device
@@ -105,8 +97,9 @@ class Speaker:
         self._rest = _NOTHING
         self._taken = 0  # frames of `_total` that were handed over
         self._handed = 0  # frames that were handed over, silence included
-        self._newest: tuple[int, float, float] | None = None  # see `_position`
+        self._position = Position(latency)
         self._block = b""
+        self._lost = False  # until the next callback
 
     def open(self) -> None:
         """
@@ -143,7 +136,7 @@ class Speaker:
         if self._held_until is None and silent:
             self._begin.append(None)
             self._held_until = time.perf_counter() + _HOLD
-        self._ledger.forget(self._position())
+        self._ledger.forget(self._played())
         self._written[item_id] = self._written.get(item_id, 0) + frames
         self._total += frames
         self._waiting.append((item_id, memoryview(pcm)[: 2 * frames]))
@@ -161,7 +154,7 @@ class Speaker:
         """
         Return the milliseconds of an item that were played so far. Any thread.
         """
-        return self._ledger.played(item_id, self._position()) * 1000 // self.rate
+        return self._ledger.played(item_id, self._played()) * 1000 // self.rate
 
     def flush(self) -> dict[str, int]:
         """
@@ -169,9 +162,9 @@ class Speaker:
         of each item cut short.
         """
         self._check()  # to start a lost stream would never return
-        position = self._position()  # before the stream is aborted
+        position = self._played()  # before the stream is aborted
         stream = self._stream if self.played_blocks is None else None  # rule 6
-        devices.abort(stream)
+        streams.abort(stream)
         self._drop()
         if self.played_blocks is None:
             self._rewind(position)
@@ -180,7 +173,7 @@ class Speaker:
             played = self._written[item] = added.get(item, 0)
             if played < written:
                 cut[item] = played * 1000 // self.rate
-        devices.restart(stream)
+        streams.restart(stream)
         return cut
 
     @property
@@ -200,14 +193,13 @@ class Speaker:
         return max(max(samples), -min(samples)) / 32768 if samples else 0.0
 
     def _is_silent(self) -> bool:
-        return self._taken >= self._total and self._position() >= self._ledger.end
+        return self._taken >= self._total and self._played() >= self._ledger.end
 
     def _fill(self) -> int:
         """
         Return the number of frames that the stream takes at once when it is started.
         """
-        delay = self._newest[2] if self._newest is not None else self._latency
-        return int((delay + 3 * BLOCK_MS / 1000) * self.rate)
+        return int((self._position.buffer + 2 * BLOCK_MS / 1000) * self.rate)
 
     def _begin_held(self) -> None:
         """
@@ -218,28 +210,22 @@ class Speaker:
         except IndexError:  # the callback has begun meanwhile
             return
         stream = self._stream
-        devices.abort(stream)
+        streams.abort(stream)
         self._rewind(self._ledger.end)
         self._held_until = None
-        devices.restart(stream)
+        streams.restart(stream)
 
-    def _position(self) -> int:
+    def _played(self) -> int:
         """
         Return the number of frames that the device has played (rule 3).
         """
-        newest = self._newest
-        if newest is None:
-            return 0
-        before, at, delay = newest
-        frames = before + int((time.perf_counter() - at - delay - _MARGIN) * self.rate)
-        return max(0, min(self._handed, frames))
+        return self._position.frames(self._handed, self.rate)
 
     def _start(self, device: str | int | None) -> None:
-        opened = devices.open_output(
-            device, self.rate, self._asked_latency, self._callback, lambda: None
-        )
+        self._position = Position(self._latency)
+        opened = streams.open_output(device, self.rate, self._latency, self._callback)
         self.rate, self._stream = opened.rate, opened.stream
-        self._latency = opened.latency
+        self._position.latency = opened.latency
         self._retry_at = None
 
     def _drop(self) -> None:
@@ -260,7 +246,7 @@ class Speaker:
         self._ledger.restart(position)
         self._total -= self._taken
         self._taken = self._handed = 0
-        self._newest = None
+        self._position.restart()
         if self.played_blocks is not None:
             self.played_blocks.clear()  # were handed over, but not played
 
@@ -288,10 +274,8 @@ class Speaker:
             taken += len(part) // 2
         if filled < size:
             out[filled:size] = bytes(size - filled)
-        delay = stamps.outputBufferDacTime - stamps.currentTime
-        if not 0 < delay < _LONGEST_DELAY:  # the first callbacks, and some systems
-            delay = self._latency
-        self._newest = before, now, delay
+        self._position.note(before, now, stamps)
+        self._lost = False
         self._handed = before + frames
         self._taken += taken
         self._block = bytes(out)
@@ -325,16 +309,17 @@ class Speaker:
         if self._closed:
             return
         stream = self._stream
-        newest = self._newest
-        stalled = newest and time.perf_counter() - newest[1] > _STALLED
+        stalled = time.perf_counter() - self._position.called_at > streams.STALLED
         if stream is not None and (stalled or not stream.active):
-            self.losses += 1
-            _logger.warning(
-                "The loudspeaker has disappeared; the default one takes its place."
-            )
+            if not self._lost:
+                self._lost = True
+                self.losses += 1
+                _logger.warning(
+                    "The loudspeaker has disappeared; the default one takes its place."
+                )
             self._stream = None
             devices.close(stream)
-            self._rewind(self._position())
+            self._rewind(self._played())
             self._retry_at = 0.0
         if self._retry_at is not None and time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + _RETRY_PAUSE

@@ -201,7 +201,7 @@ def test_a_lost_loudspeaker_can_be_flushed(
     """
     virtual_audio.stop()
     # PortAudio may take the stream for active, but its callback is not called any more.
-    eventually(lambda: time.perf_counter() - speaker._newest[1] > 2.5)
+    eventually(lambda: time.perf_counter() - speaker._position.called_at > 2.5)
     virtual_audio.start()
     speaker.flush()
     assert speaker.losses == 1

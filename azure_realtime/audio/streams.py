@@ -1,0 +1,214 @@
+"""
+Streams of sound devices: opened, started, stopped.
+
+A stream is started on a thread of its own: if the sound server ends in that moment,
+PortAudio 19.6 waits for the first callback without end. Such a stream is never used
+again, not even to close it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .._concurrency.deadline import Deadline
+from .._concurrency.thread import JoinableThread
+from ..errors import AudioDeviceError
+from . import devices
+from .sources import BLOCK_MS
+
+STALLED = 2.0
+"""Seconds without a callback after which a device counts as lost: PortAudio 19.6 may
+take a lost device for active."""
+
+_LONGEST_START = 2.0  # seconds
+_INPUT, _OUTPUT = "microphone", "loudspeaker"
+
+_DEVICE_HINTS = {
+    "linux": "Check that a sound server runs (pactl info) and that the user may use "
+    "it; a device without a server serves one program at a time.",
+    "darwin": "Allow the terminal to use the microphone: System Settings, Privacy & "
+    "Security, Microphone.",
+    "win32": "Allow desktop apps to use the microphone (Settings, Privacy), and close "
+    "programs that use the device exclusively.",
+}
+_LIST_HINT = "`azure-realtime devices` lists the devices."
+
+
+class OpenStream(NamedTuple):
+    """
+    A started stream, with the rate and latency that the device chose.
+
+    Attributes:
+        stream: The stream of `sounddevice`.
+        rate: Sample rate in Hz.
+        latency: Seconds between a callback and the sound, as the device reports.
+    """
+
+    stream: Any
+    rate: int
+    latency: float
+
+
+def open_input(
+    device: str | int | None,
+    rate: int,
+    latency: float,
+    callback: Callable[..., None],
+) -> OpenStream:
+    """
+    Open and start a microphone.
+
+    Args:
+        device: Name, part of a name, or index; None is the default.
+        rate: The wanted sample rate in Hz; if refused, the device's own is taken.
+        latency: Wanted latency in seconds.
+        callback: As `sounddevice` calls it, every 20 ms.
+
+    Raises:
+        AudioDeviceError: The device cannot be used.
+    """
+    return _start(_INPUT, device, rate, latency, callback)
+
+
+def open_output(
+    device: str | int | None,
+    rate: int,
+    latency: float,
+    callback: Callable[..., None],
+) -> OpenStream:
+    """
+    Open and start a loudspeaker; arguments and errors are those of `open_input`.
+    """
+    return _start(_OUTPUT, device, rate, latency, callback)
+
+
+def _start(
+    kind: str,
+    device: str | int | None,
+    rate: int,
+    latency: float,
+    callback: Callable[..., None],
+) -> OpenStream:
+    sounddevice = devices.load()
+    words = {
+        "device": device,
+        "channels": 1,
+        "dtype": "int16",
+        "latency": latency,
+        "callback": callback,
+    }
+    errors = _errors(sounddevice)
+    try:
+        stream = _made(sounddevice, kind, rate, words)
+    except errors as error:
+        # The device may be newer than this process.
+        if not devices.refresh(sounddevice):
+            raise _explained(error, kind, device) from None
+        try:
+            stream = _made(sounddevice, kind, rate, words)
+        except errors as error:
+            raise _explained(error, kind, device) from None
+    devices.open_streams[id(stream)] = stream
+    try:
+        _call_start(stream)
+    except errors as error:
+        devices.close(stream)
+        raise _explained(error, kind, device) from None
+    except BaseException:  # Ctrl-C
+        devices.close(stream)
+        raise
+    return OpenStream(stream, int(stream.samplerate), float(stream.latency))
+
+
+def _errors(sounddevice: Any) -> tuple[type[Exception], ...]:
+    """
+    Return what the calls below raise. RuntimeError: there is no thread to start it.
+    """
+    return sounddevice.PortAudioError, ValueError, RuntimeError, TimeoutError
+
+
+def _made(sounddevice: Any, kind: str, rate: int, words: dict[str, Any]) -> Any:
+    """
+    Make a stream with the wanted rate, or with the device's own.
+    """
+    is_input = kind == _INPUT
+    make = sounddevice.RawInputStream if is_input else sounddevice.RawOutputStream
+    try:
+        return make(samplerate=rate, blocksize=rate * BLOCK_MS // 1000, **words)
+    except sounddevice.PortAudioError:
+        direction = "input" if is_input else "output"
+        found = sounddevice.query_devices(words["device"], direction)
+        own = int(found["default_samplerate"])
+        if own == rate:
+            raise
+        return make(samplerate=own, blocksize=own * BLOCK_MS // 1000, **words)
+
+
+def _call_start(stream: Any) -> None:
+    """
+    Start a stream.
+
+    Raises:
+        TimeoutError: It did not start in `_LONGEST_START` seconds.
+    """
+    raised: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            stream.start()
+            if deadline.passed:  # another stream has taken its place
+                stream.abort()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = JoinableThread(start, "azure-realtime-start-device")
+    deadline = Deadline(_LONGEST_START)
+    devices.blocked_streams.add(id(stream))
+    try:
+        thread.start()
+        thread.wait(deadline)
+    finally:  # after Ctrl-C too: no other call for the stream may overlap
+        if thread.ident is None or thread.wait(deadline):
+            devices.blocked_streams.discard(id(stream))
+    if not thread.ended:
+        # At exit, PortAudio would wait for the stream as well.
+        atexit.unregister(devices.load()._exit_handler)
+        raise TimeoutError(f"it has not started in {_LONGEST_START:.0f} seconds")
+    if raised:
+        raise raised[0]
+
+
+def abort(stream: Any | None) -> None:
+    """
+    Stop a stream at once, so that it can be started again. A lost device is ignored.
+    """
+    if stream is not None:
+        with contextlib.suppress(devices.load().PortAudioError):
+            stream.abort()
+
+
+def restart(stream: Any | None) -> None:
+    """
+    Start a stream again after `abort`. A lost device is ignored.
+    """
+    if stream is not None:
+        with contextlib.suppress(*_errors(devices.load())):
+            _call_start(stream)
+
+
+def _explained(
+    error: Exception, kind: str, device: str | int | None
+) -> AudioDeviceError:
+    """
+    Return an error that names the device, the cause and the remedy.
+    """
+    name = f"The default {kind}" if device is None else f"The {kind} {device!r}"
+    hint = _LIST_HINT if device is not None else _DEVICE_HINTS.get(sys.platform, "")
+    text = str(error).rstrip(".")
+    return AudioDeviceError(
+        f"{name} cannot be opened: {text}.", device=device, hint=hint
+    )

@@ -1,0 +1,144 @@
+"""
+Microphone and loudspeaker on a device that the test drives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+
+import pytest
+from helpers.driven_device import BLOCK, DrivenDevice
+from helpers.inside import forget_sound_devices
+
+from azure_realtime import AudioDeviceError
+from azure_realtime.audio import Microphone, Speaker, devices, streams
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[DrivenDevice]:
+    """
+    The device of all microphones and loudspeakers.
+    """
+    driven = DrivenDevice()
+    forget_sound_devices()
+    monkeypatch.setitem(sys.modules, "sounddevice", driven)
+    yield driven
+    driven.may_start.set()
+    devices.open_streams.clear()
+    devices.blocked_streams.clear()
+    forget_sound_devices()
+
+
+def blocks(count: int) -> bytes:
+    return array("h", [7] * (BLOCK * count)).tobytes()
+
+
+def test_the_first_sound_is_held_for_the_whole_buffer(device: DrivenDevice) -> None:
+    """
+    A device that was just opened reports delays that are shorter than its buffer: the
+    first words of an answer are not torn apart by a gap.
+    """
+    with contextlib.closing(Speaker()) as speaker:
+        speaker.open()
+        (stream,) = device.streams
+        for _ in range(10):
+            stream.play(delay=0.01)
+        speaker.write(blocks(10), "a")
+        assert stream.starts == 1, "the buffer would not be full"
+        speaker.write(blocks(2), "a")
+        assert stream.starts == 2
+
+
+def test_a_loudspeaker_that_does_not_start_is_explained(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    If the sound server ends in the moment of the start, PortAudio never returns; the
+    program gets an error instead of waiting for good.
+    """
+    monkeypatch.setattr(streams, "_LONGEST_START", 0.05)
+    device.may_start.clear()
+    for make in (Speaker, Microphone):
+        with pytest.raises(AudioDeviceError, match="not started in"):
+            make().open()
+    assert len(devices.blocked_streams) == 2
+
+
+def test_a_flush_that_does_not_start_again_ends_in_the_default_device(
+    device: DrivenDevice,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    An interruption in the moment that the sound server ends does not end the call: the
+    default device plays what follows.
+    """
+    monkeypatch.setattr(streams, "_LONGEST_START", 0.05)
+    monkeypatch.setattr(streams, "STALLED", 0.05)
+    with contextlib.closing(Speaker()) as speaker:
+        speaker.open()
+        device.streams[0].play()
+        device.may_start.clear()
+        speaker.flush()
+        device.may_start.set()
+        eventually(lambda: not speaker.drained or len(device.streams) > 1)
+        speaker.write(blocks(20), "a")
+        assert device.streams[-1].play() == blocks(1)
+        assert speaker.losses == 1
+    assert len(caplog.records) == 1
+
+
+def test_a_start_that_returns_too_late_plays_nothing(
+    device: DrivenDevice,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Callable[..., None],
+) -> None:
+    """
+    The device that came back does not take the audio of the one in its place.
+    """
+    monkeypatch.setattr(streams, "_LONGEST_START", 0.05)
+    device.may_start.clear()
+    with pytest.raises(AudioDeviceError):
+        Speaker().open()
+    device.may_start.set()
+    eventually(lambda: device.streams[0].starts == 1)
+    eventually(lambda: not device.streams[0].active)
+
+
+def test_a_microphone_that_brings_nothing_is_replaced_and_reported_once(
+    device: DrivenDevice,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    PortAudio may take a lost device for active; so does each device that follows.
+    """
+    monkeypatch.setattr(streams, "STALLED", 0.01)
+    microphone = Microphone()
+    recorded = iter(microphone)
+    microphone.open()
+
+    def bring() -> None:
+        """
+        The third device works.
+        """
+        if len(device.streams) == 3:
+            device.streams[2].record(blocks(1))
+
+    monkeypatch.setattr(Microphone, "_start", after(Microphone._start, bring))
+    assert next(recorded) == blocks(1)
+    assert len(device.streams) == 3
+    assert microphone.losses == len(caplog.records) == 1
+    microphone.close()
+
+
+def after(method: Callable[..., None], then: Callable[[], None]) -> Callable[..., None]:
+    def both(*arguments: object) -> None:
+        method(*arguments)
+        then()
+
+    return both

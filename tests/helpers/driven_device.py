@@ -1,0 +1,87 @@
+"""
+A module `sounddevice` whose device the test drives.
+"""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+BLOCK = 480
+"""Frames of a callback: 20 ms at 24 kHz."""
+
+
+class DrivenStream:
+    """
+    A stream whose callbacks the test makes.
+
+    Attributes:
+        starts: Number of times that it was started.
+        active: As of `sounddevice`.
+    """
+
+    latency = 0.1
+
+    def __init__(self, device: DrivenDevice, samplerate: int, callback: Any) -> None:
+        self.samplerate = samplerate
+        self.starts = 0
+        self.active = False
+        self._device = device
+        self._callback = callback
+
+    def start(self) -> None:
+        self._device.may_start.wait(30)
+        self.starts += 1
+        self.active = True
+
+    def abort(self) -> None:
+        self.active = False
+
+    def close(self) -> None:
+        self.active = False
+
+    def play(self, delay: float = 0.1, at: float = 0.0) -> bytes:
+        """
+        Take a block, as if the device were called at *at*, *delay* before its sound.
+        """
+        out = bytearray(2 * BLOCK)
+        stamps = SimpleNamespace(currentTime=at, outputBufferDacTime=at + delay)
+        status = SimpleNamespace(output_underflow=False)
+        self._callback(memoryview(out), BLOCK, stamps, status)
+        return bytes(out)
+
+    def record(self, pcm: bytes) -> None:
+        """
+        Bring a block.
+        """
+        self._callback(pcm, BLOCK, None, SimpleNamespace(input_overflow=False))
+
+
+class DrivenDevice:
+    """
+    Stands in for the module `sounddevice`.
+
+    Attributes:
+        streams: All streams that were opened.
+        may_start: While it is not set, a start does not return.
+    """
+
+    class PortAudioError(Exception):
+        """As of `sounddevice`."""
+
+    def __init__(self) -> None:
+        self.streams: list[DrivenStream] = []
+        self.may_start = threading.Event()
+        self.may_start.set()
+
+    def RawOutputStream(self, **words: Any) -> DrivenStream:
+        self.streams.append(DrivenStream(self, words["samplerate"], words["callback"]))
+        return self.streams[-1]
+
+    RawInputStream = RawOutputStream
+
+    def _initialize(self) -> None:
+        pass
+
+    _terminate = _exit_handler = _initialize
