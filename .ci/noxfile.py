@@ -69,7 +69,7 @@ def packages(session: nox.Session) -> None:
 @nox.session(python=False)
 def full(session: nox.Session) -> None:
     """Run the tests of no other session; measure coverage; list unmarked slow ones."""
-    options = ["-n", 2, "--cov", "--unmarked", 1, "--junitxml", SCRATCH / "full.xml"]
+    options = ["-n", 3, "--cov", "--unmarked", 1, "--junitxml", SCRATCH / "full.xml"]
     marks = "not soak and not sound and not documents"
     lines = run(session, 900, *PYTEST, "-m", marks, *options)
     shown = re.compile("TOTAL|Required test coverage|unmarked|SKIPPED")
