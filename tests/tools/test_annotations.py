@@ -9,7 +9,16 @@ import enum
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypedDict, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Optional,
+    TypedDict,
+    TypeVar,
+)
 
 import pytest
 from helpers.tool_types import NULL, TEXT, WHOLE
@@ -43,7 +52,7 @@ def _with(annotation: Any) -> Callable[..., Any]:
         "int.city",
         "int[3]",
         "list[Missing]",
-        list["Missing"],  # type: ignore[name-defined]  # noqa: F821
+        Optional["Missing"],  # type: ignore[name-defined]  # noqa: F821
         5,
         [int],
         {"a": int},

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import xmlrpc.client
 from typing import Annotated, Any, Literal
 
 import jsonschema
@@ -291,6 +290,18 @@ class _Desk:
     async def __call__(self) -> None: ...
 
 
+class _Proxy:
+    """
+    Has an attribute of any name, as the methods of `xmlrpc.client.ServerProxy`.
+    """
+
+    def __getattr__(self, name: str) -> _Proxy:
+        return _Proxy()
+
+    def __call__(self, *args: Any) -> Any:
+        raise ConnectionError
+
+
 def _cycle() -> None: ...
 
 
@@ -322,7 +333,7 @@ _cycle.__wrapped__ = _cycle  # type: ignore[attr-defined]
         (max, TypeError, "cannot be a tool"),
         (type, TypeError, "cannot be a tool"),
         (_cycle, TypeError, "its signature is unknown"),
-        (xmlrpc.client.ServerProxy("http://localhost").add, TypeError, "_Method canno"),
+        (_Proxy(), TypeError, "_Proxy cannot be a tool: its signature is unknown"),
         (lambda: None, ValueError, "pass name="),
         (functools.partial(_odd), ValueError, "pass name="),
         (5, TypeError, "a tool is a function, not int"),

@@ -152,7 +152,7 @@ def _arguments(
         function = functools.partial(function.func, *function.args, **bound)
     try:
         parameters = inspect.signature(function).parameters.values()
-    except ValueError as exc:
+    except Exception as exc:  # there is none, or a foreign __signature__ raises
         msg = f"its signature is unknown ({exc}): wrap it in a Python function"
         raise TypeError(msg) from exc
     scope = scope_of(function)

@@ -205,7 +205,7 @@ def _filled(hint: Any, variables: Mapping[Any, Any]) -> Any:
     """
     if isinstance(hint, TypeVar):
         return variables.get(hint, hint)
-    parameters = () if isinstance(hint, type) else getattr(hint, "__parameters__", ())
+    parameters = getattr(hint, "__parameters__", ()) if get_args(hint) else ()
     if not parameters or not variables:
         return hint
     return hint[tuple(variables.get(each, each) for each in parameters)]
