@@ -8,6 +8,7 @@ import dataclasses
 import enum
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import (
     Annotated,
@@ -22,7 +23,7 @@ from typing import (
 
 import pytest
 from helpers.tool_types import NULL, TEXT, WHOLE
-from typing_extensions import Unpack
+from typing_extensions import TypeAliasType, Unpack
 
 from azure_realtime._tools.schema.describe import describe
 
@@ -199,6 +200,32 @@ class Scaled:
 
     def __post_init__(self, factor: int) -> None:
         self.size *= factor
+
+
+Pair = TypeAliasType("Pair", dict[str, tuple[T, T]], type_params=(T,))
+
+
+def test_generic_aliases() -> None:
+    """
+    The arguments of ``type Pair[T] = ...`` are checked.
+    """
+    made = describe(_with(Pair[int]))
+
+    assert made.structure({"x": {"a": [1, 2]}}) == {"x": {"a": (1, 2)}}
+    with pytest.raises(ValueError, match="expected a whole number"):
+        made.structure({"x": {"a": [1, "2"]}})
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="needs type aliases")
+def test_an_alias_that_contains_itself() -> None:
+    """
+    It is refused with a sentence.
+    """
+    names: dict[str, Any] = {}
+    exec("type Nested = int | list[Nested]", names)
+
+    with pytest.raises(TypeError, match="find cannot be a tool: a type contains itse"):
+        describe(_with(names["Nested"]))
 
 
 def test_an_init_variable_of_a_dataclass() -> None:

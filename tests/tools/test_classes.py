@@ -162,6 +162,20 @@ def test_what_the_schema_refuses_is_refused(
         assert not jsonschema.Draft202012Validator(schema).is_valid(value)
 
 
+class Endless(pydantic.BaseModel):
+    upper: float = pydantic.Field(float("inf"), le=float("inf"))
+
+
+def test_infinite_defaults_and_bounds_of_a_model() -> None:
+    """
+    They are left out, because JSON cannot represent them.
+    """
+
+    def function(x: Endless) -> None: ...
+
+    json.dumps(make_tool(function).parameters, allow_nan=False)
+
+
 def test_an_enumeration_without_members() -> None:
     """
     No call could succeed, so the tool is refused.

@@ -82,8 +82,10 @@ def describe(
         parameters = schemas.record(fields, others)
         read = ArgumentReader(schemas).record(fields, others, _bound(function))
         structure = _structure(read, parameters)
-    except TypeError as exc:
-        msg = f"{name} cannot be a tool: {exc}"
+    except (TypeError, RecursionError) as exc:  # type X = list[X]
+        endless = "a type contains itself; a tool's schema must have an end"
+        reason = exc if isinstance(exc, TypeError) else endless
+        msg = f"{name} cannot be a tool: {reason}"
         raise TypeError(msg) from exc
     return ToolDescription(
         name, description or docstring.description, parameters, structure

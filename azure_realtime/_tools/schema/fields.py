@@ -15,7 +15,6 @@ from typing import (
     Generic,
     Literal,
     Optional,
-    TypeVar,
     cast,
     get_args,
     get_origin,
@@ -30,6 +29,7 @@ from .docstrings import Docstring, parse_docstring
 from .hints import (
     NotRequired,
     Required,
+    filled,
     is_struct,
     is_typed_dict,
     is_unset,
@@ -83,7 +83,7 @@ def fields_of(hint: Any, names: Names) -> tuple[Field, ...]:
     return tuple(
         attrs.evolve(
             field,
-            hint=_filled(field.hint, variables),
+            hint=filled(field.hint, variables),
             description=text_of(field.hint)
             or texts.get((field.parameter or "").strip("_")),
         )
@@ -195,17 +195,5 @@ def _variables(hint: Any) -> Mapping[Any, Any]:
     made = dict(zip(getattr(cls, "__parameters__", ()), get_args(hint), strict=False))
     for base in getattr(cls, "__orig_bases__", ()):
         if get_origin(base) not in (None, Generic):
-            made |= _variables(_filled(base, made))
+            made |= _variables(filled(base, made))
     return made
-
-
-def _filled(hint: Any, variables: Mapping[Any, Any]) -> Any:
-    """
-    Return *hint* with the types in place of its type variables.
-    """
-    if isinstance(hint, TypeVar):
-        return variables.get(hint, hint)
-    parameters = getattr(hint, "__parameters__", ()) if get_args(hint) else ()
-    if not parameters or not variables:
-        return hint
-    return hint[tuple(variables.get(each, each) for each in parameters)]

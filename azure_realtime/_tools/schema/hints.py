@@ -45,6 +45,7 @@ __all__ = [
     "Required",
     "as_choice",
     "choices_of",
+    "filled",
     "is_array",
     "is_enum",
     "is_literal",
@@ -117,11 +118,25 @@ def peel(hint: Any) -> Peeled:
         elif hasattr(hint, "__supertype__"):  # NewType
             hint = hint.__supertype__
         elif hasattr(hint, "__value__") and not isinstance(hint, (type, enum.Enum)):
-            hint = hint.__value__  # type X = ...
+            # type X = ..., or X[int] of type X[T] = ...
+            arguments = dict(zip(hint.__type_params__, get_args(hint), strict=False))
+            hint = filled(hint.__value__, arguments)
         elif hint is object or hint is inspect.Parameter.empty:
             hint = Any
         else:
             return Peeled(hint, text, bounds)
+
+
+def filled(hint: Any, variables: Mapping[Any, Any]) -> Any:
+    """
+    Return *hint* with types in place of its type variables.
+    """
+    if isinstance(hint, TypeVar):
+        return variables.get(hint, hint)
+    parameters = getattr(hint, "__parameters__", ()) if get_args(hint) else ()
+    if not parameters or not variables:
+        return hint
+    return hint[tuple(variables.get(each, each) for each in parameters)]
 
 
 def notes_of(hint: Any) -> tuple[Any, ...]:

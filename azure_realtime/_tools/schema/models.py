@@ -6,6 +6,7 @@ Strictly private.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,8 @@ def model_schema(hint: Any) -> Schema:
     try:
         schema = dict(adapter_of(hint).json_schema())
     except Exception as exc:
-        msg = f"{getattr(hint, '__qualname__', hint)} has no JSON schema: {exc}"
+        reason = str(exc).partition("\n")[0]  # an address for details follows
+        msg = f"{getattr(hint, '__qualname__', hint)} has no JSON schema: {reason}"
         raise TypeError(msg) from exc
     made: Schema = _in_place(schema, schema.pop("$defs", {}), ())
     return made
@@ -50,7 +52,9 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
         is_mapping = (
             key == "discriminator" and isinstance(value, dict) and "mapping" in value
         )
-        if not is_mapping and not (key == "$ref" and name in definitions):
+        # a default or bound that is infinite or not a number
+        is_finite = not isinstance(value, float) or math.isfinite(value)
+        if is_finite and not is_mapping and not (key == "$ref" and name in definitions):
             made[key] = _in_place(value, definitions, inside)
     return made
 
