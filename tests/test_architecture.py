@@ -233,7 +233,7 @@ def test_the_local_service_is_another_implementation() -> None:
     ("package", "homes"),
     [
         ("websocket", {"_transport.frames", "_transport.handshake"}),
-        ("cattrs", {"_protocol.converter", "_tools.schema.arguments"}),
+        ("cattrs", {"_protocol.converter"}),
     ],
 )
 def test_a_dependency_has_few_users(package: str, homes: set[str]) -> None:

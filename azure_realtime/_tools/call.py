@@ -7,12 +7,16 @@ Strictly private.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .._logging import logger, text_of, utf8_text
 from .._redaction import redacted
 from .tool import Tool
+
+# In bytes of JSON. No model reads more, and a larger message ends the session.
+_LARGEST_RESULT = 10 << 20
 
 
 class Outcome(NamedTuple):
@@ -52,7 +56,7 @@ def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
         logger.exception("The tool %r raised", tool.name)
         return Outcome.failure(exc, _in_short(exc))
     try:
-        return Outcome(_as_output(result))
+        output = _as_output(result)
     except BaseException as exc:  # from methods of the result
         msg = (
             f"The function '{tool.name}' returned {type(result).__name__} that is no "
@@ -60,6 +64,15 @@ def call_tool(tool: Tool[..., Any], arguments: str) -> Outcome:
         )
         logger.exception("%s", msg)
         return Outcome.failure(exc, msg)
+    size = _size_of(output)
+    if size > _LARGEST_RESULT:
+        msg = (
+            f"The function '{tool.name}' returned {size:,} bytes; a result may have "
+            f"{_LARGEST_RESULT:,}"
+        )
+        logger.error("%s", msg)
+        return Outcome.failure(ValueError(msg), msg)
+    return Outcome(output)
 
 
 def timed_out(name: str, seconds: float) -> Outcome:
@@ -96,7 +109,7 @@ def _parse(arguments: str) -> Any:
     if not arguments.strip():
         return {}
     try:
-        return json.loads(arguments, parse_constant=_refuse)
+        return json.loads(arguments, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as exc:
         msg = f"the arguments are not valid JSON: {exc}"
         raise ValueError(msg) from exc
@@ -104,6 +117,14 @@ def _parse(arguments: str) -> Any:
 
 def _refuse(constant: str) -> Any:
     msg = f"{constant} is no number"
+    raise ValueError(msg)
+
+
+def _finite(number: str) -> float:
+    made = float(number)
+    if math.isfinite(made):
+        return made
+    msg = f"{number:.20} is too large for a 64-bit float"
     raise ValueError(msg)
 
 
@@ -115,6 +136,13 @@ def _as_output(result: Any) -> str:
     from .schema.to_json import to_json  # loaded when the tool was made
 
     return to_json(result)
+
+
+def _size_of(output: str) -> int:
+    """
+    Return the size of *output* in a message.
+    """
+    return len(json.dumps(output, ensure_ascii=False).encode())
 
 
 def _in_short(error: BaseException) -> str:

@@ -67,7 +67,8 @@ class Tooling(Commands):
         ``tool_error`` event name it. The other tools stay.
 
         Args:
-            function: A function, bound method or callable object; not async.
+            function: A function, bound method, `functools.partial` or callable object;
+                neither async nor a generator function.
             name: Replaces the function's name.
             description: Replaces the description in the docstring.
             timeout: Seconds after which an error is sent to the model instead of the
@@ -78,7 +79,8 @@ class Tooling(Commands):
             decorator.
 
         Raises:
-            TypeError: The function is async, or JSON cannot represent an argument.
+            TypeError: The function is async or a generator function, an annotation is
+                no type, or JSON cannot represent an argument.
             ValueError: The function has no name, or one that the service refuses (it
                 accepts up to 64 letters a to z, digits, ``_`` and ``-``), or its
                 description is longer than 1,024 characters.

@@ -4,6 +4,7 @@ The description of a function for the model.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from typing import Annotated, Any, Literal
@@ -242,6 +243,24 @@ async def _async_generator():
     yield
 
 
+@functools.wraps(_async)
+def _passes_on():
+    return _async()
+
+
+@functools.wraps(_async_generator)
+async def _around_a_plain_one(x): ...
+
+
+def _generator():
+    yield
+
+
+@contextlib.contextmanager
+def _context():
+    yield
+
+
 def _star(*numbers: int) -> None: ...
 
 
@@ -266,7 +285,27 @@ def _literal(x: Literal[b"a"]) -> None: ...
 class _Desk:
     def order(self, count: int) -> None: ...
 
+    async def wait(self) -> None: ...
+
     async def __call__(self) -> None: ...
+
+
+class _Proxy:
+    """
+    Has an attribute of any name, as the methods of `xmlrpc.client.ServerProxy`.
+    """
+
+    def __getattr__(self, name: str) -> _Proxy:
+        return _Proxy()
+
+    def __call__(self, *args: Any) -> Any:
+        raise ConnectionError
+
+
+def _cycle() -> None: ...
+
+
+_cycle.__wrapped__ = _cycle  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -276,6 +315,13 @@ class _Desk:
         (_async_generator, TypeError, "it is async"),
         (functools.partial(_async), ValueError, "pass name="),
         (_Desk(), TypeError, "it is async"),
+        (_Desk().wait, TypeError, "it is async"),
+        (_passes_on, TypeError, "_async cannot be a tool: it is async, or wraps an"),
+        (_around_a_plain_one, TypeError, "it is async"),
+        (functools.partial(_passes_on), ValueError, "pass name="),
+        (functools.lru_cache(_async), TypeError, "it is async"),
+        (_generator, TypeError, "_generator cannot be a tool: it is a generator"),
+        (_context, TypeError, "it is a generator function, or wraps one"),
         (_star, TypeError, r"\*numbers has no names"),
         (_positional, TypeError, "a is positional-only"),
         (_recursive, TypeError, "node: child: Node contains itself"),
@@ -285,6 +331,9 @@ class _Desk:
         (_literal, TypeError, "x: b'a' has no JSON form"),
         (_Desk.order, TypeError, "a method without its object"),
         (max, TypeError, "cannot be a tool"),
+        (type, TypeError, "cannot be a tool"),
+        (_cycle, TypeError, "its signature is unknown"),
+        (_Proxy(), TypeError, "_Proxy cannot be a tool: its signature is unknown"),
         (lambda: None, ValueError, "pass name="),
         (functools.partial(_odd), ValueError, "pass name="),
         (5, TypeError, "a tool is a function, not int"),

@@ -10,6 +10,7 @@ import datetime
 import decimal
 import enum
 import functools
+import gc
 import inspect
 import json
 import logging
@@ -323,6 +324,10 @@ class Mute(Exception):
         {Exits(): 1},
         Unsaid(),
         (number for number in [1]),
+        decimal.Decimal("NaN"),
+        decimal.Decimal("sNaN"),
+        [decimal.Decimal("-Infinity")],
+        10**5000,
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -338,11 +343,50 @@ def test_results_without_a_json_form(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
+async def _later() -> None: ...
+
+
+async def _items() -> Any:
+    yield
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (_later, "coroutine has no JSON form, because the function is async"),
+        (lambda: [_later()], "coroutine has no JSON form, because"),
+        (_items, "async_generator has no JSON form, because the function is async"),
+        (lambda: iter([1]), "list_iterator has no JSON form: return a list"),
+        (lambda: LOOP, "it contains itself, or too many values inside each other"),
+    ],
+)
+def test_a_result_that_the_function_should_have_read(result: Any, reason: str) -> None:
+    """
+    The error says what to return, and Python does not warn of an unused coroutine.
+    """
+    text = error_of(call(lambda: result()))
+    gc.collect()
+
+    assert reason in text
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\u20ac"])
+def test_a_result_that_is_too_large_for_a_message(character: str) -> None:
+    """
+    The model gets an error instead, because the service would end the session.
+    """
+    text = error_of(call(lambda: character * (10 << 20)))
+
+    assert text.endswith(" bytes; a result may have 10,485,760")
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         ('{"a": 1', "the arguments are not valid JSON: Expecting"),
         ('{"a": NaN}', "the arguments are not valid JSON: NaN is no number"),
+        ('{"a": [1e999]}', "the arguments are not valid JSON: 1e999 is too large"),
+        ('{"b": -1e400}', "the arguments are not valid JSON: -1e400 is too large"),
         ("[" * 100_000, "the arguments are not valid JSON: "),
         ("[1]", "the arguments must be a JSON object, got [1]. Expected arguments: a"),
         ("null", "the arguments must be a JSON object, got null. "),
@@ -352,7 +396,7 @@ def test_results_without_a_json_form(
         ),
         ('{"a": "1"}', "argument 'a': expected a whole number, got \"1\". Expected"),
     ],
-    ids=["cut", "nan", "deep", "list", "null", "empty", "type"],
+    ids=["cut", "nan", "inf", "-inf", "deep", "list", "null", "empty", "type"],
 )
 def test_bad_arguments_never_reach_the_function(
     arguments: str, reason: str, caplog: pytest.LogCaptureFixture

@@ -1,68 +1,39 @@
 """
-The arguments of functions and the fields of classes, with evaluated type hints.
+Annotations of functions and classes, evaluated.
 
-1. Annotations kept as text (``from __future__ import annotations``) are evaluated in
-   the scope of the function's definition. Classes local to an outer function are found
-   while that function runs, as it does when a decorator is applied.
-2. A description in an `Annotated` takes precedence over the docstring.
+Annotations kept as text (``from __future__ import annotations``) are evaluated in the
+scope of the definition. Classes local to an outer function are found while that
+function runs, as it does when a decorator is applied.
 
 Strictly private.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast, get_origin
-
-import attrs
-
-from ...models._unset import UNSET
-from .docstrings import Docstring, parse_docstring
-from .hints import (
-    NotRequired,
-    Required,
-    is_named_tuple,
-    is_struct,
-    is_typed_dict,
-    text_of,
-)
+from typing import Any, cast
 
 Names = Mapping[str, Any]
 
 
-@attrs.frozen
-class Field:
+def layers(function: Callable[..., Any]) -> Iterator[Any]:
     """
-    A field of a class.
+    Yield *function*, and what its partials, wrappers, methods and objects call.
 
-    Attributes:
-        name: The name of the constructor's argument.
-        hint: The evaluated type hint.
-        required: Whether the constructor needs it.
-        default: The default; UNSET if there is none, or a factory makes it.
-        description: The description for the model, if any.
-    """
-
-    name: str
-    hint: Any
-    required: bool
-    default: Any = UNSET
-    description: str | None = None
-
-
-def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
-    """
-    Return the plain function behind partials, wrappers, methods and callable objects.
+    The last one is the plain function.
     """
     inner: Any = function
-    while True:
-        if hasattr(inner, "__wrapped__"):
+    seen: list[Any] = []
+    while not any(inner is layer for layer in seen):
+        yield inner
+        seen.append(inner)
+        # static: a proxy, such as one of xmlrpc, has an attribute of any name
+        if inspect.getattr_static(inner, "__wrapped__", None) is not None:
             inner = inner.__wrapped__
         elif isinstance(inner, functools.partial):
             inner = inner.func
@@ -70,10 +41,31 @@ def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
             inner = inner.__func__
         elif isinstance(inner, type):
             inner = inner.__init__  # type: ignore[misc]
-        elif not inspect.isroutine(inner) and inspect.ismethod(inner.__call__):
-            inner = inner.__call__.__func__
-        else:
-            return cast(Callable[..., Any], inner)
+        elif not inspect.isroutine(inner):
+            call = inner.__call__
+            if inspect.ismethod(call) or inspect.isfunction(call):
+                inner = call
+
+
+def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    Return the plain function behind partials, wrappers, methods and callable objects.
+    """
+    *_, plain = layers(function)
+    return cast(Callable[..., Any], plain)
+
+
+def scope_of(function: Callable[..., Any]) -> Names:
+    """
+    Return the names of the module of *function*.
+    """
+    plain = underlying(function)
+    return {**_module_of(plain), **getattr(plain, "__globals__", {})}
+
+
+def _module_of(what: Any) -> Names:
+    name = getattr(what, "__module__", None)
+    return vars(sys.modules[name]) if name in sys.modules else {}
 
 
 def local_names(function: Callable[..., Any]) -> Names:
@@ -81,15 +73,26 @@ def local_names(function: Callable[..., Any]) -> Names:
     Return the names that annotations of *function* may use besides its module's names.
     """
     plain: Any = underlying(function)
-    if not inspect.isfunction(plain) or "<locals>" not in plain.__qualname__:
+    if not inspect.isfunction(plain):
         return {}
+    # reading a frame's names keeps their values alive until the frame ends
     if not any(isinstance(hint, str) for hint in plain.__annotations__.values()):
         return {}
     names: dict[str, Any] = {}
-    for frame in reversed(list(_running_around(plain.__code__))):
-        names |= frame.f_locals
-    names |= inspect.getclosurevars(plain).nonlocals
-    # types only: a tool must not keep the other local variables alive
+    for layer in layers(function):
+        if inspect.ismethod(layer):  # names of the class body
+            owner = layer.__self__
+            names |= vars(owner if isinstance(owner, type) else type(owner))
+    if "<locals>" in plain.__qualname__:
+        for frame in reversed(list(_running_around(plain.__code__))):
+            names |= frame.f_locals
+        names |= inspect.getclosurevars(plain).nonlocals
+    names |= {each.__name__: each for each in getattr(plain, "__type_params__", ())}
+    return _only_types(names)
+
+
+def _only_types(names: Names) -> Names:
+    # a tool must not keep the other local variables alive
     return {name: value for name, value in names.items() if _is_type(value)}
 
 
@@ -117,87 +120,63 @@ def _holds(outer: types.CodeType, inner: types.CodeType) -> bool:
     )
 
 
-def hints_of(what: Any, names: Names) -> dict[str, Any]:
+def evaluated(
+    annotation: Any, name: str, owner: str, scope: Names, names: Names
+) -> Any:
     """
-    Return the evaluated hints of a function or class.
+    Return the hint that *annotation* stands for.
+
+    Args:
+        annotation: A hint, or text; a hint may contain text.
+        name: The argument or field, for the error.
+        owner: The function or class, for the error.
+        scope: The names of the module.
+        names: The names of the function or class around; they take precedence.
 
     Raises:
-        TypeError: An annotation that cannot be evaluated.
+        TypeError: It cannot be evaluated.
     """
+    holder = type("Holder", (), {"__annotations__": {"hint": annotation}})
     try:
-        return typing.get_type_hints(what, localns=dict(names), include_extras=True)
-    except NameError as exc:
+        hints = typing.get_type_hints(
+            holder, dict(scope), dict(names), include_extras=True
+        )
+    except Exception as exc:  # the text may be any expression, or prose
+        text = annotation if isinstance(annotation, str) else str(annotation)
+        shown = repr(text if len(text) <= 80 else f"{text[:80]}...")
+        if isinstance(exc, NameError):
+            problem = (
+                f"names {exc.name!r}, which is not known where the tool is registered: "
+                "define it at module level, and import it outside of "
+                "`if TYPE_CHECKING:`"
+            )
+        else:
+            problem = f"is no type ({type(exc).__name__}: {exc})"
         msg = (
-            f"an annotation of {what.__qualname__} names {exc.name!r}, which is not "
-            "known where the tool is registered: define it at module level, and import "
-            "it outside of `if TYPE_CHECKING:`"
+            f"{name}: the annotation {shown} of {owner} {problem}; a description is "
+            'written as Annotated[str, "the description"]'
         )
         raise TypeError(msg) from exc
+    return hints["hint"]
 
 
-def fields_of(cls: type, names: Names) -> tuple[Field, ...]:
+def hints_of(cls: type, names: Names) -> Callable[[str], Any]:
     """
-    Return the fields of a dataclass, attrs class, TypedDict, NamedTuple or struct, in
-    order.
+    Return the function that evaluates the annotation of a field of *cls*.
 
-    Raises:
-        TypeError: An annotation that cannot be evaluated.
+    It returns Any for a field without annotation, and raises TypeError for an
+    annotation that cannot be evaluated.
     """
-    hints = hints_of(cls, names)
-    texts = class_docstring(cls).arguments
-    return tuple(
-        attrs.evolve(
-            field, description=text_of(field.hint) or texts.get(field.name.strip("_"))
-        )
-        for field in _fields_of(cls, hints)
-    )
+    found: dict[str, tuple[Any, type]] = {}
+    for base in reversed(cls.__mro__):
+        for name, annotation in inspect.get_annotations(base).items():
+            found[name] = annotation, base
 
+    def hint(name: str) -> Any:
+        if name not in found:
+            return Any
+        annotation, base = found[name]
+        inner = {**names, **_only_types(vars(base))}
+        return evaluated(annotation, name, cls.__qualname__, _module_of(base), inner)
 
-def class_docstring(cls: type) -> Docstring:
-    """
-    Parse the docstring of *cls*, unless a dataclass has generated it.
-    """
-    text = cls.__dict__.get("__doc__")
-    if text and text.startswith(f"{cls.__name__}("):
-        return Docstring()
-    return parse_docstring(text)
-
-
-def _fields_of(cls: type, hints: dict[str, Any]) -> Iterator[Field]:
-    if is_typed_dict(cls):
-        for name, hint in hints.items():
-            yield Field(name, hint, _is_required(cls, name, hint))
-    elif is_named_tuple(cls) or is_struct(cls):
-        empty = inspect.Parameter.empty
-        for name, parameter in inspect.signature(cls).parameters.items():
-            yield _with_default(name, hints.get(name, Any), parameter.default, empty)
-    elif attrs.has(cls):
-        for attribute in attrs.fields(cls):
-            if attribute.init:
-                hint = hints.get(attribute.name, Any)
-                yield _with_default(
-                    cast(str, attribute.alias), hint, attribute.default, attrs.NOTHING
-                )
-    else:
-        for field in dataclasses.fields(cls):
-            if field.init:
-                default = field.default
-                if field.default_factory is not dataclasses.MISSING:
-                    default = attrs.Factory(field.default_factory)
-                hint = hints.get(field.name, Any)
-                yield _with_default(field.name, hint, default, dataclasses.MISSING)
-
-
-def _with_default(name: str, hint: Any, default: Any, missing: Any) -> Field:
-    if default is missing:
-        return Field(name, hint, required=True)
-    is_made = isinstance(default, attrs.Factory)  # type: ignore[arg-type]
-    return Field(name, hint, False, UNSET if is_made else default)
-
-
-def _is_required(cls: Any, name: str, hint: Any) -> bool:
-    # read from the hint: __required_keys__ is wrong where annotations are text
-    origin = get_origin(hint)
-    if origin in (Required, NotRequired):
-        return origin is Required
-    return name in cls.__required_keys__
+    return hint

@@ -7,21 +7,19 @@ Conversion of a model's JSON arguments to the types of a function's hints.
    correct it.
 3. The members of a union are tried in their order.
 
-Each function has its own converter, because the meaning of annotations kept as text
+Each function has its own reader, because the meaning of annotations kept as text
 depends on the scope of the function. Strictly private.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, get_args
-
-import cattrs
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Union, get_args
 
 from ..._logging import text_of
 from ..._spelling import closest
-from .annotations import Field, fields_of
 from .bounds import Bound
+from .fields import Field, fields_of
 from .hints import (
     ARRAYS,
     choices_of,
@@ -33,15 +31,15 @@ from .hints import (
     is_typed_dict,
     is_union,
     items_of,
+    members_of,
     origin_of,
     peel,
 )
 from .json_schema import SCALARS, SchemaMaker, in_words
-from .models import is_model, make_model, problem_of
+from .models import model_maker, problem_of
+from .pydantic_types import is_model
 from .scalars import READERS, Read
 from .to_json import brief_json
-
-Hook = Callable[[Any, Any], Any]
 
 
 class Mismatch(ValueError):
@@ -68,11 +66,22 @@ class Mismatch(ValueError):
         """
         return Mismatch(self.problem, (key, *self.path))
 
-    def __str__(self) -> str:
+    @property
+    def reason(self) -> str:
+        """
+        The problem, after the path inside the value if there is one.
+        """
         where = "".join(
             f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path
         )
-        return f"argument '{where.lstrip('.')}': {self.problem}"
+        return f"'{where.lstrip('.')}': {self.problem}" if where else self.problem
+
+    def __str__(self) -> str:
+        return f"argument {self.reason}"
+
+
+#: Returns the values of an object and the errors in it.
+ReadObject = Callable[[Mapping[str, Any]], tuple[dict[str, Any], list[Mismatch]]]
 
 
 def _expected(words: str, value: Any) -> Mismatch:
@@ -89,17 +98,16 @@ class ArgumentReader:
 
     def __init__(self, schemas: SchemaMaker) -> None:
         self._schemas = schemas
-        self._converter = cattrs.Converter(detailed_validation=False)
-        factories: list[tuple[Callable[[Any], bool], Callable[[Any], Hook]]] = [
-            (is_record, self._record),
-            (is_model, self._model),
-            (is_mapping, self._mapping),
-            (is_array, self._array),
-            (is_literal, lambda hint: _hook(self._choice(hint))),
+        # in the order of `SchemaMaker`
+        self._kinds: list[tuple[Callable[[Any], bool], Callable[[Any], Read]]] = [
             (is_union, self._union),
+            (is_literal, self._choice),
+            (is_enum, self._choice),
+            (is_array, self._array),
+            (is_mapping, self._mapping),
+            (is_model, self._model),
+            (is_record, self._record),
         ]
-        for applies, factory in factories:
-            self._converter.register_structure_hook_factory(applies, factory)
 
     def reader(self, hint: Any) -> Read:
         """
@@ -110,29 +118,36 @@ class ArgumentReader:
         return _bounded(read, bounds) if bounds else read
 
     def _reader(self, hint: Any) -> Read:
-        # not by cattrs, which uses its hook for str also for `class A(str, Enum)`
-        if hint in READERS:
-            return _scalar(hint)
-        if is_enum(hint):
-            return self._choice(hint)
-        # not cached: `str | date` == `date | str`, but the order matters (rule 3)
-        hook = self._converter.get_structure_hook(hint, cache_result=False)
-        return lambda value: hook(value, hint)
+        for applies, make in self._kinds:
+            if applies(hint):
+                return make(hint)
+        return _scalar(hint)
 
     def record(
-        self, fields: tuple[Field, ...], others: Any = None
-    ) -> Callable[[Mapping[str, Any]], tuple[dict[str, Any], list[Mismatch]]]:
+        self,
+        fields: tuple[Field, ...],
+        others: Any = None,
+        hidden: Collection[str] = (),
+    ) -> ReadObject:
         """
         Return the function that reads an object field by field.
 
-        The function returns the valid values and all errors, and never raises.
+        The function returns the valid values by the names of the parameters, and all
+        errors. It raises only what a default's factory raises.
 
         Args:
             fields: The fields of the object.
             others: The hint of fields with other names; None refuses them.
+            hidden: Names that are refused nevertheless.
         """
         readers = {field.name: self.reader(field.hint) for field in fields}
         required = [field.name for field in fields if field.required]
+        parameters = {field.name: field.parameter for field in fields}
+        makers = [
+            (field.name, field.parameter or field.name, field.make)
+            for field in fields
+            if field.make is not None
+        ]
         read_other = None if others is None else self.reader(others)
 
         def read(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Mismatch]]:
@@ -143,7 +158,7 @@ class ArgumentReader:
             ]
             values: dict[str, Any] = {}
             for name, value in given.items():
-                read_value = readers.get(name, read_other)
+                read_value = readers.get(name, None if name in hidden else read_other)
                 if read_value is None:
                     guess = closest(name, readers)
                     meant = f", did you mean '{guess}'?" if guess else ""
@@ -152,9 +167,16 @@ class ArgumentReader:
                     )
                     continue
                 try:
-                    values[name] = read_value(value)
+                    made = read_value(value)
                 except Mismatch as exc:
                     problems.append(exc.inside(name))
+                    continue
+                if (parameter := parameters.get(name, name)) is not None:
+                    values[parameter] = made
+            if not problems:
+                for name, parameter, make in makers:
+                    if name not in given:
+                        values[parameter] = make()
             return values, problems
 
         return read
@@ -172,31 +194,41 @@ class ArgumentReader:
 
         return structure
 
-    def _union(self, hint: Any) -> Hook:
-        members = get_args(hint)
+    def _union(self, hint: Any) -> Read:
+        members = members_of(hint)
         readers = [self.reader(member) for member in members]
+        models = [member for member in members if is_model(member)]
+        best: Read | None = None
+        if len(models) > 1:
+            # pydantic selects the model by its discriminator, or the one that fits best
+            best = self._model(Union[tuple(models)])  # noqa: UP007
+            readers.insert(members.index(models[0]), best)
         words = in_words(self._schemas.schema(hint))
-        only = len(members) - (type(None) in members) == 1
 
-        def structure(value: Any, _: Any) -> Any:
+        def structure(value: Any) -> Any:
+            errors: list[Mismatch] = []
             for read in readers:
                 try:
                     return read(value)
                 except Mismatch as exc:
-                    # the only member besides None: its error says more than "expected"
-                    if only and (exc.path or exc.fits):
-                        raise
-            raise _expected(words, value)
+                    # of a member of its type: it says more than "expected"
+                    if (exc.path or exc.fits) and read is not best:
+                        errors.append(exc)
+            if len(errors) == 1:
+                raise errors[0]
+            problem = _expected(words, value).problem
+            reasons = "; or ".join(error.reason for error in errors)
+            raise Mismatch(f"{problem} ({reasons})" if reasons else problem)
 
         return structure
 
-    def _array(self, hint: Any) -> Hook:
+    def _array(self, hint: Any) -> Read:
         first, others = items_of(hint)
         kind = ARRAYS[origin_of(hint)]
         readers = [self.reader(item) for item in first]
         read_other = None if others is None else self.reader(others)
 
-        def structure(value: Any, _: Any) -> Any:
+        def structure(value: Any) -> Any:
             if not isinstance(value, (list, tuple)):
                 raise _expected("a list", value)
             if read_other is None and len(value) != len(readers):
@@ -215,11 +247,11 @@ class ArgumentReader:
 
         return structure
 
-    def _mapping(self, hint: Any) -> Hook:
+    def _mapping(self, hint: Any) -> Read:
         key, item = get_args(hint) or (str, Any)
         read_key, read_item = self.reader(key), self.reader(item)
 
-        def structure(value: Any, _: Any) -> Any:
+        def structure(value: Any) -> Any:
             made: dict[Any, Any] = {}
             for name, content in _object(value).items():
                 try:
@@ -230,11 +262,12 @@ class ArgumentReader:
 
         return structure
 
-    def _record(self, cls: Any) -> Hook:
-        read = self.record(fields_of(cls, self._schemas.names))
+    def _record(self, hint: Any) -> Read:
+        read = self.record(fields_of(hint, self._schemas.names))
+        cls = origin_of(hint)
         make = dict if is_typed_dict(cls) else cls
 
-        def structure(value: Any, _: Any) -> Any:
+        def structure(value: Any) -> Any:
             values, problems = read(_object(value))
             if problems:
                 raise problems[0]
@@ -245,10 +278,12 @@ class ArgumentReader:
 
         return structure
 
-    def _model(self, cls: Any) -> Hook:
-        def structure(value: Any, _: Any) -> Any:
+    def _model(self, hint: Any) -> Read:
+        make = model_maker(hint)
+
+        def structure(value: Any) -> Any:
             try:
-                return make_model(cls, value)
+                return make(value)
             except Exception as exc:
                 problem, path = problem_of(exc) or (text_of(exc), ())
                 raise Mismatch(problem, path, fits=True) from exc
@@ -278,10 +313,6 @@ def _bounded(read: Read, bounds: tuple[Bound, ...]) -> Read:
         return made
 
     return structure
-
-
-def _hook(read: Read) -> Hook:
-    return lambda value, _: read(value)
 
 
 def _object(value: Any) -> Mapping[str, Any]:

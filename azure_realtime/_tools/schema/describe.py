@@ -9,15 +9,23 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Optional
+from typing import Any, get_args
 
 import attrs
 
-from ...models._unset import UNSET
-from .annotations import Field, Names, hints_of, local_names, underlying
-from .arguments import ArgumentReader
+from .annotations import (
+    Names,
+    evaluated,
+    layers,
+    local_names,
+    scope_of,
+    underlying,
+)
+from .arguments import ArgumentReader, ReadObject
+from .defaults import noted_default, read_default
 from .docstrings import Docstring, parse_docstring
-from .hints import text_of
+from .fields import Field, fields_of, with_default
+from .hints import is_unpacked, notes_of, text_of
 from .json_schema import Schema, SchemaMaker, in_words
 from .to_json import brief_json
 
@@ -66,15 +74,18 @@ def describe(
     if name is None:
         name = _own_name(function)
     try:
-        _refuse_async(function)
+        _refuse_async_and_generators(function)
         names = local_names(function)
         docstring = _docstring(function)
         fields, others = _arguments(function, names, docstring)
         schemas = SchemaMaker(names)
         parameters = schemas.record(fields, others)
-        structure = _structure(ArgumentReader(schemas), fields, others, parameters)
-    except TypeError as exc:
-        msg = f"{name} cannot be a tool: {exc}"
+        read = ArgumentReader(schemas).record(fields, others, _bound(function))
+        structure = _structure(read, parameters)
+    except (TypeError, RecursionError) as exc:  # type X = list[X]
+        endless = "a type contains itself; a tool's schema must have an end"
+        reason = exc if isinstance(exc, TypeError) else endless
+        msg = f"{name} cannot be a tool: {reason}"
         raise TypeError(msg) from exc
     return ToolDescription(
         name, description or docstring.description, parameters, structure
@@ -86,22 +97,32 @@ def _own_name(function: Any) -> str:
         msg = f"a tool is a function, not {type(function).__name__}"
         raise TypeError(msg)
     name = getattr(function, "__name__", None)
-    if name is None and not isinstance(function, functools.partial):
-        name = type(function).__name__
-    if name is None or not name.isidentifier():
+    if not isinstance(name, str):  # a proxy has an attribute of any name
+        is_partial = isinstance(function, functools.partial)
+        name = "" if is_partial else type(function).__name__
+    if not name.isidentifier():
         msg = f"{function!r} has no name of its own: pass name="
         raise ValueError(msg)
-    return str(name)
+    return name
 
 
-def _refuse_async(function: Callable[..., Any]) -> None:
-    plain = underlying(function)
-    if inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain):
-        msg = (
-            "it is async, and tools run without an event loop: wrap it in a plain "
-            "function that calls asyncio.run()"
-        )
-        raise TypeError(msg)
+def _refuse_async_and_generators(function: Callable[..., Any]) -> None:
+    # each layer: an async decorator may be around a plain function, or a plain one,
+    # which returns the coroutine, around an async function
+    for layer in layers(function):
+        if inspect.iscoroutinefunction(layer) or inspect.isasyncgenfunction(layer):
+            msg = (
+                "it is async, or wraps an async function, and tools run without an "
+                "event loop: pass a plain function that calls asyncio.run(), without "
+                "functools.wraps"
+            )
+            raise TypeError(msg)
+        if inspect.isgeneratorfunction(layer):
+            msg = (
+                "it is a generator function, or wraps one, and a result is one value: "
+                "pass a function that returns a list, without functools.wraps"
+            )
+            raise TypeError(msg)
 
 
 def _docstring(function: Callable[..., Any]) -> Docstring:
@@ -127,50 +148,75 @@ def _arguments(
     """
     Return the arguments for the model, and the hint of ``**kwargs`` (None without).
     """
+    bound = _bound(function)
+    if isinstance(function, functools.partial):
+        # without __wrapped__, which update_wrapper() sets, and signature() follows
+        function = functools.partial(function.func, *function.args, **bound)
     try:
         parameters = inspect.signature(function).parameters.values()
-    except ValueError as exc:
-        msg = "its signature is unknown: wrap it in a Python function"
+    except Exception as exc:  # there is none, or a foreign __signature__ raises
+        msg = f"its signature is unknown ({exc}): wrap it in a Python function"
         raise TypeError(msg) from exc
-    hints = hints_of(underlying(function), names)
-    bound = function.keywords if isinstance(function, functools.partial) else {}
+    scope = scope_of(function)
+    owner = getattr(underlying(function), "__qualname__", type(function).__qualname__)
     fields: list[Field] = []
     others: Any = None
     for parameter in parameters:
-        hint = hints.get(parameter.name, Any)
-        if parameter.kind is _Parameter.VAR_KEYWORD:
-            others = hint
-        elif parameter.kind is _Parameter.VAR_POSITIONAL:
-            msg = f"*{parameter.name} has no names for its arguments: take a list"
-            raise TypeError(msg)
-        elif parameter.kind is _Parameter.POSITIONAL_ONLY:
-            if parameter.default is _Parameter.empty:
-                msg = (
-                    f"{parameter.name} is positional-only, and the model passes "
-                    "arguments by name"
+        if _is_passed_by_name(parameter) and parameter.name not in bound:
+            hint: Any = Any
+            if parameter.annotation is not _Parameter.empty:
+                hint = evaluated(
+                    parameter.annotation, parameter.name, owner, scope, names
                 )
-                raise TypeError(msg)
-        elif parameter.name not in bound:
-            fields.append(_field(parameter, hint, docstring))
+            if parameter.kind is not _Parameter.VAR_KEYWORD:
+                fields.append(_field(parameter, hint, docstring))
+            elif is_unpacked(hint):  # **kwargs: Unpack[SomeTypedDict]
+                fields += fields_of(get_args(hint)[0], names)
+            else:
+                others = hint
     return tuple(fields), others
 
 
-def _field(parameter: _Parameter, hint: Any, docstring: Docstring) -> Field:
-    required = parameter.default is _Parameter.empty
-    if required and parameter.name in ("self", "cls") and hint is Any:
-        msg = "it is a method without its object: register obj.method"
+def _bound(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """
+    Return the named arguments that a partial binds.
+    """
+    return function.keywords if isinstance(function, functools.partial) else {}
+
+
+def _is_passed_by_name(parameter: _Parameter) -> bool:
+    """
+    Whether the model can pass the argument; False if it can be left out.
+
+    Raises:
+        TypeError: It can neither be passed nor left out.
+    """
+    if parameter.kind is _Parameter.VAR_POSITIONAL:
+        msg = f"*{parameter.name} has no names for its arguments: take a list"
         raise TypeError(msg)
-    text = text_of(hint) or docstring.arguments.get(parameter.name)
-    if parameter.default is None:
-        hint = Optional[hint]  # noqa: UP045  # Python 3.10 says so itself
-    default = UNSET if required else parameter.default
-    return Field(parameter.name, hint, required, default, text)
+    if parameter.kind is not _Parameter.POSITIONAL_ONLY:
+        return True
+    if parameter.default is not _Parameter.empty:
+        return False
+    msg = f"{parameter.name} is positional-only, and the model passes arguments by name"
+    raise TypeError(msg)
+
+
+def _field(parameter: _Parameter, hint: Any, docstring: Docstring) -> Field:
+    default = read_default(parameter.default)
+    if default.required and default.note is None:
+        if parameter.name in ("self", "cls") and hint is Any:
+            msg = "it is a method without its object: register obj.method"
+            raise TypeError(msg)
+        default = noted_default(notes_of(hint))
+    field = with_default(parameter.name, hint, default)
+    text = text_of(field.hint) or docstring.arguments.get(parameter.name)
+    return attrs.evolve(field, description=text)
 
 
 def _structure(
-    reader: ArgumentReader, fields: tuple[Field, ...], others: Any, parameters: Schema
+    read: ReadObject, parameters: Schema
 ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    read = reader.record(fields, others)
     reminder = _reminder(parameters)
 
     def structure(arguments: Any) -> dict[str, Any]:

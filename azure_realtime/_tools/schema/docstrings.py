@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -60,11 +61,11 @@ class Docstring:
     arguments: Mapping[str, str] = attrs.field(factory=dict)
 
 
-def parse_docstring(text: str | None) -> Docstring:
+def parse_docstring(text: Any) -> Docstring:
     """
-    Parse a docstring. Never raises.
+    Parse a docstring, which is empty if it is no text. Never raises.
     """
-    lines = inspect.cleandoc(text or "").splitlines()
+    lines = inspect.cleandoc(text if isinstance(text, str) else "").splitlines()
     sections = {
         index: section
         for index in range(len(lines))

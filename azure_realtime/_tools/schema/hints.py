@@ -14,6 +14,7 @@ import collections.abc
 import dataclasses
 import enum
 import inspect
+import math
 import sys
 import types
 import typing
@@ -44,6 +45,7 @@ __all__ = [
     "Required",
     "as_choice",
     "choices_of",
+    "filled",
     "is_array",
     "is_enum",
     "is_literal",
@@ -53,7 +55,11 @@ __all__ = [
     "is_struct",
     "is_typed_dict",
     "is_union",
+    "is_unpacked",
+    "is_unset",
     "items_of",
+    "members_of",
+    "notes_of",
     "origin_of",
     "peel",
     "text_of",
@@ -72,6 +78,7 @@ ARRAYS: Mapping[Any, type] = {
     collections.abc.Set: frozenset,
     collections.abc.MutableSet: set,
 }
+_FLAGS = 5  # with 32 combinations
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _READ_ONLY = getattr(typing, "ReadOnly", None)
 
@@ -111,11 +118,32 @@ def peel(hint: Any) -> Peeled:
         elif hasattr(hint, "__supertype__"):  # NewType
             hint = hint.__supertype__
         elif hasattr(hint, "__value__") and not isinstance(hint, (type, enum.Enum)):
-            hint = hint.__value__  # type X = ...
+            # type X = ..., or X[int] of type X[T] = ...
+            arguments = dict(zip(hint.__type_params__, get_args(hint), strict=False))
+            hint = filled(hint.__value__, arguments)
         elif hint is object or hint is inspect.Parameter.empty:
             hint = Any
         else:
             return Peeled(hint, text, bounds)
+
+
+def filled(hint: Any, variables: Mapping[Any, Any]) -> Any:
+    """
+    Return *hint* with types in place of its type variables.
+    """
+    if isinstance(hint, TypeVar):
+        return variables.get(hint, hint)
+    parameters = getattr(hint, "__parameters__", ()) if get_args(hint) else ()
+    if not parameters or not variables:
+        return hint
+    return hint[tuple(variables.get(each, each) for each in parameters)]
+
+
+def notes_of(hint: Any) -> tuple[Any, ...]:
+    """
+    Return the metadata of an `Annotated`; empty for another hint.
+    """
+    return get_args(hint)[1:] if get_origin(hint) is Annotated else ()
 
 
 def text_of(hint: Any) -> str | None:
@@ -126,6 +154,13 @@ def text_of(hint: Any) -> str | None:
     if text is None and is_union(hint):
         return next(filter(None, map(text_of, get_args(hint))), None)
     return text
+
+
+def is_unpacked(hint: Any) -> bool:
+    """
+    Whether *hint* is an `Unpack`, of typing or typing_extensions.
+    """
+    return getattr(get_origin(hint), "_name", None) == "Unpack"
 
 
 def is_union(hint: Any) -> bool:
@@ -192,14 +227,15 @@ def is_struct(hint: Any) -> bool:
 
 def is_record(hint: Any) -> bool:
     """
-    Whether *hint* is a class with named fields.
+    Whether *hint* is a class with named fields, also a generic one with arguments.
     """
-    return isinstance(hint, type) and (
-        attrs.has(hint)
-        or dataclasses.is_dataclass(hint)
-        or is_typed_dict(hint)
-        or is_named_tuple(hint)
-        or is_struct(hint)
+    cls = origin_of(hint)
+    return isinstance(cls, type) and (
+        attrs.has(cls)
+        or dataclasses.is_dataclass(cls)
+        or is_typed_dict(cls)
+        or is_named_tuple(cls)
+        or is_struct(cls)
     )
 
 
@@ -224,15 +260,49 @@ def items_of(hint: Any) -> tuple[tuple[Any, ...], Any]:
     return args, None
 
 
+def members_of(hint: Any) -> tuple[Any, ...]:
+    """
+    Return the members of a union, without msgspec's mark of an absent field.
+    """
+    return tuple(member for member in get_args(hint) if not _is_unset_type(member))
+
+
+def is_unset(value: Any) -> bool:
+    """
+    Whether *value* is msgspec's mark of an absent field.
+    """
+    return _is_unset_type(type(value))
+
+
+def _is_unset_type(hint: Any) -> bool:
+    return getattr(hint, "__name__", None) == "UnsetType"
+
+
 def choices_of(hint: Any) -> tuple[tuple[Any, Any], ...]:
     """
     Return the choices of a `Literal` or an enumeration: pairs of JSON value and value.
 
     Raises:
-        TypeError: JSON cannot represent a value.
+        TypeError: JSON cannot represent a value, or there is none.
     """
-    values = get_args(hint) if is_literal(hint) else tuple(hint)
+    values = get_args(hint) if is_literal(hint) else _members(hint)
+    if not values:
+        msg = f"{hint.__qualname__} has no members"
+        raise TypeError(msg)
     return tuple((as_choice(value), value) for value in values)
+
+
+def _members(cls: Any) -> tuple[Any, ...]:
+    """
+    Return the members of an enumeration; of flags, the combinations unless too many.
+    """
+    members = tuple(cls)
+    if not issubclass(cls, enum.Flag) or len(members) > _FLAGS:
+        return members
+    combined = [cls(0)]
+    for member in members:
+        combined += [one | member for one in combined]
+    return tuple(dict.fromkeys(sorted(combined, key=lambda one: one.value)))
 
 
 def as_choice(value: Any) -> Any:
@@ -242,12 +312,17 @@ def as_choice(value: Any) -> Any:
     Members of an enumeration are represented by their values; all of them by their
     names if JSON cannot represent one of the values.
     """
-    plain = (str, int, float, type(None))  # bool is an int
     if isinstance(value, enum.Enum):
         members = list(type(value))
-        known = all(isinstance(member.value, plain) for member in members)
+        known = all(_is_plain(member.value) for member in members)
         return value.value if known else value.name
-    if isinstance(value, plain):
+    if _is_plain(value):
         return value
     msg = f"{value!r} has no JSON form"
     raise TypeError(msg)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, (str, int))  # bool is an int

@@ -14,15 +14,18 @@ import base64
 import contextlib
 import datetime
 import decimal
+import json
 import pathlib
 import uuid
 from collections.abc import Mapping
 from typing import Any, get_args
 
 from ...models._unset import UNSET
-from .annotations import Field, Names, class_docstring, fields_of
+from .annotations import Names
+from .fields import Field, class_docstring, fields_of
 from .hints import (
     ARRAYS,
+    as_choice,
     choices_of,
     is_array,
     is_enum,
@@ -31,11 +34,13 @@ from .hints import (
     is_record,
     is_union,
     items_of,
+    members_of,
     origin_of,
     peel,
 )
-from .models import is_model, model_schema
-from .to_json import brief_json, to_json_value
+from .models import model_schema
+from .pydantic_types import is_model
+from .to_json import brief_json, to_json
 
 Schema = dict[str, Any]
 
@@ -96,33 +101,28 @@ class SchemaMaker:
     def _schema(self, hint: Any) -> Schema:
         if is_union(hint):
             return self._union(hint)
+        if isinstance(hint, (list, dict, set)):  # x: [int]
+            raise TypeError(_no_form(hint))
         if is_literal(hint) or is_enum(hint):
             return _choices(hint)
         if is_array(hint):
             return self._array(hint)
         if is_mapping(hint):
             return self._mapping(hint)
-        if is_record(hint):
-            return self._record(hint)
         if is_model(hint):
             return model_schema(hint)
+        if is_record(hint):
+            return self._record(hint)
         try:
             return dict(SCALARS[hint])
         except (KeyError, TypeError):
             pass
-        msg = (
-            f"{_name(hint)} has no JSON form; use str, int, float, bool, list, dict, "
-            "set, tuple, bytes, Optional, Union, Literal, Enum, date, datetime, time, "
-            "timedelta, Decimal, UUID, Path, a dataclass, an attrs class, a TypedDict, "
-            "a NamedTuple or a pydantic model, or hide the argument from the model "
-            "with functools.partial"
-        )
-        raise TypeError(msg)
+        raise TypeError(_no_form(hint))
 
     def _union(self, hint: Any) -> Schema:
         members: list[Schema] = []
         text: str | None = None
-        for member in get_args(hint):
+        for member in members_of(hint):
             schema = self.schema(member)
             if not schema:
                 return {}
@@ -158,6 +158,8 @@ class SchemaMaker:
             if same:
                 del schema["prefixItems"]
         kind = ARRAYS[origin_of(hint)]
+        if issubclass(kind, (set, frozenset)):
+            _check_hashable(hint, others)
         return {**schema, "uniqueItems": True} if kind in (set, frozenset) else schema
 
     def _mapping(self, hint: Any) -> Schema:
@@ -172,13 +174,14 @@ class SchemaMaker:
         schema["additionalProperties"] = self.schema(value) or True
         return schema
 
-    def _record(self, cls: type) -> Schema:
+    def _record(self, hint: Any) -> Schema:
+        cls = origin_of(hint)
         if cls in self._open:
             msg = f"{cls.__name__} contains itself; a tool's schema must have an end"
             raise TypeError(msg)
         self._open.append(cls)
         try:
-            schema = self.record(fields_of(cls, self.names))
+            schema = self.record(fields_of(hint, self.names))
         finally:
             self._open.pop()
         return described(schema, class_docstring(cls).description)
@@ -212,7 +215,7 @@ class SchemaMaker:
         if field.default is not UNSET:
             # a default without JSON form is not shown to the model
             with contextlib.suppress(TypeError, ValueError):
-                schema["default"] = to_json_value(field.default)
+                schema["default"] = json.loads(to_json(field.default))
         # in the form of an argument, which differs from the form of a result
         if isinstance(field.default, decimal.Decimal) and field.default.is_finite():
             schema["default"] = float(field.default)
@@ -267,6 +270,13 @@ _FORMATS = {
 }
 
 
+def _check_hashable(hint: Any, item: Any) -> None:
+    cls: Any = origin_of(peel(item).hint)
+    if isinstance(cls, type) and getattr(cls, "__hash__", None) is None:
+        msg = f"{_name(hint)}: {_name(cls)} is not hashable: take a list instead"
+        raise TypeError(msg)
+
+
 def _choices(hint: Any) -> Schema:
     pairs = choices_of(hint)
     words = [word for word, _ in pairs]
@@ -275,9 +285,21 @@ def _choices(hint: Any) -> Schema:
     if len(types) == 1:
         schema = {"type": _TYPE_NAMES[type(words[0])], **schema}
     if is_enum(hint) and types != {str}:
-        meant = ", ".join(f"{word} is {member.name}" for word, member in pairs)
+        # not the combinations of flags, which have no names of their own
+        names = ((as_choice(member), member.name) for member in hint)
+        meant = ", ".join(f"{word} is {name}" for word, name in names)
         schema["description"] = meant
     return schema
+
+
+def _no_form(hint: Any) -> str:
+    return (
+        f"{_name(hint)} has no JSON form; use str, int, float, bool, list, dict, set, "
+        "tuple, bytes, Optional, Union, Literal, Enum, date, datetime, time, "
+        "timedelta, Decimal, UUID, Path, a dataclass, an attrs class, a TypedDict, a "
+        "NamedTuple, a msgspec Struct or a pydantic model, or hide the argument from "
+        "the model with functools.partial"
+    )
 
 
 def _name(hint: Any) -> str:

@@ -1,29 +1,22 @@
 """
-Classes with their own JSON schema and validation, such as pydantic's models.
+JSON schema and validation of the classes that have their own: those of pydantic.
 
-They are recognized by their methods; pydantic is not imported. Strictly private.
+Strictly private.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
+from .pydantic_types import adapter_of
 from .to_json import to_json
 
 Schema = dict[str, Any]
 
 
-def is_model(hint: Any) -> bool:
-    """
-    Whether *hint* is a class with its own JSON schema and validation.
-    """
-    return isinstance(hint, type) and all(
-        callable(getattr(hint, name, None))
-        for name in ("model_json_schema", "model_validate")
-    )
-
-
-def model_schema(cls: Any) -> Schema:
+def model_schema(hint: Any) -> Schema:
     """
     Return the schema of a model with all ``$ref`` replaced by their definitions.
 
@@ -31,9 +24,10 @@ def model_schema(cls: Any) -> Schema:
         TypeError: The model has no JSON schema, or contains itself.
     """
     try:
-        schema = dict(cls.model_json_schema())
+        schema = dict(adapter_of(hint).json_schema())
     except Exception as exc:
-        msg = f"{cls.__qualname__} has no JSON schema: {exc}"
+        reason = str(exc).partition("\n")[0]  # an address for details follows
+        msg = f"{getattr(hint, '__qualname__', hint)} has no JSON schema: {reason}"
         raise TypeError(msg) from exc
     made: Schema = _in_place(schema, schema.pop("$defs", {}), ())
     return made
@@ -58,19 +52,25 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
         is_mapping = (
             key == "discriminator" and isinstance(value, dict) and "mapping" in value
         )
-        if not is_mapping and not (key == "$ref" and name in definitions):
+        # a default or bound that is infinite or not a number
+        is_finite = not isinstance(value, float) or math.isfinite(value)
+        if is_finite and not is_mapping and not (key == "$ref" and name in definitions):
             made[key] = _in_place(value, definitions, inside)
     return made
 
 
-def make_model(cls: Any, value: Any) -> Any:
+def model_maker(hint: Any) -> Callable[[Any], Any]:
     """
-    Make a model from the JSON value *value*; raises the errors of its class.
+    Return the function that makes a model from a JSON value; it raises the errors of
+    its class.
     """
-    from_json = getattr(cls, "model_validate_json", None)
-    if callable(from_json):  # from JSON, a strict model accepts dates as text
-        return from_json(to_json(value))
-    return cls.model_validate(value)
+    adapter = adapter_of(hint)
+    from_json = adapter.validate_json
+    if not callable(from_json):
+        make: Callable[[Any], Any] = adapter.validate_python
+        return make
+    # from JSON, a strict model accepts dates as text
+    return lambda value: from_json(to_json(value))
 
 
 def problem_of(error: Exception) -> tuple[str, tuple[str | int, ...]] | None:

@@ -11,17 +11,27 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import inspect
 import json
 import math
 import os
 import uuid
-from collections.abc import Mapping, Sequence, Set, ValuesView
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+    ValuesView,
+)
 from typing import Any
 
 import attrs
 
 from ..._logging import utf8_text
-from .hints import as_choice, is_named_tuple, is_struct
+from .hints import as_choice, is_named_tuple, is_struct, is_unset
+from .pydantic_types import dumper_of
 
 _AS_TEXT = (decimal.Decimal, uuid.UUID)
 
@@ -45,11 +55,11 @@ def to_json_value(value: Any) -> Any:
         return as_choice(value)
     if value is None or isinstance(value, (str, int)):
         return value
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        msg = f"{float(value)} has no JSON form"
+    if isinstance(value, (float, decimal.Decimal)) and not _is_finite(value):
+        msg = f"{decimal.Decimal(value)} has no JSON form"
         raise ValueError(msg)
+    if isinstance(value, float):
+        return value
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
@@ -60,8 +70,8 @@ def to_json_value(value: Any) -> Any:
         return os.fsdecode(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _text_of_bytes(bytes(value))
-    if callable(getattr(type(value), "model_dump", None)):
-        return to_json_value(_dumped(value))
+    if (dump := dumper_of(value)) is not None:
+        return to_json_value(dump(value))
     if (fields := _fields(value)) is not None:
         return {name: to_json_value(item) for name, item in fields.items()}
     if isinstance(value, (Sequence, Set, ValuesView)):
@@ -69,7 +79,19 @@ def to_json_value(value: Any) -> Any:
     if callable(getattr(type(value), "tolist", None)):
         return to_json_value(value.tolist())
     msg = f"{type(value).__name__} has no JSON form"
+    if inspect.iscoroutine(value):
+        value.close()  # otherwise Python warns that it was never awaited
+    if isinstance(value, (Awaitable, AsyncIterable)):
+        msg += ", because the function is async: call it with asyncio.run()"
+    elif isinstance(value, Iterator):
+        msg += ": return a list"
     raise TypeError(msg)
+
+
+def _is_finite(value: float | decimal.Decimal) -> bool:
+    if isinstance(value, decimal.Decimal):  # float() fails for a signalling NaN
+        return value.is_finite()
+    return math.isfinite(value)
 
 
 def _fields(value: Any) -> dict[str, Any] | None:
@@ -89,7 +111,7 @@ def _fields(value: Any) -> dict[str, Any] | None:
     if is_named_tuple(cls):
         return dict(zip(cls._fields, value, strict=True))
     if is_struct(cls):
-        return {name: getattr(value, name) for name in cls.__struct_fields__}
+        return _fields_of_struct(value)
     if isinstance(value, Mapping):
         return {_key(name): item for name, item in value.items()}
     # sqlite3.Row is a Sequence, but its columns have names
@@ -98,14 +120,15 @@ def _fields(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def _dumped(model: Any) -> Any:
+def _fields_of_struct(value: Any) -> dict[str, Any]:
     """
-    Return the fields of a pydantic model.
+    Return the tag and the fields with the names that msgspec encodes.
     """
-    try:
-        return model.model_dump(mode="json")
-    except Exception:  # pydantic has no JSON form for the type of a field
-        return model.model_dump()
+    config = value.__struct_config__
+    fields = {} if config.tag is None else {config.tag_field: config.tag}
+    names = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+    fields |= {encoded: getattr(value, name) for encoded, name in names}
+    return {name: item for name, item in fields.items() if not is_unset(item)}
 
 
 def _text_of_bytes(value: bytes) -> str:
@@ -142,9 +165,16 @@ def _key(name: Any) -> str:
 
 def to_json(value: Any) -> str:
     """
-    Return *value* as JSON text that UTF-8 can encode; errors are `to_json_value`'s.
+    Return *value* as JSON text that UTF-8 can encode.
+
+    Raises:
+        ValueError: *value* contains itself, or as for `to_json_value`.
     """
-    return utf8_text(json.dumps(to_json_value(value), ensure_ascii=False))
+    try:
+        return utf8_text(json.dumps(to_json_value(value), ensure_ascii=False))
+    except RecursionError:
+        msg = "it contains itself, or too many values inside each other"
+        raise ValueError(msg) from None
 
 
 def brief_json(value: Any, limit: int = 60) -> str:
