@@ -25,6 +25,7 @@ from .._requests.send_queue import Entry, SendQueue
 from ..audio import encoding
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
+from ..models._coerce import snapshot
 from ..models.fields import WhenBusy
 
 
@@ -212,7 +213,11 @@ class Sender:
         It raises the errors of `queue`.
         """
         self._lifecycle.check_process()
-        command = attrs.evolve(command, event_id=self.identified(command).event_id)
+        command = attrs.evolve(
+            command,
+            event_id=self.identified(command).event_id,
+            response=snapshot(command.response),  # it may be encoded later
+        )
         self._check_exists(command.type)
         if not self.responses.quiet:  # else it is encoded below
             self._entry(command)  # raises now, not when the command is queued later

@@ -14,7 +14,7 @@ from .._endpoint import Endpoint
 from .._logging import text_of
 from .._redaction import remember, remember_headers, without_secrets
 from .._version import __version__
-from .._websocket_options import WebSocketImpl
+from .._websocket_options import WebSocketImpl, checked_headers
 from ..errors import AuthenticationError, RealtimeError
 from ..options import AzureRealTimeOptions, WebSocketOptions, checked_secret
 from .attempt import BlockingCall, ConnectAttempt, ConnectInterrupted
@@ -45,6 +45,8 @@ class Connector:
         self._options = options
         self._endpoint = endpoint
         self._websocket_options = websocket_options
+        # a copy: the program may change its mapping later
+        self._headers = checked_headers(websocket_options.headers)
         self._impl = websocket_impl
         self._call: BlockingCall[object] | None = None
         # Imported here and not on our threads: a child that is forked during an import
@@ -72,13 +74,10 @@ class Connector:
             **({name: secret} if name and secret else {}),
             **({"OpenAI-Beta": "realtime=v1"} if endpoint.is_preview_by_header else {}),
         }
-        given = {name.lower() for name in websocket_options.headers}
+        given = {name.lower() for name in self._headers}
         kept = [pair for pair in headers.items() if pair[0].lower() not in given]
-        lines = [
-            f"{name}: {value}"
-            for name, value in (*kept, *websocket_options.headers.items())
-        ]
-        remember_headers(dict(websocket_options.headers))
+        lines = [f"{name}: {value}" for name, value in (*kept, *self._headers.items())]
+        remember_headers(self._headers)
         if self._impl is not None:
             return dial_with(
                 self._impl,
@@ -105,9 +104,7 @@ class Connector:
         Return name and value of the header with the credential, or None for both.
         """
         options = self._options
-        if any(
-            name.lower() == "authorization" for name in self._websocket_options.headers
-        ):
+        if any(name.lower() == "authorization" for name in self._headers):
             return None, None
         provider = options.provider
         if provider is not None:
