@@ -15,9 +15,9 @@ from .._logging import text_of
 from .._redaction import remember, remember_headers, without_secrets
 from .._version import __version__
 from .._websocket_options import WebSocketImpl, checked_headers
-from ..errors import AuthenticationError, RealtimeError
+from ..errors import AuthenticationError, ConnectError
 from ..options import AzureRealTimeOptions, WebSocketOptions, checked_secret
-from .attempt import BlockingCall, ConnectAttempt, ConnectInterrupted
+from .attempt import BlockingCall, ConnectAttempt, ConnectInterrupted, failed
 from .dial import open_stream
 from .handshake import dial_with, upgrade
 from .proxy import find_proxy, import_proxy_lookup
@@ -60,9 +60,19 @@ class Connector:
         Open a connection.
 
         Raises:
-            ConnectError: It could not be opened; see `azure_realtime.errors`.
+            ConnectError: It could not be opened; see `azure_realtime.errors`. Its cause
+                is what an SSL context of the user, or anything else, has raised.
             ConnectInterrupted: The attempt was stopped.
         """
+        try:
+            return self._open(attempt)
+        except (ConnectError, ConnectInterrupted):
+            raise
+        except BaseException as error:  # also sys.exit(), which must not end our thread
+            failure = failed("The attempt to connect failed", error)
+            raise failure from failure.__cause__
+
+    def _open(self, attempt: ConnectAttempt) -> WebSocketStream:
         endpoint, websocket_options = self._endpoint, self._websocket_options
         name, secret = self._credential(attempt)
         attempt.report("credential", name)
@@ -138,7 +148,7 @@ class Connector:
         try:
             secret = attempt.wait_for(call, f"waiting for {name}")
             checked = checked_secret(f"{name}'s result", secret)
-        except (RealtimeError, ConnectInterrupted):
+        except (ConnectError, ConnectInterrupted):
             raise
         except BaseException as error:  # also sys.exit(), which must not end our thread
             raise AuthenticationError(

@@ -177,6 +177,8 @@ class WebSocketStream:
                 self._sending = None
                 self._bytes_pending = self.attention = True
                 return
+            if not sent:  # an object of the user: it would be called for ever
+                return
             self.bytes_sent += sent
             self._sending = sending[sent:] or None
 
