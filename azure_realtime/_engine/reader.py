@@ -139,7 +139,8 @@ class Reader:
 
     def close(self, deadline: Deadline, at_exit: bool = False) -> None:
         """
-        Start to close: send the queued messages and a close frame, and end the thread.
+        Start to close: refuse later messages, send those in the queue and a close
+        frame, and end the thread.
 
         Any thread, also in a finalizer or a signal handler; never blocks.
 
@@ -153,6 +154,7 @@ class Reader:
             self._close_reason = _EXITED
         if not at_exit:
             self._noticed.set()
+        self._engine.queue.refuse(ConnectionClosed(1000, self._close_reason))
         self._control.close(deadline)
 
     def exit_steps(self) -> ExitSteps | None:
@@ -321,10 +323,8 @@ class Reader:
         # a lost connection that no other follows has set it already
         error = self._lifecycle.ended = self._lifecycle.ended or self._final(error)
         self._lifecycle.phase = Phase.ENDED
-        steps: list[Callable[[], object]] = [
-            partial(self._setup.end, error),
-            self._engine.queue.close,
-        ]
+        steps: list[Callable[[], object]] = [partial(self._setup.end, error)]
+        steps.append(self._engine.queue.close)
         if generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)
             lost = disconnected_event(error, cause, False, 0)

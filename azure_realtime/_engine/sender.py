@@ -18,10 +18,11 @@ from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._protocol.codec import Codec
 from .._requests.acknowledgements import ACKNOWLEDGED, PendingCommands
+from .._requests.entry import Entry
 from .._requests.future import CommandFuture
 from .._requests.response_queue import ResponseQueue
 from .._requests.response_requests import ResponseFuture
-from .._requests.send_queue import Entry, SendQueue
+from .._requests.send_queue import SendQueue
 from ..audio import encoding
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
