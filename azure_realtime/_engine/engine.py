@@ -43,6 +43,7 @@ class Engine:
         on_loss: Called with the error when a connection has ended. Reader thread.
         on_end: Called with the error when the client has ended. Reader thread.
         busy: Return whether an activity is under way that a new session would lose.
+        runs_tools: Return whether a function runs whose result the service waits for.
         retry_response: Whether to request an interrupted response again.
     """
 
@@ -58,6 +59,7 @@ class Engine:
     on_loss: Sequence[Callable[[RealtimeError], None]]
     on_end: Sequence[Callable[[RealtimeError], None]]
     busy: Sequence[Callable[[], bool]]
+    runs_tools: Callable[[], bool]
     retry_response: bool
 
     def stats(self) -> Stats:

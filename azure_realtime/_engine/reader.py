@@ -21,7 +21,7 @@ from ..errors import ConnectionClosed, RealtimeError
 from ..events import Closed
 from ..models.enums import WebSocketState
 from ..options import WebSocketOptions
-from .at_exit import ExitSteps, register, report_unfinished
+from .at_exit import ExitSteps, drain, exit_deadline, register, unfinished
 from .connection import Connection
 from .control import Control
 from .dialer import Connect, Dialer
@@ -165,24 +165,20 @@ class Reader:
             return None
         dispatcher = self._engine.dispatcher
         return ExitSteps(
-            self._drain,
-            lambda: report_unfinished(self._control, self._engine),
+            self.exit_deadline(),
+            partial(drain, self._control, self._engine),
+            lambda: unfinished(self._control, self._engine),
             lambda deadline: self.close(deadline, at_exit=True),
             self.join,
             dispatcher.finish,
             dispatcher.join,
         )
 
-    def _drain(self, deadline: Deadline) -> None:
+    def exit_deadline(self) -> Deadline:
         """
-        Wait until the listeners of all events that were read have returned.
-
-        The event that ended the program's last wait may not have been posted yet: the
-        reader thread completes futures first.
+        Return when a client must have ended whose end no thread waits for. Any thread.
         """
-        if self._lifecycle.phase is Phase.OPEN:  # else no turn follows
-            self._control.wait_for_turn(deadline)
-        self._engine.dispatcher.drain(deadline)
+        return exit_deadline(self._engine, self._websocket_options.connect_timeout)
 
     def veto(self) -> None:
         """

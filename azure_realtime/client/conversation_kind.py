@@ -141,6 +141,7 @@ def _new_parts(
         on_loss=(input_audio.lose, tools.lose, pending_work.lose, conversation.lose),
         on_end=(turns.end,),
         busy=(input_audio.pending, tools.busy, pending_work.busy),
+        runs_tools=tools.busy,
         close=tools.close,
         session=session,
         input=input_audio,
