@@ -22,7 +22,13 @@ _OF_THE_HANDSHAKE = {
 }
 
 
-def _headers(value: Mapping[str, str] | None) -> dict[str, str]:
+def checked_headers(value: Mapping[str, str] | None) -> dict[str, str]:
+    """
+    Return a copy of the additional headers.
+
+    Raises:
+        ValueError: A header is not allowed, or is given twice.
+    """
     headers = dict(value or {})
     if len({str(name).lower() for name in headers}) < len(headers):
         raise ValueError(
@@ -152,7 +158,7 @@ class WebSocketOptions(Value):
     proxy: str | None = attrs.field(default=None, repr=False, validator=_text)
     ssl_context: ssl.SSLContext | None = attrs.field(default=None, validator=_tls)
     headers: Mapping[str, str] = attrs.field(
-        factory=dict, converter=_headers, repr=lambda value: repr(sorted(value))
+        factory=dict, converter=checked_headers, repr=lambda value: repr(sorted(value))
     )
     max_message_bytes: int = attrs.field(default=64 << 20, validator=_positive())
     max_send_queue_bytes: int = attrs.field(default=32 << 20, validator=_positive())

@@ -50,7 +50,7 @@ def checked_secret(name: str, value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise TypeError(f"{name} must be text, not {type(value).__name__}")
-    value = value.strip()
+    value = str.strip(value)  # a plain str: a subclass may override its methods
     if not value:
         raise ValueError(f"{name} is empty")
     if not value.isascii() or not value.isprintable():

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.lifecycle import Phase
 from .._logging import logger
 from .control import Control
 from .engine import Engine
 
 _SEND_SECONDS = 1.0  # until queued messages must have been sent
-_LISTENER_SECONDS = 0.5  # of these: listeners may queue commands, which are sent too
+_CONNECT_SECONDS = 5.0  # the same, if the first connection is still being opened
+_LISTENER_SECONDS = 0.5  # of these, first: listeners may queue commands as well
 
 
 class ExitSteps(NamedTuple):
@@ -23,16 +26,18 @@ class ExitSteps(NamedTuple):
     The steps that close one client. Each runs for all clients, so they share the time.
 
     Attributes:
+        deadline: When the reader thread must have ended.
         drain: Waits until the listeners have returned.
-        report: Logs what the program should have waited for.
+        unfinished: Returns what the program should have waited for (`unfinished`).
         close: Starts to close the client.
         join: Waits for the reader thread.
         finish: Ends the dispatcher after its queued events.
         join_dispatcher: Waits for the dispatcher.
     """
 
+    deadline: Deadline
     drain: Callable[[Deadline], object]
-    report: Callable[[], object]
+    unfinished: Callable[[], str | None]
     close: Callable[[Deadline], object]
     join: Callable[[Deadline], object]
     finish: Callable[[], object]
@@ -55,46 +60,83 @@ def register(exit_steps: _MakeSteps) -> None:
     _registered.add(weakref.WeakMethod(exit_steps, _registered.discard))
 
 
-def report_unfinished(control: Control, engine: Engine) -> None:
+def exit_deadline(engine: Engine, connect_timeout: float) -> Deadline:
     """
-    Log that the program ends before an answer; or before the first connection, and has
-    queued nothing: then it only waits for events.
+    Return when the reader thread must have ended.
+
+    A program that ends at once, and has queued messages, has to wait for its first
+    connection: a busy machine may need more than a second for it.
+    """
+    if engine.lifecycle.configured or not engine.queue.waiting:
+        return Deadline(_SEND_SECONDS)
+    return Deadline(max(_SEND_SECONDS, min(connect_timeout, _CONNECT_SECONDS)))
+
+
+def drain(control: Control, engine: Engine, deadline: Deadline) -> None:
+    """
+    Wait until the listeners of all events that were read have returned.
+
+    The event that ended the program's last wait may not have been posted yet: the
+    reader thread completes futures first.
+    """
+    if engine.lifecycle.phase is Phase.OPEN:  # else no turn follows
+        control.wait_for_turn(deadline)
+    engine.dispatcher.drain(deadline)
+
+
+def unfinished(control: Control, engine: Engine) -> str | None:
+    """
+    Return what the program has not waited for, as words for a log message, or None.
+
+    That is an answer or a tool; or the first connection, if nothing is queued: then the
+    program only waits for events.
     """
     if control.closing is not None or engine.lifecycle.ended is not None:
-        return
+        return None
     if not engine.lifecycle.configured and not engine.queue.waiting:
-        when = "before the client was connected"
-    elif not engine.responses.quiet:
-        when = "while an answer was outstanding"
-    else:
-        return
-    logger.warning(
-        "The program ended %s. End a script of callbacks with client.run_forever() or "
-        "client.wait_closed().",
-        when,
-    )
+        return "before the client was connected"
+    if engine.runs_tools():
+        return "while a tool was running"
+    return None if engine.responses.quiet else "while an answer was outstanding"
+
+
+def _report(found: Iterable[str | None]) -> None:
+    """
+    Log one warning about the clients of which *found* has the unfinished activity.
+    """
+    counts = Counter(when for when in found if when is not None)
+    if counts:
+        logger.warning(
+            "The program ended %s. End a script of callbacks with client.run_forever() "
+            "or client.wait_closed().",
+            " and ".join(
+                f"{when} ({count} clients)" if count > 1 else when
+                for when, count in counts.items()
+            ),
+        )
 
 
 @atexit.register
 def _close_all() -> None:
     """
-    Close all clients within one second. It starts no thread, and ends all.
+    Close all clients within `_SEND_SECONDS`, or within `_CONNECT_SECONDS` if one is not
+    connected yet; listeners of the end have some time more. No thread is started.
 
     The listeners are waited for first: the last event may just have been received, and
     their commands are part of the program. Commands that they send later are refused.
     """
-    listeners_by, sending_by = Deadline(_LISTENER_SECONDS), Deadline(_SEND_SECONDS)
+    listeners_by = Deadline(_LISTENER_SECONDS)
     alive = [method for ref in _registered.copy() if (method := ref()) is not None]
     clients = [steps for make in alive if (steps := make()) is not None]
     for client in clients:
         client.drain(listeners_by)
+    _report([client.unfinished() for client in clients])
     for client in clients:
-        client.report()
+        client.close(client.deadline)
     for client in clients:
-        client.close(sending_by)
-    for client in clients:
-        client.join(sending_by)
+        client.join(client.deadline)
     for client in clients:
         client.finish()
+    listeners_by = Deadline(_LISTENER_SECONDS)  # for those of the end
     for client in clients:
-        client.join_dispatcher(sending_by)
+        client.join_dispatcher(listeners_by)

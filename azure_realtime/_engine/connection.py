@@ -37,18 +37,17 @@ from .._concurrency.deadline import Deadline
 from .._concurrency.poller import READ, Poller
 from .._logging import logger
 from .._requests.error_routing import says_expired
-from .._transport.websocket import WebSocketStream
 from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError
 from ..events import Expiring
 from ..options import WebSocketOptions
 from .control import Control
 from .engine import Engine
 from .event_pipeline import EventPipeline
+from .internal_errors import internal_error
 from .keepalive import Keepalive
 from .renewal.renewal import Renewal
 from .renewal.replacement import Handover, ReplacementSession
 from .session_events import SessionEvents
-from .session_kind import OpeningMessages
 from .session_setup import SessionSetup
 from .writer import Writer
 
@@ -66,11 +65,11 @@ class Connection:
         engine: The shared parts.
         pipeline: Handles the events.
         mark_sent: Called with the id of each command before it is sent.
-        stream: The open WebSocket.
+        handover: The open WebSocket, the messages to send first, and the events of a
+            prepared session.
         websocket_options: The options.
         control: The requests of other threads.
         generation: Number of the connection.
-        opening: The messages to send first.
         ready_by: When the session must be configured.
 
     Attributes:
@@ -86,17 +85,17 @@ class Connection:
         engine: Engine,
         pipeline: EventPipeline,
         mark_sent: Callable[[str | None], None],
-        stream: WebSocketStream,
+        handover: Handover,
         websocket_options: WebSocketOptions,
         control: Control,
         generation: int,
-        opening: OpeningMessages,
         ready_by: Deadline,
     ) -> None:
         self._kind = setup.kind
         self._engine = engine
         self._pipeline = pipeline
-        self._stream = stream
+        self._handover = handover
+        self._stream = stream = handover.stream
         self._websocket_options = websocket_options
         self._control = control
         self._generation = generation
@@ -110,7 +109,7 @@ class Connection:
             engine,
             pipeline,
             generation,
-            opening,
+            handover.opening,
             self._send_opening,
             self._renewal.expiry.note,
         )
@@ -130,23 +129,19 @@ class Connection:
         self._next_timer = 0.0
         self.expired = False
         self.undelivered = 0
-        self._send_opening(*opening.messages)
 
     def _send_opening(self, *messages: bytes) -> None:
         self._control.report("out", self._generation, messages)
         self._stream.send_all(messages)
 
-    def run(self, handover: Handover | None = None) -> RealtimeError | Handover:
+    def run(self) -> RealtimeError | Handover:
         """
         Serve the connection until it ends. Return the reason, or its replacement.
-
-        Args:
-            handover: The prepared session that this connection serves; None for a
-                connection that was just dialled.
         """
         stream, pipeline = self._stream, self._pipeline
         try:
-            for events in handover.events if handover else ():
+            self._send_opening(*self._handover.opening.messages)
+            for events in self._handover.events:
                 self._session.follow(events)
             return self._serve()
         except ConnectionClosed as closed:
@@ -155,6 +150,10 @@ class Connection:
             return self._send_close_reason(
                 ConnectionClosed(1007, "the peer sent text that is not UTF-8")
             )
+        except BaseException as error:
+            if self._engine.lifecycle.process.is_other_process:
+                raise  # the child of a listener that forked
+            return internal_error(error)
         finally:
             end = stream.closed_by_peer
             answered = end is not None and self._writer.answer_deadline is not None

@@ -14,13 +14,15 @@ from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._logging import logger
 from .._requests.send_queue import SendQueue
-from .._transport.attempt import ConnectAttempt, ConnectInterrupted
+from .._transport.attempt import ConnectAttempt, ConnectInterrupted, failed
 from .._transport.websocket import WebSocketStream
 from ..errors import RealtimeError
 from ..events import Reconnecting
 from ..options import WebSocketOptions
 from .control import Control
 from .reconnect import Backoff
+from .renewal.replacement import Handover
+from .session_kind import OpeningMessages
 
 Connect = Callable[[ConnectAttempt], WebSocketStream]
 """Opens a connection within the limits of an attempt."""
@@ -39,6 +41,8 @@ class Dialer:
         control: The requests of other threads.
         websocket_options: The options.
         backoff: Decides whether and when to dial again.
+        opening: Returns the opening messages of the first connection (False), or of a
+            later one (True).
         veto: Passed to listeners of ``reconnecting``, which may stop it.
 
     Attributes:
@@ -55,6 +59,7 @@ class Dialer:
         control: Control,
         websocket_options: WebSocketOptions,
         backoff: Backoff,
+        opening: Callable[[bool], OpeningMessages],
         veto: Callable[[], None],
     ) -> None:
         self._queue = queue
@@ -65,12 +70,13 @@ class Dialer:
         self._control = control
         self._seconds = websocket_options.connect_timeout
         self._backoff = backoff
+        self._opening = opening
         self._veto = veto
         self.ready_by = Deadline(0)
 
-    def dial(self) -> WebSocketStream:
+    def dial(self) -> Handover:
         """
-        Open a connection in one attempt.
+        Open a connection in one attempt. Return it with its opening messages.
 
         Raises:
             RealtimeError: The connection could not be opened.
@@ -83,11 +89,17 @@ class Dialer:
             self._should_stop,
             lambda: self._control.closing,
         )
-        return self._connect(attempt)
+        stream = self._connect(attempt)
+        try:
+            return Handover(stream, self._opening(self._lifecycle.generation > 0), [])
+        except BaseException as error:
+            stream.close()
+            failure = failed("The opening messages could not be made", error)
+            raise failure from failure.__cause__
 
     def redial(
         self, error: RealtimeError, expired: bool
-    ) -> tuple[WebSocketStream | None, RealtimeError]:
+    ) -> tuple[Handover | None, RealtimeError]:
         """
         Pause and dial until a connection is open, or no attempt may follow.
 

@@ -5,6 +5,7 @@ Applies the loss of a connection, and the end of a client, to all parts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import attrs
 
@@ -21,6 +22,7 @@ from ..events import ServerEvent
 from ..models.enums import ModelStatusEnum
 from ..models.stats import Stats
 from .counters import Counters
+from .internal_errors import run_all
 
 
 @attrs.define(eq=False, repr=False)
@@ -41,6 +43,7 @@ class Engine:
         on_loss: Called with the error when a connection has ended. Reader thread.
         on_end: Called with the error when the client has ended. Reader thread.
         busy: Return whether an activity is under way that a new session would lose.
+        runs_tools: Return whether a function runs whose result the service waits for.
         retry_response: Whether to request an interrupted response again.
     """
 
@@ -56,6 +59,7 @@ class Engine:
     on_loss: Sequence[Callable[[RealtimeError], None]]
     on_end: Sequence[Callable[[RealtimeError], None]]
     busy: Sequence[Callable[[], bool]]
+    runs_tools: Callable[[], bool]
     retry_response: bool
 
     def stats(self) -> Stats:
@@ -115,9 +119,7 @@ class Engine:
 
         Reader thread, after `Lifecycle.ended` was set.
         """
-        self.pending.end(error)
-        self.responses.end(error)
-        for handler in (*self.on_loss, *self.on_end):
-            handler(error)
-        self.emitter.emit(closed)
-        self.mailboxes.end()
+        handlers = self.pending.end, self.responses.end, *self.on_loss, *self.on_end
+        steps = [partial(handler, error) for handler in handlers]
+        emit = partial(self.emitter.emit, closed)
+        run_all([*steps, emit, self.mailboxes.end], self.lifecycle.process)

@@ -7,27 +7,28 @@ runs on it only if the client was made with ``dispatch="reader"``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle, Phase
 from .._concurrency.thread import JoinableThread
-from .._logging import logger, repr_of
-from .._redaction import without_secrets
+from .._logging import logger
 from .._transport.attempt import ConnectInterrupted
-from .._transport.websocket import WebSocketStream
 from ..errors import ConnectionClosed, RealtimeError
 from ..events import Closed
 from ..models.enums import WebSocketState
 from ..options import WebSocketOptions
-from .at_exit import ExitSteps, register, report_unfinished
+from .at_exit import ExitSteps, drain, exit_deadline, register, unfinished
 from .connection import Connection
 from .control import Control
 from .dialer import Connect, Dialer
 from .disconnect import cause_of, disconnected_event, final_error
 from .engine import Engine
 from .event_pipeline import EventPipeline
+from .internal_errors import internal_error, run_all
 from .reconnect import Backoff
 from .renewal.replacement import Handover, ReplacementSession
 from .sender import Sender
@@ -85,6 +86,7 @@ class Reader:
             control,
             websocket_options,
             backoff,
+            setup.opening,
             self.veto,
         )
         # set when a caller gets a failure raised; waited for before one is logged
@@ -137,7 +139,8 @@ class Reader:
 
     def close(self, deadline: Deadline, at_exit: bool = False) -> None:
         """
-        Start to close: send the queued messages and a close frame, and end the thread.
+        Start to close: refuse later messages, send those in the queue and a close
+        frame, and end the thread.
 
         Any thread, also in a finalizer or a signal handler; never blocks.
 
@@ -151,6 +154,7 @@ class Reader:
             self._close_reason = _EXITED
         if not at_exit:
             self._noticed.set()
+        self._engine.queue.refuse(ConnectionClosed(1000, self._close_reason))
         self._control.close(deadline)
 
     def exit_steps(self) -> ExitSteps | None:
@@ -161,24 +165,20 @@ class Reader:
             return None
         dispatcher = self._engine.dispatcher
         return ExitSteps(
-            self._drain,
-            lambda: report_unfinished(self._control, self._engine),
+            self.exit_deadline(),
+            partial(drain, self._control, self._engine),
+            lambda: unfinished(self._control, self._engine),
             lambda deadline: self.close(deadline, at_exit=True),
             self.join,
             dispatcher.finish,
             dispatcher.join,
         )
 
-    def _drain(self, deadline: Deadline) -> None:
+    def exit_deadline(self) -> Deadline:
         """
-        Wait until the listeners of all events that were read have returned.
-
-        The event that ended the program's last wait may not have been posted yet: the
-        reader thread completes futures first.
+        Return when a client must have ended whose end no thread waits for. Any thread.
         """
-        if self._lifecycle.phase is Phase.OPEN:  # else no turn follows
-            self._control.wait_for_turn(deadline)
-        self._engine.dispatcher.drain(deadline)
+        return exit_deadline(self._engine, self._websocket_options.connect_timeout)
 
     def veto(self) -> None:
         """
@@ -201,7 +201,7 @@ class Reader:
     def _run(self) -> None:
         self._lifecycle.enter_reader_thread()
         try:
-            self._end(self._serve())
+            run_all([partial(self._end, self._serve())], self._lifecycle.process)
         finally:
             self._lifecycle.leave_reader_thread()
 
@@ -209,20 +209,19 @@ class Reader:
         """
         Serve one connection after the other. Return the error that ends the client.
         """
-        error: RealtimeError = ConnectionClosed(1000)
-        stream: WebSocketStream | None = None
+        handover: Handover | None = None
         try:
-            stream = self._dialer.dial()
-            handover: Handover | None = None
-            while stream is not None:
-                self._engine.counters.serve(stream)
-                connection = self._open(stream, handover)
-                ended = connection.run(handover)
-                stream.close_gracefully()
+            error: RealtimeError = ConnectionClosed(1000)
+            handover = self._dialer.dial()
+            while handover is not None:
+                self._engine.counters.serve(handover.stream)
+                connection = self._open(handover)
+                ended = connection.run()
+                handover.stream.close_gracefully()
                 self._engine.counters.serve(None)
                 self._backoff.session_ended(connection.lasted)
                 if isinstance(ended, Handover):
-                    stream, handover = ended.stream, ended
+                    handover = ended
                     continue
                 handover, error = None, ended
                 reconnects = self._lifecycle.configured > 0 and not connection.fatal
@@ -232,8 +231,8 @@ class Reader:
                     self._lifecycle.phase = Phase.CONNECTING
                 if not reconnects or self._control.no_more_connections:
                     break
-                stream, error = self._dialer.redial(error, connection.expired)
-                if stream is None and self._control.closing is not None:
+                handover, error = self._dialer.redial(error, connection.expired)
+                if handover is None and self._control.closing is not None:
                     # the user closed the client: the last failure is only the cause
                     last, error = error, ConnectionClosed(1006, self._close_reason)
                     error.__cause__ = last
@@ -244,20 +243,17 @@ class Reader:
         except BaseException as failure:
             if self.is_other_process:  # the child of a listener that forked
                 raise
-            cause = without_secrets(failure)
-            logger.error("The reader thread failed; this is a bug", exc_info=cause)
-            error = ConnectionClosed(1006, f"internal error: {repr_of(failure)}")
-            error.__cause__ = cause
-        if stream is not None:
-            stream.close()
+            error = internal_error(failure)
+        if handover is not None:
+            handover.stream.close()
         return error
 
-    def _open(self, stream: WebSocketStream, handover: Handover | None) -> Connection:
+    def _open(self, handover: Handover) -> Connection:
         generation = self._lifecycle.generation = self._lifecycle.generation + 1
         self._lifecycle.phase = Phase.OPEN
         if self._control.vetoed and not self._control.is_closing():  # while it dialled
             self.close(Deadline(_CLOSE_TIMEOUT))
-        request_id = stream.request_id
+        request_id = handover.stream.request_id
         logger.info("Connected: connection %d, request id %s", generation, request_id)
         return Connection(
             self._setup,
@@ -265,11 +261,10 @@ class Reader:
             self._engine,
             self._pipeline,
             self._sender.mark_sent,
-            stream,
+            handover,
             self._websocket_options,
             self._control,
             generation,
-            handover.opening if handover else self._setup.opening(generation > 1),
             self._dialer.ready_by,
         )
 
@@ -324,16 +319,18 @@ class Reader:
         # a lost connection that no other follows has set it already
         error = self._lifecycle.ended = self._lifecycle.ended or self._final(error)
         self._lifecycle.phase = Phase.ENDED
-        self._setup.end(error)
-        self._engine.queue.close()
+        steps: list[Callable[[], object]] = [partial(self._setup.end, error)]
+        steps.append(self._engine.queue.close)
         if generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)
-            self._engine.lose(error, disconnected_event(error, cause, False, 0))
-        self._engine.end(error, Closed(error=error, generation=generation))
-        self._control.run_calls()
-        self._engine.dispatcher.detach()
+            lost = disconnected_event(error, cause, False, 0)
+            steps.append(partial(self._engine.lose, error, lost))
+        ended = Closed(error=error, generation=generation)
+        steps.append(partial(self._engine.end, error, ended))
+        steps += [self._control.run_calls, self._engine.dispatcher.detach]
         if not closed:
-            self._report(error)
+            steps.append(partial(self._report, error))
+        run_all(steps, self._lifecycle.process)
 
     def _report(self, error: RealtimeError) -> None:
         """

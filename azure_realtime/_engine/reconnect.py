@@ -3,9 +3,10 @@ Decides whether and when to reconnect. Nothing here waits or dials.
 
 Rules:
 
-1. The client reconnects after network errors, the close codes 1001, 1005, 1006, 1011,
-   1012 and 1013, and the handshake answers 408, 429 and 5xx. It does not after a clean
-   1000, a policy or protocol code, or another 4xx: these would only be repeated. An
+1. The client reconnects after network errors, the close codes 1001, 1005, 1006, 1011
+   to 1014 and 3008, and the handshake answers 408, 429 and 5xx. It does not after a
+   clean 1000, a policy or protocol code, another code (3000 unauthorized, 3003
+   forbidden, those of applications), or another 4xx: these would only be repeated. An
    expired session is replaced, whatever the close code.
 2. After a 401, it makes one more attempt if it can get a new token.
 3. It does not reconnect after an error that is fatal for the account; but an error that
@@ -29,7 +30,8 @@ from ..errors import (
     RealtimeError,
 )
 
-_RETRYABLE = {1001, 1005, 1006, 1011, 1012, 1013}
+# 1014 is a gateway's 502, 3008 (timeout) is the 408 of a session
+_RETRYABLE = {1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008}
 _PEER_FAULTS = {1002, 1007, 1009}  # we closed: the peer broke the protocol
 
 

@@ -18,13 +18,15 @@ from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.emitter import Emitter
 from .._protocol.codec import Codec
 from .._requests.acknowledgements import ACKNOWLEDGED, PendingCommands
+from .._requests.entry import Entry
 from .._requests.future import CommandFuture
 from .._requests.response_queue import ResponseQueue
 from .._requests.response_requests import ResponseFuture
-from .._requests.send_queue import Entry, SendQueue
+from .._requests.send_queue import SendQueue
 from ..audio import encoding
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
+from ..models._coerce import snapshot
 from ..models.fields import WhenBusy
 
 
@@ -212,7 +214,11 @@ class Sender:
         It raises the errors of `queue`.
         """
         self._lifecycle.check_process()
-        command = attrs.evolve(command, event_id=self.identified(command).event_id)
+        command = attrs.evolve(
+            command,
+            event_id=self.identified(command).event_id,
+            response=snapshot(command.response),  # it may be encoded later
+        )
         self._check_exists(command.type)
         if not self.responses.quiet:  # else it is encoded below
             self._entry(command)  # raises now, not when the command is queued later

@@ -77,6 +77,8 @@ class SessionParts:
         on_loss: Called with the error when a connection has ended. Reader thread.
         on_end: Called with the error when the client has ended. Reader thread.
         busy: Return whether an activity is under way that a new session would lose.
+        runs_tools: Returns whether a function of the program runs whose result the
+            service waits for. Any thread.
         close: Ends the threads of the parts. Any thread.
     """
 
@@ -90,6 +92,7 @@ class SessionParts:
     on_loss: Sequence[Callable[[RealtimeError], None]] = ()
     on_end: Sequence[Callable[[RealtimeError], None]] = ()
     busy: Sequence[Callable[[], bool]] = ()
+    runs_tools: Callable[[], bool] = bool
     close: Callable[[], None] = _nothing
 
 

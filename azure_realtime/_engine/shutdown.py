@@ -17,7 +17,6 @@ from .reader import Reader
 
 _LISTENERS_OF_THE_END = 0.2  # seconds for those of "disconnected", in any case
 _LISTENERS_BEHIND = 1.0  # seconds for listeners that have fallen behind
-_ABANDON_TIMEOUT = 1.0  # seconds to close a client that was garbage collected
 
 
 class Shutdown:
@@ -80,7 +79,7 @@ def abandon(
     """
     if reader.is_other_process:  # a forked child has none of the threads
         return
-    reader.close(Deadline(_ABANDON_TIMEOUT))
+    reader.close(reader.exit_deadline())
     _finish(close_tools, dispatcher)
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
-from .._requests.send_queue import Entry, SendQueue
+from .._requests.entry import Entry
+from .._requests.send_queue import SendQueue
 from .._transport.outgoing_frames import frame_size
 from .._transport.websocket import WebSocketStream
 from .control import Control

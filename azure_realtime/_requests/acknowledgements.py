@@ -269,15 +269,15 @@ class PendingCommands:
         is_chosen: Callable[[str], bool],
     ) -> list[str]:
         """
-        Remove and fail the commands whose type *is_chosen*; return their event ids.
+        Fail and remove the commands whose type *is_chosen*; return their event ids.
         """
         failed = []
         for event_id in list(pending):  # an atomic copy: callers add and remove
             entry = pending.get(event_id)
             if entry is None or not is_chosen(entry.command.type):
                 continue
+            entry.future.fail(copy_to_raise(error))
             if pending.pop(event_id, None) is not None:
-                entry.future.fail(copy_to_raise(error))
                 failed.append(event_id)
         return failed
 

@@ -283,11 +283,11 @@ class ResponseQueue:
         """
         Fail every request. Reader thread.
         """
+        _fail([future for r in tuple(self._requests) for future in r.futures], error)
         with self._lock:
-            futures = self._requests.finish(*self._requests)
+            self._requests.finish(*self._requests)
             self._requests.active = None
             self._publish()
-        _fail(futures, error)
 
     # Lock held.
 

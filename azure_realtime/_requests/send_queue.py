@@ -19,38 +19,25 @@ Rules:
    leaves no message to send until the next message or `wake`. No message is missed:
    the last one is taken and `asleep` is set in one step under the lock.
 8. `wake` also makes the reader execute a full turn; a message does not.
+9. After `refuse` no message is added. So a close sends what was queued before it, and
+   ends although other threads go on sending.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._concurrency.lock import OwnLock
 from .._concurrency.waker import Waker
-from ..errors import QueueFull, copy_to_raise
+from ..errors import QueueFull, RealtimeError, copy_to_raise
+from .entry import Entry, audio_bytes
 
 _TAKEN_BYTES = 64 << 10  # a control frame may wait behind so many
-
-
-class Entry(NamedTuple):
-    """
-    One encoded message.
-
-    Attributes:
-        message: The text.
-        event_id: The id by which `withdraw` finds it; None: it cannot be withdrawn.
-        audio: Whether it may be dropped (rule 3).
-    """
-
-    message: bytes
-    event_id: str | None
-    audio: bool = False
 
 
 class SendQueue:
@@ -89,6 +76,7 @@ class SendQueue:
         self.asleep = False
         self.attention = False
         self._paused = True
+        self._refusal: RealtimeError | None = None
         self._room = Condition()
         self._waker = Waker()
         self._lock = OwnLock()  # guards the entries and the counters
@@ -101,12 +89,12 @@ class SendQueue:
             False if there is no room; `put` can wait for room, or drop audio.
 
         Raises:
-            RealtimeError: The client has ended; the error is the reason.
+            RealtimeError: The client has ended, or is closed; the error is the reason.
         """
         size = len(message)
         try:
             with self._lock:
-                ended = self._lifecycle.ended
+                ended = self._lifecycle.ended or self._refusal
                 if ended is not None:
                     raise copy_to_raise(ended)
                 if self._bytes and self._bytes + size > self._max_bytes:
@@ -137,7 +125,7 @@ class SendQueue:
 
         Raises:
             QueueFull: There was no room until the deadline.
-            RealtimeError: The client has ended; the error is the reason.
+            RealtimeError: The client has ended, or is closed; the error is the reason.
         """
         size = sum(len(entry.message) for entry in entries)
         dropped: list[Entry] = []
@@ -160,10 +148,10 @@ class SendQueue:
         dropped: list[Entry],
         even_if_full: bool = False,
     ) -> bool:
-        audio = _audio_bytes(entries)
+        audio = audio_bytes(entries)
         try:
             with self._lock:
-                ended = self._lifecycle.ended
+                ended = self._lifecycle.ended or self._refusal
                 if ended is not None:
                     raise copy_to_raise(ended)
                 if not even_if_full and not self._is_room(size, beside=self._bytes):
@@ -269,6 +257,14 @@ class SendQueue:
         with self._lock:
             self._paused = False
 
+    def refuse(self, error: RealtimeError) -> None:
+        """
+        Raise *error* from `put`, at once and from now on. Any thread, finalizers
+        included.
+        """
+        self._refusal = self._refusal or error
+        self._room.notify_all()
+
     def drop_audio(self) -> None:
         """
         Drop all queued audio. Reader thread.
@@ -287,7 +283,7 @@ class SendQueue:
 
     def _recount(self) -> None:
         self._bytes = sum(len(entry.message) for entry in self._entries)
-        self._audio_bytes = _audio_bytes(self._entries)
+        self._audio_bytes = audio_bytes(self._entries)
 
     def _repair(self) -> None:
         """
@@ -344,7 +340,3 @@ class SendQueue:
         """
         self._waker.drain()
         self.asleep = False
-
-
-def _audio_bytes(entries: Iterable[Entry]) -> int:
-    return sum(len(entry.message) for entry in entries if entry.audio)

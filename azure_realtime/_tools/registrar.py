@@ -30,7 +30,7 @@ from .._engine.sender import Sender
 from .._logging import logger
 from .._requests.future import CommandFuture
 from .._state.session import SessionState
-from ..errors import ConnectionClosed, RealtimeError, ServerError
+from ..errors import ConnectionClosed, QueueFull, RealtimeError, ServerError
 from ..events import SessionUpdate, ToolErrorEvent
 from ..models.session import SessionConfig
 from ..models.tools import FunctionTool
@@ -231,6 +231,7 @@ class ToolRegistrar:
                 later = in_doubt[1:]
                 self._ask_for([spec for spec in specs if spec not in later])
                 in_doubt = later
-        except RealtimeError as error:
-            if self._lifecycle.ended is None:
-                logger.exception("Tools could not be registered again: %s", error)
+        except QueueFull as error:
+            logger.exception("Tools could not be registered again: %s", error)
+        except RealtimeError:
+            return  # the client has ended, or is closed

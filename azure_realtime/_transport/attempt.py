@@ -16,7 +16,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.poller import READ, Poller
-from ..errors import ConnectTimeout
+from .._logging import text_of
+from .._redaction import redacted, without_secrets
+from ..errors import ConnectError, ConnectTimeout
 
 T = TypeVar("T")
 
@@ -79,6 +81,24 @@ class BlockingCall(Generic[T]):
             self.outcome = (None, error)
         for waker in tuple(self.wakers):
             waker.wake()
+
+
+def failed(what: str, error: BaseException) -> ConnectError:
+    """
+    Return the `ConnectError` for what foreign code has raised in an attempt.
+
+    Args:
+        what: What failed, the beginning of a sentence.
+        error: It is chained, unless its traceback could show a credential.
+    """
+    cause = without_secrets(error)
+    chained = "is chained to this one" if cause else "is hidden: it has a credential"
+    failure = ConnectError(
+        f"{what} ({type(error).__name__}: {redacted(text_of(error))[:200]}).",
+        hint=f"The error itself {chained}.",
+    )
+    failure.__cause__ = cause
+    return failure
 
 
 class ConnectAttempt:

@@ -14,10 +14,10 @@ from .._endpoint import Endpoint
 from .._logging import text_of
 from .._redaction import remember, remember_headers, without_secrets
 from .._version import __version__
-from .._websocket_options import WebSocketImpl
-from ..errors import AuthenticationError, RealtimeError
+from .._websocket_options import WebSocketImpl, checked_headers
+from ..errors import AuthenticationError, ConnectError
 from ..options import AzureRealTimeOptions, WebSocketOptions, checked_secret
-from .attempt import BlockingCall, ConnectAttempt, ConnectInterrupted
+from .attempt import BlockingCall, ConnectAttempt, ConnectInterrupted, failed
 from .dial import open_stream
 from .handshake import dial_with, upgrade
 from .proxy import find_proxy, import_proxy_lookup
@@ -45,6 +45,8 @@ class Connector:
         self._options = options
         self._endpoint = endpoint
         self._websocket_options = websocket_options
+        # a copy: the program may change its mapping later
+        self._headers = checked_headers(websocket_options.headers)
         self._impl = websocket_impl
         self._call: BlockingCall[object] | None = None
         # Imported here and not on our threads: a child that is forked during an import
@@ -58,9 +60,19 @@ class Connector:
         Open a connection.
 
         Raises:
-            ConnectError: It could not be opened; see `azure_realtime.errors`.
+            ConnectError: It could not be opened; see `azure_realtime.errors`. Its cause
+                is what an SSL context of the user, or anything else, has raised.
             ConnectInterrupted: The attempt was stopped.
         """
+        try:
+            return self._open(attempt)
+        except (ConnectError, ConnectInterrupted):
+            raise
+        except BaseException as error:  # also sys.exit(), which must not end our thread
+            failure = failed("The attempt to connect failed", error)
+            raise failure from failure.__cause__
+
+    def _open(self, attempt: ConnectAttempt) -> WebSocketStream:
         endpoint, websocket_options = self._endpoint, self._websocket_options
         name, secret = self._credential(attempt)
         attempt.report("credential", name)
@@ -72,13 +84,10 @@ class Connector:
             **({name: secret} if name and secret else {}),
             **({"OpenAI-Beta": "realtime=v1"} if endpoint.is_preview_by_header else {}),
         }
-        given = {name.lower() for name in websocket_options.headers}
+        given = {name.lower() for name in self._headers}
         kept = [pair for pair in headers.items() if pair[0].lower() not in given]
-        lines = [
-            f"{name}: {value}"
-            for name, value in (*kept, *websocket_options.headers.items())
-        ]
-        remember_headers(dict(websocket_options.headers))
+        lines = [f"{name}: {value}" for name, value in (*kept, *self._headers.items())]
+        remember_headers(self._headers)
         if self._impl is not None:
             return dial_with(
                 self._impl,
@@ -105,9 +114,7 @@ class Connector:
         Return name and value of the header with the credential, or None for both.
         """
         options = self._options
-        if any(
-            name.lower() == "authorization" for name in self._websocket_options.headers
-        ):
+        if any(name.lower() == "authorization" for name in self._headers):
             return None, None
         provider = options.provider
         if provider is not None:
@@ -141,7 +148,7 @@ class Connector:
         try:
             secret = attempt.wait_for(call, f"waiting for {name}")
             checked = checked_secret(f"{name}'s result", secret)
-        except (RealtimeError, ConnectInterrupted):
+        except (ConnectError, ConnectInterrupted):
             raise
         except BaseException as error:  # also sys.exit(), which must not end our thread
             raise AuthenticationError(

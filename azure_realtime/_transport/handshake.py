@@ -15,11 +15,12 @@ from typing import Any
 import websocket
 from websocket._handshake import CookieJar
 
+from .._foreign import suppress_foreign
 from .._logging import text_of
-from .._redaction import redacted, without_secrets
+from .._redaction import redacted
 from .._websocket_options import WebSocketImpl
 from ..errors import ConnectError, ConnectTimeout
-from .attempt import ConnectAttempt, ConnectInterrupted
+from .attempt import ConnectAttempt, ConnectInterrupted, failed
 from .dial import tls_hint
 from .http import HandshakeStream, Refusal
 from .proxy import Proxy
@@ -159,21 +160,15 @@ def dial_with(
         attempt.check()
         if (refusal := _refusal_of(handle)) is not None:
             raise refusal.error() from None
-        cause = without_secrets(error)
-        raise ConnectError(
-            f"websocket_impl did not connect ({type(error).__name__}: "
-            f"{redacted(text_of(error))[:200]}).",
-            hint="Its own error "
-            + (
-                "is chained to this one."
-                if cause
-                else "is hidden: it has a credential."
-            ),
-        ) from cause
-    if (refusal := _refusal_of(handle)) is not None:
-        handle.sock.close()
-        raise refusal.error()
-    return WebSocketStream(handle, max_message_bytes)
+        failure = failed("websocket_impl did not connect", error)
+        raise failure from failure.__cause__
+    try:
+        if (refusal := _refusal_of(handle)) is not None:
+            raise refusal.error()
+        return WebSocketStream(handle, max_message_bytes)
+    except BaseException:
+        _shut(handle, close=True)
+        raise
 
 
 def _through(via: Proxy | None) -> dict[str, Any]:
@@ -247,7 +242,7 @@ def _shut(handle: Any, close: bool) -> None:
     Close the socket, or shut it down: a thread that blocks in it then returns, and
     closes it.
     """
-    with contextlib.suppress(OSError, AttributeError):
+    with suppress_foreign:
         if close:
             handle.sock.close()
         else:

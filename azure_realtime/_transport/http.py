@@ -38,6 +38,8 @@ from .sockets import REQUEST_IDS
 
 _STATUS = len("HTTP/1.1 101")
 _INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
+_UPGRADE = re.compile(rb"HTTP/1\.\d 101")
+_COOKIE = re.compile(rb"(?im)^set-cookie[ \t]*:.*\n(?:[ \t].*\n)*")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -87,6 +89,7 @@ class HandshakeStream:
         deadline = self._attempt.deadline
         if not self._given:
             self._skip_informational(deadline)
+            self._drop_cookies(deadline)
         if self._given == len(self.received) and not self._fill(deadline):
             return b""
         chunk = bytes(self.received[self._given : self._given + size])
@@ -123,10 +126,30 @@ class HandshakeStream:
                 pass
             if not _INFORMATIONAL.match(self.received):
                 return
-            while (end := _HEAD_END.search(self.received)) is None:
-                if not self._fill(deadline):
-                    return
-            del self.received[: end.end()]
+            end = self._head_end(deadline)
+            if end is None:
+                return
+            del self.received[:end]
+
+    def _drop_cookies(self, deadline: Deadline) -> None:
+        """
+        Drop the cookies of an upgrade: they are not used, and websocket-client raises
+        CookieError for names that it does not like.
+        """
+        if not _UPGRADE.match(self.received):
+            return
+        end = self._head_end(deadline)
+        if end is not None:
+            self.received[:end] = _COOKIE.sub(b"", self.received[:end])
+
+    def _head_end(self, deadline: Deadline) -> int | None:
+        """
+        Receive the whole head of an answer. Return its size; None if it has no end.
+        """
+        while (end := _HEAD_END.search(self.received)) is None:
+            if not self._fill(deadline):
+                return None
+        return end.end()
 
     def _fill(self, deadline: Deadline) -> bool:
         if len(self.received) >= MAX_HEAD_BYTES:

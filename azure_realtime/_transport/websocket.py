@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._concurrency.poller import READ, WRITE, Poller
+from .._foreign import suppress_foreign
 from ..errors import ConnectionClosed
 from .frames import (
     CLOSE,
@@ -176,6 +177,8 @@ class WebSocketStream:
                 self._queue.clear()
                 self._sending = None
                 self._bytes_pending = self.attention = True
+                return
+            if not sent:  # an object of the user: it would be called for ever
                 return
             self.bytes_sent += sent
             self._sending = sending[sent:] or None
@@ -338,7 +341,8 @@ class WebSocketStream:
         """
         Close the socket at once.
         """
-        self._sock.close()
+        with suppress_foreign:  # it may be an object of the user
+            self._sock.close()
 
 
 def _lost(error: Exception) -> ConnectionClosed:

@@ -174,6 +174,7 @@ def _assemble(
         on_loss=session.on_loss,
         on_end=session.on_end,
         busy=session.busy,
+        runs_tools=session.runs_tools,
         retry_response=websocket_options.retry_response,
     )
     pipeline = EventPipeline(

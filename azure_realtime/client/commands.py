@@ -33,6 +33,7 @@ from ..events import (
     ResponseCreate,
     SessionUpdate,
 )
+from ..models._coerce import snapshot
 from ..models._shape import overlaid
 from ..models.fields import ResponseFields, SessionFields, Unpack, WhenBusy
 from ..models.items import Item, MessageItem, as_item
@@ -80,9 +81,7 @@ class Commands:
         Raises:
             ValueError: A field is misspelled.
         """
-        merged = as_session_config(config or {})
-        if fields:
-            merged = overlaid(merged, as_session_config(fields))
+        merged = overlaid(as_session_config(config or {}), as_session_config(fields))
         return self._command(SessionUpdate(session=merged))
 
     def append_audio(
@@ -319,6 +318,7 @@ class Commands:
         Queue a command that is acknowledged, after recording what it changes.
         """
         if isinstance(command, SessionUpdate):
+            command = attrs.evolve(command, session=snapshot(command.session))
             return self._sender.command(
                 command, partial(self._follower.ask, command.session)
             )

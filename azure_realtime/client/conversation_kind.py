@@ -34,8 +34,9 @@ from ..events import (
     SessionCreated,
     SessionUpdated,
 )
+from ..models._coerce import snapshot
 from ..models.items import FunctionCallOutputItem
-from ..models.session import DEFAULT_SESSION_CONFIG, as_session_config
+from ..models.session import DEFAULT_SESSION_CONFIG
 from ..options import AzureRealTimeOptions, WebSocketOptions
 from .session_restorer import SessionRestorer
 from .turn_order import TurnLock
@@ -91,7 +92,7 @@ def _new_parts(
     options: AzureRealTimeOptions,
     websocket_options: WebSocketOptions,
 ) -> ConversationParts:
-    config = as_session_config(options.session_config or DEFAULT_SESSION_CONFIG)
+    config = snapshot(options.session_config or DEFAULT_SESSION_CONFIG)
     session = SessionState(config)
     input_audio = InputBuffer(session, sender.send_queue)
     conversation = ConversationState(keep_audio)
@@ -140,6 +141,7 @@ def _new_parts(
         on_loss=(input_audio.lose, tools.lose, pending_work.lose, conversation.lose),
         on_end=(turns.end,),
         busy=(input_audio.pending, tools.busy, pending_work.busy),
+        runs_tools=tools.busy,
         close=tools.close,
         session=session,
         input=input_audio,

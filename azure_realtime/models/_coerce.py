@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import attrs
 
 from .._spelling import closest, refuse_unknown
+from ._base import Value
 from ._unset import UNSET, Unset
 from .enums import Modality
 
@@ -141,6 +142,38 @@ def as_names(value: Strings | None) -> tuple[str, ...] | None:
     Return an iterable of names as a tuple; None unchanged.
     """
     return None if value is None else tuple(as_list(value, "names"))
+
+
+def snapshot(value: T) -> T:
+    """
+    Return a copy of *value* that shares no dict or list with it, at any depth.
+
+    A program may change what it has passed, also to what cannot be encoded, and a
+    reconnect sends it once more.
+
+    Raises:
+        ValueError: *value* contains itself, or is nested too deeply for JSON.
+    """
+    try:
+        return _copied(value)  # type: ignore[no-any-return]
+    except RecursionError:
+        msg = "nested too deeply for JSON"
+        raise ValueError(msg) from None
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_copied(inner) for inner in value]
+    if isinstance(value, tuple):
+        return tuple([_copied(inner) for inner in value])
+    if isinstance(value, Value):
+        names = [attribute.name for attribute in attrs.fields(type(value))]  # type: ignore[arg-type]
+        return attrs.evolve(  # type: ignore[misc]
+            value, **{name: _copied(getattr(value, name)) for name in names}
+        )
+    return value
 
 
 def as_extra(value: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -364,6 +364,27 @@ def test_close_flushes_what_is_queued(tls: bool, request: Any) -> None:
         assert received[-1] == b"\x03\xe8"
 
 
+def test_close_sends_what_was_queued_before_and_refuses_what_comes_later() -> None:
+    """
+    Another thread, a microphone say, goes on appending: close() takes no longer.
+    """
+    received: list[bytes] = []
+    with Peer(lambda conn: collect_until_close(conn, received)) as peer:
+        client = GA.client(peer.url)
+        client.connect(5)
+        for _ in range(20):
+            client.append_audio(CHUNK)
+        thread, outcome = background(lambda: fill(client, 10.0))
+        client.append_audio(b"\1\1")
+        with at_most(3.0):
+            client.close(timeout=10.0)
+        thread.join(5.0)
+        assert [type(error) for error in outcome] == [ConnectionClosed]
+        assert outcome[0].code == 1000
+        assert received[-1] == b"\x03\xe8"
+        assert any(b'"AQE="' in data for data in received)
+
+
 def test_a_shorter_close_counts(eventually: Callable[..., None]) -> None:
     """
     While one close() takes its time, another one keeps its own.

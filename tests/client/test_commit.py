@@ -12,7 +12,8 @@ from helpers.audio import arrived, noise
 from helpers.clients import GA, MANUAL
 
 from azure_realtime import ConnectionClosed, QueueFull
-from azure_realtime._requests.send_queue import Entry, SendQueue
+from azure_realtime._requests.entry import Entry
+from azure_realtime._requests.send_queue import SendQueue
 from azure_realtime.models._unset import UNSET
 
 

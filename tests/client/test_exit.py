@@ -28,6 +28,7 @@ from helpers.processes import run_script, start_script, wait_until_it_waits
 from helpers.timing import at_most
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
+from azure_realtime.simulator import Reply, ToolCall
 
 pytestmark = pytest.mark.processes
 
@@ -98,6 +99,85 @@ def test_a_script_of_callbacks_that_does_not_wait_is_warned() -> None:
 
 
 @pytest.mark.slow
+def test_several_clients_that_are_not_waited_for_draw_one_warning() -> None:
+    """
+    It counts them; clients that were closed, or wait for nothing, are not mentioned.
+    """
+    with GA.service() as service, Peer(lambda conn: conn.mute()) as mute:
+        done = run_script(
+            """
+            waiting = [client_of(sys.argv[2]) for _ in range(3)]
+            client_of(sys.argv[2]).close()
+            idle = client_of(sys.argv[1])
+            idle.connect(5)
+            """,
+            service.url,
+            mute.url,
+        )
+
+    assert done.stderr.count("The program ended") == 1
+    assert "before the client was connected (3 clients). End a script" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_script_that_ends_while_a_tool_runs_is_warned() -> None:
+    """
+    The answer that the tool's result is for will never come.
+    """
+    with GA.service(replies=[Reply(calls=[ToolCall("look")])]) as service:
+        done = run_script(
+            """
+            client = client_of(sys.argv[1])
+            running = threading.Event()
+            @client.tool
+            def look() -> str:
+                "Look."
+                running.set()
+                threading.Event().wait()
+            client.create_response().result(5)
+            assert running.wait(5)
+            """,
+            service.url,
+        )
+
+    assert done.stderr.count("The program ended while a tool was running.") == 1
+
+
+@pytest.mark.slow
+def test_a_slow_handshake_at_exit_is_waited_for() -> None:
+    """
+    The command of a program that ends at once leaves, also if a busy machine needs more
+    than a second for the connection.
+    """
+    received: list[bytes] = []
+    exiting = threading.Event()
+
+    def serve(conn: PeerConnection) -> None:
+        assert exiting.wait(10)
+        threading.Event().wait(1.3)
+        collect_until_close(conn, received)
+
+    source = """
+    client_of(sys.argv[1]).append_audio(bytes(4800))
+    client = client_of(sys.argv[1])
+    client.append_audio(bytes(4800))
+    print("over", flush=True)
+    """
+    with Peer(serve) as peer, start_script(source, peer.url) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "over\n"
+            exiting.set()
+            _, err = process.communicate(timeout=20)
+        except BaseException:
+            process.kill()
+            raise
+
+    assert (process.returncode, err) == (0, "")
+    assert sum(b"append" in data for data in received) == 2
+
+
+@pytest.mark.slow
 def test_a_connection_can_still_be_made_while_the_interpreter_ends() -> None:
     """
     No thread can be started then (Python 3.12); the queued command leaves even so.
@@ -152,10 +232,10 @@ def test_nothing_keeps_a_script_alive(ending: str) -> None:
 @pytest.mark.slow
 def test_a_silent_server_does_not_keep_a_script_alive() -> None:
     """
-    A program whose connection never came ends a second later, at most.
+    A program whose connection never came ends after connect_timeout, at most.
     """
     source = """
-    client = client_of(sys.argv[1])
+    client = client_of(sys.argv[1], connect_timeout=1.0)
     client.append_audio(bytes(4800))
     print("over", flush=True)
     """

@@ -7,18 +7,26 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import websocket
 from helpers.clients import GA
 from helpers.peer import Peer, PeerConnection, serve_session
 from helpers.reconnecting import EventRecorder, Scripts
 from helpers.timing import at_most
 
-from azure_realtime import AuthenticationError, AzureRealTimeAudio, ConnectError
+from azure_realtime import (
+    AuthenticationError,
+    AzureRealTimeAudio,
+    ConnectError,
+    ConnectionClosed,
+)
 from azure_realtime.options import AzureRealTimeOptions
 
 
@@ -48,6 +56,18 @@ class UnusuallyUnreadable(Unreadable):
         raise Unusual
 
     __repr__ = __str__
+
+
+class Closed(ConnectionClosed):
+    """
+    An error of another client, which foreign code uses.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(1000)
+
+    def __str__(self) -> str:
+        return "Closed"
 
 
 UNREADABLE = pytest.mark.parametrize("error", [Unreadable, UnusuallyUnreadable])
@@ -127,6 +147,93 @@ def test_a_websocket_impl_whose_error_has_no_text_fails_connect_at_once(
         with at_most(2.0), pytest.raises(ConnectError, match="Unreadable"):
             client.connect()
         client.close()
+
+
+def _ssl_context(fail: Callable[..., Any], _: pytest.MonkeyPatch) -> Any:
+    class Context(ssl.SSLContext):
+        wrap_socket = fail
+
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    return lambda url: GA.client(url.replace("ws:", "wss:"), ssl_context=context)
+
+
+def _websocket_impl(fail: Callable[..., Any], _: pytest.MonkeyPatch) -> Any:
+    class Implementation(websocket.WebSocket):
+        getstatus = fail
+
+        def connect(self, *_: Any, **__: Any) -> None:
+            """
+            Be connected at once.
+            """
+
+    return lambda url: GA.client(url, Implementation)
+
+
+def _token_provider(fail: Callable[..., Any], _: pytest.MonkeyPatch) -> Any:
+    return lambda url: AzureRealTimeAudio(
+        AzureRealTimeOptions(url, "d", token_provider=fail)
+    )
+
+
+def _resolver(fail: Callable[..., Any], patch: pytest.MonkeyPatch) -> Any:
+    patch.setattr("socket.getaddrinfo", fail)
+    return GA.client
+
+
+def _proxy_lookup(fail: Callable[..., Any], patch: pytest.MonkeyPatch) -> Any:
+    patch.setattr("urllib.request.getproxies", fail)
+    return lambda _: GA.client("ws://service.invalid")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError, SystemExit, KeyboardInterrupt, Unusual, UnusuallyUnreadable, Closed],
+)
+@pytest.mark.parametrize(
+    "where",
+    [_ssl_context, _websocket_impl, _token_provider, _resolver, _proxy_lookup],
+)
+def test_whatever_an_attempt_raises_is_the_cause_of_a_connect_error(
+    where: Any, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    `connect()` names its class; the thread ends as after any attempt that failed.
+    """
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    with Peer(lambda conn: conn.mute()) as peer:
+        client = where(fail, monkeypatch)(peer.url)
+        with at_most(2.0), pytest.raises(ConnectError, match=error.__name__) as caught:
+            client.connect()
+        hidden = error is UnusuallyUnreadable  # it may have a credential
+        assert isinstance(caught.value.__cause__, type(None) if hidden else error)
+        client.close()
+
+
+def test_an_attempt_without_memory_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The retry policy applies to it, and the client connects again.
+    """
+    resolve, raised = socket.getaddrinfo, threading.Event()
+    with GA.connected(max_reconnect_attempts=3, reconnect_interval=0.01) as (
+        client,
+        connection,
+    ):
+        recorder = EventRecorder(client)
+
+        def fail_once(*args: Any, **how: Any) -> Any:
+            if not raised.is_set():
+                raised.set()
+                raise MemoryError
+            return resolve(*args, **how)
+
+        monkeypatch.setattr("socket.getaddrinfo", fail_once)
+        connection.drop()
+        recorder.wait("reconnected")
+        causes = [type(event.cause) for event in recorder.of("reconnecting")]
+        assert causes == [ConnectionClosed, ConnectError]
 
 
 @pytest.mark.slow

@@ -55,6 +55,8 @@ _AGAIN: dict[str, tuple[Callable[[Connection], None], str]] = {
     "1011": (_close(1011), "server"),
     "1012": (_close(1012), "server"),
     "1013": (_close(1013), "server"),
+    "1014": (_close(1014), "server"),
+    "3008": (_close(3008), "server"),
     "rst": (lambda connection: connection.drop("rst"), "network"),
     "fin": (lambda connection: connection.drop("fin"), "network"),
     "mid frame": (lambda connection: connection.drop("mid_frame"), "network"),
@@ -160,7 +162,7 @@ def test_the_final_error_announces_no_reconnect(
 
 
 @pytest.mark.parametrize(
-    "code", [1000, 1002, 1003, 1007, 1008, 1009, 1010, 1014, 3000, 4000, 4999]
+    "code", [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003, 4000, 4999]
 )
 def test_no_reconnect_after_a_clean_close_or_a_final_code(code: int) -> None:
     """

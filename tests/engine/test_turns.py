@@ -27,7 +27,8 @@ from azure_realtime._concurrency.poller import READ, WRITE, Poller
 from azure_realtime._concurrency.waker import Waker
 from azure_realtime._engine.control import Control
 from azure_realtime._engine.writer import Writer
-from azure_realtime._requests.send_queue import Entry, SendQueue
+from azure_realtime._requests.entry import Entry
+from azure_realtime._requests.send_queue import SendQueue
 
 DELTA = frame(
     '{"type":"response.output_text.delta","event_id":"e","response_id":"r",'

@@ -24,7 +24,8 @@ from azure_realtime._concurrency.deadline import Deadline
 from azure_realtime._concurrency.lifecycle import Lifecycle
 from azure_realtime._concurrency.lock import is_own_lock_held
 from azure_realtime._requests import send_queue as _send_queue
-from azure_realtime._requests.send_queue import Entry, SendQueue
+from azure_realtime._requests.entry import Entry
+from azure_realtime._requests.send_queue import SendQueue
 from azure_realtime.errors import ConnectionClosed, QueueFull
 
 NOW = Deadline(0)

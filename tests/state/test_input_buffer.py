@@ -17,7 +17,8 @@ from azure_realtime import (
     ServerError,
     SessionConfig,
 )
-from azure_realtime._requests.send_queue import Entry, SendQueue
+from azure_realtime._requests.entry import Entry
+from azure_realtime._requests.send_queue import SendQueue
 from azure_realtime._state.input_buffer import CHUNK
 from azure_realtime.events import InputAudioBufferAppend
 

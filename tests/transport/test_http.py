@@ -547,6 +547,23 @@ def test_cookies_are_neither_kept_nor_sent() -> None:
     assert cookies == [None, None]
 
 
+@pytest.mark.parametrize("cookie", ["a,b=c; Domain=x", "\xff=\xfe", "k=v\r\n [=]"])
+def test_a_cookie_that_python_does_not_accept_is_ignored(cookie: str) -> None:
+    """
+    Some gateways set cookies whose names Python's parser refuses.
+    """
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        answer = conn.upgrade_answer(Set_Cookie=cookie, X_Request_Id="17")
+        conn.send(answer + frame("hello"))
+
+    with Peer(script) as peer:
+        stream = connect(peer.url)
+        assert stream.request_id == "17"
+        stream.close()
+
+
 def test_the_cookies_of_the_program_are_neither_sent_nor_lost() -> None:
     """
     The jar of websocket-client belongs to the program's other connections.

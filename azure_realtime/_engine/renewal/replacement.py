@@ -22,10 +22,9 @@ from typing import NamedTuple
 
 from ..._concurrency.deadline import Deadline
 from ..._concurrency.waker import Waker
-from ..._logging import repr_of, text_of
+from ..._logging import text_of
 from ..._protocol.codec import Codec
-from ..._redaction import without_secrets
-from ..._transport.attempt import ConnectAttempt, ConnectInterrupted
+from ..._transport.attempt import ConnectAttempt, ConnectInterrupted, failed
 from ..._transport.websocket import WebSocketStream
 from ...errors import ConnectError, ConnectionClosed, ConnectTimeout, RealtimeError
 from ...events import ErrorEvent, ServerEvent
@@ -40,10 +39,10 @@ _STOP_TIMEOUT = 1.0  # seconds to wait for the end of an interrupted dial
 
 class Handover(NamedTuple):
     """
-    A session that is ready to take over.
+    A connection to serve next: just dialled, or with a session that is ready.
 
     Attributes:
-        stream: Its connection.
+        stream: The connection.
         opening: The opening messages that are still to be sent.
         events: The events that were received, those of each message together.
     """
@@ -118,8 +117,7 @@ class ReplacementSession:
         except RealtimeError as error:
             self._outcome = error
         except BaseException as error:
-            self._outcome = ConnectError(f"The dial failed: {repr_of(error)}.")
-            self._outcome.__cause__ = without_secrets(error)
+            self._outcome = failed("The dial failed", error)
         self._control.wake()
 
     def turn(self) -> None:
@@ -137,6 +135,8 @@ class ReplacementSession:
             self.failure = ConnectionClosed(
                 1007, "the peer sent text that is not UTF-8"
             )
+        except BaseException as error:
+            self.failure = failed("The new session failed", error)
 
     def _take_connection(self) -> None:
         if isinstance(self._outcome, RealtimeError):

@@ -1,0 +1,108 @@
+"""
+MemoryError and the like on the reader thread: no future waits for ever.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from helpers.clients import GA, USER_SAYS
+from helpers.reconnecting import QUICK, EventRecorder
+
+from azure_realtime import ConnectError, ConnectionClosed
+from azure_realtime._engine.engine import Engine
+from azure_realtime._engine.event_pipeline import EventPipeline
+from azure_realtime._engine.session_setup import SessionSetup
+from azure_realtime._requests.acknowledgements import PendingCommands
+from azure_realtime._requests.response_queue import ResponseQueue
+from azure_realtime.client.session_restorer import SessionRestorer
+
+FailOnce = Callable[[type, str], threading.Event]
+
+
+@pytest.fixture
+def fail_once(monkeypatch: pytest.MonkeyPatch) -> FailOnce:
+    """
+    Have a method raise MemoryError at its first call after the event was set.
+    """
+
+    def arrange(owner: type, name: str) -> threading.Event:
+        method, armed = getattr(owner, name), threading.Event()
+
+        def fail(*args: Any, **how: Any) -> Any:
+            if armed.is_set():
+                armed.clear()
+                raise MemoryError
+            return method(*args, **how)
+
+        monkeypatch.setattr(owner, name, fail)
+        return armed
+
+    return arrange
+
+
+def test_a_session_that_could_not_be_restored_is_tried_again(
+    fail_once: FailOnce,
+) -> None:
+    """
+    It is an attempt that failed: another one follows.
+    """
+    armed = fail_once(SessionRestorer, "opening")
+    with GA.connected(**QUICK) as (client, connection):
+        recorder = EventRecorder(client)
+        armed.set()
+        connection.drop()
+        recorder.wait("reconnected")
+        causes = [type(event.cause) for event in recorder.of("reconnecting")]
+        assert causes == [ConnectionClosed, ConnectError]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(EventPipeline, "receive"), (EventPipeline, "settle"), (SessionSetup, "admit")],
+)
+def test_an_error_while_a_connection_is_served_is_its_loss(
+    owner: type, name: str, fail_once: FailOnce
+) -> None:
+    """
+    The pending requests fail, and the client connects again.
+    """
+    armed = fail_once(owner, name)
+    with GA.connected(**QUICK) as (client, connection):
+        recorder = EventRecorder(client)
+        armed.set()
+        if owner is SessionSetup:
+            connection.drop()
+            recorder.wait("disconnected", 2)
+        else:
+            future = client.create_conversation_item(USER_SAYS)
+            assert isinstance(future.exception(5), ConnectionClosed)
+        recorder.wait("reconnected")
+        assert "MemoryError" in str(recorder.of("disconnected")[-1].error)
+        assert client.connect(5).id
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(PendingCommands, "end"), (ResponseQueue, "end"), (Engine, "end")],
+)
+def test_an_error_at_the_end_of_a_client_leaves_no_future_pending(
+    owner: type, name: str, fail_once: FailOnce
+) -> None:
+    """
+    The other requests fail all the same, the waits end, and `closed` is emitted.
+    """
+    armed = fail_once(owner, name)
+    with GA.service() as service:
+        service.mute_handshakes()
+        client = GA.client(service.url)
+        recorder = EventRecorder(client)
+        futures = [client.create_response(), client.clear_audio_buffer()]
+        armed.set()
+        client.close(0)
+        for future in futures:
+            assert isinstance(future.exception(5), ConnectionClosed)
+        recorder.wait("closed")
