@@ -23,7 +23,7 @@ import attrs
 from .formats import RATES
 from .g711 import encode_alaw, encode_ulaw
 from .pcm import AudioInput
-from .resample import Resampler
+from .resampler import Resampler
 
 _BLOCK = 1 << 16  # bytes resampled between two calls of *check*
 

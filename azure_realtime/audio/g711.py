@@ -7,7 +7,7 @@ PCM16 is little-endian and has twice the length. Any thread.
 import functools
 import struct
 
-from .resample import samples_of
+from .resampler import samples_of
 
 __all__ = ["decode_alaw", "decode_ulaw", "encode_alaw", "encode_ulaw"]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from .containers import file_format
 from .formats import checked_rate
-from .resample import pcm_of_floats
+from .resampler import pcm_of_floats
 from .wav import no_check, parse_wav, unreadable
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from ..errors import AudioDeviceError
 from . import devices
 from .formats import checked_rate
 from .ledger import Ledger
-from .resample import samples_of
+from .resampler import samples_of
 from .sources import BLOCK_MS
 
 __all__ = ["Speaker"]

@@ -18,7 +18,7 @@ import attrs
 from .containers import file_format
 from .formats import MAX_RATE, MIN_RATE
 from .g711 import decode_alaw, decode_ulaw
-from .resample import pcm_of, pcm_of_floats, samples_of
+from .resampler import pcm_of, pcm_of_floats, samples_of
 
 __all__ = ["WavAudio", "read_wav", "wav_bytes", "write_wav"]
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_realtime.audio.resample import Resampler
+from azure_realtime.audio.resampler import Resampler
 from azure_realtime.simulator._speech.audio import (
     Encoder,
     _from_g711,
