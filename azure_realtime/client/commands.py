@@ -239,7 +239,6 @@ class Commands:
         """
         Request a response from the model; with VAD the service does so by itself.
 
-
         Args:
             config: A `ResponseConfig`, or a mapping with its flat fields or in the
                 nested shape of the service.
@@ -297,21 +296,22 @@ class Commands:
             The future of the command's own method; None if it is not acknowledged.
 
         Raises:
-            ValueError: A type or field is misspelled.
+            TypeError: A field has the wrong type.
+            ValueError: A type or field is misspelled; or the ``event_id`` is empty, too
+                long, or that of a command that is not answered yet.
         """
         self._lifecycle.check_process()
-        command = self._sender.codec.command(event)
+        command = self._sender.accepted(self._sender.codec.command(event))
         command = with_audio_for(command, self._follower.input_format)
         if isinstance(command, ResponseCreate):
             return self._sender.request(command, "wait")
         if isinstance(command, ConversationItemCreate):
             command = attrs.evolve(command, item=_named(command.item))
-        if isinstance(command, InputAudioBufferAppend):
-            self._input.count(command.audio)
         if command.type in self._sender.ACKNOWLEDGED:
             return self._command(command)
-        command = self._sender.identified(command)
         self._sender.queue(command, deadline=Deadline(self._sender.QUEUE_TIMEOUT))
+        if isinstance(command, InputAudioBufferAppend):
+            self._input.count(command.audio)
         return None
 
     def _command(self, command: ClientEvent) -> Future[Any]:
