@@ -51,7 +51,7 @@ class AudioStream:
     name: str = "pcm16"
     rate: int = RATES["pcm16"]
     resampler: Resampler = attrs.field(
-        factory=lambda: Resampler(1, 1, aligned=True), repr=False
+        factory=lambda: Resampler(24_000, 24_000, aligned=True), repr=False
     )
 
     def feed(

@@ -34,7 +34,7 @@ from ..errors import AudioDeviceError
 from . import devices
 from .formats import checked_rate
 from .ledger import Ledger
-from .resampler import samples_of
+from .samples import samples_of
 from .sources import BLOCK_MS
 
 __all__ = ["Speaker"]

@@ -16,7 +16,7 @@ import attrs
 from .._concurrency.deadline import TIMEOUTS, Deadline
 from .._concurrency.lifecycle import Lifecycle
 from ..audio.convert import AudioStream
-from ..audio.pcm import Audio, pieces_of, read_audio
+from ..audio.pcm import Audio, pieces_of, read_audio, source_rate
 from ..events import (
     ClientEvent,
     ConversationItemCreate,
@@ -104,13 +104,14 @@ class Commands:
                   G.711: 8 kHz, mono, 8 bit);
                 - mono samples, int16 or floats from -1.0 to 1.0, in a NumPy array of
                   shape (n,), an `array.array` or another typed buffer;
-                - a WAV file: its `pathlib.Path`, its bytes, or an open binary file. It
-                  is converted as a whole, with the package `soxr` if it is installed
-                  (it needs NumPy and is faster and more exact).
+                - a WAV file: its `pathlib.Path`, its bytes, an open binary file, or the
+                  result of `read_wav`. It is converted as a whole, with `soxr` if it is
+                  installed (it needs NumPy and is more exact).
 
                 Text is never used as a path, as it may come from an untrusted source.
-            timeout: Seconds for the conversion and for room in the send queue; None
-                waits without limit.
+                An iterable may yield a file in pieces, and has its own rate if it is a
+                `Source`. If it raises, its audio so far has been sent.
+            timeout: Seconds for conversion and room in the send queue; None: no limit.
             block: False raises QueueFull instead of waiting for room; use it in the
                 callback of an audio device.
             rate: Sample rate of samples or bytes in Hz if it is not the session's
@@ -123,12 +124,12 @@ class Commands:
                 the network carries; nothing of *audio* has been sent.
             TimeoutError: The conversion was not done in time; nothing has been sent.
             TypeError: *audio* has another type.
-            ValueError: *audio* is a file of another format or has several channels, or
-                *rate* is no sample rate.
+            ValueError: *audio* is a file of another format, base64 text as bytes, or
+                has several channels; or *rate* is no sample rate.
         """
         if self._lifecycle.process.is_other_process:
             self._lifecycle.check_process()
-        usual = rate is None and type(timeout) in TIMEOUTS  # `Deadline` checks others
+        usual = rate is None and type(timeout) in TIMEOUTS and timeout == timeout
         if usual and type(audio) is bytes and self._input.is_ready(audio):
             held: AudioStream | None = None
             ready = [audio]
@@ -137,8 +138,8 @@ class Commands:
             pieces = pieces_of(audio)
             if pieces is not None:
                 for piece in pieces:
-                    remaining = deadline.remaining()
-                    self.append_audio(piece, remaining, block=block, rate=rate)
+                    own, remaining = source_rate(audio) or rate, deadline.remaining()
+                    self.append_audio(piece, remaining, block=block, rate=own)
                 return
             check = within(deadline)
             given = read_audio(audio, rate, check, complete=True)
