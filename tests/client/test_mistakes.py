@@ -4,6 +4,7 @@ Mistakes of a first day: one sentence at the call, which says what to write.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,33 @@ def test_mistakes_in_calls(
     client = GA.client("ws://127.0.0.1:9")
     with pytest.raises(TypeError, match=text):
         mistake(client)
+    client.close()
+
+
+@pytest.mark.parametrize("timeout", [True, "5", [5], 5j, 10**400, math.nan])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c, timeout: c.ask("Hi", timeout=timeout),
+        lambda c, timeout: c.stream("Hi", timeout=timeout),
+        lambda c, timeout: c.connect(timeout),
+        lambda c, timeout: c.close(timeout),
+        lambda c, timeout: c.pump(timeout),
+        lambda c, timeout: c.wait_closed(timeout),
+        lambda c, timeout: c.wait_for("init", timeout=timeout),
+        lambda c, timeout: c.expect("init", timeout=timeout),
+        lambda c, timeout: c.events("init", timeout=timeout),
+        lambda c, timeout: c.append_audio(bytes(96), timeout, rate=8000),
+        lambda c, timeout: c.clear_audio_buffer().result(timeout),
+    ],
+)
+def test_mistakes_in_timeouts(call: Callable[..., Any], timeout: Any) -> None:
+    """
+    One sentence at the call, whether or not there is something to wait for.
+    """
+    client = GA.client("ws://127.0.0.1:9", dispatch="manual")
+    with pytest.raises((TypeError, ValueError), match="a number of seconds or None"):
+        call(client, timeout)
     client.close()
 
 
