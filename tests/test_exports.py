@@ -70,6 +70,16 @@ def test_all_is_complete(package: ModuleType) -> None:
     assert public - set(package.__all__) == set()
 
 
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_no_function_or_class_is_named_like_a_module(package: ModuleType) -> None:
+    """
+    An import of the module would replace it, for the interpreter and for type checkers.
+    """
+    inner = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    same = inner.intersection(package.__all__)
+    assert [n for n in same if not isinstance(getattr(package, n), ModuleType)] == []
+
+
 def test_an_event_takes_only_its_own_fields() -> None:
     """
     An instance of a class without fields of its own has no dictionary either.

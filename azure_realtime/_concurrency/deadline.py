@@ -23,17 +23,22 @@ class Deadline:
 
     Raises:
         TypeError: *seconds* is not a number.
+        ValueError: *seconds* is NaN.
     """
 
     __slots__ = ("at",)
 
     def __init__(self, seconds: float | None) -> None:
         try:
+            if seconds is True or seconds is False:
+                raise TypeError
             self.at = None if seconds is None else time.monotonic() + max(0.0, seconds)
-        except TypeError:
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(
                 f"a timeout is a number of seconds or None, not {seconds!r}"
             ) from None
+        if seconds != seconds:
+            raise ValueError("a timeout is a number of seconds or None, not NaN")
 
     def remaining(self) -> float | None:
         """

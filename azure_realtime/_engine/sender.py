@@ -29,6 +29,8 @@ from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCrea
 from ..models._coerce import snapshot
 from ..models.fields import WhenBusy
 
+_LONGEST_ID = 512  # characters of an ``event_id`` (protocol reference)
+
 
 class Sender:
     """
@@ -89,6 +91,31 @@ class Sender:
         if command.event_id is not None:
             return command
         return attrs.evolve(command, event_id=f"{self._prefix}{next(self._ids)}")
+
+    def accepted(self, command: ClientEvent) -> ClientEvent:
+        """
+        Return a command of the user with an ``event_id``: its own, which is checked, or
+        a generated one.
+
+        Raises:
+            TypeError: The id is no text.
+            ValueError: The id is empty or too long, or a pending command has it.
+        """
+        given: object = command.event_id
+        if given is None:
+            return self.identified(command)
+        if not isinstance(given, str):
+            raise TypeError(f"event_id must be a str, not {type(given).__name__}")
+        if not 0 < len(given) <= _LONGEST_ID:
+            raise ValueError(
+                f"event_id must have 1 to {_LONGEST_ID} characters, not {len(given)}"
+            )
+        if given in self.pending or given in self.responses.event_ids():
+            raise ValueError(
+                f"event_id {given!r} is that of a command that is not answered yet: "
+                "give each command its own, or none"
+            )
+        return command
 
     def queue(self, *commands: ClientEvent, deadline: Deadline | None) -> None:
         """
@@ -182,7 +209,7 @@ class Sender:
             expect: Called with the future before the command is queued.
         """
         self._lifecycle.check_process()
-        command = self.identified(command)
+        command = self.accepted(command)
         event_id = command.event_id or ""
         entry = self._entry(command)  # raises before anything is registered
 
@@ -216,7 +243,7 @@ class Sender:
         self._lifecycle.check_process()
         command = attrs.evolve(
             command,
-            event_id=self.identified(command).event_id,
+            event_id=self.accepted(command).event_id,
             response=snapshot(command.response),  # it may be encoded later
         )
         self._check_exists(command.type)

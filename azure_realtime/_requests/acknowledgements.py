@@ -248,6 +248,12 @@ class PendingCommands:
         refused = self._fail(self._sent, error, is_update)
         return refused + self._fail(self._queued, error, is_update)
 
+    def __contains__(self, event_id: object) -> bool:
+        """
+        Whether a command with this id is not acknowledged yet. Any thread.
+        """
+        return event_id in self._queued or event_id in self._sent
+
     @property
     def quiet(self) -> bool:
         """

@@ -4,15 +4,21 @@ The exceptions for responses that did not complete and for refused commands.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from ..errors import (
+    RealtimeError,
     ResponseCancelled,
     ResponseError,
     ResponseFailed,
     ResponseIncomplete,
     ServerError,
+    copy_to_raise,
 )
 from ..events import ErrorEvent
 from ..models.responses import Response, StatusDetails
+from .future import CommandFuture
 
 _RETRYABLE = {
     "rate_limit_exceeded",
@@ -84,3 +90,11 @@ def refusal(event: ErrorEvent) -> ServerError:
         param=details.param,
         event=event,
     )
+
+
+def fail_all(futures: Iterable[CommandFuture[Any]], error: RealtimeError) -> None:
+    """
+    Fail each of *futures* with a copy of *error*. Reader thread.
+    """
+    for future in futures:
+        future.fail(copy_to_raise(error))

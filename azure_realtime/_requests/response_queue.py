@@ -36,7 +36,7 @@ from ..events import (
 from ..models.fields import WhenBusy
 from ..models.responses import Response
 from .error_routing import ALREADY_ACTIVE, SentResponse
-from .failures import CANCELLED_HERE, failure_of, refusal
+from .failures import CANCELLED_HERE, fail_all, failure_of, refusal
 from .response_requests import (
     ResponseFuture,
     ResponseRequest,
@@ -209,7 +209,7 @@ class ResponseQueue:
             futures = requests.finish(request)
             following = self._next()
             self._publish()
-        _fail(futures, error)
+        fail_all(futures, error)
         return futures, following
 
     def lose(self, error: RealtimeError, retry: bool) -> None:
@@ -221,7 +221,7 @@ class ResponseQueue:
             self._requests.active = None
             futures = self._finish_sent(retry)
             self._publish()
-        _fail(futures, error)
+        fail_all(futures, error)
 
     def _finish_sent(self, retry: bool) -> list[ResponseFuture]:
         lost = [request for request in self._requests if request.is_sent]
@@ -246,6 +246,11 @@ class ResponseQueue:
         with self._lock:
             interrupted = [r.interrupted_response_id for r in self._requests]
         return [response_id for response_id in interrupted if response_id]
+
+    def event_ids(self) -> set[str | None]:
+        """Return the ids of the requests that are not done. Any thread."""
+        with self._lock:
+            return {request.command.event_id for request in self._requests}
 
     @property
     def is_active(self) -> bool:
@@ -283,7 +288,7 @@ class ResponseQueue:
         """
         Fail every request. Reader thread.
         """
-        _fail([future for r in tuple(self._requests) for future in r.futures], error)
+        fail_all([future for r in tuple(self._requests) for future in r.futures], error)
         with self._lock:
             self._requests.finish(*self._requests)
             self._requests.active = None
@@ -336,13 +341,8 @@ class ResponseQueue:
             following = self._next()
             self._publish()
         if (error := failure_of(response)) is not None:
-            _fail(futures, error)
+            fail_all(futures, error)
         else:
             for future in futures:
                 future.settle(response)
         return following
-
-
-def _fail(futures: list[ResponseFuture], error: RealtimeError) -> None:
-    for future in futures:
-        future.fail(copy_to_raise(error))

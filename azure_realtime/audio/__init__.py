@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
-from .resample import Resampler, resample
+from .resampler import Resampler, resample
 from .wav import WavAudio, read_wav, wav_bytes, write_wav
 
 if TYPE_CHECKING:

@@ -7,6 +7,9 @@ audio about once a month, so it is confirmed by further checks.
 
 from __future__ import annotations
 
+BASE64 = "base64"
+"""The "format" of text in base64, or of a data URL, that was given as bytes."""
+
 #: Signatures of four bytes -> the format.
 _SIGNATURES = {
     b"RIFF": "WAV",
@@ -24,6 +27,12 @@ _SIGNATURES = {
     b"0&\xb2u": "WMA",
 }
 _FRAMES_IN_A_ROW = 3
+_LONGEST_HEAD = 4608  # bytes: three MPEG frames begin within so many
+
+_LOWER = b"abcdefghijklmnopqrstuvwxyz"
+_UPPER = _LOWER.upper()
+_ALPHABET = _LOWER + _UPPER + b"0123456789+/=\r\n"  # of base64
+_SHORTEST_TEXT = 64
 
 # MPEG audio: (version 1, or 2 for 2 and 2.5; layer) -> kbit/s by index.
 _BIT_RATES = {
@@ -40,7 +49,7 @@ _RATES = (44_100, 48_000, 32_000)
 def file_format(data: bytes) -> str | None:
     """
     Return the format of a file or of its beginning: ``WAV``, ``MP3``, ``MP4`` and so
-    on; None for raw samples.
+    on; `BASE64` for text in base64; None for raw samples.
     """
     name = _SIGNATURES.get(data[:4])
     if name is not None:
@@ -51,13 +60,45 @@ def file_format(data: bytes) -> str | None:
         return "MP3"
     if data[:1] == b"\xff" and len(data) > 4:
         return _mpeg(data)
-    return None
+    return BASE64 if _is_base64(data) else None
+
+
+def is_undecided(data: bytes) -> bool:
+    """
+    Whether `file_format` needs more than *data* to recognise a file that begins so.
+    """
+    if data[:1] == b"\xff" and file_format(data) is None:
+        head = data[:8]
+        is_frame = len(head) < 8 or _mpeg_frame(head) or _adts_frame(head)
+        return bool(is_frame) and len(data) < _LONGEST_HEAD
+    if len(data) < _SHORTEST_TEXT and not data.translate(None, _ALPHABET):
+        return True
+    return len(data) < 12
+
+
+def _is_base64(data: bytes) -> bool:
+    """
+    Whether *data* is a data URL, or text in base64.
+
+    Samples with so few different bytes exist: near silence, G.711 audio may have upper
+    case letters only, or lower case ones. So both must occur, or one and a digit.
+    """
+    if data[:5] == b"data:":
+        return True
+    if len(data) < _SHORTEST_TEXT or data[:_SHORTEST_TEXT].translate(None, _ALPHABET):
+        return False
+    if data.translate(None, _ALPHABET):
+        return False
+    kinds = (_LOWER, _UPPER, b"0123456789")
+    return sum(len(data.translate(None, kind)) < len(data) for kind in kinds) > 1
 
 
 def _is_plausible(name: str, data: bytes) -> bool:
     kind = data[8:12]
     if name == "WAV":
-        return len(data) < 12 or kind == b"WAVE" or data[:4] == b"RIFF"
+        if len(data) < 12 or data[:4] != b"RIFF":
+            return len(data) < 12 or kind == b"WAVE"
+        return kind.isascii() and kind.decode().isprintable()  # or "AVI "
     if name == "AIFF":
         return kind in (b"AIFF", b"AIFC")
     if name == "Wave64":

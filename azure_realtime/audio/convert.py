@@ -23,7 +23,7 @@ import attrs
 from .formats import RATES
 from .g711 import encode_alaw, encode_ulaw
 from .pcm import AudioInput
-from .resample import Resampler
+from .resampler import Resampler
 
 _BLOCK = 1 << 16  # bytes resampled between two calls of *check*
 
@@ -51,7 +51,7 @@ class AudioStream:
     name: str = "pcm16"
     rate: int = RATES["pcm16"]
     resampler: Resampler = attrs.field(
-        factory=lambda: Resampler(1, 1, aligned=True), repr=False
+        factory=lambda: Resampler(24_000, 24_000, aligned=True), repr=False
     )
 
     def feed(

@@ -7,40 +7,41 @@ PCM16 is little-endian and has twice the length. Any thread.
 import functools
 import struct
 
-from .resample import samples_of
+from .samples import Samples, pcm16, samples_of, view_of
 
 __all__ = ["decode_alaw", "decode_ulaw", "encode_alaw", "encode_ulaw"]
 
 
-def decode_ulaw(data: bytes) -> bytes:
+def decode_ulaw(data: Samples) -> bytes:
     """
     Convert mu-law (North America, Japan) to PCM16.
     """
     return _decode(data, *_tables("ulaw"))
 
 
-def decode_alaw(data: bytes) -> bytes:
+def decode_alaw(data: Samples) -> bytes:
     """
     Convert A-law (the rest of the world) to PCM16.
     """
     return _decode(data, *_tables("alaw"))
 
 
-def encode_ulaw(pcm: bytes) -> bytes:
+def encode_ulaw(pcm: Samples) -> bytes:
     """
     Convert PCM16 at 8 kHz to mu-law; an odd byte at the end is ignored.
     """
     return _encode(pcm, "ulaw")
 
 
-def encode_alaw(pcm: bytes) -> bytes:
+def encode_alaw(pcm: Samples) -> bytes:
     """
     Convert PCM16 at 8 kHz to A-law; an odd byte at the end is ignored.
     """
     return _encode(pcm, "alaw")
 
 
-def _encode(pcm: bytes, law: str) -> bytes:
+def _encode(pcm: Samples, law: str) -> bytes:
+    pcm = pcm16(pcm)
     samples = samples_of(pcm[: len(pcm) & ~1])
     return bytes(map(_codes(law).__getitem__, samples))
 
@@ -69,7 +70,12 @@ def _alaw_code(sample: int) -> int:
     return (code | 0x80 if sample >= 0 else code) ^ 0x55
 
 
-def _decode(data: bytes, low: bytes, high: bytes) -> bytes:
+def _decode(data: Samples, low: bytes, high: bytes) -> bytes:
+    if not isinstance(data, bytes):
+        codes = view_of(data)
+        if codes is None or codes.itemsize != 1:
+            raise TypeError(f"G.711 codes must be bytes, not {type(data).__name__}")
+        data = codes.tobytes()
     # Two translations in C, one for each byte of a sample.
     pcm = bytearray(2 * len(data))
     pcm[0::2] = data.translate(low)

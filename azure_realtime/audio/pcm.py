@@ -1,8 +1,5 @@
 """
-Conversion of the types in which users keep audio to bytes.
-
-NumPy arrays are recognized by their attributes, without importing NumPy. Strictly
-private.
+Conversion of what users keep audio in to bytes.
 """
 
 from __future__ import annotations
@@ -10,34 +7,28 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import struct
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from .containers import file_format
+from .file_pieces import whole_files
+from .files import no_check, read_blocks
 from .formats import checked_rate
-from .resample import pcm_of_floats
-from .wav import no_check, parse_wav, unreadable
+from .samples import NO_AUDIO, array_pcm, is_array, raw_bytes
+from .wav import WavAudio, parse_wav, unreadable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    _Piece = str | Buffer | os.PathLike[str] | BinaryIO
+    _Piece = str | Buffer | os.PathLike[str] | BinaryIO | WavAudio
     Audio = _Piece | Iterable[_Piece]
     """
     Users' audio: base64 text; bytes, a NumPy array or another buffer; the path of a WAV
-    file, or an open one; an iterable of these.
+    file, an open one, or what was read of one; an iterable of these.
     """
 else:
     Audio = Any  # `Buffer` is not in Python 3.10
-
-_READ = 1 << 18
-_NO_AUDIO = (
-    "audio must be bytes, base64 text, or an array of int16 or float samples, or a WAV "
-    "file (a pathlib.Path, its bytes, an open file), not "
-)
 
 
 class AudioInput(NamedTuple):
@@ -83,7 +74,8 @@ def read_audio(
     Args:
         audio: Base64 text; bytes or another object with a buffer of bytes; mono int16
             samples, or floats from -1.0 to 1.0, in a NumPy array or another typed
-            buffer; a WAV file: its bytes, its `pathlib.Path`, or an open binary file.
+            buffer; a WAV file: its bytes, its `pathlib.Path`, an open binary file, or
+            what `read_wav` returns.
         rate: Sample rate of samples or bytes in Hz; bytes are then PCM16. A WAV file
             has its own.
         check: Called regularly; ends the reading by raising.
@@ -103,58 +95,65 @@ def read_audio(
         return _from_bytes(_decoded(audio), rate, check, complete)
     if isinstance(audio, os.PathLike):
         return _recording(Path(audio).read_bytes(), os.fspath(audio), check)
-    if hasattr(getattr(audio, "dtype", None), "kind") or hasattr(audio, "__array__"):
-        return AudioInput(_array_samples(audio), True, rate, typed=True)
-    try:
-        view = memoryview(audio)
-    except TypeError:
-        view = None
-    if view is not None:
-        if view.format in ("B", "b", "c", "<B", "<b", "<c"):
-            return _from_bytes(view.tobytes(), rate, check, complete)
-        return AudioInput(_buffer_samples(view, audio), True, rate, typed=True)
+    if isinstance(audio, WavAudio):
+        return AudioInput(audio.pcm, True, audio.rate, typed=True, whole=True)
+    data = raw_bytes(audio)
+    if data is not None:
+        return _from_bytes(data, rate, check, complete)
+    samples = array_pcm(audio)
+    if samples is not None:
+        return AudioInput(samples, True, rate, typed=True)
     if callable(getattr(audio, "read", None)):
-        return _from_bytes(_content(audio, check), rate, check, complete=False)
-    raise TypeError(f"{_NO_AUDIO}{type(audio).__name__}")
+        return _from_bytes(read_blocks(audio, check), rate, check, complete=False)
+    raise TypeError(f"{NO_AUDIO}{type(audio).__name__}")
 
 
-def is_source(audio: Any) -> bool:
+def source_rate(audio: Any) -> int | None:
     """
-    Whether *audio* is a source of a voice call: an iterable with a sample rate.
+    Return the sample rate of a source of a voice call, an iterable with a ``rate``;
+    None for other audio.
+
+    Raises:
+        TypeError: Its rate is no number.
+        ValueError: Its rate is no plausible sample rate.
     """
-    return (
-        isinstance(getattr(audio, "rate", None), int)
-        and hasattr(type(audio), "__iter__")
-        and not hasattr(audio, "dtype")
-    )
+    rate = getattr(audio, "rate", None) if _is_iterable(audio) else None
+    return None if rate is None else checked_rate(rate)
 
 
 def pieces_of(audio: Any) -> Iterator[Any] | None:
     """
-    Return the pieces of an iterable; None if *audio* is one piece.
+    Return the pieces of an iterable, those of a file joined to one; None if *audio* is
+    one piece.
 
     Raises:
-        TypeError: From the iteration: a piece is a number.
+        TypeError: From the iteration: a piece is a number or an iterable.
+        ValueError: From the iteration: a piece is text, but not base64.
     """
+    return whole_files(_pieces(audio)) if _is_iterable(audio) else None
+
+
+def _is_iterable(audio: Any) -> bool:
     if isinstance(audio, (str, os.PathLike, Mapping)) or not isinstance(
         audio, Iterable
     ):
-        return None
-    if any(hasattr(audio, name) for name in ("dtype", "__array__", "read")):
-        return None
+        return False
+    if hasattr(audio, "read") or is_array(audio):
+        return False
     try:
         memoryview(audio)  # type: ignore[arg-type]
     except TypeError:
-        return _pieces(audio)
-    return None
+        return True
+    return False
 
 
 def _pieces(audio: Iterable[Any]) -> Iterator[Any]:
     for piece in audio:
-        if isinstance(piece, (int, float)):
+        if isinstance(piece, (int, float)) or _is_iterable(piece):
             kinds = f"{type(audio).__name__} of {type(piece).__name__}"
-            raise TypeError(f"{_NO_AUDIO}a {kinds}: use array.array('h', ...)")
-        yield piece
+            raise TypeError(f"{NO_AUDIO}a {kinds}: use array.array('h', ...)")
+        is_text = isinstance(piece, str) and not isinstance(piece, LinearAudio)
+        yield _decoded(piece) if is_text else piece
 
 
 def _from_bytes(
@@ -187,74 +186,11 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        advice = (
-            "; of a file give the pathlib.Path, or use client.ask(audio=...)"
-            if "." in text
-            else ""
-        )
+        advice = ""
+        if text.startswith("data:"):
+            advice = "; of a data URL give what follows the comma"
+        elif "." in text:
+            advice = "; of a file give the pathlib.Path, or use client.ask(audio=...)"
         raise ValueError(
             f"audio given as text must be base64: {error}{advice}"
         ) from None
-
-
-def _content(file: Any, check: Callable[[], object]) -> bytes:
-    blocks: list[bytes] = []
-    while block := file.read(_READ):
-        if not isinstance(block, (bytes, bytearray)):
-            raise TypeError(
-                f"an audio file must be open for reading bytes (mode 'rb'); this one "
-                f"gives {type(block).__name__}"
-            )
-        if blocks:  # not for short files
-            check()
-        blocks.append(bytes(block))
-    return b"".join(blocks)
-
-
-def _array_samples(array: Any) -> bytes:
-    if hasattr(array, "__array__"):
-        array = array.__array__()  # other classes, such as those of pandas
-    if array.ndim == 0:
-        raise TypeError(f"{_NO_AUDIO}a single number")
-    _check_channels(array.shape)
-    kind, size = array.dtype.kind, array.dtype.itemsize
-    if kind == "f":
-        # in single precision: half precision cannot represent 32767 and would overflow
-        array = array.copy()
-        array[array != array] = 0  # NaN is silence
-        array = (array.clip(-1.0, 1.0).astype("<f4") * 32767.0).round()
-    elif (kind, size) != ("i", 2):
-        raise TypeError(
-            f"samples must be int16, or floats from -1.0 to 1.0, not {array.dtype}"
-        )
-    return bytes(array.astype("<i2").tobytes())
-
-
-def _buffer_samples(view: memoryview, audio: Any) -> bytes:
-    """
-    Return the samples of a typed buffer, such as an `array.array`, as PCM16.
-    """
-    order, code = view.format[:-1], view.format[-1:]
-    if code not in "hfde" or order not in ("", "@", "=", "<", ">", "!"):
-        raise TypeError(
-            f"{_NO_AUDIO}{type(audio).__name__} with items of format {view.format!r}"
-        )
-    _check_channels(view.shape or ())
-    data = view.tobytes()
-    if code != "h":
-        count = len(data) // view.itemsize
-        return pcm_of_floats(struct.unpack(f"{order}{count}{code}", data))
-    big = order in (">", "!") or (sys.byteorder == "big" and order != "<")
-    if big:
-        swapped = bytearray(data)
-        swapped[0::2], swapped[1::2] = data[1::2], data[0::2]
-        data = bytes(swapped)
-    return data
-
-
-def _check_channels(shape: tuple[int, ...]) -> None:
-    if sum(length != 1 for length in shape) > 1:
-        raise ValueError(
-            f"audio must have one channel; this array has the shape {shape}: give one "
-            "of its channels, or their mean"
-        )

@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 from .formats import checked_rate
 from .ledger import Ledger
+from .samples import Samples, pcm16
 from .wav import wav_header
 
 __all__ = ["NullSink", "Sink", "WavSink"]
@@ -90,13 +91,13 @@ class NullSink:
             return self._ledger.end
         return round((time.monotonic() - self._begin) * self.rate)
 
-    def write(self, pcm: bytes, item_id: str, content_index: int = 0) -> None:  # noqa: ARG002 - as the protocol
+    def write(self, pcm: Samples, item_id: str, content_index: int = 0) -> None:  # noqa: ARG002 - as the protocol
         """
-        Queue audio: PCM16, mono, at `rate`.
+        Queue audio: PCM16, mono, at `rate`; as bytes or in an array.
         """
         self._ledger.forget(self._position())
         start = max(self._position(), self._ledger.end)
-        self._ledger.add(start, item_id, len(pcm) // 2)
+        self._ledger.add(start, item_id, len(pcm16(pcm)) // 2)
 
     def played_ms(self, item_id: str) -> int:
         """
@@ -161,10 +162,11 @@ class WavSink(NullSink):
         # `close` writes the size; a file without it can be read nevertheless
         self._file.write(wav_header(None, self.rate))
 
-    def write(self, pcm: bytes, item_id: str, content_index: int = 0) -> None:
+    def write(self, pcm: Samples, item_id: str, content_index: int = 0) -> None:
         """
-        Append audio to the file: PCM16, mono, at `rate`.
+        Append audio to the file: PCM16, mono, at `rate`; as bytes or in an array.
         """
+        pcm = pcm16(pcm)
         super().write(pcm, item_id, content_index)
         self._file.write(pcm)
         self._size += len(pcm)

@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, Protocol, runtime_checkable
 
+from .files import file_content
 from .formats import checked_rate
+from .samples import Samples, pcm16
 from .wav import parse_wav
 
 __all__ = ["PushSource", "Source", "WavSource"]
@@ -65,17 +66,14 @@ class WavSource:
 
     Raises:
         OSError: The file cannot be read.
+        TypeError: *file* is something else, or a file that is open for text.
         ValueError: It is no WAV file, or has no samples.
     """
 
     def __init__(
         self, file: str | os.PathLike[str] | bytes | BinaryIO, *, realtime: bool = False
     ) -> None:
-        if isinstance(file, (str, os.PathLike)):
-            data, name = Path(file).read_bytes(), os.fspath(file)
-        else:
-            data = bytes(file) if isinstance(file, bytes) else file.read()
-            name = str(getattr(file, "name", "the WAV file"))
+        data, name = file_content(file)
         audio = parse_wav(data, name)
         if not audio.pcm:
             raise ValueError(f"{name} has no samples: is the recording complete?")
@@ -120,21 +118,32 @@ class PushSource:
     def __init__(self, rate: int = 24_000, *, max_seconds: float = 10.0) -> None:
         self.rate = checked_rate(rate)
         self.overflows = 0
+        if isinstance(max_seconds, bool) or not isinstance(max_seconds, (int, float)):
+            kind = type(max_seconds).__name__
+            raise TypeError(f"max_seconds must be a number of seconds, not {kind}")
+        if not max_seconds > 0:
+            raise ValueError(f"max_seconds must be positive, not {max_seconds!r}")
         self._most = max_seconds * 2 * self.rate
         # `_pushed` belongs to the pushing thread, `_taken` to the iterating one
         self._pushed = self._taken = 0
         self._pieces: SimpleQueue[bytes | None] = SimpleQueue()
         self._closed = False
 
-    def push(self, pcm: bytes) -> None:
+    def push(self, pcm: Samples) -> None:
         """
-        Add PCM16, mono, of any length. One thread at a time; it never blocks.
+        Add PCM16, mono, of any length, as bytes or in an array. One thread at a time;
+        it never blocks.
+
+        Raises:
+            TypeError: *pcm* is neither bytes nor an array of samples.
+            ValueError: The array has several channels.
         """
+        pcm = pcm16(pcm)
         if self._pushed - self._taken + len(pcm) > self._most:
             self.overflows += 1
             return
         self._pushed += len(pcm)
-        self._pieces.put(bytes(pcm))
+        self._pieces.put(pcm)
 
     def end(self) -> None:
         """

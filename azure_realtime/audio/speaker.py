@@ -30,7 +30,7 @@ from . import devices, streams
 from .formats import checked_rate
 from .ledger import Ledger
 from .position import Position
-from .resample import samples_of
+from .samples import samples_of
 from .sources import BLOCK_MS
 
 __all__ = ["Speaker"]

@@ -15,10 +15,11 @@ from typing import BinaryIO, NamedTuple
 
 import attrs
 
-from .containers import file_format
-from .formats import MAX_RATE, MIN_RATE
+from .containers import BASE64, file_format
+from .files import file_content, no_check
+from .formats import MAX_RATE, MIN_RATE, checked_rate
 from .g711 import decode_alaw, decode_ulaw
-from .resample import pcm_of, pcm_of_floats, samples_of
+from .samples import Samples, pcm16, pcm_of, pcm_of_floats, samples_of
 
 __all__ = ["WavAudio", "read_wav", "wav_bytes", "write_wav"]
 
@@ -66,12 +67,6 @@ class WavAudio:
         return len(self.pcm) / 2 / self.rate
 
 
-def no_check() -> None:
-    """
-    Do nothing; the default of *check* arguments.
-    """
-
-
 def read_wav(
     source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
 ) -> WavAudio:
@@ -87,13 +82,10 @@ def read_wav(
 
     Raises:
         OSError: The file cannot be read.
+        TypeError: *source* is something else, or a file that is open for text.
         ValueError: The file has another format; the message says how to convert it.
     """
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return parse_wav(bytes(source), "input.wav")
-    if isinstance(source, (str, os.PathLike)):
-        return parse_wav(Path(source).read_bytes(), os.fspath(source))
-    return parse_wav(source.read(), "input.wav")
+    return parse_wav(*file_content(source))
 
 
 def parse_wav(
@@ -133,32 +125,49 @@ def parse_wav(
     return WavAudio(_decoded(b"".join(bodies), layout, check), layout.rate)
 
 
-def write_wav(path: str | os.PathLike[str], pcm: bytes, rate: int) -> None:
+def size_of_wav(head: bytes | bytearray) -> int:
+    """
+    Return the size in bytes of the WAV file that begins with *head*; 0 if *head* is too
+    short to know it, or the program that wrote the file did not know it.
+    """
+    order, position = ">" if head[:4] == b"RIFX" else "<", 12
+    size: int
+    while position + 8 <= len(head):
+        tag, size = struct.unpack_from(f"{order}4sI", head, position)
+        position += 8 + size
+        if tag == b"data":
+            whole: int = struct.unpack_from(f"{order}I", head, 4)[0] + 8
+            if not 0 < size < _UNKNOWN_SIZE:
+                return 0
+            return max(position, whole if whole < _UNKNOWN_SIZE else 0)
+        position += _padding(head, position, size)
+    return 0
+
+
+def write_wav(path: str | os.PathLike[str], pcm: Samples, rate: int) -> None:
     """
     Write mono PCM16 as a WAV file.
 
     Args:
         path: The path of the file; an existing file is replaced.
-        pcm: The samples, little-endian; an odd byte at the end is ignored.
+        pcm: The samples as bytes, little-endian, of which an odd one at the end is
+            ignored; or int16 samples or floats from -1.0 to 1.0 in a NumPy array or
+            another typed buffer.
         rate: The sample rate in Hz.
 
     Raises:
         OSError: The file cannot be written.
-        ValueError: *rate* is not positive.
+        TypeError: *pcm* has another type, or *rate* is no number.
+        ValueError: *rate* is no sample rate, or *pcm* has several channels.
     """
     Path(path).write_bytes(wav_bytes(pcm, rate))
 
 
-def wav_bytes(pcm: bytes, rate: int) -> bytes:
+def wav_bytes(pcm: Samples, rate: int) -> bytes:
     """
-    Return the bytes of the WAV file that `write_wav` writes.
-
-    Raises:
-        ValueError: *rate* is not positive.
+    Return the bytes of the WAV file that `write_wav` writes; errors as there.
     """
-    if rate <= 0:
-        msg = f"rate must be positive, got {rate}"
-        raise ValueError(msg)
+    rate, pcm = checked_rate(rate), pcm16(pcm)
     size = len(pcm) & ~1
     return wav_header(size, rate) + pcm[:size]
 
@@ -198,10 +207,14 @@ def _chunks(data: bytes, order: str, name: str) -> Iterator[tuple[bytes, int, by
                 size = len(data) - position
         end = position + size
         yield tag, size, data[position:end]
-        # An odd chunk is padded, except by some programs.
-        if size % 2 and data[end : end + 4] not in (b"data", b"fmt "):
-            end += 1
-        position = end
+        position = end + _padding(data, end, size)
+
+
+def _padding(data: bytes | bytearray, end: int, size: int) -> int:
+    """
+    Return the bytes after a chunk: an odd one is padded, except by some programs.
+    """
+    return int(size % 2 and data[end : end + 4] not in (b"data", b"fmt "))
 
 
 def _layout(body: bytes, order: str, name: str) -> _Layout:
@@ -301,6 +314,12 @@ def unreadable(name: str, why: str, kind: str = "WAV") -> ValueError:
     """
     Return the error for an unreadable file, with a command that converts it.
     """
+    if kind == BASE64:
+        return ValueError(
+            "audio given as bytes must be samples or a file, but these bytes are "
+            "base64 text: decode them (base64.b64decode), without 'data:...,' if they "
+            "are a data URL"
+        )
     if kind != "WAV" and name == "input.wav":
         name = f"input.{kind.lower()}"
     file = f'"{name}"' if " " in name else name

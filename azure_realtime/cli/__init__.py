@@ -2,6 +2,6 @@
 The command line: ``azure-realtime`` and ``python -m azure_realtime``.
 """
 
-from .main import main
+from .program import main
 
 __all__ = ["main"]

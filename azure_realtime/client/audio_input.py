@@ -12,9 +12,9 @@ import attrs
 from .._concurrency.deadline import Deadline
 from ..audio.convert import AudioStream, converted
 from ..audio.encoding import encode
+from ..audio.files import no_check
 from ..audio.formats import MIN_COMMIT_MS, bytes_per_ms, format_name
-from ..audio.pcm import LinearAudio, is_source, pieces_of, read_audio
-from ..audio.wav import no_check
+from ..audio.pcm import LinearAudio, pieces_of, read_audio, source_rate
 from ..events import (
     ClientEvent,
     ConversationItemCreate,
@@ -61,8 +61,7 @@ def spoken(audio: Any, input_format: str, deadline: Deadline) -> bytes:
     if pieces is None:
         data = converted(read_audio(audio, check=check), name, check)
     else:
-        rate = audio.rate if is_source(audio) else None
-        data = _joined(pieces, rate, name, check)
+        data = _joined(pieces, source_rate(audio), name, check)
     milliseconds = len(data) / bytes_per_ms(name)
     if milliseconds < MIN_COMMIT_MS:
         raise ValueError(
@@ -75,17 +74,10 @@ def spoken(audio: Any, input_format: str, deadline: Deadline) -> bytes:
 def _joined(
     pieces: Any, rate: int | None, name: str, check: Callable[[], None]
 ) -> bytes:
-    collected = []
+    stream, out = AudioStream(), []
     for piece in pieces:
         check()
-        collected.append(piece)
-    if all(isinstance(piece, (bytes, bytearray)) for piece in collected):
-        # pieces of bytes may be one WAV file, whose header is in the first
-        whole = read_audio(b"".join(collected), rate, check)
-        return converted(whole, name, check)
-    stream, out = AudioStream(), []
-    for piece in collected:
-        data, held = stream.feed(read_audio(piece, check=check), name, check)
+        data, held = stream.feed(read_audio(piece, rate, check), name, check)
         stream = held or AudioStream()
         out.append(data)
     return b"".join([*out, stream.rest(name)])

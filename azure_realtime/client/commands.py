@@ -16,7 +16,7 @@ import attrs
 from .._concurrency.deadline import TIMEOUTS, Deadline
 from .._concurrency.lifecycle import Lifecycle
 from ..audio.convert import AudioStream
-from ..audio.pcm import Audio, pieces_of, read_audio
+from ..audio.pcm import Audio, pieces_of, read_audio, source_rate
 from ..events import (
     ClientEvent,
     ConversationItemCreate,
@@ -103,13 +103,14 @@ class Commands:
                   G.711: 8 kHz, mono, 8 bit);
                 - mono samples, int16 or floats from -1.0 to 1.0, in a NumPy array of
                   shape (n,), an `array.array` or another typed buffer;
-                - a WAV file: its `pathlib.Path`, its bytes, or an open binary file. It
-                  is converted as a whole, with the package `soxr` if it is installed
-                  (it needs NumPy and is faster and more exact).
+                - a WAV file: its `pathlib.Path`, its bytes, an open binary file, or the
+                  result of `read_wav`. It is converted as a whole, with `soxr` if it is
+                  installed (it needs NumPy and is more exact).
 
                 Text is never used as a path, as it may come from an untrusted source.
-            timeout: Seconds for the conversion and for room in the send queue; None
-                waits without limit.
+                An iterable may yield a file in pieces, and has its own rate if it is a
+                `Source`. If it raises, its audio so far has been sent.
+            timeout: Seconds for conversion and room in the send queue; None: no limit.
             block: False raises QueueFull instead of waiting for room; use it in the
                 callback of an audio device.
             rate: Sample rate of samples or bytes in Hz if it is not the session's
@@ -122,12 +123,12 @@ class Commands:
                 the network carries; nothing of *audio* has been sent.
             TimeoutError: The conversion was not done in time; nothing has been sent.
             TypeError: *audio* has another type.
-            ValueError: *audio* is a file of another format or has several channels, or
-                *rate* is no sample rate.
+            ValueError: *audio* is a file of another format, base64 text as bytes, or
+                has several channels; or *rate* is no sample rate.
         """
         if self._lifecycle.process.is_other_process:
             self._lifecycle.check_process()
-        usual = rate is None and type(timeout) in TIMEOUTS  # `Deadline` checks others
+        usual = rate is None and type(timeout) in TIMEOUTS and timeout == timeout
         if usual and type(audio) is bytes and self._input.is_ready(audio):
             held: AudioStream | None = None
             ready = [audio]
@@ -136,8 +137,8 @@ class Commands:
             pieces = pieces_of(audio)
             if pieces is not None:
                 for piece in pieces:
-                    remaining = deadline.remaining()
-                    self.append_audio(piece, remaining, block=block, rate=rate)
+                    own, remaining = source_rate(audio) or rate, deadline.remaining()
+                    self.append_audio(piece, remaining, block=block, rate=own)
                 return
             check = within(deadline)
             given = read_audio(audio, rate, check, complete=True)
@@ -238,7 +239,6 @@ class Commands:
         """
         Request a response from the model; with VAD the service does so by itself.
 
-
         Args:
             config: A `ResponseConfig`, or a mapping with its flat fields or in the
                 nested shape of the service.
@@ -296,21 +296,22 @@ class Commands:
             The future of the command's own method; None if it is not acknowledged.
 
         Raises:
-            ValueError: A type or field is misspelled.
+            TypeError: A field has the wrong type.
+            ValueError: A type or field is misspelled; or the ``event_id`` is empty, too
+                long, or that of a command that is not answered yet.
         """
         self._lifecycle.check_process()
-        command = self._sender.codec.command(event)
+        command = self._sender.accepted(self._sender.codec.command(event))
         command = with_audio_for(command, self._follower.input_format)
         if isinstance(command, ResponseCreate):
             return self._sender.request(command, "wait")
         if isinstance(command, ConversationItemCreate):
             command = attrs.evolve(command, item=_named(command.item))
-        if isinstance(command, InputAudioBufferAppend):
-            self._input.count(command.audio)
         if command.type in self._sender.ACKNOWLEDGED:
             return self._command(command)
-        command = self._sender.identified(command)
         self._sender.queue(command, deadline=Deadline(self._sender.QUEUE_TIMEOUT))
+        if isinstance(command, InputAudioBufferAppend):
+            self._input.count(command.audio)
         return None
 
     def _command(self, command: ClientEvent) -> Future[Any]:

@@ -19,7 +19,7 @@ import attrs
 
 from .._concurrency.deadline import Deadline
 from .._dispatch.mailbox import Mailbox, Mailboxes
-from ..audio.pcm import is_source
+from ..audio.pcm import source_rate
 from ..events import InputAudioBufferCommitted
 from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem
@@ -85,7 +85,7 @@ def send_user_turn(
     parts = _written(text, image)
     deadline = Deadline(timeout)
     samples = None
-    if audio is not None and not is_source(audio):
+    if audio is not None and source_rate(audio) is None:
         samples = spoken(_recording(audio), session.input_format, deadline)
     if parts:
         item = MessageItem(role="user", content=tuple(parts))
@@ -125,7 +125,7 @@ def _speak(
 def _append(
     commands: Commands,
     blocks: Iterable[bytes],
-    rate: int,
+    source: Any,
     mailbox: Mailbox,
     deadline: Deadline,
 ) -> str | None:
@@ -135,6 +135,7 @@ def _append(
     None if the blocks end first.
     """
     for block in blocks:
+        rate = source_rate(source)  # a device may have changed it
         commands.append_audio(block, deadline.remaining(), rate=rate)
         with contextlib.suppress(TimeoutError):
             return mailbox.get(Deadline(0)).item_id  # type: ignore[attr-defined,no-any-return]
@@ -167,12 +168,18 @@ def _relay(
         undo.append(commands.clear_audio_buffer)
         commands.clear_audio_buffer()
         with contextlib.closing(_blocks(source)) as blocks:
-            item_id = _append(commands, blocks, source.rate, mailbox, deadline)
+            item_id = _append(commands, blocks, source, mailbox, deadline)
         committed = None
         if item_id is None:  # the source has ended: as a recording
             if vad:
                 commands.update_session(turn_detection=None)
-            committed = commands.commit_audio()
+            try:
+                committed = commands.commit_audio()
+            except ValueError:
+                raise ValueError(
+                    "ask(audio=...): the source ended before it gave 100 ms of audio. "
+                    "Is it a new one? A source can be used once."
+                ) from None
         undo.pop()
         if vad:
             undo[-1]()
@@ -204,7 +211,7 @@ def question_item(
     """
     parts = _written(text, image)
     if audio is not None:
-        if is_source(audio) and getattr(audio, "live", False):
+        if source_rate(audio) is not None and getattr(audio, "live", False):
             raise ValueError(
                 "a question outside the conversation needs a complete recording, not a "
                 "live source: the service detects no turns there"
@@ -258,6 +265,11 @@ def _recording(audio: Any) -> Any:
     """
     if not isinstance(audio, str):
         return audio
+    if audio.startswith(("data:", "http://", "https://")):
+        raise ValueError(
+            "audio given as text is the path of a WAV file, not a URL: give the file's "
+            "bytes"
+        )
     if len(audio) > _LONGEST_PATH:
         raise ValueError(
             "audio given as text is the path of a WAV file, and this text is too long: "

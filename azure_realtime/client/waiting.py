@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.event_keys import ANY, EventName, key_for, warn_if_unknown
+from .._dispatch.functions import check_function
 from .._dispatch.mailbox import Mailbox, Mailboxes, Where
 from ..errors import ConnectionClosed
 from ..events import ServerEvent
@@ -159,12 +160,11 @@ def _check(timeout: float | None, where: Any = None) -> None:
     Check the types of arguments that are used only later.
 
     Raises:
-        TypeError: *timeout* is no number, or *where* is no function.
+        TypeError: *timeout* is no number, or *where* no plain function of an event.
     """
     Deadline(timeout)
-    if where is not None and not callable(where):
-        kind = type(where).__name__
-        raise TypeError(f"where must be a function of the event, not {kind}")
+    if where is not None:
+        check_function(where, "where")
 
 
 class Pulling:
@@ -204,7 +204,7 @@ class Pulling:
             TimeoutError: No such event arrived in time.
             ConnectionClosed: The connection ended first.
             TypeError: *event* is neither text nor an event class, *timeout* is no
-                number, or *where* is no function.
+                number, or *where* is no plain function of an event.
             RuntimeError: The caller is the reader thread, which would wait for itself,
                 or a forked child.
         """

@@ -22,7 +22,7 @@ from typing import Any
 import attrs
 
 from ..audio.formats import as_pcm
-from ..audio.resample import Resampler
+from ..audio.resampler import Resampler
 from ..audio.sinks import Sink
 from ..events import ResponseOutputAudioDelta, ResponseOutputAudioDone
 from .interfaces import SessionFacts

@@ -8,7 +8,7 @@ from array import array
 
 import attrs
 
-from ..audio.resample import samples_of
+from ..audio.samples import samples_of
 
 __all__ = ["CallStats"]
 

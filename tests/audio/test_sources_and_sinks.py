@@ -4,12 +4,16 @@ Sources and sinks that need no device.
 
 from __future__ import annotations
 
+import array
+import io
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from helpers.timing import SCALE
@@ -21,8 +25,12 @@ from azure_realtime.audio import (
     Source,
     WavSink,
     WavSource,
+    decode_ulaw,
+    encode_ulaw,
     read_wav,
+    resample,
     wav_bytes,
+    write_wav,
 )
 from azure_realtime.audio.ledger import Ledger
 
@@ -123,6 +131,88 @@ def test_pushed_audio_is_kept_within_its_limit() -> None:
     source.end()
     assert list(blocks) == [b"yy"]
     assert source.overflows == 1
+
+
+SAMPLES = array.array("h", range(-500, 500))
+FLOATS = array.array("f", (sample / 32767 for sample in SAMPLES))
+
+
+def numpy_forms() -> list[Any]:
+    numpy = pytest.importorskip("numpy")
+    return [numpy.array(SAMPLES, "i2"), numpy.array(FLOATS, "f4").reshape(-1, 1)]
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [lambda: [bytes(SAMPLES), SAMPLES, memoryview(SAMPLES), FLOATS], numpy_forms],
+)
+def test_samples_in_arrays_are_converted(
+    forms: Callable[[], list[Any]], tmp_path: Path
+) -> None:
+    """
+    As by `append_audio`: their items are samples, not bytes.
+    """
+    path, pcm = tmp_path / "a.wav", bytes(SAMPLES)
+    for form in forms():
+        write_wav(path, form, 8000)
+        assert pcm == read_wav(path).pcm
+        source = PushSource(8000)
+        source.push(form)
+        source.end()
+        assert [pcm] == list(source)
+        sink = WavSink(path, 8000)
+        sink.write(form, "item")
+        sink.close()
+        assert pcm == read_wav(path).pcm
+        assert 125 == sink.played_ms("item")
+        assert resample(pcm, 8000, 24_000) == resample(form, 8000, 24_000)
+        assert encode_ulaw(pcm) == encode_ulaw(form)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["abc", 5, None, [1, 2], array.array("I", [1]), array.array("f", [9000.0])]
+)
+def test_what_is_no_audio_is_refused_by_sources_and_sinks(
+    wrong: Any, tmp_path: Path
+) -> None:
+    """
+    With one sentence, and nothing is written.
+    """
+    sink = WavSink(tmp_path / "a.wav")
+    for attempt in (
+        PushSource().push,
+        lambda it: sink.write(it, "item"),
+        lambda it: wav_bytes(it, 8000),
+        lambda it: resample(it, 8000, 24_000),
+        encode_ulaw,
+    ):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"^audio must|^float samples"
+        ):
+            attempt(wrong)
+    sink.close()
+    assert b"" == read_wav(tmp_path / "a.wav").pcm
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        (lambda: WavSource(5), "a WAV file is given as its path"),  # type: ignore[arg-type]
+        (lambda: read_wav(None), "a WAV file is given as its path"),  # type: ignore[arg-type]
+        (lambda: WavSource(io.StringIO("a")), "mode 'rb'"),  # type: ignore[arg-type]
+        (lambda: decode_ulaw(array.array("h", [1])), "codes must be bytes"),
+        (lambda: PushSource(max_seconds="5"), "max_seconds must be a number"),  # type: ignore[arg-type]
+        (lambda: PushSource(max_seconds=-1), "max_seconds must be positive"),
+        (lambda: resample(b"", 16_000.5, 8000), "rate must be a whole number"),  # type: ignore[arg-type]
+        (lambda: resample(b"", 1, 8000), "rate must be a whole number"),
+    ],
+)
+def test_mistakes_with_files_and_rates(mistake: Callable[[], Any], text: str) -> None:
+    """
+    One sentence names the argument.
+    """
+    with pytest.raises((TypeError, ValueError), match=text):
+        mistake()
 
 
 def test_a_sink_plays_at_the_pace_of_speech(sinks: dict[str, float]) -> None:

@@ -263,6 +263,11 @@ def test_other_files_are_refused_by_name(kind: str, data: bytes) -> None:
         b"\xff" * 160,  # silence in mu-law
         bytes(960),
         b"\0\0\0\0ftyq" + bytes(50),
+        b"RIFF" + bytes(50),  # a RIFF file says which kind it is
+        b"BW64" + bytes(50),
+        b"U" * 320,  # near silence in A-law
+        b"TUVWQPRS" * 40,
+        b"xyz" * 107,  # near silence in mu-law
     ],
 )
 def test_samples_are_no_file(data: bytes) -> None:

@@ -11,7 +11,7 @@ import math
 import signal
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,12 @@ from azure_realtime import (
 )
 from azure_realtime._requests.send_queue import SendQueue
 from azure_realtime.audio import (
+    PushSource,
     Resampler,
+    WavSource,
     encode_alaw,
     encode_ulaw,
+    read_wav,
     resample,
     wav_bytes,
 )
@@ -358,6 +361,8 @@ def test_files_that_cannot_be_read_are_refused_everywhere(
             lambda: client.append_audio(text),
             lambda: client.append_audio(io.BytesIO(audio), rate=16_000),
             lambda: client.append_audio([audio]),
+            lambda: client.append_audio(in_pieces(audio, 2)),
+            lambda: client.ask(audio=iter(in_pieces(audio, 2)), timeout=5),
             lambda: client.ask(audio=audio, timeout=5),
             lambda: client.stream(audio=bytearray(audio), timeout=5),
             lambda: client.send({"type": "input_audio_buffer.append", "audio": audio}),
@@ -384,6 +389,182 @@ def test_the_beginning_of_a_file_is_no_piece_of_a_stream() -> None:
         with pytest.raises(ValueError, match=r"cut short.*pieces.*ask"):
             client.append_audio(WAV[:4096])
         assert appended(wire) == []
+
+
+def in_pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def headed(size: int) -> bytes:
+    """
+    Return `WAV` with the sizes that a program writes which does not know them yet.
+    """
+    field = struct.pack("<I", size)
+    return WAV[:4] + field + WAV[8:40] + field + WAV[44:]
+
+
+@pytest.mark.parametrize("size", [3, 44, 1000])
+@pytest.mark.parametrize("file", [WAV, headed(0), headed(0xFFFFFFFF)])
+def test_a_wav_file_in_pieces_is_one_file(file: bytes, size: int) -> None:
+    """
+    As from a download: its header may be split, and need not know the length.
+    """
+    pieces = in_pieces(file, size)
+    with GA.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+        client.append_audio(iter(pieces))
+        client.append_audio(map(memoryview, pieces))
+        got = sent(client, wire)
+        before = len(appended(wire))
+        client.ask(audio=map(bytearray, pieces), timeout=20)
+        asked = b"".join(appended(wire)[before:])
+
+    one = resample(TONE, 16_000, 24_000)
+    assert one * 2 == got
+    assert one == asked
+
+
+def test_text_in_pieces_is_one_file() -> None:
+    """
+    Base64 text is decoded before the pieces are joined.
+    """
+    text = base64.b64encode(WAV).decode()
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        client.append_audio([text[:4000], text[4000:]])
+        got = sent(client, wire)
+
+    assert resample(TONE, 16_000, 24_000) == got
+
+
+class Block:
+    """
+    A source of two blocks, of which a rate is known.
+    """
+
+    def __init__(self, rate: Any) -> None:
+        self.rate = rate
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([TONE[:5000], TONE[5000:]])
+
+
+def pushed() -> PushSource:
+    source = PushSource(16_000)
+    source.push(TONE)
+    source.end()
+    return source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        lambda: WavSource(WAV),
+        pushed,
+        lambda: Block(16_000),
+        lambda: Block(16_000.0),
+        lambda: read_wav(WAV),
+    ],
+)
+def test_a_source_has_its_own_rate(source: Callable[[], Any]) -> None:
+    """
+    Its audio is resampled, not played too fast.
+    """
+    with GA.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+        client.append_audio(source())
+        got = sent(client, wire)
+        before = len(appended(wire))
+        client.ask(audio=source(), timeout=20)
+        asked = b"".join(appended(wire)[before:])
+
+    assert [resample(TONE, 16_000, 24_000)] * 2 == [got, asked]
+
+
+@pytest.mark.parametrize("rate", ["16000", True, 0])
+def test_a_source_with_another_rate_is_refused(rate: Any) -> None:
+    """
+    With the word rate, before anything is sent.
+    """
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        for attempt in (client.append_audio, lambda it: client.ask(audio=it)):
+            with pytest.raises((TypeError, ValueError), match="rate must be a"):
+                attempt(Block(rate))
+        assert appended(wire) == []
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        base64.b64encode(WAV),
+        bytearray(base64.b64encode(TONE)),
+        base64.encodebytes(TONE),
+        b"data:audio/wav;base64," + base64.b64encode(WAV),
+        in_pieces(base64.b64encode(TONE), 40),
+    ],
+)
+def test_base64_text_as_bytes_is_no_audio(audio: Any) -> None:
+    """
+    It would be noise: `base64.b64encode` returns bytes, which look like samples.
+    """
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        for attempt in (
+            client.append_audio,
+            lambda it: client.append_audio(it, rate=16_000),
+            lambda it: client.ask(audio=it),
+        ):
+            with pytest.raises(ValueError, match=r"base64 text: decode them"):
+                attempt(audio)
+        assert appended(wire) == []
+    if not isinstance(audio, list):
+        with pytest.raises(ValueError, match=r"base64 text: decode them"):
+            InputAudio(audio=audio)
+
+
+def test_a_data_url_is_no_audio() -> None:
+    """
+    The sentence says what of it to give.
+    """
+    url = "data:audio/wav;base64," + base64.b64encode(WAV[:100]).decode()
+    with GA.connected(session_config=MANUAL) as (client, _):
+        with pytest.raises(ValueError, match="what follows the comma"):
+            client.append_audio(url)
+        for text in (url, "https://example.com/a.wav"):
+            with pytest.raises(ValueError, match="not a URL"):
+                client.ask(audio=text)
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("config", [MANUAL, SessionConfig()])
+def test_a_source_that_fails_or_is_empty(config: SessionConfig, live: bool) -> None:
+    """
+    The caller gets its exception, or advice about `ask`; the next question is answered.
+    """
+
+    class Failing(Block):
+        def __init__(self, *blocks: Any) -> None:
+            super().__init__(16_000)
+            self.live, self.blocks = live, blocks
+
+        def __iter__(self) -> Iterator[bytes]:
+            for block in self.blocks:
+                yield block
+                raise ZeroDivisionError("mine")
+
+    with GA.connected(service={"replies": ["Yes."] * 3}, session_config=config) as (
+        client,
+        _,
+    ):
+        with pytest.raises(ZeroDivisionError, match="mine"):
+            client.ask(audio=Failing(TONE), timeout=5)
+        with pytest.raises(ZeroDivisionError, match="mine"):
+            client.append_audio(iter(Failing(TONE)))
+        with pytest.raises(ValueError, match=r"ask\(audio=.*ended before .* 100 ms"):
+            client.ask(audio=Failing(), timeout=5)
+        assert client.ask("Still there?", timeout=5).text == "Yes."
 
 
 def test_text_is_never_a_path(tmp_path: Path) -> None:
@@ -418,7 +599,19 @@ def test_a_question_of_no_length_gives_advice_about_ask(audio: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "audio", [[1, 2], [0.5], (5,), {1: 2}, [None], [object()], object(), 5, True]
+    "audio",
+    [
+        [1, 2],
+        [0.5],
+        (5,),
+        {1: 2},
+        [None],
+        [object()],
+        object(),
+        5,
+        True,
+        [[bytes(9999)]],
+    ],
 )
 def test_what_is_no_audio_is_refused(audio: Any) -> None:
     """

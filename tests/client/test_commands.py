@@ -81,6 +81,60 @@ def test_audio_in_every_shape_arrives_the_same(variant: Variant) -> None:
     assert item.item_id
 
 
+@pytest.mark.parametrize(
+    "kind", ["input_audio_buffer.clear", "response.create", "response.cancel", "new.x"]
+)
+@pytest.mark.parametrize(
+    ("event_id", "error", "text"),
+    [
+        (5, TypeError, "event_id must be a str, not int"),
+        (["a"], TypeError, "event_id must be a str, not list"),
+        ("", ValueError, "1 to 512 characters, not 0"),
+        ("x" * 513, ValueError, "1 to 512 characters, not 513"),
+    ],
+)
+def test_an_event_id_that_the_service_cannot_return(
+    kind: str, event_id: Any, error: type[Exception], text: str
+) -> None:
+    """
+    One sentence at the call; nothing is sent, and nothing waits for an answer.
+    """
+    client = GA.client("ws://127.0.0.1:9")
+    with pytest.raises(error, match=text):
+        client.send({"type": kind, "event_id": event_id})
+    assert not client.stats.send_queue
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("input_audio_buffer.clear", "input_audio_buffer.clear"),
+        ("response.create", "response.create"),
+        ("response.create", "input_audio_buffer.clear"),
+        ("input_audio_buffer.clear", "response.cancel"),
+    ],
+)
+def test_an_event_id_belongs_to_one_pending_command(first: str, second: str) -> None:
+    """
+    A second command with it is refused; after the answer the id may be used again.
+    """
+    with GA.connected(service={"replies": ["Hi"] * 2}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+        wire.stall()
+        pending = client.send({"type": first, "event_id": "mine"})
+        with pytest.raises(ValueError, match="'mine' is that of a command"):
+            client.send({"type": second, "event_id": "mine"})
+        wire.resume()
+        assert pending is not None
+        assert pending.result(5)
+        again = client.send({"type": first, "event_id": "mine"})
+        assert again is not None
+        assert again.result(5)
+
+
 def test_every_command_of_the_original_is_understood(variant: Variant) -> None:
     """
     Each does, at the service, what its name says.

@@ -20,7 +20,8 @@ from __future__ import annotations
 from array import array
 from functools import cache
 
-from ...audio.resample import Resampler, pcm_of, resample, samples_of
+from ...audio.resampler import Resampler, resample
+from ...audio.samples import pcm_of, samples_of
 
 RATE = 24_000
 TELEPHONE_RATE = 8_000

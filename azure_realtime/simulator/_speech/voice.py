@@ -25,7 +25,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-from ...audio.resample import resample
+from ...audio.resampler import resample
 from .audio import RATE
 
 # A voice of the service -> the voice and the pitch (0-99) of espeak-ng, and the pitch

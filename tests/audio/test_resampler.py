@@ -15,7 +15,7 @@ import pytest
 
 from azure_realtime.audio import Resampler, resample
 
-resample_module = importlib.import_module("azure_realtime.audio.resample")
+resample_module = importlib.import_module("azure_realtime.audio.resampler")
 
 
 def sine(frequency: float, rate: int, count: int, level: float = 12_000) -> list[float]:

@@ -14,13 +14,13 @@ A resampler has no lock: one thread at a time may use it.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import sys
-from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import mul
+
+from .formats import checked_rate
+from .samples import Samples, pcm16, pcm_of, samples_of
 
 __all__ = ["Resampler", "resample"]
 
@@ -58,13 +58,12 @@ class Resampler:
             the output is delayed by the look-ahead.
 
     Raises:
-        ValueError: A rate is not positive.
+        TypeError: A rate is no number.
+        ValueError: A rate is no plausible sample rate.
     """
 
     def __init__(self, rate_in: int, rate_out: int, *, aligned: bool = False) -> None:
-        if rate_in <= 0 or rate_out <= 0:
-            msg = f"sample rates must be positive, not {rate_in} and {rate_out}"
-            raise ValueError(msg)
+        rate_in, rate_out = checked_rate(rate_in), checked_rate(rate_out)
         common = math.gcd(rate_in, rate_out)
         self._up = rate_out // common
         self._down = rate_in // common
@@ -79,7 +78,7 @@ class Resampler:
         self._held = [0.0] * silence
         self._at = 0
 
-    def feed(self, pcm: bytes) -> bytes:
+    def feed(self, pcm: Samples) -> bytes:
         """
         Convert the next piece of the stream.
 
@@ -89,7 +88,7 @@ class Resampler:
         Returns:
             The output that can be computed so far.
         """
-        data = self._odd + pcm
+        data = self._odd + pcm16(pcm)
         whole = len(data) & ~1
         self._odd = data[whole:]
         if self._up == self._down:
@@ -257,45 +256,7 @@ def _bessel(x: float) -> float:
     return total
 
 
-def samples_of(pcm: bytes) -> array[int]:
-    """
-    Return the samples of PCM16 bytes, of which there must be an even number.
-    """
-    values = array("h", pcm)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
-
-
-def pcm_of(values: Sequence[float]) -> bytes:
-    """
-    Round samples to PCM16, little-endian; values out of range are clipped.
-    """
-    try:
-        samples = array("h", map(round, values))
-    except OverflowError:
-        # Filters overshoot at the edges of loud audio; rare, so not checked before.
-        low, high = -32768.0, 32767.0
-        samples = array("h", [round(min(max(v, low), high)) for v in values])
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return samples.tobytes()
-
-
-def pcm_of_floats(values: Sequence[float]) -> bytes:
-    """
-    Convert samples from -1.0 to 1.0 to PCM16; others are clipped, NaN becomes 0.
-    """
-    if values and -1.0 <= min(values) and max(values) <= 1.0:
-        with contextlib.suppress(ValueError):  # min() and max() may miss a NaN
-            return pcm_of([value * 32767.0 for value in values])
-    clipped = (
-        min(max(value, -1.0), 1.0) if value == value else 0.0 for value in values
-    )
-    return pcm_of([value * 32767.0 for value in clipped])
-
-
-def resample(pcm: bytes, rate_in: int, rate_out: int) -> bytes:
+def resample(pcm: Samples, rate_in: int, rate_out: int) -> bytes:
     """
     Convert the sample rate of a whole recording of mono PCM16, little-endian.
 
@@ -309,7 +270,8 @@ def resample(pcm: bytes, rate_in: int, rate_out: int) -> bytes:
             take a few times as long as usual ones.
 
     Raises:
-        ValueError: A rate is not positive.
+        TypeError: A rate is no number.
+        ValueError: A rate is no plausible sample rate.
     """
     stream = Resampler(rate_in, rate_out, aligned=True)
     return stream.feed(pcm) + stream.flush()
