@@ -53,8 +53,7 @@ def _add_doctor(commands: Any) -> None:
         f"what to do. Nothing is billed without --turns. {_VARIABLES} The proxy is "
         "that of https_proxy and no_proxy.",
         epilog="exit status: 0 it works, perhaps with warnings; 1 a step failed; 2 the "
-        "arguments are wrong; 130 Ctrl-C, SIGTERM or SIGHUP; 141 the output was closed"
-        "has ended",
+        "arguments are wrong; 130 Ctrl-C, SIGTERM or SIGHUP; 141 the output was closed",
     )
     _add_env_file(doctor)
     doctor.add_argument(
