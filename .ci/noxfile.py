@@ -113,7 +113,7 @@ def others(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def soaks(session: nox.Session) -> None:
-    """Run the short form of what looks for losses at voice rates, and with faults."""
+    """Look for losses at voice rates, and with faults, in the long form."""
     marks = "soak and not sound"
     run(session, 400, *PYTEST, "-m", marks, AZURE_REALTIME_SOAK="1")
 

@@ -237,3 +237,34 @@ def test_faults_of_the_local_service_are_those_of_the_code() -> None:
         named = re.findall(r"`(\w+)\(", table)
         assert len(named) > 3
         assert [name for name in named if not hasattr(cls, name)] == []
+
+
+# without the hyphens, which keep this file from being a hit itself
+WORDS = ["gon-g", "clap-per", "pa-tience", "fare-well", "an-ew", "to-ld"]
+WORDS += ["some-body", "no-body"]
+PHRASES = ["loose- ends", "is none- of", "who- asks"]
+PRIVATE_WORDS = re.compile(
+    rf"\b(?:{'|'.join(WORDS)})\b|{'|'.join(PHRASES)}".replace("-", ""), re.IGNORECASE
+)
+TEXTS = {".cfg", ".css", ".in", ".ipynb", ".js", ".md", ".py", ".pyi", ".svg", ".toml"}
+
+
+@pytest.mark.parametrize(
+    "folder", [".", ".ci", "azure_realtime", "benchmarks", "docs", "samples", "tests"]
+)
+def test_code_and_documents_use_plain_words(folder: str) -> None:
+    """
+    A reader meets the terms of the field, not words of one author.
+    """
+    paths = (TOP / folder).glob("*" if folder == "." else "**/*")
+    found = [
+        (path.relative_to(TOP).as_posix(), number)
+        for path in paths
+        if path.suffix in TEXTS or path.name in (".ruff.toml", "run")
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if PRIVATE_WORDS.search(line)
+    ]
+
+    assert found == []
+    assert PRIVATE_WORDS.search("He was To" + "ld.")
+    assert PRIVATE_WORDS.search("Who " + "asks")

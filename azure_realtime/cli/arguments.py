@@ -16,7 +16,7 @@ _VARIABLES = (
 )
 _STATUSES = (
     "exit status: 0 it worked; 1 it did not, and standard error says why; 2 the "
-    "arguments are wrong; 130 Ctrl-C or SIGTERM"
+    "arguments are wrong; 130 Ctrl-C, SIGTERM or SIGHUP; 141 the output was closed"
 )
 
 
@@ -53,7 +53,7 @@ def _add_doctor(commands: Any) -> None:
         f"what to do. Nothing is billed without --turns. {_VARIABLES} The proxy is "
         "that of https_proxy and no_proxy.",
         epilog="exit status: 0 it works, perhaps with warnings; 1 a step failed; 2 the "
-        "arguments are wrong; 130 Ctrl-C or SIGTERM",
+        "arguments are wrong; 130 Ctrl-C, SIGTERM or SIGHUP; 141 the output was closed",
     )
     _add_env_file(doctor)
     doctor.add_argument(
@@ -81,7 +81,7 @@ def _add_ask(commands: Any) -> None:
         description=f"Ask one question and print the answer. {_VARIABLES}",
         epilog=_STATUSES,
     )
-    ask.add_argument("question", nargs="?", help="the question as text")
+    ask.add_argument("question", nargs="?", type=_text, help="the question as text")
     ask.add_argument("--audio", metavar="IN", help="the question as speech: a WAV file")
     ask.add_argument(
         "--out",
@@ -96,7 +96,7 @@ def _add_ask(commands: Any) -> None:
         help="limit for the answer (default: 60)",
     )
     _add_service(ask)
-    ask.set_defaults(run=_ask)
+    ask.set_defaults(run=_ask, refuse=ask.error)
 
 
 def _add_talk(commands: Any) -> None:
@@ -171,8 +171,8 @@ def _add_service(parser: Any) -> None:
         "--local", action="store_true", help="start a local service, for a trial"
     )
     _add_env_file(service)
-    parser.add_argument("--voice", help="the model's voice")
-    parser.add_argument("--instructions", help="what the model should do")
+    parser.add_argument("--voice", type=_text, help="the model's voice")
+    parser.add_argument("--instructions", type=_text, help="what the model should do")
 
 
 def _add_env_file(parser: Any) -> None:
@@ -181,6 +181,15 @@ def _add_env_file(parser: Any) -> None:
         metavar="FILE",
         help="read the variables from this file instead of the environment",
     )
+
+
+def _text(text: str) -> str:
+    """
+    Return an argument that is not empty, read as UTF-8 whatever the locale says.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _count(text: str) -> int:
@@ -204,6 +213,8 @@ def _doctor(options: Any) -> int:
 
 
 def _ask(options: Any) -> int:
+    if options.question is None and options.audio is None:
+        options.refuse("what? Give a question in quotes, or --audio IN")
     from .ask import ask
 
     return ask(options)

@@ -19,12 +19,7 @@ def ask(arguments: Any) -> int:
     Run the command; return the exit status.
 
     The answer is text; with ``--out`` it is speech, and its transcript is printed.
-
-    Raises:
-        ValueError: There is no question.
     """
-    if arguments.question is None and arguments.audio is None:
-        raise ValueError('ask what? Give a question in quotes, or --audio "FILE.wav"')
     with contextlib.ExitStack() as stack:
         options = service_options(arguments, stack)
         client = stack.enter_context(AzureRealTimeAudio(options))

@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from ..options import AzureRealTimeOptions
 _ENDPOINT, _KEY = "AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"
 _DEPLOYMENTS = ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME")
 _VERSION = "AZURE_OPENAI_API_VERSION"
+_VARIABLE = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=(?P<value>.*)")
+_QUOTED = re.compile(
+    r"""(?P<quote>["'])(?P<value>((?!(?P=quote)).)*)(?P=quote)(\s+\#.*)?"""
+)
 
 
 def options_for(env_file: str | None, **fields: Any) -> AzureRealTimeOptions:
@@ -56,24 +61,38 @@ def options_for(env_file: str | None, **fields: Any) -> AzureRealTimeOptions:
 
 def read_variables(path: Path) -> dict[str, str]:
     """
-    Return the variables of a file: lines of ``NAME=value``, comments with ``#``.
+    Return the variables of a file: lines of ``NAME=value``, the last of a name wins.
 
-    ``export`` before a name and quotes around a value are ignored; nothing is expanded.
+    ``export`` before a name, quotes around a value, and comments (``#`` at the start of
+    a line or after a space) are ignored; nothing is expanded.
 
     Raises:
-        ValueError: A line is something else; the message has its number only, as it may
-            contain a key.
+        ValueError: A line is something else, or the file is not UTF-8. The message has
+            the number of the line only, as it may contain a key.
     """
+    try:
+        lines = path.read_text("utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text file in UTF-8: save it as such") from (
+            None
+        )
     found = {}
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
-        text = line.strip().removeprefix("export ").strip()
-        if not text or text.startswith("#"):
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip().isidentifier():
+        variable = _VARIABLE.fullmatch(line)
+        value = None if variable is None else _value(variable["value"])
+        if variable is None or value is None:
             raise ValueError(f"line {number} of {path} is not NAME=value")
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        found[name.strip()] = value
+        found[variable["name"]] = value
     return found
+
+
+def _value(text: str) -> str | None:
+    """
+    Return the value without quotes and comment; None if a quote is in a wrong place.
+    """
+    if quoted := _QUOTED.fullmatch(text.strip()):
+        return quoted["value"]
+    bare = re.sub(r"\s+#.*", "", text).strip()
+    return None if bare.startswith(("'", '"')) else bare

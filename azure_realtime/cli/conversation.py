@@ -5,13 +5,14 @@ The lines of a conversation, from the events of the service.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
 
 from ..events import (
     ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionFailed,
     ErrorEvent,
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
@@ -27,6 +28,7 @@ from .text import plain
 
 EVENTS = (
     ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionFailed,
     ErrorEvent,
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
@@ -42,9 +44,11 @@ EVENTS = (
 
 YOU, MODEL, NOTE = "You", "Model", "Note"
 _MOST_LINES = 200
+_TRANSCRIPT_WAIT = 2.0  # seconds in which a question may hold up the lines after it
+_NO_WORDS = "(no transcript)"
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Line:
     """
     The words of one side in one turn.
@@ -54,10 +58,12 @@ class Line:
         text: The words so far.
         complete: Whether all words have arrived.
         latency: Seconds from the end of the question to the first sound of the answer.
-        interrupted: Whether the user has interrupted it.
+        interrupted: Whether the user has interrupted it, or the connection was lost.
+        began: When the first event about it came.
     """
 
     speaker: str
+    began: float
     text: str = ""
     complete: bool = False
     latency: float | None = None
@@ -94,8 +100,9 @@ class Conversation:
             self._asked_at = self._asked_at or self._clock()
             self._questions[event.item_id] = self._line(YOU)
         elif isinstance(event, ConversationItemInputAudioTranscriptionCompleted):
-            line = self._questions.pop(event.item_id, None) or self._line(YOU)
-            line.text, line.complete = plain(event.transcript).strip(), True
+            self._heard(event.item_id, event.transcript)
+        elif isinstance(event, ConversationItemInputAudioTranscriptionFailed):
+            self._heard(event.item_id, "")
         elif isinstance(event, ResponseOutputAudioDelta):
             self._answer(event.response_id)
         elif isinstance(
@@ -107,9 +114,30 @@ class Conversation:
         elif isinstance(event, ErrorEvent):
             self.note(f"The service reports an error: {event.error.message}")
         elif isinstance(event, Reconnecting):
+            self._cut()
             self.note("The connection was lost; connecting again.")
         elif isinstance(event, Reconnected):
             self.note("Connected again.")
+
+    @property
+    def unheard(self) -> bool:
+        """
+        Whether the transcript of a question is outstanding.
+        """
+        return bool(self._questions)
+
+    def printable(self) -> Iterator[Line]:
+        """
+        Yield the complete lines in their order, up to a question whose transcript is
+        still to be expected.
+
+        A transcript may come after the answer, or never.
+        """
+        for line in self.lines:
+            if line.complete:
+                yield line
+            elif line.speaker == YOU and self._clock() < line.began + _TRANSCRIPT_WAIT:
+                return
 
     def note(self, text: str) -> None:
         """
@@ -117,6 +145,10 @@ class Conversation:
         """
         line = self._line(NOTE)
         line.text, line.complete = plain(text), True
+
+    def _heard(self, item_id: str, transcript: str) -> None:
+        line = self._questions.pop(item_id, None) or self._line(YOU)
+        line.text, line.complete = plain(transcript).strip() or _NO_WORDS, True
 
     def _answer(self, response_id: str) -> Line:
         line = self._answers.get(response_id)
@@ -127,6 +159,16 @@ class Conversation:
                 self._asked_at = None
         return line
 
+    def _cut(self) -> None:
+        """
+        Complete the lines of a connection that was lost: nothing more comes for them.
+        """
+        for line in self._answers.values():
+            line.complete = line.interrupted = True
+        for line in self._questions.values():
+            line.text, line.complete = _NO_WORDS, True
+        self._answers, self._questions = {}, {}
+
     def _done(self, event: ResponseDone) -> None:
         line = self._answers.pop(event.response.id, None)
         if line is not None:
@@ -136,7 +178,7 @@ class Conversation:
             self.note("The model could not answer.")
 
     def _line(self, speaker: str) -> Line:
-        line = Line(speaker)
+        line = Line(speaker, self._clock())
         self.lines.append(line)
         del self.lines[:-_MOST_LINES]
         return line

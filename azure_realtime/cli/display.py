@@ -4,6 +4,7 @@ What the command ``talk`` shows: a live display on a terminal, else lines.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import sys
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from .conversation import MODEL, NOTE, Conversation, Line
+from .terminal import is_foreground
 
 _METER = 20  # characters
 _QUIETEST = 0.003  # of full scale: the lowest level that the meter shows
@@ -56,8 +58,10 @@ class Display(Protocol):
 def display_for(plain: bool) -> Display:
     """
     Return the live display on a terminal if `rich` is installed, else lines.
+
+    A background job prints lines: the terminal belongs to another program.
     """
-    if not plain and sys.stdout.isatty():
+    if not plain and sys.stdout.isatty() and is_foreground(sys.stdout.fileno()):
         try:
             return LiveDisplay()
         except ImportError:
@@ -83,10 +87,10 @@ class Lines:
     """
 
     def __init__(self) -> None:
-        self._printed: list[Line] = []
+        self._printed: set[Line] = set()
 
     def __enter__(self) -> Lines:
-        print(f"Talk. Ctrl-C ends ({_KEYS}).", flush=True)
+        print(f"Talk. Ctrl-C ends (keys of a terminal: {_KEYS}).", flush=True)
         return self
 
     def __exit__(
@@ -101,25 +105,22 @@ class Lines:
         """
         Print the lines that are complete, in their order.
         """
-        for line in conversation.lines:
-            if any(line is known for known in self._printed):
-                continue
-            if not line.complete:
-                break
+        for line in conversation.printable():
             self._print(line)
+        self._printed &= set(conversation.lines)  # forget what it has dropped
 
     def finish(self, conversation: Conversation, call: Any) -> None:  # noqa: ARG002
         """
         Print the rest.
         """
         for line in conversation.lines:
-            if not any(line is known for known in self._printed) and line.text:
+            if line.text:
                 self._print(line)
 
     def _print(self, line: Line) -> None:
-        self._printed.append(line)
-        del self._printed[:-1000]
-        print(written(line), flush=True)
+        if line not in self._printed:
+            self._printed.add(line)
+            print(written(line), flush=True)
 
 
 class LiveDisplay:
@@ -133,11 +134,14 @@ class LiveDisplay:
     def __init__(self) -> None:
         self._console = importlib.import_module("rich.console").Console()
         self._text = importlib.import_module("rich.text").Text
-        live = importlib.import_module("rich.live").Live
-        self._live = live(console=self._console, auto_refresh=False)
+        self._new_live = importlib.import_module("rich.live").Live
+        self._live: Any = None  # while it draws
+        self._descriptor = -1  # of the terminal
+        with contextlib.suppress(OSError, ValueError):
+            self._descriptor = sys.stdout.fileno()
 
     def __enter__(self) -> LiveDisplay:
-        self._live.__enter__()
+        self._take_terminal()
         return self
 
     def __exit__(
@@ -146,24 +150,42 @@ class LiveDisplay:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            self._live.__exit__(kind, error, traceback)
-        except IndexError:  # of rich, if Ctrl-C has interrupted `__enter__`
-            pass
-        finally:
-            self._console.show_cursor(True)
+        # OSError: the terminal was hung up. IndexError: of rich, if Ctrl-C has
+        # interrupted `__enter__`.
+        with contextlib.suppress(OSError):
+            try:
+                if self._live is not None:
+                    self._live.__exit__(kind, error, traceback)
+            except IndexError:
+                pass
+            finally:
+                self._console.show_cursor(True)
+        self._live = None
 
     def show(self, conversation: Conversation, call: Any) -> None:
         """
-        Draw everything.
+        Draw everything, unless the process is a background job.
         """
-        self._draw(conversation, call, whole=False)
+        if self._take_terminal():
+            self._draw(conversation, call, whole=False)
 
     def finish(self, conversation: Conversation, call: Any) -> None:
         """
         Draw all lines, so that they can be scrolled to.
         """
-        self._draw(conversation, call, whole=True)
+        if self._take_terminal():
+            self._draw(conversation, call, whole=True)
+
+    def _take_terminal(self) -> bool:
+        """
+        Begin to draw, unless it has begun. Return whether the process may draw.
+        """
+        if not is_foreground(self._descriptor):
+            return False
+        if self._live is None:
+            self._live = self._new_live(console=self._console, auto_refresh=False)
+            self._live.__enter__()
+        return True
 
     def _draw(self, conversation: Conversation, call: Any, whole: bool) -> None:
         drawn = self._text()  # not markup: the words are the service's

@@ -2,15 +2,22 @@
 Runs the chosen command, and turns its errors into a sentence and an exit status.
 
 Exit statuses: 0 it worked; 1 it did not; 2 the arguments are wrong; 130 it was
-interrupted by Ctrl-C or SIGTERM.
+interrupted by Ctrl-C, SIGTERM or SIGHUP; 141 the reader of its output has ended.
 """
 
 from __future__ import annotations
 
-import signal
+import contextlib
 import sys
 from collections.abc import Sequence
 
+from .._command import (
+    INTERRUPTED,
+    OUTPUT_CLOSED,
+    ended_by_signals,
+    flushed_output,
+    usable_streams,
+)
 from .._redaction import redacted
 from ..errors import RealtimeError
 from .arguments import make_parser
@@ -31,15 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ..simulator.__main__ import main as serve
 
         return serve(given[1:], "azure-realtime serve")
-    options = make_parser().parse_args(given)
-    # Ends like Ctrl-C, so that the terminal is restored and the devices are closed.
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return int(options.run(options))
-    except KeyboardInterrupt:
-        return 130
-    except (RealtimeError, OSError, ValueError, ImportError) as error:
-        print(redacted(plain(str(error))), file=sys.stderr)
-        return 1
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    with usable_streams(), ended_by_signals():
+        try:
+            with flushed_output():
+                options = make_parser().parse_args(given)
+                return int(options.run(options))
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except BrokenPipeError:  # a lost connection is a RealtimeError
+            return OUTPUT_CLOSED
+        except (RealtimeError, OSError, ValueError, ImportError) as error:
+            with contextlib.suppress(OSError):  # standard error may be closed, too
+                print(redacted(plain(str(error))), file=sys.stderr)
+            return 1

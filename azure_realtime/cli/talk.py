@@ -11,10 +11,11 @@ from typing import Any
 from ..audio.sinks import NullSink, Sink, WavSink
 from ..audio.sources import Source, WavSource
 from ..client.client import AzureRealTimeAudio
-from .conversation import EVENTS, YOU, Conversation
+from .conversation import EVENTS, Conversation
 from .display import display_for
 from .keys import Keys
 from .service import service_options
+from .terminal import StopKey
 
 _TICK = 0.05  # seconds between two looks at the keys
 _LAST_WORDS = 3.0  # seconds in which the transcript of the last question may come
@@ -33,13 +34,14 @@ def talk(arguments: Any) -> int:
             client.talk(source, sink, half_duplex=arguments.half_duplex)
         )
         display, keys = display_for(arguments.plain), Keys()
+        stop_key = stack.enter_context(StopKey())
         for changes_terminal in (display, keys):
             # Before it is entered: Ctrl-C in `__enter__` restores the terminal, too.
             stack.push(changes_terminal)
             changes_terminal.__enter__()
         conversation = Conversation()
         end: float | None = None  # once the call has ended
-        while end is None or (_waits(conversation) and time.monotonic() < end):
+        while end is None or (conversation.unheard and time.monotonic() < end):
             if end is None and call.wait(0):
                 end = time.monotonic() + _LAST_WORDS
             if not _follow(events, conversation):
@@ -47,6 +49,10 @@ def talk(arguments: Any) -> int:
             if not _obey(keys.pressed(), call):
                 break
             display.show(conversation, call)
+            if stop_key.pressed:
+                for changes_terminal in (keys, display):
+                    changes_terminal.__exit__(None, None, None)
+                stop_key.stop()  # then `show` and `pressed` take the terminal again
         display.finish(conversation, call)
         if call.error is not None:
             raise call.error
@@ -108,7 +114,3 @@ def _obey(keys: str, call: Any) -> bool:
         elif key in "mM":
             (call.unmute if call.muted else call.mute)()
     return True
-
-
-def _waits(conversation: Conversation) -> bool:
-    return any(line.speaker == YOU and not line.complete for line in conversation.lines)

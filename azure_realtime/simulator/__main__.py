@@ -11,6 +11,7 @@ import ssl
 import sys
 from collections.abc import Sequence
 
+from .._command import ended_by_signals, usable_streams
 from .._version import INSTALL_HINT
 from ._server import Simulator
 
@@ -22,12 +23,17 @@ def main(
     prog: str = "python -m azure_realtime.simulator",
 ) -> int:
     """
-    Serve until Ctrl-C or SIGTERM; return the exit status.
+    Serve until Ctrl-C, SIGTERM or SIGHUP; return the exit status.
 
     Args:
         arguments: The arguments; None means those of the process.
         prog: The name of the command in its help.
     """
+    with usable_streams():
+        return _serve(_make_parser(prog).parse_args(arguments))
+
+
+def _make_parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="A local Realtime service, GA and preview on one port. It "
@@ -46,7 +52,10 @@ def main(
     parser.add_argument(
         "--pace", type=float, default=1.0, help="factor for pauses; 0: no pauses"
     )
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
     context = None
     try:
         if options.certfile:
@@ -74,15 +83,15 @@ def main(
         )
         return 1
     credential = "the given key" if options.key else "any non-empty key"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # a shell without job control starts what is in the background with SIGINT ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):  # once printed, a signal may follow
-        print(
-            f"Serving Realtime (GA and preview) on {service.url} - use it as "
-            f"host_name, with {credential}. Ctrl-C stops.",
-            flush=True,
-        )
+    with contextlib.suppress(KeyboardInterrupt), ended_by_signals():
+        with contextlib.suppress(OSError):  # it serves, though nothing reads its output
+            print(
+                f"Serving Realtime (GA and preview) on {service.url} - use it as "
+                f"host_name, with {credential}. Ctrl-C stops.",
+                flush=True,
+            )
         service.serve_forever()
     return 0
 

@@ -10,8 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +21,13 @@ from helpers.timing import SCALE
 from azure_realtime import __version__
 from azure_realtime.audio import read_wav
 from azure_realtime.cli import main
-from azure_realtime.cli.configuration import options_for, read_variables
-from azure_realtime.cli.conversation import MODEL, NOTE, YOU, Conversation
-from azure_realtime.cli.display import Lines, LiveDisplay, counters, meter, written
+from azure_realtime.cli.display import Lines, LiveDisplay, counters, meter
 from azure_realtime.cli.text import plain
 from azure_realtime.events import SERVER_EVENTS
 from azure_realtime.simulator import Simulator
 from azure_realtime.voice import CallStats
 
-pty = pytest.importorskip("pty")
-termios = pytest.importorskip("termios")
-
 QUESTION = Path(__file__).parents[2] / "samples" / "question.wav"
-COMMAND = [sys.executable, "-m", "azure_realtime"]
 VARIABLES = {
     "AZURE_OPENAI_ENDPOINT": "https://file.example.com",
     "AZURE_OPENAI_DEPLOYMENT": "gpt-realtime",
@@ -83,79 +75,6 @@ def test_talk_needs_neither_sound_nor_rich(tmp_path: Path) -> None:
     assert read_wav(tmp_path / "reply.wav").seconds > 1
 
 
-class Terminal:
-    """
-    A command in a pseudo-terminal.
-    """
-
-    def __init__(self, *arguments: str) -> None:
-        self.parent, self.child = pty.openpty()
-        self.before = termios.tcgetattr(self.child)
-        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=self.child,
-            stdout=self.child,
-            stderr=self.child,
-            env=environment,
-            start_new_session=True,
-        )
-        self.text = ""
-
-    def until(self, words: str, timeout: float = 20.0) -> None:
-        import select
-
-        deadline = time.monotonic() + timeout * SCALE
-        while words not in self.text:
-            assert time.monotonic() < deadline, self.text[-2000:]
-            if select.select([self.parent], [], [], 0.1)[0]:
-                self.text += os.read(self.parent, 65536).decode("utf-8", "replace")
-
-    def press(self, keys: str) -> None:
-        os.write(self.parent, keys.encode())
-
-    @property
-    def is_raw(self) -> bool:
-        return termios.tcgetattr(self.child)[3] != self.before[3]
-
-    def end(self, timeout: float) -> int:
-        import threading
-
-        reader = threading.Thread(target=self._read_on, daemon=True)
-        reader.start()
-        try:
-            code = self.process.wait(timeout * SCALE)
-        finally:
-            self.process.kill()
-            self.process.wait()
-        assert termios.tcgetattr(self.child) == self.before
-        os.close(self.child)
-        reader.join(5)
-        os.close(self.parent)
-        return code
-
-    def _read_on(self) -> None:
-        import contextlib
-
-        with contextlib.suppress(OSError):
-            while more := os.read(self.parent, 65536):
-                self.text += more.decode("utf-8", "replace")
-
-
-@pytest.fixture
-def terminal() -> Iterator[Any]:
-    made: list[Terminal] = []
-
-    def start(*arguments: str) -> Terminal:
-        made.append(Terminal(*arguments))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.process.kill()
-        one.process.wait()
-
-
 TALK = ("talk", "--local", "--wav", str(QUESTION))
 
 
@@ -174,9 +93,7 @@ def test_the_terminal_is_restored(
         pytest.importorskip("rich")
     shell = terminal(*TALK, *options)
     shell.until("q quits")
-    deadline = time.monotonic() + 10 * SCALE
-    while not shell.is_raw:
-        assert time.monotonic() < deadline
+    shell.until_raw()
     if way == "sigterm":
         shell.process.send_signal(signal.SIGTERM)
     elif way == "ctrl-c":
@@ -320,58 +237,6 @@ def test_an_unreadable_question_is_named(capsys: pytest.CaptureFixture[str]) -> 
     assert "missing.wav" in capsys.readouterr().err
 
 
-def test_endpoint_and_key_come_from_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    Whatever the environment says.
-    """
-    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://environment.example.com")
-    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "the-key-of-the-environment")
-    text = "\n".join(f'export {name}="{value}"' for name, value in VARIABLES.items())
-    options = options_for(written_file(tmp_path, f"# mine\n\n{text}\n"))
-    assert options.host_name == "https://file.example.com"
-    assert options.api_key == KEY
-
-
-@pytest.mark.parametrize("missing", list(VARIABLES))
-def test_a_file_without_all_of_it_is_refused(
-    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    Nothing is filled in from the environment: no key goes to another's address.
-    """
-    for name, value in VARIABLES.items():
-        monkeypatch.setenv(name, value)
-    text = "\n".join(f"{n}={v}" for n, v in VARIABLES.items() if n != missing)
-    with pytest.raises(ValueError, match=missing):
-        options_for(written_file(tmp_path, text))
-
-
-def test_no_other_file_is_read(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """
-    A `.env` in the current folder is not read: it may belong to another project.
-    """
-    (tmp_path / ".env").write_text("\n".join(f"{n}={v}" for n, v in VARIABLES.items()))
-    monkeypatch.chdir(tmp_path)
-    assert main(["talk", "--wav", str(QUESTION)]) == 1
-    assert "AZURE_OPENAI_ENDPOINT" in capsys.readouterr().err
-
-
-def test_a_broken_line_is_named_by_its_number(tmp_path: Path) -> None:
-    """
-    Its text may be a key.
-    """
-    path = Path(written_file(tmp_path, f"A=1\n{KEY}\n"))
-    with pytest.raises(ValueError, match="line 2") as refused:
-        read_variables(path)
-    assert KEY not in str(refused.value)
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -389,50 +254,6 @@ def test_text_of_the_service_loses_what_controls_a_terminal(
     No escape sequence, no reversed text; words stay.
     """
     assert plain(text) == shown
-
-
-def test_lines_of_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
-    """
-    Question before answer, though its transcript comes later; latency; interruption.
-    """
-    now = [10.0]
-    talk, display = Conversation(clock=lambda: now[0]), Lines()
-    done = {"id": "r1", "status": "cancelled"}
-    from azure_realtime import Response
-
-    steps: list[tuple[float, str, dict[str, Any]]] = [
-        (0, "input_audio_buffer.speech_started", {"item_id": "q"}),
-        (2, "input_audio_buffer.speech_stopped", {"item_id": "q"}),
-        (0, "input_audio_buffer.committed", {"item_id": "q"}),
-        (0.5, "response.output_audio.delta", {"response_id": "r1"}),
-        (
-            0,
-            "response.output_audio_transcript.delta",
-            {"response_id": "r1", "delta": "Hel\x1blo"},
-        ),
-        (0, "response.done", {"response": Response(**done)}),
-    ]
-    for seconds, kind, fields in steps:
-        now[0] += seconds
-        talk.observe(event(kind, **fields))
-        display.show(talk, None)
-    assert capsys.readouterr().out == ""
-    talk.observe(
-        event(
-            "conversation.item.input_audio_transcription.completed",
-            item_id="q",
-            transcript="Who?\n",
-        )
-    )
-    display.show(talk, None)
-    display.show(talk, None)
-    expected = "You: Who?\nModel: Hello [interrupted] (0.50 s)\n"
-    assert capsys.readouterr().out == expected
-    assert [line.speaker for line in talk.lines] == [YOU, MODEL]
-    talk.note("Some\nthing")
-    display.finish(talk, None)
-    assert capsys.readouterr().out == f"{NOTE}: Some thing\n"
-    assert written(talk.lines[0]) == "You: Who?"
 
 
 def test_meter_and_counters() -> None:

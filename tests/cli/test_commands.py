@@ -117,12 +117,19 @@ def test_an_answer_cannot_control_the_terminal(service: Simulator, capsys: Out) 
     assert capsys.readouterr().out == "]0;titleParis[2J\n"
 
 
-def test_a_question_is_needed(service: Simulator, capsys: Out) -> None:
+@pytest.mark.parametrize("arguments", [[], [""], ["--out", "reply.wav"]])
+def test_a_question_is_needed(
+    arguments: list[str], service: Simulator, capsys: Out
+) -> None:
     """
-    Nothing is connected without one.
+    Nothing is connected without one: the arguments are wrong.
     """
-    assert main(["ask"]) == 1
-    assert "--audio" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["ask", *arguments])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: azure-realtime ask")
+    assert "error: " in error
     assert not service.connections
 
 
@@ -277,10 +284,12 @@ def test_a_recording_is_served(
 
 def test_the_status_of_each_command_is_documented(capsys: Out) -> None:
     """
-    Its help says what 0, 1, 2 and 130 mean.
+    Its help says what 0, 1, 2, 130 and 141 mean.
     """
     for command in ("doctor", "ask", "talk", "inspect", "timeline"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
         words = " ".join(capsys.readouterr().out.split())
-        assert re.search(r"exit status: 0 .*; 1 .*; 2 .*; 130", words), command
+        assert re.search(r"exit status: 0 .*; 1 .*; 2 .*; 130 .*SIGHUP; 141", words), (
+            command
+        )
