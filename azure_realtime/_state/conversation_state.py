@@ -166,6 +166,7 @@ class ConversationState(ConversationItems):
                 builder.end("incomplete")
             self._staged.clear()
             self._deleted.clear()
+            self._assumed.clear()
             self._audio_formats.clear()
 
     def messages_of(self, response_ids: Collection[str]) -> set[str]:
@@ -194,6 +195,17 @@ class ConversationState(ConversationItems):
             self._builders[item.id] = self._builders.pop(item_id)
             self._order.rename(item_id, item.id)
             return True
+
+    def assume(self, item: MessageItem, response_id: str) -> None:
+        """
+        Add an item that the service has not acknowledged, before the items of the
+        response that shows that it is there.
+
+        Any thread.
+        """
+        with self._lock:
+            if item.id and item.id not in self._builders:
+                self._assume(item.id, item, response_id)
 
     def forget_turn(
         self, item_ids: Collection[str], response_ids: Collection[str]
