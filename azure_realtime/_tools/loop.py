@@ -234,6 +234,15 @@ class ToolLoop:
         lost = [output.item for output in sent if output.added.done()]
         return [*calls, *(output.call for output in sent)], lost
 
+    def refuse(self, item_id: str, call_ids: Collection[str]) -> None:
+        """
+        Drop an output that a new session refuses, and those of refused calls. Reader
+        thread.
+        """
+        for call_id, output in self._under_way.copy().items():
+            if output.item.id == item_id or call_id in call_ids:
+                self._forget(call_id)
+
     def _send_output(
         self, call: FunctionCallItem, item: FunctionCallOutputItem, response_id: str
     ) -> None:

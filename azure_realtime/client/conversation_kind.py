@@ -127,6 +127,7 @@ def _new_parts(
         on_configured=partial(_on_configured, restorer, registrar),
         on_refused=registrar.session_refused,
         rename_restored=conversation.rename,
+        on_item_refused=lambda item: tools.refuse(item, conversation.refuse(item)),
         observers=(
             session,
             input_audio,

@@ -25,6 +25,8 @@ from ..models.items import (
 )
 from ..models.session import SessionConfig
 
+_CALLS = FunctionCallItem, FunctionCallOutputItem
+
 
 class SessionRestorer:
     """
@@ -61,8 +63,8 @@ class SessionRestorer:
         self._owed = owed
         self._unanswered = unanswered
         self._restore = restore
-        # messages without content, and calls that get no output: the new session
-        # does not have them
+        # messages without content, and calls and outputs without their counterpart:
+        # the new session does not have them
         self._unfinished: set[str] = set()
         self._restored_items = 0
         # composed here, so that an invalid configuration raises on the user's thread
@@ -136,7 +138,7 @@ class SessionRestorer:
         self._unfinished = {
             item.id
             for item in known
-            if item.id and (isinstance(item, FunctionCallItem) or _is_cut_off(item))
+            if item.id and (isinstance(item, _CALLS) or _is_cut_off(item))
         } - there
         return restored
 
