@@ -37,7 +37,13 @@ from .._dispatch.event_keys import ANY
 from .._dispatch.mailbox import Mailboxes
 from .._logging import logger
 from .._memory import approximate_size
-from .._requests.error_routing import ErrorRoute, Outstanding, Subject, route_error
+from .._requests.error_routing import (
+    ErrorRoute,
+    Outstanding,
+    SentItem,
+    Subject,
+    route_error,
+)
 from .._requests.failures import refusal
 from .._requests.future import CommandFuture
 from .._requests.unread_errors import UnreadErrors
@@ -97,6 +103,7 @@ class EventPipeline:
 
     Attributes:
         unread_errors: The errors that are logged unless the program reads them.
+        answers: Number of events that may have answered a command.
     """
 
     def __init__(
@@ -119,6 +126,7 @@ class EventPipeline:
         self._dispatcher = dispatcher
         self._lifecycle = lifecycle
         self.unread_errors = UnreadErrors()
+        self.answers = 0
         self._delta_routes: dict[type, Route] = dict(deltas)
         self._handlers: dict[type[ServerEvent], tuple[Handler, ...]] = {}
         for part in parts:
@@ -230,14 +238,20 @@ class EventPipeline:
         kind = type(event)
         pending, responses = self._sender.pending, self._sender.responses
         if kind in pending.handles:
+            self.answers += 1
             pending.observe(event)
         elif kind in responses.handles:
+            self.answers += 1
             self._sender.follow_up(responses.observe(event))
 
     # Errors.
 
     def route(
-        self, error: ErrorEvent, opening_id: str | None, restored: Collection[str]
+        self,
+        error: ErrorEvent,
+        opening_id: str | None,
+        restored: Collection[str],
+        unanswered: Sequence[SentItem],
     ) -> ErrorRoute:
         """
         Return what an error is about.
@@ -246,6 +260,7 @@ class EventPipeline:
             error: The event.
             opening_id: Id of the session's opening message; None after its answer.
             restored: The ids of the commands that restore items.
+            unanswered: Those of these items that the service may still refuse.
         """
         pending, responses = self._sender.pending, self._sender.responses
         return route_error(
@@ -253,6 +268,7 @@ class EventPipeline:
             Outstanding(
                 opening_id,
                 restored,
+                unanswered,
                 pending.sent_commands(),
                 responses.sent_responses(),
                 responses.is_active,

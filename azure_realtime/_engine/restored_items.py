@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .._requests.error_routing import SentItem
 from ..events import ServerEvent
 
 
@@ -50,11 +51,25 @@ class RestoredItems:
             (kind, item) for kind in item_ids for item in commands.values()
         }
 
-    def refuse(self, event_id: str) -> None:
+    @property
+    def unanswered(self) -> list[SentItem]:
         """
-        Mark the item of a command as answered: the service refused it.
+        The items that were neither acknowledged nor refused, in order.
         """
-        self._answer(self.commands[event_id])
+        commands = self.commands.items()
+        return [
+            SentItem(event_id, item_id)
+            for event_id, item_id in commands
+            if item_id in self._unanswered
+        ]
+
+    def refuse(self, event_id: str) -> str:
+        """
+        Mark the item of a command as answered: the service refused it. Return its id.
+        """
+        item_id = self.commands[event_id]
+        self._answer(item_id)
+        return item_id
 
     def is_acknowledgement(self, event: ServerEvent) -> bool:
         """

@@ -231,7 +231,7 @@ class Sender:
             future.cancel()
             raise
         if future.failed:  # the connection was lost while the command waited for room
-            self._queue.withdraw(event_id)
+            withdraw()
         return future
 
     def request(self, command: ResponseCreate, when_busy: WhenBusy) -> ResponseFuture:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from .._requests.error_routing import Subject
+from .._requests.error_routing import SentItem, Subject
 from ..errors import ConnectionClosed, RealtimeError, ServerError
 from ..events import ErrorEvent, ServerEvent
 from .engine import Engine
@@ -65,6 +65,7 @@ class SessionEvents:
             opening.restored, self._kind.restored, setup.rename_restored
         )
         self._refused = False
+        self._answers_before = 0  # those of the opening message included
         self.created = False
         self.ready_at = 0.0
         self.failure: RealtimeError | None = None
@@ -109,6 +110,7 @@ class SessionEvents:
                 self._pipeline.settle(event)
         self._engine.emitter.emit(*emitted)
         if not was_ready and self.ready:
+            self._answers_before = self._pipeline.answers
             # Last, so that `events('*')` does not start with the session's own setup.
             self._setup.admit()
         return concerned
@@ -135,17 +137,28 @@ class SessionEvents:
             event,
             self._update_event_id if self.unanswered else None,
             self._restored.commands,
+            self._unanswered_items(),
         )
         self.expired |= route.expired
         self.fatal |= route.fatal
         if route.subject is Subject.RESTORED_ITEM and route.event_id:
-            self._restored.refuse(route.event_id)
+            self._setup.on_item_refused(self._restored.refuse(route.event_id))
         elif route.subject is Subject.OPENING:
             if self._generation == 1 or not route.passing:
                 self._refuse(event)
                 return  # `SessionSetup.refused` has logged it
             self.failure = ConnectionClosed(1011, event.error.message)
         self._pipeline.refuse(event, route)
+
+    def _unanswered_items(self) -> list[SentItem]:
+        """
+        Return the restored items that an error can be about.
+
+        There are none after the answer to a later command: some services acknowledge no
+        items.
+        """
+        later = self._pipeline.answers != self._answers_before
+        return [] if later else self._restored.unanswered
 
     def _refuse(self, event: ErrorEvent) -> None:
         details = event.error

@@ -55,6 +55,10 @@ def _keep_id(_: str, __: Any) -> bool:
     return False
 
 
+def _ignore(_: str) -> None:
+    pass
+
+
 @attrs.define(eq=False, repr=False, kw_only=True)
 class SessionParts:
     """
@@ -71,6 +75,8 @@ class SessionParts:
         rename_restored: Called with the id of a restored item, and an event about an
             item with an unknown id. Returns whether that is the restored item, under an
             id of the service. Reader thread.
+        on_item_refused: Called with the id of an item that a later session refuses.
+            Reader thread.
         observers: Observe events, in this order.
         deltas: The routes of the deltas (see `EventPipeline`).
         status: The status of the model.
@@ -86,6 +92,7 @@ class SessionParts:
     on_configured: Callable[[Any, int, float | None], ServerEvent]
     on_refused: Callable[[ServerError], bool] = _is_final
     rename_restored: Callable[[str, Any], bool] = _keep_id
+    on_item_refused: Callable[[str], object] = _ignore
     observers: Sequence[Part] = ()
     deltas: Mapping[type[ServerEvent], Route] = attrs.field(factory=dict)
     status: ModelStatus = attrs.field(factory=ModelStatus)

@@ -39,6 +39,7 @@ class SessionSetup:
         self.kind = kind
         self.opening = parts.opening
         self.rename_restored = parts.rename_restored
+        self.on_item_refused = parts.on_item_refused
         self._on_configured = parts.on_configured
         self._on_refused = parts.on_refused
         self._engine = engine

@@ -10,6 +10,8 @@ Rules; the first that applies decides:
    about the opening message, which was sent first.
 3. An error that quotes an item id is about the oldest command with that item. If the
    error also indicates a kind of command (rule 4), the command must be of that kind.
+   The items that a new session is restored with were sent before all other commands:
+   they are the oldest commands of this rule and of the following ones.
 4. The code, the ``param`` or the message of an error can indicate a kind of command
    (`_CODES`, `_PARAMS`, `_WORDS`). The error is about the oldest sent command of that
    kind, if there is one. Among response requests, it is about the oldest without a
@@ -21,8 +23,9 @@ Rules; the first that applies decides:
    the session: pending requests end, or are sent again, with the connection.
 7. Another ``invalid_request_error`` that indicates no kind of command (a setting that
    the model does not have, protocol reference) is about the oldest ``session.update``
-   unless it has a ``param``, else about the oldest command. If no command is pending
-   and no response is active, it is about the only response request without a response.
+   unless it has a ``param`` or restored items are unanswered, else about the oldest
+   command. If no command is pending and no response is active, it is about the only
+   response request without a response.
 8. Any other error that indicates no kind of command (a failure in the service) is about
    the only pending command, while no response is requested or active.
 9. Any other error is about no request: completing the wrong future is worse than a
@@ -40,6 +43,7 @@ from ..events import ErrorDetails
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 
 _CREATE_RESPONSE = "response.create"
+_CREATE_ITEM = "conversation.item.create"
 
 _CODES = (
     ("item_create_", "conversation.item.create"),
@@ -108,6 +112,15 @@ class SentCommand(NamedTuple):
     item_id: str | None = None
 
 
+class SentItem(NamedTuple):
+    """
+    The command that restores an item.
+    """
+
+    event_id: str
+    item_id: str
+
+
 class SentResponse(NamedTuple):
     """
     A response request that was sent and whose response is not done.
@@ -131,6 +144,7 @@ class Outstanding(NamedTuple):
         opening_id: The ``event_id`` of the session's opening message; None after its
             acknowledgement.
         restored: The ``event_id`` of each command that restores an item.
+        unanswered: Those of these commands that are not answered, oldest first.
         commands: The sent commands, oldest first.
         responses: The sent response requests, oldest first.
         is_active: Whether the conversation has an active response.
@@ -138,6 +152,7 @@ class Outstanding(NamedTuple):
 
     opening_id: str | None = None
     restored: Collection[str] = ()
+    unanswered: Sequence[SentItem] = ()
     commands: Sequence[SentCommand] = ()
     responses: Sequence[SentResponse] = ()
     is_active: bool = False
@@ -222,6 +237,32 @@ def _by_content(
     """
     if outstanding.opening_id is not None:  # rule 2
         return Subject.OPENING, outstanding.opening_id
+    if outstanding.unanswered:
+        return _among_restored(error, outstanding, expired)
+    return _among_sent(error, outstanding, expired)
+
+
+def _among_restored(
+    error: ErrorDetails, outstanding: Outstanding, expired: bool
+) -> _Target:
+    """
+    Apply rules 3 to 9 while restored items are the oldest commands.
+    """
+    items = [SentCommand(_CREATE_ITEM, *item) for item in outstanding.unanswered]
+    commands = [*items, *outstanding.commands]
+    all_sent = outstanding._replace(unanswered=(), commands=commands)
+    subject, event_id = _among_sent(error, all_sent, expired)
+    if event_id in outstanding.restored:
+        return Subject.RESTORED_ITEM, event_id
+    return subject, event_id
+
+
+def _among_sent(
+    error: ErrorDetails, outstanding: Outstanding, expired: bool
+) -> _Target:
+    """
+    Apply rules 3 to 9 to the commands.
+    """
     kind = _kind_of(error)
     commands = [c for c in outstanding.commands if kind in (None, c.type)]
     for command in commands:  # rule 3
@@ -271,6 +312,8 @@ def _by_error_type(error: ErrorDetails, outstanding: Outstanding) -> _Target:
     commands, param = outstanding.commands, bool(error.param)
     updates = [c for c in commands if c.type == "session.update" and not param]
     if commands:
+        if commands[0].event_id in outstanding.restored:
+            updates = []
         return _first(Subject.COMMAND, updates or commands)
     unanswered = [r for r in outstanding.responses if r.response_id is None]
     if param or outstanding.is_active or len(unanswered) != 1:

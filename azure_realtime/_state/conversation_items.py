@@ -21,6 +21,7 @@ from ..events import (
     SessionUpdated,
 )
 from ..models._unset import UNSET, Unset
+from ..models.items import Item, looks_like
 from .item_builder import DRAFT_EVENTS, ItemBuilder, as_id, item_id_of
 from .item_order import ItemOrder
 
@@ -52,6 +53,7 @@ class ConversationItems:
         self._order = ItemOrder()
         self._staged: dict[str, ItemBuilder] = {}
         self._deleted: dict[str, None] = {}
+        self._assumed: dict[str, None] = {}  # ids of items without acknowledgement
         self._audio_format = "pcm16"
         self._audio_formats: dict[str, str] = {}  # by response
         self._uncounted_bytes = 0  # approximate bytes since the last `_enforce_limit`
@@ -61,6 +63,8 @@ class ConversationItems:
         if not item_id:
             return
         self._deleted.pop(item_id, None)
+        if self._assumed:
+            self._acknowledge(item_id, event.item)
         builder = self._builders.get(item_id)
         if builder is None or builder.generation != event.generation:
             builder = self._place(event, item_id)
@@ -144,8 +148,35 @@ class ConversationItems:
             self._forget(next(iter(self._order)))
         return builder
 
+    def _assume(self, item_id: str, item: Item, response_id: str) -> None:
+        """
+        Add an unacknowledged item before the items of a response.
+        """
+        builders = self._builders
+        following = (i for i in self._order if builders[i].response_id == response_id)
+        builder = ItemBuilder(keep_audio=self._keep_audio)
+        builder.report(item, final=True)
+        builders[item_id] = builder
+        builder.generation = self._order.add_before(item_id, next(following, None))
+        put_bounded(self._assumed, item_id, None, MAX_STAGED)
+
+    def _acknowledge(self, item_id: str, item: Item) -> None:
+        """
+        Note that an item was added; an assumed one may have another id now.
+        """
+        if item_id not in self._assumed and item_id not in self._builders:
+            for assumed in self._assumed:
+                builder = self._builders.get(assumed)
+                if builder is not None and looks_like(builder.view(), item):
+                    self._builders[item_id] = self._builders.pop(assumed)
+                    self._order.rename(assumed, item_id)
+                    del self._assumed[assumed]
+                    break
+        self._assumed.pop(item_id, None)
+
     def _forget(self, item_id: str) -> None:
         self._builders.pop(item_id, None)
+        self._assumed.pop(item_id, None)
         self._order.remove(item_id)
         self._staged.pop(item_id, None)
 

@@ -27,7 +27,13 @@ from ..events import (
     ResponseOutputTextDelta,
     ServerEvent,
 )
-from ..models.items import FunctionCallOutputItem, Item, MessageItem, looks_like
+from ..models.items import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    Item,
+    MessageItem,
+    looks_like,
+)
 from .conversation_items import MAX_BYTES, ConversationItems
 from .item_builder import ItemBuilder
 
@@ -166,6 +172,7 @@ class ConversationState(ConversationItems):
                 builder.end("incomplete")
             self._staged.clear()
             self._deleted.clear()
+            self._assumed.clear()
             self._audio_formats.clear()
 
     def messages_of(self, response_ids: Collection[str]) -> set[str]:
@@ -195,6 +202,17 @@ class ConversationState(ConversationItems):
             self._order.rename(item_id, item.id)
             return True
 
+    def assume(self, item: MessageItem, response_id: str) -> None:
+        """
+        Add an item that the service has not acknowledged, before the items of the
+        response that shows that it is there.
+
+        Any thread.
+        """
+        with self._lock:
+            if item.id and item.id not in self._builders:
+                self._assume(item.id, item, response_id)
+
     def forget_turn(
         self, item_ids: Collection[str], response_ids: Collection[str]
     ) -> None:
@@ -206,6 +224,24 @@ class ConversationState(ConversationItems):
         with self._lock:
             for item_id in {*item_ids, *self._answers(response_ids)}:
                 self._forget(item_id)
+
+    def refuse(self, item_id: str) -> set[str]:
+        """
+        Remove an item that a new session refuses, and the outputs of a refused call.
+        Reader thread.
+
+        Returns:
+            The ids of the removed calls and of those of the removed outputs.
+        """
+        with self._lock:
+            builder = self._builders.get(item_id)
+            item = None if builder is None else builder.view()
+            call_id = getattr(item, "call_id", None)
+            if isinstance(item, FunctionCallItem):
+                for output_id in self._outputs({call_id}):
+                    self._forget(output_id)
+            self._forget(item_id)
+        return {call_id} if call_id else set()
 
     def forget(self, item_ids: Iterable[str]) -> None:
         """
@@ -235,13 +271,15 @@ class ConversationState(ConversationItems):
             if builder.response_id in response_ids:
                 answers.add(item_id)
                 calls.add(getattr(builder.view(), "call_id", None))
-        outputs = {
+        return answers | self._outputs(calls)
+
+    def _outputs(self, calls: Collection[str | None]) -> set[str]:
+        return {
             item_id
             for item_id, builder in self._builders.items()
             if isinstance(output := builder.view(), FunctionCallOutputItem)
             and output.call_id in calls
         }
-        return answers | outputs
 
     def _item(self, item_id: str) -> Item:
         item = self._builders[item_id].view()

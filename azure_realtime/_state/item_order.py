@@ -57,6 +57,18 @@ class ItemOrder:
             self._ids.insert(index, item_id)
         self._generations[item_id] = generation
 
+    def add_before(self, item_id: str, following: str | None) -> int:
+        """
+        Insert an item before another one, or at the end. Return its generation, which
+        is that of its neighbour.
+        """
+        index = len(self._ids) if following is None else self._ids.index(following)
+        neighbour = following or (self._ids[-1] if self._ids else None)
+        generation = 0 if neighbour is None else self._generations[neighbour]
+        self._ids.insert(index, item_id)
+        self._generations[item_id] = generation
+        return generation
+
     def rename(self, item_id: str, new_id: str) -> None:
         """
         Replace the id of an item; its position stays.

@@ -6,9 +6,10 @@ Strictly private.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..models.items import FunctionCallItem, FunctionCallOutputItem
+from ..models.items import FunctionCallItem, FunctionCallOutputItem, Item
 from ..models.responses import Response, ResponseConfig
 
 
@@ -32,6 +33,22 @@ class Call:
         self.output_index = output_index
         self.settled = False
         self.output: str | None = None
+
+
+def calls_in(items: Mapping[int, Item]) -> dict[str, Call]:
+    """
+    Return the complete calls among the items of a response, by ``call_id``.
+
+    Args:
+        items: The items by their index.
+    """
+    return {
+        item.call_id: Call(item.call_id, item.name, item.arguments, index)
+        for index, item in items.items()
+        if isinstance(item, FunctionCallItem)
+        and item.call_id
+        and item.status != "incomplete"  # its arguments are cut off
+    }
 
 
 class Batch:
@@ -79,19 +96,30 @@ class Batch:
         """
         return self.closed and all(c.output is not None for c in self.calls.values())
 
+    def items(self) -> list[FunctionCallItem]:
+        """
+        Return the calls as items, in their order.
+        """
+        return [
+            FunctionCallItem(call.name, call.arguments, call.call_id)
+            for call in self._in_order()
+        ]
+
+    def _in_order(self) -> list[Call]:
+        return sorted(self.calls.values(), key=lambda call: call.output_index)
+
     def results(self) -> Results:
         """
         Return the calls and outputs, in the order of the calls.
         """
-        calls = sorted(self.calls.values(), key=lambda call: call.output_index)
+        calls = self._in_order()
         return Results(
             self.response_id,
-            self.generation,
             self.config,
             self.response,
             self.rounds,
             self.is_last,
-            [FunctionCallItem(c.name, c.arguments, c.call_id) for c in calls],
+            self.items(),
             [FunctionCallOutputItem(c.call_id, c.output or "") for c in calls],
         )
 
@@ -102,7 +130,6 @@ class Results(NamedTuple):
 
     Attributes:
         response_id: The id of the response.
-        generation: The number of the connection on which it arrived.
         config: The configuration of its request; None if the client did not request
             it, or requested it without configuration.
         response: The response.
@@ -113,7 +140,6 @@ class Results(NamedTuple):
     """
 
     response_id: str
-    generation: int
     config: ResponseConfig | None
     response: Response | None
     rounds: int

@@ -9,9 +9,8 @@ Rules:
    fields that would repeat it: a forced tool choice, in the request or the session,
    would call the tool in an endless loop.
 3. A turn ends with the last response of this chain.
-4. Calls made in an earlier session are sent to the current session together with their
-   outputs. The turn has failed with the connection, so no response is requested,
-   unless interrupted responses are requested again (``retry_response``).
+4. A new session is restored with the calls whose outputs are to come (`owed`), so an
+   output is the only item that is sent for a call.
 5. A turn has a limited number of rounds (``max_rounds``). After the last one no
    response is requested, and the turn fails with `ResponseIncomplete`.
 """
@@ -20,14 +19,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
 from .._concurrency.future import InterruptibleFuture
-from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.emitter import Emitter
 from .._engine.sender import Sender
 from .._logging import logger
@@ -35,7 +33,7 @@ from .._memory import put_bounded
 from .._requests.future import CommandFuture
 from .._requests.response_requests import ResponseFuture
 from .._state.session import SessionState
-from ..errors import ConnectionClosed, RealtimeError, ResponseIncomplete, copy_to_raise
+from ..errors import ConnectionClosed, RealtimeError, ResponseIncomplete
 from ..events import (
     ConversationItemCreate,
     ResponseCreate,
@@ -56,6 +54,27 @@ _REMEMBERED = 64  # responses whose continuation can be looked up
 Continuation = Future[ResponseFuture]
 
 
+class _AbandonedError(Exception):
+    """
+    The turn failed while its outputs were being sent.
+    """
+
+
+class _Output(NamedTuple):
+    """
+    An output that is not acknowledged.
+
+    Attributes:
+        response_id: The response that made the call.
+        added: The future of the command that creates the item.
+    """
+
+    response_id: str
+    call: FunctionCallItem
+    item: FunctionCallOutputItem
+    added: Future[Any]
+
+
 class ToolLoop:
     """
     Runs the tools that responses call, and continues the turn with their outputs.
@@ -66,11 +85,9 @@ class ToolLoop:
     Args:
         sender: Sends the outputs and requests.
         emitter: Emits ``tool_error``.
-        lifecycle: Has the number of the connection, and the error of the client's end.
         toolbox: The tools.
         session: The state of the session.
         outlive: Whether the conversation is restored in a new session.
-        retry_response: Whether an interrupted response is requested again.
         max_rounds: Limit of rule 5; None means no limit.
 
     Attributes:
@@ -85,22 +102,18 @@ class ToolLoop:
         self,
         sender: Sender,
         emitter: Emitter,
-        lifecycle: Lifecycle,
         toolbox: Toolbox,
         session: SessionState,
         *,
         outlive: bool,
-        retry_response: bool,
         max_rounds: int | None,
     ) -> None:
         self._sender = sender
-        self._lifecycle = lifecycle
-        self._retry_response = retry_response
         self._session = session
         self._runner = ToolRunner(
             toolbox, self._send, emitter.emit, outlive, max_rounds
         )
-        self._under_way: dict[str, tuple[FunctionCallOutputItem, Future[Any]]] = {}
+        self._under_way: dict[str, _Output] = {}  # by call_id
         self._continuations: dict[str, Continuation] = {}
         # number of rounds before a request, by the request's event_id
         self._rounds: dict[str | None, int] = {}
@@ -161,20 +174,21 @@ class ToolLoop:
         """
         return self._runner.is_current
 
-    def lose(self, error: RealtimeError) -> None:
+    def lose(self, _: object) -> None:
         """
-        Drop the calls of unfinished responses, and fail the turns that wait for them.
-
-        Reader thread.
+        Drop the calls of unfinished responses. Reader thread.
         """
         self._runner.connection_lost()
-        for response_id, continuation in self._continuations.copy().items():
-            if (
-                not continuation.done()
-                and not self._is_retried(response_id)
-                and continuation.set_running_or_notify_cancel()
-            ):
-                continuation.set_exception(copy_to_raise(error))
+
+    def abandon(self, response_ids: Collection[str]) -> None:
+        """
+        Drop the calls of a failed turn, and withdraw their outputs. Any thread.
+        """
+        self._runner.abandon(response_ids)
+        for call_id, output in self._under_way.copy().items():
+            if output.response_id in response_ids:
+                output.added.cancel()
+                self._forget(call_id)
 
     def close(self) -> None:
         """
@@ -183,10 +197,6 @@ class ToolLoop:
         self._runner.close()
         for continuation in self._continuations.copy().values():
             continuation.cancel()
-
-    def _is_retried(self, response_id: str) -> bool:
-        retries = self._retry_response and self._lifecycle.ended is None
-        return retries and self._runner.will_continue(response_id)
 
     def _continuation(self, response_id: str) -> Continuation:
         # setdefault is atomic: all threads get the same future
@@ -212,37 +222,46 @@ class ToolLoop:
             tool_choice="none" if never else "auto" if forced else UNSET,
         )
 
-    def owed(self) -> tuple[list[FunctionCallOutputItem], set[str]]:
+    def owed(self) -> tuple[list[FunctionCallItem], list[FunctionCallOutputItem]]:
         """
-        Return the outputs that were lost with the connection, and the ids of the calls
-        whose outputs are still queued. Reader thread.
+        Return the calls whose outputs are not acknowledged, and those of these outputs
+        that were lost with the connection. Reader thread.
         """
-        sent = list(self._under_way.values())
-        lost = [output for output, added in sent if added.done()]
-        queued = {output.call_id for output, added in sent if not added.done()}
-        return lost, queued
+        calls = self._runner.owed_calls()  # first: a batch that is sent is in the other
+        sent = [
+            o for o in list(self._under_way.values()) if self.answers(o.response_id)
+        ]
+        lost = [output.item for output in sent if output.added.done()]
+        return [*calls, *(output.call for output in sent)], lost
 
-    def _send_item(self, item: FunctionCallItem | FunctionCallOutputItem) -> None:
+    def refuse(self, item_id: str, call_ids: Collection[str]) -> None:
+        """
+        Drop an output that a new session refuses, and those of refused calls. Reader
+        thread.
+        """
+        for call_id, output in self._under_way.copy().items():
+            if output.item.id == item_id or call_id in call_ids:
+                self._forget(call_id)
+
+    def _send_output(
+        self, call: FunctionCallItem, item: FunctionCallOutputItem, response_id: str
+    ) -> None:
         # the id matches the acknowledgement; without it the command stays pending
         item = attrs.evolve(item, id=f"item_{os.urandom(10).hex()}")
-        if not isinstance(item, FunctionCallOutputItem):
-            self._sender.command(ConversationItemCreate(item=item))
-            return
+
+        def expect(added: CommandFuture[Any]) -> None:
+            # recorded before it can be sent and lost
+            output = _Output(response_id, call, item, added)
+            put_bounded(self._under_way, item.call_id, output, _REMEMBERED)
+            added.add_done_callback(functools.partial(self._arrived, item.call_id))
+            if not self._runner.will_continue(response_id):
+                raise _AbandonedError
+
         try:
-            self._sender.command(
-                ConversationItemCreate(item=item),
-                functools.partial(self._expect, item),
-            )
+            self._sender.command(ConversationItemCreate(item=item), expect)
         except BaseException:
             self._forget(item.call_id)
             raise
-
-    def _expect(self, item: FunctionCallOutputItem, added: CommandFuture[Any]) -> None:
-        """
-        Record an output as unacknowledged, before it can be sent and lost.
-        """
-        put_bounded(self._under_way, item.call_id, (item, added), _REMEMBERED)
-        added.add_done_callback(functools.partial(self._arrived, item.call_id))
 
     def _arrived(self, call_id: str, added: Future[Any]) -> None:
         if added.cancelled() or not isinstance(added.exception(), ConnectionClosed):
@@ -257,26 +276,31 @@ class ToolLoop:
         """
         continuation = self._continuation(results.response_id)
         config = self._following(results.config)
-        is_new_session = results.generation != self._lifecycle.generation
         try:
-            for item in [*(results.calls if is_new_session else ()), *results.outputs]:
-                self._send_item(item)
-            if continuation.done():
-                return  # the turn was cancelled, or has failed with the connection
-            if results.is_last:
-                raise _too_many(results)
-            request = self._sender.identified(ResponseCreate(response=config))
-            assert isinstance(request, ResponseCreate)
-            put_bounded(self._rounds, request.event_id, results.rounds + 1, _REMEMBERED)
-            following = self._sender.request(request, "wait")
+            for call, output in zip(results.calls, results.outputs, strict=True):
+                self._send_output(call, output, results.response_id)
+        except _AbandonedError:
+            return
         except Exception as error:
             if continuation.set_running_or_notify_cancel():
                 continuation.set_exception(error)
             if not isinstance(error, RealtimeError):
                 raise
             return
-        if continuation.set_running_or_notify_cancel():
-            continuation.set_result(following)
+        # claimed before the request: a turn that is cancelled now requests no response
+        if not continuation.set_running_or_notify_cancel():
+            return
+        try:
+            if results.is_last:
+                raise _too_many(results)
+            request = self._sender.identified(ResponseCreate(response=config))
+            assert isinstance(request, ResponseCreate)
+            put_bounded(self._rounds, request.event_id, results.rounds + 1, _REMEMBERED)
+            continuation.set_result(self._sender.request(request, "wait"))
+        except Exception as error:
+            continuation.set_exception(error)
+            if not isinstance(error, RealtimeError):
+                raise
 
 
 def _too_many(results: Results) -> ResponseIncomplete:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from .._concurrency.lock import OwnLock
@@ -38,7 +38,8 @@ from ..events import (
 )
 from ..models.items import FunctionCallItem, Item
 from ..models.responses import Response, ResponseConfig
-from .batch import Batch, Call, Results
+from .announced import AnnouncedCalls
+from .batch import Batch, Call, Results, calls_in
 from .call import (
     Outcome,
     call_tool,
@@ -49,7 +50,6 @@ from .call import (
 from .tool import DEFAULT_TIMEOUT, Tool, Toolbox
 
 _REMEMBERED = 1000  # ids
-_ANNOUNCED = 64  # responses
 
 
 class ToolRunner:
@@ -86,9 +86,9 @@ class ToolRunner:
         # complete calls, and the reader thread ends batches.
         self._lock = OwnLock()
         self._batches: dict[str, Batch] = {}
+        self._sending: dict[str, Batch] = {}  # those whose results are being sent
         self._called: dict[str, None] = {}
-        # by response and index; of the reader thread
-        self._announced: dict[str, dict[int, Item]] = {}
+        self._announced = AnnouncedCalls()
         self._answered: dict[str, None] = {}
         self._generation = 0
         self._closed = False
@@ -124,7 +124,7 @@ class ToolRunner:
             items = {event.output_index: event.item}
             self._start(event, event.response_id, items, rounds)
         elif isinstance(event, ResponseFunctionCallArgumentsDone):
-            self._announce(event)
+            self._announced.add(event)
         elif isinstance(event, ResponseDone):
             self._finish(event, event.response, config, rounds)
 
@@ -134,6 +134,26 @@ class ToolRunner:
         """
         with self._lock:
             return response_id in self._batches or response_id in self._answered
+
+    def owed_calls(self) -> list[FunctionCallItem]:
+        """
+        Return the calls of complete responses whose outputs are not sent. Any thread.
+        """
+        with self._lock:
+            closed = [batch for batch in self._batches.values() if batch.closed]
+            batches = [*self._sending.values(), *closed]
+            return [item for batch in batches for item in batch.items()]
+
+    def abandon(self, response_ids: Collection[str]) -> None:
+        """
+        Drop the batches of responses: `will_continue` becomes False. Any thread.
+        """
+        with self._lock:
+            for response_id in response_ids:
+                self._answered.pop(response_id, None)
+                self._sending.pop(response_id, None)
+                if response_id in self._batches:
+                    self._drop(self._batches[response_id])
 
     def run_soon(self, function: Callable[[], None]) -> None:
         """
@@ -157,12 +177,9 @@ class ToolRunner:
         Reader thread.
         """
         with self._lock:
-            for batch in self._dying_batches():
-                self._drop(batch)
-
-    def _dying_batches(self) -> list[Batch]:
-        batches = self._batches.values()
-        return [b for b in batches if not (b.closed and self._outlive)]
+            for batch in list(self._batches.values()):
+                if not (batch.closed and self._outlive):
+                    self._drop(batch)
 
     def close(self) -> None:
         """
@@ -193,7 +210,11 @@ class ToolRunner:
         with self._lock:
             batch = self._batches.get(response_id)
             batch = batch or Batch(response_id, event.generation, rounds, is_last)
-            calls = self._new_calls(items)
+            calls = {
+                call_id: call
+                for call_id, call in calls_in(items).items()
+                if not self._is_known(call_id)
+            }
             if self._closed or batch.closed or not calls:
                 return
             self._batches[response_id] = batch
@@ -208,34 +229,6 @@ class ToolRunner:
             )
             self._pool.submit(job)
 
-    def _new_calls(self, items: Mapping[int, Item]) -> dict[str, Call]:
-        """
-        Return the calls among *items* that are not known. Lock held.
-        """
-        return {
-            item.call_id: Call(item.call_id, item.name, item.arguments, index)
-            for index, item in items.items()
-            if isinstance(item, FunctionCallItem)
-            and item.call_id
-            and item.status != "incomplete"  # its arguments are cut off
-            and not self._is_known(item.call_id)
-        }
-
-    def _announce(self, event: ResponseFunctionCallArgumentsDone) -> None:
-        """
-        Store a call until its response is done.
-
-        Some services send no ``response.output_item.done``, which would say whether the
-        item is complete.
-        """
-        if event.name and event.call_id:
-            calls = self._announced.get(event.response_id, {})
-            index = event.output_index
-            while index in calls:  # some services send no index
-                index += 1
-            calls[index] = FunctionCallItem(event.name, event.arguments, event.call_id)
-            put_bounded(self._announced, event.response_id, calls, _ANNOUNCED)
-
     def _finish(
         self,
         event: ServerEvent,
@@ -243,7 +236,7 @@ class ToolRunner:
         config: ResponseConfig | None,
         rounds: int,
     ) -> None:
-        announced = self._announced.pop(response.id, {})
+        announced = self._announced.take(response.id)
         if response.status == "completed":
             # for services that send no events of the items
             items = announced | dict(enumerate(response.output))
@@ -284,6 +277,9 @@ class ToolRunner:
             with self._lock:
                 self._answered.pop(batch.response_id, None)
             logger.exception("The results of tools could not be sent")
+        finally:
+            with self._lock:
+                self._sending.pop(batch.response_id, None)
 
     # -- Threads that watch a call's timeout -------------------------------------
 
@@ -332,6 +328,7 @@ class ToolRunner:
         if not batch.complete or self._batches.get(batch.response_id) is not batch:
             return False
         self._drop(batch)
+        self._sending[batch.response_id] = batch
         put_bounded(self._answered, batch.response_id, None, _REMEMBERED)
         return True
 

@@ -136,7 +136,7 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
         self._toolbox = session.toolbox
         self._registrar = session.registrar
         self._tools = session.tools
-        self._order = session.turns
+        self._order, self._turns = session.order, session.turns
         self._new_recorder = TurnRecorder
         # 5 s more than the reader has: its own error names the stage that took too long
         self._connect_timeout = parts.websocket_options.connect_timeout + 5.0

@@ -188,7 +188,7 @@ class Commands:
             ValueError: A field is misspelled, or the protocol has no such item.
         """
         self._lifecycle.check_process()
-        item = _named(as_item(item))
+        item = with_id(as_item(item))
         if previous_item_id == "root":
             self._conversation.send_to_front(str(getattr(item, "id", "")))
         return self._sender.command(
@@ -306,7 +306,7 @@ class Commands:
         if isinstance(command, ResponseCreate):
             return self._sender.request(command, "wait")
         if isinstance(command, ConversationItemCreate):
-            command = attrs.evolve(command, item=_named(command.item))
+            command = attrs.evolve(command, item=with_id(command.item))
         if command.type in self._sender.ACKNOWLEDGED:
             return self._command(command)
         self._sender.queue(command, deadline=Deadline(self._sender.QUEUE_TIMEOUT))
@@ -340,7 +340,7 @@ class Commands:
             raise
 
 
-def _named(item: Any) -> Any:
+def with_id(item: Any) -> Any:
     """
     Return *item* with an id, which identifies its acknowledgement.
     """

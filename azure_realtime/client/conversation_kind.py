@@ -35,9 +35,9 @@ from ..events import (
     SessionUpdated,
 )
 from ..models._coerce import snapshot
-from ..models.items import FunctionCallOutputItem
 from ..models.session import DEFAULT_SESSION_CONFIG
 from ..options import AzureRealTimeOptions, WebSocketOptions
+from .open_turns import OpenTurns
 from .session_restorer import SessionRestorer
 from .turn_order import TurnLock
 
@@ -55,7 +55,8 @@ class ConversationParts(SessionParts):
     toolbox: Toolbox
     registrar: ToolRegistrar
     tools: ToolLoop
-    turns: TurnLock
+    order: TurnLock
+    turns: OpenTurns
 
 
 def conversation_kind(keep_audio: bool) -> SessionKind[ConversationParts]:
@@ -102,24 +103,23 @@ def _new_parts(
     tools = ToolLoop(
         sender,
         emitter,
-        lifecycle,
         toolbox,
         session,
         outlive=websocket_options.restore == "conversation",
-        retry_response=websocket_options.retry_response,
         max_rounds=websocket_options.max_tool_rounds,
     )
     registrar = ToolRegistrar(
         toolbox, session, sender, emitter, lifecycle, tools.run_soon
     )
     pending_work = PendingWork(session, tools.answers)
-    turns = TurnLock()
+    order, turns = TurnLock(), OpenTurns()
     restorer = SessionRestorer(
         sender,
         config,
         session,
         conversation,
-        partial(_owed, tools, pending_work),
+        tools.owed,
+        lambda: pending_work.calls,
         websocket_options.restore,
     )
     text = conversation.observe_text, status.observe_text
@@ -128,7 +128,16 @@ def _new_parts(
         on_configured=partial(_on_configured, restorer, registrar),
         on_refused=registrar.session_refused,
         rename_restored=conversation.rename,
-        observers=(session, input_audio, conversation, usage, tools, pending_work),
+        on_item_refused=lambda item: tools.refuse(item, conversation.refuse(item)),
+        observers=(
+            session,
+            input_audio,
+            conversation,
+            turns,
+            usage,
+            tools,
+            pending_work,
+        ),
         deltas={
             ResponseOutputAudioDelta: (
                 conversation.observe_audio,
@@ -138,8 +147,14 @@ def _new_parts(
             ResponseOutputTextDelta: text,
         },
         status=status,
-        on_loss=(input_audio.lose, tools.lose, pending_work.lose, conversation.lose),
-        on_end=(turns.end,),
+        on_loss=(
+            turns.lose,
+            input_audio.lose,
+            tools.lose,
+            pending_work.lose,
+            conversation.lose,
+        ),
+        on_end=(order.end,),
         busy=(input_audio.pending, tools.busy, pending_work.busy),
         runs_tools=tools.busy,
         close=tools.close,
@@ -150,6 +165,7 @@ def _new_parts(
         toolbox=toolbox,
         registrar=registrar,
         tools=tools,
+        order=order,
         turns=turns,
     )
 
@@ -167,14 +183,3 @@ def _on_configured(
     announcement = restorer.on_configured(event, generation, seconds_lost)
     registrar.session_configured()
     return announcement
-
-
-def _owed(
-    tools: ToolLoop, pending_work: PendingWork
-) -> tuple[list[FunctionCallOutputItem], set[str]]:
-    """
-    Return the outputs lost with the connection, and the ids of calls still to be
-    answered.
-    """
-    lost, waiting = tools.owed()
-    return lost, waiting | pending_work.calls

@@ -4,6 +4,7 @@ The first messages of each connection, which restore the session and conversatio
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +17,15 @@ from .._state.conversation_state import ConversationState
 from .._state.session import SessionState
 from .._state.transcript import as_mappings
 from ..events import Init, Reconnected, ServerEvent, SessionUpdate, SessionUpdated
-from ..models.items import FunctionCallOutputItem, MessageItem
+from ..models.items import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    Item,
+    MessageItem,
+)
 from ..models.session import SessionConfig
+
+_CALLS = FunctionCallItem, FunctionCallOutputItem
 
 
 class SessionRestorer:
@@ -29,8 +37,9 @@ class SessionRestorer:
         config: The configuration given to the client.
         session: Has the configuration requested since.
         conversation: Has the items.
-        owed: Returns the tool outputs that were being sent when the connection was
-            lost, and the ids of the calls whose outputs are still to be sent.
+        owed: Returns the calls of tools whose outputs are not acknowledged, and those
+            of these outputs that were lost with the connection.
+        unanswered: Returns the ids of the calls that the user may still answer.
         restore: ``WebSocketOptions.restore``.
 
     Raises:
@@ -43,7 +52,8 @@ class SessionRestorer:
         config: SessionConfig,
         session: SessionState,
         conversation: ConversationState,
-        owed: Callable[[], tuple[list[FunctionCallOutputItem], set[str]]],
+        owed: Callable[[], tuple[list[FunctionCallItem], list[FunctionCallOutputItem]]],
+        unanswered: Callable[[], set[str]],
         restore: str,
     ) -> None:
         self._sender = sender
@@ -51,8 +61,10 @@ class SessionRestorer:
         self._session = session
         self._conversation = conversation
         self._owed = owed
+        self._unanswered = unanswered
         self._restore = restore
-        # messages without any content yet: the new session does not get them
+        # messages without content, and calls and outputs without their counterpart:
+        # the new session does not have them
         self._unfinished: set[str] = set()
         self._restored_items = 0
         # composed here, so that an invalid configuration raises on the user's thread
@@ -106,20 +118,27 @@ class SessionRestorer:
 
     def _items(self) -> list[dict[str, Any]]:
         """
-        Return the items to restore, with the tool outputs that had not arrived.
+        Return the items to restore.
+
+        These are the items of the conversation, and what it lacks of the tools' work:
+        calls that the service did not report as items, and outputs that were lost. A
+        call whose output will be sent is restored as well.
         """
         cut_off = self._cut_off()
         known = [i for i in self._conversation.items if i.id not in cut_off]
+        called = {i.call_id for i in known if isinstance(i, FunctionCallItem)}
         arrived = {i.call_id for i in known if isinstance(i, FunctionCallOutputItem)}
-        lost, waiting = self._owed()
+        calls, lost = self._owed()
+        missing = [_with_id(call) for call in calls if call.call_id not in called]
         late = [output for output in lost if output.call_id not in arrived]
-        restored = as_mappings([*known, *late], promised=waiting)
+        promised = {call.call_id or "" for call in calls} | self._unanswered()
+        restored = as_mappings([*known, *missing, *late], promised)
         self._restored_items = len(restored)
         there = {mapping["id"] for mapping in restored}
         self._unfinished = {
             item.id
             for item in known
-            if isinstance(item, MessageItem) and item.status == "incomplete" and item.id
+            if item.id and (isinstance(item, _CALLS) or _is_cut_off(item))
         } - there
         return restored
 
@@ -138,3 +157,11 @@ class SessionRestorer:
                 continue
             restored[command.event_id or ""] = item["id"]
         return OpeningMessages(update.event_id or "", messages, config, restored)
+
+
+def _with_id(call: FunctionCallItem) -> FunctionCallItem:
+    return attrs.evolve(call, id=f"item_{os.urandom(10).hex()}")
+
+
+def _is_cut_off(item: Item) -> bool:
+    return isinstance(item, MessageItem) and item.status == "incomplete"

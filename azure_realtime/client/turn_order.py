@@ -18,17 +18,10 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TYPE_CHECKING
 
 from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
 from ..errors import copy_to_raise
-from ..models.responses import Response
-
-if TYPE_CHECKING:  # imported with the first client
-    from .._tools.loop import Continuation, ToolLoop
 
 
 class TurnTicket:
@@ -105,25 +98,3 @@ class TurnLock:
         with contextlib.suppress(ValueError):
             self._places.remove(reference)
         self._condition.notify_all()
-
-
-def leaver(tools: ToolLoop, ticket: TurnTicket) -> Callable[[Future[Response]], None]:
-    """
-    Return the callback of a response that leaves *ticket* after the turn's last one.
-    """
-
-    def done(response: Future[Response]) -> None:
-        failed = response.cancelled() or response.exception() is not None
-        following = None if failed else tools.continuation(response.result().id)
-        if following is None:
-            ticket.leave()
-        else:
-            following.add_done_callback(go_on)
-
-    def go_on(following: Continuation) -> None:
-        if following.cancelled() or following.exception() is not None:
-            ticket.leave()
-        else:
-            Future.add_done_callback(following.result(), done)
-
-    return done

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.mailbox import Mailboxes
-from ..errors import ConnectionClosed, RealtimeError, ResponseError
+from ..errors import ConnectionClosed, RealtimeError
 from ..events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionFailed,
@@ -24,10 +24,10 @@ from ..events import (
     ResponseOutputTextDelta,
     ServerEvent,
 )
-from ..models.items import Item
 from ..models.turn import Turn
 from .commands import Commands
-from .turn_order import TurnTicket, leaver
+from .open_turns import OpenTurn, OpenTurns
+from .turn_order import TurnTicket
 from .user_turn import question_item, send_user_turn
 
 if TYPE_CHECKING:  # imported with the first client
@@ -81,37 +81,6 @@ _WATCHED = frozenset(
 _HEARD_WITHIN = 5.0
 
 
-class _Asked:
-    """
-    The items and responses that one turn has added to the conversation.
-
-    Attributes:
-        items: The futures of the commands that created items of the question.
-        spoken: The id of the item with the question's audio, if any.
-        responses: The futures of the responses.
-    """
-
-    def __init__(self, conversation: ConversationState) -> None:
-        self._conversation = conversation
-        self.items: list[Future[Item]] = []
-        self.spoken: str | None = None
-        self.responses: list[ResponseFuture] = []
-
-    def forget(self) -> None:
-        """
-        Remove the items from the conversation after the connection was lost.
-
-        Otherwise a question that the user repeats would be in the next session twice.
-        Reader thread.
-        """
-        created = [item for item in self.items if item.done() and not item.cancelled()]
-        ids = {item.result().id or "" for item in created if not item.exception()}
-        if self.spoken is not None:
-            ids.add(self.spoken)
-        responses = {response.response_id or "" for response in self.responses}
-        self._conversation.forget_turn(ids, responses - {""})
-
-
 class TurnStream(Iterator[Delta]):
     """
     Iterator over the text, transcript and audio deltas of one turn.
@@ -129,6 +98,7 @@ class TurnStream(Iterator[Delta]):
         session: SessionState,
         conversation: ConversationState,
         tools: ToolLoop,
+        turns: OpenTurns,
         new_recorder: type[TurnRecorder],
         timeout: float,
         deadline: Deadline,
@@ -142,24 +112,24 @@ class TurnStream(Iterator[Delta]):
         self._tools = tools
         self._deadline = deadline
         self._timeout = timeout
-        # None once a response has it, which leaves it at its end
-        self._ticket: TurnTicket | None = ticket
         self._mailbox = mailbox = mailboxes.open(_WATCHED, lasting=lasting)
         # times are those at which events arrived, however late they are iterated over
         self._recorder = new_recorder(
             session.output_format, clock=lambda: mailbox.came_at
         )
         self._future: ResponseFuture | None = None
-        self._continuation: Continuation | None = None
         self._closed = self._left = False
         # what reverses the changes of a question that was sent in part
         self._undo: list[Callable[[], object]] = []
         self._spoken: str | None = None
-        self._asked = _Asked(conversation)
         # Made by the first step: until then the stream is in no reference cycle, and
         # Ctrl-C between its creation and the caller's next line closes it at once.
         self._events: Iterator[Delta] | None = None
         self._turn: Turn | None = None
+        # last: after Ctrl-C before this line, the ticket is not in a reference cycle
+        self._open = OpenTurn(
+            turns, conversation, tools, mailbox, ticket, lasting=lasting
+        )
 
     def _begin(
         self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
@@ -174,15 +144,23 @@ class TurnStream(Iterator[Delta]):
                 commands.create_response(**{**fields, "input": [*given, item]})
             )
             return
-        self._spoken = self._asked.spoken = send_user_turn(
-            commands,
-            self._session,
-            self._mailboxes,
-            **question,
-            timeout=self._deadline.remaining(),
-            watch=self._watch_item,
-            undo=self._undo,
-        )
+        self._open.speaking = question["audio"] is not None
+        try:
+            self._spoken = send_user_turn(
+                commands,
+                self._session,
+                self._mailboxes,
+                **question,
+                timeout=self._deadline.remaining(),
+                turn=self._open,
+                undo=self._undo,
+            )
+        except (RealtimeError, ValueError) as error:
+            if isinstance(error, ConnectionClosed):
+                self._open.lose(error)
+            self._open.check()  # the error may be a consequence of the loss
+            raise
+        self._open.check()
         if self._spoken is not None:
             self._recorder.listen(self._spoken)
         self._follow(commands.create_response(**fields))
@@ -239,18 +217,7 @@ class TurnStream(Iterator[Delta]):
                 self._undo.pop()
         self._mailboxes.close(self._mailbox)
         self._mailbox.end(ConnectionClosed(1000, "the stream was closed"))
-        continuation = self._continuation
-        # cancel() is False if the next response was requested a moment ago
-        if (
-            continuation is not None
-            and not continuation.cancel()
-            and not continuation.exception()
-        ):
-            continuation.result().cancel()
-        if self._future is not None:
-            self._future.cancel()
-        if self._ticket is not None:
-            self._ticket.leave()
+        self._open.close()
         self._left = True
 
     def __del__(self) -> None:
@@ -275,37 +242,7 @@ class TurnStream(Iterator[Delta]):
         Make *future* the response of which deltas are yielded.
         """
         self._future = future
-        self._asked.responses.append(future)
-        self._watch(future)
-        if self._ticket is not None:
-            # without a reference to the stream: the ticket is left at the end of the
-            # last response, also if the stream has been dropped
-            Future.add_done_callback(future, leaver(self._tools, self._ticket))
-            self._ticket = None
-        if self._closed:
-            future.cancel()
-
-    def _watch_item(self, future: Future[Item]) -> None:
-        self._asked.items.append(future)
-        self._watch(future)
-
-    def _watch(self, future: Future[Any]) -> None:
-        """
-        End the iteration with the error of a refused command.
-        """
-        mailbox, asked = self._mailbox, self._asked
-
-        def refused(done: Future[Any]) -> None:
-            error = None if done.cancelled() else done.exception()
-            if isinstance(error, RealtimeError) and not isinstance(
-                error, ResponseError
-            ):
-                if isinstance(error, ConnectionClosed) and error.reconnecting:
-                    asked.forget()
-                mailbox.end(error)
-
-        # the base class's method: runs on the reader thread, not the callback thread
-        Future.add_done_callback(future, refused)
+        self._open.follow(future)
 
     def _run(self) -> Iterator[Delta]:
         while True:
@@ -320,16 +257,25 @@ class TurnStream(Iterator[Delta]):
                     continue
                 self._recorder.begin(response_id)
                 self._future.result(0)
-                self._continuation = self._tools.continuation(response_id)
-                if self._continuation is None:
+                continuation = self._tools.continuation(response_id)
+                if continuation is None:
                     break
-                remaining = self._deadline.remaining()
-                self._follow(self._continuation.result(remaining))
+                self._future = self._next(continuation)
             elif isinstance(event, Delta) and event.response_id == expected_id:
                 yield event
         self._listen()
         self._mailboxes.close(self._mailbox)
         self._turn = self._recorder.finish()
+
+    def _next(self, continuation: Continuation) -> ResponseFuture:
+        """
+        Wait for the request of the next response, and return its future.
+        """
+        try:
+            return continuation.result(self._deadline.remaining())
+        except CancelledError:  # the connection was lost, or the stream closed
+            while True:
+                self._take(self._deadline)  # raises the error
 
     def _take(self, deadline: Deadline) -> ServerEvent:
         event = self._mailbox.get(deadline)
@@ -345,6 +291,7 @@ class TurnStream(Iterator[Delta]):
         remaining = self._deadline.remaining()
         seconds = _HEARD_WITHIN if remaining is None else min(remaining, _HEARD_WITHIN)
         deadline = Deadline(seconds)
-        with contextlib.suppress(TimeoutError):
+        # without a connection the transcript does not come, and the turn is complete
+        with contextlib.suppress(TimeoutError, RealtimeError):
             while not self._recorder.heard_all:
                 self._take(deadline)

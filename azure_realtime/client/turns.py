@@ -11,6 +11,7 @@ from .._dispatch.mailbox import Mailboxes
 from ..audio.pcm import Audio
 from ..models.fields import ResponseFields, Unpack
 from ..models.turn import Turn
+from .open_turns import OpenTurns
 from .tools import Tooling
 from .turn_order import TurnLock, TurnTicket
 from .turn_stream import TurnStream
@@ -33,6 +34,7 @@ class Asking(Tooling):
     _conversation: ConversationState
     _tools: ToolLoop
     _order: TurnLock
+    _turns: OpenTurns
     _new_recorder: type[TurnRecorder]
 
     def ask(
@@ -125,6 +127,7 @@ class Asking(Tooling):
                 self._follower,
                 self._conversation,
                 self._tools,
+                self._turns,
                 self._new_recorder,
                 timeout,
                 deadline,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +24,13 @@ from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem
 from ..models.turn_detection import ServerVad
 from .audio_input import spoken
-from .commands import Commands
+from .commands import Commands, with_id
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._state.session import SessionState
+    from .open_turns import OpenTurn
 
     Image = str | Path | Buffer
     """A picture: a path or a URL, a path, or the bytes of a file."""
@@ -56,7 +56,7 @@ def send_user_turn(
     audio: Any,
     image: Any,
     timeout: float | None,
-    watch: Callable[[Future[Any]], None],
+    turn: OpenTurn,
     undo: list[Callable[[], object]],
 ) -> str | None:
     """
@@ -70,7 +70,7 @@ def send_user_turn(
         audio: The question as speech, or None.
         image: The picture, or None.
         timeout: Seconds for all of it, the acknowledgement of the audio included.
-        watch: Called with the futures of commands that are not waited for.
+        turn: Gets the items of the question.
         undo: Gets what reverses each change that is not final yet, before the change is
             made. The caller calls these, the last one first, after an interrupt.
 
@@ -88,18 +88,19 @@ def send_user_turn(
     if audio is not None and source_rate(audio) is None:
         samples = spoken(_recording(audio), session.input_format, deadline)
     if parts:
-        item = MessageItem(role="user", content=tuple(parts))
-        watch(commands.create_conversation_item(item))
+        item = with_id(MessageItem(role="user", content=tuple(parts)))
+        turn.ask(item, commands.create_conversation_item)
     if samples is not None:
-        return _speak(commands, session, samples, deadline, undo)
+        return _speak(commands, session, turn, samples, deadline, undo)
     if audio is not None:
-        return _relay(commands, session, mailboxes, audio, deadline, undo)
+        return _relay(commands, session, mailboxes, turn, audio, deadline, undo)
     return None
 
 
 def _speak(
     commands: Commands,
     session: SessionState,
+    turn: OpenTurn,
     samples: bytes,
     deadline: Deadline,
     undo: list[Callable[[], object]],
@@ -114,7 +115,7 @@ def _speak(
     undo.append(commands.clear_audio_buffer)
     commands.clear_audio_buffer()
     commands.append_audio(samples, timeout=deadline.remaining())
-    committed = commands.commit_audio()
+    committed = turn.commit(commands.commit_audio)
     undo.pop()
     if vad:
         undo[-1]()
@@ -148,6 +149,7 @@ def _relay(
     commands: Commands,
     session: SessionState,
     mailboxes: Mailboxes,
+    turn: OpenTurn,
     source: Any,
     deadline: Deadline,
     undo: list[Callable[[], object]],
@@ -174,7 +176,7 @@ def _relay(
             if vad:
                 commands.update_session(turn_detection=None)
             try:
-                committed = commands.commit_audio()
+                committed = turn.commit(commands.commit_audio)
             except ValueError:
                 raise ValueError(
                     "ask(audio=...): the source ended before it gave 100 ms of audio. "

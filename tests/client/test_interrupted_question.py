@@ -12,8 +12,8 @@ from helpers.clients import GA, SENTENCE
 from helpers.timing import SCALE
 
 from azure_realtime import ServerVad, SessionConfig
-from azure_realtime.client import turn_stream
 from azure_realtime.client.commands import Commands
+from azure_realtime.client.open_turns import OpenTurn
 from azure_realtime.client.turn_order import TurnLock
 from azure_realtime.client.turn_stream import TurnStream
 
@@ -65,8 +65,8 @@ def test_turn_detection_and_input_buffer_are_as_before(
         (TurnLock, "enter", "after"),
         (TurnStream, "__init__", "before"),
         (TurnStream, "__init__", "after"),
-        (turn_stream, "leaver", "before"),
-        (turn_stream, "leaver", "after"),
+        (OpenTurn, "follow", "before"),
+        (OpenTurn, "follow", "after"),
         (Commands, "create_response", "before"),
         (Commands, "create_response", "after"),
     ],

@@ -41,7 +41,8 @@ def test_an_output_that_arrived_is_restored_once() -> None:
         config,
         SessionState(config),
         conversation,
-        lambda: ([output, lost], set()),
+        lambda: ([], [output, lost]),
+        set,
         "conversation",
     )
     commands = [json.loads(message) for message in restorer.opening(True).messages[1:]]

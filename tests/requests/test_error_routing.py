@@ -12,6 +12,7 @@ from azure_realtime._requests.error_routing import (
     ErrorRoute,
     Outstanding,
     SentCommand,
+    SentItem,
     SentResponse,
     Subject,
     route_error,
@@ -393,3 +394,28 @@ def test_a_close_frame_may_say_that_the_session_has_expired() -> None:
     """
     assert says_expired(None, EXPIRED)
     assert not says_expired(None, "Internal error.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"event_id": "restored_2"}, (Subject.RESTORED_ITEM, "restored_2")),
+        ({"code": "item_create_x"}, (Subject.RESTORED_ITEM, "restored_1")),
+        ({"message": "'item_r2': No."}, (Subject.RESTORED_ITEM, "restored_2")),
+        ({"message": "'item_1': No."}, (Subject.COMMAND, "retrieve_1")),
+        ({}, (Subject.RESTORED_ITEM, "restored_1")),
+        ({"code": "item_delete_x"}, (Subject.COMMAND, "delete_1")),
+        ({"param": "session.voice"}, (Subject.COMMAND, "update_1")),
+        ({"code": "response_x"}, (Subject.RESPONSE, "sent_1")),
+        ({"type": "server_error"}, (Subject.NONE, None)),
+    ],
+)
+def test_unanswered_restored_items_are_the_oldest_commands(
+    fields: dict[str, Any], expected: tuple[Subject, str | None]
+) -> None:
+    """
+    An error that fits a restored item fails no command of the program.
+    """
+    items = [SentItem("restored_1", "item_r1"), SentItem("restored_2", "item_r2")]
+    restoring = ALL._replace(restored=("restored_1", "restored_2"), unanswered=items)
+    assert route(restoring, **fields)[:2] == expected
