@@ -249,7 +249,7 @@ def test_a_dependency_has_few_users(package: str, homes: set[str]) -> None:
     assert homes == users
 
 
-def test_no_asyncio() -> None:
+def test_the_client_imports_no_event_loop() -> None:
     """
     A synchronous client imports no event loop, not even lazily.
     """

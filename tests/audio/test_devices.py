@@ -314,7 +314,9 @@ sys.exit(3)
 
 @pytest.mark.slow
 @pytest.mark.processes
-def test_a_fork_and_an_exit_with_open_devices(virtual_audio: VirtualAudio) -> None:
+def test_open_devices_survive_a_fork_and_end_at_exit(
+    virtual_audio: VirtualAudio,
+) -> None:
     """
     A child gets an error, the parent's devices go on, and the exit is clean.
     """

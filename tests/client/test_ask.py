@@ -93,7 +93,7 @@ def test_text_is_answered(variant: Variant, tmp_path: Path) -> None:
     assert repr(turn).startswith("<Turn 'Paris.', ")
 
 
-def test_text_only(variant: Variant) -> None:
+def test_fields_of_the_response_select_an_answer_of_text_only(variant: Variant) -> None:
     """
     Fields of the response go along; a turn without audio has no file.
     """

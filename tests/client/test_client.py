@@ -349,7 +349,7 @@ def test_either_generation_of_names_works_on_either_protocol(variant: Variant) -
     assert delta.raw["delta"] == delta.delta
 
 
-def test_once_off_and_off_all(variant: Variant) -> None:
+def test_a_listener_gets_events_until_it_is_removed(variant: Variant) -> None:
     """
     A listener gets the events of its subscription, until that is removed.
     """

@@ -58,7 +58,9 @@ def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_script_that_ends_before_it_is_connected(host: str) -> None:
+def test_a_script_that_ends_before_it_is_connected_sends_its_commands(
+    host: str,
+) -> None:
     """
     Commands given before there was a connection are sent before the script ends.
     """

@@ -160,7 +160,7 @@ def test_a_fork_while_busy_never_hangs_the_child() -> None:
     importlib.util.find_spec("gunicorn") is None or not hasattr(os, "fork"),
     reason="gunicorn is not installed, or there is no fork",
 )
-def test_gunicorn_prefork(tmp_path: Path) -> None:
+def test_gunicorn_workers_use_clients_of_their_own_only(tmp_path: Path) -> None:
     """
     A client made before the fork is refused in each worker; one made there works.
     """

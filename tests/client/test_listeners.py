@@ -41,7 +41,9 @@ async def _coroutine(event: object) -> None:
         (_coroutine, r"is async.*asyncio\.run\(\)"),
     ],
 )
-def test_what_cannot_be_a_listener(method: str, listener: Any, text: str) -> None:
+def test_what_cannot_be_a_listener_is_refused(
+    method: str, listener: Any, text: str
+) -> None:
     """
     One sentence says what it is and what is expected.
     """

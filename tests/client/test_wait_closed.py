@@ -99,7 +99,7 @@ def test_a_listener_cannot_wait_for_the_end(where: str) -> None:
 @pytest.mark.parametrize(
     ("call", "state"), [("run_forever", "CLOSED"), ("wait_closed", "OPEN")]
 )
-def test_ctrl_c(where: str, call: str, state: str) -> None:
+def test_ctrl_c_ends_both_waits(where: str, call: str, state: str) -> None:
     """
     It ends both waits at once; `run_forever` closes the client as well.
     """
@@ -154,7 +154,7 @@ client.create_response()
         assert texts[1] == ""
 
 
-def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_env_makes_options_and_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The class makes its own options; either name of the deployment is read.
     """

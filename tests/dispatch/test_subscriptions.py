@@ -94,7 +94,7 @@ def test_the_order_of_registration_is_the_order_of_calls() -> None:
     assert take(registry, INIT) == [first, second, everything]
 
 
-def test_an_unknown_event() -> None:
+def test_an_unknown_event_is_delivered_under_its_own_name() -> None:
     """
     An unknown event is delivered under its own name, as UnknownEvent, and to "*".
     """
@@ -292,7 +292,7 @@ def test_a_bound_method_can_be_taken_off() -> None:
     assert take(registry, INIT) == []
 
 
-def test_off_all() -> None:
+def test_off_all_removes_every_listener() -> None:
     """
     After `off_all` no listener is called.
     """

@@ -391,7 +391,7 @@ def test_a_malformed_report_ends_the_connection(
 
 
 @pytest.mark.slow
-def test_a_call_with_both_devices(page: Page) -> None:
+def test_a_call_with_both_devices_reports_what_was_played(page: Page) -> None:
     """
     A spoken question, its answer played by the page, an interruption: the service knows
     what was heard.
@@ -433,7 +433,7 @@ def test_a_call_with_both_devices(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("_unreachable")
-def test_comm_messages_where_the_page_reaches_no_server(
+def test_comm_messages_carry_audio_where_the_page_reaches_no_server(
     page: Page, caplog: pytest.LogCaptureFixture
 ) -> None:
     """

@@ -296,7 +296,7 @@ def test_the_end_of_a_session_is_about_the_session(
         ({}, NOTHING, NO_SUBJECT),
     ],
 )
-def test_a_refusal_without_a_subject(
+def test_a_refusal_without_a_subject_is_about_the_session_first(
     fields: dict[str, Any], outstanding: Outstanding, expected: Any
 ) -> None:
     """

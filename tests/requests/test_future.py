@@ -74,7 +74,9 @@ def test_every_acknowledged_command_has_its_answer(variant: Variant) -> None:
     assert "item_a" == deleted.item_id
 
 
-def test_three_outstanding_and_the_service_omits_the_event_id(variant: Variant) -> None:
+def test_an_error_without_an_event_id_fails_one_future_of_three(
+    variant: Variant,
+) -> None:
     """
     The duplicate's future fails, its neighbours' do not.
     """
@@ -354,7 +356,7 @@ def test_a_cancelled_future_is_done_for_every_caller() -> None:
         connection.resume()
 
 
-def test_cancelling_one_future_of_a_shared_response(variant: Variant) -> None:
+def test_a_shared_response_is_cancelled_with_its_last_future(variant: Variant) -> None:
     """
     Of two that wait for the same response one may leave; when both have, it is gone.
     """

@@ -362,7 +362,7 @@ def test_a_cancel_during_the_race_is_final() -> None:
     assert 1 == len(asks)
 
 
-def test_a_service_without_marks_and_conversation_ids() -> None:
+def test_responses_complete_without_marks_and_conversation_ids() -> None:
     """
     Compatible services echo no metadata and send conversation_id null, always.
     """
@@ -385,7 +385,7 @@ def test_a_service_without_marks_and_conversation_ids() -> None:
     assert ["Answer 0", "Answer 1", "Answer 2"] == texts
 
 
-def test_speech_sets_off_a_response_while_we_ask(variant: Variant) -> None:
+def test_a_spoken_and_a_requested_response_are_both_made(variant: Variant) -> None:
     """
     Under turn detection, with a request of ours in the same moment: both are made.
     """
@@ -500,7 +500,7 @@ NEXT = {
 
 @pytest.mark.parametrize("step", Step)
 @pytest.mark.parametrize("state", State)
-def test_every_step_from_every_state(state: State, step: Step) -> None:
+def test_only_steps_of_the_table_change_the_state(state: State, step: Step) -> None:
     """
     The table is all there is: another step is a bug, and changes nothing.
     """
@@ -661,7 +661,7 @@ def test_requests_of_a_closed_client_fail() -> None:
     assert line.queue.quiet
 
 
-def test_a_refusal_that_comes_after_the_end_of_the_active_response() -> None:
+def test_a_refusal_after_the_end_of_the_active_response_is_retried() -> None:
     """
     The other response ended between the request and its refusal: no event is to come
     that would end the wait, so the request is sent again.

@@ -404,7 +404,7 @@ def _gate(kind: str, port: int, seen: list[Any], credential: str | None) -> Any:
 @pytest.mark.parametrize("how", ["given", "environment"])
 @pytest.mark.parametrize("credential", [None, "user:p@ss word"])
 @pytest.mark.parametrize("scheme", ["http", "socks5", "socks5h"])
-def test_a_session_through_a_proxy(
+def test_a_session_through_a_proxy_reconnects_and_hides_the_key(
     scheme: str,
     credential: str | None,
     how: str,
@@ -449,7 +449,7 @@ def test_a_session_through_a_proxy(
     ("scheme", "asked"),
     [("socks4", b"\x7f\x00\x00\x01me\x00"), ("socks4a", b"\x00\x00\x00\x01me\x00")],
 )
-def test_an_old_socks_proxy(
+def test_a_socks4_proxy_is_asked_for_an_address(
     scheme: str,
     asked: bytes,
     impl: Any,
