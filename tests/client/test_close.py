@@ -318,9 +318,9 @@ def test_close_from_two_threads_sends_one_close_frame(variant: Variant) -> None:
     Both return, and one close frame is sent.
     """
     with variant.connected() as (client, connection):
-        gate = threading.Barrier(3)
-        both = [background(lambda: (gate.wait(), client.close())) for _ in range(2)]
-        gate.wait()
+        barrier = threading.Barrier(3)
+        both = [background(lambda: (barrier.wait(), client.close())) for _ in range(2)]
+        barrier.wait()
         with at_most(1.0):
             client.close()
             for thread, outcome in both:

@@ -470,14 +470,14 @@ def test_a_dropped_client_is_collected_and_closed(
         if circular:
             client.on("*", lambda event, client=client: print(client))  # noqa: T201
             client.once("response.done", client.ask)
-        gone = weakref.ref(client)
+        reference = weakref.ref(client)
 
         del client
         if circular:  # a listener that is running holds it until it returns
-            eventually(lambda: collected(gone))
+            eventually(lambda: collected(reference))
 
         assert connection.wait_closed(5)
-        assert gone() is None
+        assert reference() is None
         assert connection.close_code == 1000
 
 

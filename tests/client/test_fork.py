@@ -420,10 +420,10 @@ def test_running_a_cell_again_leaves_one_connection(
     """
     cell = """
 client = AzureRealTimeAudio(AzureRealTimeOptions(url, "d", key))
-heard = []
+received = []
 @client.on("input_audio_buffer.cleared")
 def cleared(event):
-    heard.append(event)
+    received.append(event)
 client.on("error", lambda event: print(client.status))
 client.connect(5)
 answer = client.clear_audio_buffer().result(5)
@@ -442,7 +442,7 @@ answer = client.clear_audio_buffer().result(5)
         eventually(lambda: gc.collect() >= 0 and alive() == 1)
         assert 3 == len(service.connections)
         namespace["client"].clear_audio_buffer().result(5)
-        eventually(lambda: 2 == len(namespace["heard"]))
+        eventually(lambda: 2 == len(namespace["received"]))
         namespace["client"].close()
         namespace.clear()
 

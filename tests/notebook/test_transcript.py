@@ -181,10 +181,10 @@ def test_the_view_does_not_keep_its_client(
         view: TranscriptView | None = client.show_transcript()
         if not assigned:
             view = None
-        gone = weakref.ref(client)
+        reference = weakref.ref(client)
         client = None
         gc.collect()
-        assert gone() is None
+        assert reference() is None
         assert service.wait_for_connection().wait_closed(10)
         if view is not None:
             view.stop()

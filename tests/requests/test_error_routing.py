@@ -382,9 +382,9 @@ def test_an_error_about_one_command_is_not_about_the_account() -> None:
     """
     for fields, meanings in MEANINGS:
         found = route(ALL, event_id="update_1", **fields)._asdict()
-        gone = {"fatal"} | ({"expired"} if "code" not in fields else set())
+        lifted = {"fatal"} | ({"expired"} if "code" not in fields else set())
         flags = {"expired", "fatal", "passing", "benign"}
-        assert meanings - gone == {name for name in flags if found[name]}, fields
+        assert meanings - lifted == {name for name in flags if found[name]}, fields
 
 
 def test_a_close_frame_may_say_that_the_session_has_expired() -> None:

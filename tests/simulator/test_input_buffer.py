@@ -18,7 +18,7 @@ Join = Callable[..., Any]
 Serve = Callable[..., Simulator]
 Json = dict[str, Any]
 
-_QUIET = {"type": "server_vad", "create_response": False}
+_NO_RESPONSE = {"type": "server_vad", "create_response": False}
 _SECOND = bytes(48_000)
 
 
@@ -36,7 +36,9 @@ def test_a_turn_starts_before_the_sound_and_ends_after_the_silence(
     client: Client, speech: bytes
 ) -> None:
     """A turn starts before the first sound and ends after the silence."""
-    client.detect({**_QUIET, "prefix_padding_ms": 100, "silence_duration_ms": 400})
+    client.detect(
+        {**_NO_RESPONSE, "prefix_padding_ms": 100, "silence_duration_ms": 400}
+    )
     client.append(_SECOND + speech)
     start, end, item_id = turn(client)
     client.send("conversation.item.retrieve", item_id=item_id)
@@ -52,12 +54,12 @@ def test_a_turn_starts_before_the_sound_and_ends_after_the_silence(
 
 def test_the_clock_is_never_set_back(client: Client, speech: bytes) -> None:
     """The audio clock is never set back: not by a commit, a clear or an update."""
-    client.detect(_QUIET)
+    client.detect(_NO_RESPONSE)
     client.append(speech)
     first, _, _ = turn(client)
     client.append(_SECOND)
     client.send("input_audio_buffer.clear")
-    client.detect({**_QUIET, "threshold": 0.4})
+    client.detect({**_NO_RESPONSE, "threshold": 0.4})
     client.append(speech)
     second, _, _ = turn(client)
 

@@ -275,7 +275,7 @@ def test_tools_reach_the_service_whenever_they_are_added(variant: Variant) -> No
     """
     Before the session is ready, during it, beside those of the configuration.
     """
-    gate = threading.Event()
+    release = threading.Event()
     theirs = FunctionTool("theirs", parameters={"type": "object", "properties": {}})
     config = SessionConfig(tools=(theirs,), turn_detection=None)
     replies = [
@@ -285,11 +285,11 @@ def test_tools_reach_the_service_whenever_they_are_added(variant: Variant) -> No
         "One and a half.",
     ]
     with variant.service(
-        on_connection=lambda _: gate.wait(5), replies=replies
+        on_connection=lambda _: release.wait(5), replies=replies
     ) as service:
         client = variant.client(service.url, session_config=config)
         client.tool(double)
-        gate.set()
+        release.set()
         client.connect(5)
         drained(client)
         early = [tool.name for tool in client.session.tools]  # type: ignore[union-attr]

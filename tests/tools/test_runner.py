@@ -554,13 +554,13 @@ def test_a_dropped_client_is_collected() -> None:
     bench.call("it")
     bench.done()
     assert bench.outputs() == [("call_1", "done")]
-    gone = threading.Event()
+    collected = threading.Event()
     bench.runner._send_results = lambda *_: None  # no cycle through the test
-    weakref.finalize(bench.runner, gone.set)
+    weakref.finalize(bench.runner, collected.set)
 
     del bench
 
-    assert gone.wait(TIMEOUT)
+    assert collected.wait(TIMEOUT)
 
 
 def test_a_hundred_turns_of_two_calls_send_one_batch_each(

@@ -827,8 +827,8 @@ def test_frames_of_every_length_are_masked_as_websocket_client_reads() -> None:
     """
     websocket-client itself reads what we mask, at every length and every form of it.
     """
-    dice = random.Random(5)
-    messages = [dice.randbytes(size) for size in [*_SIZES, 200_001]]
+    rng = random.Random(5)
+    messages = [rng.randbytes(size) for size in [*_SIZES, 200_001]]
     data = b"".join(outgoing_frames.text_frames(messages))
     stream = io.BytesIO(data)
     reader = frame_buffer(stream.read, skip_utf8_validation=True)
@@ -1092,8 +1092,8 @@ def test_full_tls_buffers_lose_no_byte_either_way(
     With both directions full, every byte arrives both ways, pings included, and a slice
     that TLS refused is offered again unchanged.
     """
-    dice = random.Random(7)
-    texts = [dice.choice("abc") * dice.choice((10, 1000, 30_000)) for _ in range(300)]
+    rng = random.Random(7)
+    texts = [rng.choice("abc") * rng.choice((10, 1000, 30_000)) for _ in range(300)]
     with tls_pair(server_tls, client_tls) as (ours, theirs):
         watched = _Watched(ours)
         ours.send = watched.send  # type: ignore[method-assign]
