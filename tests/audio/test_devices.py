@@ -41,6 +41,7 @@ def speaker(virtual_audio: VirtualAudio) -> Iterator[Speaker]:
         yield opened
 
 
+@pytest.mark.slow
 def test_the_microphone_brings_what_is_spoken_bit_exact(
     virtual_audio: VirtualAudio,
 ) -> None:
@@ -65,6 +66,7 @@ def test_the_microphone_brings_what_is_spoken_bit_exact(
     assert microphone.rate == RATE
 
 
+@pytest.mark.slow
 def test_the_loudspeaker_plays_bit_exact(
     virtual_audio: VirtualAudio, speaker: Speaker, eventually: Callable[..., None]
 ) -> None:
@@ -167,6 +169,7 @@ def test_flush_is_silent_at_once_and_what_follows_is_played(
     assert max(sound) - before < RATE // 2
 
 
+@pytest.mark.slow
 def test_a_lost_loudspeaker_is_replaced(
     virtual_audio: VirtualAudio,
     speaker: Speaker,
@@ -192,6 +195,7 @@ def test_a_lost_loudspeaker_is_replaced(
     ) == 1
 
 
+@pytest.mark.slow
 def test_a_lost_loudspeaker_can_be_flushed(
     virtual_audio: VirtualAudio, speaker: Speaker, eventually: Callable[..., None]
 ) -> None:
@@ -210,6 +214,7 @@ def test_a_lost_loudspeaker_can_be_flushed(
         recording.wait(lambda samples: 4800 in samples)
 
 
+@pytest.mark.slow
 def test_a_lost_microphone_is_replaced(
     virtual_audio: VirtualAudio, caplog: pytest.LogCaptureFixture
 ) -> None:

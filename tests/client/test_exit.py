@@ -209,6 +209,7 @@ def test_a_listener_that_runs_at_exit_finishes_and_its_commands_are_sent(
         assert connection.close_code == 1000
 
 
+@pytest.mark.slow
 def test_a_listener_of_an_event_that_is_not_posted_yet_runs_at_exit() -> None:
     """
     The event that the program waits for arrives with 50 more, in one read.

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from helpers.clients import GA, KEY
 from helpers.processes import run_script, start_script
+from helpers.reconnecting import QUICK
 from helpers.timing import SCALE, at_most
 
 import azure_realtime
@@ -400,7 +401,7 @@ def test_no_signal_handler_is_ever_installed() -> None:
     """
     before = {number: signal.getsignal(number) for number in signal.valid_signals()}
     with (
-        GA.connected(max_reconnect_attempts=1) as (client, connection),
+        GA.connected(**QUICK) as (client, connection),
         client.expect("reconnected"),
     ):
         connection.drop()

@@ -63,7 +63,8 @@ def _unreachable(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     The page does not reach the kernel's server.
     """
     page.connects = False
-    monkeypatch.setattr("azure_realtime.notebook.page_device._CONNECT_TIMEOUT", 0.0)
+    for timeout in ("_CONNECT_TIMEOUT", "_RETRY_TIMEOUT"):
+        monkeypatch.setattr(f"azure_realtime.notebook.page_device.{timeout}", 0.0)
 
 
 def test_the_devices_are_a_source_and_a_sink(page: Page) -> None:

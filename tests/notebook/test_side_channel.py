@@ -275,6 +275,7 @@ def test_nothing_is_left_after_close(connected: bool) -> None:
     assert ours == []
 
 
+@pytest.mark.slow
 def test_a_client_that_says_nothing_does_not_hold_up_close(
     channel: SideChannel,
 ) -> None:

@@ -377,6 +377,7 @@ def fonts() -> None:
     figure(Drawing(100, 100, "", texts)).savefig(io.BytesIO())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fonts")
 def test_a_picture_is_drawn_with_matplotlib(hostile: Script, tmp_path: Path) -> None:
     """
