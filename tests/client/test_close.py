@@ -416,27 +416,31 @@ def test_an_exception_in_with_closes() -> None:
     assert connection.close_code == 1000
 
 
-def test_close_ends_every_wait() -> None:
+def test_close_ends_every_wait(eventually: Callable[..., None]) -> None:
     """
     wait_for, a future and an iteration in other threads end when the client closes.
     """
     with GA.connected() as (client, connection):
         connection.stall()
+        cleared, response = client.clear_audio_buffer(), client.create_response()
+        events = client.events("response.done", timeout=30)
         waits = [
             background(lambda: client.wait_for("response.done", timeout=30)),
-            background(lambda: client.clear_audio_buffer().result(30)),
-            background(lambda: client.create_response().result(30)),
-            background(lambda: list(client.events("response.done", timeout=30))),
+            background(lambda: cleared.result(30)),
+            background(lambda: response.result(30)),
+            background(lambda: list(events)),
         ]
-        connection.resume()
-        connection.no_close_answer()
+        eventually(lambda: 1 == inside.waits_of_the_connection(client))
         client.close(timeout=0.2)
         for thread, _ in waits:
             thread.join(1.0)
             assert not thread.is_alive()
+        connection.resume()
 
-    for _, outcome in waits[:1]:
-        assert isinstance(outcome[0], ConnectionClosed)
+    outcomes = [outcome[0] for _, outcome in waits]
+    assert [] == outcomes.pop()
+    for outcome in outcomes:
+        assert isinstance(outcome, ConnectionClosed)
 
 
 def test_every_call_after_close_reports_the_end() -> None:
