@@ -391,9 +391,7 @@ def test_text_of_the_service_loses_what_controls_a_terminal(
     assert plain(text) == shown
 
 
-def test_a_question_is_printed_before_its_answer(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_lines_of_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
     """
     Question before answer, though its transcript comes later; latency; interruption.
     """
@@ -437,7 +435,7 @@ def test_a_question_is_printed_before_its_answer(
     assert written(talk.lines[0]) == "You: Who?"
 
 
-def test_the_meter_shows_the_level_and_counters_name_faults() -> None:
+def test_meter_and_counters() -> None:
     """
     Full scale fills the bar, silence empties it, faults are named.
     """

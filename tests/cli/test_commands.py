@@ -117,9 +117,7 @@ def test_an_answer_cannot_control_the_terminal(service: Simulator, capsys: Out) 
     assert capsys.readouterr().out == "]0;titleParis[2J\n"
 
 
-def test_without_a_question_nothing_is_connected(
-    service: Simulator, capsys: Out
-) -> None:
+def test_a_question_is_needed(service: Simulator, capsys: Out) -> None:
     """
     Nothing is connected without one.
     """

@@ -50,7 +50,7 @@ PASSWORD = "pr0xyPASSW0RD"
 SECRETS = (KEY, TOKEN, PASSWORD)
 
 
-class Captured:
+class Ears:
     """
     All output of a test: log records, traces, and errors.
     """
@@ -60,7 +60,7 @@ class Captured:
         self._trace = trace
         self._errors: list[BaseException] = []
 
-    def add(self, error: BaseException) -> None:
+    def hear(self, error: BaseException) -> None:
         """
         Note an error, its causes and its traceback.
         """
@@ -82,7 +82,7 @@ class Captured:
 
 
 @pytest.fixture(autouse=True)
-def captured(caplog: pytest.LogCaptureFixture) -> Iterator[Captured]:
+def ears(caplog: pytest.LogCaptureFixture) -> Iterator[Ears]:
     """
     Collect all output, websocket-client's trace included; it must contain no secret.
     """
@@ -90,7 +90,7 @@ def captured(caplog: pytest.LogCaptureFixture) -> Iterator[Captured]:
     handler = logging.StreamHandler(trace)
     log = logging.getLogger("websocket")
     websocket.enableTrace(True, handler)
-    output = Captured(caplog, trace)
+    output = Ears(caplog, trace)
     try:
         with (
             caplog.at_level(logging.DEBUG),
@@ -110,9 +110,7 @@ IMPL = pytest.mark.parametrize(
 )
 
 
-def refused(
-    client: AzureRealTimeAudio, captured: Captured, ask: str = "with"
-) -> ConnectError:
+def refused(client: AzureRealTimeAudio, ears: Ears, ask: str = "with") -> ConnectError:
     """
     Return the error that says why there is no session, however one asks.
     """
@@ -121,7 +119,7 @@ def refused(
     with pytest.raises(ConnectError) as caught:
         enter()
     client.close()
-    captured.add(caught.value)
+    ears.hear(caught.value)
     assert client.state is WebSocketState.CLOSED
     # whatever comes later meets the same error
     with pytest.raises(type(caught.value)) as again:
@@ -151,7 +149,7 @@ def test_a_refused_handshake_is_a_typed_error(
     ask: str,
     impl: Any,
     variant: Variant,
-    captured: Captured,
+    ears: Ears,
 ) -> None:
     """
     Its class says the remedy; its text has the status, the service's words and advice.
@@ -163,7 +161,7 @@ def test_a_refused_handshake_is_a_typed_error(
             {"error": {"code": "Odd", "message": f"No, said to {KEY}."}},
         )
         client = variant.client(service.url, impl)
-        error = refused(client, captured, ask)
+        error = refused(client, ears, ask)
 
     assert type(error) is kind
     assert error.status_code == status
@@ -177,13 +175,13 @@ def test_a_refused_handshake_is_a_typed_error(
 
 
 @IMPL
-def test_a_redirect_is_refused_and_not_followed(impl: Any, captured: Captured) -> None:
+def test_a_redirect_is_refused_and_not_followed(impl: Any, ears: Ears) -> None:
     """
     The credential is sent to no other host; the text says where it should have gone.
     """
     with GA.service() as elsewhere, GA.service() as service:
         service.redirect(f"{elsewhere.url}/openai/v1/realtime?api-key={KEY}")
-        error = refused(GA.client(service.url, impl), captured)
+        error = refused(GA.client(service.url, impl), ears)
         assert elsewhere.connections == []
 
     assert type(error) is ConnectError
@@ -194,28 +192,28 @@ def test_a_redirect_is_refused_and_not_followed(impl: Any, captured: Captured) -
 
 @ASK
 def test_a_wrong_key_and_a_wrong_deployment_raise_different_errors(
-    ask: str, variant: Variant, captured: Captured
+    ask: str, variant: Variant, ears: Ears
 ) -> None:
     """
     What the service itself says to either.
     """
     with variant.service(credentials="another") as service:
-        error = refused(variant.client(service.url), captured, ask)
+        error = refused(variant.client(service.url), ears, ask)
         assert type(error) is AuthenticationError
     with variant.service(deployments={"another"}) as service:
-        error = refused(variant.client(service.url), captured, ask)
+        error = refused(variant.client(service.url), ears, ask)
         assert type(error) is DeploymentNotFound
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>" + b"x" * 9000, b"\xff\xfe", b"{"])
-def test_any_body_is_taken(body: bytes, captured: Captured) -> None:
+def test_any_body_is_taken(body: bytes, ears: Ears) -> None:
     """
     No body, a page of HTML, or no text at all: the error is readable and short.
     """
     with Peer(
         lambda conn: (conn.read_head(), conn.send(response(418, None, body)))
     ) as p:
-        error = refused(GA.client(p.url), captured)
+        error = refused(GA.client(p.url), ears)
 
     assert error.status_code == 418
     assert len(str(error)) < 800
@@ -224,7 +222,7 @@ def test_any_body_is_taken(body: bytes, captured: Captured) -> None:
 @pytest.mark.slow
 @IMPL
 def test_a_refusal_that_echoes_the_request_reveals_no_secret(
-    impl: Any, captured: Captured
+    impl: Any, ears: Ears
 ) -> None:
     """
     A gateway that shows what it was sent makes our error no leak.
@@ -235,12 +233,12 @@ def test_a_refusal_that_echoes_the_request_reveals_no_secret(
         conn.send(response(400, {"Content-Length": str(len(head))}, head))
 
     with Peer(echo) as peer:
-        with_key = refused(GA.client(peer.url, impl), captured)
+        with_key = refused(GA.client(peer.url, impl), ears)
         with_token = refused(
             AzureRealTimeAudio(
                 AzureRealTimeOptions(peer.url, "d", token=TOKEN), None, impl
             ),
-            captured,
+            ears,
         )
         provided = refused(
             AzureRealTimeAudio(
@@ -248,16 +246,14 @@ def test_a_refusal_that_echoes_the_request_reveals_no_secret(
                 {"headers": {"ocp-apim-subscription-key": KEY}},
                 impl,
             ),
-            captured,
+            ears,
         )
 
     for error in (with_key, with_token, provided):
         assert "***" in error.body
 
 
-def test_a_session_that_works_logs_no_secret(
-    variant: Variant, captured: Captured
-) -> None:
+def test_a_session_that_works_logs_no_secret(variant: Variant, ears: Ears) -> None:
     """
     Neither does a connection that opens, says much and is lost.
     """
@@ -266,7 +262,7 @@ def test_a_session_that_works_logs_no_secret(
         client.clear_audio_buffer().result(5)
         connection.drop("rst")
         error = client.wait_for("disconnected", timeout=5).error
-        captured.add(error)
+        ears.hear(error)
 
 
 def test_a_working_session_of_an_own_websocket_logs_no_secret(variant: Variant) -> None:
@@ -278,7 +274,7 @@ def test_a_working_session_of_an_own_websocket_logs_no_secret(variant: Variant) 
 
 
 def test_later_messages_of_a_service_reveal_no_secret(
-    variant: Variant, captured: Captured
+    variant: Variant, ears: Ears
 ) -> None:
     """
     Not its errors, their ids, or its reason to close; our errors, logs and the repr of
@@ -304,8 +300,8 @@ def test_later_messages_of_a_service_reveal_no_secret(
         with pytest.raises(ServerError) as refused:
             client.clear_audio_buffer().result(5)
         closed = recorder.wait("closed")
-        captured.add(refused.value)
-        captured.add(closed.error)
+        ears.hear(refused.value)
+        ears.hear(closed.error)
         event = recorder.wait("error", 2)
 
     assert "*** may not do this" in str(refused.value)
@@ -314,7 +310,7 @@ def test_later_messages_of_a_service_reveal_no_secret(
     assert KEY not in repr(event)
 
 
-def test_a_request_id_reveals_no_secret(captured: Captured) -> None:
+def test_a_request_id_reveals_no_secret(ears: Ears) -> None:
     """
     Some gateways make the id of a request of what they were sent.
     """
@@ -324,25 +320,25 @@ def test_a_request_id_reveals_no_secret(captured: Captured) -> None:
             conn.send(response("401 No", {"x-request-id": f"id-{KEY}"})),
         )
     ) as peer:
-        error = refused(GA.client(peer.url), captured)
+        error = refused(GA.client(peer.url), ears)
 
     assert error.request_id == "id-***"
 
 
-def test_headers_of_ones_own_are_in_no_trace(captured: Captured) -> None:
+def test_headers_of_ones_own_are_in_no_trace(ears: Ears) -> None:
     """
     A gateway's token is blanked out wherever it turns up.
     """
     seen: list[bytes] = []
     headers = {"X-Gateway-Token": TOKEN, "X-Echo": KEY, "X-Also": TOKEN}
     with Peer(lambda conn: (seen.append(conn.read_head()), conn.fin())) as peer:
-        refused(GA.client(peer.url, headers=headers), captured)
+        refused(GA.client(peer.url, headers=headers), ears)
 
     assert seen[0].count(TOKEN.encode()) == 2
-    assert "X-Also: ***" in captured.everything
+    assert "X-Also: ***" in ears.everything
 
 
-def test_an_answer_of_another_program_reveals_no_secret(captured: Captured) -> None:
+def test_an_answer_of_another_program_reveals_no_secret(ears: Ears) -> None:
     """
     Something else that listens there may repeat what it was sent, in words of its own;
     the error of a library that shows it is not chained to ours.
@@ -354,14 +350,14 @@ def test_an_answer_of_another_program_reveals_no_secret(captured: Captured) -> N
                 conn.send(f"SMTP {KEY}\r\n\r\n".encode()),
             )
         ) as peer:
-            error = refused(GA.client(peer.url, impl), captured)
+            error = refused(GA.client(peer.url, impl), ears)
 
         assert error.__cause__ is None
 
 
 @pytest.mark.parametrize("words", ["api-key: {}", "nothing {}", "nothing"])
 def test_a_bug_of_the_package_reveals_no_secret(
-    words: str, captured: Captured, monkeypatch: pytest.MonkeyPatch
+    words: str, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     An unexpected error is logged with its traceback, unless that holds a credential.
@@ -376,13 +372,13 @@ def test_a_bug_of_the_package_reveals_no_secret(
         client.connect()
     client.close()
 
-    captured.add(caught.value)
-    assert "this is a bug" in captured.everything
-    assert ("in breaks" in captured.everything) == ("{}" not in words)
+    ears.hear(caught.value)
+    assert "this is a bug" in ears.everything
+    assert ("in breaks" in ears.everything) == ("{}" not in words)
 
 
 def test_an_unknown_host_is_reported(
-    monkeypatch: pytest.MonkeyPatch, captured: Captured
+    monkeypatch: pytest.MonkeyPatch, ears: Ears
 ) -> None:
     """
     A typing error in the host is reported as one.
@@ -393,7 +389,7 @@ def test_an_unknown_host_is_reported(
 
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
 
-    error = refused(GA.client("nosuch.openai.azure.com"), captured)
+    error = refused(GA.client("nosuch.openai.azure.com"), ears)
 
     assert type(error) is ConnectError
     assert "nosuch.openai.azure.com cannot be found" in str(error)
@@ -412,16 +408,14 @@ def test_an_impossible_host_is_refused_before_dialling(host: str) -> None:
 
 @IMPL
 @ASK
-def test_a_port_without_a_listener_is_reported(
-    ask: str, impl: Any, captured: Captured
-) -> None:
+def test_a_port_without_a_listener_is_reported(ask: str, impl: Any, ears: Ears) -> None:
     """
     The address is named, and what to check.
     """
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        error = refused(GA.client(f"ws://127.0.0.1:{port}", impl), captured, ask)
+        error = refused(GA.client(f"ws://127.0.0.1:{port}", impl), ears, ask)
 
     assert type(error) is ConnectError
     assert "refused" in str(error).lower()
@@ -432,13 +426,13 @@ def test_a_port_without_a_listener_is_reported(
 
 @IMPL
 def test_a_certificate_of_an_unknown_authority_is_refused(
-    impl: Any, server_tls: ssl.SSLContext, captured: Captured
+    impl: Any, server_tls: ssl.SSLContext, ears: Ears
 ) -> None:
     """
     The text says that it is the certificate, and where to pass an authority.
     """
     with Variant("ga", server_tls).service() as service:
-        error = refused(GA.client(service.url, impl), captured)
+        error = refused(GA.client(service.url, impl), ears)
 
     assert "certificate" in str(error).lower()
     if impl is None:
@@ -446,7 +440,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 
 
 def test_a_certificate_of_another_host_is_refused(
-    authority: trustme.CA, client_tls: ssl.SSLContext, captured: Captured
+    authority: trustme.CA, client_tls: ssl.SSLContext, ears: Ears
 ) -> None:
     """
     A trusted certificate for another host is refused, with an error of its own.
@@ -454,7 +448,7 @@ def test_a_certificate_of_another_host_is_refused(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("elsewhere.example").configure_cert(context)
     with Variant("ga", context).service() as service:
-        error = refused(Variant("ga", None, client_tls).client(service.url), captured)
+        error = refused(Variant("ga", None, client_tls).client(service.url), ears)
 
     assert "certificate of localhost is not trusted" in str(error)
     assert "mismatch" in str(error).lower()
@@ -462,14 +456,14 @@ def test_a_certificate_of_another_host_is_refused(
 
 @IMPL
 def test_a_plain_service_on_a_tls_address_advises_ws(
-    impl: Any, client_tls: ssl.SSLContext, captured: Captured
+    impl: Any, client_tls: ssl.SSLContext, ears: Ears
 ) -> None:
     """
     The advice is to use ws://.
     """
     with GA.service() as service:
         url = f"wss://localhost:{service.port}"
-        error = refused(Variant("ga", None, client_tls).client(url, impl), captured)
+        error = refused(Variant("ga", None, client_tls).client(url, impl), ears)
 
     assert type(error) is ConnectError
     assert "TLS" in str(error) or "SSL" in str(error)
@@ -478,13 +472,13 @@ def test_a_plain_service_on_a_tls_address_advises_ws(
 
 
 def test_a_tls_service_on_a_plain_address_advises_wss(
-    server_tls: ssl.SSLContext, captured: Captured
+    server_tls: ssl.SSLContext, ears: Ears
 ) -> None:
     """
     The advice is to use wss://.
     """
     with Variant("ga", server_tls).service() as service:
-        error = refused(GA.client(f"ws://localhost:{service.port}"), captured)
+        error = refused(GA.client(f"ws://localhost:{service.port}"), ears)
 
     assert "wss://" in error.hint
 
@@ -500,7 +494,7 @@ def test_a_tls_service_on_a_plain_address_advises_wss(
     ids=["ssh", "nothing", "bad upgrade", "web server"],
 )
 def test_another_service_on_the_port_is_a_connect_error(
-    answer: bytes, captured: Captured
+    answer: bytes, ears: Ears
 ) -> None:
     """
     A port of another service is a ConnectError, whatever it says.
@@ -511,7 +505,7 @@ def test_another_service_on_the_port_is_a_connect_error(
         conn.send(answer)
 
     with Peer(script) as peer:
-        error = refused(GA.client(peer.url), captured)
+        error = refused(GA.client(peer.url), ears)
 
     assert isinstance(error, ConnectError)
     assert not isinstance(error, ConnectTimeout)
@@ -539,18 +533,14 @@ def via(port: int) -> str:
 )
 @ASK
 def test_a_refusal_by_a_proxy_names_the_proxy(
-    script: Callable[[Any], Any],
-    status: int | None,
-    advice: str,
-    ask: str,
-    captured: Captured,
+    script: Callable[[Any], Any], status: int | None, advice: str, ask: str, ears: Ears
 ) -> None:
     """
     The text names the proxy, not the service, and what to ask for.
     """
     with Peer(script) as peer:
         client = GA.client("wss://example.openai.azure.com", proxy=via(peer.port))
-        error = refused(client, captured, ask)
+        error = refused(client, ears, ask)
 
     assert type(error) is ConnectError
     assert error.status_code == status
@@ -559,7 +549,7 @@ def test_a_refusal_by_a_proxy_names_the_proxy(
     assert advice in error.hint
 
 
-def test_an_unreachable_proxy_is_named(captured: Captured) -> None:
+def test_an_unreachable_proxy_is_named(ears: Ears) -> None:
     """
     It is the proxy that cannot be reached, and the text says so.
     """
@@ -567,12 +557,12 @@ def test_an_unreachable_proxy_is_named(captured: Captured) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         client = GA.client("wss://example.openai.azure.com", proxy=via(port))
-        error = refused(client, captured)
+        error = refused(client, ears)
 
     assert f"The proxy 127.0.0.1:{port} cannot be reached" in str(error)
 
 
-def test_a_proxy_that_works_sees_no_key(variant: Variant, captured: Captured) -> None:
+def test_a_proxy_that_works_sees_no_key(variant: Variant, ears: Ears) -> None:
     """
     A session through a tunnel; over TLS the proxy sees no credential of the service.
     """
@@ -592,14 +582,14 @@ def test_a_proxy_that_works_sees_no_key(variant: Variant, captured: Captured) ->
 @IMPL
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 def test_a_silent_server_is_a_timeout_that_names_the_stage(
-    scheme: str, impl: Any, captured: Captured
+    scheme: str, impl: Any, ears: Ears
 ) -> None:
     """
     connect_timeout bounds it all, and the text says what was waited for.
     """
     with Peer(lambda conn: conn.mute()) as peer:
         url = f"{scheme}://localhost:{peer.port}"
-        error = refused(GA.client(url, impl, connect_timeout=0.3 * SCALE), captured)
+        error = refused(GA.client(url, impl, connect_timeout=0.3 * SCALE), ears)
 
     assert isinstance(error, ConnectTimeout)
     assert isinstance(error, TimeoutError)
@@ -607,9 +597,7 @@ def test_a_silent_server_is_a_timeout_that_names_the_stage(
         assert ("TLS" if scheme == "wss" else "WebSocket handshake") in str(error)
 
 
-def test_an_error_of_a_token_provider_is_shown_without_its_token(
-    captured: Captured,
-) -> None:
+def test_an_error_of_a_token_provider_is_shown_without_its_token(ears: Ears) -> None:
     """
     What it raises is named, and shown as far as it holds no credential.
     """
@@ -623,7 +611,7 @@ def test_an_error_of_a_token_provider_is_shown_without_its_token(
     client = AzureRealTimeAudio(
         AzureRealTimeOptions("ws://127.0.0.1:9", "d", token_provider=provider)
     )
-    error = refused(client, captured)
+    error = refused(client, ears)
 
     assert "RuntimeError: no login" in str(error)
     assert error.__cause__ is None
@@ -631,7 +619,7 @@ def test_an_error_of_a_token_provider_is_shown_without_its_token(
 
 @pytest.mark.parametrize("failure", [OSError("no login"), KeyError("x"), SystemExit(2)])
 def test_a_failed_token_provider_is_an_authentication_error(
-    failure: BaseException, captured: Captured
+    failure: BaseException, ears: Ears
 ) -> None:
     """
     What it raised is the cause of an AuthenticationError.
@@ -643,7 +631,7 @@ def test_a_failed_token_provider_is_an_authentication_error(
     client = AzureRealTimeAudio(
         AzureRealTimeOptions("ws://127.0.0.1:9", "d", token_provider=provider)
     )
-    error = refused(client, captured)
+    error = refused(client, ears)
 
     assert type(error) is AuthenticationError
     assert type(failure).__name__ in str(error)
@@ -651,9 +639,7 @@ def test_a_failed_token_provider_is_an_authentication_error(
 
 
 @pytest.mark.parametrize("result", [None, "", 5, "two\nlines", TOKEN + "ü"])
-def test_an_invalid_token_is_reported_and_not_shown(
-    result: Any, captured: Captured
-) -> None:
+def test_an_invalid_token_is_reported_and_not_shown(result: Any, ears: Ears) -> None:
     """
     A value that is no token is reported, and never shown.
     """
@@ -661,7 +647,7 @@ def test_an_invalid_token_is_reported_and_not_shown(
         AzureRealTimeOptions("ws://127.0.0.1:9", "d", token_provider=lambda: result)
     )
 
-    assert type(refused(client, captured)) is AuthenticationError
+    assert type(refused(client, ears)) is AuthenticationError
 
 
 @pytest.mark.parametrize(
@@ -670,17 +656,17 @@ def test_an_invalid_token_is_reported_and_not_shown(
     ids=["no socket", "raises", "None"],
 )
 def test_a_websocket_impl_that_fails_is_named(
-    make: Callable[[], Any], captured: Captured
+    make: Callable[[], Any], ears: Ears
 ) -> None:
     """
     A factory of one's own that makes nothing useful is named in the error.
     """
-    error = refused(GA.client("ws://127.0.0.1:9", make), captured)
+    error = refused(GA.client("ws://127.0.0.1:9", make), ears)
 
     assert "websocket_impl" in str(error)
 
 
-def test_futures_and_listeners_get_a_refusal(captured: Captured) -> None:
+def test_futures_and_listeners_get_a_refusal(ears: Ears) -> None:
     """
     Earlier requests fail with the same typed error, and listeners get it.
     """
