@@ -525,7 +525,7 @@ def test_fifty_dropped_clients_leave_nothing() -> None:
 # Where it runs.
 
 
-def test_it_works_inside_a_running_event_loop(variant: Variant) -> None:
+def test_a_client_works_inside_a_running_event_loop(variant: Variant) -> None:
     """
     A coroutine, or a notebook cell, may use it like anything that blocks.
     """

@@ -448,7 +448,7 @@ answer = client.clear_audio_buffer().result(5)
         namespace.clear()
 
 
-def test_it_leaves_a_running_event_loop_alone() -> None:
+def test_a_client_leaves_a_running_event_loop_alone() -> None:
     """
     In the loop's own thread it blocks like anything that blocks; in an executor the
     loop goes on; and the loop is neither asked for nor touched.

@@ -162,7 +162,7 @@ def test_the_final_error_announces_no_reconnect(
 @pytest.mark.parametrize(
     "code", [1000, 1002, 1003, 1007, 1008, 1009, 1010, 1014, 3000, 4000, 4999]
 )
-def test_no_reconnect_after_a_clean_close_or_a_final_code(code: int) -> None:
+def test_a_clean_close_or_a_final_code_ends_the_client(code: int) -> None:
     """
     What would only come again, or was meant, is not tried again.
     """
@@ -208,7 +208,7 @@ def test_a_command_raises_as_soon_as_the_end_is_reported() -> None:
     ],
     ids=["reserved bit", "no UTF-8", "forbidden close code", "masked"],
 )
-def test_no_reconnect_after_a_protocol_error(data: bytes, code: int) -> None:
+def test_a_protocol_error_ends_the_client(data: bytes, code: int) -> None:
     """
     It is no fault of the network's, so no other connection is tried.
     """
@@ -219,7 +219,7 @@ def test_no_reconnect_after_a_protocol_error(data: bytes, code: int) -> None:
         assert ["disconnected", "closed"] == recorder.fate
 
 
-def test_no_reconnect_after_a_protocol_error_of_an_expired_session() -> None:
+def test_a_protocol_error_of_an_expired_session_ends_the_client() -> None:
     """
     An expired session is replaced, unless the peer broke the protocol.
     """

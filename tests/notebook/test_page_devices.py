@@ -503,7 +503,9 @@ def test_the_page_reports_its_origin(
     assert source._channel.origin == ORIGIN  # type: ignore[union-attr]
 
 
-def test_they_need_a_notebook(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_devices_need_a_notebook(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     A script gets a sentence that says what to do.
     """

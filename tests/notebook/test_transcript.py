@@ -191,7 +191,7 @@ def test_the_view_does_not_keep_its_client(
             assert repr(view) == "<TranscriptView of 0 items>"
 
 
-def test_it_needs_a_notebook() -> None:
+def test_the_transcript_needs_a_notebook() -> None:
     """
     A script gets a sentence that says what to do, and does not load IPython.
     """

@@ -365,7 +365,9 @@ MEANINGS: list[tuple[dict[str, Any], set[str]]] = [
 
 
 @pytest.mark.parametrize("outstanding", [NOTHING, ALL, OPENING])
-def test_the_effect_of_an_error_on_the_connection(outstanding: Outstanding) -> None:
+def test_an_error_has_its_effect_on_the_connection_whatever_it_is_about(
+    outstanding: Outstanding,
+) -> None:
     """
     Whatever it is about.
     """

@@ -302,7 +302,7 @@ def test_a_script_that_raises_is_a_failed_response(
     assert "server_error" == first["status_details"]["error"]["type"]
 
 
-def test_no_responses_in_a_transcription_session(serve: Serve, join: Join) -> None:
+def test_a_transcription_session_makes_no_responses(serve: Serve, join: Join) -> None:
     """A transcription session answers nothing."""
     client = join(serve(), path="/openai/v1/realtime?intent=transcription")
 

@@ -248,7 +248,7 @@ def test_items_made_by_hand_are_followed_too() -> None:
     assert str(made) == "user: one\nuser: two\nuser: three"
 
 
-def test_it_is_a_collection() -> None:
+def test_a_conversation_is_a_collection() -> None:
     """
     Length, membership, lookup and iteration work as one would guess.
     """
@@ -845,7 +845,7 @@ def long_conversation() -> Conversation:
     return followed([added(*pair) for pair in zip(parts, previous, strict=False)])
 
 
-def test_it_reads_like_a_conversation() -> None:
+def test_the_text_reads_like_a_conversation() -> None:
     """
     `str` gives a transcript that a person can read.
     """
@@ -975,7 +975,7 @@ def noise(draw: Any, protocol: str | None) -> list[Json]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("keep_audio", [False, True])
 @given(data=st.data())
-def test_no_sequence_of_messages_breaks_it(
+def test_no_sequence_of_messages_breaks_a_conversation(
     protocol: str | None, keep_audio: bool, data: st.DataObject
 ) -> None:
     """
@@ -1167,7 +1167,7 @@ def test_unrelated_events_change_nothing() -> None:
     assert made.items == ()
 
 
-def test_it_can_be_read_from_any_thread_while_it_grows() -> None:
+def test_a_conversation_can_be_read_while_it_grows() -> None:
     """
     Readers on other threads see whole conversations, never half of a change.
     """

@@ -120,7 +120,7 @@ def test_unusual_docstrings_give_what_there_is(
         )
     ).map("\n".join)
 )
-def test_no_docstring_breaks_it(text: str) -> None:
+def test_no_docstring_breaks_the_description(text: str) -> None:
     """
     Whatever a docstring says, the function can become a tool.
     """

@@ -376,7 +376,7 @@ def test_text_frames_come_without_the_parser(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("opcode", [PING, BINARY, CONT])
-def test_a_payload_that_looks_like_a_frame(opcode: int) -> None:
+def test_a_payload_that_looks_like_a_frame_is_a_payload(opcode: int) -> None:
     """
     Wherever it is cut, what is inside a frame is not taken for one.
     """

@@ -149,7 +149,7 @@ def test_items_that_wait_are_removed_whole() -> None:
         assert errors(connection) == []
 
 
-def test_a_service_that_does_not_cancel_is_told_to() -> None:
+def test_a_service_that_does_not_cancel_gets_a_cancel() -> None:
     """
     With ``interrupt_response=False`` the call cancels the active response itself.
     """
