@@ -7,7 +7,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from helpers.clients import GA, KEY
+from helpers.processes import wait_until_it_waits
 from helpers.timing import SCALE, at_most
 
 from azure_realtime import AzureRealTimeAudio, WebSocketState
@@ -119,7 +119,7 @@ with AzureRealTimeAudio(options, dispatch={where!r}) as client:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-            threading.Event().wait(0.3)
+            wait_until_it_waits(process)
             process.send_signal(signal.SIGINT)
             assert process.stdout.readline() == f"{state}\n"
             assert process.wait(10 * SCALE) == 0
