@@ -249,6 +249,7 @@ def test_a_listener_of_an_event_that_is_not_posted_yet_runs_at_exit() -> None:
     assert b"input_audio_buffer.append" in received[0]
 
 
+@pytest.mark.slow
 def test_after_the_end_of_the_program_a_call_names_it() -> None:
     """
     An exit handler that closes too late gets the reason, and not that it closed.
