@@ -231,13 +231,13 @@ def test_the_local_service_is_another_implementation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "homes"),
+    ("package", "users_allowed"),
     [
         ("websocket", {"_transport.frames", "_transport.handshake"}),
         ("cattrs", {"_protocol.converter"}),
     ],
 )
-def test_a_dependency_has_few_users(package: str, homes: set[str]) -> None:
+def test_a_dependency_has_few_users(package: str, users_allowed: set[str]) -> None:
     """
     A dependency that changes is a change of one or two files.
     """
@@ -247,10 +247,10 @@ def test_a_dependency_has_few_users(package: str, homes: set[str]) -> None:
         if any(i.split(".")[0] == package for i in imports(path))
     }
 
-    assert homes == users
+    assert users_allowed == users
 
 
-def test_no_asyncio() -> None:
+def test_the_client_imports_no_event_loop() -> None:
     """
     A synchronous client imports no event loop, not even lazily.
     """

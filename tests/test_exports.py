@@ -321,7 +321,7 @@ def test_help_says_what_is_where() -> None:
         assert len((package.__doc__ or "").strip()) > 40
 
 
-def test_the_version() -> None:
+def test_the_version_is_a_string_of_numbers() -> None:
     """
     The version is a plain string of numbers.
     """

@@ -84,7 +84,16 @@ def examples() -> Iterator[Any]:
                     continue
                 if re.search(r"client\b|Simulator\(", code) and _is_python(code):
                     name = getattr(node, "name", "module")
-                    yield pytest.param(code, id=f"{path.stem}.{name}")
+                    yield pytest.param(
+                        code, id=f"{path.stem}.{name}", marks=_marks(code)
+                    )
+
+
+def _marks(code: str) -> Any:
+    """
+    A voice call takes a second, and at the pace of speech several.
+    """
+    return pytest.mark.slow if '.talk("' in code or "realtime=True" in code else ()
 
 
 SECTIONS = {"Args:", "Attributes:", "Raises:", "Returns:", "Yields:", "VARIABLES:"}
@@ -200,15 +209,8 @@ def _answer(request: Any) -> Reply | str:
     return "This is a short answer."
 
 
-def _marks(block: Block) -> Any:
-    """
-    A voice call at the pace of speech takes seconds.
-    """
-    return pytest.mark.slow if "realtime=True" in block.code else ()
-
-
 @pytest.mark.parametrize(
-    "block", [pytest.param(b, marks=_marks(b), id=str(b)) for b in blocks()]
+    "block", [pytest.param(b, marks=_marks(b.code), id=str(b)) for b in blocks()]
 )
 def test_block_of_a_document_runs(block: Block, reader: dict[str, Any]) -> None:
     """

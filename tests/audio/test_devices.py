@@ -24,7 +24,7 @@ pytestmark = pytest.mark.sound
 
 BLOCK = 480
 ITEM = 10_900  # samples; three of them have different values in 16 bits
-EAR = 30  # ms: the time stamps of a device may be that much behind, never ahead
+MAX_DELAY = 30  # ms: the time stamps of a device may be that much behind, never ahead
 
 
 def ramp(first: int, count: int) -> bytes:
@@ -41,6 +41,7 @@ def speaker(virtual_audio: VirtualAudio) -> Iterator[Speaker]:
         yield opened
 
 
+@pytest.mark.slow
 def test_the_microphone_brings_what_is_spoken_bit_exact(
     virtual_audio: VirtualAudio,
 ) -> None:
@@ -65,6 +66,7 @@ def test_the_microphone_brings_what_is_spoken_bit_exact(
     assert microphone.rate == RATE
 
 
+@pytest.mark.slow
 def test_the_loudspeaker_plays_bit_exact(
     virtual_audio: VirtualAudio, speaker: Speaker, eventually: Callable[..., None]
 ) -> None:
@@ -138,7 +140,7 @@ def test_flush_tells_what_was_heard(
         last = max(recording.sound)
         assert list(recording.sound) == list(range(1, last + 1))
         played = [speaker.played_ms(f"{trial}-{item}") for item in range(3)]
-        assert -EAR - took <= sum(played) - last * 1000 / RATE <= 0
+        assert -MAX_DELAY - took <= sum(played) - last * 1000 / RATE <= 0
         whole = ITEM * 1000 // RATE
         cut = {f"{trial}-{n}": ms for n, ms in enumerate(played) if ms < whole}
         assert claims == cut
@@ -167,6 +169,7 @@ def test_flush_is_silent_at_once_and_what_follows_is_played(
     assert max(sound) - before < RATE // 2
 
 
+@pytest.mark.slow
 def test_a_lost_loudspeaker_is_replaced(
     virtual_audio: VirtualAudio,
     speaker: Speaker,
@@ -192,6 +195,7 @@ def test_a_lost_loudspeaker_is_replaced(
     ) == 1
 
 
+@pytest.mark.slow
 def test_a_lost_loudspeaker_can_be_flushed(
     virtual_audio: VirtualAudio, speaker: Speaker, eventually: Callable[..., None]
 ) -> None:
@@ -210,6 +214,7 @@ def test_a_lost_loudspeaker_can_be_flushed(
         recording.wait(lambda samples: 4800 in samples)
 
 
+@pytest.mark.slow
 def test_a_lost_microphone_is_replaced(
     virtual_audio: VirtualAudio, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -314,7 +319,9 @@ sys.exit(3)
 
 @pytest.mark.slow
 @pytest.mark.processes
-def test_a_fork_and_an_exit_with_open_devices(virtual_audio: VirtualAudio) -> None:
+def test_open_devices_survive_a_fork_and_end_at_exit(
+    virtual_audio: VirtualAudio,
+) -> None:
     """
     A child gets an error, the parent's devices go on, and the exit is clean.
     """

@@ -35,7 +35,7 @@ def test_bytes_and_base64_are_the_same_audio(data: bytes) -> None:
         assert read_audio(form).data == data
 
 
-def test_a_buffer_of_samples() -> None:
+def test_a_buffer_of_samples_is_its_bytes() -> None:
     """
     An array of samples is its bytes, also where the buffer is not contiguous.
     """
@@ -45,7 +45,7 @@ def test_a_buffer_of_samples() -> None:
 
 
 @pytest.mark.parametrize("text", ["not base64!", "AAA", "\u00fcber", "AA\nAA", "===="])
-def test_text_that_is_no_base64(text: str) -> None:
+def test_text_that_is_no_base64_is_refused(text: str) -> None:
     """
     Text in place of audio is refused, with the word base64 in the sentence.
     """
@@ -64,14 +64,14 @@ class _Foreign:
         return pytest.importorskip("numpy").array([[1], [2]], "i2")
 
 
-def test_arrays_of_other_libraries() -> None:
+def test_arrays_of_other_libraries_are_taken() -> None:
     """
     What can be made a NumPy array is taken as one.
     """
     assert read_audio(_Foreign()) == AudioInput(b"\1\0\2\0", True, typed=True)
 
 
-def test_files(tmp_path: Path) -> None:
+def test_wav_files_are_recognised_and_other_files_are_samples(tmp_path: Path) -> None:
     """
     A WAV file is recognised as a path, as bytes, as base64 text, and open; what else is
     in an open file is samples, also those of a pipe.
@@ -131,7 +131,7 @@ def test_invalid_rates_are_refused(rate: Any, error: type[Exception]) -> None:
         read_audio(b"", rate=rate)
 
 
-def test_rates() -> None:
+def test_bytes_with_a_rate_are_pcm16() -> None:
     """
     Any whole number will do; bytes that have a rate are PCM16.
     """
@@ -161,7 +161,7 @@ SCALED = struct.pack("<7h", 0, 16384, -16384, 32767, -32767, 32767, 0)
 
 
 @pytest.mark.parametrize("code", ["f", "d", "e", "<f", ">f", "=d", "!d"])
-def test_floats_in_a_plain_buffer(code: str) -> None:
+def test_floats_in_a_plain_buffer_are_scaled_and_clipped(code: str) -> None:
     """
     Floats of any width and order are scaled and clipped; what is no number is silence.
     """
@@ -170,7 +170,7 @@ def test_floats_in_a_plain_buffer(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["h", "<h", ">h", "!h", "@h"])
-def test_integers_in_a_plain_buffer(code: str) -> None:
+def test_integers_in_a_plain_buffer_leave_in_little_endian_order(code: str) -> None:
     """
     Samples of 16 bits leave in the wire's order.
     """
@@ -188,7 +188,7 @@ def test_other_numbers_in_a_plain_buffer_are_refused(code: str) -> None:
         read_audio(array.array(code, [1]))
 
 
-def test_buffers_of_ctypes() -> None:
+def test_buffers_of_ctypes_are_taken_as_arrays() -> None:
     """
     What comes from a C library is taken like an array.
     """
@@ -210,7 +210,7 @@ def typed(data: bytes, code: str) -> Any:
     return memoryview(data).cast(code[-1])
 
 
-def test_numpy_arrays() -> None:
+def test_numpy_arrays_of_int16_are_sent_and_floats_are_scaled() -> None:
     """
     int16 goes out as it is, floats are scaled and clipped, in any order and layout.
     """

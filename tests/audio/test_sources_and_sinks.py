@@ -49,7 +49,7 @@ def sinks(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     return clock
 
 
-def test_protocols_are_met(tmp_path: Path) -> None:
+def test_sources_and_sinks_of_the_package_meet_the_protocols(tmp_path: Path) -> None:
     """
     What the package offers is what it asks for.
     """
@@ -77,7 +77,7 @@ def test_a_file_is_read_in_blocks_of_20_ms(tmp_path: Path, kind: object) -> None
     assert b"".join(blocks) == SECOND[:1000]
 
 
-def test_a_file_at_the_pace_of_speech(tmp_path: Path) -> None:
+def test_a_paced_file_gives_no_block_before_its_last_sample(tmp_path: Path) -> None:
     """
     A block is there when its last sample was spoken, never earlier.
     """

@@ -109,7 +109,7 @@ def test_an_invalid_rate_is_refused() -> None:
         wav_bytes(b"", 0)
 
 
-def test_its_repr_does_not_print_the_samples() -> None:
+def test_the_repr_does_not_print_the_samples() -> None:
     """
     A notebook cell that ends in it stays readable.
     """
@@ -300,7 +300,7 @@ def test_known_codes_are_known_samples(
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="audioop is gone from 3.13")
 @pytest.mark.parametrize("law", ["ulaw", "alaw"])
-def test_it_decodes_as_python_did(law: str) -> None:
+def test_g711_is_decoded_as_python_did(law: str) -> None:
     """
     All 256 codes mean what they meant to `audioop`.
     """

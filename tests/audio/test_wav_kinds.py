@@ -52,7 +52,7 @@ def wav(
 
 @pytest.mark.parametrize(("bits", "code"), [(32, "f"), (64, "d")])
 @pytest.mark.parametrize("extensible", [False, True])
-def test_floats(bits: int, code: str, extensible: bool) -> None:
+def test_floats_are_scaled_and_clipped(bits: int, code: str, extensible: bool) -> None:
     """
     Floats are scaled and clipped; what is no number is silence.
     """
@@ -61,7 +61,7 @@ def test_floats(bits: int, code: str, extensible: bool) -> None:
     assert pcm(AS_PCM) == found.pcm
 
 
-def test_floats_that_are_not_loud() -> None:
+def test_invalid_floats_are_silence_at_any_level() -> None:
     """
     Something that is no number is silence there, too.
     """
@@ -71,7 +71,7 @@ def test_floats_that_are_not_loud() -> None:
 
 @pytest.mark.parametrize(("tag", "decode"), [(6, decode_alaw), (7, decode_ulaw)])
 @pytest.mark.parametrize("bits", [8, 16])  # some programs write those of the PCM
-def test_telephone_codes(tag: int, decode: Any, bits: int) -> None:
+def test_telephone_codes_are_decoded(tag: int, decode: Any, bits: int) -> None:
     """
     mu-law and A-law are decoded.
     """
@@ -99,7 +99,7 @@ def test_channels_are_mixed_down(channels: int, bits: int) -> None:
         assert abs(sum(frame) / channels - value) < 1
 
 
-def test_floats_in_several_channels() -> None:
+def test_the_mean_of_channels_is_of_clipped_floats() -> None:
     """
     The mean is computed from the clipped floats.
     """
@@ -125,7 +125,7 @@ def test_floats_in_several_channels() -> None:
         (0, 2, 2),
     ],
 )
-def test_a_block_align_that_contradicts_the_bits(
+def test_a_contradictory_block_align_skips_no_sample(
     bits: int, align: int, width: int
 ) -> None:
     """
@@ -143,7 +143,9 @@ def test_a_block_align_that_contradicts_the_bits(
 
 @pytest.mark.parametrize("magic", [b"RF64", b"BW64"])
 @pytest.mark.parametrize("known", [True, False])
-def test_rf64(magic: bytes, known: bool) -> None:
+def test_rf64_files_are_read_to_the_end_of_their_sound(
+    magic: bytes, known: bool
+) -> None:
     """
     The sizes of a long file are in a chunk of their own; what follows is no sound.
     """
@@ -158,7 +160,7 @@ def test_rf64(magic: bytes, known: bool) -> None:
 
 
 @pytest.mark.parametrize(("tag", "bits"), [(1, 16), (1, 24), (1, 32), (3, 32)])
-def test_big_endian(tag: int, bits: int) -> None:
+def test_big_endian_files_are_read(tag: int, bits: int) -> None:
     """
     RIFX is RIFF the other way round.
     """
@@ -177,7 +179,7 @@ def test_big_endian(tag: int, bits: int) -> None:
     assert (pcm(values), 16_000) == (found.pcm, found.rate)
 
 
-def test_an_odd_chunk_without_its_padding() -> None:
+def test_an_odd_chunk_needs_no_padding() -> None:
     """
     Some programs forget the byte; the sound is found all the same.
     """
@@ -186,7 +188,7 @@ def test_an_odd_chunk_without_its_padding() -> None:
     assert pcm([7, 8]) == read_wav(wav(pcm([7, 8]), before=title + b"\0")).pcm
 
 
-def test_sound_in_two_chunks() -> None:
+def test_two_chunks_of_sound_are_read_in_order() -> None:
     """
     Both are read, in order.
     """
@@ -203,7 +205,7 @@ def test_a_rate_of_no_sound_is_refused(rate: int) -> None:
         read_wav(wav(bytes(100), rate=rate))
 
 
-def test_an_open_file(tmp_path: Path) -> None:
+def test_an_open_file_is_read_as_its_path(tmp_path: Path) -> None:
     """
     A file that is open for reading is as good as its path.
     """
@@ -270,7 +272,7 @@ def test_other_files_are_refused_by_name(kind: str, data: bytes) -> None:
         b"xyz" * 107,  # near silence in mu-law
     ],
 )
-def test_samples_are_no_file(data: bytes) -> None:
+def test_samples_are_not_taken_for_a_file(data: bytes) -> None:
     """
     Bare samples may begin with almost anything.
     """

@@ -93,7 +93,7 @@ def test_a_question_is_answered_with_text(service: Simulator, capsys: Out) -> No
     assert created["response"]["output_modalities"] == ["text"]
 
 
-def test_a_spoken_question_and_a_spoken_answer(
+def test_a_spoken_question_gets_a_spoken_answer(
     service: Simulator, capsys: Out, tmp_path: Path
 ) -> None:
     """

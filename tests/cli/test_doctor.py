@@ -242,7 +242,7 @@ def test_a_proxy_is_used_and_its_password_not_shown(doctor: Doctor) -> None:
 # The failures.
 
 
-def test_a_name_that_does_not_exist(doctor: Doctor) -> None:
+def test_an_unknown_host_fails_at_the_name(doctor: Doctor) -> None:
     """
     The address has a typing error.
     """
@@ -251,7 +251,7 @@ def test_a_name_that_does_not_exist(doctor: Doctor) -> None:
     assert "Check AZURE_OPENAI_ENDPOINT for a typing error" in check["remedy"]
 
 
-def test_a_port_without_a_listener(doctor: Doctor) -> None:
+def test_a_port_without_a_listener_fails_at_tcp(doctor: Doctor) -> None:
     """
     The connection is refused.
     """
@@ -263,7 +263,7 @@ def test_a_port_without_a_listener(doctor: Doctor) -> None:
 
 
 @pytest.mark.slow
-def test_a_black_hole(doctor: Doctor) -> None:
+def test_dropped_packets_fail_at_tcp_and_hint_at_a_firewall(doctor: Doctor) -> None:
     """
     A firewall drops the packets.
     """
@@ -274,7 +274,7 @@ def test_a_black_hole(doctor: Doctor) -> None:
     assert f"127.0.0.1:{port}" in check["remedy"]
 
 
-def test_a_certificate_of_an_unknown_authority(
+def test_a_certificate_of_an_unknown_authority_fails_at_tls(
     doctor: Doctor, server_tls: ssl.SSLContext
 ) -> None:
     """
@@ -286,7 +286,7 @@ def test_a_certificate_of_an_unknown_authority(
     assert "SSL_CERT_FILE" in check["remedy"]
 
 
-def test_a_certificate_of_another_host(
+def test_a_certificate_of_another_host_fails_at_tls(
     doctor: Doctor, authority: trustme.CA, trusted: None
 ) -> None:
     """
@@ -308,7 +308,7 @@ def test_a_certificate_of_another_host(
         ("407 Proxy Authentication Required", "", "http://user:password@host:port"),
     ],
 )
-def test_a_proxy_that_refuses(
+def test_a_refusal_by_a_proxy_fails_at_the_tunnel(
     doctor: Doctor, status: str, user: str, remedy: str
 ) -> None:
     """
@@ -340,7 +340,7 @@ def test_a_proxy_that_refuses(
         (500, "500 Internal", "on the service's side"),
     ],
 )
-def test_a_refused_handshake(
+def test_a_refused_handshake_shows_status_body_and_request_id(
     doctor: Doctor, status: int, cause: str, remedy: str
 ) -> None:
     """
@@ -362,7 +362,7 @@ def test_a_refused_handshake(
     assert check["facts"]["request_id"] == "request-17"
 
 
-def test_a_wrong_key(doctor: Doctor) -> None:
+def test_a_wrong_key_is_refused_as_by_azure(doctor: Doctor) -> None:
     """
     The simulator refuses it as Azure does.
     """
@@ -372,7 +372,7 @@ def test_a_wrong_key(doctor: Doctor) -> None:
     assert "key belongs to this resource" in check["remedy"]
 
 
-def test_a_token_in_place_of_the_key(doctor: Doctor) -> None:
+def test_a_token_in_place_of_the_key_is_recognised(doctor: Doctor) -> None:
     """
     The remedy is to give a key.
     """
@@ -383,7 +383,7 @@ def test_a_token_in_place_of_the_key(doctor: Doctor) -> None:
     assert "looks like a bearer token" in report.failed("handshake")["remedy"]
 
 
-def test_a_preview_version_on_the_ga_path(doctor: Doctor) -> None:
+def test_a_preview_version_on_the_ga_path_connects_nothing(doctor: Doctor) -> None:
     """
     Nothing is connected: the two contradict each other.
     """
@@ -399,7 +399,9 @@ def test_a_preview_version_on_the_ga_path(doctor: Doctor) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 404])
-def test_a_preview_version_where_there_is_ga_only(doctor: Doctor, status: int) -> None:
+def test_a_preview_version_is_the_cause_where_there_is_ga_only(
+    doctor: Doctor, status: int
+) -> None:
     """
     The cause is the version, not the key or the deployment.
     """
@@ -411,7 +413,7 @@ def test_a_preview_version_where_there_is_ga_only(doctor: Doctor, status: int) -
     assert "unset AZURE_OPENAI_API_VERSION" in remedy
 
 
-def test_a_wrong_deployment(doctor: Doctor) -> None:
+def test_a_wrong_deployment_is_named(doctor: Doctor) -> None:
     """
     It is named.
     """
@@ -423,7 +425,7 @@ def test_a_wrong_deployment(doctor: Doctor) -> None:
 
 
 @pytest.mark.slow
-def test_a_mute_service(doctor: Doctor) -> None:
+def test_a_service_that_answers_no_handshake_is_reported(doctor: Doctor) -> None:
     """
     It accepts the connection and does not answer the handshake.
     """
@@ -435,7 +437,7 @@ def test_a_mute_service(doctor: Doctor) -> None:
 
 
 @pytest.mark.slow
-def test_a_mute_service_before_tls(doctor: Doctor) -> None:
+def test_a_service_that_answers_no_tls_handshake_is_reported(doctor: Doctor) -> None:
     """
     The step in the message is another one.
     """
@@ -444,7 +446,7 @@ def test_a_mute_service_before_tls(doctor: Doctor) -> None:
     assert "sent no answer to the TLS handshake" in check["text"]
 
 
-def test_a_socks_proxy_that_is_not_there(doctor: Doctor) -> None:
+def test_a_missing_socks_proxy_fails_at_the_tunnel(doctor: Doctor) -> None:
     """
     The step is that of the proxy: the service's name is not looked up here.
     """
@@ -462,7 +464,7 @@ def test_a_socks_proxy_that_is_not_there(doctor: Doctor) -> None:
 
 
 @pytest.mark.slow
-def test_a_mute_proxy(doctor: Doctor) -> None:
+def test_a_proxy_that_does_not_answer_is_reported(doctor: Doctor) -> None:
     """
     It is the proxy that hangs, not the service.
     """
@@ -497,7 +499,7 @@ def refuse_session(conn: PeerConnection) -> None:
 
 
 @pytest.mark.slow
-def test_a_refused_session(doctor: Doctor) -> None:
+def test_a_refused_session_shows_the_field_and_no_secret(doctor: Doctor) -> None:
     """
     With the field and the words of the service, but not with what it repeats.
     """
@@ -531,7 +533,9 @@ def upgraded_only(conn: PeerConnection) -> None:
     ("script", "missing"),
     [(upgraded_only, "session.created"), (created_only, "session.updated")],
 )
-def test_no_answer_in_the_session(doctor: Doctor, script: Script, missing: str) -> None:
+def test_a_missing_session_event_is_named(
+    doctor: Doctor, script: Script, missing: str
+) -> None:
     """
     The event that is missing is named.
     """
@@ -542,7 +546,7 @@ def test_no_answer_in_the_session(doctor: Doctor, script: Script, missing: str) 
 
 
 @pytest.mark.slow
-def test_no_answer_to_a_question(
+def test_an_unanswered_question_fails_at_the_turn(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -561,7 +565,7 @@ def test_no_answer_to_a_question(
 
 
 @pytest.mark.slow
-def test_a_network_too_slow_for_the_handshake(doctor: Doctor) -> None:
+def test_a_slow_handshake_is_blamed_on_the_network(doctor: Doctor) -> None:
     """
     The answer has begun: it is not the service that hangs.
     """
@@ -579,7 +583,7 @@ def test_a_network_too_slow_for_the_handshake(doctor: Doctor) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [b"", CREATED], ids=["created", "updated"])
-def test_a_network_too_slow_for_the_session(doctor: Doctor, first: bytes) -> None:
+def test_a_slow_session_is_blamed_on_the_network(doctor: Doctor, first: bytes) -> None:
     """
     Part of an event arrives, but not all of it.
     """
@@ -647,7 +651,9 @@ def test_a_secret_in_the_address_is_not_shown(doctor: Doctor, url: str) -> None:
 @pytest.mark.parametrize(
     "setting", [f"http://user:{PASSWORD}/x@host", f"ftp://user:{PASSWORD}@host"]
 )
-def test_a_proxy_setting_that_cannot_be_used(doctor: Doctor, setting: str) -> None:
+def test_an_unusable_proxy_setting_is_shown_without_password(
+    doctor: Doctor, setting: str
+) -> None:
     """
     The password in it is not shown.
     """
@@ -682,7 +688,7 @@ def test_a_token_is_not_shown(
     assert "*** is wrong" in checks[-1].text
 
 
-def test_a_token_provider_that_fails(output: list[str]) -> None:
+def test_a_failed_token_provider_is_shown_without_the_token(output: list[str]) -> None:
     """
     Nothing is connected, and its error is shown without the token.
     """

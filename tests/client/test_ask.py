@@ -37,7 +37,7 @@ from azure_realtime.client.turn_order import TurnLock
 from azure_realtime.simulator import Reply, Request, ToolCall
 
 LENGTHS = range(200, 800, 100)
-HEARING = SessionConfig(
+WITH_TRANSCRIPT = SessionConfig(
     turn_detection=ServerVad(threshold=0.6),
     input_audio_transcription={"model": "whisper-1"},
 )
@@ -93,7 +93,7 @@ def test_text_is_answered(variant: Variant, tmp_path: Path) -> None:
     assert repr(turn).startswith("<Turn 'Paris.', ")
 
 
-def test_text_only(variant: Variant) -> None:
+def test_fields_of_the_response_select_an_answer_of_text_only(variant: Variant) -> None:
     """
     Fields of the response go along; a turn without audio has no file.
     """
@@ -126,7 +126,7 @@ def test_a_recording_is_answered(
         "pcm": SENTENCE,
         "samples": array.array("h", SENTENCE),
     }[kind]
-    config = HEARING if vad else HEARING.merged(MANUAL)
+    config = WITH_TRANSCRIPT if vad else WITH_TRANSCRIPT.merged(MANUAL)
     replies = [Reply("Good morning to you.", heard="Good morning everybody")]
     with variant.connected(service={"replies": replies}, session_config=config) as (
         client,
@@ -655,12 +655,12 @@ def test_a_dropped_client_is_collected_after_its_turns(
     with GA.connected(service={"replies": ["Yes."]}) as (client, _):
         turn = hold_turn(client)
 
-        def gone() -> bool:
+        def is_collected() -> bool:
             gc.collect()
             return turn() is None
 
         # the reader may still be at what came last, and hold it as long
-        eventually(gone)
+        eventually(is_collected)
 
 
 def test_a_turn_outside_the_conversation_leaves_nothing_in_it(variant: Variant) -> None:

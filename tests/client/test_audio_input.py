@@ -115,7 +115,7 @@ def test_samples_are_encoded(name: str, variant: Variant) -> None:
 
 @pytest.mark.parametrize("name", RATES)
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000.0, 22_051])
-def test_a_stream_of_another_rate(name: str, rate: float) -> None:
+def test_a_stream_of_another_rate_is_converted_whole(name: str, rate: float) -> None:
     """
     Appended in pieces of any kind, it is one stream without a click, and complete when
     it is committed.
@@ -146,7 +146,7 @@ def test_the_audio_of_a_part_can_be_used_again() -> None:
     assert encode_alaw(resample(TONE, 16_000, 8_000)) * 2 == got
 
 
-def test_a_format_that_was_just_asked_for() -> None:
+def test_audio_after_a_format_change_has_the_new_format() -> None:
     """
     Commands arrive in order: what is appended behind a change of the format has it,
     unless the service refuses.
@@ -239,7 +239,7 @@ def test_wav_files_are_recognised_by_append_audio(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", RATES)
-def test_wav_files_and_samples_in_items(
+def test_wav_files_and_samples_in_items_are_converted(
     name: str, variant: Variant, tmp_path: Path
 ) -> None:
     """
@@ -266,7 +266,7 @@ def test_wav_files_and_samples_in_items(
 
 
 @pytest.mark.parametrize("name", RATES)
-def test_audio_in_the_input_of_a_response(name: str) -> None:
+def test_audio_in_the_input_of_a_response_is_converted(name: str) -> None:
     """
     ``input=`` is an entry point as well.
     """
@@ -290,7 +290,7 @@ def test_audio_in_the_input_of_a_response(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RATES)
-def test_audio_in_an_append_command(name: str) -> None:
+def test_audio_in_an_append_command_is_converted_and_counted(name: str) -> None:
     """
     `send` converts what `InputAudioBufferAppend` was given, and counts it.
     """

@@ -232,13 +232,13 @@ def test_state_and_is_initialized_follow_the_connection(variant: Variant) -> Non
     """
     CONNECTING before, OPEN with a session, CLOSED and uninitialised afterwards.
     """
-    gate = threading.Event()
+    release = threading.Event()
     inside = []
-    with variant.service(on_connection=lambda _: gate.wait(5)) as service:
+    with variant.service(on_connection=lambda _: release.wait(5)) as service:
         client = variant.client(service.url)
         before = client.state, client.is_initialized, client.session
         client.once("init", lambda event: inside.append(client.is_initialized))
-        gate.set()
+        release.set()
         session = client.connect(timeout=5)
         during = client.state, client.is_initialized
         drained(client)
@@ -266,13 +266,13 @@ def test_each_listener_gets_a_state_once(name: str) -> None:
 
         return listener
 
-    gate = threading.Event()
-    with GA.service(on_connection=lambda _: gate.wait(5)) as service:
+    release = threading.Event()
+    with GA.service(on_connection=lambda _: release.wait(5)) as service:
         client = GA.client(service.url)
         client.on(name, note("before"))
         for where in ("session.created", "init"):
             client.once(where, lambda event, w=where: client.on(name, note(f"in {w}")))
-        gate.set()
+        release.set()
         client.connect(5)
         client.on(name, note("after"))
         drained(client)
@@ -291,14 +291,14 @@ def test_commands_given_at_once_follow_the_first_session_update(
     """
     Commands given before the session is ready arrive after its configuration, in order.
     """
-    gate = threading.Event()
-    with variant.service(on_connection=lambda _: gate.wait(5)) as service:
+    release = threading.Event()
+    with variant.service(on_connection=lambda _: release.wait(5)) as service:
         client = variant.client(service.url, session_config={"voice": "sage"})
         client.append_audio(bytes(9600))
         client.create_conversation_item(USER_SAYS)
         client.update_session(instructions="Be brief.")
         client.clear_audio_buffer()
-        gate.set()
+        release.set()
         connection = service.wait_for_connection()
         connection.wait_received("input_audio_buffer.clear")
         client.close()
@@ -349,7 +349,7 @@ def test_either_generation_of_names_works_on_either_protocol(variant: Variant) -
     assert delta.raw["delta"] == delta.delta
 
 
-def test_once_off_and_off_all(variant: Variant) -> None:
+def test_a_listener_gets_events_until_it_is_removed(variant: Variant) -> None:
     """
     A listener gets the events of its subscription, until that is removed.
     """
@@ -401,10 +401,10 @@ def test_an_unknown_name_warns_once_and_works() -> None:
         with client.expect("response.done") as expected:
             connection.send({"type": "response.done", "response": {"id": "resp_1"}})
         with pytest.warns(ProtocolWarning):
-            news = client.events("brand.new", timeout=5)
+            received = client.events("brand.new", timeout=5)
         connection.send({"type": "brand.new", "x": 1})
 
-        event = next(news)
+        event = next(received)
 
     assert expected.event.response.id == "resp_1"
     assert event.type == "brand.new"

@@ -108,7 +108,9 @@ def close_while_connecting(url: str, impl: Any, queued: bool, seen: Any) -> None
 @IMPLS
 @QUEUED
 @pytest.mark.usefixtures("final_error")
-def test_close_while_tcp_is_silent(silent_port: int, impl: Any, queued: bool) -> None:
+def test_close_returns_while_tcp_is_silent(
+    silent_port: int, impl: Any, queued: bool
+) -> None:
     """
     A host that answers no connection request does not delay close().
     """
@@ -119,7 +121,7 @@ def test_close_while_tcp_is_silent(silent_port: int, impl: Any, queued: bool) ->
 @QUEUED
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 @pytest.mark.usefixtures("final_error")
-def test_close_while_tls_or_the_upgrade_is_not_answered(
+def test_close_returns_while_a_server_sends_nothing(
     scheme: str, impl: Any, queued: bool
 ) -> None:
     """
@@ -135,7 +137,7 @@ def test_close_while_tls_or_the_upgrade_is_not_answered(
 
 
 @IMPLS
-def test_close_while_the_upgrade_is_not_answered(
+def test_close_returns_while_the_upgrade_is_not_answered(
     impl: Any, variant: Variant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -156,7 +158,7 @@ def test_close_while_the_upgrade_is_not_answered(
             client.close(timeout=0.4)
 
 
-def test_close_while_the_session_is_not_configured() -> None:
+def test_close_returns_while_the_session_is_not_configured() -> None:
     """
     An upgrade, and then silence: close() sends a close frame and returns.
     """
@@ -167,7 +169,7 @@ def test_close_while_the_session_is_not_configured() -> None:
             client.close(timeout=0.4)
 
 
-def test_close_while_a_token_is_waited_for() -> None:
+def test_close_returns_while_a_token_is_waited_for() -> None:
     """
     A token provider that hangs does not delay close(); it may end at any time.
     """
@@ -286,7 +288,7 @@ def test_a_listener_on_the_reader_never_waits_for_an_append() -> None:
 
 @pytest.mark.parametrize("dispatch", ["thread", "reader"])
 @pytest.mark.parametrize("name", ["init", "*", "session.created"])
-def test_close_inside_a_listener(name: str, dispatch: Any) -> None:
+def test_close_returns_inside_a_listener(name: str, dispatch: Any) -> None:
     """
     A listener may close its own client, at the very first event, and does not wait.
     """
@@ -311,14 +313,14 @@ def test_close_inside_a_listener(name: str, dispatch: Any) -> None:
     assert client.state is WebSocketState.CLOSED
 
 
-def test_close_from_two_threads_at_once(variant: Variant) -> None:
+def test_close_from_two_threads_sends_one_close_frame(variant: Variant) -> None:
     """
     Both return, and one close frame is sent.
     """
     with variant.connected() as (client, connection):
-        gate = threading.Barrier(3)
-        both = [background(lambda: (gate.wait(), client.close())) for _ in range(2)]
-        gate.wait()
+        barrier = threading.Barrier(3)
+        both = [background(lambda: (barrier.wait(), client.close())) for _ in range(2)]
+        barrier.wait()
         with at_most(1.0):
             client.close()
             for thread, outcome in both:
@@ -330,7 +332,9 @@ def test_close_from_two_threads_at_once(variant: Variant) -> None:
 
 @pytest.mark.parametrize(("timeout", "most"), [(5.0, 0.7), (0.1, 0.5), (0.0, 0.4)])
 @pytest.mark.usefixtures("final_error")
-def test_a_peer_that_never_answers_the_close(timeout: float, most: float) -> None:
+def test_close_waits_a_limited_time_for_the_peers_close(
+    timeout: float, most: float
+) -> None:
     """
     It is given close_wait seconds, or what close() allows if that is less.
     """
@@ -433,27 +437,31 @@ def test_an_exception_in_with_closes() -> None:
     assert connection.close_code == 1000
 
 
-def test_close_ends_every_wait() -> None:
+def test_close_ends_every_wait(eventually: Callable[..., None]) -> None:
     """
     wait_for, a future and an iteration in other threads end when the client closes.
     """
     with GA.connected() as (client, connection):
         connection.stall()
+        cleared, response = client.clear_audio_buffer(), client.create_response()
+        events = client.events("response.done", timeout=30)
         waits = [
             background(lambda: client.wait_for("response.done", timeout=30)),
-            background(lambda: client.clear_audio_buffer().result(30)),
-            background(lambda: client.create_response().result(30)),
-            background(lambda: list(client.events("response.done", timeout=30))),
+            background(lambda: cleared.result(30)),
+            background(lambda: response.result(30)),
+            background(lambda: list(events)),
         ]
-        connection.resume()
-        connection.no_close_answer()
+        eventually(lambda: 1 == inside.waits_of_the_connection(client))
         client.close(timeout=0.2)
         for thread, _ in waits:
             thread.join(1.0)
             assert not thread.is_alive()
+        connection.resume()
 
-    for _, outcome in waits[:1]:
-        assert isinstance(outcome[0], ConnectionClosed)
+    outcomes = [outcome[0] for _, outcome in waits]
+    assert [] == outcomes.pop()
+    for outcome in outcomes:
+        assert isinstance(outcome, ConnectionClosed)
 
 
 def test_every_call_after_close_reports_the_end() -> None:
@@ -479,7 +487,7 @@ def test_every_call_after_close_reports_the_end() -> None:
         assert client.cancel_response() is False
 
 
-def test_close_in_the_middle_of_a_message_from_the_peer() -> None:
+def test_close_returns_in_the_middle_of_a_message() -> None:
     """
     Half a frame in the buffer is no reason to stay.
     """

@@ -274,7 +274,7 @@ def chain(*names: str) -> list[tuple[str, str]]:
     return list(itertools.pairwise(names))
 
 
-def test_status_through_a_spoken_turn_and_a_barge_in(variant: Variant) -> None:
+def test_status_follows_a_spoken_turn_and_a_barge_in(variant: Variant) -> None:
     """
     Listening, thinking, speaking; the user speaks again; idle when playback is over.
     """
@@ -309,7 +309,7 @@ def test_status_through_a_spoken_turn_and_a_barge_in(variant: Variant) -> None:
     )
 
 
-def test_status_through_a_turn_of_text(variant: Variant) -> None:
+def test_status_follows_a_turn_of_text(variant: Variant) -> None:
     """
     An answer without audio is over when it is done.
     """

@@ -98,17 +98,17 @@ def test_a_session_is_not_left_while_a_commit_is_on_its_way(
     """
     with GA.connected(session_config=MANUAL) as (client, _):
         client.append_audio(noise(9_600))
-        clear, quiet = inside.input_buffer(client).clear, list[bool]()
+        clear, idle = inside.input_buffer(client).clear, list[bool]()
 
         def look() -> tuple[int, bytes]:
             counted = clear()
-            quiet.append(inside.is_quiet(client))
+            idle.append(inside.is_quiet(client))
             return counted
 
         with monkeypatch.context() as patch:
             patch.setattr(inside.input_buffer(client), "clear", look)
             client.commit_audio().result(5)
-        assert [False] == quiet
+        assert [False] == idle
 
 
 def _full(*_: Any, **__: Any) -> int:

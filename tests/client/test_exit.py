@@ -59,7 +59,9 @@ def test_a_script_that_never_closes_exits_and_its_commands_arrive() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_script_that_ends_before_it_is_connected(host: str) -> None:
+def test_a_script_that_ends_before_it_is_connected_sends_its_commands(
+    host: str,
+) -> None:
     """
     Commands given before there was a connection are sent before the script ends.
     """
@@ -287,6 +289,7 @@ def test_a_listener_that_runs_at_exit_finishes_and_its_commands_are_sent(
         assert connection.close_code == 1000
 
 
+@pytest.mark.slow
 def test_a_listener_of_an_event_that_is_not_posted_yet_runs_at_exit() -> None:
     """
     The event that the program waits for arrives with 50 more, in one read.
@@ -326,6 +329,7 @@ def test_a_listener_of_an_event_that_is_not_posted_yet_runs_at_exit() -> None:
     assert b"input_audio_buffer.append" in received[0]
 
 
+@pytest.mark.slow
 def test_after_the_end_of_the_program_a_call_names_it() -> None:
     """
     An exit handler that closes too late gets the reason, and not that it closed.
@@ -548,14 +552,14 @@ def test_a_dropped_client_is_collected_and_closed(
         if circular:
             client.on("*", lambda event, client=client: print(client))  # noqa: T201
             client.once("response.done", client.ask)
-        gone = weakref.ref(client)
+        reference = weakref.ref(client)
 
         del client
         if circular:  # a listener that is running holds it until it returns
-            eventually(lambda: collected(gone))
+            eventually(lambda: collected(reference))
 
         assert connection.wait_closed(5)
-        assert gone() is None
+        assert reference() is None
         assert connection.close_code == 1000
 
 
@@ -602,7 +606,7 @@ def test_fifty_dropped_clients_leave_nothing() -> None:
 # Where it runs.
 
 
-def test_it_works_inside_a_running_event_loop(variant: Variant) -> None:
+def test_a_client_works_inside_a_running_event_loop(variant: Variant) -> None:
     """
     A coroutine, or a notebook cell, may use it like anything that blocks.
     """

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from helpers.clients import GA, KEY
 from helpers.processes import run_script, start_script
+from helpers.reconnecting import QUICK
 from helpers.timing import SCALE, at_most
 
 import azure_realtime
@@ -160,7 +161,7 @@ def test_a_fork_while_busy_never_hangs_the_child() -> None:
     importlib.util.find_spec("gunicorn") is None or not hasattr(os, "fork"),
     reason="gunicorn is not installed, or there is no fork",
 )
-def test_gunicorn_prefork(tmp_path: Path) -> None:
+def test_gunicorn_workers_use_clients_of_their_own_only(tmp_path: Path) -> None:
     """
     A client made before the fork is refused in each worker; one made there works.
     """
@@ -400,7 +401,7 @@ def test_no_signal_handler_is_ever_installed() -> None:
     """
     before = {number: signal.getsignal(number) for number in signal.valid_signals()}
     with (
-        GA.connected(max_reconnect_attempts=1) as (client, connection),
+        GA.connected(**QUICK) as (client, connection),
         client.expect("reconnected"),
     ):
         connection.drop()
@@ -420,10 +421,10 @@ def test_running_a_cell_again_leaves_one_connection(
     """
     cell = """
 client = AzureRealTimeAudio(AzureRealTimeOptions(url, "d", key))
-heard = []
+received = []
 @client.on("input_audio_buffer.cleared")
 def cleared(event):
-    heard.append(event)
+    received.append(event)
 client.on("error", lambda event: print(client.status))
 client.connect(5)
 answer = client.clear_audio_buffer().result(5)
@@ -442,12 +443,12 @@ answer = client.clear_audio_buffer().result(5)
         eventually(lambda: gc.collect() >= 0 and alive() == 1)
         assert 3 == len(service.connections)
         namespace["client"].clear_audio_buffer().result(5)
-        eventually(lambda: 2 == len(namespace["heard"]))
+        eventually(lambda: 2 == len(namespace["received"]))
         namespace["client"].close()
         namespace.clear()
 
 
-def test_it_leaves_a_running_event_loop_alone() -> None:
+def test_a_client_leaves_a_running_event_loop_alone() -> None:
     """
     In the loop's own thread it blocks like anything that blocks; in an executor the
     loop goes on; and the loop is neither asked for nor touched.

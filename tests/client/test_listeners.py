@@ -73,7 +73,9 @@ MISTAKES = [
     ("listener", "text"),
     [*MISTAKES, (None, r"must be callable, not None: .*not the result of calling it")],
 )
-def test_what_cannot_be_a_listener(method: str, listener: Any, text: str) -> None:
+def test_what_cannot_be_a_listener_is_refused(
+    method: str, listener: Any, text: str
+) -> None:
     """
     One sentence says what it is and what is expected.
     """

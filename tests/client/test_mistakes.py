@@ -46,7 +46,7 @@ from azure_realtime import (
         (lambda c: c.stream(b"Hi"), "must be a str, not bytes"),
     ],
 )
-def test_mistakes_in_calls(
+def test_mistakes_in_calls_raise_before_anything_is_sent(
     mistake: Callable[[AzureRealTimeAudio], Any], text: str
 ) -> None:
     """
@@ -97,7 +97,9 @@ def test_mistakes_in_timeouts(call: Callable[..., Any], timeout: Any) -> None:
         ),
     ],
 )
-def test_mistakes_in_configurations(mistake: Callable[[], Any], text: str) -> None:
+def test_mistakes_in_configurations_raise_with_the_right_name(
+    mistake: Callable[[], Any], text: str
+) -> None:
     """
     Each is a TypeError with the name that was meant.
     """

@@ -7,7 +7,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from helpers.clients import GA, KEY
+from helpers.processes import wait_until_it_waits
 from helpers.timing import SCALE, at_most
 
 from azure_realtime import AzureRealTimeAudio, WebSocketState
@@ -99,7 +99,7 @@ def test_a_listener_cannot_wait_for_the_end(where: str) -> None:
 @pytest.mark.parametrize(
     ("call", "state"), [("run_forever", "CLOSED"), ("wait_closed", "OPEN")]
 )
-def test_ctrl_c(where: str, call: str, state: str) -> None:
+def test_ctrl_c_ends_both_waits(where: str, call: str, state: str) -> None:
     """
     It ends both waits at once; `run_forever` closes the client as well.
     """
@@ -119,7 +119,7 @@ with AzureRealTimeAudio(options, dispatch={where!r}) as client:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-            threading.Event().wait(0.3)
+            wait_until_it_waits(process)
             process.send_signal(signal.SIGINT)
             assert process.stdout.readline() == f"{state}\n"
             assert process.wait(10 * SCALE) == 0
@@ -154,7 +154,7 @@ client.create_response()
         assert texts[1] == ""
 
 
-def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_env_makes_options_and_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The class makes its own options; either name of the deployment is read.
     """

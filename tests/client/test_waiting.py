@@ -38,6 +38,7 @@ from azure_realtime._dispatch.emitter import Emitter
 from azure_realtime.events import (
     Closed,
     InputAudioBufferCleared,
+    InputAudioBufferSpeechStarted,
     ResponseOutputAudioDelta,
     SessionCreated,
     SessionUpdated,
@@ -72,7 +73,7 @@ def test_wait_for_returns_the_next(variant: Variant) -> None:
         once_it_waits(client, client.create_response)
         done = client.wait_for("response.done", timeout=10)
 
-    assert started.audio_start_ms >= 0
+    assert isinstance(started, InputAudioBufferSpeechStarted)
     assert isinstance(audio, ResponseOutputAudioDelta)
     assert "completed" == done.response.status
 

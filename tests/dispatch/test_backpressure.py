@@ -301,8 +301,8 @@ def _flood(count: int, payload: int, pongs: list[float], done: threading.Event) 
                     elif opcode == CLOSE:
                         conn.send(frame(data, CLOSE))
 
-        ear = threading.Thread(target=listen)
-        ear.start()
+        listening = threading.Thread(target=listen)
+        listening.start()
         for number in range(count // 100):
             if number % 5 == 0:
                 assert ahead.acquire(timeout=20)
@@ -312,7 +312,7 @@ def _flood(count: int, payload: int, pongs: list[float], done: threading.Event) 
             conn.send(many)
         conn.send(frame('{"type":"response.done","response":{"id":"resp_1"}}'))
         done.set()
-        ear.join()
+        listening.join()
 
     return script
 
@@ -644,7 +644,7 @@ class _Unspeakable:
         self.begun.set()
         self.go.wait(20)
 
-    hear = __call__
+    receive = __call__
 
 
 @pytest.mark.slow
@@ -675,7 +675,7 @@ def test_the_name_of_a_listener_is_found_without_running_its_code() -> None:
     slow = _Unspeakable()
     names = {
         slow: f"an object of {__name__}._Unspeakable",
-        slow.hear: f"{__name__}._Unspeakable.__call__",
+        slow.receive: f"{__name__}._Unspeakable.__call__",
         functools.partial(slow): f"a partial of an object of {__name__}._Unspeakable",
     }
     assert names == {listener: name_of(listener) for listener in names}

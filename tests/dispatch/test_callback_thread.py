@@ -656,7 +656,7 @@ def test_a_dropped_client_is_not_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
     """
     # pytest keeps what is logged, and with it the traceback
     monkeypatch.setattr(logging.getLogger("azure_realtime"), "propagate", False)
-    logging.getLogger("azure_realtime").addHandler(quiet := logging.NullHandler())
+    logging.getLogger("azure_realtime").addHandler(handler := logging.NullHandler())
     bench = Bench()
     done = threading.Event()
 
@@ -682,7 +682,7 @@ def test_a_dropped_client_is_not_kept_alive(monkeypatch: pytest.MonkeyPatch) -> 
         assert [ref() for ref in dead] == [None, None]
     finally:
         gc.enable()
-        logging.getLogger("azure_realtime").removeHandler(quiet)
+        logging.getLogger("azure_realtime").removeHandler(handler)
         thread.post(event, SIZE)  # there is no listener left
         thread.finish()
         assert thread.join(Deadline(5.0))

@@ -23,7 +23,7 @@ from azure_realtime.events import (
     UnknownEvent,
 )
 
-CREATED, INIT, GONE = SessionCreated(), Init(), Disconnected()
+CREATED, INIT, DISCONNECTED = SessionCreated(), Init(), Disconnected()
 DELTA = ResponseOutputAudioDelta(delta="AAAA")
 
 
@@ -94,7 +94,7 @@ def test_the_order_of_registration_is_the_order_of_calls() -> None:
     assert take(registry, INIT) == [first, second, everything]
 
 
-def test_an_unknown_event() -> None:
+def test_an_unknown_event_is_delivered_under_its_own_name() -> None:
     """
     An unknown event is delivered under its own name, as UnknownEvent, and to "*".
     """
@@ -107,7 +107,7 @@ def test_an_unknown_event() -> None:
     assert take(registry, UnknownEvent(type="other")) == [by_class, everything]
 
 
-@pytest.mark.parametrize("event", [CREATED, INIT, GONE], ids=lambda e: e.type)
+@pytest.mark.parametrize("event", [CREATED, INIT, DISCONNECTED], ids=lambda e: e.type)
 @pytest.mark.parametrize("name", ["own", "*"])
 def test_a_late_listener_gets_the_current_state(event: ServerEvent, name: str) -> None:
     """
@@ -145,9 +145,9 @@ def test_the_latest_state_counts() -> None:
     that it is gone.
     """
     registry = Subscriptions()
-    for event in (CREATED, INIT, GONE):
+    for event in (CREATED, INIT, DISCONNECTED):
         take(registry, event)
-    assert subscribe(registry, "*")[1] == [GONE]
+    assert subscribe(registry, "*")[1] == [DISCONNECTED]
     again, ready = SessionCreated(generation=1), Init(generation=1)
     take(registry, again)
     take(registry, ready)
@@ -161,21 +161,21 @@ def test_a_state_is_delivered_exactly_once_whenever_a_listener_subscribes() -> N
     """
     for _ in range(30):
         registry = Subscriptions()
-        gate = threading.Barrier(5)
+        barrier = threading.Barrier(5)
         missed: list[tuple[Subscription, list[ServerEvent]]] = []
 
         def late(
             registry: Subscriptions = registry,
-            gate: threading.Barrier = gate,
+            barrier: threading.Barrier = barrier,
             missed: list[Any] = missed,
         ) -> None:
-            gate.wait(5.0)
+            barrier.wait(5.0)
             missed.append(subscribe(registry, "init"))
 
         threads = [threading.Thread(target=late) for _ in range(4)]
         for thread in threads:
             thread.start()
-        gate.wait(5.0)
+        barrier.wait(5.0)
         called = take(registry, INIT)
         for thread in threads:
             thread.join(5.0)
@@ -292,7 +292,7 @@ def test_a_bound_method_can_be_taken_off() -> None:
     assert take(registry, INIT) == []
 
 
-def test_off_all() -> None:
+def test_off_all_removes_every_listener() -> None:
     """
     After `off_all` no listener is called.
     """

@@ -70,7 +70,7 @@ def test_the_final_error_has_the_larger_number_of_undelivered_commands() -> None
         (ConnectionClosed(1011), False, False, "server"),
     ],
 )
-def test_the_cause_of_an_end(
+def test_an_end_has_one_of_six_causes(
     error: Exception, by_us: bool, expired: bool, cause: str
 ) -> None:
     """

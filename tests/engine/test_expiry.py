@@ -84,7 +84,7 @@ def test_a_wrong_clock_does_not_cause_repeated_renewals(expires_at: Any) -> None
     value = '"soon"' if expires_at == "soon" else expires_at
     with Peer(serve_until(value)) as peer, GA.client(peer.url, **IDLE) as client:
         with pytest.raises(TimeoutError):
-            client.wait_for("reconnected", timeout=0.5)
+            client.wait_for("reconnected", timeout=0.2)
         client.clear_audio_buffer().result(timeout=5)
         assert 1 == peer.connections
 

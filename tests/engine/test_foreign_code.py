@@ -276,13 +276,13 @@ def test_a_failing_object_without_a_repr_is_logged(
         def __repr__(self) -> str:
             raise unreadable
 
-    heard = threading.Event()
+    delivered = threading.Event()
     with GA.connected() as (client, _):
         client.on("response.done", Listener())
-        client.on("response.done", lambda event: heard.set())
+        client.on("response.done", lambda event: delivered.set())
         with client.expect("response.done", timeout=10):
             client.create_response()
-        assert heard.wait(5)
+        assert delivered.wait(5)
     assert "The listener <Listener> of" in caplog.text
 
 

@@ -24,7 +24,7 @@ from helpers.timing import SCALE
 import azure_realtime
 from azure_realtime.simulator import Connection, Simulator
 
-PULSE: dict[str, Any] = {"ping_interval": 0.3 * SCALE, "ping_timeout": 0.3 * SCALE}
+KEEPALIVE: dict[str, Any] = {"ping_interval": 0.3 * SCALE, "ping_timeout": 0.3 * SCALE}
 LIMIT = 0.6 * SCALE
 GRACE = 0.3 * SCALE
 
@@ -52,7 +52,7 @@ def test_silence_is_noticed_in_time(
     Wherever in a frame it begins: after interval plus timeout, no sooner, no later.
     """
     variant = GA if scheme == "ws" else Variant("ga", server_tls, client_tls)
-    with variant.connected(**PULSE) as (client, connection):
+    with variant.connected(**KEEPALIVE) as (client, connection):
         recorder = EventRecorder(client)
         before = time.monotonic()
         client.clear_audio_buffer().result(timeout=5)
@@ -76,7 +76,7 @@ def test_a_frame_that_never_ends_is_noticed_in_time(
     A byte of one frame every now and then keeps every answer behind it, pongs as well.
     """
     variant = GA if kind == "ws" else Variant("ga", server_tls, client_tls)
-    with variant.connected(**PULSE) as (client, connection):
+    with variant.connected(**KEEPALIVE) as (client, connection):
         recorder = EventRecorder(client)
         before = time.monotonic()
         client.clear_audio_buffer().result(timeout=5)
@@ -108,7 +108,7 @@ def test_silence_is_noticed_though_our_sends_are_stuck() -> None:
     """
     With a full socket not even a ping can leave; the peer is dead all the same.
     """
-    with GA.connected(**PULSE) as (client, connection):
+    with GA.connected(**KEEPALIVE) as (client, connection):
         recorder = EventRecorder(client)
         connection.stall()
         start = time.monotonic()
@@ -139,7 +139,7 @@ def test_a_dead_peer_is_replaced() -> None:
     After it a new connection is made; a handshake that is mute is given up as well.
     """
     with GA.service() as service:
-        options = {**QUICK, **PULSE, "connect_timeout": 0.5 * SCALE}
+        options = {**QUICK, **KEEPALIVE, "connect_timeout": 0.5 * SCALE}
         with GA.client(service.url, **options) as client:
             recorder = EventRecorder(client)
             service.mute_handshakes()
@@ -181,7 +181,7 @@ def test_a_slow_message_keeps_the_connection_open(protocol: str) -> None:
     Over TLS it takes a whole record: who is not yet known to be the service is no sign
     of its life.
     """
-    with Variant(protocol).connected(**PULSE) as (client, connection):
+    with Variant(protocol).connected(**KEEPALIVE) as (client, connection):
         recorder = EventRecorder(client)
         connection.drip(0.01)
         connection.send({"type": "rate_limits.updated", "rate_limits": []})
@@ -239,10 +239,10 @@ with Simulator(8123, host="10.99.0.2") as service:
 _CLIENT = f"""
 import sys, time
 from azure_realtime import *
-pulse = float(sys.argv[1])
+interval = float(sys.argv[1])
 client = AzureRealTimeAudio(
     AzureRealTimeOptions("ws://10.99.0.2:8123", "d", {KEY!r}),
-    {{"ping_interval": pulse, "ping_timeout": pulse, "proxy": "",
+    {{"ping_interval": interval, "ping_timeout": interval, "proxy": "",
      "max_reconnect_attempts": None, "reconnect_interval": 0.1,
      "connect_timeout": {3 * SCALE}}},
 )
@@ -260,12 +260,12 @@ client.close(0.5)
 
 
 @contextlib.contextmanager
-def _conn(net: Net, pulse: float = 0.5) -> Iterator[subprocess.Popen[str]]:
+def _conn(net: Net, interval: float = 0.5) -> Iterator[subprocess.Popen[str]]:
     with net.run(net.there, _SERVICE) as service:
         try:
             assert service.stdout is not None
             assert "ready\n" == service.stdout.readline()
-            with net.run(net.here, _CLIENT, str(pulse * SCALE)) as client:
+            with net.run(net.here, _CLIENT, str(interval * SCALE)) as client:
                 try:
                     assert "ready" == _line(client)[0]
                     yield client
@@ -321,7 +321,7 @@ def test_packet_loss_does_not_close_the_connection() -> None:
     slow, and works.
     """
     with Net(delay=0.08, jitter=0.02, loss=0.1) as net:
-        with _conn(net, pulse=3.0) as client:
+        with _conn(net, interval=3.0) as client:
             assert client.stdin is not None
             for _ in range(20):
                 client.stdin.write("\n")

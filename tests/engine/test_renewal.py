@@ -32,7 +32,7 @@ from azure_realtime import SessionConfig
 from azure_realtime.simulator import Reply, ToolCall
 
 
-def _quiet(number: int) -> bytes:
+def _numbered(number: int) -> bytes:
     """
     Return 20 ms of near silence that hold a number.
     """
@@ -65,7 +65,7 @@ def test_a_renewal_loses_no_audio(
         over = threading.Event()
         sent = 0
         while len(recorder.of("reconnected")) < 2:
-            client.append_audio(_quiet(sent))
+            client.append_audio(_numbered(sent))
             sent += 1
             assert not over.wait(0.002)
             assert sent < 20_000
@@ -320,7 +320,7 @@ def test_the_old_session_is_served_until_the_new_one_is_ready(stage: str) -> Non
         recorder = EventRecorder(client)
         assert moved.reached.wait(10)
         client.clear_audio_buffer().result(timeout=5)
-        client.append_audio(_quiet(1))
+        client.append_audio(_numbered(1))
         client.clear_audio_buffer().result(timeout=5)
         assert [] == recorder.of("reconnected")
         moved.go.set()
@@ -369,10 +369,10 @@ def test_speech_is_not_interrupted_by_a_renewal(
     with moved.peer() as peer, GA.client(peer.url, **IDLE) as client:
         recorder = EventRecorder(client)
         assert moved.reached.wait(10)
-        client.append_audio(_quiet(1))
+        client.append_audio(_numbered(1))
         eventually(lambda: "input_audio_buffer.append" in _types(moved.received[0]))
         moved.go.set()  # now it is quiet, as far as anybody knows here
-        client.append_audio(_quiet(2))
+        client.append_audio(_numbered(2))
         assert moved.first is not None
         moved.first.send(
             frame(
@@ -381,7 +381,7 @@ def test_speech_is_not_interrupted_by_a_renewal(
             )
         )
         recorder.wait("input_audio_buffer.speech_started")
-        client.append_audio(_quiet(3))
+        client.append_audio(_numbered(3))
         appends = "input_audio_buffer.append"
         eventually(lambda: 3 == _types(moved.received[0]).count(appends))
         assert appends not in _types(moved.received[1])

@@ -79,9 +79,9 @@ def double(number: int) -> int:
     return 2 * number
 
 
-heard = []
+received = []
 back = threading.Event()
-client.on("*", lambda event: heard.append(event.type))
+client.on("*", lambda event: received.append(event.type))
 client.on("reconnected", lambda event: back.set())
 client.connect(20)
 assert client.ask("What is 2 times 21?", timeout=20).transcript == "42"
@@ -91,7 +91,7 @@ assert back.wait(20)
 turn = client.ask("Are you there?", modalities=["text"], timeout=20)
 assert turn.text == "Yes.", turn
 client.close()
-assert "response.output_text.delta" in heard and heard[-1] == "closed", heard
+assert "response.output_text.delta" in received and received[-1] == "closed", received
 if sys.argv[4:] == ["break"]:
     def broken():
         import wave

@@ -257,10 +257,10 @@ def speech(
         map(base64_of, sound),
         **part_at,
     )
-    quiet = script.add("response.output_audio.done", last_audio, **part_at)
+    audio_done = script.add("response.output_audio.done", last_audio, **part_at)
     part_event = script.add(
         "response.output_audio_transcript.done",
-        quiet,
+        audio_done,
         last_word,
         **part_at,
         transcript=transcript,

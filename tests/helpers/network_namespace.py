@@ -31,7 +31,7 @@ _BAD_CABLE = """
 import fcntl, heapq, os, random, selectors, struct, sys, time
 
 delay, jitter, loss = map(float, sys.argv[2:])
-dice, packets = random.Random(1), []
+rng, packets = random.Random(1), []
 carried = lost = 0
 ends = []
 with selectors.DefaultSelector() as selector:
@@ -55,12 +55,12 @@ with selectors.DefaultSelector() as selector:
                 packet = os.read(key.fileobj, 65536)
             except OSError:  # the device is down
                 continue
-            if dice.random() < loss:
+            if rng.random() < loss:
                 lost += 1
                 continue
             carried += 1
             other = ends[key.fileobj == ends[0]]
-            at = time.monotonic() + max(0.0, dice.gauss(delay, jitter))
+            at = time.monotonic() + max(0.0, rng.gauss(delay, jitter))
             heapq.heappush(packets, (at, carried, other, packet))
         while packets and packets[0][0] <= time.monotonic():
             try:
@@ -96,7 +96,7 @@ class Net:
             for name in (self.here, self.there):
                 _ip("netns", "add", name)
             if any(self._faults):
-                self._lay_a_bad_one()
+                self._use_a_bad_cable()
             else:
                 _ip(
                     *("link", "add", self.cable, "netns", self.here, "type", "veth"),
@@ -113,7 +113,7 @@ class Net:
             pytest.skip(f"no network namespaces here ({error})")
         return self
 
-    def _lay_a_bad_one(self) -> None:
+    def _use_a_bad_cable(self) -> None:
         self._carrier = carrier = subprocess.Popen(
             [sys.executable, "-c", _BAD_CABLE, self.cable, *map(str, self._faults)],
             stdin=subprocess.PIPE,

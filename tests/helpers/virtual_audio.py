@@ -54,11 +54,11 @@ class VirtualAudio:
         configuration = self._folder / "daemon.conf"
         # An idle sink would change to 44.1 kHz otherwise, and resample what follows.
         configuration.write_text(_CONFIGURATION)
-        home = dict.fromkeys(
+        folders = dict.fromkeys(
             ("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "PULSE_RUNTIME_PATH"),
             str(self._folder),
         )
-        environment = {**os.environ, **home, "PULSE_CONFIG": str(configuration)}
+        environment = {**os.environ, **folders, "PULSE_CONFIG": str(configuration)}
         environment.pop("DISPLAY", None)
         environment.pop("DBUS_SESSION_BUS_ADDRESS", None)
         modules = [
@@ -214,12 +214,12 @@ def find(samples: array[int], part: array[int], start: int = 0) -> int:
     Return where *part* begins in *samples*, from *start* on; -1 if nowhere. *part* must
     have sound in it, and its first sound is compared.
     """
-    quiet = silence_before(part)
-    data, wanted = samples.tobytes(), part[quiet:].tobytes()
+    silence = silence_before(part)
+    data, wanted = samples.tobytes(), part[silence:].tobytes()
     at = data.find(wanted, 2 * start)
     while at >= 0 and at % 2:  # within a sample
         at = data.find(wanted, at + 1)
-    return at // 2 - quiet if at >= 0 else -1
+    return at // 2 - silence if at >= 0 else -1
 
 
 def missing() -> str | None:

@@ -89,7 +89,7 @@ async def text_of(generation: Any) -> str:
     return "".join(parts)
 
 
-def test_text_turn(style: str) -> None:
+def test_a_question_is_answered(style: str) -> None:
     """
     A question and its answer.
     """
@@ -106,7 +106,7 @@ def test_text_turn(style: str) -> None:
     assert not [event for event in connection.sent if event["type"] == "error"]
 
 
-def test_tool_call(style: str) -> None:
+def test_a_tool_is_called_and_its_result_is_answered(style: str) -> None:
     """
     The function is called with the model's arguments, and its result is answered.
     """
@@ -146,7 +146,7 @@ def test_tool_call(style: str) -> None:
     assert not [event for event in connection.sent if event["type"] == "error"]
 
 
-def test_cancel(style: str) -> None:
+def test_an_interrupted_answer_ends_and_the_next_is_given(style: str) -> None:
     """
     An interrupted answer ends, and the next question is answered.
     """

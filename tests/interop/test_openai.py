@@ -170,7 +170,7 @@ async def _hold(
 
 
 @pytest.mark.parametrize("hold", WAYS, indirect=True)
-def test_session_and_text(hold: Callable[..., list[str]]) -> None:
+def test_a_session_is_updated_and_answers_text(hold: Callable[..., list[str]]) -> None:
     """Connecting, updating the session and a text turn work."""
 
     async def conversation(session: OpenAISession) -> None:
@@ -193,7 +193,9 @@ def test_session_and_text(hold: Callable[..., list[str]]) -> None:
     hold(conversation, replies=["Hi!"])
 
 
-def test_spoken_turn(hold: Callable[..., list[str]]) -> None:
+def test_a_spoken_question_is_transcribed_and_answered(
+    hold: Callable[..., list[str]],
+) -> None:
     """Speech is found by its sound, written down, and answered aloud."""
     pcm = bytes(9600) + speak("Good morning everybody") + bytes(57_600)
 
@@ -228,7 +230,9 @@ def test_spoken_turn(hold: Callable[..., list[str]]) -> None:
     ]
 
 
-def test_function_call(hold: Callable[..., list[str]]) -> None:
+def test_a_function_is_called_and_its_output_is_answered(
+    hold: Callable[..., list[str]],
+) -> None:
     """A function is called with arguments, and its output answered."""
 
     async def conversation(session: OpenAISession) -> None:
@@ -255,7 +259,7 @@ def test_function_call(hold: Callable[..., list[str]]) -> None:
     hold(conversation)
 
 
-def test_cancel(hold: Callable[..., list[str]]) -> None:
+def test_a_spoken_answer_can_be_cancelled(hold: Callable[..., list[str]]) -> None:
     """A long answer can be cancelled while it is spoken."""
 
     async def conversation(session: OpenAISession) -> None:
@@ -277,7 +281,9 @@ def test_cancel(hold: Callable[..., list[str]]) -> None:
     hold(conversation)
 
 
-def test_error(hold: Callable[..., list[str]]) -> None:
+def test_a_refused_command_is_an_error_event_and_the_session_goes_on(
+    hold: Callable[..., list[str]],
+) -> None:
     """A refused command is an error event, and the conversation goes on."""
 
     async def conversation(session: OpenAISession) -> None:
@@ -294,7 +300,9 @@ def test_error(hold: Callable[..., list[str]]) -> None:
     hold(conversation, replies=["Yes."])
 
 
-def test_scripted_calls_in_parallel(hold: Callable[..., list[str]]) -> None:
+def test_two_calls_of_one_response_are_two_items(
+    hold: Callable[..., list[str]],
+) -> None:
     """Two calls in one response arrive as two items."""
 
     async def conversation(session: OpenAISession) -> None:

@@ -70,7 +70,7 @@ ONE_OF_EACH = [
 
 
 @pytest.mark.parametrize("kind", PARENTS, ids=lambda kind: kind.__name__)
-def test_the_tree(kind: type[Exception]) -> None:
+def test_a_handler_of_the_parent_catches_an_error(kind: type[Exception]) -> None:
     """
     A handler of an error's parent catches it, as the tree in the manual says.
     """
@@ -129,7 +129,7 @@ def test_a_fresh_error_collects_no_frames() -> None:
     assert kept.__traceback__ is None
 
 
-def test_the_text_of_a_refusal() -> None:
+def test_the_text_of_a_refusal_says_what_happened_and_what_to_do() -> None:
     """
     The text has what happened, the service's message, what to do, and the request id.
     """
@@ -141,7 +141,7 @@ def test_the_text_of_a_refusal() -> None:
     )
 
 
-def test_the_text_of_a_closed_connection() -> None:
+def test_the_text_of_a_closed_connection_has_code_reason_and_loss() -> None:
     """
     The text has the code, the reason, and what was lost with it.
     """
@@ -155,7 +155,7 @@ def test_the_text_of_a_closed_connection() -> None:
     )
 
 
-def test_the_text_of_a_refused_command() -> None:
+def test_the_text_of_a_refused_command_has_code_and_field() -> None:
     """
     The text has the code and the field the service complains about, if it named them.
     """

@@ -134,7 +134,7 @@ def test_a_transcription_session_dials_without_a_model() -> None:
     assert target == "/openai/v1/realtime?intent=transcription"
 
 
-def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_env_reads_four_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Four variables say all; what is passed replaces what they say.
     """
@@ -285,7 +285,7 @@ def test_pings_can_be_turned_off() -> None:
     )
 
 
-def test_options_from_a_mapping() -> None:
+def test_a_mapping_makes_options_and_a_misspelled_key_is_named() -> None:
     """
     A mapping makes options; a misspelled key is named, with what was meant.
     """
@@ -308,7 +308,7 @@ def test_options_are_frozen() -> None:
 
 
 @pytest.mark.parametrize("name", ["host_name", "deployment"])
-def test_half_a_character_in_an_address(name: str) -> None:
+def test_half_a_character_in_an_address_is_refused_with_its_option(name: str) -> None:
     """
     The error says which option it is in.
     """

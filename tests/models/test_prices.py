@@ -82,7 +82,7 @@ def test_prices_are_numbers(wrong: Any) -> None:
         Prices(text_in=wrong)
 
 
-def test_published_prices() -> None:
+def test_published_prices_have_date_and_sources() -> None:
     """
     With date and sources; a figure that was not published is None.
     """
@@ -144,7 +144,7 @@ def test_the_table_is_generated(protocol_tables: Path) -> None:
     assert TABLE.read_text("utf-8") == module.table(source)
 
 
-def test_the_cost_of_a_client(variant: Variant) -> None:
+def test_the_cost_of_a_turn_is_part_of_the_cost_of_its_client(variant: Variant) -> None:
     """
     The usage of a real session has a cost; that of a turn is a part of it.
     """

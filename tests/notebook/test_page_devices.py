@@ -63,7 +63,8 @@ def _unreachable(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     The page does not reach the kernel's server.
     """
     page.connects = False
-    monkeypatch.setattr("azure_realtime.notebook.page_device._CONNECT_TIMEOUT", 0.0)
+    for timeout in ("_CONNECT_TIMEOUT", "_RETRY_TIMEOUT"):
+        monkeypatch.setattr(f"azure_realtime.notebook.page_device.{timeout}", 0.0)
 
 
 def test_the_devices_are_a_source_and_a_sink(page: Page) -> None:
@@ -391,7 +392,7 @@ def test_a_malformed_report_ends_the_connection(
 
 
 @pytest.mark.slow
-def test_a_call_with_both_devices(page: Page) -> None:
+def test_a_call_with_both_devices_reports_what_was_played(page: Page) -> None:
     """
     A spoken question, its answer played by the page, an interruption: the service knows
     what was heard.
@@ -433,7 +434,7 @@ def test_a_call_with_both_devices(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("_unreachable")
-def test_comm_messages_where_the_page_reaches_no_server(
+def test_comm_messages_carry_audio_where_the_page_reaches_no_server(
     page: Page, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -502,7 +503,9 @@ def test_the_page_reports_its_origin(
     assert source._channel.origin == ORIGIN  # type: ignore[union-attr]
 
 
-def test_they_need_a_notebook(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_devices_need_a_notebook(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     A script gets a sentence that says what to do.
     """

@@ -77,7 +77,7 @@ def test_messages_of_the_page_arrive_in_order(
     eventually(lambda: not channel.is_connected)
 
 
-def test_it_listens_on_the_loopback_only(channel: SideChannel) -> None:
+def test_the_server_listens_on_the_loopback_only(channel: SideChannel) -> None:
     """
     No other machine can reach it.
     """
@@ -275,6 +275,7 @@ def test_nothing_is_left_after_close(connected: bool) -> None:
     assert ours == []
 
 
+@pytest.mark.slow
 def test_a_client_that_says_nothing_does_not_hold_up_close(
     channel: SideChannel,
 ) -> None:
@@ -285,7 +286,7 @@ def test_a_client_that_says_nothing_does_not_hold_up_close(
         channel.close()
 
 
-def test_its_threads_do_not_keep_the_kernel(channel: SideChannel) -> None:
+def test_the_threads_do_not_keep_the_kernel(channel: SideChannel) -> None:
     """
     A kernel ends although a page is connected.
     """

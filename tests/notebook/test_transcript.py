@@ -181,17 +181,17 @@ def test_the_view_does_not_keep_its_client(
         view: TranscriptView | None = client.show_transcript()
         if not assigned:
             view = None
-        gone = weakref.ref(client)
+        reference = weakref.ref(client)
         client = None
         gc.collect()
-        assert gone() is None
+        assert reference() is None
         assert service.wait_for_connection().wait_closed(10)
         if view is not None:
             view.stop()
             assert repr(view) == "<TranscriptView of 0 items>"
 
 
-def test_it_needs_a_notebook() -> None:
+def test_the_transcript_needs_a_notebook() -> None:
     """
     A script gets a sentence that says what to do, and does not load IPython.
     """

@@ -506,6 +506,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_session(
     assert not Recording.load(path).is_complete
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_record_has_no_hook_and_loads_nothing() -> None:
     """
     The cost of the feature for everybody else: nothing.

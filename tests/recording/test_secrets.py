@@ -39,7 +39,9 @@ URL = "https://example.com/mcp"
     ],
 )
 @pytest.mark.parametrize("depth", [0, 3])
-def test_what_is_replaced(value: Any, expected: Any, depth: int) -> None:
+def test_secrets_are_replaced_by_the_names_of_their_fields(
+    value: Any, expected: Any, depth: int
+) -> None:
     """
     By the names of the fields, at any depth; the message itself is not changed.
     """

@@ -36,10 +36,8 @@ def recorded(variant: Variant, path: Path, audio: Any) -> Recording:
         Reply(SPOKEN),
     ]
     config = SessionConfig(instructions=INSTRUCTED)
-    with variant.connected(service={"replies": replies}, session_config=config) as (
-        client,
-        _,
-    ):
+    service = {"replies": replies, "pace": 0}
+    with variant.connected(service=service, session_config=config) as (client, _):
 
         def look(of: str) -> str:
             return OUTPUT if of == ARGUMENT else ""

@@ -35,7 +35,7 @@ def spans(timeline: Timeline, kind: str) -> list[Any]:
     ]
 
 
-def test_the_times_of_a_spoken_turn(script: Script, tmp_path: Path) -> None:
+def test_speech_ends_where_the_silence_begins(script: Script, tmp_path: Path) -> None:
     """
     Speech ends where the silence begins that ended the turn.
     """
@@ -112,7 +112,9 @@ def test_answers_are_played_one_after_the_other(script: Script, tmp_path: Path) 
     assert timeline.end == pytest.approx(7.0)
 
 
-def test_tools_reconnects_and_errors(script: Script, tmp_path: Path) -> None:
+def test_tools_reconnects_and_errors_are_in_the_timeline(
+    script: Script, tmp_path: Path
+) -> None:
     """
     A tool runs from its call to its output; a reconnect lasts as long as nothing comes.
     """
@@ -151,7 +153,9 @@ def test_a_manual_turn_ends_with_its_audio(tmp_path: Path) -> None:
     assert turn.latency("committed") == pytest.approx(0.4)
 
 
-def test_a_recording_that_began_within_a_session(tmp_path: Path) -> None:
+def test_a_recording_that_began_within_a_session_counts_from_the_detection(
+    tmp_path: Path,
+) -> None:
     """
     The positions of the service count from an earlier time; then the detection counts.
     """
@@ -189,7 +193,7 @@ def test_the_detection_of_a_session_that_had_begun_is_known(
     assert turn.asked == pytest.approx(2.1 - silence)
 
 
-def test_one_turn(script: Script, tmp_path: Path) -> None:
+def test_one_turn_has_its_own_times(script: Script, tmp_path: Path) -> None:
     """
     Its own times, with what happened meanwhile.
     """
@@ -224,7 +228,7 @@ def test_percentiles_are_values() -> None:
     assert timeline.percentiles(0.95) == {"created": 4.0}
 
 
-def test_the_clock_of_appended_audio() -> None:
+def test_a_position_was_sent_with_the_piece_that_contains_it() -> None:
     """
     A position was sent with the piece that contains it.
     """
@@ -245,7 +249,9 @@ CONFIG = SessionConfig(
 
 
 @pytest.mark.slow
-def test_a_real_session(variant: Variant, tmp_path: Path) -> None:
+def test_the_recording_of_a_client_has_speech_tool_and_answer(
+    variant: Variant, tmp_path: Path
+) -> None:
     """
     Speech, a tool and an answer are found in the recording of a client.
     """
@@ -371,6 +377,7 @@ def fonts() -> None:
     figure(Drawing(100, 100, "", texts)).savefig(io.BytesIO())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fonts")
 def test_a_picture_is_drawn_with_matplotlib(hostile: Script, tmp_path: Path) -> None:
     """

@@ -1,5 +1,5 @@
 """
-Which answer belongs to which command: the line-up, with events made by hand.
+Which answer belongs to which command: with events made by hand.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def error(code: str | None = None, **fields: Any) -> ServerEvent:
     return event(type="error", error={**details, "code": code, **fields})
 
 
-class Line:
+class SentCommands:
     """
     Commands that have left, and their futures.
     """
@@ -153,13 +153,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
 NAMED = {kind for kind in ANSWERS if kind.startswith("conversation.item.")}
 
 
-def abc(kind: str) -> Line:
+def abc(kind: str) -> SentCommands:
     """
     Three commands of one kind that have left: 1, 2, 3, about the items a, b, c.
     """
-    line = Line()
-    line.leave(*((kind, str(n), item) for n, item in enumerate("abc", 1)))
-    return line
+    pending = SentCommands()
+    pending.leave(*((kind, str(n), item) for n, item in enumerate("abc", 1)))
+    return pending
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
@@ -167,11 +167,11 @@ def test_an_answer_goes_to_its_command(kind: str) -> None:
     """
     The one that the answer names, and where it names none, the oldest.
     """
-    line = abc(kind)
-    line.observe(event(**ANSWERS[kind]))
+    pending = abc(kind)
+    pending.observe(event(**ANSWERS[kind]))
 
-    assert (["2"] if kind in NAMED else ["1"]) == line.answered
-    assert [] == line.refused
+    assert (["2"] if kind in NAMED else ["1"]) == pending.answered
+    assert [] == pending.refused
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
@@ -179,20 +179,20 @@ def test_an_error_with_an_event_id_goes_there(kind: str) -> None:
     """
     Our own id is believed before anything else.
     """
-    line = abc(kind)
-    line.observe(error("input_audio_buffer_commit_empty", event_id="3"))
+    pending = abc(kind)
+    pending.observe(error("input_audio_buffer_commit_empty", event_id="3"))
 
-    assert ["3"] == line.refused
+    assert ["3"] == pending.refused
 
 
 def test_an_error_with_an_unknown_event_id_fails_no_command() -> None:
     """
     It may be about a command that has no future: an append, a cancel.
     """
-    line = abc("session.update")
-    line.observe(error("invalid_value", event_id="event_other", param="session"))
+    pending = abc("session.update")
+    pending.observe(error("invalid_value", event_id="event_other", param="session"))
 
-    assert [] == line.refused
+    assert [] == pending.refused
 
 
 @pytest.mark.parametrize(
@@ -276,17 +276,17 @@ def test_an_error_without_an_event_id_finds_its_command(
     """
     Three of a kind are outstanding behind one of each other: the right one fails.
     """
-    line = Line()
+    pending = SentCommands()
     others = [other for other in ANSWERS if other != kind]
     if reported.get("code") == "invalid_value" and "param" not in reported:
         others = ["conversation.item.create"]  # which are answered late
-    line.leave(*((other, other, "z") for other in others))
-    line.leave(*((kind, str(n), item) for n, item in enumerate("abc", 1)))
-    line.observe(error(**reported))
+    pending.leave(*((other, other, "z") for other in others))
+    pending.leave(*((kind, str(n), item) for n, item in enumerate("abc", 1)))
+    pending.observe(error(**reported))
 
-    assert [blamed] * (blamed is not None) == line.refused
+    assert [blamed] * (blamed is not None) == pending.refused
     if blamed:
-        failure: Any = line.futures[blamed].exception(0)
+        failure: Any = pending.futures[blamed].exception(0)
         assert isinstance(failure, ServerError)
         assert reported.get("code") == failure.code
         assert "error" == failure.event.type
@@ -308,21 +308,21 @@ def test_errors_about_something_else_fail_no_command(reported: dict[str, Any]) -
     """
     A wrong failure is worse than none: the retrieved item still comes.
     """
-    line = abc("conversation.item.retrieve")
-    line.observe(error(**reported))
+    pending = abc("conversation.item.retrieve")
+    pending.observe(error(**reported))
 
-    assert [] == line.refused + line.answered
+    assert [] == pending.refused + pending.answered
 
 
 def test_a_plain_refusal_goes_to_the_oldest() -> None:
     """
     An error that speaks of nothing belongs to the first that waits, if one does.
     """
-    line = abc("conversation.item.retrieve")
+    pending = abc("conversation.item.retrieve")
     for _ in "abcd":
-        line.observe(error("invalid_value"))
+        pending.observe(error("invalid_value"))
 
-    assert ["1", "2", "3"] == line.refused
+    assert ["1", "2", "3"] == pending.refused
 
 
 def test_a_server_error_answers_no_command() -> None:
@@ -330,15 +330,15 @@ def test_a_server_error_answers_no_command() -> None:
     It names no command: one that waits alone takes it for its own, but not while a
     response is made, which it may be about; then the answer still comes.
     """
-    line = Line()
-    line.leave(("conversation.item.retrieve", "1", "b"))
-    line.observe(error(type="server_error"), alone=False)
-    assert [] == line.refused
-    line.observe(event(**ANSWERS["conversation.item.retrieve"]))
-    assert ["1"] == line.answered
-    line.leave(("conversation.item.retrieve", "2", "b"))
-    line.observe(error(type="server_error"))
-    assert ["2"] == line.refused
+    pending = SentCommands()
+    pending.leave(("conversation.item.retrieve", "1", "b"))
+    pending.observe(error(type="server_error"), alone=False)
+    assert [] == pending.refused
+    pending.observe(event(**ANSWERS["conversation.item.retrieve"]))
+    assert ["1"] == pending.answered
+    pending.leave(("conversation.item.retrieve", "2", "b"))
+    pending.observe(error(type="server_error"))
+    assert ["2"] == pending.refused
 
 
 def test_the_end_of_an_item_is_no_second_answer() -> None:
@@ -347,46 +347,46 @@ def test_the_end_of_an_item_is_no_second_answer() -> None:
     that reports only the end is understood, too.
     """
     item = {**TEXT_ITEM, "id": "b"}
-    line = Line()
-    line.leave(("conversation.item.create", "0", "b"))
-    line.observe(event(type="conversation.item.done", item=item))
-    line.leave(("conversation.item.create", "1", "b"))
-    line.observe(event(type="conversation.item.added", item=item))
-    line.leave(("conversation.item.create", "2", "b"))
-    line.observe(event(type="conversation.item.done", item=item))
-    line.observe(error("item_create_duplicate_item_id", message="'b' exists"))
+    pending = SentCommands()
+    pending.leave(("conversation.item.create", "0", "b"))
+    pending.observe(event(type="conversation.item.done", item=item))
+    pending.leave(("conversation.item.create", "1", "b"))
+    pending.observe(event(type="conversation.item.added", item=item))
+    pending.leave(("conversation.item.create", "2", "b"))
+    pending.observe(event(type="conversation.item.done", item=item))
+    pending.observe(error("item_create_duplicate_item_id", message="'b' exists"))
 
-    assert (["0", "1"], ["2"]) == (line.answered, line.refused)
+    assert (["0", "1"], ["2"]) == (pending.answered, pending.refused)
 
 
 def test_a_queued_command_is_not_acknowledged() -> None:
     """
     An answer that comes before a command has left belongs to another command.
     """
-    line = Line()
-    line.expect("session.update", "1")
-    line.observe(event(**ANSWERS["session.update"]))
-    line.observe(error("unknown_parameter", param="session.x"))
-    assert [] == line.answered + line.refused
+    pending = SentCommands()
+    pending.expect("session.update", "1")
+    pending.observe(event(**ANSWERS["session.update"]))
+    pending.observe(error("unknown_parameter", param="session.x"))
+    assert [] == pending.answered + pending.refused
 
-    line.acks.mark_sent("1")
-    line.observe(event(**ANSWERS["session.update"]))
+    pending.acks.mark_sent("1")
+    pending.observe(event(**ANSWERS["session.update"]))
 
-    assert ["1"] == line.answered
+    assert ["1"] == pending.answered
 
 
 def test_answers_are_matched_in_the_order_of_sending() -> None:
     """
     Who registered first and left second is answered second.
     """
-    line = Line()
-    line.expect("input_audio_buffer.commit", "1")
-    line.expect("input_audio_buffer.commit", "2")
-    line.acks.mark_sent("2")
-    line.acks.mark_sent("1")
-    line.observe(event(**ANSWERS["input_audio_buffer.commit"]))
+    pending = SentCommands()
+    pending.expect("input_audio_buffer.commit", "1")
+    pending.expect("input_audio_buffer.commit", "2")
+    pending.acks.mark_sent("2")
+    pending.acks.mark_sent("1")
+    pending.observe(event(**ANSWERS["input_audio_buffer.commit"]))
 
-    assert ["2"] == line.answered
+    assert ["2"] == pending.answered
 
 
 @pytest.mark.slow
@@ -394,37 +394,37 @@ def test_nothing_is_kept_of_what_was_answered() -> None:
     """
     Ten thousand commands leave nothing behind.
     """
-    line = Line()
+    pending = SentCommands()
     for number in range(10_000):
-        line.leave(("input_audio_buffer.clear", str(number), ""))
-        line.observe(event(**ANSWERS["input_audio_buffer.clear"]))
+        pending.leave(("input_audio_buffer.clear", str(number), ""))
+        pending.observe(event(**ANSWERS["input_audio_buffer.clear"]))
 
-    assert line.acks.quiet
-    assert 10_000 == len(line.answered)
+    assert pending.acks.quiet
+    assert 10_000 == len(pending.answered)
 
 
 def test_a_lost_connection_fails_what_had_left() -> None:
     """
     What is queued goes to the next one, but for what speaks of audio that is gone.
     """
-    line = Line()
-    line.leave(("conversation.item.retrieve", "1", "a"), ("session.update", "2", ""))
-    line.expect("conversation.item.retrieve", "3")
-    line.expect("input_audio_buffer.commit", "4")
-    withdrawn = line.acks.lose(ConnectionClosed(1006))
-    assert ["1", "4"] == line.refused
+    pending = SentCommands()
+    pending.leave(("conversation.item.retrieve", "1", "a"), ("session.update", "2", ""))
+    pending.expect("conversation.item.retrieve", "3")
+    pending.expect("input_audio_buffer.commit", "4")
+    withdrawn = pending.acks.lose(ConnectionClosed(1006))
+    assert ["1", "4"] == pending.refused
     assert ["4"] == withdrawn
 
     updated: Any = event(**ANSWERS["session.update"])
-    line.acks.session_restored(updated)
-    assert ["2"] == line.answered
+    pending.acks.session_restored(updated)
+    assert ["2"] == pending.answered
 
-    line.over = ConnectionClosed(1006)
-    line.acks.end(line.over)
-    line.expect("conversation.item.retrieve", "5")
+    pending.over = ConnectionClosed(1006)
+    pending.acks.end(pending.over)
+    pending.expect("conversation.item.retrieve", "5")
 
-    assert ["1", "3", "4", "5"] == line.refused
-    assert line.futures["3"].exception(0) is not line.futures["5"].exception(0)
+    assert ["1", "3", "4", "5"] == pending.refused
+    assert pending.futures["3"].exception(0) is not pending.futures["5"].exception(0)
 
 
 @pytest.mark.parametrize("ends_meanwhile", [True, False])
@@ -434,32 +434,32 @@ def test_a_command_registered_while_the_client_ends_fails_once(
     """
     Whether the end finds the command first, or the command the end.
     """
-    line = Line()
+    pending = SentCommands()
     error = ConnectionClosed(1006)
 
     def ended() -> ConnectionClosed:
         if ends_meanwhile:
-            line.acks.end(error)
+            pending.acks.end(error)
         return error
 
-    line.acks = PendingCommands(ended)
-    line.expect("input_audio_buffer.clear", "1")
-    line.acks.end(error)
+    pending.acks = PendingCommands(ended)
+    pending.expect("input_audio_buffer.clear", "1")
+    pending.acks.end(error)
 
-    assert ["1"] == line.refused
-    assert line.acks.quiet
+    assert ["1"] == pending.refused
+    assert pending.acks.quiet
 
 
 def test_a_sent_command_keeps_its_answer_when_it_is_forgotten() -> None:
     """
     A command that is forgotten after it was sent keeps its answer for itself.
     """
-    line = abc("input_audio_buffer.clear")
-    line.acks.forget("1")
-    line.expect("input_audio_buffer.clear", "4")
-    line.acks.forget("4")
-    line.observe(event(**ANSWERS["input_audio_buffer.clear"]))
+    pending = abc("input_audio_buffer.clear")
+    pending.acks.forget("1")
+    pending.expect("input_audio_buffer.clear", "4")
+    pending.acks.forget("4")
+    pending.observe(event(**ANSWERS["input_audio_buffer.clear"]))
 
-    assert ["1"] == line.answered
-    line.acks.mark_sent("4")
-    assert ["2", "3"] == [sent.event_id for sent in line.acks.sent_commands()]
+    assert ["1"] == pending.answered
+    pending.acks.mark_sent("4")
+    assert ["2", "3"] == [sent.event_id for sent in pending.acks.sent_commands()]

@@ -297,7 +297,7 @@ def test_the_end_of_a_session_is_about_the_session(
         ({}, NOTHING, NO_SUBJECT),
     ],
 )
-def test_a_refusal_without_a_subject(
+def test_a_refusal_without_a_subject_is_about_the_session_first(
     fields: dict[str, Any], outstanding: Outstanding, expected: Any
 ) -> None:
     """
@@ -366,7 +366,9 @@ MEANINGS: list[tuple[dict[str, Any], set[str]]] = [
 
 
 @pytest.mark.parametrize("outstanding", [NOTHING, ALL, OPENING])
-def test_the_effect_of_an_error_on_the_connection(outstanding: Outstanding) -> None:
+def test_an_error_has_its_effect_on_the_connection_whatever_it_is_about(
+    outstanding: Outstanding,
+) -> None:
     """
     Whatever it is about.
     """
@@ -383,9 +385,9 @@ def test_an_error_about_one_command_is_not_about_the_account() -> None:
     """
     for fields, meanings in MEANINGS:
         found = route(ALL, event_id="update_1", **fields)._asdict()
-        gone = {"fatal"} | ({"expired"} if "code" not in fields else set())
+        lifted = {"fatal"} | ({"expired"} if "code" not in fields else set())
         flags = {"expired", "fatal", "passing", "benign"}
-        assert meanings - gone == {name for name in flags if found[name]}, fields
+        assert meanings - lifted == {name for name in flags if found[name]}, fields
 
 
 def test_a_close_frame_may_say_that_the_session_has_expired() -> None:

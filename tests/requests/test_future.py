@@ -74,7 +74,9 @@ def test_every_acknowledged_command_has_its_answer(variant: Variant) -> None:
     assert "item_a" == deleted.item_id
 
 
-def test_three_outstanding_and_the_service_omits_the_event_id(variant: Variant) -> None:
+def test_an_error_without_an_event_id_fails_one_future_of_three(
+    variant: Variant,
+) -> None:
     """
     The duplicate's future fails, its neighbours' do not.
     """
@@ -264,12 +266,12 @@ def test_a_cancelled_command_that_has_left_keeps_its_place() -> None:
     """
     The answer to a commit that was given up does not go to the next commit.
     """
-    gone = threading.Event()
+    received = threading.Event()
 
     def script(service: Service) -> None:
         for _ in range(2):
             service.read("input_audio_buffer.commit")
-        gone.set()
+        received.set()
         service.read("input_audio_buffer.clear")
         for name in ("item_1", "item_2"):
             service.say({"type": "input_audio_buffer.committed", "item_id": name})
@@ -279,7 +281,7 @@ def test_a_cancelled_command_that_has_left_keeps_its_place() -> None:
         first = client.commit_audio()
         client.append_audio(AUDIO)
         second = client.commit_audio()
-        assert gone.wait(5)
+        assert received.wait(5)
         assert first.cancel()
         client.clear_audio_buffer()
 
@@ -292,8 +294,8 @@ def test_a_queued_command_is_withdrawn(variant: Variant) -> None:
     """
     What is cancelled before the session is ready is never sent; the rest is.
     """
-    gate = threading.Event()
-    with variant.service(on_connection=lambda _: gate.wait(5)) as service:
+    release = threading.Event()
+    with variant.service(on_connection=lambda _: release.wait(5)) as service:
         client = variant.client(service.url, session_config=MANUAL)
         futures = [
             client.create_conversation_item(hello("item_a")),
@@ -304,7 +306,7 @@ def test_a_queued_command_is_withdrawn(variant: Variant) -> None:
         for future in futures[1:]:
             assert future.cancel()
             assert future.cancelled()
-        gate.set()
+        release.set()
         assert "item_a" == futures[0].result(5).id  # type: ignore[union-attr]
         assert not futures[0].cancel()
         drained(client)
@@ -354,7 +356,7 @@ def test_a_cancelled_future_is_done_for_every_caller() -> None:
         connection.resume()
 
 
-def test_cancelling_one_future_of_a_shared_response(variant: Variant) -> None:
+def test_a_shared_response_is_cancelled_with_its_last_future(variant: Variant) -> None:
     """
     Of two that wait for the same response one may leave; when both have, it is gone.
     """

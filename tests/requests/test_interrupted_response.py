@@ -12,17 +12,16 @@ import pytest
 from helpers.clients import GA, MANUAL
 
 from azure_realtime._requests.response_queue import ResponseQueue
-from azure_realtime._requests.response_requests import ResponseRequests
+from azure_realtime._requests.response_requests import ResponseFuture, ResponseRequests
 from azure_realtime._requests.send_queue import SendQueue
 
 STEPS = [
     (ResponseQueue, "ask"),
     (ResponseQueue, "_queue"),
     (ResponseRequests, "add"),
-    (ResponseQueue, "abandon"),
-    (ResponseQueue, "withdrawn"),
     (SendQueue, "put"),
-    (SendQueue, "withdraw"),
+    (ResponseFuture, "cancel"),
+    (ResponseFuture, "set_running_or_notify_cancel"),
 ]
 
 
@@ -45,10 +44,11 @@ def test_later_responses_are_made(
             real(self, *args, **named)
         raise KeyboardInterrupt
 
-    with GA.connected(session_config=MANUAL) as (client, _):
+    with GA.connected(service={"pace": 0}, session_config=MANUAL) as (client, _):
         with monkeypatch.context() as patch:
             patch.setattr(part, name, interrupted)
             with contextlib.suppress(KeyboardInterrupt):
                 client.create_response(modalities=["text"]).cancel()
+        assert not left
         for _ in range(2):
             assert client.ask("Hi", modalities=["text"], timeout=5).text

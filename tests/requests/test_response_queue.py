@@ -199,14 +199,14 @@ def test_an_interruption_before_the_session_is_ready_counts(variant: Variant) ->
     """
     What was asked for while connecting can be taken back.
     """
-    gate = threading.Event()
+    release = threading.Event()
     with variant.service(
-        on_connection=lambda _: gate.wait(5), replies=[LONG]
+        on_connection=lambda _: release.wait(5), replies=[LONG]
     ) as service:
         client = variant.client(service.url, session_config=MANUAL)
         future = client.create_response()
         assert client.cancel_response()
-        gate.set()
+        release.set()
         with pytest.raises(ResponseCancelled):
             future.result(10)
         client.close()
@@ -362,7 +362,7 @@ def test_a_cancel_during_the_race_is_final() -> None:
     assert 1 == len(asks)
 
 
-def test_a_service_without_marks_and_conversation_ids() -> None:
+def test_responses_complete_without_marks_and_conversation_ids() -> None:
     """
     Compatible services echo no metadata and send conversation_id null, always.
     """
@@ -385,7 +385,7 @@ def test_a_service_without_marks_and_conversation_ids() -> None:
     assert ["Answer 0", "Answer 1", "Answer 2"] == texts
 
 
-def test_speech_sets_off_a_response_while_we_ask(variant: Variant) -> None:
+def test_a_spoken_and_a_requested_response_are_both_made(variant: Variant) -> None:
     """
     Under turn detection, with a request of ours in the same moment: both are made.
     """
@@ -475,7 +475,7 @@ def test_a_response_that_does_not_complete_says_why(
 
 # The states of one request.
 
-WAYS: dict[State, list[Step]] = {
+STEPS_TO: dict[State, list[Step]] = {
     State.WAITING: [],
     State.QUEUED: [Step.QUEUE],
     State.SENT: [Step.QUEUE, Step.SEND],
@@ -500,12 +500,12 @@ NEXT = {
 
 @pytest.mark.parametrize("step", Step)
 @pytest.mark.parametrize("state", State)
-def test_every_step_from_every_state(state: State, step: Step) -> None:
+def test_only_steps_of_the_table_change_the_state(state: State, step: Step) -> None:
     """
     The table is all there is: another step is a bug, and changes nothing.
     """
     request = ResponseRequest(ResponseCreate(event_id="1"), [])
-    for before in WAYS[state]:
+    for before in STEPS_TO[state]:
         request.step(before, "resp_1")
     assert state is request.state
     if (state, step) not in NEXT:
@@ -564,16 +564,16 @@ def test_an_error_ends_the_request_it_is_about_and_the_next_has_its_turn() -> No
     """
     Its future fails; the request that waited is queued.
     """
-    line = Queue()
-    assert ["1"] == line.ask("1", instructions="One.")
-    assert [] == line.ask("2", instructions="Two.")
+    requests = Queue()
+    assert ["1"] == requests.ask("1", instructions="One.")
+    assert [] == requests.ask("2", instructions="Two.")
     error = ErrorEvent(error=ErrorDetails(message="No.", event_id="1"))
-    refused, following = line.queue.refuse("1", error)
+    refused, following = requests.queue.refuse("1", error)
 
-    assert [line.futures["1"]] == refused
-    assert isinstance(line.futures["1"].exception(0), ServerError)
-    assert ["2"] == line.leave(following)
-    assert ["2"] == [request.event_id for request in line.queue.sent_responses()]
+    assert [requests.futures["1"]] == refused
+    assert isinstance(requests.futures["1"].exception(0), ServerError)
+    assert ["2"] == requests.leave(following)
+    assert ["2"] == [request.event_id for request in requests.queue.sent_responses()]
 
 
 @pytest.mark.parametrize("how", ["done", "error", "loss", "retry", "end"])
@@ -581,27 +581,27 @@ def test_responses_out_of_band_are_known_by_their_ids(how: str) -> None:
     """
     From their creation until their end, whatever that is.
     """
-    line = Queue()
-    line.ask("1", conversation="none")
-    line.ask("2")
-    assert frozenset() == line.queue.out_of_band_ids
-    line.created("resp_2", "2")
-    line.created("resp_1", "1")
-    assert {"resp_1"} == line.queue.out_of_band_ids
+    requests = Queue()
+    requests.ask("1", conversation="none")
+    requests.ask("2")
+    assert frozenset() == requests.queue.out_of_band_ids
+    requests.created("resp_2", "2")
+    requests.created("resp_1", "1")
+    assert {"resp_1"} == requests.queue.out_of_band_ids
     for response_id, expected in (("resp_1", True), ("resp_2", False), ("", False)):
         delta = ResponseOutputTextDelta(response_id=response_id)
-        assert expected is line.queue.is_out_of_band(delta)
-    before = line.queue.out_of_band_ids
+        assert expected is requests.queue.is_out_of_band(delta)
+    before = requests.queue.out_of_band_ids
     if how == "done":
-        line.queue.observe(ResponseDone(response=Response(id="resp_1")))
+        requests.queue.observe(ResponseDone(response=Response(id="resp_1")))
     elif how == "error":
-        line.queue.refuse("1", ErrorEvent(error=ErrorDetails(message="No.")))
+        requests.queue.refuse("1", ErrorEvent(error=ErrorDetails(message="No.")))
     elif how == "end":
-        line.queue.end(ConnectionClosed(1006))
+        requests.queue.end(ConnectionClosed(1006))
     else:
-        line.queue.lose(ConnectionClosed(1006), retry=how == "retry")
+        requests.queue.lose(ConnectionClosed(1006), retry=how == "retry")
 
-    assert frozenset() == line.queue.out_of_band_ids
+    assert frozenset() == requests.queue.out_of_band_ids
     assert {"resp_1"} == before
 
 
@@ -609,24 +609,24 @@ def test_an_interrupted_response_is_requested_again() -> None:
     """
     With its first response known until it is done; what is queued stays so.
     """
-    line = Queue()
-    line.ask("1")
-    line.created("resp_1", "1")
-    future = line.futures["1"]
+    requests = Queue()
+    requests.ask("1")
+    requests.created("resp_1", "1")
+    future = requests.futures["1"]
     assert "resp_1" == future.response_id
-    line.queue.lose(ConnectionClosed(1006), retry=True)
-    assert [] == line.ask("2", instructions="Two.")  # behind the first
+    requests.queue.lose(ConnectionClosed(1006), retry=True)
+    assert [] == requests.ask("2", instructions="Two.")  # behind the first
     assert (None, ["resp_1"]) == (
         future.response_id,
-        line.queue.interrupted_response_ids(),
+        requests.queue.interrupted_response_ids(),
     )
-    assert ["1"] == line.leave(line.queue.session_restored())
+    assert ["1"] == requests.leave(requests.queue.session_restored())
     assert not future.done()
     response = Response(id="resp_2", metadata={"client_event_id": "1"})
-    line.queue.observe(ResponseDone(response=response))
+    requests.queue.observe(ResponseDone(response=response))
 
     assert ("resp_2", "resp_2") == (future.result(0).id, future.response_id)
-    assert [] == line.queue.interrupted_response_ids()
+    assert [] == requests.queue.interrupted_response_ids()
 
 
 def test_an_abandoned_request_does_not_delay_others() -> None:
@@ -634,57 +634,59 @@ def test_an_abandoned_request_does_not_delay_others() -> None:
     Sent and never answered: the next is queued. Queued and withdrawn: likewise, but not
     if it is shared.
     """
-    line = Queue()
-    line.ask("1")
-    line.futures["1"].cancel()
-    assert ([], "1") == line.queue.abandon(line.futures["1"])
-    assert ["2"] == line.ask("2", sent=False)
-    assert [] == line.queue.withdrawn("2")
-    assert [] == line.ask("3", instructions="Three.")
-    line.futures["2"].cancel()
-    assert ([], "2") == line.queue.abandon(line.futures["2"])
-    assert ["3"] == line.leave(line.queue.withdrawn("2"))
+    requests = Queue()
+    requests.ask("1")
+    requests.futures["1"].cancel()
+    assert ([], "1") == requests.queue.abandon(requests.futures["1"])
+    assert ["2"] == requests.ask("2", sent=False)
+    assert [] == requests.queue.withdrawn("2")
+    assert [] == requests.ask("3", instructions="Three.")
+    requests.futures["2"].cancel()
+    assert ([], "2") == requests.queue.abandon(requests.futures["2"])
+    assert ["3"] == requests.leave(requests.queue.withdrawn("2"))
 
 
 def test_requests_of_a_closed_client_fail() -> None:
     """
     The request fails at once, with the reason.
     """
-    line = Queue()
-    line.ask("1")
-    line.over = ConnectionClosed(1006)
-    line.queue.end(line.over)
+    requests = Queue()
+    requests.ask("1")
+    requests.over = ConnectionClosed(1006)
+    requests.queue.end(requests.over)
     with pytest.raises(ConnectionClosed):
-        line.ask("2")
+        requests.ask("2")
 
-    assert isinstance(line.futures["1"].exception(0), ConnectionClosed)
-    assert line.queue.quiet
+    assert isinstance(requests.futures["1"].exception(0), ConnectionClosed)
+    assert requests.queue.quiet
 
 
-def test_a_refusal_that_comes_after_the_end_of_the_active_response() -> None:
+def test_a_refusal_after_the_end_of_the_active_response_is_retried() -> None:
     """
     The other response ended between the request and its refusal: no event is to come
     that would end the wait, so the request is sent again.
     """
-    line = Queue()
-    line.queue = ResponseQueue(lambda: line.over, returns_markers=True)
-    assert ["1"] == line.ask("1")
-    line.queue.observe(ResponseDone(response=Response(id="resp_0", status="completed")))
+    requests = Queue()
+    requests.queue = ResponseQueue(lambda: requests.over, returns_markers=True)
+    assert ["1"] == requests.ask("1")
+    requests.queue.observe(
+        ResponseDone(response=Response(id="resp_0", status="completed"))
+    )
     error = ErrorEvent(error=ErrorDetails(message="No.", code=BUSY, event_id="1"))
-    refused, following = line.queue.refuse("1", error)
+    refused, following = requests.queue.refuse("1", error)
 
     assert [] == refused
-    assert ["1"] == line.leave(following)
+    assert ["1"] == requests.leave(following)
 
 
 def test_a_refusal_before_the_end_of_the_active_response_waits_for_it() -> None:
     """
     An active response that was not announced: its end is to come.
     """
-    line = Queue()
-    line.ask("1")
+    requests = Queue()
+    requests.ask("1")
     error = ErrorEvent(error=ErrorDetails(message="No.", code=BUSY, event_id="1"))
-    assert ([], []) == line.queue.refuse("1", error)
+    assert ([], []) == requests.queue.refuse("1", error)
     done = ResponseDone(response=Response(id="resp_0", status="completed"))
 
-    assert ["1"] == line.leave(line.queue.observe(done))
+    assert ["1"] == requests.leave(requests.queue.observe(done))

@@ -353,7 +353,7 @@ def test_after_the_end_every_put_raises_a_fresh_copy() -> None:
     assert error.__traceback__ is None
 
 
-def test_withdraw(queue: QueueWithLifecycle) -> None:
+def test_a_command_is_withdrawn_until_it_has_left(queue: QueueWithLifecycle) -> None:
     """
     A command can be taken back until it has left, and makes room.
     """
@@ -528,7 +528,9 @@ def test_a_message_larger_than_a_batch_is_taken_alone(
     assert (0, 0) == (queue.waiting, queue.waiting_bytes)
 
 
-def test_audio_at_once_or_not_at_all(queue: QueueWithLifecycle) -> None:
+def test_audio_that_must_not_wait_is_queued_at_once_or_refused(
+    queue: QueueWithLifecycle,
+) -> None:
     """
     Who must not wait is not kept waiting, and the queue stays in its bounds.
     """

@@ -91,7 +91,7 @@ class TestFormats:
         ("fmt", "expected"),
         [("audio/pcm", 48), ("audio/pcmu", 8), ("audio/pcma", 8)],
     )
-    def test_bytes_per_ms(self, fmt: str, expected: int) -> None:
+    def test_a_millisecond_of_pcm_is_48_bytes(self, fmt: str, expected: int) -> None:
         """
         A millisecond takes 48 bytes of PCM and 8 of telephone audio.
         """
@@ -108,7 +108,7 @@ class TestFormats:
             lambda fmt: encode_audio(b"", fmt),
         ],
     )
-    def test_unknown_format(self, use: object) -> None:
+    def test_an_unknown_format_is_refused(self, use: object) -> None:
         """
         A format that the service does not speak is refused, naming those it does.
         """
@@ -125,7 +125,7 @@ class TestFormats:
         assert b"\x01\x02" == encode_audio(b"\x01\x02\x03", "audio/pcm")
 
     @pytest.mark.parametrize("fmt", FORMATS)
-    def test_nothing(self, fmt: str) -> None:
+    def test_no_audio_is_no_audio_in_any_format(self, fmt: str) -> None:
         """
         No audio is no audio in any format.
         """
@@ -148,14 +148,16 @@ class TestG711:
             ("audio/pcma", 0x2A, -32256),
         ],
     )
-    def test_known_codes(self, fmt: str, code: int, sample: int) -> None:
+    def test_known_codes_are_decoded_as_g711_says(
+        self, fmt: str, code: int, sample: int
+    ) -> None:
         """
         Zero, the smallest and the largest values decode as G.711 says.
         """
         assert [sample] == samples(decode_audio(bytes([code]), fmt))[::3]
 
     @pytest.mark.parametrize("fmt", G711)
-    def test_every_sample(self, fmt: str) -> None:
+    def test_every_sample_has_its_code(self, fmt: str) -> None:
         """
         All 65,536 samples get the code that building it bit by bit gives.
         """
@@ -165,7 +167,7 @@ class TestG711:
         assert expected == _to_g711(pcm(everything), fmt)
 
     @pytest.mark.parametrize("fmt", G711)
-    def test_every_code(self, fmt: str) -> None:
+    def test_every_code_comes_back(self, fmt: str) -> None:
         """
         Decoding and encoding gives each code back; mu-law's two zeros become one.
         """
@@ -187,7 +189,7 @@ class TestG711:
         assert worst == max(abs(a - b) for a, b in zip(everything, back, strict=True))
 
     @pytest.mark.parametrize("fmt", G711)
-    def test_a_call(self, fmt: str) -> None:
+    def test_telephone_audio_keeps_its_level(self, fmt: str) -> None:
         """
         A tone that goes out and comes back is as loud as it was.
         """
@@ -200,7 +202,7 @@ class TestG711:
 
 class TestResample:
     @pytest.mark.parametrize(("rate_in", "rate_out"), RATES)
-    def test_length(self, rate_in: int, rate_out: int) -> None:
+    def test_resampling_keeps_the_length(self, rate_in: int, rate_out: int) -> None:
         """
         A clip lasts as long after as before, rounded up to a whole sample.
         """
@@ -209,14 +211,16 @@ class TestResample:
 
         assert expected == len(resample(clip + b"\x00", rate_in, rate_out)) // 2
 
-    def test_same_rate(self) -> None:
+    def test_audio_of_the_wanted_rate_is_not_changed(self) -> None:
         """
         Nothing happens to audio that already has the wanted rate.
         """
         assert b"\x01\x02" == resample(b"\x01\x02\x03", 24000, 24000)
 
     @pytest.mark.parametrize("rates", [(0, 24000), (24000, -1)])
-    def test_impossible_rates(self, rates: tuple[int, int]) -> None:
+    def test_a_rate_that_is_not_positive_is_refused(
+        self, rates: tuple[int, int]
+    ) -> None:
         """
         A rate that no audio has is refused.
         """
@@ -232,7 +236,7 @@ class TestResample:
         assert values == samples(resample(pcm(values), 8000, 24000))[::3]
 
     @pytest.mark.parametrize(("rate_in", "rate_out"), RATES)
-    def test_constant(self, rate_in: int, rate_out: int) -> None:
+    def test_resampling_keeps_a_constant(self, rate_in: int, rate_out: int) -> None:
         """
         A constant stays exactly that constant, away from the ends.
         """
@@ -275,7 +279,9 @@ class TestResample:
         assert level(out, image, rate_out) < -50
 
     @pytest.mark.parametrize(("rate_in", "rate_out"), RATES[:4])
-    def test_alignment(self, rate_in: int, rate_out: int) -> None:
+    def test_resampling_does_not_shift_a_sound(
+        self, rate_in: int, rate_out: int
+    ) -> None:
         """
         A sound is at the same time after as before.
         """
@@ -304,7 +310,7 @@ class TestStreams:
         sizes=st.lists(st.integers(0, 900), max_size=6),
         fmt=st.sampled_from(FORMATS),
     )
-    def test_any_cut(
+    def test_any_cut_of_a_stream_gives_the_same_audio(
         self, data: bytes, repeat: int, sizes: list[int], fmt: str
     ) -> None:
         """
@@ -323,7 +329,7 @@ class TestStreams:
         sizes=st.lists(st.integers(0, 3000), max_size=5),
         rates=st.sampled_from(RATES),
     )
-    def test_any_cut_any_rate(
+    def test_any_cut_is_resampled_as_one_clip(
         self, seed: bytes, sizes: list[int], rates: tuple[int, int]
     ) -> None:
         """
@@ -336,7 +342,7 @@ class TestStreams:
 
         assert resample(data, *rates) == b"".join([*out, stream.flush()])
 
-    def test_samples_of_the_wire(self) -> None:
+    def test_telephone_audio_is_decoded_and_pcm_is_not_changed(self) -> None:
         """
         Telephone audio is decoded at its own rate, PCM stays as it is.
         """
@@ -349,7 +355,7 @@ class TestStreams:
         assert sample_rate("audio/pcm") == 24000
         assert samples_in(clip[:3], "audio/pcm") == clip[:3]
 
-    def test_nothing_to_flush(self) -> None:
+    def test_a_stream_holds_nothing_back(self) -> None:
         """
         A stream that delays holds nothing back.
         """
@@ -358,7 +364,9 @@ class TestStreams:
 
         assert b"" == stream.flush()
 
-    def test_big_endian(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pcm_is_little_endian_on_a_big_endian_machine(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """
         PCM is little-endian on a big-endian machine, too.
         """

@@ -33,10 +33,10 @@ _COVERED = {
     "account_deactivated": "connection.send(...)",
     "billing_hard_limit_reached": "connection.send(...)",
     "model_not_found": "connection.send(...)",
-    "DeploymentNotFound": "test_handshake.py, test_missing_transcription_deployment",
+    "DeploymentNotFound": "test_handshake.py, test_a_missing_transcription_deployment_fails_the_text_only",
     "OperationNotSupported": "test_handshake.py",
     "session_expired": "test_sequences.py",
-    None: "test_script_that_raises",
+    None: "test_a_script_that_raises_is_a_failed_response",
 }
 
 
@@ -145,7 +145,7 @@ def refusal(client: Client, kind: str, **fields: Any) -> Json:
         ),
     ],
 )
-def test_command_refusals(
+def test_a_command_that_cannot_be_carried_out_is_refused(
     client: Client, kind: str, fields: Json, code: str, param: str | None
 ) -> None:
     """A command that cannot be carried out is refused with the service's code."""
@@ -154,14 +154,14 @@ def test_command_refusals(
     assert (code, param, "mine") == (error["code"], error["param"], error["event_id"])
 
 
-def test_long_event_id(client: Client) -> None:
+def test_a_long_event_id_is_refused(client: Client) -> None:
     """An event id of more than 512 characters is refused."""
     client.send("input_audio_buffer.clear", event_id="x" * 513)
 
     assert "string_above_max_length" == client.until("error")["error"]["code"]
 
 
-def test_duplicate_item(client: Client) -> None:
+def test_an_item_id_can_be_used_once(client: Client) -> None:
     """An item id can be used once; the refusal does not say whose command it was."""
     client.say("Hello", "item_a")
     item = {"type": "message", "role": "user", "content": [], "id": "item_a"}
@@ -171,7 +171,9 @@ def test_duplicate_item(client: Client) -> None:
     assert (None, None) == (error["param"], error["event_id"])
 
 
-def test_active_response(serve: Serve, join: Join, protocol: str) -> None:
+def test_a_second_response_is_refused_while_one_is_active(
+    serve: Serve, join: Join, protocol: str
+) -> None:
     """A second response in the conversation is refused while one is active."""
     client = join(serve(pace=4), protocol)
     client.say("Tell me a long story")
@@ -184,7 +186,7 @@ def test_active_response(serve: Serve, join: Join, protocol: str) -> None:
     assert client.named("response.created")[0]["response"]["id"] in error["message"]
 
 
-def test_too_long_truncation(client: Client) -> None:
+def test_truncation_beyond_the_end_is_an_error_at_the_real_end(client: Client) -> None:
     """Truncating beyond the end is an error, and happens at the real end."""
     item = client.ask("hello")["output"][0]
     error = refusal(
@@ -201,7 +203,7 @@ def test_too_long_truncation(client: Client) -> None:
     assert f"Audio content of {real}ms is already shorter" in error["message"]
 
 
-def test_truncating_a_user_message(client: Client) -> None:
+def test_a_user_message_cannot_be_truncated(client: Client) -> None:
     """Only messages of the assistant can be truncated."""
     client.say("Hello", "item_a")
     error = refusal(
@@ -215,7 +217,7 @@ def test_truncating_a_user_message(client: Client) -> None:
     assert "item_truncate_invalid_item_id" == error["code"]
 
 
-def test_commit_of_too_little(client: Client) -> None:
+def test_a_commit_of_less_than_100_ms_is_refused(client: Client) -> None:
     """Less than 100 ms cannot be committed, and the error says how much there is."""
     client.append(bytes(4798))
     error = refusal(client, "input_audio_buffer.commit")
@@ -224,7 +226,7 @@ def test_commit_of_too_little(client: Client) -> None:
 
 
 @pytest.mark.slow
-def test_too_much_audio(serve: Serve, join: Join) -> None:
+def test_an_append_of_more_than_15_mib_is_refused(serve: Serve, join: Join) -> None:
     """An append of 15 MiB is taken, one with more is refused."""
     client = join(serve())
     client.detect(None)
@@ -254,7 +256,7 @@ def test_too_much_audio(serve: Serve, join: Join) -> None:
         (b"\x00\x01", "invalid_event"),
     ],
 )
-def test_malformed_messages(
+def test_malformed_messages_are_answered_with_an_error(
     client: Client, message: str | bytes, code: str | None
 ) -> None:
     """No message whatever breaks the service; each is answered with an error."""
@@ -268,7 +270,9 @@ def test_malformed_messages(
 
 
 @pytest.mark.slow
-def test_missing_transcription_deployment(client: Client, speech: bytes) -> None:
+def test_a_missing_transcription_deployment_fails_the_text_only(
+    client: Client, speech: bytes
+) -> None:
     """A missing transcription deployment fails the turn's text, not the turn."""
     client.detect({"type": "server_vad"}, transcription={"model": "missing-whisper"})
     client.append(speech)
@@ -283,7 +287,9 @@ def test_missing_transcription_deployment(client: Client, speech: bytes) -> None
     assert "completed" == client.named("response.done")[0]["response"]["status"]
 
 
-def test_script_that_raises(serve: Serve, join: Join, protocol: str) -> None:
+def test_a_script_that_raises_is_a_failed_response(
+    serve: Serve, join: Join, protocol: str
+) -> None:
     """A script that raises is a model that fails, not a service that dies."""
 
     def script(request: Any) -> str:
@@ -296,7 +302,7 @@ def test_script_that_raises(serve: Serve, join: Join, protocol: str) -> None:
     assert "server_error" == first["status_details"]["error"]["type"]
 
 
-def test_no_responses_in_a_transcription_session(serve: Serve, join: Join) -> None:
+def test_a_transcription_session_makes_no_responses(serve: Serve, join: Join) -> None:
     """A transcription session answers nothing."""
     client = join(serve(), path="/openai/v1/realtime?intent=transcription")
 

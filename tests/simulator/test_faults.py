@@ -97,7 +97,7 @@ def test_nothing_follows_half_a_frame(
 
 
 @pytest.mark.parametrize("how", ["rst", "fin", "mid_frame"])
-def test_drop(pair: Pair, how: Any) -> None:
+def test_a_dropped_connection_ends_without_a_close_frame(pair: Pair, how: Any) -> None:
     """A dropped connection ends without a close frame, on both sides."""
     client, connection = pair()
     connection.drop(how)
@@ -141,7 +141,7 @@ def _raw_client(service: Simulator) -> socket.socket:
     return raw
 
 
-def test_stall(pair: Pair) -> None:
+def test_a_stalled_connection_catches_up_when_it_is_resumed(pair: Pair) -> None:
     """A stalled connection neither reads nor writes, and catches up when resumed."""
     client, connection = pair()
     connection.stall()
@@ -154,7 +154,7 @@ def test_stall(pair: Pair) -> None:
     assert "conversation.item.added" == client.receive()["type"]
 
 
-def test_stop_reading(pair: Pair) -> None:
+def test_a_connection_that_stops_reading_still_writes(pair: Pair) -> None:
     """A connection that stops reading still writes."""
     client, connection = pair()
     connection.stop_reading()
@@ -191,7 +191,7 @@ def test_unread_sends_fill_up(serve: Serve) -> None:
     assert sent > 0
 
 
-def test_drip(pair: Pair) -> None:
+def test_a_message_sent_byte_by_byte_arrives(pair: Pair) -> None:
     """A dripping connection sends byte by byte, and the message still arrives."""
     client, connection = pair()
     connection.drip(0.001)
@@ -203,7 +203,7 @@ def test_drip(pair: Pair) -> None:
     assert time.monotonic() - began > 0.1
 
 
-def test_fragments(pair: Pair) -> None:
+def test_a_message_is_fragmented_anywhere(pair: Pair) -> None:
     """A message is cut into frames anywhere, also inside a character."""
     client, connection = pair()
     connection.fragment(3)
@@ -214,7 +214,7 @@ def test_fragments(pair: Pair) -> None:
     assert "€uro 🎧" == json.loads(b"".join(pieces))["text"]
 
 
-def test_flood(pair: Pair) -> None:
+def test_a_flood_arrives_whole(pair: Pair) -> None:
     """A flood is queued at once and arrives complete."""
     client, connection = pair()
     connection.flood(2000)
@@ -223,7 +223,7 @@ def test_flood(pair: Pair) -> None:
         assert "response.output_audio.delta" == client.receive()["type"]
 
 
-def test_strange_messages(pair: Pair) -> None:
+def test_strange_messages_are_sent_as_they_are(pair: Pair) -> None:
     """Garbage, unknown events and huge messages are sent as they are."""
     client, connection = pair()
     connection.send_text("no json")
@@ -250,7 +250,7 @@ def test_a_close_reason_is_cut_between_two_characters(pair: Pair) -> None:
     assert "caf?" + "é" * 59 == caught.value.rcvd.reason
 
 
-def test_invalid_utf8(pair: Pair) -> None:
+def test_invalid_utf8_is_closed_with_1007(pair: Pair) -> None:
     """A text frame that is not UTF-8 makes the client close with 1007."""
     client, connection = pair()
     connection.send_frame(1, b'{"type": "\xff\xfe"}')
@@ -261,7 +261,7 @@ def test_invalid_utf8(pair: Pair) -> None:
     assert 1007 == connection.close_code
 
 
-def test_nonsense_instead_of_a_frame(pair: Pair) -> None:
+def test_an_invalid_frame_is_closed_with_1002(pair: Pair) -> None:
     """Bytes that are no frame make the client fail the connection with 1002."""
     client, connection = pair()
     connection.send_bytes_raw(b"\xff\xff\xff\xff")
@@ -271,7 +271,7 @@ def test_nonsense_instead_of_a_frame(pair: Pair) -> None:
     assert 1002 == connection.close_code
 
 
-def test_ping(pair: Pair) -> None:
+def test_pings_are_sent_and_answered(pair: Pair) -> None:
     """A ping of the service's is sent, and the client's is answered."""
     client, connection = pair()
     connection.ping(b"hello")
@@ -281,7 +281,7 @@ def test_ping(pair: Pair) -> None:
     assert client.socket.ping().wait(5)
 
 
-def test_no_pong(pair: Pair) -> None:
+def test_pings_are_not_answered_until_that_is_reset(pair: Pair) -> None:
     """A connection set not to answer pings does not, until that is reset."""
     client, connection = pair()
     connection.no_pong()
@@ -295,7 +295,7 @@ def test_no_pong(pair: Pair) -> None:
     assert unanswered.is_set()
 
 
-def test_no_close_answer(pair: Pair) -> None:
+def test_a_close_is_not_answered_if_that_is_set(pair: Pair) -> None:
     """A connection set not to answer the close leaves the client waiting."""
     client, connection = pair(close_timeout=0.2)
     connection.no_close_answer()
@@ -307,7 +307,7 @@ def test_no_close_answer(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 3000, 4000])
-def test_close(pair: Pair, code: int) -> None:
+def test_the_service_closes_with_any_code_and_reason(pair: Pair, code: int) -> None:
     """The service can close with any code and reason."""
     client, connection = pair()
     connection.close(code, "because")
@@ -319,7 +319,7 @@ def test_close(pair: Pair, code: int) -> None:
     assert code == connection.close_code
 
 
-def test_close_of_the_client(pair: Pair) -> None:
+def test_the_clients_close_code_is_recorded(pair: Pair) -> None:
     """The client's close code and reason are kept."""
     client, connection = pair()
     client.socket.close(3001, "bye")
@@ -328,7 +328,7 @@ def test_close_of_the_client(pair: Pair) -> None:
     assert (3001, "bye") == (connection.close_code, connection.close_reason)
 
 
-def test_expire(pair: Pair) -> None:
+def test_a_session_expires_at_once_if_that_is_set(pair: Pair) -> None:
     """A session can be made to expire at once."""
     client, connection = pair()
     connection.expire()
@@ -340,7 +340,7 @@ def test_expire(pair: Pair) -> None:
     assert "60 minutes" in client.socket.close_reason
 
 
-def test_faults_before_the_greeting(serve: Serve, join: Join) -> None:
+def test_a_fault_may_come_before_the_first_message(serve: Serve, join: Join) -> None:
     """A connection can be spoilt before anything is sent on it."""
     service = serve(on_connection=lambda connection: connection.stall())
     client = join(service, greeted=False)
@@ -351,7 +351,7 @@ def test_faults_before_the_greeting(serve: Serve, join: Join) -> None:
     assert "session.created" == client.receive()["type"]
 
 
-def test_wait_received(pair: Pair) -> None:
+def test_wait_received_names_what_it_waited_for(pair: Pair) -> None:
     """A test can wait for what the client sends, and a timeout names what it waited for."""
     client, connection = pair()
     client.send("input_audio_buffer.clear", event_id="one")
@@ -366,7 +366,7 @@ def test_wait_received(pair: Pair) -> None:
     assert ["session.created", *["input_audio_buffer.cleared"] * 2] == kinds
 
 
-def test_a_client_that_does_not_read(serve: Serve) -> None:
+def test_a_client_that_does_not_read_stops_its_own_response_only(serve: Serve) -> None:
     """A client that reads nothing stops its response, and not the rest."""
     service = serve(pace=0)
     with _raw_client(service) as raw:

@@ -53,7 +53,9 @@ def refused(join: Join, service: Simulator, path: str, **options: Any) -> Any:
         ),
     ],
 )
-def test_refusals(serve: Serve, join: Join, path: str, status: int, code: str) -> None:
+def test_a_wrong_path_query_or_deployment_is_refused(
+    serve: Serve, join: Join, path: str, status: int, code: str
+) -> None:
     """A wrong path, query or deployment is refused as the real service does it."""
     response = refused(join, serve(), path)
 
@@ -73,7 +75,7 @@ def test_refusals(serve: Serve, join: Join, path: str, status: int, code: str) -
     ],
 )
 @pytest.mark.parametrize("path", [_GA, _PREVIEW, "/v1/realtime?model=x"])
-def test_without_the_key(
+def test_a_handshake_without_the_key_is_refused(
     serve: Serve, join: Join, path: str, headers: dict[str, str]
 ) -> None:
     """Without the right credential a handshake is refused."""
@@ -100,7 +102,7 @@ def test_without_the_key(
         ),
     ],
 )
-def test_with_the_key(
+def test_a_key_is_accepted_from_each_place(
     serve: Serve, join: Join, path: str, options: dict[str, Any]
 ) -> None:
     """A key or token is accepted from each place the service reads it from."""
@@ -119,7 +121,7 @@ def test_with_the_key(
         (_GA, {"OpenAI-Beta": "realtime=v1"}, "ga"),
     ],
 )
-def test_protocols(
+def test_path_query_and_header_choose_the_protocol(
     serve: Serve, join: Join, path: str, headers: dict[str, str], protocol: str
 ) -> None:
     """Path, query and one header choose the protocol."""
@@ -136,7 +138,7 @@ def test_protocols(
     )
 
 
-def test_answer_headers(serve: Serve, join: Join) -> None:
+def test_the_answer_carries_request_ids(serve: Serve, join: Join) -> None:
     """The answer carries request ids, and the client's own id back."""
     headers = {"api-key": "k", "x-ms-client-request-id": "mine"}
     client = join(serve(), additional_headers=headers)
@@ -146,7 +148,7 @@ def test_answer_headers(serve: Serve, join: Join) -> None:
     assert answer["x-request-id"]
 
 
-def test_deployments(serve: Serve, join: Join) -> None:
+def test_only_named_deployments_exist(serve: Serve, join: Join) -> None:
     """Where deployments are named, no other exists."""
     service = serve(deployments=["one"], prefix="/gateway")
     response = refused(join, service, "/gateway/openai/v1/realtime?model=two")
@@ -157,7 +159,7 @@ def test_deployments(serve: Serve, join: Join) -> None:
     assert 404 == refused(join, service, _GA).status_code
 
 
-def test_refuse_once(serve: Serve, join: Join) -> None:
+def test_one_handshake_is_refused_with_any_answer(serve: Serve, join: Join) -> None:
     """The next handshake can be refused with any status, headers and body."""
     service = serve()
     service.refuse(429, {"Retry-After": "7"}, b"slow down", times=1)
@@ -169,7 +171,9 @@ def test_refuse_once(serve: Serve, join: Join) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503, 599])
-def test_refuse_all(serve: Serve, join: Join, status: int) -> None:
+def test_all_handshakes_are_refused_until_that_is_reset(
+    serve: Serve, join: Join, status: int
+) -> None:
     """All handshakes can be refused until that is reset."""
     service = serve()
     service.refuse(status)
@@ -180,7 +184,7 @@ def test_refuse_all(serve: Serve, join: Join, status: int) -> None:
     assert "session.created" == join(service).types()[0]
 
 
-def test_redirect(serve: Serve) -> None:
+def test_a_handshake_is_redirected(serve: Serve) -> None:
     """A handshake can be redirected elsewhere."""
     service = serve()
     service.redirect("wss://example.com/elsewhere", status=307)
@@ -193,7 +197,7 @@ def test_redirect(serve: Serve) -> None:
     assert "wss://example.com/elsewhere" == answer.getheader("Location")
 
 
-def test_mute(serve: Serve, join: Join) -> None:
+def test_a_mute_service_never_answers_the_handshake(serve: Serve, join: Join) -> None:
     """A mute service takes the request and never answers, until it does."""
     service = serve()
     service.mute_handshakes()
@@ -204,7 +208,7 @@ def test_mute(serve: Serve, join: Join) -> None:
     assert "session.created" == join(service).types()[0]
 
 
-def test_plain_request(serve: Serve) -> None:
+def test_a_plain_request_gets_an_http_error(serve: Serve) -> None:
     """A request that is no WebSocket handshake gets an HTTP error with that reason."""
     connection = http.client.HTTPConnection("127.0.0.1", serve().port, timeout=5)
     connection.request("GET", _GA, headers={"api-key": "k"})

@@ -18,7 +18,7 @@ Join = Callable[..., Any]
 Serve = Callable[..., Simulator]
 Json = dict[str, Any]
 
-_QUIET = {"type": "server_vad", "create_response": False}
+_NO_RESPONSE = {"type": "server_vad", "create_response": False}
 _SECOND = bytes(48_000)
 
 
@@ -32,9 +32,13 @@ def turn(client: Client) -> tuple[int, int, str]:
     return started["audio_start_ms"], stopped["audio_end_ms"], stopped["item_id"]
 
 
-def test_times_of_a_turn(client: Client, speech: bytes) -> None:
+def test_a_turn_starts_before_the_sound_and_ends_after_the_silence(
+    client: Client, speech: bytes
+) -> None:
     """A turn starts before the first sound and ends after the silence."""
-    client.detect({**_QUIET, "prefix_padding_ms": 100, "silence_duration_ms": 400})
+    client.detect(
+        {**_NO_RESPONSE, "prefix_padding_ms": 100, "silence_duration_ms": 400}
+    )
     client.append(_SECOND + speech)
     start, end, item_id = turn(client)
     client.send("conversation.item.retrieve", item_id=item_id)
@@ -48,14 +52,14 @@ def test_times_of_a_turn(client: Client, speech: bytes) -> None:
     assert (_SECOND + speech)[start * 48 : end * 48] == audio
 
 
-def test_clock_runs_on(client: Client, speech: bytes) -> None:
+def test_the_clock_is_never_set_back(client: Client, speech: bytes) -> None:
     """The audio clock is never set back: not by a commit, a clear or an update."""
-    client.detect(_QUIET)
+    client.detect(_NO_RESPONSE)
     client.append(speech)
     first, _, _ = turn(client)
     client.append(_SECOND)
     client.send("input_audio_buffer.clear")
-    client.detect({**_QUIET, "threshold": 0.4})
+    client.detect({**_NO_RESPONSE, "threshold": 0.4})
     client.append(speech)
     second, _, _ = turn(client)
 
@@ -67,7 +71,7 @@ def test_clock_runs_on(client: Client, speech: bytes) -> None:
     ("protocol", "preview", "kind"),
     [("ga", "g711_ulaw", "audio/pcmu"), ("preview", "g711_alaw", "audio/pcma")],
 )
-def test_telephone_formats(
+def test_telephone_audio_is_understood_and_spoken(
     client: Client, speech: bytes, preview: str, kind: str
 ) -> None:
     """Telephone audio is understood and spoken in both directions."""
@@ -94,7 +98,9 @@ def test_telephone_formats(
 
 
 @pytest.mark.parametrize("detection", [None, {"type": "none"}])
-def test_without_detection(client: Client, speech: bytes, detection: Any) -> None:
+def test_without_detection_no_turn_is_detected(
+    client: Client, speech: bytes, detection: Any
+) -> None:
     """Without turn detection no turn is detected."""
     if detection is not None and client.protocol == "ga":
         detection = None
@@ -115,7 +121,7 @@ def test_silence_is_no_turn(client: Client) -> None:
     assert not client.named("input_audio_buffer.speech_started")
 
 
-def test_clear_forgets(client: Client, speech: bytes) -> None:
+def test_cleared_audio_cannot_be_committed(client: Client, speech: bytes) -> None:
     """What has been cleared can no longer be committed."""
     client.append(speech[: len(speech) // 2])
     client.send("input_audio_buffer.clear")
@@ -127,7 +133,9 @@ def test_clear_forgets(client: Client, speech: bytes) -> None:
     assert "0.00ms" in error["message"]
 
 
-def test_commit_in_the_middle_of_speech(client: Client, speech: bytes) -> None:
+def test_a_commit_in_the_middle_of_speech_ends_the_turn(
+    client: Client, speech: bytes
+) -> None:
     """A commit by hand while the user speaks ends that very turn's item."""
     client.append(speech[: len(speech) // 2])
     started = client.until("input_audio_buffer.speech_started")
@@ -140,7 +148,7 @@ def test_commit_in_the_middle_of_speech(client: Client, speech: bytes) -> None:
 @pytest.mark.parametrize(
     ("eagerness", "silence_ms"), [("high", 250), ("auto", 500), ("low", 1000)]
 )
-def test_semantic_detection(
+def test_less_eager_semantic_detection_waits_longer(
     client: Client, speech: bytes, eagerness: str, silence_ms: int
 ) -> None:
     """The less eager semantic detection is, the longer it waits for more."""
@@ -176,7 +184,7 @@ def test_interruption_can_be_off(
     assert "Two." == second["output"][0]["content"][0]["transcript"]
 
 
-def test_request_of_a_spoken_turn(
+def test_a_script_gets_the_duration_of_speech(
     serve: Serve, join: Join, protocol: str, speech: bytes
 ) -> None:
     """A script gets the duration of the user's speech, and may set its transcript."""

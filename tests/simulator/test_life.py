@@ -49,7 +49,9 @@ def stop(service: Simulator) -> float:
 
 @pytest.mark.parametrize("fault", list(_FAULTS))
 @pytest.mark.parametrize("tls", [False, True])
-def test_stop_with_a_fault(join: Join, fault: str, tls: bool) -> None:
+def test_a_service_stops_while_a_connection_misbehaves(
+    join: Join, fault: str, tls: bool
+) -> None:
     """A service stops within two seconds while a connection misbehaves."""
     options: dict[str, Any] = {}
     server = None
@@ -68,7 +70,7 @@ def test_stop_with_a_fault(join: Join, fault: str, tls: bool) -> None:
     assert stop(service) < 2
 
 
-def test_stop_while_speaking(join: Join) -> None:
+def test_a_service_that_speaks_stops_with_1001(join: Join) -> None:
     """A service stops while it is answering, and the client sees 1001."""
     service = Simulator(pace=4).start()
     client = join(service)
@@ -83,7 +85,7 @@ def test_stop_while_speaking(join: Join) -> None:
     assert 1001 == client.socket.close_code
 
 
-def test_stop_while_handshakes_wait(serve: Callable[..., Simulator]) -> None:
+def test_a_service_stops_while_handshakes_wait(serve: Callable[..., Simulator]) -> None:
     """A service stops while handshakes are mute or half done."""
     service = serve()
     service.mute_handshakes()
@@ -100,7 +102,7 @@ def test_stop_while_handshakes_wait(serve: Callable[..., Simulator]) -> None:
         assert stop(service) < 2
 
 
-def test_stop_while_tls_waits(serve: Callable[..., Simulator]) -> None:
+def test_half_a_tls_handshake_blocks_no_other(serve: Callable[..., Simulator]) -> None:
     """A TLS handshake that is nonsense fails, and one half done does not block others."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(server)
@@ -117,7 +119,7 @@ def test_stop_while_tls_waits(serve: Callable[..., Simulator]) -> None:
         assert stop(service) < 2
 
 
-def test_stop_twice_and_without_start() -> None:
+def test_stop_is_idempotent_and_needs_no_start() -> None:
     """Stopping what is stopped, or was never started, is nothing."""
     service = Simulator()
     service.stop()
@@ -126,7 +128,9 @@ def test_stop_twice_and_without_start() -> None:
     service.stop()
 
 
-def test_many_connections(serve: Callable[..., Simulator], join: Join) -> None:
+def test_twenty_connections_leave_nothing(
+    serve: Callable[..., Simulator], join: Join
+) -> None:
     """Twenty clients that come and go leave nothing behind."""
     service = serve(pace=0)
     before = threading.active_count()
@@ -144,7 +148,9 @@ def test_many_connections(serve: Callable[..., Simulator], join: Join) -> None:
     assert 20 == len(service.connections)
 
 
-def test_without_record(serve: Callable[..., Simulator], join: Join) -> None:
+def test_a_service_without_record_forgets_closed_connections(
+    serve: Callable[..., Simulator], join: Join
+) -> None:
     """A service that does not record forgets closed connections."""
     service = serve(record=False, pace=0)
     client = join(service)
@@ -184,12 +190,12 @@ def test_wait_for_connection_times_out(serve: Callable[..., Simulator]) -> None:
         serve().wait_for_connection(0.01)
 
 
-def test_public_names() -> None:
+def test_public_names_are_sorted() -> None:
     """The public names are sorted."""
     assert sorted(__all__) == __all__
 
 
-def test_needs_nothing_else_of_the_library() -> None:
+def test_the_simulator_needs_nothing_else_of_the_library() -> None:
     """The simulator imports nothing but arithmetic, nor websockets by itself."""
     code = """
 import sys, types
@@ -215,7 +221,7 @@ print(*sys.modules)
 
 
 @pytest.mark.slow
-def test_command_line(tmp_path: Path) -> None:
+def test_the_command_prints_its_address_and_stops(tmp_path: Path) -> None:
     """The command prints where it serves, serves TLS with a key, and stops."""
     authority = trustme.CA()
     identity = authority.issue_cert("localhost")
@@ -242,7 +248,7 @@ def test_command_line(tmp_path: Path) -> None:
     assert ("only-this" in line, status) == (False, 0)
 
 
-def test_command_line_without_a_port(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     """A port that is in use is reported in one line."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         status = main(["--port", str(taken.getsockname()[1])])
@@ -259,7 +265,9 @@ def descriptors() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="cannot be counted here")
-def test_descriptors(serve: Callable[..., Simulator], join: Join) -> None:
+def test_connections_leak_no_descriptor(
+    serve: Callable[..., Simulator], join: Join
+) -> None:
     """Connections that were dropped, refused and reset leak no descriptor."""
     service = serve(pace=0)
     service.refuse(503)

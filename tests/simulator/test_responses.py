@@ -22,7 +22,7 @@ Json = dict[str, Any]
 _TIME = {"type": "function", "name": "get_time", "parameters": {"type": "object"}}
 
 
-def test_spoken_answer_is_whole(client: Client) -> None:
+def test_a_spoken_answer_is_whole(client: Client) -> None:
     """Deltas add up to the done events, and the audio to the item's."""
     done = client.ask("Hello")
     item = done["output"][0]
@@ -44,7 +44,7 @@ def test_spoken_answer_is_whole(client: Client) -> None:
     assert ("audio" if client.protocol == "preview" else "output_audio") == kept["type"]
 
 
-def test_usage(client: Client) -> None:
+def test_usage_grows_with_the_conversation(client: Client) -> None:
     """Usage counts text and audio, and grows with the conversation."""
     first, second = client.ask("Hello")["usage"], client.ask("Hello")["usage"]
 
@@ -99,33 +99,23 @@ def test_only_azure_sends_a_content_part_twice(
     for event in parts:
         assert twice == ("content" in event)
         assert event["part"] == event.get("content", event["part"])
+        assert event["part"]["type"] == "audio"
 
 
-def test_obfuscation(client: Client) -> None:
+def test_only_ga_pads_its_text_deltas(client: Client) -> None:
     """GA pads its text deltas to hide their length; preview does not."""
     client.ask("Hello")
     deltas = client.named("response.output_audio_transcript.delta")
     sounds = client.named("response.output_audio.delta")
 
     expected = client.protocol == "ga"
+    assert deltas
+    assert sounds
     assert all(("obfuscation" in event) == expected for event in deltas)
     assert all("obfuscation" not in event for event in sounds)
 
 
-@pytest.mark.parametrize("azure", [True, False])
-def test_azure_sends_parts_twice(serve: Serve, join: Join, azure: bool) -> None:
-    """On Azure's path a content part comes with a copy of itself."""
-    path = None if azure else "/v1/realtime?model=x"
-    client = join(serve(pace=0), path=path)
-    client.ask("Hello")
-
-    for event in client.events:
-        if event["type"].startswith("response.content_part"):
-            assert azure == ("content" in event)
-            assert event["part"]["type"] == "audio"
-
-
-def test_response_parameters(client: Client) -> None:
+def test_a_response_has_its_own_parameters(client: Client) -> None:
     """A response may have its own modality, voice, instructions and metadata."""
     own: Json = {"audio": {"output": {"voice": "ash"}}, "output_modalities": ["text"]}
     if client.protocol == "preview":
@@ -153,7 +143,7 @@ def test_response_parameters(client: Client) -> None:
         ("/openai/v1/realtime?model=rt", None),
     ],
 )
-def test_rate_limits(
+def test_rate_limits_come_where_each_service_sends_them(
     serve: Serve, join: Join, switch: bool, path: str, before: str | None
 ) -> None:
     """
@@ -183,7 +173,7 @@ def test_rate_limits(
         ),
     ],
 )
-def test_items_that_the_service_refuses(
+def test_long_ids_and_audio_of_the_assistant_are_refused(
     serve: Serve, join: Join, item: dict[str, Any], param: str, code: str
 ) -> None:
     """An id over 32 characters, and audio of the assistant."""
@@ -195,7 +185,9 @@ def test_items_that_the_service_refuses(
     assert (param, code) == (error["param"], error["code"])
 
 
-def test_what_the_service_accepts(serve: Serve, join: Join) -> None:
+def test_ids_of_32_characters_and_null_instructions_are_accepted(
+    serve: Serve, join: Join
+) -> None:
     """An id of 32 characters, and null instructions; outputs of functions have no status."""
     client = join(serve(pace=0))
     output = {
@@ -218,7 +210,7 @@ def test_what_the_service_accepts(serve: Serve, join: Join) -> None:
         ("weather", "x" * 1025, "session.tools[0].description"),
     ],
 )
-def test_tools_that_the_service_refuses(
+def test_tools_with_an_invalid_name_or_description_are_refused(
     serve: Serve, join: Join, name: str, description: str, param: str
 ) -> None:
     """A name with other characters, a long description."""
@@ -228,7 +220,7 @@ def test_tools_that_the_service_refuses(
     assert param == client.until("error")["error"]["param"]
 
 
-def test_list_of_replies(serve: Serve, join: Join) -> None:
+def test_a_list_of_replies_is_used_up_in_order(serve: Serve, join: Join) -> None:
     """A list of replies is used up in order; then the service improvises."""
     service = serve(pace=0, replies=["One.", Reply("Two.")])
     client = join(service)
@@ -241,7 +233,7 @@ def test_list_of_replies(serve: Serve, join: Join) -> None:
     assert "practice" in texts[2]
 
 
-def test_function_of_the_request(serve: Serve, join: Join, protocol: str) -> None:
+def test_a_function_decides_each_reply(serve: Serve, join: Join, protocol: str) -> None:
     """A function decides each reply from what it is asked."""
 
     def script(request: Request) -> Reply | str | None:
@@ -262,7 +254,7 @@ def test_function_of_the_request(serve: Serve, join: Join, protocol: str) -> Non
     assert "You said: None" in other
 
 
-def test_scripted_details(serve: Serve, join: Join) -> None:
+def test_a_reply_sets_its_usage_phase_and_end(serve: Serve, join: Join) -> None:
     """A reply may set its usage, phase, modality and way of ending."""
     usage = {"total_tokens": 1, "input_tokens": 1, "output_tokens": 0}
     usage |= {"input_token_details": {}, "output_token_details": {}}  # type: ignore
@@ -296,7 +288,9 @@ def test_delay_can_be_cancelled(serve: Serve, join: Join) -> None:
     assert ("cancelled", []) == (done["status"], done["output"])
 
 
-def test_cancel_by_id(serve: Serve, join: Join, protocol: str) -> None:
+def test_cancel_by_id_ends_the_named_response_only(
+    serve: Serve, join: Join, protocol: str
+) -> None:
     """Of two running responses the one that is named is cancelled."""
     client = join(serve(replies=[Reply("A", delay=60), Reply("B", delay=60)]), protocol)
     for conversation in ("auto", "none"):
@@ -329,7 +323,9 @@ def test_nothing_follows_a_cancel(serve: Serve, join: Join) -> None:
 @pytest.mark.parametrize(
     "text", ["Tell me a long story", "Please count to 50", "Explain in detail"]
 )
-def test_long_answers(serve: Serve, join: Join, text: str) -> None:
+def test_a_request_for_a_long_answer_gets_one(
+    serve: Serve, join: Join, text: str
+) -> None:
     """A request for something long gets an answer that takes a while to send."""
     client = join(serve(pace=0))
     client.ask(text)
@@ -346,7 +342,7 @@ def test_short_answers_are_short(serve: Serve, join: Join) -> None:
     assert len(client.named("response.output_audio.delta")) < 150
 
 
-def test_item_order(client: Client) -> None:
+def test_items_go_to_the_requested_place(client: Client) -> None:
     """Items go to the requested place: first, after another one, or last."""
     client.say("b", "item_b")
     part = {"type": "input_text", "text": "x"}
@@ -383,7 +379,7 @@ def test_truncation_drops_the_transcript(client: Client) -> None:
     assert 500 * 48 == len(base64.b64decode(part["audio"]))
 
 
-def test_given_history(client: Client) -> None:
+def test_a_history_with_answers_is_accepted(client: Client) -> None:
     """A client may restore a conversation with the assistant's messages."""
     kind = "text" if client.protocol == "preview" else "output_text"
     part = {"type": kind, "text": "Hello, I said."}
@@ -395,7 +391,9 @@ def test_given_history(client: Client) -> None:
     assert added["id"].startswith("item_")
 
 
-def test_pace(serve: Serve, join: Join) -> None:
+def test_an_answer_takes_its_time_unless_the_pace_is_off(
+    serve: Serve, join: Join
+) -> None:
     """A long answer takes seconds unless the pace is taken out."""
     import time
 

@@ -38,14 +38,14 @@ _TIME = {
 }
 
 
-def test_session(client: Client) -> None:
+def test_a_session_sends_its_defaults_and_confirms_an_update(client: Client) -> None:
     """A session says hello with its defaults, and confirms an update in full."""
     client.text_only()
 
     assert ["session.created", "session.updated"] == client.types()
 
 
-def test_text_turn(client: Client) -> None:
+def test_a_text_question_is_answered_in_text(client: Client) -> None:
     """A text question is acknowledged and answered in text."""
     client.text_only()
     start_over(client)
@@ -55,7 +55,9 @@ def test_text_turn(client: Client) -> None:
     assert spelled(client, expected) == outline(client)
 
 
-def test_spoken_turn(client: Client, speech: bytes) -> None:
+def test_a_spoken_question_is_committed_and_answered(
+    client: Client, speech: bytes
+) -> None:
     """The end of speech is found, the turn committed, and an answer spoken."""
     start_over(client)
     client.append(speech)
@@ -64,7 +66,9 @@ def test_spoken_turn(client: Client, speech: bytes) -> None:
     assert spelled(client, [*TURN, *SPOKEN]) == outline(client)
 
 
-def test_manual_commit(client: Client, speech: bytes) -> None:
+def test_a_manual_commit_and_a_request_make_a_turn(
+    client: Client, speech: bytes
+) -> None:
     """Without turn detection, commit and response.create make the turn."""
     client.detect(None)
     start_over(client)
@@ -77,7 +81,9 @@ def test_manual_commit(client: Client, speech: bytes) -> None:
     assert spelled(client, expected) == outline(client)
 
 
-def test_turn_without_automatic_response(client: Client, speech: bytes) -> None:
+def test_a_turn_without_create_response_waits_for_a_request(
+    client: Client, speech: bytes
+) -> None:
     """With create_response off, a turn is committed and no response is started."""
     client.detect({"type": "server_vad", "create_response": False})
     start_over(client)
@@ -89,7 +95,9 @@ def test_turn_without_automatic_response(client: Client, speech: bytes) -> None:
     assert spelled(client, [*TURN, *SPOKEN]) == outline(client)
 
 
-def test_function_call(serve: Serve, join: Join, protocol: str) -> None:
+def test_a_function_call_streams_its_arguments(
+    serve: Serve, join: Join, protocol: str
+) -> None:
     """A function call streams its arguments, and its output is answered."""
     replies = [Reply(calls=[ToolCall("tell_time", {"zone": "UTC"})]), "It is noon."]
     client = join(serve(pace=0, replies=replies), protocol)
@@ -115,7 +123,7 @@ def test_function_call(serve: Serve, join: Join, protocol: str) -> None:
     assert spelled(client, expected) == outline(client)
 
 
-def test_parallel_calls_after_a_message(
+def test_parallel_calls_have_an_index_each(
     serve: Serve, join: Join, protocol: str
 ) -> None:
     """One response may hold a message and several calls, each with its own index."""
@@ -141,7 +149,7 @@ def test_parallel_calls_after_a_message(
 
 
 @pytest.mark.slow
-def test_interruption_by_speech(
+def test_speech_cancels_the_answer(
     serve: Serve, join: Join, protocol: str, speech: bytes
 ) -> None:
     """Speech cancels the answer: its parts are closed, and the new turn answered."""
@@ -171,7 +179,9 @@ def test_interruption_by_speech(
     assert "completed" == client.until("response.done")["response"]["status"]
 
 
-def test_cancel_and_truncate(serve: Serve, join: Join, protocol: str) -> None:
+def test_a_cancelled_answer_can_be_truncated(
+    serve: Serve, join: Join, protocol: str
+) -> None:
     """A client that cancels gets the open parts closed, and may then truncate."""
     client = join(serve(pace=4), protocol)
     client.say("Tell me a long story")
@@ -202,7 +212,7 @@ def test_cancel_and_truncate(serve: Serve, join: Join, protocol: str) -> None:
 @pytest.mark.parametrize(
     ("model", "pieces"), [("whisper-1", 1), ("gpt-4o-transcribe", 2)]
 )
-def test_input_transcription(
+def test_an_input_transcript_comes_in_deltas_and_whole(
     serve: Serve, join: Join, protocol: str, speech: bytes, model: str, pieces: int
 ) -> None:
     """The input transcript comes in deltas (Whisper: in one) and then as a whole."""
@@ -224,27 +234,27 @@ def test_the_protocol_tables_are_covered() -> None:
     if not _SEQUENCES.exists():
         pytest.skip("the protocol tables are not part of the package")
     tests = {
-        "connect_and_configure": "test_session",
-        "server_vad_audio_turn": "test_spoken_turn",
-        "manual_commit": "test_manual_commit",
-        "vad_without_auto_response": "test_turn_without_automatic_response",
-        "text_turn": "test_text_turn",
-        "function_call": "test_function_call",
-        "parallel_function_calls": "test_parallel_calls_after_a_message",
-        "message_plus_function_call": "test_parallel_calls_after_a_message",
-        "barge_in_server_vad": "test_interruption_by_speech",
-        "barge_in_client": "test_cancel_and_truncate",
-        "input_transcription": "test_input_transcription",
-        "session_expiry": "test_expiry",
-        "out_of_band": "test_out_of_band",
-        "idle_timeout": "test_idle_timeout",
-        "mcp": "test_mcp_call",
-        "mcp_approval": "test_mcp_approval",
-        "image_input": "test_image",
-        "retrieve_and_delete": "test_retrieve_and_delete",
-        "rate_limited_turn": "test_failed_turn",
-        "incomplete": "test_out_of_tokens",
-        "transcription_session_ga": "test_transcription_session",
+        "connect_and_configure": "test_a_session_sends_its_defaults_and_confirms_an_update",
+        "server_vad_audio_turn": "test_a_spoken_question_is_committed_and_answered",
+        "manual_commit": "test_a_manual_commit_and_a_request_make_a_turn",
+        "vad_without_auto_response": "test_a_turn_without_create_response_waits_for_a_request",
+        "text_turn": "test_a_text_question_is_answered_in_text",
+        "function_call": "test_a_function_call_streams_its_arguments",
+        "parallel_function_calls": "test_parallel_calls_have_an_index_each",
+        "message_plus_function_call": "test_parallel_calls_have_an_index_each",
+        "barge_in_server_vad": "test_speech_cancels_the_answer",
+        "barge_in_client": "test_a_cancelled_answer_can_be_truncated",
+        "input_transcription": "test_an_input_transcript_comes_in_deltas_and_whole",
+        "session_expiry": "test_an_expired_session_ends_with_1001",
+        "out_of_band": "test_a_response_out_of_band_leaves_no_item",
+        "idle_timeout": "test_the_model_speaks_after_the_idle_timeout",
+        "mcp": "test_an_mcp_call_without_approval_is_made",
+        "mcp_approval": "test_an_mcp_call_is_made_once_it_is_approved",
+        "image_input": "test_an_image_costs_image_tokens",
+        "retrieve_and_delete": "test_an_item_is_retrieved_until_it_is_deleted",
+        "rate_limited_turn": "test_a_failed_turn_says_why_in_response_done",
+        "incomplete": "test_an_answer_out_of_tokens_is_incomplete",
+        "transcription_session_ga": "test_a_transcription_session_starts_no_response",
     }
     elsewhere = {
         # test_errors.py

@@ -18,7 +18,9 @@ Join = Callable[..., Any]
 Serve = Callable[..., Simulator]
 
 
-def test_out_of_band(serve: Serve, join: Join, protocol: str) -> None:
+def test_a_response_out_of_band_leaves_no_item(
+    serve: Serve, join: Join, protocol: str
+) -> None:
     """A response beside the conversation leaves no item, and runs beside another."""
     client = join(serve(pace=4), protocol)
     client.say("Tell me a long story")
@@ -48,7 +50,7 @@ def test_out_of_band(serve: Serve, join: Join, protocol: str) -> None:
     client.send("response.cancel")
 
 
-def test_item_created_during_a_response(
+def test_an_item_created_during_a_response_is_acknowledged_after_it(
     serve: Serve, join: Join, protocol: str
 ) -> None:
     """An item given while a response runs is acknowledged after response.done."""
@@ -68,7 +70,7 @@ def test_item_created_during_a_response(
 
 
 @pytest.mark.slow
-def test_idle_timeout(serve: Serve, join: Join) -> None:
+def test_the_model_speaks_after_the_idle_timeout(serve: Serve, join: Join) -> None:
     """When the user stays silent for the idle timeout, the model speaks up."""
     service = serve(pace=0, idle_scale=0.01)
     client = join(service)
@@ -87,7 +89,7 @@ def test_idle_timeout(serve: Serve, join: Join) -> None:
     assert expected == outline(client)
 
 
-def test_no_idle_timeout_while_the_user_speaks(
+def test_idle_timeout_does_not_pass_while_the_user_speaks(
     serve: Serve, join: Join, speech: bytes
 ) -> None:
     """A user who has begun to speak over an answer is not silent after it."""
@@ -113,7 +115,7 @@ def test_no_idle_timeout_while_the_user_speaks(
     assert "input_audio_buffer.timeout_triggered" not in client.types()
 
 
-def test_retrieve_and_delete(client: Client) -> None:
+def test_an_item_is_retrieved_until_it_is_deleted(client: Client) -> None:
     """An item can be retrieved, deleted, and then no more."""
     client.say("Hello", "item_mine")
     client.send("conversation.item.retrieve", item_id="item_mine")
@@ -126,7 +128,9 @@ def test_retrieve_and_delete(client: Client) -> None:
     assert "item_mine" == deleted["item_id"]
 
 
-def test_failed_turn(serve: Serve, join: Join, protocol: str) -> None:
+def test_a_failed_turn_says_why_in_response_done(
+    serve: Serve, join: Join, protocol: str
+) -> None:
     """A turn that fails says why in response.done, and not as an error event."""
     reply = Reply(status="failed", error_code="rate_limit_exceeded", error_message="?")
     client = join(serve(replies=[reply]), protocol)
@@ -141,7 +145,7 @@ def test_failed_turn(serve: Serve, join: Join, protocol: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "audio"])
-def test_out_of_tokens(client: Client, kind: str) -> None:
+def test_an_answer_out_of_tokens_is_incomplete(client: Client, kind: str) -> None:
     """An answer that runs out of tokens is incomplete, and keeps what it has."""
     chosen = modality(client.protocol, kind)
     if chosen.get("modalities") == ["audio"]:
@@ -155,7 +159,7 @@ def test_out_of_tokens(client: Client, kind: str) -> None:
     assert 25 < done["usage"]["output_tokens"] <= 30
 
 
-def test_image(serve: Serve, join: Join) -> None:
+def test_an_image_costs_image_tokens(serve: Serve, join: Join) -> None:
     """An image costs image tokens."""
     client = join(serve(pace=0))
     client.text_only()
@@ -176,7 +180,7 @@ def test_image(serve: Serve, join: Join) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["ga", "preview"])
-def test_transcription_session(
+def test_a_transcription_session_starts_no_response(
     serve: Serve, join: Join, protocol: str, speech: bytes
 ) -> None:
     """A transcription session transcribes its audio, and starts no response."""
@@ -213,7 +217,7 @@ def test_transcription_session(
     ]
 
 
-def test_mcp_call(serve: Serve, join: Join) -> None:
+def test_an_mcp_call_without_approval_is_made(serve: Serve, join: Join) -> None:
     """A server's tools are listed, and a call that needs no approval is made."""
     tool = {
         "type": "mcp",
@@ -251,7 +255,7 @@ def test_mcp_call(serve: Serve, join: Join) -> None:
     assert done["output"][0]["output"]
 
 
-def test_mcp_approval(serve: Serve, join: Join) -> None:
+def test_an_mcp_call_is_made_once_it_is_approved(serve: Serve, join: Join) -> None:
     """A call that needs approval is asked for, and made once it is approved."""
     tool = {
         "type": "mcp",
@@ -275,7 +279,9 @@ def test_mcp_approval(serve: Serve, join: Join) -> None:
     assert ("mcp_call", asked["id"]) == (done["type"], done["approval_request_id"])
 
 
-def test_expiry(serve: Serve, join: Join, protocol: str) -> None:
+def test_an_expired_session_ends_with_1001(
+    serve: Serve, join: Join, protocol: str
+) -> None:
     """A session that has lasted too long ends with an error and close code 1001."""
     service = serve(session_seconds=0.2)
     client = join(service, protocol)

@@ -103,7 +103,7 @@ def refusal(client: Client, kind: str, **fields: Any) -> Json:
         (None, "invalid_type", "session"),
     ],
 )
-def test_ga_session_refusals(
+def test_a_ga_update_with_a_fault_is_refused_whole(
     serve: Serve, join: Join, session: Any, code: str, param: str | None
 ) -> None:
     """A GA session update with one fault is refused whole, and the fault is named."""
@@ -139,7 +139,7 @@ def test_ga_session_refusals(
         ),
     ],
 )
-def test_preview_session_refusals(
+def test_a_preview_update_is_judged_by_its_own_vocabulary(
     serve: Serve, join: Join, session: Json, code: str, param: str
 ) -> None:
     """A preview session update is judged by preview's own vocabulary."""

@@ -68,7 +68,7 @@ def imports_of(name: str) -> set[str]:
     return {other for node in nodes for other in imported(node, name)}
 
 
-def test_no_import_cycle() -> None:
+def test_imports_have_no_cycle() -> None:
     """The files can be read in an order in which each needs only those before it."""
     graph = {name: imports_of(name) for name in files()}
     while free := [name for name, needs in graph.items() if not needs & graph.keys()]:

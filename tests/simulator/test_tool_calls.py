@@ -38,7 +38,7 @@ _WEATHER = {
 _TIME = {"type": "function", "name": "get_time", "parameters": {"type": "object"}}
 
 
-def test_improvised_call(client: Client) -> None:
+def test_a_text_about_a_tool_calls_it(client: Client) -> None:
     """A text about a tool calls it, with arguments that fit its schema."""
     client.update({"tools": [_WEATHER, _TIME]}, {"tools": [_WEATHER, _TIME]})
     done = client.ask("What is the weather in Oslo?")
@@ -68,7 +68,9 @@ def test_improvised_call(client: Client) -> None:
         ({"type": "function", "name": "get_time"}, ["get_time"]),
     ],
 )
-def test_tool_choice(client: Client, choice: Any, names: list[str]) -> None:
+def test_tool_choice_forces_or_prevents_a_call(
+    client: Client, choice: Any, names: list[str]
+) -> None:
     """The tool choice forces a call, or prevents it."""
     settings = {"tools": [_WEATHER, _TIME], "tool_choice": choice}
     client.update(settings, settings)
@@ -77,7 +79,7 @@ def test_tool_choice(client: Client, choice: Any, names: list[str]) -> None:
     assert names == [item["name"] for item in done["output"] if "name" in item]
 
 
-def test_two_improvised_calls(client: Client) -> None:
+def test_a_text_about_two_tools_calls_both(client: Client) -> None:
     """A text about two tools calls both."""
     client.update({"tools": [_WEATHER, _TIME]}, {"tools": [_WEATHER, _TIME]})
     done = client.ask("Weather and time, please")
@@ -102,7 +104,7 @@ def test_forced_choice_does_not_loop(client: Client) -> None:
     assert "12" in done["output"][0]["content"][0]["transcript"]
 
 
-def test_broken_arguments(serve: Serve, join: Join) -> None:
+def test_a_script_may_send_invalid_arguments(serve: Serve, join: Join) -> None:
     """A script may call with arguments that are no JSON, as models do."""
     calls = [ToolCall("get_time", '{"zone": ', "call_x")]
     done = join(serve(pace=0, replies=[Reply(calls=calls)])).ask("Hello")

@@ -96,7 +96,7 @@ def turns(events: Events) -> list[tuple[int, int]]:
 
 class TestTurns:
     @pytest.mark.slow
-    def test_one_turn(self) -> None:
+    def test_a_turn_starts_before_the_sound_and_stops_after_the_silence(self) -> None:
         """
         A turn starts before the sound by the padding and stops after the silence.
         """
@@ -104,7 +104,7 @@ class TestTurns:
 
         assert [(700, 2300)] == turns(events)
 
-    def test_settings(self) -> None:
+    def test_padding_and_silence_are_those_of_the_settings(self) -> None:
         """
         Padding and silence are those that were asked for.
         """
@@ -114,7 +114,7 @@ class TestTurns:
 
         assert [(900, 2010)] == turns(events)
 
-    def test_no_silence_needed(self) -> None:
+    def test_a_silence_of_0_ms_stops_a_turn_with_its_sound(self) -> None:
         """
         With a silence of 0 ms a turn stops with its sound.
         """
@@ -124,13 +124,13 @@ class TestTurns:
 
         assert [(100, 500)] == turns(events)
 
-    def test_starts_at_once(self) -> None:
+    def test_speech_from_the_first_sample_starts_at_0(self) -> None:
         """
         Speech from the first sample on starts at 0, not before the session.
         """
         assert [SpeechStarted(0)] == Detector().feed(tone(500))
 
-    def test_two_turns(self) -> None:
+    def test_two_turns_share_no_audio(self) -> None:
         """
         Two turns do not share audio, even where the padding would reach back.
         """
@@ -148,7 +148,7 @@ class TestTurns:
 
         assert [(0, 2740)] == turns(Detector().feed(words + silence(500)))
 
-    def test_a_word_at_the_last_moment(self) -> None:
+    def test_a_word_at_the_last_moment_continues_the_turn(self) -> None:
         """
         A word that begins just before the silence is complete keeps the turn alive.
         """
@@ -169,7 +169,7 @@ class TestTurns:
 
         assert [(60, SpeechStarted(0)), (1500, SpeechStopped(1500))] == reported
 
-    def test_state(self) -> None:
+    def test_the_detector_reports_speech_and_position(self) -> None:
         """
         The detector reports whether there is speech and how much it has received.
         """
@@ -184,7 +184,7 @@ class TestTurns:
         assert (False, 705) == (detector.speaking, detector.clock_ms)
         assert "<Detector silent at 705 ms>" == repr(detector)
 
-    def test_reset(self) -> None:
+    def test_reset_forgets_the_turn_and_keeps_the_clock(self) -> None:
         """
         Clearing the buffer forgets the turn; the clock and what follows it go on.
         """
@@ -196,7 +196,7 @@ class TestTurns:
         assert (False, 1000) == (detector.speaking, detector.clock_ms)
         assert [SpeechStarted(1000)] == detector.feed(silence(100) + tone(100))
 
-    def test_clock(self) -> None:
+    def test_a_detector_continues_the_sessions_clock(self) -> None:
         """
         A detector that starts in mid-session goes on with the session's clock.
         """
@@ -205,7 +205,7 @@ class TestTurns:
         assert [SpeechStarted(5100)] == detector.feed(silence(400) + tone(100))
         assert 5500 == detector.clock_ms
 
-    def test_configure(self) -> None:
+    def test_new_settings_do_not_end_the_turn(self) -> None:
         """
         New settings count from now on, without breaking the turn under way.
         """
@@ -229,7 +229,9 @@ class TestLevels:
             (1.0, -24.5, False),
         ],
     )
-    def test_threshold(self, threshold: float, dbfs: float, is_speech: bool) -> None:
+    def test_a_higher_threshold_needs_louder_speech(
+        self, threshold: float, dbfs: float, is_speech: bool
+    ) -> None:
         """
         The higher the threshold, the louder one must speak.
         """
@@ -239,7 +241,7 @@ class TestLevels:
 
         assert is_speech is detector.speaking
 
-    def test_fading_speech(self) -> None:
+    def test_fading_speech_is_still_speech(self) -> None:
         """
         A voice that sinks a little below the threshold is still speech.
         """
@@ -268,7 +270,7 @@ class TestLevels:
 
     @pytest.mark.parametrize("ms", [1, 5, 20])
     @pytest.mark.parametrize("at", range(0, 20, 3))
-    def test_clicks(self, ms: int, at: int) -> None:
+    def test_clicks_start_no_turn(self, ms: int, at: int) -> None:
         """
         Clicks of up to 20 ms start no turn, however often they come.
         """
@@ -276,7 +278,7 @@ class TestLevels:
 
         assert [] == Detector().feed(click * 10)
 
-    def test_clicks_do_not_prolong(self) -> None:
+    def test_clicks_do_not_prolong_a_turn(self) -> None:
         """
         A turn ends in time although there is the sound of a keyboard.
         """
@@ -285,7 +287,7 @@ class TestLevels:
         assert [(0, 900)] == turns(Detector().feed(tone(400) + typing))
 
     @pytest.mark.parametrize("at", range(0, 20, 3))
-    def test_short_words(self, at: int) -> None:
+    def test_a_short_word_is_speech(self, at: int) -> None:
         """
         A sound of 80 ms is speech wherever it falls.
         """
@@ -298,7 +300,7 @@ class TestLevels:
 
 class TestSpeech:
     @pytest.mark.parametrize("settings", SETTINGS)
-    def test_the_sample(self, settings: tuple[float, int, int]) -> None:
+    def test_the_sample_is_one_turn(self, settings: tuple[float, int, int]) -> None:
         """
         The question in samples/ is one turn, whatever the usual settings.
         """
@@ -313,7 +315,7 @@ class TestSpeech:
     @pytest.mark.parametrize(
         "source", ["sample", "synthetic", "alloy", "echo", "marin"]
     )
-    def test_one_turn(self, source: str) -> None:
+    def test_a_spoken_question_is_one_turn(self, source: str) -> None:
         """
         A spoken question is one turn in clean, noisy, offset and telephone audio.
         """
@@ -335,7 +337,7 @@ class TestSpeech:
             assert abs(start - other_start) <= 60
             assert abs(stop - other_stop) <= 120
 
-    def test_synthetic_pauses(self) -> None:
+    def test_the_synthetic_voice_makes_no_long_pause(self) -> None:
         """
         The synthetic voice never pauses for the 200 ms that end a turn on some servers.
         """
@@ -344,7 +346,7 @@ class TestSpeech:
 
         assert 1 == len(turns(Detector(0.5, 300, 200).feed(audio)))
 
-    def test_two_questions(self) -> None:
+    def test_two_questions_are_two_turns(self) -> None:
         """
         Two questions with a second of silence between them are two turns.
         """
@@ -356,7 +358,7 @@ class TestSpeech:
 class TestChunks:
     @pytest.mark.slow
     @given(sizes=st.lists(st.integers(0, 60_000), max_size=12))
-    def test_any_cut(self, sizes: list[int]) -> None:
+    def test_any_cut_gives_the_same_turns(self, sizes: list[int]) -> None:
         """
         Ten seconds in one append or in any pieces: the same turns.
         """
@@ -372,7 +374,7 @@ class TestChunks:
         assert expected_events() == events
 
     @pytest.mark.parametrize("size", [960, 959, 4800, 100])
-    def test_small_pieces(self, size: int) -> None:
+    def test_small_pieces_give_the_same_turns(self, size: int) -> None:
         """
         Appends of 20 ms, of 100 ms, of odd and of tiny size: the same turns.
         """
@@ -385,7 +387,9 @@ class TestChunks:
         assert expected_events() == events
         assert len(audio) // 48 == detector.clock_ms
 
-    def test_big_endian(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pcm_is_little_endian_on_a_big_endian_machine(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """
         PCM is little-endian on a big-endian machine, too.
         """

@@ -77,13 +77,15 @@ class TestSpeak:
     @pytest.mark.parametrize(
         "text", ["", " \n", "...", "?!", "\N{SPEAKING HEAD IN SILHOUETTE}"]
     )
-    def test_nothing_to_say(self, text: str) -> None:
+    def test_text_without_letters_makes_no_sound(self, text: str) -> None:
         """
         Text without a letter or digit makes no sound.
         """
         assert b"" == speak(text)
 
-    def test_no_espeak(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_espeak_our_own_voice_speaks(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """
         Where espeak-ng is absent, our own voice speaks.
         """
@@ -102,7 +104,7 @@ class TestSpeak:
         ],
         ids=["not executable", "fails", "hangs", "stereo", "mute"],
     )
-    def test_broken_espeak(
+    def test_a_broken_espeak_costs_its_voice_only(
         self, broken: dict[str, Any], espeak: Callable[..., list[list[str]]]
     ) -> None:
         """
@@ -113,7 +115,7 @@ class TestSpeak:
         assert synthesize("Good morning") == speak("Good morning")
         assert 1 == len(calls)
 
-    def test_file_in_espeaks_place(
+    def test_the_rate_of_the_voice_is_converted(
         self, espeak: Callable[..., list[list[str]]]
     ) -> None:
         """
@@ -133,7 +135,7 @@ class TestSpeak:
         ],
         ids=["options", "control characters", "phonemes", "half a character"],
     )
-    def test_text_is_only_text(
+    def test_a_text_never_commands_espeak(
         self, text: str, cleaned: str, espeak: Callable[..., list[list[str]]]
     ) -> None:
         """
@@ -145,7 +147,9 @@ class TestSpeak:
         assert cleaned == calls[0][-1]
         assert text not in calls[0][:-1]
 
-    def test_remembered(self, espeak: Callable[..., list[list[str]]]) -> None:
+    def test_the_last_texts_are_not_synthesized_again(
+        self, espeak: Callable[..., list[list[str]]]
+    ) -> None:
         """
         The last texts are not synthesized again; another voice is another sound.
         """
@@ -157,7 +161,7 @@ class TestSpeak:
         assert 2 == len(calls)
 
     @needs_espeak
-    def test_espeak(self) -> None:
+    def test_espeak_speaks_a_sentence_at_a_good_level(self) -> None:
         """
         Espeak-ng says a sentence in a few seconds, at a good level.
         """
@@ -168,7 +172,7 @@ class TestSpeak:
 
     @pytest.mark.slow
     @needs_espeak
-    def test_espeak_names(self) -> None:
+    def test_each_espeak_voice_sounds_different(self) -> None:
         """
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
@@ -181,7 +185,7 @@ class TestSpeak:
 
 
 class TestSynthesize:
-    def test_length(self) -> None:
+    def test_twice_the_text_takes_twice_the_time(self) -> None:
         """
         Twice the text takes twice the time, at the pace of speech.
         """
@@ -191,7 +195,7 @@ class TestSynthesize:
         assert twice == pytest.approx(2 * once)
         assert 0.8 < once < 2
 
-    def test_voices(self) -> None:
+    def test_each_voice_sounds_different(self) -> None:
         """
         Each voice sounds different, each time the same; unknown ones speak, too.
         """
@@ -210,7 +214,7 @@ class TestSynthesize:
     @pytest.mark.parametrize(
         "text", ["42", "hm", "日本語です", "Привет, мир", "Élève à l'école", "ß_ß"]
     )
-    def test_any_script(self, text: str) -> None:
+    def test_any_script_has_a_sound(self, text: str) -> None:
         """
         Numbers, other scripts and words without vowels have a sound.
         """
@@ -219,7 +223,9 @@ class TestSynthesize:
         assert 0.15 < seconds(pcm) < 3
         assert 8000 < loudest(pcm) <= 12_000
 
-    def test_big_endian(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pcm_is_little_endian_on_a_big_endian_machine(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """
         PCM is little-endian on a big-endian machine, too.
         """
@@ -233,7 +239,7 @@ class TestSynthesize:
 
 
 class TestPhrases:
-    def test_cut(self) -> None:
+    def test_a_text_is_cut_where_a_speaker_breathes(self) -> None:
         """
         A text is cut where a speaker would breathe, but not inside a number.
         """
@@ -250,7 +256,7 @@ class TestPhrases:
 
     @pytest.mark.slow
     @given(st.text() | st.text(alphabet="ab .,!?\n"))
-    def test_nothing_is_lost(self, text: str) -> None:
+    def test_no_word_of_a_cut_text_is_lost(self, text: str) -> None:
         """
         The phrases of any text, joined, are the text.
         """

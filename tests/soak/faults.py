@@ -52,7 +52,7 @@ from azure_realtime import (
 )
 
 PAUSE = 0.2  # seconds between two commands of a client
-LEFT_OVER = 1_000  # objects that may be left: caches
+MAX_LEFT = 1_000  # objects that may be left: caches
 GROWTH = 16 << 20  # bytes that may be left: what the allocator keeps to itself
 OPEN, DONE, FAILED = b"?+-"
 TIMEOUT = 45.0  # seconds for the last answers, when the service behaves again
@@ -74,7 +74,7 @@ def misbehave(service: Any, over: threading.Event, pause: float, seed: int) -> C
     """
     Do something to a client every so many seconds; return what was done how often.
     """
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     done: Counter = Counter()
     slowed: list[tuple[float, Any]] = []
     faults = {
@@ -85,11 +85,11 @@ def misbehave(service: Any, over: threading.Event, pause: float, seed: int) -> C
         "1011": lambda c: c.close(1011, "internal error"),
         "1012": lambda c: c.close(1012, "restarting"),
         "expire": lambda c: c.expire(),
-        "garbage": lambda c: c.send_text("{" * dice.randint(1, 5000)),
+        "garbage": lambda c: c.send_text("{" * rng.randint(1, 5000)),
         "unknown": lambda c: c.send({"type": "soak.unknown", "data": [None] * 100}),
         "bad frame": lambda c: c.send_bytes_raw(b"\xf3\x7f" + bytes(20)),
         "drip": lambda c: c.drip(0.0005),
-        "fragment": lambda c: c.fragment(dice.randint(1, 40)),
+        "fragment": lambda c: c.fragment(rng.randint(1, 40)),
         "ping": lambda c: c.ping(b"soak"),
         "429": lambda _: service.refuse(429, {"Retry-After": "1"}, times=2),
         "503": lambda _: service.refuse(503, times=3),
@@ -102,7 +102,7 @@ def misbehave(service: Any, over: threading.Event, pause: float, seed: int) -> C
         alive = [c for c in service.connections[-400:] if not c.wait_closed(0)]
         if not alive:
             continue
-        name, connection = dice.choice(list(faults)), dice.choice(alive)
+        name, connection = rng.choice(list(faults)), rng.choice(alive)
         with contextlib.suppress(OSError):
             faults[name](connection)
         done[name] += 1
@@ -120,7 +120,7 @@ def serve(pause: float, seed: int, authority: str | None) -> None:
 
     Args:
         pause: Seconds between two faults.
-        seed: Of the dice.
+        seed: Of the random numbers.
         authority: Where to put the certificate that clients are to trust; None: no TLS.
     """
     from azure_realtime.simulator import Simulator
@@ -137,14 +137,14 @@ def serve(pause: float, seed: int, authority: str | None) -> None:
     with Simulator(pace=0.0, ssl_context=context) as service:
         print(service.url, flush=True)
         done: list[Counter] = []
-        ghost = threading.Thread(
+        faults_thread = threading.Thread(
             target=lambda: done.append(misbehave(service, over, pause, seed))
         )
         sys.stdin.readline()
-        ghost.start()
+        faults_thread.start()
         sys.stdin.readline()
         over.set()
-        ghost.join()
+        faults_thread.join()
         print("behaving", flush=True)
         sys.stdin.readline()
         report = tally(service)
@@ -408,7 +408,7 @@ def soak(make: Make, tell: Any, clients: int, seconds: float) -> tuple[str, list
     after = measured()
     if after[0] > before[0] or after[1] > before[1]:
         wrong.append(f"left behind: {before[:2]} threads and files, now {after[:2]}")
-    if after[3] > before[3] + LEFT_OVER:
+    if after[3] > before[3] + MAX_LEFT:
         wrong.append(f"{after[3] - before[3]} objects left behind")
     if after[2] > before[2] + GROWTH:
         wrong.append(f"grown by {(after[2] - before[2]) >> 20} MiB")

@@ -248,7 +248,7 @@ def test_items_made_by_hand_are_followed_too() -> None:
     assert str(made) == "user: one\nuser: two\nuser: three"
 
 
-def test_it_is_a_collection() -> None:
+def test_a_conversation_is_a_collection() -> None:
     """
     Length, membership, lookup and iteration work as one would guess.
     """
@@ -379,10 +379,10 @@ def test_a_deleted_item_does_not_reappear(protocol: str | None) -> None:
     Events that come late, of what was deleted, do not bring it back.
     """
     script = TURN.messages
-    gone = {"type": "conversation.item.deleted", "item_id": "item_a"}
+    deletion = {"type": "conversation.item.deleted", "item_id": "item_a"}
     middle = len(script) // 2
 
-    made = followed([*script[:middle], gone, *script[middle:]], protocol)
+    made = followed([*script[:middle], deletion, *script[middle:]], protocol)
 
     assert ids(made) == ["item_u", "item_f"]
 
@@ -391,9 +391,9 @@ def test_a_deleted_item_can_be_created_again() -> None:
     """
     The same id added after a deletion is a new item.
     """
-    gone = {"type": "conversation.item.deleted", "item_id": "item_1"}
+    deletion = {"type": "conversation.item.deleted", "item_id": "item_1"}
 
-    made = followed([user("item_1", "old"), gone, user("item_1", "new")])
+    made = followed([user("item_1", "old"), deletion, user("item_1", "new")])
 
     assert str(made) == "user: new"
 
@@ -825,7 +825,7 @@ def long_conversation() -> Conversation:
     Return a conversation with something of everything.
     """
     picture = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
-    unheard = {"type": "input_audio", "transcript": None}
+    untranscribed = {"type": "input_audio", "transcript": None}
     audio_item = {"type": "input_audio", "transcript": "And this?"}
     audio_part = {"type": "output_audio", "transcript": "A cat.\nTwo cats."}
     parts: list[Json] = [
@@ -834,7 +834,7 @@ def long_conversation() -> Conversation:
         call_item("i3", "look", "call_1", '{"at": "it"}'),
         output_item("i4", "call_1", '{"animal": "cat"}'),
         message_item("i5", "assistant", audio_part, phase="final_answer"),
-        message_item("i6", "user", unheard),
+        message_item("i6", "user", untranscribed),
         message_item("i7", "user", audio_item),
         call_item("i8", "look", "call_2", "{}"),
         output_item("i9", "call_3", "lost"),
@@ -845,7 +845,7 @@ def long_conversation() -> Conversation:
     return followed([added(*pair) for pair in zip(parts, previous, strict=False)])
 
 
-def test_it_reads_like_a_conversation() -> None:
+def test_the_text_reads_like_a_conversation() -> None:
     """
     `str` gives a transcript that a person can read.
     """
@@ -975,7 +975,7 @@ def noise(draw: Any, protocol: str | None) -> list[Json]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("keep_audio", [False, True])
 @given(data=st.data())
-def test_no_sequence_of_messages_breaks_it(
+def test_no_sequence_of_messages_breaks_a_conversation(
     protocol: str | None, keep_audio: bool, data: st.DataObject
 ) -> None:
     """
@@ -1167,7 +1167,7 @@ def test_unrelated_events_change_nothing() -> None:
     assert made.items == ()
 
 
-def test_it_can_be_read_from_any_thread_while_it_grows() -> None:
+def test_a_conversation_can_be_read_while_it_grows() -> None:
     """
     Readers on other threads see whole conversations, never half of a change.
     """

@@ -117,7 +117,9 @@ def cause(model: ModelStatus, name: str, before: ModelStatusEnum) -> object:
 
 
 @pytest.mark.parametrize(("name", "before", "after"), CASES)
-def test_the_table(name: str, before: ModelStatusEnum, after: ModelStatusEnum) -> None:
+def test_each_event_leads_to_the_status_of_the_table(
+    name: str, before: ModelStatusEnum, after: ModelStatusEnum
+) -> None:
     """
     Whatever happens in whatever status: the status after is what the rules say, and it
     is announced, with the one before, exactly if it is another.
@@ -145,7 +147,7 @@ def walk(model: ModelStatus, *events: ServerEvent) -> list[ModelStatusEnum]:
     return [change.status for change in changes if change is not None]
 
 
-def test_a_spoken_turn() -> None:
+def test_a_spoken_turn_is_idle_when_it_was_played() -> None:
     """
     Listening, thinking, speaking; idle only when the answer was played.
     """
@@ -158,7 +160,7 @@ def test_a_spoken_turn() -> None:
     assert model.speak_done() is None
 
 
-def test_a_text_turn() -> None:
+def test_a_text_turn_is_idle_when_it_is_done() -> None:
     """
     An answer without audio is over when it is done.
     """
@@ -167,14 +169,14 @@ def test_a_text_turn() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "incomplete", "cancelled"])
-def test_an_empty_answer(status: str) -> None:
+def test_an_empty_answer_ends_thinking(status: str) -> None:
     """
     An answer that fails before its first word does not leave the model thinking.
     """
     assert walk(ModelStatus(), created(), done(status=status)) == [THINKING, IDLE]
 
 
-def test_barge_in() -> None:
+def test_a_barge_in_is_listening() -> None:
     """
     While the user speaks over an answer it is LISTENING, whatever still arrives.
     """
@@ -186,7 +188,7 @@ def test_barge_in() -> None:
     assert walk(model, created("r2"), audio("r2"), done("r2")) == [SPEAKING]
 
 
-def test_barge_in_before_the_first_sound() -> None:
+def test_a_first_sound_during_speech_stays_listening() -> None:
     """
     An answer whose first sound comes while the user speaks does not speak over them.
     """
@@ -196,7 +198,7 @@ def test_barge_in_before_the_first_sound() -> None:
     assert model.value is LISTENING
 
 
-def test_late_deltas() -> None:
+def test_late_deltas_change_nothing() -> None:
     """
     What an answer delivers after its end, or without a beginning, changes nothing.
     """
@@ -207,7 +209,7 @@ def test_late_deltas() -> None:
     assert model.value is IDLE
 
 
-def test_out_of_band_beside_the_answer() -> None:
+def test_a_response_out_of_band_does_not_set_speaking() -> None:
     """
     A classifier that runs beside the conversation's answer does not set SPEAKING.
     """
@@ -218,7 +220,7 @@ def test_out_of_band_beside_the_answer() -> None:
     assert walk(model, audio(), done()) == [SPEAKING]
 
 
-def test_out_of_band_before_the_answer() -> None:
+def test_a_response_out_of_band_does_not_hide_the_answer() -> None:
     """
     A classifier that we asked for first does not hide the conversation's own answer.
     """
@@ -231,7 +233,7 @@ def test_out_of_band_before_the_answer() -> None:
     assert model.value is SPEAKING
 
 
-def test_a_speaker_that_ran_dry_too_early() -> None:
+def test_sound_after_playback_ended_is_speaking_again() -> None:
     """
     Sound that comes after the speaker fell silent is speech again.
     """
@@ -241,7 +243,7 @@ def test_a_speaker_that_ran_dry_too_early() -> None:
     assert walk(model, audio(), audio()) == [SPEAKING]
 
 
-def test_a_service_that_does_not_name_conversations() -> None:
+def test_answers_without_a_conversation_id_count() -> None:
     """
     Where the service leaves the conversation's id out, its answers count all the same.
     """
@@ -252,7 +254,7 @@ def test_a_service_that_does_not_name_conversations() -> None:
     assert walk(model, null, text("r2"), done("r2")) == [THINKING, SPEAKING, IDLE]
 
 
-def test_a_second_answer_while_the_first_is_played() -> None:
+def test_a_second_answer_is_thinking_while_the_first_is_played() -> None:
     """
     The status is THINKING for the next answer although the last one is still played.
     """
@@ -272,7 +274,7 @@ def test_a_lost_connection_forgets_the_answer() -> None:
     assert walk(model, audio(), created("r2"), audio("r2")) == [THINKING, SPEAKING]
 
 
-def test_overruled_by_the_user() -> None:
+def test_a_status_set_by_the_user_is_announced_once() -> None:
     """
     Setting the status announces a change once, and events go on from there.
     """

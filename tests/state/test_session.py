@@ -49,8 +49,8 @@ def test_unset_is_a_singleton_with_a_repr() -> None:
     """
     However it is copied, it stays itself.
     """
-    for twin in (Unset(), copy.copy(UNSET), copy.deepcopy(UNSET)):
-        assert UNSET is twin
+    for copied in (Unset(), copy.copy(UNSET), copy.deepcopy(UNSET)):
+        assert UNSET is copied
     assert UNSET is pickle.loads(pickle.dumps(UNSET))
     assert "UNSET" == repr(UNSET)
     assert not UNSET

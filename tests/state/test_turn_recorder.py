@@ -432,7 +432,7 @@ def telephone_turn(wire: str, protocol: str | None) -> Turn:
         ("audio/pcma", "g711_alaw", 8_000, 2048 / 8_000),
     ],
 )
-def test_it_is_saved_so_that_it_can_be_played(
+def test_a_saved_turn_can_be_played(
     protocol: str | None,
     wire: str,
     name: str,
@@ -512,7 +512,7 @@ def test_saving_to_a_str_path_gives_a_path(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_its_repr_is_one_line(turn: Turn, expected: str) -> None:
+def test_the_repr_of_a_turn_is_one_line(turn: Turn, expected: str) -> None:
     """
     At a prompt, the turn shows its text, its duration and its latency.
     """
@@ -525,7 +525,7 @@ def test_its_repr_is_one_line(turn: Turn, expected: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(data=st.data())
-def test_no_sequence_of_messages_breaks_it(
+def test_no_sequence_of_messages_breaks_a_turn(
     protocol: str | None, data: st.DataObject
 ) -> None:
     """

@@ -188,7 +188,7 @@ def test_nothing_is_guessed(hint: Any, given: Any) -> None:
         reader_of(hint)(given)
 
 
-def test_two_unions_that_differ_in_order_only() -> None:
+def test_the_first_member_of_a_union_that_fits_is_taken() -> None:
     """
     The first member that fits is taken, for each argument by its own hint.
     """

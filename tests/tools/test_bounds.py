@@ -114,7 +114,7 @@ def test_bounds_are_in_the_schema_and_checked(
         (Annotated[int | None, Ge(1)], 0, "expected at least 1, got 0"),
     ],
 )
-def test_what_the_model_reads_about_a_value_out_of_bounds(
+def test_the_model_reads_the_bound_that_a_value_breaks(
     hint: Any, value: Any, words: str
 ) -> None:
     """
@@ -143,7 +143,7 @@ def test_what_the_model_reads_about_a_value_out_of_bounds(
         (Annotated[int | None, Ge(1)], [None, 1], [0]),
     ],
 )
-def test_bounds_that_a_schema_cannot_express(
+def test_bounds_that_a_schema_cannot_express_are_checked(
     hint: Any, good: list[Any], bad: list[Any]
 ) -> None:
     """
@@ -159,7 +159,7 @@ def test_bounds_that_a_schema_cannot_express(
             read(value)
 
 
-def test_a_multiple_of_a_fraction() -> None:
+def test_a_multiple_of_a_fraction_is_decimal() -> None:
     """
     0.3 is a multiple of 0.1, as people write it, whatever floats make of it.
     """
@@ -188,7 +188,7 @@ class Odd:
 @pytest.mark.parametrize(
     "note", [Odd(), Odd, object(), 5, annotated_types.Unit("m"), float.is_integer]
 )
-def test_notes_that_say_nothing_about_bounds(note: Any) -> None:
+def test_notes_that_say_nothing_about_bounds_are_ignored(note: Any) -> None:
     """
     An annotation of another library is passed over.
     """
@@ -196,7 +196,7 @@ def test_notes_that_say_nothing_about_bounds(note: Any) -> None:
     assert -1 == reader_of(Annotated[int, note])(-1)
 
 
-def test_bounds_in_fields_of_classes_and_of_elements() -> None:
+def test_bounds_are_found_in_fields_and_elements() -> None:
     """
     They are found wherever a hint can stand.
     """
@@ -218,7 +218,7 @@ def test_bounds_in_fields_of_classes_and_of_elements() -> None:
         made.structure({"order": {"counts": [1]}, "other": 10})
 
 
-def test_the_notes_of_msgspec() -> None:
+def test_notes_of_msgspec_give_bounds_and_description() -> None:
     """
     Its `Meta` has bounds and description; its structs are records.
     """
@@ -308,7 +308,7 @@ def test_the_schema_of_a_model_stands_alone() -> None:
     assert 1 == street["properties"]["number"]["minimum"]
 
 
-def test_a_choice_between_models() -> None:
+def test_a_union_of_models_makes_the_right_one() -> None:
     """
     Both stand in the schema, and the right one is made.
     """
@@ -345,7 +345,7 @@ def test_a_function_gets_a_model() -> None:
         (Address, 5, "x"),
     ],
 )
-def test_what_the_model_reads_about_a_bad_model(
+def test_the_model_reads_the_path_of_a_bad_field(
     hint: Any, value: Any, where: str
 ) -> None:
     """
@@ -357,7 +357,7 @@ def test_what_the_model_reads_about_a_bad_model(
     assert str(caught.value).startswith(f"argument '{where}': ")
 
 
-def test_a_model_that_contains_itself() -> None:
+def test_a_model_that_contains_itself_is_refused() -> None:
     """
     It is refused when it is registered, like other classes.
     """

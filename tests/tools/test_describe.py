@@ -28,7 +28,7 @@ from azure_realtime._tools.schema.describe import describe
 
 
 @pytest.mark.parametrize(("hint", "schema"), GOLDEN, ids=[str(h) for h, _ in GOLDEN])
-def test_golden_schemas(hint: Any, schema: Any) -> None:
+def test_every_supported_hint_has_its_schema(hint: Any, schema: Any) -> None:
     """
     Every supported hint has the JSON schema that one would write by hand.
     """
@@ -39,7 +39,7 @@ def test_golden_schemas(hint: Any, schema: Any) -> None:
     jsonschema.Draft7Validator.check_schema(made)
 
 
-def test_a_whole_function() -> None:
+def test_name_hints_defaults_and_docstring_reach_the_model() -> None:
     """
     Name, text, hints, defaults and the docstring's words all reach the model.
     """
@@ -88,7 +88,7 @@ def test_a_whole_function() -> None:
     }
 
 
-def test_given_name_and_description() -> None:
+def test_a_given_name_and_description_come_first() -> None:
     """
     What you pass goes before what the function says about itself.
     """
@@ -102,7 +102,7 @@ def test_given_name_and_description() -> None:
     }
 
 
-def test_classes_local_to_a_function() -> None:
+def test_classes_local_to_a_function_are_found() -> None:
     """
     A class defined beside the tool, in a function or a method, is found.
     """
@@ -126,7 +126,7 @@ def test_classes_local_to_a_function() -> None:
     assert arguments == {"value": Outer(Inner(1))}
 
 
-def test_methods_and_callable_objects() -> None:
+def test_methods_and_callable_objects_can_be_tools() -> None:
     """
     A bound method, an object with __call__ and a class can be tools.
     """
@@ -185,7 +185,7 @@ def test_partials_hide_what_they_bind() -> None:
         tool.structure({"name": "x", "cursor": 1})
 
 
-def test_wrapped_functions() -> None:
+def test_a_decorator_changes_nothing() -> None:
     """
     A well-behaved decorator changes nothing.
     """
@@ -210,7 +210,7 @@ def test_wrapped_functions() -> None:
     assert tool.parameters["properties"] == {"name": TEXT}
 
 
-def test_any_further_arguments() -> None:
+def test_further_arguments_are_described_and_checked() -> None:
     """
     **kwargs are described to the model, and checked if they have a hint.
     """

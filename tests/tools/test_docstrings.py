@@ -68,7 +68,7 @@ In any place on Earth.
 
 
 @pytest.mark.parametrize("text", [GOOGLE, NUMPY, REST], ids=["google", "numpy", "rest"])
-def test_the_styles_that_people_use(text: str) -> None:
+def test_usual_styles_give_description_and_arguments(text: str) -> None:
     """
     The description is what comes first; each argument has its text, on one line.
     """
@@ -101,7 +101,9 @@ def test_the_styles_that_people_use(text: str) -> None:
         ("X.\n\nParameters\n----------", Docstring("X.")),
     ],
 )
-def test_unusual_docstrings(text: str | None, expected: Docstring) -> None:
+def test_unusual_docstrings_give_what_there_is(
+    text: str | None, expected: Docstring
+) -> None:
     """
     A docstring that is empty, short or half a section gives what there is.
     """
@@ -118,7 +120,7 @@ def test_unusual_docstrings(text: str | None, expected: Docstring) -> None:
         )
     ).map("\n".join)
 )
-def test_no_docstring_breaks_it(text: str) -> None:
+def test_no_docstring_breaks_the_description(text: str) -> None:
     """
     Whatever a docstring says, the function can become a tool.
     """

@@ -84,7 +84,7 @@ def calls(*names: str, **arguments: Any) -> Reply:
 @pytest.mark.slow
 @pytest.mark.soak
 @pytest.mark.timeout(180)  # a second a turn, at the very most
-def test_a_hundred_turns_with_two_parallel_tools() -> None:
+def test_a_hundred_turns_with_two_tools_have_one_follow_up_each() -> None:
     """
     Exactly one follow-up each, outputs in order of the calls, no call twice, and no
     more memory than before.
@@ -275,7 +275,7 @@ def test_tools_reach_the_service_whenever_they_are_added(variant: Variant) -> No
     """
     Before the session is ready, during it, beside those of the configuration.
     """
-    gate = threading.Event()
+    release = threading.Event()
     theirs = FunctionTool("theirs", parameters={"type": "object", "properties": {}})
     config = SessionConfig(tools=(theirs,), turn_detection=None)
     replies = [
@@ -285,11 +285,11 @@ def test_tools_reach_the_service_whenever_they_are_added(variant: Variant) -> No
         "One and a half.",
     ]
     with variant.service(
-        on_connection=lambda _: gate.wait(5), replies=replies
+        on_connection=lambda _: release.wait(5), replies=replies
     ) as service:
         client = variant.client(service.url, session_config=config)
         client.tool(double)
-        gate.set()
+        release.set()
         client.connect(5)
         drained(client)
         early = [tool.name for tool in client.session.tools]  # type: ignore[union-attr]
@@ -447,7 +447,7 @@ def test_closing_does_not_wait_for_a_tool() -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 2, 0])
-def test_a_model_that_calls_tools_again_and_again(
+def test_endless_tool_calls_fail_the_turn(
     limit: int | None,
     variant: Variant,
     eventually: Callable[..., None],
@@ -518,7 +518,7 @@ def test_the_number_of_rounds_is_limited(variant: Variant) -> None:
         assert "Done." == turn.transcript
 
 
-def test_a_file_name_that_is_no_utf8(variant: Variant) -> None:
+def test_a_file_name_that_is_no_utf8_ends_no_session(variant: Variant) -> None:
     """
     The turn ends with an answer, and so does the next one.
     """

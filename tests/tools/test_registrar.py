@@ -138,7 +138,7 @@ def test_a_refused_tool_is_logged_once(
     assert "The service refused the tool 'bad'" in logged[0]
 
 
-def test_tools_that_a_new_session_refuses_together(
+def test_tools_refused_by_a_new_session_do_not_affect_the_others(
     variant: Variant, refused: set[str], eventually: Eventually
 ) -> None:
     """
@@ -170,7 +170,7 @@ def test_tools_that_a_new_session_refuses_together(
     assert 2 == len(recorder.of("reconnected"))
 
 
-def test_a_tool_that_only_the_last_session_took(
+def test_a_tool_that_only_the_last_session_took_is_dropped(
     variant: Variant, refused: set[str], eventually: Eventually
 ) -> None:
     """
@@ -192,7 +192,7 @@ def test_a_tool_that_only_the_last_session_took(
     assert ["second"] == refusals(recorder)
 
 
-def test_a_refusal_without_a_reason(
+def test_a_refusal_without_a_reason_finds_its_tool(
     refused: set[str], eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
@@ -249,7 +249,7 @@ def test_a_new_session_that_refuses_something_else_ends_the_client(
     assert [] == refusals(recorder)
 
 
-def test_tools_under_way_where_nothing_is_restored(eventually: Eventually) -> None:
+def test_tools_are_registered_where_nothing_is_restored(eventually: Eventually) -> None:
     """
     The client has them, so each session gets them.
     """
@@ -267,7 +267,7 @@ def test_tools_under_way_where_nothing_is_restored(eventually: Eventually) -> No
         eventually(lambda: names(client) == ["first", "second"])
 
 
-def test_a_cell_that_is_run_again_with_a_mistake(
+def test_a_refused_replacement_keeps_the_earlier_tool(
     refused: set[str], eventually: Eventually
 ) -> None:
     """
@@ -304,7 +304,7 @@ def test_a_tool_that_cannot_be_sent_is_not_kept(
         eventually(lambda: names(client) == ["first"])
 
 
-def test_a_tool_for_a_client_that_is_closed() -> None:
+def test_a_closed_client_takes_no_tool() -> None:
     """
     The call raises; a tool that was registered before is still callable by hand.
     """
@@ -320,7 +320,7 @@ def test_a_tool_for_a_client_that_is_closed() -> None:
     assert 4 == tool(2)
 
 
-def test_a_tool_that_is_taken_away_while_it_runs(
+def test_a_tool_removed_while_it_runs_finishes(
     variant: Variant, eventually: Eventually
 ) -> None:
     """

@@ -117,7 +117,7 @@ def _no_thread_survives() -> Iterator[None]:
     join_all()
 
 
-def test_one_call(bench: Bench) -> None:
+def test_a_call_runs_the_function_and_its_result_is_sent_once(bench: Bench) -> None:
     """
     The function runs with the model's arguments; its result goes back, once.
     """
@@ -179,7 +179,7 @@ def test_nothing_is_sent_before_the_response_has_ended(bench: Bench) -> None:
     assert bench.outputs() == [("call_1", "done")]
 
 
-def test_a_call_reported_only_by_the_end_of_the_response(bench: Bench) -> None:
+def test_a_call_reported_only_by_the_end_of_the_response_is_made(bench: Bench) -> None:
     """
     A service that announces calls nowhere else is understood.
     """
@@ -229,7 +229,9 @@ def test_an_interrupted_response_takes_its_calls_with_it(
 
 
 @pytest.mark.parametrize("also", [False, True], ids=["only", "also the item"])
-def test_a_service_that_announces_only_the_arguments(also: bool, bench: Bench) -> None:
+def test_calls_announced_by_arguments_only_are_made_in_order(
+    also: bool, bench: Bench
+) -> None:
     """
     The functions are called when the response is done, in order, each once.
     """
@@ -261,7 +263,7 @@ def test_a_service_that_announces_only_the_arguments(also: bool, bench: Bench) -
     assert ["0", "1"] == sorted(called)
 
 
-def test_announced_calls_without_an_index(bench: Bench) -> None:
+def test_announced_calls_without_an_index_are_made(bench: Bench) -> None:
     """
     None of them is lost.
     """
@@ -277,7 +279,7 @@ def test_announced_calls_without_an_index(bench: Bench) -> None:
     assert [("call_1", "done"), ("call_2", "done")] == bench.outputs()
 
 
-def test_calls_of_a_response_that_is_not_completed(bench: Bench) -> None:
+def test_calls_of_a_response_that_is_not_completed_are_not_made(bench: Bench) -> None:
     """
     What was announced before an interruption is not called.
     """
@@ -389,7 +391,7 @@ def test_bad_calls_are_answered_and_reported(bench: Bench) -> None:
     }
 
 
-def test_a_function_that_takes_too_long(bench: Bench) -> None:
+def test_a_function_that_takes_too_long_is_an_error_in_time(bench: Bench) -> None:
     """
     The model gets an error in time; the late result is dropped; the worker is replaced.
     """
@@ -467,7 +469,7 @@ def test_a_new_connection_forgets_the_old_calls(bench: Bench) -> None:
     assert bench.outputs() == [("call_2", "done")]
 
 
-def test_a_connection_that_cannot_take_the_outputs(
+def test_outputs_that_cannot_be_sent_are_logged(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -552,16 +554,18 @@ def test_a_dropped_client_is_collected() -> None:
     bench.call("it")
     bench.done()
     assert bench.outputs() == [("call_1", "done")]
-    gone = threading.Event()
+    collected = threading.Event()
     bench.runner._send_results = lambda *_: None  # no cycle through the test
-    weakref.finalize(bench.runner, gone.set)
+    weakref.finalize(bench.runner, collected.set)
 
     del bench
 
-    assert gone.wait(TIMEOUT)
+    assert collected.wait(TIMEOUT)
 
 
-def test_a_hundred_turns_of_two_calls(bench: Bench, monkeypatch: Any) -> None:
+def test_a_hundred_turns_of_two_calls_send_one_batch_each(
+    bench: Bench, monkeypatch: Any
+) -> None:
     """
     Each response gets exactly one batch, in order; what is remembered is bounded.
     """
@@ -598,7 +602,7 @@ def test_a_hundred_turns_of_two_calls(bench: Bench, monkeypatch: Any) -> None:
     assert len(bench.runner._answered) == 50
 
 
-def test_any_event_is_fine(bench: Bench) -> None:
+def test_any_event_is_accepted(bench: Bench) -> None:
     """
     Events that are no business of the runner's, or half empty, change nothing.
     """

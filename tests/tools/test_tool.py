@@ -74,7 +74,7 @@ def test_a_tool_is_still_the_function() -> None:
     assert "add" in repr(tool)
 
 
-def test_the_spec_that_is_sent() -> None:
+def test_the_spec_is_the_function_tool_of_the_session() -> None:
     """
     The spec is the function tool of the session.
     """
@@ -102,7 +102,7 @@ def test_a_timeout_must_be_a_positive_number(timeout: float) -> None:
         make_tool(add, timeout=timeout)
 
 
-def test_the_toolbox_in_order() -> None:
+def test_tools_keep_their_order() -> None:
     """
     Tools keep their order; a cell that is run again replaces its tool in place.
     """
@@ -123,7 +123,7 @@ def test_the_toolbox_in_order() -> None:
         toolbox.remove("add")
 
 
-def test_a_tool_of_another_toolbox() -> None:
+def test_a_tool_of_another_toolbox_is_taken() -> None:
     """
     One client's tool can be given to another, as it is or under another name.
     """
@@ -252,7 +252,9 @@ class Array:
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_results(result: Any, output: str) -> None:
+def test_text_is_returned_as_it_is_and_other_results_as_json(
+    result: Any, output: str
+) -> None:
     """
     Text goes back as it is, anything else as JSON, nothing as "done".
     """
@@ -263,7 +265,7 @@ def test_results(result: Any, output: str) -> None:
     assert type(outcome.output) is str
 
 
-def test_rows_of_a_database() -> None:
+def test_rows_of_a_database_are_mappings() -> None:
     """
     By the names of their columns.
     """
@@ -331,7 +333,7 @@ class Mute(Exception):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_results_without_a_json_form(
+def test_a_result_without_a_json_form_is_an_error(
     result: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -411,7 +413,7 @@ def test_bad_arguments_never_reach_the_function(
     assert caplog.records == []
 
 
-def test_no_arguments_at_all() -> None:
+def test_empty_arguments_call_the_function() -> None:
     """
     Some models write nothing where there is nothing to say.
     """
@@ -436,7 +438,7 @@ class Loud(SystemExit):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_function_that_raises(
+def test_a_function_that_raises_is_a_short_error_without_secrets(
     error: BaseException, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
@@ -469,9 +471,7 @@ class Checked:
     ("how", "message"),
     [(0, "argument 'x': Mute. "), (1, "Loud"), (2, "argument 'x': caf\ufffd. ")],
 )
-def test_a_class_that_refuses_an_argument_in_its_own_way(
-    how: int, message: str
-) -> None:
+def test_any_exception_of_a_class_is_a_bad_argument(how: int, message: str) -> None:
     """
     The model reads what there is to read, and no thread ends.
     """
@@ -489,7 +489,7 @@ class Raising(logging.Handler):
 
 
 @pytest.mark.parametrize("function", [lambda: 1 / 0, object])
-def test_a_handler_of_the_log_that_raises(function: Any) -> None:
+def test_a_log_handler_that_raises_does_not_stop_the_answer(function: Any) -> None:
     """
     The model is answered all the same.
     """
@@ -504,7 +504,7 @@ def test_a_handler_of_the_log_that_raises(function: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "get_weather-2", "X" * 64, "_", "-", "007"])
-def test_names_that_the_service_takes(name: str) -> None:
+def test_valid_names_are_accepted(name: str) -> None:
     """
     Letters, digits, underscore and hyphen, at most 64.
     """
@@ -516,7 +516,7 @@ def test_names_that_the_service_takes(name: str) -> None:
     "name",
     ["", "get weather", "shop.order", "größe", "X" * 65, "a\n", "\uff41", "a\udce9"],
 )
-def test_names_that_the_service_refuses(name: str) -> None:
+def test_invalid_names_are_refused_where_the_tool_is_made(name: str) -> None:
     """
     The error is raised where the tool is made, in whichever way.
     """
@@ -531,7 +531,7 @@ def test_names_that_the_service_refuses(name: str) -> None:
             register()
 
 
-def test_a_function_whose_own_name_the_service_refuses() -> None:
+def test_an_invalid_function_name_is_refused_with_advice() -> None:
     """
     The error says what to do.
     """
@@ -542,7 +542,7 @@ def test_a_function_whose_own_name_the_service_refuses() -> None:
         make_tool(größe)
 
 
-def test_descriptions_that_are_too_long() -> None:
+def test_too_long_descriptions_are_refused() -> None:
     """
     1,024 characters, from the docstring or given.
     """
@@ -562,7 +562,7 @@ def test_descriptions_that_are_too_long() -> None:
         make_tool(add, name=5)  # type: ignore[arg-type]
 
 
-def test_an_unknown_function_whose_name_is_no_text() -> None:
+def test_an_unknown_function_is_named_in_valid_utf8() -> None:
     """
     The model reads what can be sent of it.
     """
@@ -573,7 +573,7 @@ def test_an_unknown_function_whose_name_is_no_text() -> None:
     )
 
 
-def test_an_unknown_function() -> None:
+def test_an_unknown_function_is_answered_with_the_known_ones() -> None:
     """
     The model reads which functions there are.
     """

@@ -290,15 +290,15 @@ def test_a_client_certificate_is_accepted(version: str, authority: trustme.CA) -
     server.verify_mode = ssl.CERT_REQUIRED
     ours = ssl.create_default_context()
     authority.configure_trust(ours)
-    stranger = ssl.create_default_context()
-    authority.configure_trust(stranger)
+    without_certificate = ssl.create_default_context()
+    authority.configure_trust(without_certificate)
     authority.issue_cert("client@realtime.test").configure_cert(ours)
     with Simulator(ssl_context=server) as service:
         with _client(service.url, {"ssl_context": ours}, api_key=KEY) as client:
             recorder = EventRecorder(client)
             service.wait_for_connection().drop()
             recorder.wait("reconnected")
-        client = _client(service.url, {"ssl_context": stranger}, api_key=KEY)
+        client = _client(service.url, {"ssl_context": without_certificate}, api_key=KEY)
         with pytest.raises(ConnectError) as caught:
             client.connect()
         client.close()
@@ -332,7 +332,7 @@ def test_a_certificate_is_checked_again_on_each_connection(
 # Proxies.
 
 
-def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def resolve_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Have this very machine answer to the name.
     """
@@ -390,7 +390,7 @@ def _named(authority: trustme.CA) -> Any:
         yield service, f"wss://{NAME}:{service.port}"
 
 
-def _gate(kind: str, port: int, seen: list[Any], credential: str | None) -> Any:
+def _proxy_script(kind: str, port: int, seen: list[Any], credential: str | None) -> Any:
     """
     Return the script of a proxy of that kind.
     """
@@ -404,7 +404,7 @@ def _gate(kind: str, port: int, seen: list[Any], credential: str | None) -> Any:
 @pytest.mark.parametrize("how", ["given", "environment"])
 @pytest.mark.parametrize("credential", [None, "user:p@ss word"])
 @pytest.mark.parametrize("scheme", ["http", "socks5", "socks5h"])
-def test_a_session_through_a_proxy(
+def test_a_session_through_a_proxy_reconnects_and_hides_the_key(
     scheme: str,
     credential: str | None,
     how: str,
@@ -421,10 +421,10 @@ def test_a_session_through_a_proxy(
     seen: list[Any] = []
     with (
         _named(authority) as (service, url),
-        Peer(_gate(kind, service.port, seen, credential)) as gate,
+        Peer(_proxy_script(kind, service.port, seen, credential)) as peer,
     ):
         user = "user:p%40ss%20word@" if credential else ""
-        address = f"{scheme}://{user}127.0.0.1:{gate.port}"
+        address = f"{scheme}://{user}127.0.0.1:{peer.port}"
         websocket_options: dict[str, Any] = {"ssl_context": client_tls}
         if how == "given":
             websocket_options["proxy"] = address
@@ -449,7 +449,7 @@ def test_a_session_through_a_proxy(
     ("scheme", "asked"),
     [("socks4", b"\x7f\x00\x00\x01me\x00"), ("socks4a", b"\x00\x00\x00\x01me\x00")],
 )
-def test_an_old_socks_proxy(
+def test_a_socks4_proxy_is_asked_for_an_address(
     scheme: str,
     asked: bytes,
     impl: Any,
@@ -461,7 +461,7 @@ def test_an_old_socks_proxy(
     SOCKS4 knows no names: it is asked for an address; its extension 4a for the name.
     """
     pytest.importorskip("python_socks", reason="the extra 'proxy' is not installed")
-    at_home(monkeypatch)
+    resolve_to_loopback(monkeypatch)
     seen: list[bytes] = []
 
     def script(conn: PeerConnection) -> None:
@@ -476,10 +476,10 @@ def test_an_old_socks_proxy(
         conn.send(b"\x00\x5a" + bytes(6))
         conn.tunnel(service.port)
 
-    with _named(authority) as (service, url), Peer(script) as gate:
+    with _named(authority) as (service, url), Peer(script) as peer:
         websocket_options = {
             "ssl_context": client_tls,
-            "proxy": f"{scheme}://me@127.0.0.1:{gate.port}",
+            "proxy": f"{scheme}://me@127.0.0.1:{peer.port}",
         }
         with _client(url, websocket_options, impl, api_key=KEY) as client:
             client.clear_audio_buffer().result(5)
@@ -496,8 +496,8 @@ def test_a_password_that_socks_cannot_carry_is_not_shown(
     It is a ConnectError, without the password in it or in what led to it.
     """
     pytest.importorskip("python_socks", reason="the extra 'proxy' is not installed")
-    with Peer(socks(1, [], "user:right")) as gate:
-        address = f"socks5://user:{secret}@127.0.0.1:{gate.port}"
+    with Peer(socks(1, [], "user:right")) as peer:
+        address = f"socks5://user:{secret}@127.0.0.1:{peer.port}"
         client = _client(f"wss://{NAME}", {"proxy": address}, impl, api_key=KEY)
         with pytest.raises(ConnectError) as caught:
             client.connect()
@@ -512,10 +512,10 @@ def test_a_refusal_by_a_socks_proxy_is_reported() -> None:
     A wrong password is a ConnectError that names the proxy and not the password.
     """
     pytest.importorskip("python_socks", reason="the extra 'proxy' is not installed")
-    with Peer(socks(1, [], "user:right")) as gate:
-        address = f"socks5://user:wrong-one@127.0.0.1:{gate.port}"
+    with Peer(socks(1, [], "user:right")) as peer:
+        address = f"socks5://user:wrong-one@127.0.0.1:{peer.port}"
         client = _client(f"wss://{NAME}", {"proxy": address}, api_key=KEY)
-        with pytest.raises(ConnectError, match=str(gate.port)) as caught:
+        with pytest.raises(ConnectError, match=str(peer.port)) as caught:
             client.connect()
         client.close()
     assert "wrong-one" not in str(caught.value)
@@ -533,13 +533,13 @@ def test_no_proxy_is_honoured(
     """
     What NO_PROXY names is dialled directly; the proxy of the environment sees nothing.
     """
-    at_home(monkeypatch)
+    resolve_to_loopback(monkeypatch)
     seen: list[str] = []
     with (
         _named(authority) as (service, url),
-        Peer(proxy(service.port, None, seen)) as gate,
+        Peer(proxy(service.port, None, seen)) as peer,
     ):
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{gate.port}")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{peer.port}")
         monkeypatch.setenv("NO_PROXY", spared)
         with _client(url, {"ssl_context": client_tls}, api_key=KEY):
             service.wait_for_connection()
@@ -553,12 +553,12 @@ def test_a_proxy_failure_counts_as_a_network_error() -> None:
     seen: list[str] = []
     with (
         Simulator(credentials=KEY) as service,
-        Peer(proxy(service.port, None, seen)) as gate,
+        Peer(proxy(service.port, None, seen)) as peer,
     ):
-        websocket_options = {"proxy": f"http://127.0.0.1:{gate.port}"}
+        websocket_options = {"proxy": f"http://127.0.0.1:{peer.port}"}
         with _client(f"ws://{NAME}", websocket_options, api_key=KEY) as client:
             recorder = EventRecorder(client)
-            for conn in list(gate.accepted_connections):
+            for conn in list(peer.accepted_connections):
                 conn.sock.shutdown(2)
             recorder.wait("reconnected")
             assert ["network"] == [e.cause for e in recorder.of("disconnected")]

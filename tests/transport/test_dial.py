@@ -110,7 +110,7 @@ def silent_port() -> Iterator[int]:
 # It works.
 
 
-def test_plain() -> None:
+def test_a_plain_service_is_reached() -> None:
     """
     A local service is reached without TLS.
     """
@@ -119,7 +119,9 @@ def test_plain() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_tls(host: str, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+def test_a_private_authority_is_trusted(
+    host: str, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
     """
     A private authority is trusted through ``ssl_context``, for a name or an address.
     """
@@ -128,7 +130,7 @@ def test_tls(host: str, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) 
         assert dial(to, context=client_tls) == b"hello"
 
 
-def test_options_of_the_socket() -> None:
+def test_the_socket_has_no_delay_and_keepalive() -> None:
     """
     Small messages leave at once, and a dead machine is noticed by the kernel too.
     """
@@ -144,7 +146,7 @@ def test_options_of_the_socket() -> None:
 # Names and addresses.
 
 
-def test_a_name_that_does_not_exist(nameserver: Callable[[Resolver], None]) -> None:
+def test_an_unknown_host_is_reported(nameserver: Callable[[Resolver], None]) -> None:
     """
     A typing error in the host is reported as one.
     """
@@ -160,7 +162,7 @@ def test_a_name_that_does_not_exist(nameserver: Callable[[Resolver], None]) -> N
     assert isinstance(info.value.__cause__, OSError)
 
 
-def test_a_name_that_cannot_be_one() -> None:
+def test_an_impossible_host_is_reported_as_unknown() -> None:
     """
     A host that no name server can even be asked for is reported like an unknown one.
     """
@@ -170,7 +172,9 @@ def test_a_name_that_cannot_be_one() -> None:
         dial(endpoint(443, "a..invalid"))
 
 
-def test_a_silent_name_server(nameserver: Callable[[Resolver], None]) -> None:
+def test_a_silent_name_server_is_a_timeout(
+    nameserver: Callable[[Resolver], None],
+) -> None:
     """
     A name server that never answers costs the timeout and no more; the message says
     which name was asked for.
@@ -187,7 +191,9 @@ def test_a_silent_name_server(nameserver: Callable[[Resolver], None]) -> None:
     answer.set()
 
 
-def test_no_address(nameserver: Callable[[Resolver], None]) -> None:
+def test_a_name_without_an_address_is_an_error(
+    nameserver: Callable[[Resolver], None],
+) -> None:
     """
     A name without any address is an error of ours, not a crash.
     """
@@ -196,7 +202,7 @@ def test_no_address(nameserver: Callable[[Resolver], None]) -> None:
         dial(endpoint(443, "x.y"))
 
 
-def test_a_refused_port(refused_port: int) -> None:
+def test_a_refused_port_is_reported_with_its_reason(refused_port: int) -> None:
     """
     No listener: the text has host, port and the system's word for it.
     """
@@ -254,7 +260,7 @@ def test_the_last_failure_is_reported(
         dial(endpoint(443, "x.y"))
 
 
-def test_a_machine_that_does_not_answer(silent_port: int) -> None:
+def test_a_machine_that_does_not_answer_is_a_timeout(silent_port: int) -> None:
     """
     A machine that does not answer is a timeout with that reason.
     """
@@ -268,7 +274,7 @@ def test_a_machine_that_does_not_answer(silent_port: int) -> None:
 # TLS.
 
 
-def test_an_unknown_authority(server_tls: ssl.SSLContext) -> None:
+def test_an_unknown_authority_is_refused(server_tls: ssl.SSLContext) -> None:
     """
     A certificate of an unknown authority is refused; the hint says how to trust it.
     """
@@ -280,7 +286,7 @@ def test_an_unknown_authority(server_tls: ssl.SSLContext) -> None:
     assert "ssl_context" in info.value.hint
 
 
-def test_another_hosts_certificate(
+def test_another_hosts_certificate_is_refused(
     server_tls: ssl.SSLContext,
     client_tls: ssl.SSLContext,
     nameserver: Callable[[Resolver], None],
@@ -296,7 +302,7 @@ def test_another_hosts_certificate(
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"hello\r\n"])
-def test_a_plain_service_on_a_tls_address(
+def test_a_plain_service_on_a_tls_address_is_reported(
     answer: bytes, client_tls: ssl.SSLContext
 ) -> None:
     """
@@ -317,7 +323,7 @@ def test_a_plain_service_on_a_tls_address(
 
 
 @pytest.mark.parametrize("end", [PeerConnection.fin, PeerConnection.rst])
-def test_cut_off_in_the_tls_handshake(
+def test_a_tls_handshake_that_is_cut_off_hints_at_firewalls(
     end: Callable[[PeerConnection], None], client_tls: ssl.SSLContext
 ) -> None:
     """
@@ -337,7 +343,9 @@ def test_cut_off_in_the_tls_handshake(
     assert not isinstance(info.value, ConnectTimeout)
 
 
-def test_closed_before_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
+def test_a_close_before_the_tls_handshake_leaves_no_socket(
+    client_tls: ssl.SSLContext,
+) -> None:
     """
     A service that went as soon as it was reached leaves no socket behind.
 
@@ -353,7 +361,7 @@ def test_closed_before_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
         _handshake(ours, "localhost", client_tls, dialer.attempt)
 
 
-def test_silent_in_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
+def test_silence_in_the_tls_handshake_is_a_timeout(client_tls: ssl.SSLContext) -> None:
     """
     A peer that accepts and says nothing is a timeout that names the TLS handshake.
     """
@@ -374,7 +382,7 @@ def test_silent_in_the_tls_handshake(client_tls: ssl.SSLContext) -> None:
 
 @pytest.mark.parametrize("secure", [False, True])
 @pytest.mark.parametrize("user", ["", "me%40work:p%3A%2Fw@"])
-def test_through_a_proxy(
+def test_a_proxy_is_asked_for_a_tunnel(
     secure: bool, user: str, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     """
@@ -407,7 +415,7 @@ def refusing(answer: bytes) -> Callable[[PeerConnection], None]:
 
 
 @pytest.mark.parametrize("status", [401, 407])
-def test_a_proxy_that_wants_a_password(status: int) -> None:
+def test_a_proxy_that_wants_a_password_is_reported(status: int) -> None:
     """
     407, and the 401 that some send instead, is reported with where to put user and password.
     """
@@ -420,7 +428,7 @@ def test_a_proxy_that_wants_a_password(status: int) -> None:
     assert "http://user:password@host:port" in info.value.hint
 
 
-def test_a_proxy_that_is_busy() -> None:
+def test_a_busy_proxy_says_when_to_retry() -> None:
     """
     When to come back is reported, as it is when the service itself is busy.
     """
@@ -442,7 +450,9 @@ def test_a_proxy_that_is_busy() -> None:
         (b"", None),
     ],
 )
-def test_a_proxy_that_refuses(answer: bytes, status: int | None) -> None:
+def test_a_refusal_by_a_proxy_names_proxy_and_target(
+    answer: bytes, status: int | None
+) -> None:
     """
     Whatever a proxy says instead of yes, the text names the proxy and the target.
     """
@@ -456,7 +466,7 @@ def test_a_proxy_that_refuses(answer: bytes, status: int | None) -> None:
     assert KEY not in str(info.value)
 
 
-def test_a_proxy_that_is_not_there(
+def test_an_unreachable_proxy_is_named(
     refused_port: int, nameserver: Callable[[Resolver], None]
 ) -> None:
     """
@@ -475,7 +485,7 @@ def test_a_proxy_that_is_not_there(
     assert info.value.hint == "Check the proxy setting."
 
 
-def test_a_silent_proxy() -> None:
+def test_a_silent_proxy_is_a_timeout() -> None:
     """
     A proxy that does not answer is a timeout that names it.
     """
@@ -491,7 +501,7 @@ def test_a_silent_proxy() -> None:
         )
 
 
-def test_a_dripping_proxy() -> None:
+def test_a_dripping_proxy_does_not_extend_the_deadline() -> None:
     """
     A proxy that says a byte now and then does not outlive the deadline.
     """
@@ -530,7 +540,7 @@ def test_a_dripping_proxy() -> None:
         f"http://me:p?@{KEY}@127.0.0.1:1",
     ],
 )
-def test_a_proxy_setting_that_makes_no_sense(via: str) -> None:
+def test_an_invalid_proxy_setting_is_shown_without_password(via: str) -> None:
     """
     A proxy we cannot use is named in a sentence, without its password.
     """
@@ -578,7 +588,7 @@ def test_a_proxy_setting_that_makes_no_sense(via: str) -> None:
         ({"https_proxy": "http://p:1"}, "::1", True, None),
     ],
 )
-def test_the_proxy_of_the_environment(
+def test_the_proxy_of_the_environment_is_used(
     environment: dict[str, str],
     host: str,
     secure: bool,
@@ -628,7 +638,7 @@ def interrupted_at(
 
 
 @pytest.mark.slow
-def test_interrupted_while_looking_up(nameserver: Callable[[Resolver], None]) -> None:
+def test_an_interrupt_ends_the_lookup(nameserver: Callable[[Resolver], None]) -> None:
     """
     Closing does not wait for the name server.
     """
@@ -648,7 +658,7 @@ def test_interrupted_while_looking_up(nameserver: Callable[[Resolver], None]) ->
     answer.set()
 
 
-def test_interrupted_while_connecting(silent_port: int) -> None:
+def test_an_interrupt_ends_the_connect(silent_port: int) -> None:
     """
     Closing does not wait for a machine that does not answer.
     """
@@ -660,7 +670,7 @@ def test_interrupted_while_connecting(silent_port: int) -> None:
 
 
 @pytest.mark.parametrize("stage", ["waiting for the TLS", "waiting for the proxy"])
-def test_interrupted_while_a_peer_is_silent(
+def test_an_interrupt_ends_the_wait_for_a_silent_peer(
     stage: str, client_tls: ssl.SSLContext
 ) -> None:
     """
@@ -692,7 +702,7 @@ def connector(
     )
 
 
-def test_interrupted_while_the_service_is_silent() -> None:
+def test_an_interrupt_ends_the_wait_for_the_handshake() -> None:
     """
     Closing does not wait for the answer to the handshake.
     """
@@ -711,7 +721,7 @@ def test_interrupted_while_the_service_is_silent() -> None:
         )
 
 
-def test_interrupted_while_the_token_provider_runs() -> None:
+def test_an_interrupt_ends_the_wait_for_a_token() -> None:
     """
     Closing does not wait for a sign-in that is never completed.
     """
@@ -843,7 +853,9 @@ def _fails() -> str:
         (lambda: object(), "must be text, not object"),
     ],
 )
-def test_a_token_provider_that_fails(provider: Callable[[], Any], words: str) -> None:
+def test_a_failed_token_provider_is_an_authentication_error(
+    provider: Callable[[], Any], words: str
+) -> None:
     """
     What goes wrong in a token provider is an authentication error that says what.
     """
@@ -856,7 +868,7 @@ def test_a_token_provider_that_fails(provider: Callable[[], Any], words: str) ->
 
 
 @pytest.mark.slow
-def test_a_token_provider_that_takes_too_long() -> None:
+def test_a_slow_token_provider_is_a_timeout() -> None:
     """
     A sign-in that is never completed is a timeout that names the provider.
     """
@@ -909,7 +921,7 @@ def test_a_token_provider_that_hangs_is_not_asked_again_and_again() -> None:
     assert seen == ["Bearer token-1", "Bearer token-2"]
 
 
-def test_half_a_character_in_the_name_of_a_proxy_user() -> None:
+def test_half_a_character_in_a_proxy_user_breaks_nothing() -> None:
     """
     The environment may hold what is no UTF-8: the proxy judges it, and nothing breaks.
     """

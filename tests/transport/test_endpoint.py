@@ -268,7 +268,9 @@ def test_a_transcription_session_names_its_intent() -> None:
         ),
     ],
 )
-def test_refusals(changes: dict[str, str], sentence: str) -> None:
+def test_an_address_that_cannot_work_is_refused(
+    changes: dict[str, str], sentence: str
+) -> None:
     """
     What cannot work is refused before dialling, with a sentence on what to change.
     """

@@ -91,7 +91,7 @@ def refused(
 
 
 @pytest.mark.parametrize("status", STATUSES, ids=lambda status: str(status.value))
-def test_every_status(status: HTTPStatus) -> None:
+def test_every_status_is_a_typed_error(status: HTTPStatus) -> None:
     """
     Every HTTP status is a typed error that has the status in numbers and in words, what
     the service sent, its request id, and something to try.
@@ -109,7 +109,7 @@ def test_every_status(status: HTTPStatus) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503, 599, 999])
-def test_a_refusal_over_the_wire(status: int) -> None:
+def test_a_refusal_is_reported_while_the_connection_stays_open(status: int) -> None:
     """
     A refusal is reported at once, although the service keeps the connection open.
     """
@@ -125,7 +125,7 @@ def test_a_refusal_over_the_wire(status: int) -> None:
     assert (error.status_code, error.body, error.request_id) == (status, "why?", "id-2")
 
 
-def test_a_chunked_refusal() -> None:
+def test_a_chunked_refusal_is_read() -> None:
     """
     The service's message is reported although its body came in chunks.
     """
@@ -137,7 +137,7 @@ def test_a_chunked_refusal() -> None:
     assert error.body == "No such deployment. (code 404)"
 
 
-def test_a_refusal_that_ends_with_the_connection() -> None:
+def test_a_refusal_is_read_to_the_end_of_the_connection() -> None:
     """
     A body of unknown length is read up to the end of the connection.
     """
@@ -146,7 +146,7 @@ def test_a_refusal_that_ends_with_the_connection() -> None:
 
 
 @pytest.mark.slow
-def test_a_refusal_without_an_end() -> None:
+def test_a_refusal_without_an_end_is_reported_soon() -> None:
     """
     A body that never ends is reported as far as it came, and soon.
     """
@@ -174,7 +174,7 @@ def test_a_refusal_without_an_end() -> None:
         (b"x" * 1000, "x" * 500),
     ],
 )
-def test_bodies(body: bytes, expected: str) -> None:
+def test_the_message_is_taken_out_of_a_body(body: bytes, expected: str) -> None:
     """
     The message is taken out of the service's JSON; anything else is shown, shortened.
     """
@@ -207,7 +207,7 @@ def test_an_echoed_key_is_redacted(before: int) -> None:
         ({"retry-after": "nan"}, None),
     ],
 )
-def test_retry_after_in_seconds(
+def test_retry_after_is_read_in_seconds(
     headers: dict[str, str], expected: float | None
 ) -> None:
     """
@@ -219,7 +219,7 @@ def test_retry_after_in_seconds(
 
 
 @given(st.integers(0, 2**36))
-def test_retry_after_as_a_date(seconds: int) -> None:
+def test_retry_after_is_read_as_a_date(seconds: int) -> None:
     """
     The date may be any day, also 29 February.
     """
@@ -327,7 +327,7 @@ def test_parsing_a_refusal_never_fails(answer: bytes) -> None:
         {"Upgrade": "h2c"},
     ],
 )
-def test_an_upgrade_that_proves_nothing(wrong: dict[str, str | None]) -> None:
+def test_an_upgrade_that_proves_nothing_fails(wrong: dict[str, str | None]) -> None:
     """
     A 101 that does not answer our key is no WebSocket, and is reported without delay.
     """
@@ -410,7 +410,7 @@ def test_a_token_of_the_users_headers_is_redacted_without_its_scheme() -> None:
     assert token not in repr(info.value)
 
 
-def test_an_endless_head() -> None:
+def test_an_endless_head_is_cut() -> None:
     """
     A head that never ends is cut at 64 KiB, not read until memory ends.
     """
@@ -428,7 +428,7 @@ def test_an_endless_head() -> None:
     assert sent < 20 << 20  # what the kernel's buffers hold, at most
 
 
-def test_an_endless_body() -> None:
+def test_an_endless_body_is_cut() -> None:
     """
     A refusal's endless body is cut at 64 KiB, too.
     """
@@ -445,7 +445,7 @@ def test_an_endless_body() -> None:
 
 
 @pytest.mark.parametrize("speed", [0.02, 5.0])
-def test_a_slow_or_silent_service(speed: float) -> None:
+def test_a_slow_or_silent_service_is_a_timeout(speed: float) -> None:
     """
     A service that drips its answer, or says nothing, does not outlive the deadline; the
     text says what was waited for.
@@ -457,7 +457,7 @@ def test_a_slow_or_silent_service(speed: float) -> None:
     assert "waiting for the service to answer the WebSocket handshake" in str(error)
 
 
-def test_a_dripping_refusal() -> None:
+def test_a_dripping_refusal_is_reported_by_the_deadline() -> None:
     """
     A refusal whose body drips is reported as the refusal it is, by the deadline.
     """
@@ -472,7 +472,9 @@ def test_a_dripping_refusal() -> None:
 
 
 @pytest.mark.parametrize("end", [PeerConnection.fin, PeerConnection.rst])
-def test_cut_off_in_the_handshake(end: Callable[[PeerConnection], None]) -> None:
+def test_a_handshake_that_is_cut_off_is_no_timeout(
+    end: Callable[[PeerConnection], None],
+) -> None:
     """
     A service that hangs up in place of an answer is an error, not a timeout.
     """
@@ -515,7 +517,9 @@ def test_first_frames_are_seen_without_any_further_byte() -> None:
         wire.close()
 
 
-def test_over_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+def test_the_upgrade_works_over_tls(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
     """
     The upgrade works over TLS, and a message follows.
     """
@@ -615,7 +619,7 @@ class Own(websocket.WebSocket):
 
 
 @pytest.mark.parametrize("impl", [Own, lambda: Own(), websocket.WebSocket])
-def test_an_implementation_of_ones_own(impl: Any) -> None:
+def test_an_own_implementation_connects(impl: Any) -> None:
     """
     A subclass, or a function that returns one, connects with our headers and is read.
     """
@@ -670,7 +674,7 @@ def test_a_host_of_ones_own_is_the_only_one(impl: Any) -> None:
     assert ["Host: gateway.example"] == hosts
 
 
-def test_an_implementation_that_is_refused() -> None:
+def test_an_own_implementation_gets_typed_refusals() -> None:
     """
     A refusal through one's own class is the same typed error.
     """
@@ -680,7 +684,7 @@ def test_an_implementation_that_is_refused() -> None:
     assert error.body == "Nope."
 
 
-def test_an_implementation_that_waits_too_long() -> None:
+def test_an_own_implementation_that_hangs_is_a_timeout() -> None:
     """
     One's own class that hangs costs the timeout, which names it, and leaves nothing.
     """
@@ -703,7 +707,7 @@ class _Breaks(websocket.WebSocket):
 
 
 @pytest.mark.parametrize("impl", [_broken, _Breaks, lambda: None, lambda: object()])
-def test_an_implementation_that_breaks(impl: Any) -> None:
+def test_an_own_implementation_that_raises_is_named(impl: Any) -> None:
     """
     Whatever one's own class raises is a ConnectError that names it.
     """
@@ -724,7 +728,7 @@ def test_an_implementation_that_breaks(impl: Any) -> None:
         (500, {}, None),
     ],
 )
-def test_retry_after_of_any_refusal(
+def test_any_refusal_keeps_its_retry_after(
     status: int, header: dict[str, str], expected: float | None
 ) -> None:
     """

@@ -375,7 +375,7 @@ def test_an_unexpected_error_reveals_no_secret(
     assert ("in breaks" in ears.everything) == ("{}" not in words)
 
 
-def test_a_name_that_does_not_exist(
+def test_an_unknown_host_is_reported(
     monkeypatch: pytest.MonkeyPatch, ears: Ears
 ) -> None:
     """
@@ -396,7 +396,7 @@ def test_a_name_that_does_not_exist(
 
 
 @pytest.mark.parametrize("host", ["my..openai.azure.com", "a" * 64 + ".azure.com"])
-def test_a_name_that_cannot_exist(host: str) -> None:
+def test_an_impossible_host_is_refused_before_dialling(host: str) -> None:
     """
     A name that no name server would take is refused before anything is dialled.
     """
@@ -453,7 +453,7 @@ def test_a_certificate_of_another_host_is_refused(
 
 
 @IMPL
-def test_a_plain_service_on_a_tls_address(
+def test_a_plain_service_on_a_tls_address_advises_ws(
     impl: Any, client_tls: ssl.SSLContext, ears: Ears
 ) -> None:
     """
@@ -469,7 +469,7 @@ def test_a_plain_service_on_a_tls_address(
         assert "ws://" in error.hint
 
 
-def test_a_tls_service_on_a_plain_address(
+def test_a_tls_service_on_a_plain_address_advises_wss(
     server_tls: ssl.SSLContext, ears: Ears
 ) -> None:
     """
@@ -491,7 +491,9 @@ def test_a_tls_service_on_a_plain_address(
     ],
     ids=["ssh", "nothing", "bad upgrade", "web server"],
 )
-def test_something_else_listens_there(answer: bytes, ears: Ears) -> None:
+def test_another_service_on_the_port_is_a_connect_error(
+    answer: bytes, ears: Ears
+) -> None:
     """
     A port of another service is a ConnectError, whatever it says.
     """
@@ -528,7 +530,7 @@ def via(port: int) -> str:
     ids=["407", "403", "hangs up"],
 )
 @ASK
-def test_a_proxy_that_refuses(
+def test_a_refusal_by_a_proxy_names_the_proxy(
     script: Callable[[Any], Any], status: int | None, advice: str, ask: str, ears: Ears
 ) -> None:
     """
@@ -545,7 +547,7 @@ def test_a_proxy_that_refuses(
     assert advice in error.hint
 
 
-def test_a_proxy_that_is_not_there(ears: Ears) -> None:
+def test_an_unreachable_proxy_is_named(ears: Ears) -> None:
     """
     It is the proxy that cannot be reached, and the text says so.
     """
@@ -593,7 +595,7 @@ def test_a_silent_server_is_a_timeout_that_names_the_stage(
         assert ("TLS" if scheme == "wss" else "WebSocket handshake") in str(error)
 
 
-def test_a_token_provider_whose_error_contains_its_token(ears: Ears) -> None:
+def test_an_error_of_a_token_provider_is_shown_without_its_token(ears: Ears) -> None:
     """
     What it raises is named, and shown as far as it holds no credential.
     """
@@ -614,7 +616,9 @@ def test_a_token_provider_whose_error_contains_its_token(ears: Ears) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError("no login"), KeyError("x"), SystemExit(2)])
-def test_a_token_provider_that_fails(failure: BaseException, ears: Ears) -> None:
+def test_a_failed_token_provider_is_an_authentication_error(
+    failure: BaseException, ears: Ears
+) -> None:
     """
     What it raised is the cause of an AuthenticationError.
     """
@@ -633,7 +637,7 @@ def test_a_token_provider_that_fails(failure: BaseException, ears: Ears) -> None
 
 
 @pytest.mark.parametrize("result", [None, "", 5, "two\nlines", TOKEN + "ü"])
-def test_a_token_provider_that_returns_nonsense(result: Any, ears: Ears) -> None:
+def test_an_invalid_token_is_reported_and_not_shown(result: Any, ears: Ears) -> None:
     """
     A value that is no token is reported, and never shown.
     """
@@ -649,7 +653,9 @@ def test_a_token_provider_that_returns_nonsense(result: Any, ears: Ears) -> None
     [lambda: 5, lambda: 1 / 0, lambda: None],
     ids=["no socket", "raises", "None"],
 )
-def test_a_websocket_impl_that_fails(make: Callable[[], Any], ears: Ears) -> None:
+def test_a_websocket_impl_that_fails_is_named(
+    make: Callable[[], Any], ears: Ears
+) -> None:
     """
     A factory of one's own that makes nothing useful is named in the error.
     """

@@ -144,7 +144,7 @@ LARGE = frame("g" * 66_000, TEXT, fin=False) + frame("h", CONT) + close_frame(10
 MESSAGES = [b"one", b"", b"two, three", b"f" * 130, b"bytes", b"g" * 66_000 + b"h"]
 
 
-def test_a_conversation_cut_at_every_place() -> None:
+def test_a_conversation_cut_anywhere_gives_the_same_messages() -> None:
     """
     Wherever the network cuts the stream, the same messages come, pings are answered in
     order, and the close is reported.
@@ -165,7 +165,7 @@ def test_a_conversation_cut_at_every_place() -> None:
 
 @pytest.mark.slow
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=60))
-def test_a_conversation_in_any_pieces(sizes: list[int]) -> None:
+def test_a_conversation_in_any_pieces_gives_the_same_messages(sizes: list[int]) -> None:
     """
     A stream in small pieces of any sizes makes the same messages.
     """
@@ -220,7 +220,7 @@ def test_frames_of_another_implementation_are_understood(
         assert len(pongs) == len(pings) - len(waiting)
 
 
-def test_the_bytes_that_came_with_the_handshake() -> None:
+def test_bytes_that_came_with_the_handshake_are_read_first() -> None:
     """
     What was read too early is read first, and the reader is informed that it is there.
     """
@@ -244,9 +244,7 @@ def test_every_byte_counts_as_received(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY], ids=["sliced", "parsed"])
-def test_how_much_has_come_of_a_frame_that_is_not_whole(
-    opcode: int, bench: Bench
-) -> None:
+def test_bytes_of_an_incomplete_frame_are_counted(opcode: int, bench: Bench) -> None:
     """
     It is counted from when the frame began, so that a slow link differs from a peer
     that has died in the middle of one.
@@ -378,7 +376,7 @@ def test_text_frames_come_without_the_parser(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("opcode", [PING, BINARY, CONT])
-def test_a_payload_that_looks_like_a_frame(opcode: int) -> None:
+def test_a_payload_that_looks_like_a_frame_is_a_payload(opcode: int) -> None:
     """
     Wherever it is cut, what is inside a frame is not taken for one.
     """
@@ -393,7 +391,7 @@ def test_a_payload_that_looks_like_a_frame(opcode: int) -> None:
 
 
 @pytest.mark.parametrize("size", [5000, 8192, 100_000])
-def test_half_a_message_came_with_the_handshake(size: int) -> None:
+def test_half_a_message_may_come_with_the_handshake(size: int) -> None:
     """
     However large the first half is, there is room for the second.
     """
@@ -502,7 +500,7 @@ def test_a_buffer_goes_from_one_session_to_the_next() -> None:
     assert len(buffers) == 1
 
 
-def test_a_socket_with_less_than_a_sockets_methods() -> None:
+def test_a_socket_needs_recv_only() -> None:
     """
     A socket of the user's needs ``recv`` only, and it is the one that is called.
     """
@@ -530,7 +528,7 @@ def test_a_socket_with_less_than_a_sockets_methods() -> None:
 
 
 @pytest.mark.parametrize("announced", [101, 65_536, 1 << 40, (1 << 64) - 1])
-def test_a_frame_that_announces_too_much(announced: int) -> None:
+def test_a_frame_that_announces_too_much_is_refused_at_once(announced: int) -> None:
     """
     A message larger than allowed ends the connection when it is announced, not when
     memory is full; the text names the option.
@@ -542,7 +540,7 @@ def test_a_frame_that_announces_too_much(announced: int) -> None:
     assert f"{announced} bytes; max_message_bytes is 100" in error.reason
 
 
-def test_fragments_that_add_up_to_too_much() -> None:
+def test_fragments_that_add_up_to_too_much_are_refused() -> None:
     """
     A message in parts is measured by its sum.
     """
@@ -594,7 +592,7 @@ VIOLATIONS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("data", VIOLATIONS.values(), ids=VIOLATIONS)
 @pytest.mark.parametrize("before", [b"", frame("fine")], ids=["alone", "after"])
-def test_violations(data: bytes, before: bytes) -> None:
+def test_a_violation_ends_the_connection_with_1002(data: bytes, before: bytes) -> None:
     """
     What RFC 6455 forbids ends the connection with 1002; what came before is delivered,
     what comes after is not.
@@ -652,7 +650,7 @@ def test_any_bytes_are_frames_or_an_end(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", frame("x")[:2], HALF])
-def test_an_end_without_a_close_frame(data: bytes, bench: Bench) -> None:
+def test_an_end_without_a_close_frame_is_unclean(data: bytes, bench: Bench) -> None:
     """
     A peer that hangs up, in a frame or between two, is an unclean end with 1006.
     """
@@ -692,7 +690,7 @@ def test_many_messages_before_the_end_come_first(end: bytes) -> None:
         assert 1000 == len(messages)
 
 
-def test_a_reset() -> None:
+def test_a_reset_is_reported_with_the_systems_words() -> None:
     """
     A connection that is reset is lost, reading and writing, with the system's words.
     """
@@ -737,7 +735,7 @@ def test_a_close_is_answered_with_its_own_code(
     assert (opcode, close_of(payload)[0]) == (Opcode.CLOSE, code)
 
 
-def test_a_close_without_a_code(bench: Bench) -> None:
+def test_a_close_without_a_code_is_1005(bench: Bench) -> None:
     """
     A close frame without a code is 1005, which is never sent.
     """
@@ -810,7 +808,7 @@ def test_another_implementation_understands_our_frames(texts: list[str]) -> None
 
 
 @pytest.mark.parametrize("size", [125, 126, 65_535, 65_536, 200_000])
-def test_every_form_of_length(size: int, bench: Bench) -> None:
+def test_frames_of_every_form_of_length_arrive(size: int, bench: Bench) -> None:
     """
     Frames of all three length forms arrive whole.
     """
@@ -825,12 +823,12 @@ def test_every_form_of_length(size: int, bench: Bench) -> None:
 _SIZES = [*range(301), *(n + d for n in (1 << 15, 1 << 16) for d in range(-9, 10))]
 
 
-def test_masks_of_every_length() -> None:
+def test_frames_of_every_length_are_masked_as_websocket_client_reads() -> None:
     """
     websocket-client itself reads what we mask, at every length and every form of it.
     """
-    dice = random.Random(5)
-    messages = [dice.randbytes(size) for size in [*_SIZES, 200_001]]
+    rng = random.Random(5)
+    messages = [rng.randbytes(size) for size in [*_SIZES, 200_001]]
     data = b"".join(outgoing_frames.text_frames(messages))
     stream = io.BytesIO(data)
     reader = frame_buffer(stream.read, skip_utf8_validation=True)
@@ -1087,15 +1085,15 @@ def tls_pair(
 
 
 @pytest.mark.slow
-def test_full_buffers_both_ways_over_tls(
+def test_full_tls_buffers_lose_no_byte_either_way(
     server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     """
     With both directions full, every byte arrives both ways, pings included, and a slice
     that TLS refused is offered again unchanged.
     """
-    dice = random.Random(7)
-    texts = [dice.choice("abc") * dice.choice((10, 1000, 30_000)) for _ in range(300)]
+    rng = random.Random(7)
+    texts = [rng.choice("abc") * rng.choice((10, 1000, 30_000)) for _ in range(300)]
     with tls_pair(server_tls, client_tls) as (ours, theirs):
         watched = _Watched(ours)
         ours.send = watched.send  # type: ignore[method-assign]
@@ -1146,7 +1144,7 @@ def test_full_buffers_both_ways_over_tls(
     assert watched.wrong == 0
 
 
-def test_decrypted_bytes_that_no_selector_sees(
+def test_decrypted_bytes_are_read_while_the_socket_is_silent(
     server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     """
@@ -1162,7 +1160,7 @@ def test_decrypted_bytes_that_no_selector_sees(
 
 
 @pytest.mark.parametrize("goodbye", [True, False])
-def test_the_end_of_tls(
+def test_the_end_of_tls_is_unclean(
     goodbye: bool, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
 ) -> None:
     """

@@ -50,7 +50,9 @@ def errors(connection: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_a_call_from_file_to_file(variant: Variant, tmp_path: Path) -> None:
+def test_a_call_from_file_to_file_ends_with_its_answer(
+    variant: Variant, tmp_path: Path
+) -> None:
     """
     The file ends, its answer is complete, the wait returns; the reply is bit exact.
     """
@@ -147,7 +149,7 @@ def test_items_that_wait_are_removed_whole() -> None:
         assert errors(connection) == []
 
 
-def test_a_service_that_does_not_cancel_is_told_to() -> None:
+def test_a_service_that_does_not_cancel_gets_a_cancel() -> None:
     """
     With ``interrupt_response=False`` the call cancels the active response itself.
     """
@@ -194,7 +196,7 @@ def test_a_program_interrupts_the_answer(pace: float) -> None:
         assert errors(connection) == []
 
 
-def test_push_to_talk(variant: Variant) -> None:
+def test_push_to_talk_commits_and_interrupts(variant: Variant) -> None:
     """
     Muting commits and asks, unmuting interrupts; a key pressed by mistake asks nothing.
     """
@@ -516,7 +518,7 @@ def test_stopping_is_quick_and_repeatable() -> None:
 
 
 @pytest.mark.slow
-def test_levels_and_drops() -> None:
+def test_levels_are_measured_and_blocks_are_dropped_without_a_connection() -> None:
     """
     The level meter moves; without a connection the microphone's blocks are dropped.
     """

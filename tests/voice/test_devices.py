@@ -26,7 +26,7 @@ def answered(connection: Any) -> str | None:
 
 
 @pytest.mark.slow
-def test_a_conversation_over_microphone_and_loudspeaker(
+def test_a_conversation_passes_microphone_and_loudspeaker(
     virtual_audio: VirtualAudio,
 ) -> None:
     """

@@ -80,7 +80,7 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("sleeps", [True, False], ids=["asleep", "awake"])
 @pytest.mark.parametrize("dispatch", MODES)
-def test_interruptions_at_random_moments(
+def test_interruptions_at_random_moments_leave_no_late_sample(
     virtual_audio: VirtualAudio,
     executor: ThreadPoolExecutor,
     dispatch: str,
