@@ -14,6 +14,7 @@ from typing import (
     Annotated,
     Any,
     ClassVar,
+    Final,
     Generic,
     Literal,
     Optional,
@@ -23,7 +24,8 @@ from typing import (
 
 import pytest
 from helpers.tool_types import NULL, TEXT, WHOLE
-from typing_extensions import TypeAliasType, Unpack
+from typing_extensions import ReadOnly, TypeAliasType, Unpack
+from typing_extensions import TypedDict as ExtendedTypedDict
 
 from azure_realtime._tools.schema.describe import describe
 
@@ -191,6 +193,25 @@ def test_generic_classes(hint: Any, content: Any) -> None:
 
     assert fields["content"] == content
     assert fields["others"] == {"type": "array", "items": content}
+
+
+class Fixed(ExtendedTypedDict):
+    name: ReadOnly[str]
+
+
+@dataclasses.dataclass
+class Constant:
+    name: Final[str] = "x"
+
+
+@pytest.mark.parametrize("hint", [Fixed, Constant])
+def test_qualifiers_of_a_field(hint: Any) -> None:
+    """
+    Only the type inside matters.
+    """
+    schema = describe(_with(hint)).parameters["properties"]["x"]
+
+    assert TEXT.items() <= schema["properties"]["name"].items()
 
 
 @dataclasses.dataclass
