@@ -210,6 +210,19 @@ def test_wrapped_functions() -> None:
     assert tool.parameters["properties"] == {"name": TEXT}
 
 
+def test_a_wrapper_with_arguments_of_its_own() -> None:
+    """
+    The model does not see an argument that the wrapper adds.
+    """
+
+    def find(db: object, name: str) -> None: ...
+
+    @functools.wraps(find)
+    def wrapper(name: str) -> None: ...
+
+    assert describe(wrapper).parameters["properties"] == {"name": TEXT}
+
+
 def test_any_further_arguments() -> None:
     """
     **kwargs are described to the model, and checked if they have a hint.
@@ -302,7 +315,7 @@ class _Proxy:
         raise ConnectionError
 
 
-def _cycle() -> None: ...
+def _cycle(*args: Any) -> None: ...
 
 
 _cycle.__wrapped__ = _cycle  # type: ignore[attr-defined]
