@@ -249,6 +249,25 @@ def test_an_alias_that_contains_itself() -> None:
         describe(_with(names["Nested"]))
 
 
+class Single(type):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)
+
+
+@dataclasses.dataclass
+class Registered(metaclass=Single):
+    size: int
+
+
+def test_a_dataclass_of_another_metaclass() -> None:
+    """
+    Its fields are those of its own constructor.
+    """
+    made = describe(_with(Registered))
+
+    assert made.structure({"x": {"size": 1}}) == {"x": Registered(1)}
+
+
 def test_an_init_variable_of_a_dataclass() -> None:
     """
     The model passes what the constructor takes.
