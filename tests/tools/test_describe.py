@@ -7,8 +7,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
+import attrs
 import jsonschema
 import pytest
 from helpers.tool_types import (
@@ -165,6 +166,34 @@ def test_methods_and_callable_objects() -> None:
         tool = describe(function)
         assert (tool.name, tool.description) == (name, description)
         assert tool.parameters["properties"] == {argument: schema}
+
+
+class Corner(NamedTuple):
+    x: int
+    size: Size = Size.SMALL
+
+
+@attrs.define
+class Edge:
+    x: int
+    size: Size = Size.SMALL
+
+
+@dataclasses.dataclass
+class Face:
+    x: int
+    size: Size = Size.SMALL
+
+
+@pytest.mark.parametrize("cls", [Corner, Edge, Face])
+def test_classes_of_records(cls: Any) -> None:
+    """
+    The annotations, which are text here, are evaluated in the module of the class.
+    """
+    made = describe(cls)
+
+    assert made.parameters["properties"]["x"] == WHOLE
+    assert made.structure({"x": 1, "size": "large"}) == {"x": 1, "size": Size.LARGE}
 
 
 def test_partials_hide_what_they_bind() -> None:

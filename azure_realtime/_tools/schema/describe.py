@@ -159,7 +159,8 @@ def _arguments(
         msg = f"its signature is unknown ({exc}): wrap it in a Python function"
         raise TypeError(msg) from exc
     scope = scope_of(function)
-    owner = getattr(underlying(function), "__qualname__", type(function).__qualname__)
+    named = function if isinstance(function, type) else underlying(function)
+    owner = getattr(named, "__qualname__", type(function).__qualname__)
     fields: list[Field] = []
     others: Any = None
     for parameter in parameters:
