@@ -14,6 +14,7 @@ from typing import (
     Annotated,
     Any,
     ClassVar,
+    Final,
     Generic,
     Literal,
     Optional,
@@ -23,7 +24,8 @@ from typing import (
 
 import pytest
 from helpers.tool_types import NULL, TEXT, WHOLE
-from typing_extensions import TypeAliasType, Unpack
+from typing_extensions import ReadOnly, TypeAliasType, Unpack
+from typing_extensions import TypedDict as ExtendedTypedDict
 
 from azure_realtime._tools.schema.describe import describe
 
@@ -193,6 +195,25 @@ def test_generic_classes(hint: Any, content: Any) -> None:
     assert fields["others"] == {"type": "array", "items": content}
 
 
+class Fixed(ExtendedTypedDict):
+    name: ReadOnly[str]
+
+
+@dataclasses.dataclass
+class Constant:
+    name: Final[str] = "x"
+
+
+@pytest.mark.parametrize("hint", [Fixed, Constant])
+def test_qualifiers_of_a_field(hint: Any) -> None:
+    """
+    Only the type inside matters.
+    """
+    schema = describe(_with(hint)).parameters["properties"]["x"]
+
+    assert TEXT.items() <= schema["properties"]["name"].items()
+
+
 @dataclasses.dataclass
 class Scaled:
     size: int
@@ -226,6 +247,25 @@ def test_an_alias_that_contains_itself() -> None:
 
     with pytest.raises(TypeError, match="find cannot be a tool: a type contains itse"):
         describe(_with(names["Nested"]))
+
+
+class Single(type):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)
+
+
+@dataclasses.dataclass
+class Registered(metaclass=Single):
+    size: int
+
+
+def test_a_dataclass_of_another_metaclass() -> None:
+    """
+    Its fields are those of its own constructor.
+    """
+    made = describe(_with(Registered))
+
+    assert made.structure({"x": {"size": 1}}) == {"x": Registered(1)}
 
 
 def test_an_init_variable_of_a_dataclass() -> None:

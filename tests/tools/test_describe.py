@@ -7,8 +7,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
+import attrs
 import jsonschema
 import pytest
 from helpers.tool_types import (
@@ -167,6 +168,34 @@ def test_methods_and_callable_objects_can_be_tools() -> None:
         assert tool.parameters["properties"] == {argument: schema}
 
 
+class Corner(NamedTuple):
+    x: int
+    size: Size = Size.SMALL
+
+
+@attrs.define
+class Edge:
+    x: int
+    size: Size = Size.SMALL
+
+
+@dataclasses.dataclass
+class Face:
+    x: int
+    size: Size = Size.SMALL
+
+
+@pytest.mark.parametrize("cls", [Corner, Edge, Face])
+def test_classes_of_records(cls: Any) -> None:
+    """
+    The annotations, which are text here, are evaluated in the module of the class.
+    """
+    made = describe(cls)
+
+    assert made.parameters["properties"]["x"] == WHOLE
+    assert made.structure({"x": 1, "size": "large"}) == {"x": 1, "size": Size.LARGE}
+
+
 def test_partials_hide_what_they_bind() -> None:
     """
     The model neither sees nor can set the database handle that a partial binds.
@@ -208,6 +237,19 @@ def test_a_decorator_changes_nothing() -> None:
 
     assert (tool.name, tool.description) == ("find", "Find.")
     assert tool.parameters["properties"] == {"name": TEXT}
+
+
+def test_a_wrapper_with_arguments_of_its_own() -> None:
+    """
+    The model does not see an argument that the wrapper adds.
+    """
+
+    def find(db: object, name: str) -> None: ...
+
+    @functools.wraps(find)
+    def wrapper(name: str) -> None: ...
+
+    assert describe(wrapper).parameters["properties"] == {"name": TEXT}
 
 
 def test_further_arguments_are_described_and_checked() -> None:
@@ -302,7 +344,7 @@ class _Proxy:
         raise ConnectionError
 
 
-def _cycle() -> None: ...
+def _cycle(*args: Any) -> None: ...
 
 
 _cycle.__wrapped__ = _cycle  # type: ignore[attr-defined]

@@ -57,10 +57,11 @@ def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def scope_of(function: Callable[..., Any]) -> Names:
     """
-    Return the names of the module of *function*.
+    Return the names of the module of *function*, which may be a class.
     """
     plain = underlying(function)
-    return {**_module_of(plain), **getattr(plain, "__globals__", {})}
+    of_class = _module_of(function) if isinstance(function, type) else {}
+    return {**of_class, **_module_of(plain), **getattr(plain, "__globals__", {})}
 
 
 def _module_of(what: Any) -> Names:

@@ -6,9 +6,10 @@ It is made from the function's name, docstring and type hints. Strictly private.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, get_args
 
 import attrs
@@ -153,12 +154,13 @@ def _arguments(
         # without __wrapped__, which update_wrapper() sets, and signature() follows
         function = functools.partial(function.func, *function.args, **bound)
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = _parameters(function)
     except Exception as exc:  # there is none, or a foreign __signature__ raises
         msg = f"its signature is unknown ({exc}): wrap it in a Python function"
         raise TypeError(msg) from exc
     scope = scope_of(function)
-    owner = getattr(underlying(function), "__qualname__", type(function).__qualname__)
+    named = function if isinstance(function, type) else underlying(function)
+    owner = getattr(named, "__qualname__", type(function).__qualname__)
     fields: list[Field] = []
     others: Any = None
     for parameter in parameters:
@@ -175,6 +177,17 @@ def _arguments(
             else:
                 others = hint
     return tuple(fields), others
+
+
+def _parameters(function: Callable[..., Any]) -> Collection[_Parameter]:
+    """
+    Return the parameters; those of the wrapped function if a wrapper takes any.
+    """
+    with contextlib.suppress(ValueError):  # of functools.lru_cache
+        own = inspect.signature(function, follow_wrapped=False).parameters.values()
+        if all(p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in own):
+            return own
+    return inspect.signature(function).parameters.values()
 
 
 def _bound(function: Callable[..., Any]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ A description in an `Annotated` takes precedence over the docstring. Strictly pr
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import (
@@ -30,6 +31,7 @@ from .hints import (
     NotRequired,
     Required,
     filled,
+    is_named_tuple,
     is_struct,
     is_typed_dict,
     is_unset,
@@ -118,7 +120,10 @@ def _fields_of(cls: Any, hint: Callable[[str], Any]) -> Iterator[Field]:
                 name = cast(str, attribute.alias)
                 yield with_default(name, hint(attribute.name), default)
     else:  # the constructor's: it has also the InitVar of a dataclass
-        for name, parameter in inspect.signature(cls).parameters.items():
+        constructor = (
+            cls if is_named_tuple(cls) else functools.partial(cls.__init__, None)
+        )
+        for name, parameter in inspect.signature(constructor).parameters.items():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
             inner = hint(name)

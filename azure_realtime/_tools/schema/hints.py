@@ -17,7 +17,6 @@ import inspect
 import math
 import sys
 import types
-import typing
 from collections.abc import Mapping
 from typing import (
     Annotated,
@@ -80,7 +79,8 @@ ARRAYS: Mapping[Any, type] = {
 }
 _FLAGS = 5  # with 32 combinations
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-_READ_ONLY = getattr(typing, "ReadOnly", None)
+# by name: those of typing_extensions are other objects in some versions of Python
+_QUALIFIERS = frozenset({"Final", "NotRequired", "ReadOnly", "Required"})
 
 
 class Peeled(NamedTuple):
@@ -110,7 +110,7 @@ def peel(hint: Any) -> Peeled:
             hint, *notes = get_args(hint)
             text = text or description_of(notes)
             bounds += bounds_of(notes)
-        elif origin in (NotRequired, Required) or (origin and origin is _READ_ONLY):
+        elif getattr(origin, "_name", None) in _QUALIFIERS:
             (hint,) = get_args(hint)
         elif isinstance(hint, TypeVar):
             constraints = hint.__constraints__

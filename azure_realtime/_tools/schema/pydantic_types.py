@@ -42,8 +42,10 @@ def dumper_of(value: Any) -> Callable[[Any], Any] | None:
     cls = type(value)
     if callable(getattr(cls, "model_dump", None)):
         return _dumped
-    if _needs_adapter(cls):
+    if hasattr(cls, "__is_pydantic_dataclass__"):
         return _serialized
+    if cls.__module__.partition(".")[0] == "pydantic" and _needs_adapter(cls):
+        return str  # an address, or the asterisks of a secret
     return None
 
 
@@ -83,5 +85,6 @@ def _dumped(model: Any) -> Any:
 
 
 def _serialized(value: Any) -> Any:
-    adapter = adapter_of(type(value))
-    return adapter.dump_python(value, mode="json", by_alias=True)
+    # no TypeAdapter: pydantic imports modules when it makes one
+    serializer = type(value).__pydantic_serializer__
+    return serializer.to_python(value, mode="json", by_alias=True)
