@@ -2,6 +2,7 @@
 The connection's parameters; users import them from `azure_realtime.options`.
 """
 
+import math
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -50,6 +51,27 @@ def checked_headers(value: Mapping[str, str] | None) -> dict[str, str]:
                 "such as a line break: remove it"
             )
     return headers
+
+
+def _seconds(value: Any) -> Any:
+    """
+    Return a number as a plain float: one that is too large becomes infinite, and a
+    subclass could raise on our threads. Other values are left to the validator.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _whole(value: Any) -> Any:
+    """
+    Return a whole number as a plain int. Other values are left to the validator.
+    """
+    plain = isinstance(value, int) and not isinstance(value, bool)
+    return int(value) if plain else value
 
 
 def _positive(optional: bool = False) -> Callable[[Any, Any, Any], None]:
@@ -152,32 +174,54 @@ class WebSocketOptions(Value):
         TypeError: An option has the wrong type.
     """
 
-    connect_timeout: float = attrs.field(default=15.0, validator=_positive())
-    ping_interval: float | None = attrs.field(default=20.0, validator=_positive(True))
-    ping_timeout: float | None = attrs.field(default=20.0, validator=_positive(True))
+    connect_timeout: float = attrs.field(
+        default=15.0, converter=_seconds, validator=_positive()
+    )
+    ping_interval: float | None = attrs.field(
+        default=20.0, converter=_seconds, validator=_positive(True)
+    )
+    ping_timeout: float | None = attrs.field(
+        default=20.0, converter=_seconds, validator=_positive(True)
+    )
     proxy: str | None = attrs.field(default=None, repr=False, validator=_text)
     ssl_context: ssl.SSLContext | None = attrs.field(default=None, validator=_tls)
     headers: Mapping[str, str] = attrs.field(
         factory=dict, converter=checked_headers, repr=lambda value: repr(sorted(value))
     )
-    max_message_bytes: int = attrs.field(default=64 << 20, validator=_positive())
-    max_send_queue_bytes: int = attrs.field(default=32 << 20, validator=_positive())
+    max_message_bytes: int = attrs.field(
+        default=64 << 20, converter=_whole, validator=_positive()
+    )
+    max_send_queue_bytes: int = attrs.field(
+        default=32 << 20, converter=_whole, validator=_positive()
+    )
     audio_overflow: Literal["block", "drop_oldest", "error"] = attrs.field(
         default="block", validator=_one_of("block", "drop_oldest", "error")
     )
-    max_callback_queue_bytes: int = attrs.field(default=64 << 20, validator=_positive())
+    max_callback_queue_bytes: int = attrs.field(
+        default=64 << 20, converter=_whole, validator=_positive()
+    )
     slow_consumer: Literal["drop_audio", "disconnect"] = attrs.field(
         default="drop_audio", validator=_one_of("drop_audio", "disconnect")
     )
-    close_wait: float = attrs.field(default=1.0, validator=_positive())
-    max_reconnect_attempts: int | None = attrs.field(default=5, validator=_count)
-    reconnect_interval: float = attrs.field(default=1.0, validator=_positive())
+    close_wait: float = attrs.field(
+        default=1.0, converter=_seconds, validator=_positive()
+    )
+    max_reconnect_attempts: int | None = attrs.field(
+        default=5, converter=_whole, validator=_count
+    )
+    reconnect_interval: float = attrs.field(
+        default=1.0, converter=_seconds, validator=_positive()
+    )
     restore: Literal["session", "conversation", "none"] = attrs.field(
         default="conversation", validator=_one_of("session", "conversation", "none")
     )
     retry_response: bool = False
-    max_tool_rounds: int | None = attrs.field(default=16, validator=_count)
-    expiry_warning: float = attrs.field(default=60.0, validator=_positive())
+    max_tool_rounds: int | None = attrs.field(
+        default=16, converter=_whole, validator=_count
+    )
+    expiry_warning: float = attrs.field(
+        default=60.0, converter=_seconds, validator=_positive()
+    )
     renew: Literal["never", "idle"] = attrs.field(
         default="never", validator=_one_of("never", "idle")
     )

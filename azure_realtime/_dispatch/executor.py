@@ -62,7 +62,11 @@ class ExecutorDispatcher(Dispatcher):
         try:
             self._submit(self._drain)
             self._refused = False
-        except Exception as error:  # the executor was shut down
+        except BaseException as error:  # the executor was shut down, or is broken
+            main = threading.current_thread() is threading.main_thread()
+            is_signal = main and not isinstance(error, Exception)
+            if is_signal or self._process.is_other_process:
+                raise
             if not self._refused and not self._closing():
                 logger.error(
                     "The executor takes no more jobs; events are dropped: %s", error

@@ -36,6 +36,7 @@ from .._requests.acknowledgements import PendingCommands
 from .._requests.response_queue import ResponseQueue
 from .._requests.send_queue import SendQueue
 from .._transport.connector import Connector, weakly
+from .._warnings import warn
 from .._websocket_options import WebSocketImpl
 from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
 
@@ -108,6 +109,11 @@ def _assemble(
         raise TypeError("websocket_impl must be a class or a function")
     options.check_credential(websocket_options)
     endpoint = kind.endpoint(options)
+    if endpoint.api_version is not None:  # before there is anything to close
+        warn(
+            f"api_version {endpoint.api_version!r} chooses the preview protocol, which "
+            "Azure retired on 2026-04-30: delete api_version to speak GA."
+        )
     codec = Codec(endpoint.api_version)
     number = next(_client_numbers)
 

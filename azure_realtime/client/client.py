@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .._concurrency.deadline import Deadline
 from .._dispatch.dispatcher import Dispatch
 from .._state.conversation import Conversation
-from .._warnings import warn
 from .._websocket_options import WebSocketImpl
 from ..errors import ConnectTimeout, copy_to_raise
 from ..events import RateLimit
@@ -109,12 +108,6 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
             dispatch,
         )
         session = parts.session
-        version = parts.options.endpoint.api_version
-        if version is not None:
-            warn(
-                f"api_version {version!r} chooses the preview protocol, which Azure "
-                "retired on 2026-04-30: delete api_version to speak GA."
-            )
         self._warned_names: set[str] = set()
         self._options = parts.options
         self._connector = parts.connector  # the reader has a weak reference only
@@ -144,8 +137,13 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
             self, abandon, self._reader, self._dispatcher, self._tools.close
         )
         self._finalizer.atexit = False  # at exit, `at_exit` sends what is queued first
-        self._dispatcher.start()
-        self._reader.start()
+        try:
+            self._dispatcher.start()
+            self._reader.start()
+        except RuntimeError:  # no more threads: that of the reader closes nothing
+            self._finalizer()
+            self._engine.queue.close()
+            raise
 
     def __repr__(self) -> str:
         options = self._options

@@ -7,8 +7,11 @@ That no thread and no descriptor stays is checked after every test, in conftest.
 from __future__ import annotations
 
 import base64
+import gc
+import itertools
 import json
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +26,7 @@ from azure_realtime import (
     AzureRealTimeAudio,
     AzureRealTimeOptions,
     ConnectionClosed,
+    ProtocolWarning,
     QueueFull,
     RealtimeError,
     WebSocketState,
@@ -534,3 +538,37 @@ def test_repeated_closes_leave_nothing() -> None:
             assert client.is_initialized
 
     assert KEY not in repr(client)
+
+
+# Constructors that raise. Threads and descriptors are checked after every test.
+
+
+@pytest.mark.parametrize("thread", [1, 2])
+def test_a_constructor_without_a_thread_leaves_nothing(
+    thread: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The process has no more threads: the constructor raises what Python raises.
+    """
+    start, count = threading.Thread.start, itertools.count(1)
+
+    def fail(self: threading.Thread) -> None:
+        if next(count) == thread:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    with pytest.raises(RuntimeError, match="new thread"):
+        GA.client("ws://127.0.0.1:9")
+
+
+def test_a_constructor_whose_warning_raises_leaves_nothing() -> None:
+    """
+    The program runs with ``-W error``, and chooses the preview protocol.
+    """
+    options = {"host_name": "ws://127.0.0.1:9", "deployment": "d", "api_key": KEY}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ProtocolWarning):
+            AzureRealTimeAudio({**options, "api_version": "2024-10-01-preview"})
+    gc.collect()

@@ -212,6 +212,24 @@ def test_whatever_an_attempt_raises_is_the_cause_of_a_connect_error(
         client.close()
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, Unusual])
+def test_an_executor_that_raises_anything_costs_the_events_only(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    That is logged once; commands are acknowledged on the same connection.
+    """
+
+    def submit(_: Any) -> Any:
+        raise error
+
+    with GA.connected(dispatch=submit) as (client, _):
+        client.on("*", print)
+        client.create_response().result(5)
+        client.clear_audio_buffer().result(5)
+    assert caplog.text.count("The executor takes no more jobs") == 1
+
+
 def test_an_attempt_without_memory_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The retry policy applies to it, and the client connects again.

@@ -4,6 +4,7 @@ The options: what is refused before dialling, and what is never shown.
 
 from __future__ import annotations
 
+import math
 import ssl
 from typing import Any
 
@@ -272,6 +273,31 @@ def test_other_types_than_numbers_are_refused(name: str, value: object) -> None:
     """
     with pytest.raises(TypeError, match=f"{name} must be a number"):
         WebSocketOptions(**{name: value})  # type: ignore[arg-type]
+
+
+class OddInt(int):
+    """
+    A number whose arithmetic raises.
+    """
+
+    def __mul__(self, other: object) -> Any:
+        raise SystemExit
+
+    __rmul__ = __add__ = __radd__ = __mul__  # type: ignore[assignment]
+
+
+def test_numbers_become_plain_ones() -> None:
+    """
+    An int too large for a float means for ever, and a subclass raises on no thread.
+    """
+    made = WebSocketOptions(
+        ping_interval=10**400,
+        reconnect_interval=OddInt(5),
+        max_reconnect_attempts=OddInt(5),
+    )
+    assert (made.ping_interval, made.reconnect_interval) == (math.inf, 5.0)
+    assert type(made.reconnect_interval) is float
+    assert type(made.max_reconnect_attempts) is int
 
 
 def test_pings_can_be_turned_off() -> None:
