@@ -33,6 +33,7 @@ from ..events import (
     ResponseCreate,
     SessionUpdate,
 )
+from ..events._checks import floored
 from ..models._shape import overlaid
 from ..models.fields import ResponseFields, SessionFields, Unpack, WhenBusy
 from ..models.items import Item, MessageItem, as_item
@@ -80,7 +81,7 @@ class Commands:
         Raises:
             ValueError: A field is misspelled.
         """
-        merged = as_session_config(config or {})
+        merged = as_session_config({} if config is None else config)
         if fields:
             merged = overlaid(merged, as_session_config(fields))
         return self._command(SessionUpdate(session=merged))
@@ -222,13 +223,11 @@ class Commands:
             content_index: Index of the content part; the audio part is 0.
             audio_end_ms: Milliseconds of the audio that were played.
         """
-        return self._sender.command(
-            ConversationItemTruncate(
-                item_id=item_id,
-                content_index=content_index,
-                audio_end_ms=int(audio_end_ms),
-            )
+        end = floored(audio_end_ms)
+        command = ConversationItemTruncate(
+            item_id=item_id, content_index=content_index, audio_end_ms=end
         )
+        return self._sender.command(command)
 
     def create_response(
         self,
@@ -261,8 +260,8 @@ class Commands:
                 f"when_busy must be 'wait', 'cancel' or 'error', not {when_busy!r}"
             )
         response = None
-        if config or fields:
-            response = as_response_config(config or {})
+        if config is not None or fields:
+            response = as_response_config(config)
             if fields:
                 response = overlaid(response, as_response_config(fields))
         command = ResponseCreate(response=response)

@@ -266,12 +266,13 @@ _ITEMS: dict[str, type[Model]] = {
 }
 
 
-def as_item(item: Item | Mapping[str, Any] | str) -> Item:
+def as_item(item: Item | Mapping[str, Any] | str, what: str = "item") -> Item:
     """
     Return *item* as a model; a str is the text of a user message.
 
     Args:
         item: A model, a mapping of the protocol's shape, or text.
+        what: The name of the argument in error messages.
 
     Raises:
         ValueError: A type or field is misspelled.
@@ -279,7 +280,7 @@ def as_item(item: Item | Mapping[str, Any] | str) -> Item:
     """
     if isinstance(item, str):
         return MessageItem("user", item)
-    made: Item = as_model(item, _ITEMS, UnknownItem, "item")
+    made: Item = as_model(item, _ITEMS, UnknownItem, what)
     return made
 
 
