@@ -25,6 +25,7 @@ from .._requests.send_queue import Entry, SendQueue
 from ..audio import encoding
 from ..errors import RealtimeError
 from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
+from ..models._base import snapshot
 from ..models.fields import WhenBusy
 
 _LONGEST_ID = 512  # characters of an ``event_id`` (protocol reference)
@@ -241,8 +242,9 @@ class Sender:
         self._lifecycle.check_process()
         command = attrs.evolve(command, event_id=self.accepted(command).event_id)
         self._check_exists(command.type)
-        if not self.responses.quiet:  # else it is encoded below
+        if command.response is not None or not self.responses.quiet:
             self._entry(command)  # raises now, not when the command is queued later
+        command = snapshot(command)  # the reader thread may encode it again
 
         def withdraw() -> None:
             commands, event_id = self.responses.abandon(future)

@@ -14,7 +14,10 @@ def path_to_bad(value: Any) -> str:
     Return the path to the first value within *value* that has no JSON form, such as
     ``session.tools[0].name``; "" if there is none.
     """
-    return (_path(value) or "").removeprefix(".")
+    try:
+        return (_path(value) or "").removeprefix(".")
+    except RecursionError:  # it contains itself
+        return ""
 
 
 def _path(value: Any) -> str | None:

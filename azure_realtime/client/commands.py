@@ -162,7 +162,8 @@ class Commands:
             ValueError: Less than 100 ms were appended since the last commit or clear.
         """
         self._lifecycle.check_process()
-        self._input.check()
+        if self._lifecycle.ended is None:
+            self._input.check()
         return self._command(InputAudioBufferCommit())
 
     def clear_audio_buffer(self) -> Future[InputAudioBufferCleared]:

@@ -6,11 +6,14 @@ The base classes of the models.
 3. Missing fields and wrong types are listed in ``problems``; they raise nothing.
 """
 
+import copy
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
+
+T = TypeVar("T")
 
 
 class Value:
@@ -38,6 +41,18 @@ class Value:
             if (show := repr if attribute.repr is True else attribute.repr)
         ]
         return f"{self.__class__.__name__}({', '.join(fields)})"
+
+
+def snapshot(value: T) -> T:
+    """
+    Return a deep copy, which later changes of the user's lists and mappings do not
+    affect. What cannot be copied has no JSON form either: it is returned, and refused
+    when it is encoded.
+    """
+    try:
+        return copy.deepcopy(value)
+    except Exception:
+        return value
 
 
 def _compared(value: Any) -> tuple[Any, ...]:
