@@ -23,6 +23,7 @@ from ..models._shape import merge
 from .converter import converter
 from .decoder import Decoder
 from .dialects import dialect_for, ga_command
+from .json_paths import path_to_bad
 
 
 class Codec(Decoder):
@@ -121,6 +122,10 @@ def _dumps(value: Any, repair: bool = False) -> bytes:
     except RecursionError:
         msg = "nested too deeply for JSON"
         raise ValueError(msg) from None
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        path = path_to_bad(value)
+        raise kind(f"{path}: {error}" if path else str(error)) from None
     # one search of the encoded text is faster than a search of each value
     if _SURROGATE.search(text) is None:
         return text

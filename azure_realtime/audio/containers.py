@@ -60,7 +60,7 @@ def file_format(data: bytes) -> str | None:
         return "MP3"
     if data[:1] == b"\xff" and len(data) > 4:
         return _mpeg(data)
-    return BASE64 if _is_base64(data) else None
+    return BASE64 if data[:1] in _ALPHABET and _is_base64(data) else None
 
 
 def is_undecided(data: bytes) -> bool:

@@ -4,7 +4,6 @@ The methods of a client that send commands: one for each command of the protocol
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -33,10 +32,11 @@ from ..events import (
     ResponseCreate,
     SessionUpdate,
 )
+from ..events._checks import floored
 from ..models._coerce import snapshot
 from ..models._shape import overlaid
 from ..models.fields import ResponseFields, SessionFields, Unpack, WhenBusy
-from ..models.items import Item, MessageItem, as_item
+from ..models.items import Item, as_item, with_id
 from ..models.responses import Response, ResponseConfig, as_response_config
 from ..models.session import Session, SessionConfig, as_session_config
 from .audio_input import with_audio_for, within
@@ -81,7 +81,9 @@ class Commands:
         Raises:
             ValueError: A field is misspelled.
         """
-        merged = overlaid(as_session_config(config or {}), as_session_config(fields))
+        merged = as_session_config({} if config is None else config)
+        if fields:
+            merged = overlaid(merged, as_session_config(fields))
         return self._command(SessionUpdate(session=merged))
 
     def append_audio(
@@ -160,7 +162,8 @@ class Commands:
             ValueError: Less than 100 ms were appended since the last commit or clear.
         """
         self._lifecycle.check_process()
-        self._input.check()
+        if self._lifecycle.ended is None:
+            self._input.check()
         return self._command(InputAudioBufferCommit())
 
     def clear_audio_buffer(self) -> Future[InputAudioBufferCleared]:
@@ -221,13 +224,11 @@ class Commands:
             content_index: Index of the content part; the audio part is 0.
             audio_end_ms: Milliseconds of the audio that were played.
         """
-        return self._sender.command(
-            ConversationItemTruncate(
-                item_id=item_id,
-                content_index=content_index,
-                audio_end_ms=int(audio_end_ms),
-            )
+        end = floored(audio_end_ms)
+        command = ConversationItemTruncate(
+            item_id=item_id, content_index=content_index, audio_end_ms=end
         )
+        return self._sender.command(command)
 
     def create_response(
         self,
@@ -260,8 +261,8 @@ class Commands:
                 f"when_busy must be 'wait', 'cancel' or 'error', not {when_busy!r}"
             )
         response = None
-        if config or fields:
-            response = as_response_config(config or {})
+        if config is not None or fields:
+            response = as_response_config(config)
             if fields:
                 response = overlaid(response, as_response_config(fields))
         command = ResponseCreate(response=response)
@@ -338,13 +339,3 @@ class Commands:
                 if future.cancelled():  # else the session is lost, and its buffer
                     self._input.put_back(*counted)
             raise
-
-
-def with_id(item: Any) -> Any:
-    """
-    Return *item* with an id, which identifies its acknowledgement.
-    """
-    if getattr(item, "id", "") is None:
-        kind = "msg" if isinstance(item, MessageItem) else "item"
-        return attrs.evolve(item, id=f"{kind}_{os.urandom(10).hex()}")
-    return item

@@ -4,7 +4,6 @@ The first messages of each connection, which restore the session and conversatio
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..models.items import (
     FunctionCallOutputItem,
     Item,
     MessageItem,
+    with_id,
 )
 from ..models.session import SessionConfig
 
@@ -129,7 +129,11 @@ class SessionRestorer:
         called = {i.call_id for i in known if isinstance(i, FunctionCallItem)}
         arrived = {i.call_id for i in known if isinstance(i, FunctionCallOutputItem)}
         calls, lost = self._owed()
-        missing = [_with_id(call) for call in calls if call.call_id not in called]
+        missing = [
+            with_id(attrs.evolve(call, id=None))
+            for call in calls
+            if call.call_id not in called
+        ]
         late = [output for output in lost if output.call_id not in arrived]
         promised = {call.call_id or "" for call in calls} | self._unanswered()
         restored = as_mappings([*known, *missing, *late], promised)
@@ -157,10 +161,6 @@ class SessionRestorer:
                 continue
             restored[command.event_id or ""] = item["id"]
         return OpeningMessages(update.event_id or "", messages, config, restored)
-
-
-def _with_id(call: FunctionCallItem) -> FunctionCallItem:
-    return attrs.evolve(call, id=f"item_{os.urandom(10).hex()}")
 
 
 def _is_cut_off(item: Item) -> bool:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from .._concurrency.deadline import Deadline
 from .._dispatch.mailbox import Mailboxes
 from ..audio.pcm import Audio
+from ..events import ResponseCreate
 from ..models.fields import ResponseFields, Unpack
+from ..models.responses import as_response_config
 from ..models.turn import Turn
 from .open_turns import OpenTurns
 from .tools import Tooling
@@ -113,6 +115,10 @@ class Asking(Tooling):
             raise ValueError("nothing to ask: give text, audio or image")
         check_text(text)
         self._lifecycle.check_may_wait()
+        if response:  # raises now, not when the question is sent already
+            self._sender.codec.encode(
+                ResponseCreate(response=as_response_config(response))
+            )
         deadline, ticket = Deadline(timeout), TurnTicket()
         stream: TurnStream | None = None
         out_of_band = response.get("conversation") == "none"

@@ -21,10 +21,10 @@ from .._dispatch.mailbox import Mailbox, Mailboxes
 from ..audio.pcm import source_rate
 from ..events import InputAudioBufferCommitted
 from ..models.content import InputAudio, InputImage, InputText, Part
-from ..models.items import MessageItem
+from ..models.items import MessageItem, with_id
 from ..models.turn_detection import ServerVad
 from .audio_input import spoken
-from .commands import Commands, with_id
+from .commands import Commands
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -68,6 +68,10 @@ class Expectation(Generic[E_co]):
         return cast("E_co", self._event)
 
     def __enter__(self) -> Self:
+        if self._event is not None:
+            raise RuntimeError(
+                "an expectation is for one block: call expect() again for another one"
+            )
         return self
 
     def __exit__(

@@ -10,7 +10,7 @@ from .._redaction import redacted_repr
 from ..models._base import LENIENT, Model
 from ..models.items import Item, UnknownItem, as_item
 from ._base import ClientEvent, ServerEvent
-from ._checks import maybe_text, text, whole
+from ._checks import as_whole, maybe_text, text, whole
 
 __all__ = [
     "Conversation",
@@ -101,8 +101,8 @@ class ConversationItemTruncate(ClientEvent):
     )
 
     item_id: str = attrs.field(validator=text)
-    content_index: int = attrs.field(converter=whole)
-    audio_end_ms: int = attrs.field(converter=whole)
+    content_index: int = attrs.field(converter=as_whole, validator=whole)
+    audio_end_ms: int = attrs.field(converter=as_whole, validator=whole)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -86,7 +86,7 @@ def as_model(value: Any, kinds: Mapping[str, type], unknown: type, what: str) ->
     if isinstance(value, (*kinds.values(), unknown)):
         return value
     if not isinstance(value, Mapping):
-        names = ", ".join(model.__name__ for model in kinds.values())
+        names = ", ".join(dict.fromkeys(model.__name__ for model in kinds.values()))
         shown = repr(value[:40]) if isinstance(value, str) else type(value).__name__
         example = f"{{'type': {next(iter(kinds))!r}, ...}}"
         msg = f"{what}: expected {names} or a mapping such as {example}, not {shown}"
@@ -120,28 +120,67 @@ def as_list(value: Any, name: str) -> Iterable[Any]:
     Return *value*, the value of field *name*, if it is a list or another iterable.
 
     Raises:
-        TypeError: It is text, a mapping, or not iterable.
+        TypeError: It is text, bytes, a mapping, or not iterable.
     """
-    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(
+        value, Iterable
+    ):
         msg = f"{name}: expected a list, got {type(value).__name__}"
         raise TypeError(msg)
     return value
 
 
-def as_strings(value: Strings | None | Unset) -> tuple[str, ...] | None | Unset:
+def as_strings(value: Any, name: str) -> Any:
     """
-    Return one str, or an iterable of them, as a tuple; None and UNSET unchanged.
+    Return the value of field *name*, an iterable of texts, as a tuple; None and UNSET
+    unchanged.
+
+    Raises:
+        TypeError: It is something else.
     """
     if value is None or isinstance(value, Unset):
         return value
-    return (value,) if isinstance(value, str) else tuple(as_list(value, "strings"))
+    texts = tuple(as_list(value, name))
+    for text in texts:
+        if not isinstance(text, str):
+            msg = f"{name}: expected a list of texts, not of {type(text).__name__}"
+            raise TypeError(msg)
+    return texts
 
 
-def as_names(value: Strings | None) -> tuple[str, ...] | None:
+def as_modalities(value: Strings | None | Unset) -> tuple[str, ...] | None | Unset:
     """
-    Return an iterable of names as a tuple; None unchanged.
+    Return one modality, or several, as a tuple; None and UNSET unchanged.
     """
-    return None if value is None else tuple(as_list(value, "names"))
+    made: tuple[str, ...] | None | Unset = as_strings(
+        [value] if isinstance(value, str) else value, "modalities"
+    )
+    return made
+
+
+def as_mapping(value: Any, name: str) -> dict[str, Any]:
+    """
+    Return a copy of the value of field *name*, so that later changes of the user's
+    mapping do not affect the configuration.
+
+    Raises:
+        TypeError: It is no mapping.
+    """
+    if not isinstance(value, Mapping):
+        msg = f"{name}: expected a mapping, got {type(value).__name__}"
+        raise TypeError(msg)
+    return dict(value)
+
+
+def as_metadata(
+    value: Mapping[str, str] | None | Unset,
+) -> Mapping[str, str] | None | Unset:
+    """
+    Return a copy of *value*, a mapping of texts to texts; None and UNSET unchanged.
+    """
+    if value is None or isinstance(value, Unset):
+        return value
+    return as_mapping(value, "metadata")
 
 
 def snapshot(value: T) -> T:
@@ -178,6 +217,6 @@ def _copied(value: Any) -> Any:
 
 def as_extra(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """
-    Return a copy of *value*, so that later changes do not affect the configuration.
+    Return a copy of *value*, a mapping.
     """
-    return dict(value)
+    return as_mapping(value, "extra")

@@ -147,7 +147,10 @@ def as_content(content: Any, role: str) -> tuple[Part, ...]:
             else part
             for part in parts
         ]
-    return tuple(as_model(part, _PARTS, UnknownPart, "content part") for part in parts)
+    return tuple(
+        as_model(part, _PARTS, UnknownPart, f"content[{number}]")
+        for number, part in enumerate(parts)
+    )
 
 
 def part_text(part: Part) -> str:

@@ -5,6 +5,7 @@ The same classes are sent and received. A field that is None is not sent. The cl
 choose the ``id``; otherwise the service does.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -266,12 +267,13 @@ _ITEMS: dict[str, type[Model]] = {
 }
 
 
-def as_item(item: Item | Mapping[str, Any] | str) -> Item:
+def as_item(item: Item | Mapping[str, Any] | str, what: str = "item") -> Item:
     """
     Return *item* as a model; a str is the text of a user message.
 
     Args:
         item: A model, a mapping of the protocol's shape, or text.
+        what: The name of the argument in error messages.
 
     Raises:
         ValueError: A type or field is misspelled.
@@ -279,7 +281,7 @@ def as_item(item: Item | Mapping[str, Any] | str) -> Item:
     """
     if isinstance(item, str):
         return MessageItem("user", item)
-    made: Item = as_model(item, _ITEMS, UnknownItem, "item")
+    made: Item = as_model(item, _ITEMS, UnknownItem, what)
     return made
 
 
@@ -302,3 +304,13 @@ def looks_like(known: Any, found: Any) -> bool:
         for item in (known, found)
     ]
     return texts[0] == texts[1]
+
+
+def with_id(item: Any) -> Any:
+    """
+    Return *item* with an id, which identifies its acknowledgement.
+    """
+    if getattr(item, "id", "") is None:
+        kind = "msg" if isinstance(item, MessageItem) else "item"
+        return attrs.evolve(item, id=f"{kind}_{os.urandom(10).hex()}")
+    return item

@@ -11,7 +11,7 @@ from .._redaction import redacted, redacted_repr
 from .._spelling import checks_names, refuse_unknown
 from ..audio.formats import flat_format
 from ._base import LENIENT, Model, Value, brief
-from ._coerce import EXTRA_REMEDY, as_extra, as_list, as_strings
+from ._coerce import EXTRA_REMEDY, as_extra, as_list, as_metadata, as_modalities
 from ._shape import RESPONSE_PATHS, flatten, leaves, overlaid
 from ._unset import UNSET, Unset
 from .enums import AudioFormat, ConversationMode, Modality, Voice
@@ -38,7 +38,8 @@ def _as_items(
         return value
     if isinstance(value, str):
         return (as_item(value),)
-    return tuple(as_item(item) for item in as_list(value, "input"))
+    items = enumerate(as_list(value, "input"))
+    return tuple(as_item(item, f"input[{number}]") for number, item in items)
 
 
 @checks_names
@@ -66,7 +67,7 @@ class ResponseConfig(Value):
     """
 
     modalities: tuple[Modality | str, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=as_strings
+        default=UNSET, converter=as_modalities
     )
     instructions: str | None | Unset = UNSET
     voice: Voice | str | Mapping[str, Any] | None | Unset = UNSET
@@ -86,7 +87,9 @@ class ResponseConfig(Value):
         default=UNSET, converter=as_reasoning
     )
     conversation: ConversationMode | str | None | Unset = UNSET
-    metadata: Mapping[str, str] | None | Unset = UNSET
+    metadata: Mapping[str, str] | None | Unset = attrs.field(
+        default=UNSET, converter=as_metadata
+    )
     prompt: Prompt | None | Unset = attrs.field(default=UNSET, converter=as_prompt)
     input: tuple[Item, ...] | None | Unset = attrs.field(
         default=UNSET, converter=_as_items
@@ -135,7 +138,8 @@ def as_response_config(
     if isinstance(config, Mapping):
         return ResponseConfig.from_mapping(config)
     raise TypeError(
-        f"expected a ResponseConfig or a mapping, got {type(config).__name__}"
+        "the configuration of a response must be a ResponseConfig or a mapping, not "
+        f"{type(config).__name__}"
     )
 
 

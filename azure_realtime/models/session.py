@@ -12,7 +12,7 @@ import attrs
 from .._spelling import checks_names, refuse_unknown
 from ..audio.formats import flat_format
 from ._base import Model, Value, brief
-from ._coerce import EXTRA_REMEDY, as_extra, as_strings
+from ._coerce import EXTRA_REMEDY, Strings, as_extra, as_modalities, as_strings
 from ._shape import SESSION_PATHS, flatten, leaves, overlaid
 from ._unset import UNSET, Unset
 from .enums import AudioFormat, Modality, SessionType, TruncationMode, Voice
@@ -34,6 +34,12 @@ from .tools import ToolChoice, ToolSpec, as_tool_choice, as_tools
 from .turn_detection import ServerVad, TurnDetection, as_turn_detection
 
 __all__ = ["DEFAULT_SESSION_CONFIG", "Session", "SessionConfig"]
+
+
+def _as_include(value: Strings | None | Unset) -> tuple[str, ...] | None | Unset:
+    texts = [value] if isinstance(value, str) else value
+    made: tuple[str, ...] | None | Unset = as_strings(texts, "include")
+    return made
 
 
 @checks_names
@@ -81,7 +87,7 @@ class SessionConfig(Value):
     type: SessionType | str | Unset = UNSET
     model: str | None | Unset = UNSET
     modalities: tuple[Modality | str, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=as_strings
+        default=UNSET, converter=as_modalities
     )
     instructions: str | None | Unset = UNSET
     voice: Voice | str | Mapping[str, Any] | None | Unset = UNSET
@@ -121,7 +127,7 @@ class SessionConfig(Value):
         default=UNSET, converter=as_tracing
     )
     include: tuple[str, ...] | None | Unset = attrs.field(
-        default=UNSET, converter=as_strings
+        default=UNSET, converter=_as_include
     )
     client_secret: Mapping[str, Any] | None | Unset = attrs.field(
         default=UNSET, repr=False
@@ -241,7 +247,8 @@ def as_session_config(config: SessionConfig | Mapping[str, Any]) -> SessionConfi
     if isinstance(config, Mapping):
         return SessionConfig.from_mapping(config)
     raise TypeError(
-        f"expected a SessionConfig or a mapping, got {type(config).__name__}"
+        "the configuration of a session must be a SessionConfig or a mapping, not "
+        f"{type(config).__name__}"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import attrs
 
 from ._base import Model
-from ._coerce import as_names, as_part_of
+from ._coerce import Strings, as_part_of, as_strings
 from ._unset import Unset
 from .enums import (
     NoiseReductionType,
@@ -28,6 +28,16 @@ __all__ = [
     "Tracing",
     "Transcription",
 ]
+
+
+def _as_languages(value: Strings | None) -> tuple[str, ...] | None:
+    made: tuple[str, ...] | None = as_strings(value, "languages")
+    return made
+
+
+def _as_keywords(value: Strings | None) -> tuple[str, ...] | None:
+    made: tuple[str, ...] | None = as_strings(value, "keywords")
+    return made
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -48,8 +58,10 @@ class Transcription(Model):
     model: TranscriptionModel | str | None = None
     language: str | None = None
     prompt: str | None = None
-    languages: tuple[str, ...] | None = attrs.field(default=None, converter=as_names)
-    keywords: tuple[str, ...] | None = attrs.field(default=None, converter=as_names)
+    languages: tuple[str, ...] | None = attrs.field(
+        default=None, converter=_as_languages
+    )
+    keywords: tuple[str, ...] | None = attrs.field(default=None, converter=_as_keywords)
     delay: TranscriptionDelay | str | None = None
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import attrs
 
 from ._base import Model
-from ._coerce import as_list, as_model, as_names
+from ._coerce import Strings, as_list, as_model, as_strings
 from ._unset import Unset
 from .enums import RequireApproval, ToolChoiceMode
 
@@ -75,6 +75,11 @@ def _as_names(value: Any) -> tuple[str, ...] | Mapping[str, Any] | None:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _as_callers(value: Strings | None) -> tuple[str, ...] | None:
+    made: tuple[str, ...] | None = as_strings(value, "allowed_callers")
+    return made
+
+
 def _address(url: object) -> str:
     """
     Return the ``repr`` of a URL without user info and query, which may be credentials.
@@ -112,7 +117,7 @@ class McpTool(Model):
         default=None, kw_only=True, converter=_as_names
     )
     allowed_callers: tuple[str, ...] | None = attrs.field(
-        default=None, kw_only=True, converter=as_names
+        default=None, kw_only=True, converter=_as_callers
     )
     require_approval: RequireApproval | str | Mapping[str, Any] | None = attrs.field(
         default=None, kw_only=True
@@ -191,8 +196,8 @@ def as_tools(
     if tools is None or isinstance(tools, Unset):
         return tools
     made = tuple(
-        as_model(_unwrapped(tool), _TOOLS, UnknownTool, "tool")
-        for tool in as_list(tools, "tools")
+        as_model(_unwrapped(tool), _TOOLS, UnknownTool, f"tools[{number}]")
+        for number, tool in enumerate(as_list(tools, "tools"))
     )
     for tool in made:
         if isinstance(tool, FunctionTool):

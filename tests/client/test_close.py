@@ -478,6 +478,7 @@ def test_every_call_after_close_reports_the_end() -> None:
         for call in (
             lambda: client.append_audio(CHUNK),
             client.clear_audio_buffer,
+            client.commit_audio,
             lambda: client.create_conversation_item(USER_SAYS),
             lambda: client.update_session(voice="sage"),
             lambda: client.send({"type": "response.cancel"}),

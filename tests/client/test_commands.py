@@ -135,6 +135,29 @@ def test_an_event_id_belongs_to_one_pending_command(first: str, second: str) -> 
         assert again.result(5)
 
 
+def test_what_is_changed_after_a_call_is_not_sent() -> None:
+    """
+    A response that waits for its turn is sent as it was requested. It is encoded again
+    then, on the reader thread, where an object that has no JSON form would end it.
+    """
+    with GA.connected(service={"replies": ["Hi"] * 2}, session_config=MANUAL) as (
+        client,
+        wire,
+    ):
+        parameters: dict[str, Any] = {"type": "object", "properties": {}}
+        tools: Any = [{"type": "function", "name": "a", "parameters": parameters}]
+        wire.stall()
+        first = client.create_response()
+        second = client.create_response(tools=tools)
+        parameters["properties"] = object()
+        wire.resume()
+        assert first.result(5)
+        assert second.result(5)
+        sent = [e for e in wire.received if e["type"] == "response.create"]
+
+    assert {} == sent[-1]["response"]["tools"][0]["parameters"]["properties"]
+
+
 def test_every_command_of_the_original_is_understood(variant: Variant) -> None:
     """
     Each does, at the service, what its name says.

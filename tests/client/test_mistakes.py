@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.clients import GA
+from helpers.clients import GA, MANUAL
 
 from azure_realtime import (
     AzureRealTimeAudio,
     AzureRealTimeOptions,
+    InputText,
     MessageItem,
     Response,
     ResponseConfig,
@@ -56,6 +57,69 @@ def test_mistakes_in_calls_raise_before_anything_is_sent(
     with pytest.raises(TypeError, match=text):
         mistake(client)
     client.close()
+
+
+VAD = {"type": "server_vad", "threshold": object()}
+MESSAGE = {"type": "message", "role": "user", "content": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        (
+            lambda c: c.update_session(turn_detection=VAD),
+            r"turn_detection\.threshold: ",
+        ),
+        (lambda c: c.update_session(speed=math.inf), r"audio\.output\.speed: "),
+        (lambda c: c.update_session({"extra": {"a": [1, {2}]}}), r"session\.a\[1\]: "),
+        (lambda c: c.update_session(extra=5), "^extra: expected a mapping, got int"),
+        (lambda c: c.update_session(include=[5]), "^include: .* texts, not of int"),
+        (lambda c: c.update_session(modalities=b"text"), "^modalities: .* got bytes"),
+        (
+            lambda c: c.update_session(input_audio_transcription={"keywords": "a"}),
+            "^keywords: expected a list, got str",
+        ),
+        (
+            lambda c: c.update_session(tools=[len]),
+            r"^tools\[0\]: expected FunctionTool",
+        ),
+        (lambda c: c.update_session([]), "must be a SessionConfig or a mapping"),
+        (lambda c: c.create_response(0), "must be a ResponseConfig or a mapping"),
+        (lambda c: c.create_response(metadata=[("a", "b")]), "^metadata: .* got list"),
+        (lambda c: c.create_response(metadata={"a": b"b"}), r"metadata\.a: bytes"),
+        (lambda c: c.create_response(input=[MESSAGE, 5]), r"^input\[1\]: expected"),
+        (lambda c: c.ask("Hi", input=[b"Hi"]), r"^input\[0\]: expected MessageItem"),
+        (lambda c: c.ask("Hi", metadata=5), "^metadata: expected a mapping, got int"),
+        (
+            lambda c: c.create_conversation_item({**MESSAGE, "content": ["Hi", 5]}),
+            r"^content\[0\]: expected InputText",
+        ),
+        (
+            lambda c: c.create_conversation_item(MessageItem("user", [InputText(b"")])),
+            r"item\.content\[0\]\.text: bytes",
+        ),
+        (lambda c: c.send({"type": "new.x", "a": {"b": {1}}}), r"^a\.b: set cannot"),
+        (lambda c: c.truncate_item("i", 0, "5"), "^audio_end_ms must be .* not '5'"),
+        (lambda c: c.truncate_item("i", 0, None), "^audio_end_ms must be a whole"),
+        (lambda c: c.truncate_item("i", 0, math.nan), "^audio_end_ms must be a whole"),
+        (lambda c: c.truncate_item("i", 0, True), "^audio_end_ms must be a whole"),
+        (lambda c: c.truncate_item("i", "0", 5), "^content_index must be a whole"),
+        (lambda c: c.truncate_item("i", 0.5, 5), "^content_index must be a whole"),
+    ],
+)
+def test_an_error_names_the_field(
+    mistake: Callable[[AzureRealTimeAudio], Any], text: str
+) -> None:
+    """
+    Also of a value deep within a configuration; nothing is sent, and the client goes on.
+    """
+    with GA.connected(session_config=MANUAL) as (client, wire):
+        with pytest.raises((TypeError, ValueError), match=text):
+            mistake(client)
+        assert client.clear_audio_buffer().result(5)
+        kinds = [event["type"] for event in wire.received]
+
+    assert ["session.update", "input_audio_buffer.clear"] == list(dict.fromkeys(kinds))
 
 
 @pytest.mark.parametrize("timeout", [True, "5", [5], 5j, 10**400, math.nan])

@@ -498,3 +498,14 @@ def test_a_loop_continues_after_invalid_messages() -> None:
         types = [next(events).type for _ in range(4)]
 
     assert ["brand.new", "error"] == [types[0], types[3]]
+
+
+def test_an_expectation_is_for_one_block() -> None:
+    """
+    A second one would wait for nothing until its timeout.
+    """
+    with GA.connected(session_config=MANUAL) as (client, _):
+        with client.expect("input_audio_buffer.cleared", timeout=5) as expected:
+            client.clear_audio_buffer()
+        with pytest.raises(RuntimeError, match=r"call expect\(\) again"), expected:
+            pass
