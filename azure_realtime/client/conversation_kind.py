@@ -111,7 +111,7 @@ def _new_parts(
         toolbox, session, sender, emitter, lifecycle, tools.run_soon
     )
     pending_work = PendingWork(session, tools.answers)
-    order, turns = TurnLock(), OpenTurns()
+    order, turns = TurnLock(), OpenTurns(sender)
     restorer = SessionRestorer(
         sender,
         config,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.mailbox import Mailboxes
-from ..errors import ConnectionClosed, RealtimeError
+from ..errors import ConnectionClosed, RealtimeError, ServerError
 from ..events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionFailed,
@@ -158,6 +158,8 @@ class TurnStream(Iterator[Delta]):
         except (RealtimeError, ValueError) as error:
             if isinstance(error, ConnectionClosed):
                 self._open.lose(error)
+            elif isinstance(error, ServerError):
+                self._open.take_back()
             self._open.check()  # the error may be a consequence of the loss
             raise
         self._open.check()

@@ -49,8 +49,10 @@ class Asking(Tooling):
         """
         Send a question and wait for the complete answer, tool calls included.
 
-        Turns of several threads run one after the other. Any thread except the reader
-        thread (``dispatch="reader"``); also a listener.
+        Turns of several threads run one after the other. A turn that fails with the
+        connection, or that the service refuses or fails to answer, is removed from the
+        conversation, so that the question can be asked again. Any thread except the
+        reader thread (``dispatch="reader"``); also a listener.
 
         Args:
             text: The question as text.
