@@ -9,9 +9,9 @@ Rules:
    conversation before that is restored: its question, its responses, the calls and
    outputs of its tools. What is still queued is withdrawn. So a question that is asked
    again is in the next session once.
-3. With ``retry_response`` a turn goes on in the next session, if its whole question can
-   be restored: not if a part of it was not acknowledged, or is speech without a
-   transcript.
+3. With ``retry_response`` a turn goes on in the next session, if that is restored with
+   the conversation and the whole question: not if a part of the question was not
+   acknowledged, or is speech without a transcript.
 4. A turn that the service refuses, or fails to answer, is deleted from the conversation
    for the same reason. One that is incomplete or cancelled is kept.
 5. A response that was created acknowledges the question before it: some services send
@@ -53,8 +53,10 @@ class OpenTurns:
 
     Args:
         sender: Deletes items.
+        lasting: Whether turns survive the connection (rule 3).
 
     Attributes:
+        lasting: As given.
         handles: The event classes that `observe` takes.
     """
 
@@ -62,7 +64,8 @@ class OpenTurns:
         {InputAudioBufferCommitted}
     )
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, *, lasting: bool) -> None:
+        self.lasting = lasting
         self._sender = sender
         self._turns: dict[int, OpenTurn] = {}
 
@@ -113,7 +116,6 @@ class OpenTurn:
         tools: Runs the tools of the turn.
         mailbox: Gets the events of the turn; ended if the turn fails.
         ticket: Left when the turn is over.
-        lasting: Whether interrupted responses are requested again (rule 3).
 
     Attributes:
         speaking: Whether the next commit of audio is a part of the question.
@@ -127,15 +129,12 @@ class OpenTurn:
         tools: ToolLoop,
         mailbox: Mailbox,
         ticket: TurnTicket,
-        *,
-        lasting: bool,
     ) -> None:
         self._turns = turns
         self._conversation = conversation
         self._tools = tools
         self._mailbox = mailbox
         self._ticket = ticket
-        self._lasting = lasting
         self._questions: list[tuple[MessageItem, Future[Item]]] = []
         self._asked_ids: list[str] = []  # of items that the client creates
         self._spoken: list[str] = []  # ids of items that the service makes of audio
@@ -225,7 +224,7 @@ class OpenTurn:
         The reader thread, or the caller's if a command has failed with *error*.
         """
         reconnecting = isinstance(error, ConnectionClosed) and error.reconnecting
-        if self._over or (reconnecting and self._lasting and self._survives()):
+        if self._over or (reconnecting and self._turns.lasting and self._survives()):
             return
         self.error = error
         for _, created in self._questions:

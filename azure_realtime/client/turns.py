@@ -18,7 +18,6 @@ from .turn_stream import TurnStream
 from .user_turn import Image, check_text
 
 if TYPE_CHECKING:
-    from .._engine.engine import Engine
     from .._state.conversation_state import ConversationState
     from .._state.turn_recorder import TurnRecorder
     from .._tools.loop import ToolLoop
@@ -29,7 +28,6 @@ class Asking(Tooling):
     Methods of a client: `ask`, `stream`.
     """
 
-    _engine: Engine
     _mailboxes: Mailboxes
     _conversation: ConversationState
     _tools: ToolLoop
@@ -134,7 +132,6 @@ class Asking(Tooling):
                 timeout,
                 deadline,
                 ticket,
-                lasting=self._engine.retry_response,
             )
             question = {"text": text, "audio": audio, "image": image}
             stream._begin(self, question, dict(response))

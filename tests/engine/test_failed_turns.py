@@ -43,7 +43,7 @@ def test_a_question_that_is_asked_again_stands_once(
             client.tool(lambda: "seen", name="look")
         if how == "refused":
             with pytest.raises(ServerError):
-                client.ask(**question, voice="nobody", timeout=5)
+                client.ask(**question, voice="unknown", timeout=5)
         else:
             with pytest.raises(ResponseFailed) as failed:
                 client.ask(**question, timeout=5)
