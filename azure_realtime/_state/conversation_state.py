@@ -215,15 +215,19 @@ class ConversationState(ConversationItems):
 
     def forget_turn(
         self, item_ids: Collection[str], response_ids: Collection[str]
-    ) -> None:
+    ) -> list[str]:
         """
-        Remove a turn: its items, its responses' items and their calls' outputs.
+        Remove a turn: its items, its responses' items and their calls' outputs. Return
+        the ids of those that were in the conversation.
 
         Any thread.
         """
         with self._lock:
-            for item_id in {*item_ids, *self._answers(response_ids)}:
+            turn = {*item_ids, *self._answers(response_ids)}
+            found = [item_id for item_id in self._order if item_id in turn]
+            for item_id in turn:
                 self._forget(item_id)
+        return found
 
     def refuse(self, item_id: str) -> set[str]:
         """

@@ -9,8 +9,8 @@ Rules:
    fields that would repeat it: a forced tool choice, in the request or the session,
    would call the tool in an endless loop.
 3. A turn ends with the last response of this chain.
-4. A new session is restored with the calls whose outputs are to come (`owed`), so an
-   output is the only item that is sent for a call.
+4. A new session is restored with the calls whose outputs are to come
+   (`unacknowledged`), so an output is the only item that is sent for a call.
 5. A turn has a limited number of rounds (``max_rounds``). After the last one no
    response is requested, and the turn fails with `ResponseIncomplete`.
 """
@@ -52,6 +52,7 @@ from .tool import Toolbox
 _REMEMBERED = 64  # responses whose continuation can be looked up
 
 Continuation = Future[ResponseFuture]
+ToolItems = tuple[list[FunctionCallItem], list[FunctionCallOutputItem]]
 
 
 class _AbandonedError(Exception):
@@ -222,12 +223,12 @@ class ToolLoop:
             tool_choice="none" if never else "auto" if forced else UNSET,
         )
 
-    def owed(self) -> tuple[list[FunctionCallItem], list[FunctionCallOutputItem]]:
+    def unacknowledged(self) -> ToolItems:
         """
         Return the calls whose outputs are not acknowledged, and those of these outputs
         that were lost with the connection. Reader thread.
         """
-        calls = self._runner.owed_calls()  # first: a batch that is sent is in the other
+        calls = self._runner.open_calls()  # first: a batch that is sent is in the other
         sent = [
             o for o in list(self._under_way.values()) if self.answers(o.response_id)
         ]

@@ -135,7 +135,7 @@ class ToolRunner:
         with self._lock:
             return response_id in self._batches or response_id in self._answered
 
-    def owed_calls(self) -> list[FunctionCallItem]:
+    def open_calls(self) -> list[FunctionCallItem]:
         """
         Return the calls of complete responses whose outputs are not sent. Any thread.
         """

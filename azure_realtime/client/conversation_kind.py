@@ -112,13 +112,15 @@ def _new_parts(
         toolbox, session, sender, emitter, lifecycle, tools.run_soon
     )
     pending_work = PendingWork(session, tools.answers)
-    order, turns = TurnLock(), OpenTurns()
+    order = TurnLock()
+    restores = websocket_options.restore == "conversation"
+    turns = OpenTurns(sender, lasting=websocket_options.retry_response and restores)
     restorer = SessionRestorer(
         sender,
         config,
         session,
         conversation,
-        tools.owed,
+        tools.unacknowledged,
         lambda: pending_work.calls,
         websocket_options.restore,
     )

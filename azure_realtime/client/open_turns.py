@@ -9,26 +9,36 @@ Rules:
    conversation before that is restored: its question, its responses, the calls and
    outputs of its tools. What is still queued is withdrawn. So a question that is asked
    again is in the next session once.
-3. With ``retry_response`` a turn goes on in the next session, if its whole question can
-   be restored: not if a part of it was not acknowledged, or is speech without a
-   transcript.
-4. A response that was created acknowledges the question before it: some services send
+3. With ``retry_response`` a turn goes on in the next session, if that is restored with
+   the conversation and the whole question: not if a part of the question was not
+   acknowledged, or is speech without a transcript.
+4. A turn that the service refuses, or fails to answer, is deleted from the conversation
+   for the same reason. One that is incomplete or cancelled is kept.
+5. A response that was created acknowledges the question before it: some services send
    no other acknowledgement, or send it later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._dispatch.mailbox import Mailbox
 from .._state.transcript import as_mappings
-from ..errors import ConnectionClosed, RealtimeError, ResponseError, copy_to_raise
-from ..events import InputAudioBufferCommitted, ServerEvent
+from ..errors import (
+    ConnectionClosed,
+    RealtimeError,
+    ResponseError,
+    ResponseFailed,
+    ServerError,
+    copy_to_raise,
+)
+from ..events import ConversationItemDelete, InputAudioBufferCommitted, ServerEvent
 from ..models.items import Item, MessageItem
 
 if TYPE_CHECKING:  # imported with the first client
+    from .._engine.sender import Sender
     from .._requests.response_requests import ResponseFuture
     from .._state.conversation_state import ConversationState
     from .._tools.loop import Continuation, ToolLoop
@@ -41,7 +51,12 @@ class OpenTurns:
 
     It has no lock: each change and each copy of the dictionary is atomic.
 
+    Args:
+        sender: Deletes items.
+        lasting: Whether turns survive the connection (rule 3).
+
     Attributes:
+        lasting: As given.
         handles: The event classes that `observe` takes.
     """
 
@@ -49,7 +64,9 @@ class OpenTurns:
         {InputAudioBufferCommitted}
     )
 
-    def __init__(self) -> None:
+    def __init__(self, sender: Sender, *, lasting: bool) -> None:
+        self.lasting = lasting
+        self._sender = sender
         self._turns: dict[int, OpenTurn] = {}
 
     def add(self, turn: OpenTurn) -> None:
@@ -63,6 +80,14 @@ class OpenTurns:
         Remove a turn that is over; may be repeated. Any thread.
         """
         self._turns.pop(id(turn), None)
+
+    def delete(self, item_ids: Collection[str]) -> None:
+        """
+        Delete items of a turn, without waiting for it. Any thread.
+        """
+        self._sender.follow_up(
+            ConversationItemDelete(item_id=item_id) for item_id in item_ids
+        )
 
     def observe(self, event: InputAudioBufferCommitted) -> None:
         """
@@ -91,7 +116,6 @@ class OpenTurn:
         tools: Runs the tools of the turn.
         mailbox: Gets the events of the turn; ended if the turn fails.
         ticket: Left when the turn is over.
-        lasting: Whether interrupted responses are requested again (rule 3).
 
     Attributes:
         speaking: Whether the next commit of audio is a part of the question.
@@ -105,21 +129,18 @@ class OpenTurn:
         tools: ToolLoop,
         mailbox: Mailbox,
         ticket: TurnTicket,
-        *,
-        lasting: bool,
     ) -> None:
         self._turns = turns
         self._conversation = conversation
         self._tools = tools
         self._mailbox = mailbox
         self._ticket = ticket
-        self._lasting = lasting
         self._questions: list[tuple[MessageItem, Future[Item]]] = []
         self._asked_ids: list[str] = []  # of items that the client creates
         self._spoken: list[str] = []  # ids of items that the service makes of audio
         self._responses: list[ResponseFuture] = []
         self._continuation: Continuation | None = None
-        self._closed = self._over = False
+        self._closed = self._over = self._taken_back = False
         self.speaking = False
         self.error: RealtimeError | None = None
         turns.add(self)
@@ -203,7 +224,7 @@ class OpenTurn:
         The reader thread, or the caller's if a command has failed with *error*.
         """
         reconnecting = isinstance(error, ConnectionClosed) and error.reconnecting
-        if self._over or (reconnecting and self._lasting and self._survives()):
+        if self._over or (reconnecting and self._turns.lasting and self._survives()):
             return
         self.error = error
         for _, created in self._questions:
@@ -220,6 +241,18 @@ class OpenTurn:
             self._conversation.forget_turn(question, responses)
         self._mailbox.end(error)
         self._end()
+
+    def take_back(self) -> None:
+        """
+        Delete the turn from the conversation, because the service has refused or failed
+        it (rule 4). Any thread.
+        """
+        self._taken_back = True
+        responses = self._response_ids()
+        self._tools.abandon(responses)
+        self._turns.delete(
+            self._conversation.forget_turn(self._acknowledged_ids(), responses)
+        )
 
     def _response_ids(self) -> set[str]:
         requests = [r.request for r in self._responses if r.request is not None]
@@ -246,7 +279,7 @@ class OpenTurn:
     def _confirm(self) -> None:
         """
         Add the unacknowledged parts of a question with a response to the conversation
-        (rule 4).
+        (rule 5).
         """
         response_id = self._responses[0].response_id if self._responses else None
         if response_id is not None:
@@ -265,7 +298,12 @@ class OpenTurn:
         error = _error_of(future)
         if isinstance(error, ConnectionClosed):
             self.lose(error)
-        elif isinstance(error, RealtimeError) and not isinstance(error, ResponseError):
+            return
+        if isinstance(error, (ServerError, ResponseFailed)):
+            self.take_back()
+        elif error is None and self._taken_back and not future.cancelled():
+            self.take_back()  # a part of the question was acknowledged late
+        if isinstance(error, RealtimeError) and not isinstance(error, ResponseError):
             self._mailbox.end(error)
 
     def _answered(self, response: Future[Any]) -> None:

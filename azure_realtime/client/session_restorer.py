@@ -15,6 +15,7 @@ from .._logging import logger
 from .._state.conversation_state import ConversationState
 from .._state.session import SessionState
 from .._state.transcript import as_mappings
+from .._tools.loop import ToolItems
 from ..events import Init, Reconnected, ServerEvent, SessionUpdate, SessionUpdated
 from ..models.items import (
     FunctionCallItem,
@@ -37,8 +38,8 @@ class SessionRestorer:
         config: The configuration given to the client.
         session: Has the configuration requested since.
         conversation: Has the items.
-        owed: Returns the calls of tools whose outputs are not acknowledged, and those
-            of these outputs that were lost with the connection.
+        tool_items: Returns the calls of tools whose outputs are not acknowledged, and
+            those of these outputs that were lost with the connection.
         unanswered: Returns the ids of the calls that the user may still answer.
         restore: ``WebSocketOptions.restore``.
 
@@ -52,7 +53,7 @@ class SessionRestorer:
         config: SessionConfig,
         session: SessionState,
         conversation: ConversationState,
-        owed: Callable[[], tuple[list[FunctionCallItem], list[FunctionCallOutputItem]]],
+        tool_items: Callable[[], ToolItems],
         unanswered: Callable[[], set[str]],
         restore: str,
     ) -> None:
@@ -60,7 +61,7 @@ class SessionRestorer:
         self._config = config
         self._session = session
         self._conversation = conversation
-        self._owed = owed
+        self._tool_items = tool_items
         self._unanswered = unanswered
         self._restore = restore
         # messages without content, and calls and outputs without their counterpart:
@@ -128,7 +129,7 @@ class SessionRestorer:
         known = [i for i in self._conversation.items if i.id not in cut_off]
         called = {i.call_id for i in known if isinstance(i, FunctionCallItem)}
         arrived = {i.call_id for i in known if isinstance(i, FunctionCallOutputItem)}
-        calls, lost = self._owed()
+        calls, lost = self._tool_items()
         missing = [
             with_id(attrs.evolve(call, id=None))
             for call in calls

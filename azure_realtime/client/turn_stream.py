@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.mailbox import Mailboxes
-from ..errors import ConnectionClosed, RealtimeError
+from ..errors import ConnectionClosed, RealtimeError, ServerError
 from ..events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionFailed,
@@ -103,8 +103,6 @@ class TurnStream(Iterator[Delta]):
         timeout: float,
         deadline: Deadline,
         ticket: TurnTicket,
-        *,
-        lasting: bool,
     ) -> None:
         self._lifecycle = lifecycle
         self._mailboxes = mailboxes
@@ -112,7 +110,7 @@ class TurnStream(Iterator[Delta]):
         self._tools = tools
         self._deadline = deadline
         self._timeout = timeout
-        self._mailbox = mailbox = mailboxes.open(_WATCHED, lasting=lasting)
+        self._mailbox = mailbox = mailboxes.open(_WATCHED, lasting=turns.lasting)
         # times are those at which events arrived, however late they are iterated over
         self._recorder = new_recorder(
             session.output_format, clock=lambda: mailbox.came_at
@@ -126,10 +124,7 @@ class TurnStream(Iterator[Delta]):
         # Ctrl-C between its creation and the caller's next line closes it at once.
         self._events: Iterator[Delta] | None = None
         self._turn: Turn | None = None
-        # last: after Ctrl-C before this line, the ticket is not in a reference cycle
-        self._open = OpenTurn(
-            turns, conversation, tools, mailbox, ticket, lasting=lasting
-        )
+        self._open = OpenTurn(turns, conversation, tools, mailbox, ticket)
 
     def _begin(
         self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
@@ -158,6 +153,8 @@ class TurnStream(Iterator[Delta]):
         except (RealtimeError, ValueError) as error:
             if isinstance(error, ConnectionClosed):
                 self._open.lose(error)
+            elif isinstance(error, ServerError):
+                self._open.take_back()
             self._open.check()  # the error may be a consequence of the loss
             raise
         self._open.check()

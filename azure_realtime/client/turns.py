@@ -20,7 +20,6 @@ from .turn_stream import TurnStream
 from .user_turn import Image, check_text
 
 if TYPE_CHECKING:
-    from .._engine.engine import Engine
     from .._state.conversation_state import ConversationState
     from .._state.turn_recorder import TurnRecorder
     from .._tools.loop import ToolLoop
@@ -31,7 +30,6 @@ class Asking(Tooling):
     Methods of a client: `ask`, `stream`.
     """
 
-    _engine: Engine
     _mailboxes: Mailboxes
     _conversation: ConversationState
     _tools: ToolLoop
@@ -51,8 +49,10 @@ class Asking(Tooling):
         """
         Send a question and wait for the complete answer, tool calls included.
 
-        Turns of several threads run one after the other. Any thread except the reader
-        thread (``dispatch="reader"``); also a listener.
+        Turns of several threads run one after the other. A turn that fails with the
+        connection, or that the service refuses or fails to answer, is removed from the
+        conversation, so that the question can be asked again. Any thread except the
+        reader thread (``dispatch="reader"``); also a listener.
 
         Args:
             text: The question as text.
@@ -138,7 +138,6 @@ class Asking(Tooling):
                 timeout,
                 deadline,
                 ticket,
-                lasting=self._engine.retry_response,
             )
             question = {"text": text, "audio": audio, "image": image}
             stream._begin(self, question, dict(response))

@@ -162,3 +162,22 @@ def test_a_turn_with_a_tool_stands_once(after: int) -> None:
     tool's output, and at the end of the response with the call.
     """
     assert run(CASES["tool"], after)
+
+
+@pytest.mark.parametrize("restore", ["session", "none"])
+def test_a_question_that_is_not_restored_is_not_answered(restore: str) -> None:
+    """
+    The response is not requested again in a session without the question.
+    """
+    cut = Cut(after=3)
+    options = {**QUICK, "retry_response": True, "restore": restore}
+    with (
+        Variant("ga").service(pace=0, on_connection=cut) as service,
+        Variant("ga").client(service.url, **options) as client,
+    ):
+        cut.begin()
+        with pytest.raises(ConnectionClosed):
+            client.ask("Q", timeout=10)
+        client.clear_audio_buffer().result(10)
+        kinds = [event["type"] for event in service.connections[-1].received]
+        assert "response.create" not in kinds

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from helpers.clients import GA, USER_SAYS
+from helpers.clients import GA, USER_SAYS, drained
 from helpers.cutting import stored
 from helpers.reconnecting import QUICK, EventRecorder
 
@@ -44,6 +44,7 @@ def booking(
         client.create_conversation_item(USER_SAYS).result(timeout=5)
         client.create_response().result(timeout=5)
         assert called.wait(5)
+        drained(client)
         yield client, service, go.set
 
 
