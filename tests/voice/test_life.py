@@ -1,0 +1,225 @@
+"""
+The life of a call: when one may begin, and which thread may end it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.clients import GA, MANUAL
+from helpers.timing import at_most
+from helpers.voice import QUESTION, Ear, Mouth, received, until
+
+from azure_realtime import AuthenticationError, ConnectionClosed
+from azure_realtime.audio import WavSource, read_wav, wav_bytes
+
+SHORT = "Good morning to you."
+
+
+def begin(client: Any, path: Path) -> None:
+    """
+    Begin a call whose answers replace a file.
+    """
+    client.talk(Mouth(), path)
+
+
+def record(client: Any, path: Path) -> None:
+    """
+    Begin a recording that replaces a file.
+    """
+    client.record(path, overwrite=True)
+
+
+@pytest.mark.parametrize("act", [begin, record])
+@pytest.mark.parametrize("end", ["closed", "refused"])
+def test_a_client_that_has_ended_touches_no_file(
+    act: Callable[[Any, Path], None], end: str, tmp_path: Path
+) -> None:
+    """
+    The error is the one that ended it.
+    """
+    path = tmp_path / "reply.wav"
+    path.write_bytes(b"precious")
+    with GA.service() as service:
+        if end == "closed":
+            client = GA.client(service.url)
+            client.connect()
+            client.close()
+            kind: Any = ConnectionClosed
+        else:
+            service.refuse(401)
+            client = GA.client(service.url)
+            kind = AuthenticationError
+            with pytest.raises(kind):
+                client.connect()
+        with pytest.raises(kind):
+            act(client, path)
+        client.close()
+    assert path.read_bytes() == b"precious"
+
+
+class Missing(Mouth):
+    """
+    A microphone that cannot be opened.
+    """
+
+    def open(self) -> None:
+        """
+        Fail.
+        """
+        raise OSError("no microphone")
+
+
+def test_a_call_that_cannot_begin_touches_no_file(tmp_path: Path) -> None:
+    """
+    The source is closed, and the next call works.
+    """
+    path = tmp_path / "reply.wav"
+    path.write_bytes(b"precious")
+    with GA.connected(service={"replies": [SHORT]}, session_config=MANUAL) as (
+        client,
+        _,
+    ):
+        source = Missing()
+        with pytest.raises(OSError, match="no microphone"):
+            client.talk(source, path)
+        assert source.closed
+        assert path.read_bytes() == b"precious"
+        with pytest.raises(FileNotFoundError):
+            client.talk(mouth := Mouth(), tmp_path / "missing" / "reply.wav")
+        assert mouth.closed
+        with client.talk(WavSource(wav_bytes(QUESTION, 24_000)), path) as call:
+            assert call.wait(20)
+    assert read_wav(path).pcm
+
+
+def test_a_client_has_one_call_at_a_time() -> None:
+    """
+    Two would mix what their users say; the error says what to do.
+    """
+    with GA.connected() as (client, _):
+        with (
+            client.talk(Mouth(), Ear()),
+            pytest.raises(RuntimeError, match="stop that call first"),
+        ):
+            client.talk(Mouth(), Ear())
+        with client.talk(mouth := Mouth(), ear := Ear()):
+            pass
+        assert mouth.closed
+        assert ear.closed
+
+
+class Stopping(Ear):
+    """
+    A sink that ends its call.
+    """
+
+    call: Any = None
+
+    def write(self, pcm: bytes, item_id: str, content_index: int = 0) -> None:
+        """
+        End the call.
+        """
+        super().write(pcm, item_id, content_index)
+        with pytest.raises(RuntimeError, match="wait"):
+            self.call.wait()
+        self.call.stop()
+
+
+def test_a_sink_may_stop_its_call() -> None:
+    """
+    At once: it does not wait for itself.
+    """
+    sink = Stopping()
+    with GA.connected(service={"replies": [SHORT]}) as (client, _):
+        sink.call = client.talk(Mouth(), sink)
+        client.create_response()
+        until(lambda: sink.written)
+        with at_most(1.5):
+            assert sink.call.wait(5)
+        assert sink.call.error is None
+
+
+@pytest.mark.parametrize("dispatch", ["thread", "reader", "manual"])
+def test_a_listener_may_stop_the_call(dispatch: str) -> None:
+    """
+    Whichever thread it runs on; only the reader thread cannot wait for the end.
+    """
+    seen: list[Any] = []
+    with GA.connected(service={"replies": [SHORT]}, dispatch=dispatch) as (client, _):
+        call = client.talk(mouth := Mouth(), Ear())
+
+        @client.on("response.created")
+        def stop(_: Any) -> None:
+            try:
+                call.wait(0)
+            except RuntimeError as error:
+                seen.append(error)
+            call.stop()
+            call.stop()
+            seen.append(call.wait(0) if dispatch != "reader" else True)
+
+        client.create_response()
+        if dispatch == "manual":
+            until(lambda: client.pump(0.01) and seen)
+        until(lambda: True in seen)
+        assert call.wait(5)
+        assert mouth.closed
+        assert len(seen) == 1 + (dispatch == "reader")
+
+
+def test_a_listener_may_begin_a_call() -> None:
+    """
+    It has its own threads, so the listener may wait for its end, too.
+    """
+    ended: list[Any] = []
+    ear = Ear(realtime=False)
+    with GA.connected(service={"replies": [SHORT]}, session_config=MANUAL) as (
+        client,
+        _,
+    ):
+
+        @client.on("input_audio_buffer.cleared")
+        def talk(_: Any) -> None:
+            with client.talk(iter([QUESTION]), ear) as call:
+                ended.append(call.wait(20))
+
+        client.clear_audio_buffer()
+        until(lambda: ended)
+    assert ended == [True]
+    assert ear.written
+
+
+def test_interrupting_without_an_answer_changes_nothing() -> None:
+    """
+    Before, between and after answers; also after the end of the call.
+    """
+    with GA.connected() as (client, connection):
+        with client.talk(Mouth(), ear := Ear()) as call:
+            call.interrupt()
+            until(lambda: ear.flushed)
+            assert call.stats.interruptions == 0
+            assert not call.wait(0)
+        call.interrupt()
+        call.mute()
+        call.unmute()
+        client.clear_audio_buffer().result(5)
+        assert received(connection, "response.cancel") == []
+
+
+def test_stopping_from_several_threads() -> None:
+    """
+    All of them return when the call has ended.
+    """
+    with GA.connected() as (client, _):
+        call = client.talk(Mouth(), Ear())
+        threads = [threading.Thread(target=call.stop) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+        assert call.wait(0)
