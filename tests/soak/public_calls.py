@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
 from helpers import inside
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, Response
+from azure_realtime.audio import NullSink, PushSource
+from azure_realtime.recording import Recording
 
 TEXT = ["text"]
 PIECE = bytes(4800)
+FOLDER = tempfile.TemporaryDirectory()
 MESSAGE = {"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
 
 
@@ -189,6 +194,24 @@ def _run_forever(client: AzureRealTimeAudio) -> None:
     client.run_forever()
 
 
+def _talk(client: AzureRealTimeAudio) -> None:
+    source = PushSource()
+    with client.talk(source, NullSink(realtime=False)) as call:
+        source.push(PIECE)
+        call.interrupt()
+        call.mute()
+        call.wait(0.01)
+
+
+def _record(client: AzureRealTimeAudio) -> None:
+    path = Path(FOLDER.name, "session.jsonl")
+    # what an interrupt has left
+    assert not path.exists() or Recording.load(path).is_complete
+    with client.record(path, audio="wav", overwrite=True) as recorder:
+        client.clear_audio_buffer().result(5)
+        recorder.mark("here")
+
+
 CALLS: dict[str, Call] = {
     "append_audio": Call(_append),
     "commit_audio": Call(_commit),
@@ -221,6 +244,8 @@ CALLS: dict[str, Call] = {
     "reading": Call(_read),
     "status": Call(_status),
     "tool": Call(_tools),
+    "talk": Call(_talk),
+    "record": Call(_record),
     "connect": Call(_connect),
     "with": Call(_with),
     "close": Call(_close, ends=True),
