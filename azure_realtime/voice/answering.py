@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..events import (
+    Disconnected,
     InputAudioBufferSpeechStarted,
     ResponseDone,
     ResponseOutputAudioDelta,
@@ -113,6 +114,8 @@ class Answering:
         elif isinstance(event, InputAudioBufferSpeechStarted):
             if self._interruptible:
                 self.interrupt(by_speech=True)
+        elif isinstance(event, Disconnected):
+            self._generation = 0  # the next session does not have the items so far
         elif event is Signal.INTERRUPT:
             self.interrupt(by_speech=False)
 

@@ -11,7 +11,7 @@ Rules:
    detected the end of the speech: at least `_TAIL` seconds, and until `_NOTICE` seconds
    after the audio has arrived.
 4. Without turn detection (push-to-talk), muting and the end of the source commit the
-   audio and request a response.
+   audio and request a response. An utterance that a lost connection has cut is dropped.
 5. A live source does not wait for the network: a block that cannot be sent at once is
    dropped.
 """
@@ -194,6 +194,10 @@ class Sending:
         try:
             self._client.commit_audio()
         except ValueError:  # less than 100 ms: a key that was pressed by mistake
+            return
+        except RealtimeError as error:  # a part was lost with a connection
+            self._client.clear_audio_buffer()  # raises if the client has ended
+            logger.warning("An utterance of the voice call was dropped: %s", error)
             return
         self._post(Signal.ASKED)
         self._client.create_response()

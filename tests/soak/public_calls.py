@@ -203,6 +203,13 @@ def _talk(client: AzureRealTimeAudio) -> None:
         call.wait(0.01)
 
 
+def _source() -> PushSource:
+    source = PushSource()
+    source.push(PIECE * 2)
+    source.end()
+    return source
+
+
 def _record(client: AzureRealTimeAudio) -> None:
     path = Path(FOLDER.name, "session.jsonl")
     # what an interrupt has left
@@ -230,6 +237,7 @@ CALLS: dict[str, Call] = {
     "cancel_response": Call(lambda c: c.cancel_response()),
     "ask": Call(lambda c: c.ask("Hi", modalities=TEXT, timeout=5)),
     "ask(audio)": Call(lambda c: c.ask(audio=PIECE * 3, modalities=TEXT, timeout=5)),
+    "ask(source)": Call(lambda c: c.ask(audio=_source(), modalities=TEXT, timeout=5)),
     "ask(conversation)": Call(
         lambda c: c.ask("Hi", modalities=TEXT, conversation="none", timeout=5)
     ),
@@ -258,6 +266,11 @@ CALLS: dict[str, Call] = {
 """What is interrupted, by name."""
 
 
+def _call_wait(client: AzureRealTimeAudio) -> None:
+    with client.talk(PushSource(), NullSink()) as call:
+        call.wait(30)
+
+
 def _next_event(client: AzureRealTimeAudio) -> None:
     next(client.events("error", timeout=30))
 
@@ -276,6 +289,8 @@ WAITS: dict[str, Call] = {
     "connect": Call(lambda c: c.connect(30) and c.wait_for("error", timeout=30)),
     "ask": Call(lambda c: c.ask("Wait.", modalities=TEXT, timeout=30)),
     "ask(audio)": Call(lambda c: c.ask(audio=PIECE * 3, timeout=30)),
+    "ask(source)": Call(lambda c: c.ask(audio=PushSource(), timeout=30)),
+    "talk": Call(_call_wait),
     "stream": Call(_next_delta),
     "wait_for": Call(lambda c: c.wait_for("error", timeout=30)),
     "wait_for, reader": Call(lambda c: c.wait_for("error", timeout=30), "reader"),

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL
+from helpers.clients import GA, LONG, MANUAL
 from helpers.timing import at_most
 from helpers.voice import QUESTION, Ear, Mouth, received, until
 
 from azure_realtime import AuthenticationError, ConnectionClosed
-from azure_realtime.audio import WavSource, read_wav, wav_bytes
+from azure_realtime.audio import PushSource, WavSource, read_wav, wav_bytes
 
 SHORT = "Good morning to you."
 
@@ -223,3 +223,68 @@ def test_stopping_from_several_threads() -> None:
         for thread in threads:
             thread.join(5)
         assert call.wait(0)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_an_utterance_that_a_reconnect_has_cut_is_dropped(
+    live: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The call goes on, the service gets no half question, and the next one is answered.
+    """
+    source, ear = PushSource(), Ear()
+    source.live = live  # type: ignore[misc]
+    with (
+        GA.service(replies=[SHORT]) as service,
+        GA.client(
+            service.url,
+            max_reconnect_attempts=5,
+            reconnect_interval=0.01,
+            session_config=MANUAL,
+        ) as client,
+        client.talk(source, ear) as call,
+    ):
+        connection = service.wait_for_connection()
+        client.connect()
+        source.push(QUESTION[:9600])
+        until(lambda: received(connection, "input_audio_buffer.append"))
+        with client.expect("reconnected", timeout=20):
+            connection.drop()
+        second = service.wait_for_connection()
+        call.mute()
+        until(lambda: received(second, "input_audio_buffer.clear"))
+        until(lambda: "was dropped" in caplog.text)
+        call.unmute()
+        source.push(QUESTION[:48_000])
+        until(lambda: received(second, "input_audio_buffer.append"))
+        call.mute()
+        until(lambda: ear.written)
+        assert call.error is None
+    assert len(received(second, "input_audio_buffer.commit")) == 1
+
+
+def test_an_interruption_without_a_connection_is_local() -> None:
+    """
+    The next session does not have the audio of the answer: nothing is truncated there.
+    """
+    with (
+        GA.service(replies=[LONG], pace=8) as service,
+        GA.client(
+            service.url, max_reconnect_attempts=9, reconnect_interval=0.01
+        ) as client,
+        client.talk(Mouth(), ear := Ear()) as call,
+    ):
+        connection = service.wait_for_connection()
+        client.create_response()
+        until(lambda: ear.written)
+        service.refuse(503)
+        with client.expect("disconnected", timeout=10):
+            connection.drop()
+        call.interrupt()
+        until(lambda: call.stats.output_level == 0.0 and ear.flushed)
+        with client.expect("reconnected", timeout=20):
+            service.accept()
+        second = service.wait_for_connection()
+        client.clear_audio_buffer().result(5)
+        assert call.error is None
+        assert received(second, "conversation.item.truncate") == []
