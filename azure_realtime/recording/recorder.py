@@ -107,7 +107,7 @@ class Recorder(Entered):
         self._closed = False
         self._created: list[Path] = []
         self._files: list[FileIO] = []
-        # Whoever removes it closes the files: the thread, or `discard`.
+        # The thread or `discard` takes the item out, and then closes the files.
         self._unwritten = [self]
         name = f"azure-realtime-recorder-{next(_numbers)}"
         self._thread = JoinableThread(self._run, name)

@@ -131,7 +131,7 @@ class Sending:
                 self._send(block.pcm, block.rate)
             elif self._reader.ended:
                 break
-            elif self.muted:
+            elif self.muted and self._client.is_initialized:
                 self._send_muted(bytes(round(self._rate * _PAUSE) * 2), None)
         if self._stopped:
             return

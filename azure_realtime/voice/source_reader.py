@@ -1,8 +1,8 @@
 """
 A thread that iterates over a source.
 
-A source may block until it is closed, or for ever: whoever takes its blocks waits with
-a timeout instead.
+A source may block until it is closed, or for ever. The thread that takes its blocks
+waits with a timeout instead.
 """
 
 from __future__ import annotations

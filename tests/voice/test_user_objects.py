@@ -354,7 +354,7 @@ def test_muting_ends_the_turn_of_a_source_that_pauses(
     config: SessionConfig | None,
 ) -> None:
     """
-    As a telephone that sends nothing while nobody speaks: the answer comes.
+    As a telephone that sends nothing in a pause: the answer comes.
     """
     source, ear = PushSource(), Ear()
     with GA.connected(service={"replies": [SHORT]}, session_config=config) as (
