@@ -4,6 +4,7 @@ The life of a call: when one may begin, and which thread may end it.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -288,3 +289,53 @@ def test_an_interruption_without_a_connection_is_local() -> None:
         client.clear_audio_buffer().result(5)
         assert call.error is None
         assert received(second, "conversation.item.truncate") == []
+
+
+@pytest.mark.parametrize("started", [True, False], ids=["after", "before"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_ctrl_c_while_a_call_begins_leaves_nothing(
+    number: int, started: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    No thread, and no open device; the next call works.
+    """
+    start, starts = threading.Thread.start, itertools.count(1)
+
+    def interrupted(self: threading.Thread) -> None:
+        if next(starts) != number:
+            start(self)
+            return
+        if started:
+            start(self)
+        raise KeyboardInterrupt
+
+    mouth, ear = Mouth(), Ear()
+    with GA.connected(service={"replies": [SHORT]}) as (client, _):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                client.talk(mouth, ear)
+        assert mouth.closed
+        assert ear.closed
+        with client.talk(Mouth(), ear := Ear()):
+            client.create_response()
+            until(lambda: ear.written)
+
+
+def test_ctrl_c_while_a_call_ends_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Leaving the block is interrupted, and the call has ended nevertheless.
+    """
+    with GA.connected() as (client, _):
+        call = client.talk(mouth := Mouth(), Ear())
+        stop = call.stop
+
+        def interrupted(*_: Any) -> None:
+            monkeypatch.setattr(call, "stop", stop)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(call, "stop", interrupted)
+        with pytest.raises(KeyboardInterrupt), call:
+            pass
+        assert call.wait(0)
+        assert mouth.closed
