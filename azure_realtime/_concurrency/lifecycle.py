@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from enum import Enum
 
-from ..errors import RealtimeError
+from ..errors import RealtimeError, copy_to_raise
 from .process import current_process
 
 
@@ -91,6 +91,18 @@ class Lifecycle:
             RuntimeError: This is another process, after a fork.
         """
         self.process.check()
+
+    def check_open(self) -> None:
+        """
+        Check that the client has not ended, and that this is its process.
+
+        Raises:
+            RealtimeError: The error that ended the client.
+            RuntimeError: This is another process, after a fork.
+        """
+        self.process.check()
+        if self.ended is not None:
+            raise copy_to_raise(self.ended)
 
     def check_may_wait(self) -> None:
         """

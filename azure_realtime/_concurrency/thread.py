@@ -48,10 +48,13 @@ class JoinableThread(threading.Thread):
 
     def wait(self, deadline: Deadline) -> bool:
         """
-        Wait for the thread to end. Return False if it has not by *deadline*.
+        Wait for the thread to end. Return False if it has not by *deadline*, and at
+        once if it has not begun to run: Ctrl-C has interrupted `start`.
 
         Any other thread.
         """
+        if self.ident is None:
+            return False
         if self._end_condition.wait(lambda: self.ended, deadline):
             self.join()  # the target has ended: this takes no time
         return self.ended

@@ -140,13 +140,11 @@ class WavSink(NullSink):
     that was played.
 
     Args:
-        path: The file, which is replaced.
+        path: The file, which `open` or the first `write` replaces.
         rate: Sample rate of the file in Hz.
         realtime: Whether the audio counts as played at the pace of speech, so that it
             can be interrupted as with a loudspeaker. Otherwise it is played at once.
 
-    Raises:
-        OSError: The file cannot be written.
     """
 
     def __init__(
@@ -157,32 +155,49 @@ class WavSink(NullSink):
         realtime: bool = False,
     ) -> None:
         super().__init__(rate, realtime=realtime)
-        self._file: BinaryIO = Path(path).open("wb")  # noqa: SIM115 - see `close`
+        self._path = Path(path)
+        self._file: BinaryIO | None = None
         self._size = 0
-        # `close` writes the size; a file without it can be read nevertheless
-        self._file.write(wav_header(None, self.rate))
+
+    def open(self) -> None:
+        """
+        Create the file, or empty it. It may be called more than once.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        self._opened()
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self._path.open("wb")
+            # `close` writes the size; a file without it can be read nevertheless
+            self._file.write(wav_header(None, self.rate))
+        return self._file
 
     def write(self, pcm: Samples, item_id: str, content_index: int = 0) -> None:
         """
         Append audio to the file: PCM16, mono, at `rate`; as bytes or in an array.
         """
         pcm = pcm16(pcm)
+        file = self._opened()
         super().write(pcm, item_id, content_index)
-        self._file.write(pcm)
+        file.write(pcm)
         self._size += len(pcm)
 
     def _cut(self) -> dict[str, tuple[int, int]]:
         dropped = super()._cut()
         self._size -= sum(frames * 2 for _, frames in dropped.values())
-        self._file.seek(len(wav_header(None, self.rate)) + self._size)
-        self._file.truncate()
+        if self._file is not None:
+            self._file.seek(len(wav_header(None, self.rate)) + self._size)
+            self._file.truncate()
         return dropped
 
     def close(self) -> None:
         """
         Complete the file. It may be called more than once.
         """
-        if self._file.closed:
+        if self._file is None or self._file.closed:
             return
         with self._file as file:
             file.seek(0)

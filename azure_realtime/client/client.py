@@ -237,8 +237,8 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
             timeout: Seconds after which the connection is closed, whether or not the
                 queue has been sent; None waits until a slow network has taken it all.
         """
-        self._shutdown.close(timeout)
-        self._end_recording()
+        with self._recording():
+            self._shutdown.close(timeout)
 
     def __enter__(self: C) -> C:
         try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._concurrency.lifecycle import Lifecycle
@@ -66,15 +67,22 @@ class Recordable:
         Raises:
             FileExistsError: There is a file of that name.
             OSError: The file cannot be created.
+            RealtimeError: The client has ended; this is the error that ended it.
             RuntimeError: The client is being recorded already; or this is a forked
                 child.
         """
         # Imported here: a program that records nothing does not load it.
         from ..recording.recorder import Recorder
 
-        self._lifecycle.check_process()
-        self._recorder = Recorder(self, path, audio, overwrite)
-        return self._recorder
+        self._lifecycle.check_open()
+        recorder = Recorder(self, path, audio, overwrite)
+        try:
+            recorder.start(self)
+            self._recorder = recorder
+            return recorder
+        except BaseException:  # Ctrl-C, too
+            recorder.discard()
+            raise
 
     def _mark(self, name: str, **data: Any) -> None:
         """
@@ -83,27 +91,33 @@ class Recordable:
         if self._recorder is not None:
             self._recorder.mark(name, **data)
 
-    def _end_recording(self) -> None:
-        if self._recorder is not None:
-            self._recorder.close()
+    def _recording(self) -> AbstractContextManager[object]:
+        """
+        Return a context manager that ends the recording, if there is one.
+        """
+        return nullcontext() if self._recorder is None else self._recorder
 
     @property
     def _api_version(self) -> str | None:
         return self._options.endpoint.api_version
 
-    def _hook_messages(self, hook: MessageHook) -> Callable[[], None]:
+    def _message_hook(
+        self, hook: MessageHook
+    ) -> tuple[Callable[[], None], Callable[[], None]]:
         """
-        Set the message hook. Return the function that removes it.
+        Return the functions that set and remove the message hook.
         """
         control = self._control
-        if control.message_hook is not None:
-            raise RuntimeError(
-                "this client is being recorded already: close that recording first"
-            )
-        control.message_hook = hook
 
-        def release() -> None:
+        def set_hook() -> None:
+            if control.message_hook is not None:
+                raise RuntimeError(
+                    "this client is being recorded already: close that recording first"
+                )
+            control.message_hook = hook
+
+        def remove() -> None:
             if control.message_hook is hook:
                 control.message_hook = None
 
-        return release
+        return set_hook, remove

@@ -5,6 +5,7 @@ The method of a client for a voice call: `talk`.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +22,8 @@ class Talking(Asking, Recordable):
     """
     Method of a client: `talk`.
     """
+
+    _call: weakref.ref[VoiceCall] | None = None  # the newest
 
     def talk(
         self,
@@ -41,7 +44,8 @@ class Talking(Asking, Recordable):
         When the user speaks, the answer falls silent, its generation is cancelled, and
         what was not heard of it is removed from the conversation. Without turn
         detection (``turn_detection=None``) the call is push-to-talk: `VoiceCall.mute`
-        ends an utterance, `VoiceCall.unmute` begins the next one. Any thread.
+        ends an utterance, `VoiceCall.unmute` begins the next one. A client has one call
+        at a time. Any thread.
 
         Args:
             source: A `Source` such as `Microphone` or `WavSource`; the path of a WAV
@@ -61,10 +65,18 @@ class Talking(Asking, Recordable):
         Raises:
             AudioDeviceError: A device, or the extra ``audio``, is missing.
             OSError: A file cannot be read or written.
-            RuntimeError: The caller is a forked child.
+            RealtimeError: The client has ended; this is the error that ended it.
+            RuntimeError: Another call of this client has not ended; or the caller is a
+                forked child.
             TypeError: *source* or *sink* is something else.
         """
-        self._lifecycle.check_process()
+        self._lifecycle.check_open()
+        earlier = None if self._call is None else self._call()
+        if earlier is not None and not earlier.has_ended:
+            raise RuntimeError(
+                "this client has a voice call already: stop that call first, or make "
+                "another client"
+            )
         # Imported here: a client that does not talk does not pay for it.
         from ..voice import VoiceCall
         from ..voice.arguments import as_sink, as_source
@@ -73,6 +85,7 @@ class Talking(Asking, Recordable):
         call = VoiceCall(
             cast("CallClient", self),  # the methods that it lacks are its subclass's
             self._follower,
+            self._lifecycle,
             self._tools.busy,
             self._mark,
             as_source(source, rate),
@@ -82,5 +95,10 @@ class Talking(Asking, Recordable):
             muted=muted,
             interruptible=interruptible,
         )
-        call.start()
-        return call
+        try:
+            self._call = weakref.ref(call)
+            call.start()
+            return call
+        except BaseException:  # Ctrl-C, too
+            call.stop()
+            raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._state.session import SessionState
+    from ..voice.source_reader import SourceReader
     from .open_turns import OpenTurn
 
     Image = str | Path | Buffer
@@ -38,6 +39,8 @@ else:
     Image = Any  # `Buffer` is not in Python 3.10
 
 _LONGEST_PATH = 4096
+_CHECK = 0.1  # seconds between two checks whether the service has committed the input
+_CLOSE_TIMEOUT = 0.5  # seconds that a source has to end
 
 _IMAGES = (
     (b"\x89PNG", "png"),
@@ -124,25 +127,23 @@ def _speak(
 
 
 def _append(
-    commands: Commands,
-    blocks: Iterable[bytes],
-    source: Any,
-    mailbox: Mailbox,
-    deadline: Deadline,
+    commands: Commands, reader: SourceReader, mailbox: Mailbox, deadline: Deadline
 ) -> str | None:
     """
     Send blocks until the service commits the input; return the id of the item.
 
     None if the blocks end first.
     """
-    for block in blocks:
-        rate = source_rate(source)  # a device may have changed it
-        commands.append_audio(block, deadline.remaining(), rate=rate)
+    while not deadline.passed:
+        check = Deadline(_CHECK)
+        block = reader.take(deadline if deadline.is_before(check) else check)
+        if block is not None and block.pcm:
+            commands.append_audio(block.pcm, deadline.remaining(), rate=block.rate)
         with contextlib.suppress(TimeoutError):
             return mailbox.get(Deadline(0)).item_id  # type: ignore[attr-defined,no-any-return]
-        if deadline.passed:
-            raise TimeoutError("the question was not complete in time")
-    return None
+        if reader.ended:
+            return None
+    raise TimeoutError("the question was not complete in time")
 
 
 def _relay(
@@ -169,8 +170,7 @@ def _relay(
             commands.update_session(turn_detection=listening)
         undo.append(commands.clear_audio_buffer)
         commands.clear_audio_buffer()
-        with contextlib.closing(_blocks(source)) as blocks:
-            item_id = _append(commands, blocks, source, mailbox, deadline)
+        item_id = _read(commands, source, mailbox, deadline)
         committed = None
         if item_id is None:  # the source has ended: as a recording
             if vad:
@@ -193,15 +193,24 @@ def _relay(
     return committed.result(deadline.remaining()).item_id
 
 
-def _blocks(source: Any) -> Generator[bytes, None, None]:
+def _read(
+    commands: Commands, source: Any, mailbox: Mailbox, deadline: Deadline
+) -> str | None:
     """
-    Yield the blocks of a source; close it at the end.
+    Open a source, send it as `_append` does, and close it.
     """
+    # Imported here: only a program that talks needs it.
+    from ..voice.ends import SourceEnd
+    from ..voice.source_reader import SourceReader
+
+    end = SourceEnd(source)
+    reader = SourceReader(end)
     try:
-        yield from source
+        end.open()
+        reader.start()
+        return _append(commands, reader, mailbox, deadline)
     finally:
-        if (close := getattr(source, "close", None)) is not None:
-            close()
+        reader.close(Deadline(_CLOSE_TIMEOUT))
 
 
 def question_item(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import itertools
 import json
 import os
@@ -13,11 +12,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.entering import Entered
 from .._concurrency.process import current_process
 from .._concurrency.thread import JoinableThread
 from . import format as f
@@ -27,8 +28,6 @@ from .tracks import Track, create
 from .writer import Writer
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from ..models.session import Session
 
 __all__ = ["RecordableClient", "Recorder"]
@@ -36,6 +35,7 @@ __all__ = ["RecordableClient", "Recorder"]
 Hook = Callable[[Any, int, float, bytes], object]
 
 _MAX_MARK = 16_384  # characters
+_DISCARD_SECONDS = 1.0
 _EXIT_SECONDS = 2.0  # for all recordings, when the interpreter exits
 _numbers = itertools.count(1)
 
@@ -57,19 +57,20 @@ class RecordableClient(Protocol):
         The version of the protocol; None for GA.
         """
 
-    def _hook_messages(self, hook: Hook) -> Callable[[], None]:
+    def _message_hook(
+        self, hook: Hook
+    ) -> tuple[Callable[[], None], Callable[[], None]]:
         """
-        Call *hook* with direction, generation, monotonic time and text of each message.
+        Return a function that sets *hook*, and one that removes it if it is set.
 
-        The calls come from one thread. The returned function removes the hook; it must
-        not refer to the client.
-
-        Raises:
-            RuntimeError: There is a hook already.
+        A hook is called with direction, generation, monotonic time and text of each
+        message, on one thread. The functions must not refer to the client. The first
+        raises RuntimeError if there is a hook already.
         """
+        ...
 
 
-class Recorder:
+class Recorder(Entered):
     """
     A recording in progress: `AzureRealTimeAudio.record` begins it.
 
@@ -90,6 +91,7 @@ class Recorder:
         audio: f.AudioMode = "none",
         overwrite: bool = False,
     ) -> None:
+        super().__init__()
         if audio not in f.AUDIO_MODES:
             modes = ", ".join(map(repr, f.AUDIO_MODES))
             raise ValueError(f"audio must be one of {modes}, not {audio!r}")
@@ -97,36 +99,86 @@ class Recorder:
         names = {}
         if audio == "wav":
             names = {track: f"{self.path.stem}.{track}.wav" for track in f.TRACKS}
+        self._audio = audio
+        self._overwrite = overwrite
+        self._names = names
         self._process = current_process()
         self._backlog = Backlog()
         self._closed = False
+        self._created: list[Path] = []
+        self._files: list[FileIO] = []
+        # The thread or `discard` takes the item out, and then closes the files.
+        self._unwritten = [self]
+        name = f"azure-realtime-recorder-{next(_numbers)}"
+        self._thread = JoinableThread(self._run, name)
+        self._finalizer: Any = None
+        self._set_hook, self._release = client._message_hook(self._backlog.put)
+
+    def start(self, client: RecordableClient) -> None:
+        """
+        Create the files and record. `AzureRealTimeAudio.record` has called it, and
+        calls `discard` if this raises.
+
+        Raises:
+            FileExistsError: There is a file of that name.
+            OSError: A file cannot be created.
+            RuntimeError: The client is being recorded already.
+        """
         began = time.monotonic()
+        self._set_hook()  # first: a second recording must not touch the first's file
         session = client.session
-        with contextlib.ExitStack() as cleanup:
-            paths = [self.path, *(self.path.with_name(name) for name in names.values())]
-            file, *rest = [_created(each, overwrite, cleanup) for each in paths]
-            tracks = {
-                name: Track(os.fdopen(descriptor, "r+b", buffering=0), began)
-                for name, descriptor in zip(names, rest, strict=True)
-            }
-            encoder = Encoder(
-                audio, tracks, {} if session is None else dict(session.raw)
-            )
-            self._writer = Writer(file, self._backlog, encoder, tracks.values())
-            self._writer.write([encoder.header(began, client._api_version, names)])
-            name = f"azure-realtime-recorder-{next(_numbers)}"
-            self._thread = JoinableThread(self._run, name)
-            self._release = client._hook_messages(self._backlog.put)
-            try:
-                self._thread.start()
-            except BaseException:
-                self._release()
-                raise
-            cleanup.pop_all()
+        file = self._create(self.path)
+        tracks = {
+            track: Track(self._create(self.path.with_name(name)), began)
+            for track, name in self._names.items()
+        }
+        encoder = Encoder(
+            self._audio, tracks, {} if session is None else dict(session.raw)
+        )
+        self._writer = Writer(file, self._backlog, encoder, tracks.values())
+        self._writer.write([encoder.header(began, client._api_version, self._names)])
         # It refers to this recorder, which does not refer to the client.
         self._finalizer = weakref.finalize(client, self.close, 0.0)
         self._finalizer.atexit = False  # `_close_all` waits for the disk
         _open.add(self)
+        self._thread.start()
+
+    def discard(self) -> None:
+        """
+        Undo `start`, wherever an exception has ended it: remove the files.
+        """
+        self._closed = True
+        self._release()
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        _open.discard(self)
+        self._backlog.end()
+        try:
+            self._unwritten.pop()
+        except IndexError:  # the thread writes
+            self._writer.hurry()
+            self._thread.wait(Deadline(_DISCARD_SECONDS))
+        for file in self._files:
+            file.close()
+        for path in self._created:
+            path.unlink(missing_ok=True)
+
+    def _create(self, path: Path) -> FileIO:
+        """
+        Create a file, which `discard` closes and removes.
+        """
+        if os.path.lexists(path) and not self._overwrite:
+            raise _exists(path)
+        if self._overwrite:
+            path.unlink(missing_ok=True)
+        self._created.append(path)  # before: Ctrl-C may come after its creation
+        try:
+            file = FileIO(path, "x+", opener=create)
+        except FileExistsError:  # made a moment ago by another program
+            self._created.remove(path)
+            raise _exists(path) from None
+        self._files.append(file)
+        return file
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
@@ -171,24 +223,26 @@ class Recorder:
         """
         if self._process.is_other_process:
             return  # the descriptors and the thread are those of the parent
-        if not self._closed:
-            self._closed = True
-            self._release()
-            self._backlog.end()
+        # Each step may be repeated: Ctrl-C may have interrupted an earlier call.
+        self._closed = True
+        self._release()
+        self._backlog.end()
+        if self._finalizer is not None:
             self._finalizer.detach()
-            _open.discard(self)
         self._writer.hurry()
+        _open.discard(self)
         if threading.current_thread() is not self._thread:  # a logging handler
             self._thread.wait(Deadline(timeout))
 
     def _run(self) -> None:
         try:
+            self._unwritten.pop()
+        except IndexError:  # discarded
+            return
+        try:
             self._writer.run()
         finally:
             self._release()  # after an error: what is not written need not be queued
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self,
@@ -196,7 +250,11 @@ class Recorder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except BaseException:  # Ctrl-C must not leave it open
+            self.close(_EXIT_SECONDS)
+            raise
 
 
 _open: weakref.WeakSet[Recorder] = weakref.WeakSet()
@@ -212,18 +270,7 @@ def _close_all() -> None:
         recorder.close(deadline.remaining())
 
 
-def _created(path: Path, overwrite: bool, cleanup: contextlib.ExitStack) -> int:
-    """
-    Create a file; *cleanup* closes and removes it.
-    """
-    if overwrite:
-        path.unlink(missing_ok=True)
-    try:
-        descriptor = create(path)
-    except FileExistsError:
-        raise FileExistsError(
-            f"{path} exists: choose another name, or pass overwrite=True"
-        ) from None
-    cleanup.callback(path.unlink, missing_ok=True)
-    cleanup.callback(os.close, descriptor)
-    return descriptor
+def _exists(path: Path) -> FileExistsError:
+    return FileExistsError(
+        f"{path} exists: choose another name, or pass overwrite=True"
+    )

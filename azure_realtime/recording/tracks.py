@@ -235,13 +235,8 @@ class TrackReader:
         self._file.close()
 
 
-def create(path: str | os.PathLike[str]) -> int:
+def create(path: str, flags: int) -> int:
     """
-    Create a file that only its owner can read, and return its descriptor.
-
-    Raises:
-        FileExistsError: There is a file, or a link, of that name.
-        OSError: The file cannot be created.
+    Create a file that only its owner can read: the ``opener`` of `FileIO`.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-    return os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
+    return os.open(path, flags, 0o600)

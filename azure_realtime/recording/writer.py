@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from io import FileIO
 
 from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
@@ -26,7 +27,7 @@ class Writer:
     Takes entries from a backlog, and writes their lines.
 
     Args:
-        file: The descriptor of the recording; closed at the end.
+        file: The recording; closed at the end.
         backlog: The entries.
         encoder: Makes the lines.
         tracks: The audio files; closed at the end.
@@ -37,7 +38,7 @@ class Writer:
     """
 
     def __init__(
-        self, file: int, backlog: Backlog, encoder: Encoder, tracks: Iterable[Track]
+        self, file: FileIO, backlog: Backlog, encoder: Encoder, tracks: Iterable[Track]
     ) -> None:
         self._file = file
         self._backlog = backlog
@@ -65,7 +66,7 @@ class Writer:
             self.error = error
             logger.exception("The recording ended early")
         finally:
-            for close in (*(track.close for track in self._tracks), self._close):
+            for close in (*(track.close for track in self._tracks), self._file.close):
                 try:
                     close()
                 except OSError as error:
@@ -112,7 +113,4 @@ class Writer:
             track.flush()
         data = memoryview(b"".join(lines))
         while data:
-            data = data[os.write(self._file, data) :]
-
-    def _close(self) -> None:
-        os.close(self._file)
+            data = data[os.write(self._file.fileno(), data) :]

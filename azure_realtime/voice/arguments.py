@@ -53,16 +53,22 @@ def as_sink(sink: Any, rate: int | None) -> Sink:
         rate: The sample rate of the default loudspeaker; None for its own default.
 
     Raises:
-        OSError: The file cannot be written.
         TypeError: *sink* is something else.
     """
     if sink is None:
         return Speaker() if rate is None else Speaker(rate=rate)
     if isinstance(sink, (str, os.PathLike)):
         return WavSink(sink)
-    if not isinstance(sink, Sink):
+    # The class first: a property of the sink may need that it is open.
+    missing = [
+        name
+        for name in ("write", "played_ms", "flush", "drained")
+        if not (hasattr(type(sink), name) or hasattr(sink, name))
+    ]
+    if missing:
         raise TypeError(
             "sink: expected a Sink such as Speaker or WavSink, or the path of a WAV "
-            f"file, got {type(sink).__name__}"
+            f"file, got {type(sink).__name__}, which has no {', '.join(missing)}"
         )
-    return sink
+    checked: Sink = sink
+    return checked

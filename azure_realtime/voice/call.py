@@ -1,52 +1,43 @@
 """
-A voice call: the thread that plays the model's audio and handles interruptions.
+A voice call: its two directions, `Sending` and `Answering`, and their end.
 
-Rules:
-
-1. One thread owns the sink, the playback and the progress. Other threads send it a
-   `Signal` through the queue of events.
-2. It receives events as `AzureRealTimeAudio.events` does, so listeners, their thread
-   and `off_all` do not affect it.
-3. While audio is played, or after the end of the source, it checks every `_TICK`
-   seconds whether the sink has drained. Otherwise it sleeps until the next event.
+A method of the sink that does not return blocks the thread of the call. `wait` and
+`stop` notice it after `_BLOCKED` seconds, stop the source and give up the thread.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.entering import Entered
+from .._concurrency.lifecycle import Lifecycle
 from .._concurrency.thread import JoinableThread
 from .._foreign import suppress_foreign
 from .._logging import logger
 from ..audio.sinks import Sink
 from ..audio.sources import Source
 from ..errors import RealtimeError
-from ..events import (
-    InputAudioBufferSpeechStarted,
-    ResponseDone,
-    ResponseOutputAudioDelta,
-    ResponseOutputAudioDone,
-)
+from .answering import EVENTS, Answering
 from .echo import EchoCanceller, EchoFilter, HalfDuplex
+from .ends import SinkEnd, SourceEnd
 from .interfaces import CallClient, SessionFacts, Signal
-from .playback import Cut, Playback
 from .progress import Progress
 from .sending import Sending
 from .stats import CallStats
 
 __all__ = ["VoiceCall"]
 
-_TICK = 0.02  # seconds
 _CLOSE_TIMEOUT = 2.0  # seconds that the source has to end
+_BLOCKED = 10.0  # seconds after which a method of the sink counts as blocked
+_CHECK = 0.5  # seconds between two checks for that
 
-_EVENTS = (*Progress.handles, ResponseOutputAudioDelta, ResponseOutputAudioDone)
 
-
-class VoiceCall:
+class VoiceCall(Entered):
     """
     A voice call in progress; `AzureRealTimeAudio.talk` makes it.
 
@@ -55,13 +46,15 @@ class VoiceCall:
 
     Attributes:
         error: The exception that ended the call early: a lost connection, or one that
-            a source or a sink raised. None otherwise.
+            a source or a sink raised. None otherwise. From Python 3.11, its notes name
+            the method that raised it.
     """
 
     def __init__(
         self,
         client: CallClient,
         session: SessionFacts,
+        lifecycle: Lifecycle,
         tools_busy: Callable[[], bool],
         mark: Callable[..., None],
         source: Source | Iterable[bytes],
@@ -72,17 +65,14 @@ class VoiceCall:
         muted: bool = False,
         interruptible: bool = True,
     ) -> None:
-        self._client = client
+        super().__init__()
         self._session = session
         self._sink: Any = sink
         self._source: Any = source
-        self._interruptible = interruptible
-        self._mark = mark
-        self._playback = Playback(sink, session)
+        self._ends = source_end, sink_end = SourceEnd(source), SinkEnd(sink)
         self._progress = Progress(session, tools_busy)
-        self._generation = 0
-        self._interruptions = 0
-        self._stopping = False
+        self._lifecycle = lifecycle
+        self._over = False  # without the end of the thread
         self.error: BaseException | None = None
         filters: list[Callable[[bytes], bytes]] = []
         if echo_canceller is not None:
@@ -91,11 +81,22 @@ class VoiceCall:
             gate = HalfDuplex(lambda: self._playback.playing, time.monotonic)
             filters.append(gate.feed)
         self._thread = JoinableThread(self._run, "azure-realtime-voice-call")
-        self._events = client.events(*_EVENTS)
+        self._events = client.events(*EVENTS)
+        self._answering = Answering(
+            client,
+            session,
+            sink_end,
+            self._progress,
+            self._events,
+            mark,
+            interruptible,
+        )
+        self._playback = self._answering.playback
         self._sending = Sending(
             client,
             session,
-            source,
+            source_end,
+            bool(getattr(source, "live", False)),
             filters,
             lambda: self._progress.in_speech,
             self._events.put,
@@ -103,7 +104,7 @@ class VoiceCall:
         )
 
     def __repr__(self) -> str:
-        state = "ended" if self._thread.ended else "muted" if self.muted else "talking"
+        state = "ended" if self.has_ended else "muted" if self.muted else "talking"
         return f"<VoiceCall {state}>"
 
     def start(self) -> None:
@@ -113,14 +114,17 @@ class VoiceCall:
         Raises:
             AudioDeviceError: A device cannot be used.
         """
-        try:
-            self._open_ends()
-        except BaseException:
-            self._close_ends()
-            self._events.close()
-            raise
+        for end in self._ends:
+            end.open()
         self._thread.start()
         self._sending.start()
+
+    @property
+    def has_ended(self) -> bool:
+        """
+        Whether the call has ended.
+        """
+        return self._thread.ended or self._over
 
     def wait(self, timeout: float | None = None) -> bool:
         """
@@ -135,21 +139,42 @@ class VoiceCall:
 
         Returns:
             Whether the call has ended.
+
+        Raises:
+            RuntimeError: The caller is the reader thread, a forked child, or the source
+                or the sink of the call.
         """
-        return self._thread.wait(Deadline(timeout))
+        self._lifecycle.check_may_wait()
+        if self._is_own_thread():
+            raise RuntimeError(
+                "a source or a sink cannot wait for the end of its call, which would "
+                "wait for it: use call.stop()"
+            )
+        return self._wait(Deadline(timeout))
 
     def stop(self, timeout: float | None = 5.0) -> None:
         """
         Stop the sound and end the call; source and sink are closed. Idempotent.
 
-        An answer that is being played is interrupted as by `interrupt`.
+        An answer that is being played is interrupted as by `interrupt`. Any thread; a
+        listener, the source and the sink may call it, the last two do not wait. In a
+        forked child it does nothing.
 
         Args:
             timeout: Seconds to wait for the end of the threads.
         """
-        self._stopping = True
+        if self._lifecycle.process.is_other_process:
+            return
+        deadline = Deadline(timeout)
+        self._answering.stopping = True
         self._events.put(Signal.STOP)
-        self._thread.wait(Deadline(timeout))
+        if self._is_own_thread():
+            return
+        if self._thread.ident is None:  # `start` has failed, or Ctrl-C interrupted it
+            self._over = True
+            self._close(deadline)
+        elif not self._wait(deadline):
+            self._sending.stop(Deadline(0.0))
 
     def interrupt(self) -> None:
         """
@@ -193,11 +218,8 @@ class VoiceCall:
             underflows=getattr(self._sink, "underflows", 0),
             overflows=getattr(self._source, "overflows", 0),
             drops=sending.drops,
-            interruptions=self._interruptions,
+            interruptions=self._answering.interruptions,
         )
-
-    def __enter__(self) -> VoiceCall:
-        return self
 
     def __exit__(
         self,
@@ -205,112 +227,68 @@ class VoiceCall:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.stop()
+        try:
+            self.stop()
+        except BaseException:  # Ctrl-C must not leave it running
+            self.stop()
+            raise
+
+    def _is_own_thread(self) -> bool:
+        return threading.current_thread() is self._thread or self._sending.is_current()
+
+    def _wait(self, deadline: Deadline) -> bool:
+        check = Deadline(_CHECK)
+        while not self._thread.wait(deadline if deadline.is_before(check) else check):
+            source, sink = self._ends
+            blocked = source.blocked(_BLOCKED) or sink.blocked(_BLOCKED)
+            if self._over:
+                return True
+            if blocked is not None:
+                self._give_up(blocked)
+            elif deadline.passed:
+                return False
+            check = Deadline(_CHECK)
+        return True
+
+    def _give_up(self, blocked: str) -> None:
+        """
+        End the call without its thread, which a method blocks.
+        """
+        self.error = self.error or TimeoutError(
+            f"{blocked} has not returned for {_BLOCKED:g} s: the voice call has ended"
+        )
+        logger.error("The voice call has ended: %s does not return.", blocked)
+        self._answering.stopping = self._over = True
+        self._events.close()
+        self._sending.stop(Deadline(_CHECK))
 
     # The thread of the call.
 
     def _run(self) -> None:
         try:
-            self._follow_events()
+            self._answering.follow()
         except RealtimeError as error:
             self.error = error
         except BaseException as error:  # sys.exit() in a sink must not end the thread
             self.error = error
-            logger.exception("The voice call has ended with an exception.")
+            logger.exception(
+                "The voice call has ended with an exception (its sink: %s).",
+                self._ends[1].name,
+            )
         finally:
             self._end()
-
-    def _follow_events(self) -> None:
-        while not self._stopping:
-            waits = self._playback.playing or self._progress.input_over
-            self._events.timeout = _TICK if waits else None
-            try:
-                event = next(self._events)
-            except TimeoutError:
-                event = Signal.TICK
-            except StopIteration:
-                return
-            self._progress.observe(event)
-            self._handle(event)
-            for item_id, played in self._playback.begun():
-                self._mark("playback_started", item_id=item_id, played_ms=played)
-            if self._playback.playing and not self._progress.responding:
-                self._check_drained()
-            if self._is_complete():
-                return
-
-    def _handle(self, event: Any) -> None:
-        self._generation = getattr(event, "generation", self._generation)
-        if isinstance(event, ResponseOutputAudioDelta):
-            if event.response_id not in self._progress.others:
-                cut = self._playback.write(event)
-                self._truncate([] if cut is None else [cut])
-        elif isinstance(event, ResponseOutputAudioDone):
-            self._playback.complete(event)
-        elif isinstance(event, ResponseDone):
-            if not self._playback.playing and not self._progress.responding:
-                # an interrupted response whose audio came too late to be played
-                self._client.set_model_speak_done()
-        elif isinstance(event, InputAudioBufferSpeechStarted):
-            if self._interruptible:
-                self._interrupt(by_speech=True)
-        elif event is Signal.INTERRUPT:
-            self._interrupt(by_speech=False)
-
-    def _interrupt(self, by_speech: bool) -> None:
-        """
-        Interrupt the answer: stop the sound first, then inform the service.
-        """
-        responding = set(self._progress.responding)
-        was_playing = self._playback.playing
-        cuts = self._playback.interrupt(responding, self._generation)
-        if responding and not (by_speech and self._service_interrupts()):
-            self._client.cancel_response()
-        self._truncate(cuts)
-        if cuts or responding:
-            self._interruptions += 1
-        if was_playing and not by_speech:
-            self._client.set_model_speak_done()
-
-    def _service_interrupts(self) -> bool:
-        detection = self._session.field("turn_detection")
-        return getattr(detection, "interrupt_response", None) is not False
-
-    def _truncate(self, cuts: list[Cut]) -> None:
-        for cut in cuts:
-            self._client.truncate_item(cut.item_id, cut.content_index, cut.audio_end_ms)
-
-    def _check_drained(self) -> None:
-        if self._playback.is_drained():
-            self._playback.finish()
-            self._client.set_model_speak_done()
-
-    def _is_complete(self) -> bool:
-        return not self._playback.playing and self._progress.is_complete()
 
     def _end(self) -> None:
         """
         Stop the sound, and close source and sink.
         """
         with suppress_foreign:  # of a user's sink, or the closed client
-            self._interrupt(by_speech=False)
+            self._answering.interrupt(by_speech=False)
+        self._close(Deadline(_CLOSE_TIMEOUT))
+
+    def _close(self, deadline: Deadline) -> None:
         self._events.close()
-        self._sending.stop(Deadline(_CLOSE_TIMEOUT))
+        self._sending.stop(deadline)
         self.error = self.error or self._sending.error
-        self._close_ends()
-
-    def _open_ends(self) -> None:
-        for end in (self._sink, self._source):
-            if (open_ := getattr(end, "open", None)) is not None:
-                open_()
-
-    def _close_ends(self) -> None:
-        for end in (self._source, self._sink):
-            close = getattr(end, "close", None)
-            if close is None:
-                continue
-            with suppress_foreign:
-                try:
-                    close()
-                except Exception as error:
-                    logger.warning("a source or sink could not be closed: %r", error)
+        for end in self._ends:
+            end.close()

@@ -130,11 +130,20 @@ class EchoFilter:
         whole = len(self._near) // size * size
         far = self._far[:whole].ljust(whole, b"\0")
         out = [
-            self._canceller.process(self._near[at : at + size], far[at : at + size])
+            self._process(self._near[at : at + size], far[at : at + size])
             for at in range(0, whole, size)
         ]
         self._near, self._far = self._near[whole:], self._far[whole:]
         return b"".join(out)
+
+    def _process(self, near: bytes, far: bytes) -> bytes:
+        cleaned = self._canceller.process(near, far)
+        if not isinstance(cleaned, (bytes, bytearray)):
+            raise TypeError(
+                f"{type(self._canceller).__name__}.process() must return bytes, not "
+                f"{type(cleaned).__name__}"
+            )
+        return cleaned
 
 
 class HalfDuplex:

@@ -121,6 +121,12 @@ class CallClient(Protocol):
         """
         ...
 
+    def clear_audio_buffer(self) -> Future[Any]:
+        """
+        Clear the input audio buffer.
+        """
+        ...
+
     def create_response(self) -> Future[Any]:
         """
         Request a response.

@@ -17,14 +17,13 @@ The thread of the call.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import attrs
 
 from ..audio.formats import as_pcm
 from ..audio.resampler import Resampler
-from ..audio.sinks import Sink
 from ..events import ResponseOutputAudioDelta, ResponseOutputAudioDone
+from .ends import SinkEnd
 from .interfaces import SessionFacts
 from .stats import level_of
 
@@ -77,8 +76,8 @@ class Playback:
         level: Peak of the audio that was written last.
     """
 
-    def __init__(self, sink: Sink, session: SessionFacts) -> None:
-        self._sink: Any = sink
+    def __init__(self, sink: SinkEnd, session: SessionFacts) -> None:
+        self._sink = sink
         self._session = session
         self._items: dict[str, _Item] = {}
         self._interrupted: dict[str, None] = {}  # response ids, in their order
@@ -101,7 +100,7 @@ class Playback:
                 self._items[event.item_id] = self._new_item(event, rate)
                 return Cut(event.item_id, event.content_index, 0)
             return None
-        sink_rate = getattr(self._sink, "rate", rate)
+        sink_rate = self._sink.rate(rate)
         if item is None or item.rates != (rate, sink_rate):
             received = item.received_ms if item else 0.0
             item = self._items[event.item_id] = self._new_item(event, rate)
@@ -115,7 +114,7 @@ class Playback:
         return None
 
     def _new_item(self, event: ResponseOutputAudioDelta, rate: int) -> _Item:
-        sink_rate = getattr(self._sink, "rate", rate)
+        sink_rate = self._sink.rate(rate)
         return _Item(
             event.response_id,
             event.content_index,
@@ -143,9 +142,7 @@ class Playback:
         item.complete = True
         if rest := item.resampler.flush():
             self._sink.write(rest, event.item_id, event.content_index)
-        end_item = getattr(self._sink, "end_item", None)
-        if end_item is not None:
-            end_item(event.item_id)
+        self._sink.end_item(event.item_id)
 
     def interrupt(self, responses: set[str], generation: int) -> list[Cut]:
         """
@@ -188,7 +185,7 @@ class Playback:
         """
         Return whether all audio has been played.
         """
-        return bool(self._sink.drained)
+        return self._sink.drained
 
     def finish(self) -> None:
         """

@@ -1,38 +1,41 @@
 """
-The user's audio on its way from the source to the service: a thread of its own.
+The user's audio on its way from the source to the service: a thread of its own, which
+gets the blocks from that of `SourceReader`.
 
 Rules:
 
 1. This thread alone appends and commits, so a commit comes after the audio before it.
-2. With turn detection, silence is sent while the call is muted, so that the service
-   detects the end of the user's turn.
+2. With turn detection, silence is sent while the call is muted, also if the source
+   yields nothing, so that the service detects the end of the user's turn.
 3. With turn detection, silence follows a source that has ended, until the service has
    detected the end of the speech: at least `_TAIL` seconds, and until `_NOTICE` seconds
    after the audio has arrived.
 4. Without turn detection (push-to-talk), muting and the end of the source commit the
-   audio and request a response.
+   audio and request a response. An utterance that a lost connection has cut is dropped.
 5. A live source does not wait for the network: a block that cannot be sent at once is
    dropped.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.thread import JoinableThread
-from .._foreign import suppress_foreign
 from .._logging import logger
 from ..audio.formats import RATES, format_name
 from ..errors import QueueFull, RealtimeError
+from .ends import SourceEnd
 from .interfaces import CallClient, SessionFacts, Signal
+from .source_reader import SourceReader
 from .stats import level_of
 
 _TAIL = 2.0  # seconds of silence after a source: more than turn detection waits
 _NOTICE = 1.0  # seconds in which the service processes what has arrived
 _BLOCK = 0.02  # seconds
+_PAUSE = 0.1  # seconds without a block, after which a muted call sends silence
 _QUEUE_TIMEOUT = 0.5  # seconds between two checks whether the call has ended
 
 
@@ -43,7 +46,8 @@ class Sending:
     Args:
         client: Where it is sent.
         session: The format, and whether the service detects turns.
-        source: A source, or an iterable of PCM16 at the rate of the session.
+        source: The source.
+        live: Whether its audio is produced at the pace of speech.
         filters: Functions that each block passes through, in their order.
         in_speech: Returns whether the service detects speech.
         post: Takes a signal to the thread of the call.
@@ -60,7 +64,8 @@ class Sending:
         self,
         client: CallClient,
         session: SessionFacts,
-        source: Iterable[bytes],
+        source: SourceEnd,
+        live: bool,
         filters: list[Callable[[bytes], bytes]],
         in_speech: Callable[[], bool],
         post: Callable[[Signal], None],
@@ -68,8 +73,9 @@ class Sending:
     ) -> None:
         self._client = client
         self._session = session
-        self._source: Any = source
-        self._live = bool(getattr(source, "live", False))
+        self._source = source
+        self._reader = SourceReader(source)
+        self._live = live
         self._filters = filters
         self._in_speech = in_speech
         self._post = post
@@ -83,39 +89,50 @@ class Sending:
 
     def start(self) -> None:
         """
-        Start the thread.
+        Start the threads.
         """
+        self._reader.start()
         self._thread.start()
 
     def stop(self, deadline: Deadline) -> None:
         """
-        End the thread and close the source. Any other thread.
+        End the threads and close the source. Any other thread.
         """
         self._stopped = True
-        close = getattr(self._source, "close", None)
-        if close is not None:
-            with suppress_foreign:  # a generator that runs refuses it
-                close()
+        self._reader.close(deadline)
         self._thread.wait(deadline)
 
+    def is_current(self) -> bool:
+        """
+        Whether the caller is the source, or a filter.
+        """
+        current = threading.current_thread() is self._thread
+        return current or self._reader.is_current()
+
     def _run(self) -> None:
+        end = Signal.STOP
         try:
             self._send_all()
+            end = Signal.INPUT_OVER
         except RealtimeError as error:
             self.error = error  # the connection has ended, or the device is lost
         except BaseException as error:  # sys.exit() in it must not end the thread
             self.error = error
-            logger.exception("The source of the voice call raised an exception.")
+            logger.exception(
+                "The voice call ends: its source (%s) has failed.", self._source.name
+            )
         finally:
-            self._post(Signal.INPUT_OVER)
+            self._post(end)
 
     def _send_all(self) -> None:
-        for block in self._source:
-            if self._stopped:
-                return
-            for feed in self._filters:
-                block = feed(block)
-            self._send(block)
+        while not self._stopped:
+            block = self._reader.take(Deadline(_PAUSE))
+            if block is not None:
+                self._send(block.pcm, block.rate)
+            elif self._reader.ended:
+                break
+            elif self.muted and self._client.is_initialized:
+                self._send_muted(bytes(round(self._rate * _PAUSE) * 2), None)
         if self._stopped:
             return
         if self._session.vad:
@@ -123,28 +140,42 @@ class Sending:
         else:
             self._commit()
 
-    def _send(self, block: bytes) -> None:
+    @property
+    def _rate(self) -> int:
+        return RATES[format_name(self._session.input_format)]
+
+    def _send(self, block: bytes, rate: int | None) -> None:
+        for feed in self._filters:
+            block = feed(block)
         if self.muted:
-            if not self._session.vad:
-                self._commit()
-                self.level = 0.0
-                return
-            block = bytes(len(block))
-        self.level = level_of(block)
-        name = format_name(self._session.input_format)
-        rate = getattr(self._source, "rate", None) or RATES[name]
-        self._append(block, None if (name, rate) == ("pcm16", RATES[name]) else rate)
+            self._send_muted(bytes(len(block)), rate)
+        else:
+            self.level = level_of(block)
+            self._append(block, rate)
+
+    def _send_muted(self, silence: bytes, rate: int | None) -> None:
+        self.level = 0.0
+        if self._session.vad:
+            self._append(silence, rate)
+        else:
+            self._commit()
 
     def _append(self, block: bytes, rate: int | None) -> None:
+        """
+        Append PCM16 at a rate; None is the session's.
+        """
         if not block:
             return
+        name = format_name(self._session.input_format)
+        usual = name == "pcm16" and rate in (None, RATES[name])
+        given = None if usual else rate or RATES[name]
         if self._live and not self._client.is_initialized:
             self.drops += 1
             return
         while not self._stopped:
             try:
                 self._client.append_audio(
-                    block, _QUEUE_TIMEOUT, block=not self._live, rate=rate
+                    block, _QUEUE_TIMEOUT, block=not self._live, rate=given
                 )
                 self._uncommitted = True
                 return
@@ -164,6 +195,10 @@ class Sending:
             self._client.commit_audio()
         except ValueError:  # less than 100 ms: a key that was pressed by mistake
             return
+        except RealtimeError as error:  # a part was lost with a connection
+            self._client.clear_audio_buffer()  # raises if the client has ended
+            logger.warning("An utterance of the voice call was dropped: %s", error)
+            return
         self._post(Signal.ASKED)
         self._client.create_response()
 
@@ -171,13 +206,10 @@ class Sending:
         """
         Send silence until the service has detected the end of the speech (rule 3).
         """
-        name = format_name(self._session.input_format)
-        rate = RATES[name]
-        block = bytes(round(rate * _BLOCK) * 2)
-        given = None if name == "pcm16" else rate
+        block = bytes(round(self._rate * _BLOCK) * 2)
         self.level = 0.0
         if not self._live:
-            self._append(block * round(_TAIL / _BLOCK), given)
+            self._append(block * round(_TAIL / _BLOCK), None)
         # Changes nothing; its acknowledgement proves that the audio before it arrived.
         arrived = self._client.update_session()
         due = time.monotonic()
@@ -188,6 +220,6 @@ class Sending:
                 until = max(until, now + _NOTICE)
             if now >= until:
                 return
-            self._append(block, given)
+            self._append(block, None)
             due += _BLOCK
             time.sleep(max(0.0, due - now))

@@ -291,6 +291,7 @@ def test_a_recording_that_was_not_completed_can_be_read(tmp_path: Path) -> None:
     """
     sink = WavSink(tmp_path / "reply.wav")
     sink.write(SECOND, "a", 0)
+    assert sink._file is not None
     sink._file.flush()
     assert read_wav(tmp_path / "reply.wav").pcm == SECOND
     sink.close()

@@ -7,7 +7,9 @@ A test names a private attribute of its own part only (`tests/dispatch` those of
 
 from __future__ import annotations
 
+import contextlib
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -177,3 +179,17 @@ def wait_for_last_listeners(monkeypatch: pytest.MonkeyPatch, seconds: float) -> 
     monkeypatch.setattr(
         "azure_realtime._engine.shutdown._LISTENERS_OF_THE_END", seconds
     )
+
+
+@contextlib.contextmanager
+def interrupted_shutdown(client: AzureRealTimeAudio) -> Iterator[None]:
+    """
+    Let Ctrl-C come at the beginning of the next `close`.
+    """
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client._shutdown, "close", interrupted)
+        yield

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +173,7 @@ def test_audio_is_on_the_disk_before_the_line_that_refers_to_it(
     track = Track(audio.open("w+b", buffering=0), began=0.0)
     backlog = Backlog()
     encoder = Encoder("wav", {"user": track}, {})
-    descriptor = os.open(tmp_path / "lines", os.O_CREAT | os.O_WRONLY)
-    writer = Writer(descriptor, backlog, encoder, [track])
+    writer = Writer(FileIO(tmp_path / "lines", "w"), backlog, encoder, [track])
     text = json.dumps(
         {"type": "input_audio_buffer.append", "audio": "AAAA" * 16_000}
     ).encode()

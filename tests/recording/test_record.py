@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import GA, KEY, MANUAL, Variant
 from helpers.processes import run_script
 from helpers.scripted_service import Service, scripted
@@ -575,3 +576,76 @@ def test_only_the_recording_has_a_thread(tmp_path: Path) -> None:
             new = {thread.name for thread in threading.enumerate()} - before
             assert len(new) == 1
             assert "azure-realtime-recorder" in new.pop()
+
+
+def test_a_second_recording_leaves_the_file_of_the_first(tmp_path: Path) -> None:
+    """
+    It is refused before it replaces the file, which is the same one.
+    """
+    path = tmp_path / "session.jsonl"
+    with GA.connected(session_config=MANUAL) as (client, _):
+        with client.record(path, audio="wav"):
+            with pytest.raises(RuntimeError, match="recorded already"):
+                client.record(path, audio="wav", overwrite=True)
+            client.clear_audio_buffer().result(5)
+        assert Recording.load(path).is_complete
+        assert Recording.load(path).events
+
+
+def test_a_recording_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:
+    """
+    The file whose name is taken stays, the others are removed, and the next one works.
+    """
+    taken = tmp_path / "session.model.wav"
+    taken.write_bytes(b"precious")
+    with GA.connected(session_config=MANUAL) as (client, _):
+        with pytest.raises(FileExistsError, match=r"session\.model"):
+            client.record(tmp_path / "session.jsonl", audio="wav")
+        assert [each.name for each in tmp_path.iterdir()] == [taken.name]
+        assert taken.read_bytes() == b"precious"
+        with pytest.raises(FileNotFoundError):
+            client.record(tmp_path / "missing" / "session.jsonl")
+        with client.record(tmp_path / "session.jsonl"):
+            client.clear_audio_buffer().result(5)
+
+
+@pytest.mark.parametrize("where", ["start", "close"])
+def test_ctrl_c_leaves_no_half_recording(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Neither a thread nor a file without its end, and the client can be recorded again.
+    """
+
+    def interrupted(self: Any, *_: Any) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    path = tmp_path / "session.jsonl"
+    with GA.connected(session_config=MANUAL) as (client, _):
+        kind, name = (
+            (threading.Thread, "start")
+            if where == "start"
+            else (writer_module.Writer, "hurry")
+        )
+        monkeypatch.setattr(kind, name, interrupted)
+        with pytest.raises(KeyboardInterrupt), client.record(path, audio="wav"):
+            client.clear_audio_buffer().result(5)
+        if where == "start":
+            assert list(tmp_path.iterdir()) == []
+        else:
+            assert Recording.load(path).is_complete
+        with client.record(path, overwrite=True):
+            client.clear_audio_buffer().result(5)
+
+
+def test_ctrl_c_in_the_end_of_the_client_ends_the_recording(tmp_path: Path) -> None:
+    """
+    Its file is complete although `close` was interrupted.
+    """
+    path = tmp_path / "session.jsonl"
+    with GA.connected(session_config=MANUAL) as (client, _):
+        client.record(path)
+        with inside.interrupted_shutdown(client), pytest.raises(KeyboardInterrupt):
+            client.close()
+        assert Recording.load(path).is_complete

@@ -45,9 +45,9 @@ class Wire:
         self._api_version = None if protocol == "ga" else "2025-04-01-preview"
         self.hook: Any = None
 
-    def _hook_messages(self, hook: Any) -> Callable[[], None]:
+    def _message_hook(self, hook: Any) -> tuple[Callable[[], None], Callable[[], None]]:
         self.hook = hook
-        return lambda: None
+        return lambda: None, lambda: None
 
 
 class Tapped:
@@ -118,7 +118,8 @@ def test_each_sequence_can_be_replayed(
             given["client"] = tapped(serve(pace=0), protocol)
         scenario(**{name: given[name] for name in names})
 
-    with Recorder(wire, path, audio="inline"):
+    with Recorder(wire, path, audio="inline") as recorder:
+        recorder.start(wire)
         run(wire.hook, serve)
     run(None, lambda **_: serve(recording=path, pace=0))
 

@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
 from helpers import inside
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, Response
+from azure_realtime.audio import NullSink, PushSource
+from azure_realtime.recording import Recording
 
 TEXT = ["text"]
 PIECE = bytes(4800)
+FOLDER = tempfile.TemporaryDirectory()
 MESSAGE = {"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
 
 
@@ -189,6 +194,31 @@ def _run_forever(client: AzureRealTimeAudio) -> None:
     client.run_forever()
 
 
+def _talk(client: AzureRealTimeAudio) -> None:
+    source = PushSource()
+    with client.talk(source, NullSink(realtime=False)) as call:
+        source.push(PIECE)
+        call.interrupt()
+        call.mute()
+        call.wait(0.01)
+
+
+def _source() -> PushSource:
+    source = PushSource()
+    source.push(PIECE * 2)
+    source.end()
+    return source
+
+
+def _record(client: AzureRealTimeAudio) -> None:
+    path = Path(FOLDER.name, "session.jsonl")
+    # what an interrupt has left
+    assert not path.exists() or Recording.load(path).is_complete
+    with client.record(path, audio="wav", overwrite=True) as recorder:
+        client.clear_audio_buffer().result(5)
+        recorder.mark("here")
+
+
 CALLS: dict[str, Call] = {
     "append_audio": Call(_append),
     "commit_audio": Call(_commit),
@@ -207,6 +237,7 @@ CALLS: dict[str, Call] = {
     "cancel_response": Call(lambda c: c.cancel_response()),
     "ask": Call(lambda c: c.ask("Hi", modalities=TEXT, timeout=5)),
     "ask(audio)": Call(lambda c: c.ask(audio=PIECE * 3, modalities=TEXT, timeout=5)),
+    "ask(source)": Call(lambda c: c.ask(audio=_source(), modalities=TEXT, timeout=5)),
     "ask(conversation)": Call(
         lambda c: c.ask("Hi", modalities=TEXT, conversation="none", timeout=5)
     ),
@@ -221,6 +252,8 @@ CALLS: dict[str, Call] = {
     "reading": Call(_read),
     "status": Call(_status),
     "tool": Call(_tools),
+    "talk": Call(_talk),
+    "record": Call(_record),
     "connect": Call(_connect),
     "with": Call(_with),
     "close": Call(_close, ends=True),
@@ -231,6 +264,11 @@ CALLS: dict[str, Call] = {
     "run_forever, manual": Call(_run_forever, "manual", ends=True),
 }
 """What is interrupted, by name."""
+
+
+def _call_wait(client: AzureRealTimeAudio) -> None:
+    with client.talk(PushSource(), NullSink()) as call:
+        call.wait(30)
 
 
 def _next_event(client: AzureRealTimeAudio) -> None:
@@ -251,6 +289,8 @@ WAITS: dict[str, Call] = {
     "connect": Call(lambda c: c.connect(30) and c.wait_for("error", timeout=30)),
     "ask": Call(lambda c: c.ask("Wait.", modalities=TEXT, timeout=30)),
     "ask(audio)": Call(lambda c: c.ask(audio=PIECE * 3, timeout=30)),
+    "ask(source)": Call(lambda c: c.ask(audio=PushSource(), timeout=30)),
+    "talk": Call(_call_wait),
     "stream": Call(_next_delta),
     "wait_for": Call(lambda c: c.wait_for("error", timeout=30)),
     "wait_for, reader": Call(lambda c: c.wait_for("error", timeout=30), "reader"),

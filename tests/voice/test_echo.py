@@ -7,6 +7,7 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -124,3 +125,17 @@ def test_half_duplex_silences_the_microphone_during_playback_and_a_moment_longer
     assert gate.feed(spoken) == bytes(FRAME)
     now[0] = gate.HOLD
     assert gate.feed(spoken) == spoken
+
+
+def test_a_canceller_that_returns_no_bytes_is_named() -> None:
+    """
+    In the error that ends the call.
+    """
+
+    class Arrays(Difference):
+        def process(self, near: bytes, far: bytes) -> Any:
+            return array("h", near)
+
+    echo = EchoFilter(Arrays(), device(), device())
+    with pytest.raises(TypeError, match=r"Arrays\.process\(\) must return bytes"):
+        echo.feed(sound(1, 1))
