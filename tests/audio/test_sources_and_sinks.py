@@ -191,7 +191,7 @@ def test_what_is_no_audio_is_refused_by_sources_and_sinks(
         ):
             attempt(wrong)
     sink.close()
-    assert b"" == read_wav(tmp_path / "a.wav").pcm
+    assert not (tmp_path / "a.wav").exists()
 
 
 @pytest.mark.parametrize(
