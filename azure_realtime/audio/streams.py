@@ -8,14 +8,15 @@ again, not even to close it.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import sys
+import time
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from .._concurrency.deadline import Deadline
-from .._concurrency.thread import JoinableThread
 from ..errors import AudioDeviceError
 from . import devices
 from .sources import BLOCK_MS
@@ -155,31 +156,40 @@ def _call_start(stream: Any) -> None:
     Raises:
         TimeoutError: It did not start in `_LONGEST_START` seconds.
     """
-    raised: list[BaseException] = []
+    outcome: SimpleQueue[BaseException | None] = SimpleQueue()
+    limit = time.monotonic() + _LONGEST_START
 
     def start() -> None:
         try:
             stream.start()
-            if deadline.passed:  # another stream has taken its place
+            if time.monotonic() > limit:  # another stream has taken its place
                 stream.abort()
         except BaseException as error:
-            raised.append(error)
+            outcome.put(error)
+        else:
+            outcome.put(None)
 
-    thread = JoinableThread(start, "azure-realtime-start-device")
-    deadline = Deadline(_LONGEST_START)
     devices.blocked_streams.add(id(stream))
     try:
-        thread.start()
-        thread.wait(deadline)
-    finally:  # after Ctrl-C too: no other call for the stream may overlap
-        if thread.ident is None or thread.wait(deadline):
-            devices.blocked_streams.discard(id(stream))
-    if not thread.ended:
+        _thread.start_new_thread(start, ())
+    except RuntimeError:
+        devices.blocked_streams.discard(id(stream))
+        raise
+    try:
+        error = outcome.get(timeout=_LONGEST_START)
+    except Empty:
         # At exit, PortAudio would wait for the stream as well.
         atexit.unregister(devices.load()._exit_handler)
-        raise TimeoutError(f"it has not started in {_LONGEST_START:.0f} seconds")
-    if raised:
-        raise raised[0]
+        seconds = f"{_LONGEST_START:.0f} seconds"
+        raise TimeoutError(f"it has not started in {seconds}") from None
+    except BaseException:  # Ctrl-C: no other call for the stream may overlap
+        with contextlib.suppress(Empty):
+            outcome.get(timeout=_LONGEST_START)
+            devices.blocked_streams.discard(id(stream))
+        raise
+    devices.blocked_streams.discard(id(stream))
+    if error is not None:
+        raise error
 
 
 def abort(stream: Any | None) -> None:
