@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import codecs
 import platform
+import threading
 import uuid
 import weakref
 from collections.abc import Callable
@@ -69,6 +70,8 @@ class Connector:
         except (ConnectError, ConnectInterrupted):
             raise
         except BaseException as error:  # also sys.exit(), which must not end our thread
+            if threading.current_thread() is threading.main_thread():
+                raise  # Ctrl-C in `doctor`, which has no thread of ours
             failure = failed("The attempt to connect failed", error)
             raise failure from failure.__cause__
 

@@ -137,7 +137,9 @@ def evaluated(
     Raises:
         TypeError: It cannot be evaluated.
     """
-    holder = type("Holder", (), {"__annotations__": {"hint": annotation}})
+    # The annotations of a module may be `Final`, and a new module makes no class.
+    holder = types.ModuleType("holder")
+    holder.__annotations__ = {"hint": annotation}
     try:
         hints = typing.get_type_hints(
             holder, dict(scope), dict(names), include_extras=True
