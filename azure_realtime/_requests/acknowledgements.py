@@ -255,7 +255,7 @@ class PendingCommands:
         return event_id in self._queued or event_id in self._sent
 
     @property
-    def quiet(self) -> bool:
+    def is_empty(self) -> bool:
         """
         Whether no acknowledgement is outstanding. Any thread.
         """
