@@ -290,5 +290,5 @@ class TurnStream(Iterator[Delta]):
         deadline = Deadline(seconds)
         # without a connection the transcript does not come, and the turn is complete
         with contextlib.suppress(TimeoutError, RealtimeError):
-            while not self._recorder.heard_all:
+            while not self._recorder.heard_is_final:
                 self._take(deadline)
