@@ -156,11 +156,11 @@ class ToolLoop:
         """
         return self._runner.will_continue(response_id)
 
-    def run_soon(self, function: Callable[[], None]) -> None:
+    def run_on_worker(self, function: Callable[[], None]) -> None:
         """
         Run *function* on a worker thread; never blocks. Any thread.
         """
-        self._runner.run_soon(function)
+        self._runner.run_on_worker(function)
 
     def busy(self) -> bool:
         """

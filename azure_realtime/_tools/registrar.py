@@ -50,7 +50,7 @@ class ToolRegistrar:
         sender: Sends the updates.
         emitter: Emits ``tool_error`` for a refused tool.
         lifecycle: Has the number of the connection, and whether it is configured.
-        run_soon: Runs a function on a worker thread without blocking.
+        run_on_worker: Runs a function on a worker thread without blocking.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class ToolRegistrar:
         sender: Sender,
         emitter: Emitter,
         lifecycle: Lifecycle,
-        run_soon: Callable[[Callable[[], None]], None],
+        run_on_worker: Callable[[Callable[[], None]], None],
     ) -> None:
         self._toolbox = weakref.ref(toolbox)
         self._session = session
         self._sender = sender
         self._emitter = emitter
         self._lifecycle = lifecycle
-        self._run_soon = run_soon
+        self._run_on_worker = run_on_worker
         # the specs of toolbox tools by id(); other tools of the session were configured
         self._registered: weakref.WeakValueDictionary[int, Any] = (
             weakref.WeakValueDictionary()
@@ -216,7 +216,7 @@ class ToolRegistrar:
         """
         if self._must_ask_again:
             self._must_ask_again = False
-            self._run_soon(self._ask_again)
+            self._run_on_worker(self._ask_again)
 
     # A worker thread.
 

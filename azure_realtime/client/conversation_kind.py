@@ -109,7 +109,7 @@ def _new_parts(
         max_rounds=websocket_options.max_tool_rounds,
     )
     registrar = ToolRegistrar(
-        toolbox, session, sender, emitter, lifecycle, tools.run_soon
+        toolbox, session, sender, emitter, lifecycle, tools.run_on_worker
     )
     pending_work = PendingWork(session, tools.answers)
     order = TurnLock()
