@@ -1,5 +1,5 @@
 """
-The place of a value that has no JSON form, for the error text.
+The path to a value that has no JSON form, for the error text.
 """
 
 from __future__ import annotations
