@@ -48,7 +48,7 @@ def test_samples_are_unchanged(pieces: list[bytes]) -> None:
     assert b"".join(pieces) == b"".join(whole_files(pieces))
 
 
-def test_files_and_samples_in_a_row() -> None:
+def test_files_and_samples_of_one_stream_are_separated() -> None:
     """
     Each file ends where its header says, or where the next one begins.
     """

@@ -207,7 +207,9 @@ def test_what_is_no_audio_is_refused_by_sources_and_sinks(
         (lambda: resample(b"", 1, 8000), "rate must be a whole number"),
     ],
 )
-def test_mistakes_with_files_and_rates(mistake: Callable[[], Any], text: str) -> None:
+def test_an_invalid_file_or_rate_is_refused_by_its_name(
+    mistake: Callable[[], Any], text: str
+) -> None:
     """
     One sentence names the argument.
     """

@@ -77,7 +77,9 @@ def talk() -> Talk:
     return Talk()
 
 
-def test_lines_of_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_question_is_printed_before_its_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """
     Question before answer, though its transcript comes later; latency; interruption.
     """

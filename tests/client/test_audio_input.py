@@ -539,7 +539,9 @@ def test_a_data_url_is_no_audio() -> None:
 
 @pytest.mark.parametrize("live", [False, True])
 @pytest.mark.parametrize("config", [MANUAL, SessionConfig()])
-def test_a_source_that_fails_or_is_empty(config: SessionConfig, live: bool) -> None:
+def test_after_a_source_that_fails_or_is_empty_the_client_can_be_used(
+    config: SessionConfig, live: bool
+) -> None:
     """
     The caller gets its exception, or advice about `ask`; the next question is answered.
     """

@@ -138,7 +138,9 @@ def test_an_error_names_the_field(
         lambda c, timeout: c.append_audio(bytes(96), timeout, rate=8000),
     ],
 )
-def test_mistakes_in_timeouts(call: Callable[..., Any], timeout: Any) -> None:
+def test_a_timeout_that_is_no_number_is_refused_at_the_call(
+    call: Callable[..., Any], timeout: Any
+) -> None:
     """
     One sentence at the call, whether or not there is something to wait for.
     """

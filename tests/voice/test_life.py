@@ -214,7 +214,7 @@ def test_interrupting_without_an_answer_changes_nothing() -> None:
         assert received(connection, "response.cancel") == []
 
 
-def test_stopping_from_several_threads() -> None:
+def test_stop_returns_in_each_of_several_threads() -> None:
     """
     All of them return when the call has ended.
     """
