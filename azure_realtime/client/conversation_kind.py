@@ -114,7 +114,9 @@ def _new_parts(
     pending_work = PendingWork(session, tools.answers)
     order = TurnLock()
     restores = websocket_options.restore == "conversation"
-    turns = OpenTurns(sender, lasting=websocket_options.retry_response and restores)
+    turns = OpenTurns(
+        sender, survive_reconnect=websocket_options.retry_response and restores
+    )
     restorer = SessionRestorer(
         sender,
         config,
