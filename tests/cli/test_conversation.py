@@ -165,7 +165,7 @@ def test_a_question_that_cannot_be_transcribed_is_a_line(
     else:
         talk.transcribed("q1", " ")
     assert capsys.readouterr().out == "You: (no transcript)\nModel: One. (0.00 s)\n"
-    assert not talk.conversation.unheard
+    assert not talk.conversation.awaits_transcript
 
 
 def test_a_lost_connection_ends_its_lines(talk: Talk, capsys: Out) -> None:
@@ -180,4 +180,4 @@ def test_a_lost_connection_ends_its_lines(talk: Talk, capsys: Out) -> None:
         "Model: On [interrupted] (0.00 s)",
         "Note: The connection was lost; connecting again.",
     ]
-    assert not talk.conversation.unheard
+    assert not talk.conversation.awaits_transcript

@@ -626,7 +626,7 @@ def test_ctrl_c_leaves_no_half_recording(
         kind, name = (
             (threading.Thread, "start")
             if where == "start"
-            else (writer_module.Writer, "hurry")
+            else (writer_module.Writer, "stop_waiting")
         )
         monkeypatch.setattr(kind, name, interrupted)
         with pytest.raises(KeyboardInterrupt), client.record(path, audio="wav"):
