@@ -150,7 +150,7 @@ def test_samples_in_arrays_are_converted(
     forms: Callable[[], list[Any]], tmp_path: Path
 ) -> None:
     """
-    As by `append_audio`: their items are samples, not bytes.
+    Sources and sinks read arrays as `append_audio` does: as samples, not bytes.
     """
     path, pcm = tmp_path / "a.wav", bytes(SAMPLES)
     for form in forms():
@@ -176,7 +176,7 @@ def test_what_is_no_audio_is_refused_by_sources_and_sinks(
     wrong: Any, tmp_path: Path
 ) -> None:
     """
-    With one sentence, and nothing is written.
+    The error is one sentence, and no file is written.
     """
     sink = WavSink(tmp_path / "a.wav")
     for attempt in (

@@ -251,7 +251,7 @@ def test_text_of_the_service_loses_what_controls_a_terminal(
     text: str, shown: str
 ) -> None:
     """
-    No escape sequence, no reversed text; words stay.
+    Escape sequences and reversed text are removed; words stay.
     """
     assert plain(text) == shown
 

@@ -140,7 +140,7 @@ def test_a_question_without_a_transcript_holds_up_an_answer_for_two_seconds(
 
 def test_a_late_transcript_is_printed_when_it_comes(talk: Talk, capsys: Out) -> None:
     """
-    Once, after the answer.
+    It is printed once, after the answer.
     """
     talk.asked("q1")
     talk.now += 3
@@ -155,7 +155,7 @@ def test_a_question_that_cannot_be_transcribed_is_a_line(
     way: str, talk: Talk, capsys: Out
 ) -> None:
     """
-    It says so at once, and the answer follows.
+    The line is printed at once, and the answer follows.
     """
     talk.asked("q1")
     talk.answered("r1", "One.")

@@ -111,7 +111,7 @@ def test_an_error_names_the_field(
     mistake: Callable[[AzureRealTimeAudio], Any], text: str
 ) -> None:
     """
-    Also of a value deep within a configuration; nothing is sent, and the client goes on.
+    The field may be deep in a configuration; nothing is sent, and the client goes on.
     """
     with GA.connected(session_config=MANUAL) as (client, wire):
         with pytest.raises((TypeError, ValueError), match=text):

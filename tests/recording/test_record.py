@@ -614,7 +614,7 @@ def test_ctrl_c_leaves_no_half_recording(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Neither a thread nor a file without its end, and the client can be recorded again.
+    No thread and no incomplete file is left, and the client can be recorded again.
     """
 
     def interrupted(self: Any, *_: Any) -> None:

@@ -209,7 +209,7 @@ class Constant:
 @pytest.mark.parametrize("hint", [Fixed, Constant])
 def test_qualifiers_of_a_field_are_ignored(hint: Any) -> None:
     """
-    Only the type inside matters.
+    The schema is that of the type in `ReadOnly` or `Final`.
     """
     schema = describe(_with(hint)).parameters["properties"]["x"]
 

@@ -135,7 +135,7 @@ def test_a_described_default_of_a_field_is_used() -> None:
 
 def test_a_default_in_an_annotation_is_used() -> None:
     """
-    As for pydantic's own decorators.
+    Pydantic's own decorators do the same.
     """
 
     def find(x: Annotated[int, pydantic.Field(default=3)]) -> None: ...
@@ -183,7 +183,7 @@ def test_any_default_leaves_the_schema_valid(default: Any) -> None:
 
 def test_bound_arguments_stay_hidden_after_update_wrapper() -> None:
     """
-    ``functools.update_wrapper`` does not bring bound arguments back.
+    The model can neither see nor replace the arguments that the partial binds.
     """
 
     def find(db: Any, name: str, **more: Any) -> None: ...

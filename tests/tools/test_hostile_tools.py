@@ -96,7 +96,7 @@ def test_tool_calls_are_not_changed_by_the_function() -> None:
 @pytest.mark.parametrize("returns", [True, False], ids=["returns", "blocks"])
 def test_close_does_not_wait_for_a_running_function(returns: bool) -> None:
     """
-    Whether it calls `close` itself or never returns: `close` is quick.
+    `close` returns soon, if the function calls it and if the function never returns.
     """
     started, end = threading.Event(), threading.Event()
     with GA.connected(service={"replies": [CALL]}, session_config=MANUAL) as (

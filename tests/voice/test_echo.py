@@ -129,7 +129,7 @@ def test_half_duplex_silences_the_microphone_during_playback_and_a_moment_longer
 
 def test_a_canceller_that_returns_no_bytes_is_named() -> None:
     """
-    In the error that ends the call.
+    The error that ends the call names the method of the canceller.
     """
 
     class Arrays(Difference):

@@ -102,7 +102,7 @@ def test_a_call_that_cannot_begin_touches_no_file(tmp_path: Path) -> None:
 
 def test_a_client_has_one_call_at_a_time() -> None:
     """
-    Two would mix what their users say; the error says what to do.
+    Two calls would mix the audio of their sources; the error says what to do.
     """
     with GA.connected() as (client, _):
         with (
@@ -135,7 +135,7 @@ class Stopping(MemorySink):
 
 def test_a_sink_may_stop_its_call() -> None:
     """
-    At once: it does not wait for itself.
+    `stop` returns at once: the sink's thread does not wait for itself.
     """
     sink = Stopping()
     with GA.connected(service={"replies": [SHORT]}) as (client, _):
@@ -150,7 +150,7 @@ def test_a_sink_may_stop_its_call() -> None:
 @pytest.mark.parametrize("dispatch", ["thread", "reader", "manual"])
 def test_a_listener_may_stop_the_call(dispatch: str) -> None:
     """
-    Whichever thread it runs on; only the reader thread cannot wait for the end.
+    Listeners of each dispatch mode may; only the reader thread cannot wait for the end.
     """
     seen: list[Any] = []
     with GA.connected(service={"replies": [SHORT]}, dispatch=dispatch) as (client, _):
@@ -216,7 +216,7 @@ def test_interrupting_without_an_answer_changes_nothing() -> None:
 
 def test_stop_returns_in_each_of_several_threads() -> None:
     """
-    All of them return when the call has ended.
+    Each call of `stop` returns when the voice call has ended.
     """
     with GA.connected() as (client, _):
         call = client.talk(FakeMicrophone(), MemorySink())
@@ -326,7 +326,7 @@ def test_ctrl_c_while_a_call_begins_leaves_nothing(
 
 def test_ctrl_c_while_a_call_ends_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Leaving the block is interrupted, and the call has ended nevertheless.
+    Ctrl-C interrupts the end of the block, and the call has ended nevertheless.
     """
     with GA.connected() as (client, _):
         call = client.talk(microphone := FakeMicrophone(), MemorySink())

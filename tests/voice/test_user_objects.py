@@ -329,7 +329,7 @@ def test_a_question_without_audio_is_a_timeout(
     make: Callable[[], Any], config: SessionConfig | None
 ) -> None:
     """
-    Also if the source yields nothing; then the next question is answered.
+    A source that yields nothing does not block `ask`; the next question is answered.
     """
     Stuck.release.clear()
     with GA.connected(service={"replies": [SHORT]}, session_config=config) as (
@@ -348,7 +348,7 @@ def test_a_question_without_audio_is_a_timeout(
 @pytest.mark.parametrize("source", [Tape(leave), Tape("a.wav")])
 def test_a_source_that_fails_fails_the_question(source: Any) -> None:
     """
-    With its own exception; turn detection is as before.
+    `ask` raises the source's exception; turn detection is as before.
     """
     with GA.connected() as (client, _):
         before = client.update_session().result(5).turn_detection
@@ -362,7 +362,7 @@ def test_muting_ends_the_turn_of_a_source_that_pauses(
     config: SessionConfig | None,
 ) -> None:
     """
-    As a telephone that sends nothing in a pause: the answer comes.
+    The answer comes also if a telephone sends nothing in a pause.
     """
     source, sink = PushSource(), MemorySink()
     with GA.connected(service={"replies": [SHORT]}, session_config=config) as (
