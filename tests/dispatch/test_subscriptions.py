@@ -141,8 +141,8 @@ def test_an_event_that_is_no_state_is_not_repeated() -> None:
 
 def test_the_latest_state_counts() -> None:
     """
-    After a loss no listener hears that the session is there; after a reconnect none hears
-    that it is gone.
+    After a loss no listener receives the events of a ready session; after a reconnect no
+    listener receives the loss.
     """
     registry = Subscriptions()
     for event in (CREATED, INIT, DISCONNECTED):
