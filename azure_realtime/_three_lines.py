@@ -32,11 +32,11 @@ def three_lines(error: BaseException, happened: str) -> list[str]:
     """
     Return the lines; the last one names the line of the user's code.
     """
-    place = _user_line(error.__traceback__) or "no line of yours"
+    user_line = _user_line(error.__traceback__) or "no line of yours"
     lines = (
         f"{type(error).__name__}: {happened}",
         f"What to do: {_remedy(error)}",
-        f"Raised at {place}",
+        f"Raised at {user_line}",
     )
     return [" ".join(line.split()) for line in lines]
 
@@ -44,8 +44,8 @@ def three_lines(error: BaseException, happened: str) -> list[str]:
 def _remedy(error: BaseException) -> str:
     if getattr(error, "reconnecting", False):
         return "Ask again."
-    known = (REMEDIES.get(base.__name__) for base in type(error).__mro__)
-    remedy = getattr(error, "hint", "") or next(filter(None, known), "")
+    remedies = (REMEDIES.get(base.__name__) for base in type(error).__mro__)
+    remedy = getattr(error, "hint", "") or next(filter(None, remedies), "")
     request = getattr(error, "request_id", None)
     return f"{remedy} (request id {request})" if request else remedy
 
@@ -59,6 +59,6 @@ def _user_line(trace: TracebackType | None) -> str:
         if not name.startswith((_PACKAGE, _STANDARD)):
             path = Path(name)
             # the source of a cell has a file name, but there is no such file
-            place = f"{path.name}, " if path.is_file() else ""
-            return f"{place}line {line}: {linecache.getline(name, line).strip()}"
+            file = f"{path.name}, " if path.is_file() else ""
+            return f"{file}line {line}: {linecache.getline(name, line).strip()}"
     return ""

@@ -171,19 +171,19 @@ class Backlog:
         if self.behind_since is None and after > soft:
             self.behind_since = time.monotonic()
 
-    def leave(self, size: int, begun: float) -> None:
+    def leave(self, size: int, now: float) -> None:
         """
         Count out an event, the last of its batch. Any thread.
 
         Args:
             size: The size that was passed to `enter`.
-            begun: The current time on the monotonic clock.
+            now: The current time on the monotonic clock.
         """
         text = ""
         with self._lock:
             self.out_bytes += size
             self.out_count += 1
-            self._measure_lag(begun)
+            self._measure_lag(now)
             if self.behind_since is not None and not self.behind:
                 self.behind_since = None
             if self.out_count == self.in_count:
@@ -193,12 +193,12 @@ class Backlog:
         if text:
             logger.warning("%s", text)
 
-    def _measure_lag(self, begun: float) -> None:
+    def _measure_lag(self, now: float) -> None:
         """
         Note how long the batches that are counted out have waited. Lock held.
         """
         while self._entries and self._entries[0][1] <= self.out_count:
-            self._lag = begun - self._entries.popleft()[0]
+            self._lag = now - self._entries.popleft()[0]
 
     def ran(self, function: Any, took: float) -> None:
         """

@@ -237,12 +237,12 @@ class Dispatcher(ABC):
                 while waiting:
                     self.backlog.leave(waiting.popleft()[1], time.monotonic())
 
-    def hears(self, event: ServerEvent) -> bool:
+    def has_listener(self, event: ServerEvent) -> bool:
         """
         Whether *event* has a listener. Any thread.
         """
         subscriptions = self._subscriptions()
-        return subscriptions is not None and subscriptions.hears(event)
+        return subscriptions is not None and subscriptions.has_listener(event)
 
     def call(self, function: Callable[..., object], *args: object) -> None:
         """

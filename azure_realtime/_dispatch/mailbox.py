@@ -48,7 +48,7 @@ class Mailbox:
     Args:
         keys: The keys of the wanted events.
         lock: The lock of all mailboxes of a client.
-        lasting: Whether it stays open across a reconnect.
+        survives_reconnect: Whether it stays open across a reconnect.
         known: The events it starts with.
 
     Attributes:
@@ -60,11 +60,11 @@ class Mailbox:
         self,
         keys: frozenset[str],
         lock: OwnLock,
-        lasting: bool = False,
+        survives_reconnect: bool = False,
         known: Iterable[ServerEvent] = (),
     ) -> None:
         self.keys = keys
-        self.lasting = lasting
+        self.survives_reconnect = survives_reconnect
         now = time.monotonic()
         self._events = deque([(now, size_of(event), event) for event in known])
         self.came_at = time.monotonic()
@@ -157,19 +157,21 @@ class Mailboxes:
         self._closed = False
         self.wanted: frozenset[str] = _STATES
 
-    def open(self, keys: frozenset[str], *, lasting: bool = False) -> Mailbox:
+    def open(
+        self, keys: frozenset[str], *, survives_reconnect: bool = False
+    ) -> Mailbox:
         """
         Open a mailbox for the events offered from now on. Any thread.
 
-        It starts with the retained events of *keys* that still hold. A *lasting*
-        mailbox stays open across a reconnect. Another ends with the connection, unless
-        it waits only for events that follow the end of a connection.
+        It starts with the retained events of *keys* that still hold. It ends with the
+        connection, unless it survives a reconnect, or waits only for events that follow
+        the end of a connection.
         """
-        lasting = lasting or keys <= _AFTER_THE_END
+        survives_reconnect = survives_reconnect or keys <= _AFTER_THE_END
         with self._lock:
             # one step (rule 1): an event offered later comes after the retained ones
             known = self._known(keys)
-            mailbox = Mailbox(keys, self._lock, lasting, known)
+            mailbox = Mailbox(keys, self._lock, survives_reconnect, known)
             closed = self._closed
             if not closed:
                 self._mailboxes.add(mailbox)
@@ -222,7 +224,7 @@ class Mailboxes:
         """
         with self._lock:
             mailboxes = list(self._mailboxes)
-        return [mailbox for mailbox in mailboxes if not mailbox.lasting]
+        return [mailbox for mailbox in mailboxes if not mailbox.survives_reconnect]
 
     def end(self) -> None:
         """

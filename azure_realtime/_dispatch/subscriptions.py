@@ -91,7 +91,7 @@ class Subscription:
         self.active = True
         self.failures = 0
 
-    def wants(self, event: ServerEvent) -> bool:
+    def matches(self, event: ServerEvent) -> bool:
         """
         Whether *event* matches the key of this subscription.
         """
@@ -142,7 +142,7 @@ class Subscriptions:
             for key in list(self._by_key):
                 self._drop_all(key, None)
 
-    def hears(self, event: ServerEvent) -> bool:
+    def has_listener(self, event: ServerEvent) -> bool:
         """
         Whether *event* has a listener. Any thread.
         """
@@ -186,7 +186,7 @@ class Subscriptions:
     # Lock held.
 
     def _retained_for(self, subscription: Subscription) -> list[ServerEvent]:
-        return [e for e in self._latest.events() if subscription.wants(e)]
+        return [e for e in self._latest.events() if subscription.matches(e)]
 
     def _drop_all(self, key: str, listener: Listener | None) -> None:
         for subscription in list(self._by_key.get(key, ())):

@@ -97,7 +97,7 @@ def unfinished(control: Control, engine: Engine) -> str | None:
         return "before the client was connected"
     if engine.runs_tools():
         return "while a tool was running"
-    return None if engine.responses.quiet else "while an answer was outstanding"
+    return None if engine.responses.is_idle else "while an answer was outstanding"
 
 
 def _report(found: Iterable[str | None]) -> None:

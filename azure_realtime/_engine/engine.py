@@ -79,12 +79,12 @@ class Engine:
             bytes_received=bytes_received,
         )
 
-    def quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """
         Return whether no activity is under way that a new session would interrupt.
         """
         listening = self.status.value is ModelStatusEnum.LISTENING
-        if listening or not self.responses.quiet or not self.pending.quiet:
+        if listening or not self.responses.is_idle or not self.pending.is_empty:
             return False
         return not any(busy() for busy in self.busy)
 

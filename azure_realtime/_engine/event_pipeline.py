@@ -135,7 +135,7 @@ class EventPipeline:
                 self._handlers[kind] = (*self._handlers.get(kind, ()), handle)
         self._answers = sender.pending.handles | sender.responses.handles
         # a type that only other kinds of session have is decoded as an UnknownEvent
-        self._full_way = {ErrorEvent, InvalidMessage, UnknownEvent} | {
+        self._connection_types = {ErrorEvent, InvalidMessage, UnknownEvent} | {
             SERVER_EVENTS[name] for name in of_the_connection if name in SERVER_EVENTS
         }
 
@@ -174,11 +174,11 @@ class EventPipeline:
                     event = events[0]
                     kind = event.__class__
                     answers = kind in self._answers
-                    full_way = len(events) > 1 or kind in self._full_way
-                    if batch and (answers or full_way):
+                    for_connection = len(events) > 1 or kind in self._connection_types
+                    if batch and (answers or for_connection):
                         ready, ready_sizes, batch, sizes = batch, sizes, [], []
                         self._emitter.post_batch(ready, ready_sizes)
-                    if full_way:
+                    if for_connection:
                         concerned |= follow(events)
                         continue
                     size = approximate_size(event.raw)
@@ -287,5 +287,5 @@ class EventPipeline:
         elif route.subject is Subject.RESPONSE and route.event_id:
             refused, following = responses.refuse(route.event_id, event)
             self._sender.follow_up(following)
-        if not route.benign and not self._dispatcher.hears(event):
+        if not route.benign and not self._dispatcher.has_listener(event):
             self.unread_errors.add(refused, refusal(event))

@@ -247,7 +247,7 @@ class Sender:
             response=snapshot(command.response),  # it may be encoded later
         )
         self._check_exists(command.type)
-        if not self.responses.quiet:  # else it is encoded below
+        if not self.responses.is_idle:  # else it is encoded below
             self._entry(command)  # raises now, not when the command is queued later
 
         def withdraw() -> None:

@@ -77,7 +77,7 @@ class Writer:
             entries = queue.take_some()
             if entries:
                 self._frame(entries)
-            if queue.asleep:
+            if queue.must_wake:
                 stream.write()
                 # the queue keeps commands until the session is configured
                 if self._control.closing is None or queue.waiting:
@@ -111,7 +111,7 @@ class Writer:
         """
         Whether `write` has more messages to take from the queue.
         """
-        return not self._queue.asleep and self.answer_deadline is None
+        return not self._queue.must_wake and self.answer_deadline is None
 
     def is_given_up(self) -> bool:
         """

@@ -23,7 +23,7 @@ from ..models._shape import merge
 from .converter import converter
 from .decoder import Decoder
 from .dialects import dialect_for, ga_command
-from .json_paths import path_to_bad
+from .json_paths import path_to_invalid
 
 
 class Codec(Decoder):
@@ -124,7 +124,7 @@ def _dumps(value: Any, repair: bool = False) -> bytes:
         raise ValueError(msg) from None
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        path = path_to_bad(value)
+        path = path_to_invalid(value)
         raise kind(f"{path}: {error}" if path else str(error)) from None
     # one search of the encoded text is faster than a search of each value
     if _SURROGATE.search(text) is None:

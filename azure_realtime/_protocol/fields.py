@@ -230,11 +230,11 @@ def read_fields(
             problems.append(f"{name}: {exc}")
             value = field.empty()
         values[name] = value
-        _lift(name, value, problems)
+        _add_nested_problems(name, value, problems)
     return values, problems
 
 
-def _lift(name: str, value: Any, problems: list[str]) -> None:
+def _add_nested_problems(name: str, value: Any, problems: list[str]) -> None:
     """
     Add the problems of the models in *value* to those of the outer model (rule 3).
     """
@@ -242,4 +242,4 @@ def _lift(name: str, value: Any, problems: list[str]) -> None:
         problems += [f"{name}.{problem}" for problem in value.problems]
     elif isinstance(value, tuple):
         for index, element in enumerate(value):
-            _lift(f"{name}[{index}]", element, problems)
+            _add_nested_problems(f"{name}[{index}]", element, problems)

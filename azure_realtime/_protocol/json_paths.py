@@ -1,5 +1,5 @@
 """
-The place of a value that has no JSON form, for the error text.
+The path to a value that has no JSON form, for the error text.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def path_to_bad(value: Any) -> str:
+def path_to_invalid(value: Any) -> str:
     """
     Return the path to the first value within *value* that has no JSON form, such as
     ``session.tools[0].name``; "" if there is none.

@@ -111,7 +111,7 @@ class PendingCommands:
             before `end` is called. Then every command is failed: `expect` adds the
             command before it calls `ended`, so either `end` finds the command, or
             `expect` finds the error.
-        asks_again: Whether a new connection sends the session updates a second time.
+        resends_updates: Whether a new connection sends the session updates again.
 
     Attributes:
         handles: The classes of events for which `observe` must be called.
@@ -120,10 +120,10 @@ class PendingCommands:
     handles = frozenset(_ANSWERS)
 
     def __init__(
-        self, ended: Callable[[], RealtimeError | None], asks_again: bool = True
+        self, ended: Callable[[], RealtimeError | None], resends_updates: bool = True
     ) -> None:
         self._ended = ended
-        self._asks_again = asks_again
+        self._resends_updates = resends_updates
         self._queued: dict[str, _Pending] = {}
         self._sent: dict[str, _Pending] = {}
         self._sends_added = False
@@ -222,7 +222,7 @@ class PendingCommands:
         self._fail(
             self._sent,
             error,
-            lambda kind: kind != "session.update" or not self._asks_again,
+            lambda kind: kind != "session.update" or not self._resends_updates,
         )
         return self._fail(self._queued, error, _BUFFER_COMMANDS.__contains__)
 
@@ -255,7 +255,7 @@ class PendingCommands:
         return event_id in self._queued or event_id in self._sent
 
     @property
-    def quiet(self) -> bool:
+    def is_empty(self) -> bool:
         """
         Whether no acknowledgement is outstanding. Any thread.
         """

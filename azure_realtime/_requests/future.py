@@ -32,7 +32,7 @@ class CommandFuture(InterruptibleFuture[T]):
         may_wait: Raises on a thread whose waiting would prevent the completion.
 
     Attributes:
-        heeded: Whether the user has read the outcome, waits for it or has added a
+        is_observed: Whether the user has read the outcome, waits for it or has added a
             done-callback.
     """
 
@@ -47,7 +47,7 @@ class CommandFuture(InterruptibleFuture[T]):
         self._withdraw = withdraw
         self._may_wait = may_wait
         self._process = current_process()
-        self.heeded = False
+        self.is_observed = False
 
     def result(self, timeout: float | None = None) -> T:
         """
@@ -74,20 +74,20 @@ class CommandFuture(InterruptibleFuture[T]):
             RuntimeError: As for `result`.
         """
         self._process.check()
-        heeded, self.heeded = self.heeded, True
+        is_observed, self.is_observed = self.is_observed, True
         try:
             if self.done():
                 return Future.exception(self, 0)
             self._may_wait()
             return super().exception(timeout)
         except BaseException:
-            self.heeded = heeded  # cancelled, or not done in time
+            self.is_observed = is_observed  # cancelled, or not done in time
             raise
 
     @property
     def failed(self) -> bool:
         """
-        Whether the future failed or was cancelled. No lock; does not set `heeded`.
+        Whether the future failed or was cancelled. No lock; does not set `is_observed`.
         """
         return self._exception is not None or self.cancelled()
 
@@ -121,7 +121,7 @@ class CommandFuture(InterruptibleFuture[T]):
             RuntimeError: Called in another process.
         """
         self._process.check()
-        self.heeded = True
+        self.is_observed = True
         super().add_done_callback(lambda _: self._run(fn, self))
 
     def settle(self, result: T) -> None:

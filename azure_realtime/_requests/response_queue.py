@@ -122,8 +122,8 @@ class ResponseQueue:
                 answered.abandoned = True
             elif target != self._requests.active:
                 return False, []
-        known = None if target == _UNKNOWN else target
-        return True, [ResponseCancel(response_id=known)]
+        named = None if target == _UNKNOWN else target
+        return True, [ResponseCancel(response_id=named)]
 
     def abandon(self, future: ResponseFuture) -> tuple[list[ClientEvent], str | None]:
         """
@@ -258,7 +258,7 @@ class ResponseQueue:
         return self._requests.active is not None
 
     @property
-    def quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """
         Whether no response is active or requested. Any thread.
         """

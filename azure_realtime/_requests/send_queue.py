@@ -15,9 +15,9 @@ Rules:
 6. Ctrl-C may interrupt a caller between any two lines. So no command is removed from
    the queue even temporarily, and an interrupted call computes the counters from the
    entries and wakes the reader.
-7. A message wakes the reader only while the reader is asleep: from a `take_some` that
+7. A message wakes the reader only while `must_wake` is set: from a `take_some` that
    leaves no message to send until the next message or `wake`. No message is missed:
-   the last one is taken and `asleep` is set in one step under the lock.
+   the last one is taken and `must_wake` is set in one step under the lock.
 8. `wake` also makes the reader execute a full turn; a message does not.
 9. After `refuse` no message is added. So a close sends what was queued before it, and
    ends although other threads go on sending.
@@ -53,8 +53,8 @@ class SendQueue:
     Attributes:
         peak_bytes: The largest size of the queue so far.
         audio_dropped: Number of dropped audio messages.
-        asleep: Whether the next message must wake the reader. It stays true while the
-            reader wakes for other reasons: then no message was queued in the meantime.
+        must_wake: Whether the next message must wake the reader. It stays true while
+            the reader wakes for other reasons: then no message was queued meanwhile.
         attention: Whether `wake` was called; cleared by the reader in a full turn.
     """
 
@@ -73,7 +73,7 @@ class SendQueue:
         self._audio_bytes = 0  # included in `_bytes`
         self.peak_bytes = 0
         self.audio_dropped = 0
-        self.asleep = False
+        self.must_wake = False
         self.attention = False
         self._paused = True
         self._refusal: RealtimeError | None = None
@@ -104,8 +104,8 @@ class SendQueue:
                 self._audio_bytes += size
                 if self._bytes > self.peak_bytes:
                     self.peak_bytes = self._bytes
-            if self.asleep:
-                self.asleep = False  # before `wake`: the reader reads it when woken
+            if self.must_wake:
+                self.must_wake = False  # before `wake`: the reader reads it when woken
                 self._waker.wake()
         except BaseException:
             self._repair()
@@ -163,8 +163,8 @@ class SendQueue:
                 self._bytes += size
                 self._audio_bytes += audio
                 self.peak_bytes = max(self.peak_bytes, self._bytes)
-            if self.asleep:
-                self.asleep = False  # before `wake`: the reader reads it when woken
+            if self.must_wake:
+                self.must_wake = False  # before `wake`: the reader reads it when woken
                 self._waker.wake()
         except BaseException:
             self._repair()
@@ -193,12 +193,12 @@ class SendQueue:
         """
         Remove and return the next messages: at least one, else at most *max_bytes*.
 
-        If no more can be sent, the reader is `asleep` from now on. Reader thread.
+        If no more can be sent, the next message must wake the reader. Reader thread.
         """
         with self._lock:
             entries = self._entries
             if self._paused or not entries:
-                self.asleep = True
+                self.must_wake = True
                 return []
             if self._bytes <= max_bytes:
                 taken = list(entries)
@@ -206,7 +206,7 @@ class SendQueue:
                 self._bytes = self._audio_bytes = 0
             else:
                 taken = self._take_first(max_bytes)
-            self.asleep = not entries
+            self.must_wake = not entries
             self._room.notify_all()
             return taken
 
@@ -339,4 +339,4 @@ class SendQueue:
         Empty the descriptor. Reader thread, before it reads the changed state.
         """
         self._waker.drain()
-        self.asleep = False
+        self.must_wake = False

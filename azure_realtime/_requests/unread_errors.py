@@ -53,7 +53,7 @@ class UnreadErrors:
         """
         while self._failed and (all_of_them or self._failed[0][0].passed):
             _, futures, error = self._failed.popleft()
-            if not any(future.heeded for future in futures):
+            if not any(future.is_observed for future in futures):
                 _log(error)
 
 

@@ -38,7 +38,7 @@ class Conversation:
         """
         Return a readable transcript, tool calls included.
         """
-        return as_text(self._state.remarked())
+        return as_text(self._state.items_with_remarks())
 
     def __len__(self) -> int:
         return len(self._state)

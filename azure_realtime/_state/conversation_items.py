@@ -67,7 +67,7 @@ class ConversationItems:
             self._acknowledge(item_id, event.item)
         builder = self._builders.get(item_id)
         if builder is None or builder.generation != event.generation:
-            builder = self._place(event, item_id)
+            builder = self._insert(event, item_id)
         builder.observe(event)
 
     def _on_done(self, event: ConversationItemDone | ConversationItemRetrieved) -> None:
@@ -76,7 +76,7 @@ class ConversationItems:
             return
         builder = self._builders.get(item_id) or self._staged.get(item_id)
         if builder is None or (item_id in self._staged and builder.response_id is None):
-            builder = self._place(event, item_id)
+            builder = self._insert(event, item_id)
         builder.observe(event)
 
     def _on_content(self, event: Any) -> None:
@@ -136,7 +136,7 @@ class ConversationItems:
             put_bounded(self._staged, item_id, builder, MAX_STAGED)
         return builder
 
-    def _place(self, event: Any, item_id: str) -> ItemBuilder:
+    def _insert(self, event: Any, item_id: str) -> ItemBuilder:
         """
         Add an item to the conversation; return its staged builder, or a new one.
         """

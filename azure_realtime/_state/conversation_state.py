@@ -74,7 +74,7 @@ class ConversationState(ConversationItems):
         with self._lock:
             return tuple(self._item(item_id) for item_id in self._order)
 
-    def remarked(self) -> list[tuple[Item, str]]:
+    def items_with_remarks(self) -> list[tuple[Item, str]]:
         """
         Return snapshots of all items with their remarks, in order. Any thread.
         """

@@ -17,18 +17,18 @@ from ..models.items import (
 )
 
 
-def as_text(remarked: Iterable[tuple[Item, str]]) -> str:
+def as_text(items: Iterable[tuple[Item, str]]) -> str:
     """
     Return a readable transcript.
 
     Args:
-        remarked: The items, each with a remark or "".
+        items: The items, each with a remark or "".
     """
     lines = [
         f"{label}: {text}".rstrip() + (f" [{remark}]" if remark else "")
         if text is not None
         else f"[{label}]"
-        for item, remark in remarked
+        for item, remark in items
         for label, text in labelled(item)
     ]
     return "\n".join(line.replace("\n", "\n    ") for line in lines)

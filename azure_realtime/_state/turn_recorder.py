@@ -169,7 +169,7 @@ class TurnRecorder:
         return " ".join(filter(None, known)) if known else None
 
     @property
-    def heard_all(self) -> bool:
+    def heard_is_final(self) -> bool:
         """
         Whether `heard` is final: each part is transcribed, or its transcription failed.
         """

@@ -114,7 +114,7 @@ class ToolLoop:
         self._runner = ToolRunner(
             toolbox, self._send, emitter.emit, outlive, max_rounds
         )
-        self._under_way: dict[str, _Output] = {}  # by call_id
+        self._sent_outputs: dict[str, _Output] = {}  # by call_id
         self._continuations: dict[str, Continuation] = {}
         # number of rounds before a request, by the request's event_id
         self._rounds: dict[str | None, int] = {}
@@ -156,11 +156,11 @@ class ToolLoop:
         """
         return self._runner.will_continue(response_id)
 
-    def run_soon(self, function: Callable[[], None]) -> None:
+    def run_on_worker(self, function: Callable[[], None]) -> None:
         """
         Run *function* on a worker thread; never blocks. Any thread.
         """
-        self._runner.run_soon(function)
+        self._runner.run_on_worker(function)
 
     def busy(self) -> bool:
         """
@@ -186,7 +186,7 @@ class ToolLoop:
         Drop the calls of a failed turn, and withdraw their outputs. Any thread.
         """
         self._runner.abandon(response_ids)
-        for call_id, output in self._under_way.copy().items():
+        for call_id, output in self._sent_outputs.copy().items():
             if output.response_id in response_ids:
                 output.added.cancel()
                 self._forget(call_id)
@@ -230,7 +230,7 @@ class ToolLoop:
         """
         calls = self._runner.open_calls()  # first: a batch that is sent is in the other
         sent = [
-            o for o in list(self._under_way.values()) if self.answers(o.response_id)
+            o for o in list(self._sent_outputs.values()) if self.answers(o.response_id)
         ]
         lost = [output.item for output in sent if output.added.done()]
         return [*calls, *(output.call for output in sent)], lost
@@ -240,7 +240,7 @@ class ToolLoop:
         Drop an output that a new session refuses, and those of refused calls. Reader
         thread.
         """
-        for call_id, output in self._under_way.copy().items():
+        for call_id, output in self._sent_outputs.copy().items():
             if output.item.id == item_id or call_id in call_ids:
                 self._forget(call_id)
 
@@ -253,7 +253,7 @@ class ToolLoop:
         def expect(added: CommandFuture[Any]) -> None:
             # recorded before it can be sent and lost
             output = _Output(response_id, call, item, added)
-            put_bounded(self._under_way, item.call_id, output, _REMEMBERED)
+            put_bounded(self._sent_outputs, item.call_id, output, _REMEMBERED)
             added.add_done_callback(functools.partial(self._arrived, item.call_id))
             if not self._runner.will_continue(response_id):
                 raise _AbandonedError
@@ -269,7 +269,7 @@ class ToolLoop:
             self._forget(call_id)
 
     def _forget(self, call_id: str) -> None:
-        self._under_way.pop(call_id, None)
+        self._sent_outputs.pop(call_id, None)
 
     def _send(self, results: Results) -> None:
         """

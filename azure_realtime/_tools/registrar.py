@@ -7,10 +7,10 @@ Registers the tools of the toolbox with the session.
    is not accepted yet; each update adds one tool, so there is usually one such tool.
    It is removed, and replaced by an accepted tool of the same name if there was one.
    The other tools that are not accepted yet are sent again.
-3. If several tools are in doubt, because a new session has refused them together, each
-   is added by an update of its own.
-4. A refused update with a tool that has been removed from the toolbox since puts no
-   other tool in doubt, because the other tools are in a later update.
+3. If a new session has refused several tools together, each is added by an update of
+   its own.
+4. A refused update with a tool that has been removed from the toolbox since changes
+   nothing for the other tools, because they are in a later update.
 5. Tools that a session refused before it was configured are sent again afterwards.
 
 Strictly private.
@@ -50,7 +50,7 @@ class ToolRegistrar:
         sender: Sends the updates.
         emitter: Emits ``tool_error`` for a refused tool.
         lifecycle: Has the number of the connection, and whether it is configured.
-        run_soon: Runs a function on a worker thread without blocking.
+        run_on_worker: Runs a function on a worker thread without blocking.
     """
 
     def __init__(
@@ -60,19 +60,19 @@ class ToolRegistrar:
         sender: Sender,
         emitter: Emitter,
         lifecycle: Lifecycle,
-        run_soon: Callable[[Callable[[], None]], None],
+        run_on_worker: Callable[[Callable[[], None]], None],
     ) -> None:
         self._toolbox = weakref.ref(toolbox)
         self._session = session
         self._sender = sender
         self._emitter = emitter
         self._lifecycle = lifecycle
-        self._run_soon = run_soon
+        self._run_on_worker = run_on_worker
         # the specs of toolbox tools by id(); other tools of the session were configured
         self._registered: weakref.WeakValueDictionary[int, Any] = (
             weakref.WeakValueDictionary()
         )
-        self._must_ask_again = False
+        self._must_resend = False
 
     def add(self, toolbox: Toolbox, tool: Tool[..., Any]) -> None:
         """
@@ -83,7 +83,7 @@ class ToolRegistrar:
         before = toolbox.get(tool.name)
         try:
             toolbox.put(tool)
-            self._ask_for(toolbox.specs())
+            self._send_update(toolbox.specs())
         except BaseException:
             toolbox.take_out(tool, before)
             raise
@@ -98,12 +98,12 @@ class ToolRegistrar:
         """
         tool = toolbox.remove(name)
         try:
-            self._ask_for(toolbox.specs())
+            self._send_update(toolbox.specs())
         except BaseException:
             toolbox.put(tool)
             raise
 
-    def _ask_for(self, specs: Specs) -> None:
+    def _send_update(self, specs: Specs) -> None:
         self._registered.update({id(spec): spec for spec in specs})
         names = {spec.name for spec in specs}
         others = [
@@ -145,23 +145,23 @@ class ToolRegistrar:
         if error is None:
             toolbox.accept(specs)
         elif isinstance(error, ConnectionClosed):
-            self._must_ask_again = True  # the next session may not contain it
+            self._must_resend = True  # the next session may not contain it
         elif isinstance(error, ServerError):
-            in_doubt = [spec for spec in specs if not toolbox.is_accepted(spec)]
+            unaccepted = [spec for spec in specs if not toolbox.is_accepted(spec)]
             # otherwise the refusal concerns another field, and is logged as usual
-            answer.heeded = bool(in_doubt)
-            if all(map(toolbox.has, in_doubt)):  # rule 4
-                self._on_refusal(toolbox, in_doubt, generation, error)
+            answer.is_observed = bool(unaccepted)
+            if all(map(toolbox.has, unaccepted)):  # rule 4
+                self._on_refusal(toolbox, unaccepted, generation, error)
 
     def _on_refusal(
-        self, toolbox: Toolbox, in_doubt: Specs, generation: int, error: ServerError
+        self, toolbox: Toolbox, unaccepted: Specs, generation: int, error: ServerError
     ) -> None:
         if generation != self._lifecycle.generation:
-            in_doubt = toolbox.not_accepted()
-        if len(in_doubt) == 1:
-            self._take_out(toolbox, in_doubt[0], error)
+            unaccepted = toolbox.not_accepted()
+        if len(unaccepted) == 1:
+            self._take_out(toolbox, unaccepted[0], error)
         if toolbox.not_accepted():
-            self._must_ask_again = True
+            self._must_resend = True
             if self._lifecycle.configured == self._lifecycle.generation:
                 self.session_configured()
 
@@ -207,30 +207,30 @@ class ToolRegistrar:
             return False
         self._session.drop_tools(registered)
         toolbox.accept_none()
-        self._must_ask_again = True
+        self._must_resend = True
         return True
 
     def session_configured(self) -> None:
         """
         Send the tools again that were refused or lost. Reader thread.
         """
-        if self._must_ask_again:
-            self._must_ask_again = False
-            self._run_soon(self._ask_again)
+        if self._must_resend:
+            self._must_resend = False
+            self._run_on_worker(self._resend)
 
     # A worker thread.
 
-    def _ask_again(self) -> None:
+    def _resend(self) -> None:
         toolbox = self._toolbox()
         if toolbox is None:
             return
-        in_doubt = toolbox.not_accepted()
+        unaccepted = toolbox.not_accepted()
         try:
-            while in_doubt:
+            while unaccepted:
                 specs = toolbox.specs()
-                later = in_doubt[1:]
-                self._ask_for([spec for spec in specs if spec not in later])
-                in_doubt = later
+                later = unaccepted[1:]
+                self._send_update([spec for spec in specs if spec not in later])
+                unaccepted = later
         except QueueFull as error:
             logger.exception("Tools could not be registered again: %s", error)
         except RealtimeError:

@@ -92,14 +92,14 @@ class ToolRunner:
         self._answered: dict[str, None] = {}
         self._generation = 0
         self._closed = False
-        self._here = threading.local()
+        self._thread_local = threading.local()
 
     @property
     def is_current(self) -> bool:
         """
         Whether the calling thread runs a tool.
         """
-        return getattr(self._here, "tool", False)
+        return getattr(self._thread_local, "tool", False)
 
     def observe(
         self,
@@ -155,7 +155,7 @@ class ToolRunner:
                 if response_id in self._batches:
                     self._drop(self._batches[response_id])
 
-    def run_soon(self, function: Callable[[], None]) -> None:
+    def run_on_worker(self, function: Callable[[], None]) -> None:
         """
         Run *function* on a worker thread before all queued calls; never blocks.
 
@@ -251,14 +251,14 @@ class ToolRunner:
             batch.closed, batch.config, batch.response = True, config, response
             ready = self._take(batch)
         if ready:
-            self._send_soon(batch)
+            self._send_on_worker(batch)
 
     # -- Worker threads ----------------------------------------------------------
 
     def _run(self, batch: Batch, call: Call, tool: Tool[..., Any] | None) -> None:
         if not self._is_wanted(batch):
             return
-        self._here.tool = True
+        self._thread_local.tool = True
         if batch.is_last:
             outcome = too_many_rounds(batch.rounds)
         elif tool is None:
@@ -285,12 +285,12 @@ class ToolRunner:
 
     def _give_up(self, batch: Batch, call: Call, timeout: float) -> None:
         if self._settle(batch, call, timed_out(call.name, timeout)):
-            self._send_soon(batch)
+            self._send_on_worker(batch)
 
     # -- Any of these threads ----------------------------------------------------
 
-    def _send_soon(self, batch: Batch) -> None:
-        self.run_soon(functools.partial(self._send, batch))
+    def _send_on_worker(self, batch: Batch) -> None:
+        self.run_on_worker(functools.partial(self._send, batch))
 
     def _settle(self, batch: Batch, call: Call, outcome: Outcome) -> bool:
         """

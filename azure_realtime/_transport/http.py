@@ -134,7 +134,7 @@ class HandshakeStream:
     def _drop_cookies(self, deadline: Deadline) -> None:
         """
         Drop the cookies of an upgrade: they are not used, and websocket-client raises
-        CookieError for names that it does not like.
+        CookieError for names that it does not accept.
         """
         if not _UPGRADE.match(self.received):
             return

@@ -105,12 +105,12 @@ def find_proxy(endpoint: Endpoint, proxy: str | None) -> Proxy | None:
 
         known = urllib.request.getproxies()
         proxy = known.get("https" if endpoint.secure else "http") or known.get("all")
-        if proxy and _is_spared(host, endpoint.port, known.get("no", "")):
+        if proxy and _is_excluded(host, endpoint.port, known.get("no", "")):
             return None
     return Proxy(proxy) if proxy else None
 
 
-def _is_spared(host: str, port: int, no_proxy: str) -> bool:
+def _is_excluded(host: str, port: int, no_proxy: str) -> bool:
     """
     Whether *no_proxy* excludes a host: by its name, with or without the port, or as an
     address in a network (``192.0.2.0/24``), which the standard library does not check.

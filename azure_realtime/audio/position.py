@@ -13,9 +13,9 @@ Rules:
    `_COMPARED` callbacks, and the smallest difference is the true one.
 3. A difference that grows by more than `_LATEST` is no wait, but a clock that was set:
    ALSA stamps with the wall clock. Then the callback's own time counts.
-4. A stream that was started takes a whole buffer at once. So the first callbacks tell
-   how large it is: what they took, less the time that they took. (Their delays do not:
-   they are shorter. The latency that the device reports is up to 80 ms shorter.)
+4. A stream that was started takes a whole buffer at once. The size of the buffer
+   is the audio that the first callbacks took, less the time that they took. (Their
+   delays are shorter; the latency that the device reports is up to 80 ms shorter.)
 """
 
 from __future__ import annotations

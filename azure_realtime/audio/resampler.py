@@ -34,7 +34,7 @@ _BETA = 5.0
 # the old one, so that every input sample is also an output sample, unchanged.
 _ROLL_OFF = 0.92
 _QUANTUM = 2.0**-20
-# Columns that `_weigh` adds in one pass.
+# Columns that `_add_weighted` adds in one pass.
 _PASS = 8
 _BLOCK_BYTES = 16_384
 # With more phases than this, the table takes longer than it saves: 11,025 Hz to
@@ -183,12 +183,12 @@ class Resampler:
                     continue
                 starts = range(start + tap, start + tap + _PASS)
                 columns = [signal[i : i + reach : down] for i in starts]
-                total = _weigh(weights, columns, total)
+                total = _add_weighted(weights, columns, total)
             out[first::up] = total
         return out
 
 
-def _weigh(
+def _add_weighted(
     weights: tuple[float, ...], columns: list[list[float]], total: list[float]
 ) -> list[float]:
     """

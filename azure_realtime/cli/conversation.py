@@ -120,7 +120,7 @@ class Conversation:
             self.note("Connected again.")
 
     @property
-    def unheard(self) -> bool:
+    def awaits_transcript(self) -> bool:
         """
         Whether the transcript of a question is outstanding.
         """

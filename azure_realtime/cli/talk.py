@@ -41,12 +41,14 @@ def talk(arguments: Any) -> int:
             changes_terminal.__enter__()
         conversation = Conversation()
         end: float | None = None  # once the call has ended
-        while end is None or (conversation.unheard and time.monotonic() < end):
+        while end is None or (
+            conversation.awaits_transcript and time.monotonic() < end
+        ):
             if end is None and call.wait(0):
                 end = time.monotonic() + _LAST_WORDS
             if not _follow(events, conversation):
                 break
-            if not _obey(keys.pressed(), call):
+            if not _apply_keys(keys.pressed(), call):
                 break
             display.show(conversation, call)
             if stop_key.pressed:
@@ -102,9 +104,9 @@ def _follow(events: Any, conversation: Conversation) -> bool:
     return True
 
 
-def _obey(keys: str, call: Any) -> bool:
+def _apply_keys(keys: str, call: Any) -> bool:
     """
-    Do what the keys say. Return False to quit.
+    Execute the commands of pressed keys. Return False to quit.
     """
     for key in keys:
         if key in "qQ":

@@ -144,7 +144,7 @@ def _assemble(
     cleanup.callback(dispatcher.finish)
     emitter = Emitter(mailboxes, dispatcher, lifecycle)
     pending = PendingCommands(
-        lifecycle.why_ended, asks_again=websocket_options.restore != "none"
+        lifecycle.why_ended, resends_updates=websocket_options.restore != "none"
     )
     responses = ResponseQueue(
         lifecycle.why_ended,

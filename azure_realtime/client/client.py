@@ -334,11 +334,11 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
     def status(self, status: ModelStatusEnum | str) -> None:
         self._lifecycle.check_process()
         try:
-            wanted = ModelStatusEnum(status)
+            value = ModelStatusEnum(status)
         except ValueError:
-            words = ", ".join(repr(known.value) for known in ModelStatusEnum)
+            words = ", ".join(repr(each.value) for each in ModelStatusEnum)
             raise ValueError(f"status must be one of {words}, not {status!r}") from None
-        self._emitter.emit(self._engine.status.set(wanted))
+        self._emitter.emit(self._engine.status.set(value))
 
     def set_model_speak_done(self) -> None:
         """

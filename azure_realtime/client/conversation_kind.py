@@ -109,12 +109,14 @@ def _new_parts(
         max_rounds=websocket_options.max_tool_rounds,
     )
     registrar = ToolRegistrar(
-        toolbox, session, sender, emitter, lifecycle, tools.run_soon
+        toolbox, session, sender, emitter, lifecycle, tools.run_on_worker
     )
     pending_work = PendingWork(session, tools.answers)
     order = TurnLock()
     restores = websocket_options.restore == "conversation"
-    turns = OpenTurns(sender, lasting=websocket_options.retry_response and restores)
+    turns = OpenTurns(
+        sender, survive_reconnect=websocket_options.retry_response and restores
+    )
     restorer = SessionRestorer(
         sender,
         config,

@@ -53,10 +53,10 @@ class OpenTurns:
 
     Args:
         sender: Deletes items.
-        lasting: Whether turns survive the connection (rule 3).
+        survive_reconnect: Whether turns survive the connection (rule 3).
 
     Attributes:
-        lasting: As given.
+        survive_reconnect: As given.
         handles: The event classes that `observe` takes.
     """
 
@@ -64,8 +64,8 @@ class OpenTurns:
         {InputAudioBufferCommitted}
     )
 
-    def __init__(self, sender: Sender, *, lasting: bool) -> None:
-        self.lasting = lasting
+    def __init__(self, sender: Sender, *, survive_reconnect: bool) -> None:
+        self.survive_reconnect = survive_reconnect
         self._sender = sender
         self._turns: dict[int, OpenTurn] = {}
 
@@ -224,7 +224,9 @@ class OpenTurn:
         The reader thread, or the caller's if a command has failed with *error*.
         """
         reconnecting = isinstance(error, ConnectionClosed) and error.reconnecting
-        if self._over or (reconnecting and self._turns.lasting and self._survives()):
+        if self._over or (
+            reconnecting and self._turns.survive_reconnect and self._survives()
+        ):
             return
         self.error = error
         for _, created in self._questions:

@@ -126,9 +126,9 @@ class SessionRestorer:
         call whose output will be sent is restored as well.
         """
         cut_off = self._cut_off()
-        known = [i for i in self._conversation.items if i.id not in cut_off]
-        called = {i.call_id for i in known if isinstance(i, FunctionCallItem)}
-        arrived = {i.call_id for i in known if isinstance(i, FunctionCallOutputItem)}
+        kept = [i for i in self._conversation.items if i.id not in cut_off]
+        called = {i.call_id for i in kept if isinstance(i, FunctionCallItem)}
+        arrived = {i.call_id for i in kept if isinstance(i, FunctionCallOutputItem)}
         calls, lost = self._tool_items()
         missing = [
             with_id(attrs.evolve(call, id=None))
@@ -137,14 +137,14 @@ class SessionRestorer:
         ]
         late = [output for output in lost if output.call_id not in arrived]
         promised = {call.call_id or "" for call in calls} | self._unanswered()
-        restored = as_mappings([*known, *missing, *late], promised)
+        restored = as_mappings([*kept, *missing, *late], promised)
         self._restored_items = len(restored)
-        there = {mapping["id"] for mapping in restored}
+        restored_ids = {mapping["id"] for mapping in restored}
         self._unfinished = {
             item.id
-            for item in known
+            for item in kept
             if item.id and (isinstance(item, _CALLS) or _is_cut_off(item))
-        } - there
+        } - restored_ids
         return restored
 
     def _compose(

@@ -52,7 +52,7 @@ class TurnLock:
     """
 
     def __init__(self) -> None:
-        self._places: list[weakref.ref[TurnTicket]] = []
+        self._tickets: list[weakref.ref[TurnTicket]] = []
         self._condition = Condition()
         self._error: BaseException | None = None
 
@@ -70,10 +70,10 @@ class TurnLock:
         def is_first() -> bool:
             if self._error is not None:
                 raise copy_to_raise(self._error)
-            return self._places[0] is reference
+            return self._tickets[0] is reference
 
         try:
-            self._places.append(reference)
+            self._tickets.append(reference)
             if not self._condition.wait(is_first, deadline):
                 raise TimeoutError(
                     "the turns of other threads did not end in time: give a longer "
@@ -96,5 +96,5 @@ class TurnLock:
         Remove an ended turn from the queue. Any thread, also a finalizer.
         """
         with contextlib.suppress(ValueError):
-            self._places.remove(reference)
+            self._tickets.remove(reference)
         self._condition.notify_all()

@@ -110,7 +110,9 @@ class TurnStream(Iterator[Delta]):
         self._tools = tools
         self._deadline = deadline
         self._timeout = timeout
-        self._mailbox = mailbox = mailboxes.open(_WATCHED, lasting=turns.lasting)
+        self._mailbox = mailbox = mailboxes.open(
+            _WATCHED, survives_reconnect=turns.survive_reconnect
+        )
         # times are those at which events arrived, however late they are iterated over
         self._recorder = new_recorder(
             session.output_format, clock=lambda: mailbox.came_at
@@ -290,5 +292,5 @@ class TurnStream(Iterator[Delta]):
         deadline = Deadline(seconds)
         # without a connection the transcript does not come, and the turn is complete
         with contextlib.suppress(TimeoutError, RealtimeError):
-            while not self._recorder.heard_all:
+            while not self._recorder.heard_is_final:
                 self._take(deadline)

@@ -116,7 +116,7 @@ class EventStream(Iterator[E_co], Generic[E_co]):
         self._mailboxes = mailboxes
         self.timeout = timeout
         _check(timeout)
-        self._mailbox: Mailbox = mailboxes.open(keys, lasting=True)
+        self._mailbox: Mailbox = mailboxes.open(keys, survives_reconnect=True)
 
     def __repr__(self) -> str:
         return f"<EventStream {self._mailbox!r}>"

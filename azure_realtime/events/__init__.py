@@ -188,11 +188,12 @@ def _by_type(base: type[_E]) -> dict[str, type[_E]]:
     """
     Return the subclasses of *base* that the protocol defines, by ``type``.
     """
-    here = [value for name in __all__ if isinstance(value := globals().get(name), type)]
+    values = [globals().get(name) for name in __all__]
     return {
         cls.type: cls
-        for cls in here
-        if issubclass(cls, base)
+        for cls in values
+        if isinstance(cls, type)
+        and issubclass(cls, base)
         and cls.__module__.rpartition(".")[2] not in ("_base", "local", "unknown")
     }
 

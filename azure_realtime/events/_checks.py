@@ -25,7 +25,7 @@ def text(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise TypeError(f"{attribute.name} must be a str, not {kind}{remedy}")
 
 
-maybe_text = attrs.validators.optional(text)
+optional_text = attrs.validators.optional(text)
 
 
 def as_whole(value: float) -> int:

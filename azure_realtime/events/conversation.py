@@ -10,7 +10,7 @@ from .._redaction import redacted_repr
 from ..models._base import LENIENT, Model
 from ..models.items import Item, UnknownItem, as_item
 from ._base import ClientEvent, ServerEvent
-from ._checks import as_whole, maybe_text, text, whole
+from ._checks import as_whole, optional_text, text, whole
 
 __all__ = [
     "Conversation",
@@ -54,7 +54,7 @@ class ConversationItemCreate(ClientEvent):
     type: "ClassVar[Literal['conversation.item.create']]" = "conversation.item.create"
 
     item: Item = attrs.field(converter=as_item)
-    previous_item_id: str | None = attrs.field(default=None, validator=maybe_text)
+    previous_item_id: str | None = attrs.field(default=None, validator=optional_text)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

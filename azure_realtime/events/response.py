@@ -11,7 +11,7 @@ from ..models._base import LENIENT, Model
 from ..models.items import Item, UnknownItem
 from ..models.responses import Response, ResponseConfig, as_response_config
 from ._base import ClientEvent, ServerEvent
-from ._checks import maybe_text
+from ._checks import optional_text
 
 __all__ = [
     "ContentPart",
@@ -62,7 +62,7 @@ class ResponseCancel(ClientEvent):
 
     type: "ClassVar[Literal['response.cancel']]" = "response.cancel"
 
-    response_id: str | None = attrs.field(default=None, validator=maybe_text)
+    response_id: str | None = attrs.field(default=None, validator=optional_text)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

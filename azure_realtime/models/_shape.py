@@ -68,7 +68,7 @@ def flatten(
         ValueError: *strict*, and a field is given in both shapes.
     """
     flat = {
-        key: _thawed(value) if key == "audio" else value
+        key: _copied_audio(value) if key == "audio" else value
         for key, value in nested.items()
     }
     for name, path in paths.items():
@@ -198,7 +198,7 @@ def _take(nested: dict[str, Any], path: Path) -> Any:
     return inner.pop(last, ABSENT)
 
 
-def _thawed(value: Any) -> Any:
+def _copied_audio(value: Any) -> Any:
     """
     Copy the two levels of ``audio`` from which `flatten` removes fields.
     """

@@ -17,7 +17,7 @@ _TABLE = Path(__file__).with_name("prices.json")
 _MILLION = 1_000_000
 
 
-def _maybe_price(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+def _optional_price(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -29,7 +29,7 @@ def _maybe_price(_: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
 
 
 def _price() -> Any:
-    return attrs.field(default=None, validator=_maybe_price)
+    return attrs.field(default=None, validator=_optional_price)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

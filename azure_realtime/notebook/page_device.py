@@ -25,7 +25,7 @@ from . import widget
 from .side_channel import SideChannel
 
 _CONNECT_TIMEOUT = 5.0  # seconds; a page takes about one
-_RETRY_TIMEOUT = 0.5  # seconds, after it was in vain once
+_RETRY_TIMEOUT = 0.5  # seconds, after the first wait timed out
 _ANNOUNCE_INTERVAL = 0.2  # seconds
 
 _logger = logging.getLogger("azure_realtime.audio")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 MAX_MESSAGE_BYTES = 1 << 14  # four times 40 ms at 48 kHz
 _OPEN_TIMEOUT = 2.0  # seconds that a client has for its handshake
-_PING_SECONDS = 5.0  # a page that has gone makes room for the next one
+_PING_SECONDS = 5.0  # a page that was closed makes room for the next one
 _CLOSE_TIMEOUT = 1.0  # seconds that a client has to answer a close
 _LOOPBACK = ("localhost", HOST, "::1")
 

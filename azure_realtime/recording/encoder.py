@@ -113,8 +113,8 @@ class Encoder:
             if cleaned is not message:
                 message, text = cleaned, _encoded(cleaned)
         if found and self._mode != "inline":
-            text, places = self._take_out(message, text, found, entry.at)
-            head += b'"audio":[%b],' % b",".join(places)
+            text, references = self._take_out(message, text, found, entry.at)
+            head += b'"audio":[%b],' % b",".join(references)
         yield self._message_line(entry.at, head, text)
         if _interrupts(message):
             yield from self._cut(entry.at)
@@ -143,33 +143,33 @@ class Encoder:
         self, message: dict[str, Any], text: bytes, found: list[Payload], at: float
     ) -> tuple[bytes, list[bytes]]:
         """
-        Return the message without its audio, and what has been taken out of it as JSON.
+        Return the message without its audio, and references to this audio as JSON.
         """
-        places: list[bytes] = []
+        references: list[bytes] = []
         replaced = True
         for payload in found:
-            where = b""
+            source = b""
             if self._mode == "wav":
                 start = self._stored(payload, at)
                 if start is not None:
-                    where = b',"track":"%b","start":%d' % (
+                    source = b',"track":"%b","start":%d' % (
                         payload.track.encode(),
                         start,
                     )
                 elif payload.is_stream:
-                    where = b',"base64":%b' % _encoded(payload.text)
+                    source = b',"base64":%b' % _encoded(payload.text)
                 else:
                     continue  # it stays in the message
             size = decoded_size(payload.text)
             path = _path_json(payload.path)
-            places.append(b'{"path":%b,"bytes":%d%b}' % (path, size, where))
+            references.append(b'{"path":%b,"bytes":%d%b}' % (path, size, source))
             put(message, payload.path, "")
             if payload.text:
                 quoted = b'"%b"' % payload.text.encode("ascii", "replace")
                 shorter = text.replace(quoted, b'""', 1)
                 replaced = replaced and len(shorter) < len(text)
                 text = shorter
-        return (text if replaced else _encoded(message)), places
+        return (text if replaced else _encoded(message)), references
 
     def _stored(self, payload: Payload, at: float) -> int | None:
         """

@@ -29,7 +29,7 @@ Path = tuple[str | int, ...]
 
 class Payload(NamedTuple):
     """
-    The place of one base64 text.
+    The audio at one path in a message.
 
     Attributes:
         path: The keys and indices from the message to the text.

@@ -123,15 +123,15 @@ class Playback:
 
     def truncate(self, item_id: str, seconds: float, at: float) -> Answer | None:
         """
-        Note how much of an answer was played. Return it if that is news.
+        Note how much of an answer was played. Return it if it was not cut before.
         """
         answer = self._answers.get(item_id)
         if answer is None:
             return None
-        is_news = answer.cut_at is None
+        is_first = answer.cut_at is None
         answer.cut = seconds
-        answer.cut_at = at if is_news else answer.cut_at
-        return answer if is_news else None
+        answer.cut_at = at if is_first else answer.cut_at
+        return answer if is_first else None
 
     def note(self, mark: Mark) -> bool:
         """

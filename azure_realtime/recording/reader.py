@@ -193,7 +193,7 @@ def _line(
     number: int, value: dict[str, Any]
 ) -> tuple[Line | None, list[dict[str, Any]]]:
     """
-    Return a line, and the places of its audio; None for a line of another kind.
+    Return a line, and the references to its audio; None for a line of another kind.
     """
     kind, direction, generation, audio = value["kind"], "", 0, []
     if kind == f.MESSAGE:
@@ -218,7 +218,7 @@ def _line(
         direction=direction,
         generation=generation,
         message=message,
-        audio_bytes=sum(_size(place, "bytes") for place in audio),
+        audio_bytes=sum(_size(reference, "bytes") for reference in audio),
     )
     return line, audio
 
@@ -277,18 +277,18 @@ def _restore(
     """
     Put the audio back into a message, or silence where there is none.
     """
-    for place in audio:
-        size, text = _size(place, "bytes"), place.get("base64")
-        reader = tracks.get(place.get("track", ""))
+    for reference in audio:
+        size, text = _size(reference, "bytes"), reference.get("base64")
+        reader = tracks.get(reference.get("track", ""))
         data: bytes | None = None
         if reader is not None:
-            data = reader.read(line.number, _size(place, "start"), size)
+            data = reader.read(line.number, _size(reference, "start"), size)
         if data is None and line.number in silent:
             data = silent[line.number] * size
         if data is not None and not isinstance(text, str):
             text = binascii.b2a_base64(data, newline=False).decode()
         if isinstance(text, str):
-            put(line.message, place.get("path"), text)
+            put(line.message, reference.get("path"), text)
 
 
 def _silence_of(lines: list[Line], header: Header) -> dict[int, bytes]:

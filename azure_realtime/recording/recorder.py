@@ -156,7 +156,7 @@ class Recorder(Entered):
         try:
             self._unwritten.pop()
         except IndexError:  # the thread writes
-            self._writer.hurry()
+            self._writer.stop_waiting()
             self._thread.wait(Deadline(_DISCARD_SECONDS))
         for file in self._files:
             file.close()
@@ -229,7 +229,7 @@ class Recorder(Entered):
         self._backlog.end()
         if self._finalizer is not None:
             self._finalizer.detach()
-        self._writer.hurry()
+        self._writer.stop_waiting()
         _open.discard(self)
         if threading.current_thread() is not self._thread:  # a logging handler
             self._thread.wait(Deadline(timeout))

@@ -84,22 +84,22 @@ def _header(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stripped_line(line: dict[str, Any]) -> dict[str, Any]:
-    places = list(_places(line))
+    references = list(_audio_references(line))
     stripped: dict[str, Any] = _stripped(line)
     stripped.pop("audio", None)
-    if places:
-        stripped["audio"] = places
+    if references:
+        stripped["audio"] = references
     return stripped
 
 
-def _places(line: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _audio_references(line: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """
     Yield where audio was in a message, and its length.
     """
-    known = line.get("audio")
-    for place in known if isinstance(known, list) else ():
-        if isinstance(place, dict):
-            yield {key: place[key] for key in ("path", "bytes") if key in place}
+    existing = line.get("audio")
+    for reference in existing if isinstance(existing, list) else ():
+        if isinstance(reference, dict):
+            yield {key: reference[key] for key in ("path", "bytes") if key in reference}
     message = line.get("message")
     if isinstance(message, dict):
         for payload in payloads(message):

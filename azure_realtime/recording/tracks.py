@@ -211,8 +211,8 @@ class TrackReader:
         have = len(found)
         found += bytes(size - have)
         missing = [(start + have, start + size)] if have < size else []
-        # The first cut after the message has its bytes; what later ones took out at
-        # the same place belongs to later messages.
+        # The first cut after the message has its bytes; what later cuts removed at the
+        # same position belongs to later messages.
         for cut in reversed([each for each in self._unplayed if each.line > line]):
             begin = max(start, cut.start)
             end = min(start + size, cut.start + len(cut.data))

@@ -45,14 +45,14 @@ class Writer:
         self._encoder = encoder
         self._tracks = tuple(tracks)
         self._condition = Condition()
-        self._hurried = False
+        self._stopped_waiting = False
         self.error: BaseException | None = None
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """
         Write what is queued without waiting for more. Any thread.
         """
-        self._hurried = True
+        self._stopped_waiting = True
         self._condition.notify_all()
 
     def run(self) -> None:
@@ -61,7 +61,7 @@ class Writer:
         """
         try:
             while self._write_queued():
-                self._condition.wait(lambda: self._hurried, Deadline(_INTERVAL))
+                self._condition.wait(lambda: self._stopped_waiting, Deadline(_INTERVAL))
         except Exception as error:
             self.error = error
             logger.exception("The recording ended early")

@@ -43,8 +43,8 @@ __all__ = ["Simulator"]
 _MAX_MESSAGE_BYTES = 24 << 20
 
 # Port scans and broken handshakes are expected and are not logged.
-_quiet_logger = logging.getLogger(f"{__name__}.websockets")
-_quiet_logger.setLevel(logging.CRITICAL)
+_websockets_logger = logging.getLogger(f"{__name__}.websockets")
+_websockets_logger.setLevel(logging.CRITICAL)
 
 
 class Simulator:
@@ -152,7 +152,7 @@ class Simulator:
             ping_interval=None,
             close_timeout=1.0,
             max_size=_MAX_MESSAGE_BYTES,
-            logger=_quiet_logger,
+            logger=_websockets_logger,
         )
         self._listener = listener
         listener.start(self._server.handler)

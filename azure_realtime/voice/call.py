@@ -78,8 +78,8 @@ class VoiceCall(Entered):
         if echo_canceller is not None:
             filters.append(EchoFilter(echo_canceller, source, sink).feed)
         if half_duplex:
-            gate = HalfDuplex(lambda: self._playback.playing, time.monotonic)
-            filters.append(gate.feed)
+            muting = HalfDuplex(lambda: self._playback.playing, time.monotonic)
+            filters.append(muting.feed)
         self._thread = JoinableThread(self._run, "azure-realtime-voice-call")
         self._events = client.events(*EVENTS)
         self._answering = Answering(

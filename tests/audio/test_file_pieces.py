@@ -34,7 +34,7 @@ def cut(data: bytes, *ends: int) -> list[bytes]:
 @pytest.mark.parametrize("file", [WAV, UNSIZED])
 def test_a_file_cut_anywhere_is_whole(file: bytes, ends: list[int]) -> None:
     """
-    Wherever the network cuts it.
+    The pieces are joined, wherever the network cuts the file.
     """
     assert [file] == list(whole_files(cut(file, *ends)))
 
@@ -48,7 +48,7 @@ def test_samples_are_unchanged(pieces: list[bytes]) -> None:
     assert b"".join(pieces) == b"".join(whole_files(pieces))
 
 
-def test_files_and_samples_in_a_row() -> None:
+def test_files_and_samples_of_one_stream_are_separated() -> None:
     """
     Each file ends where its header says, or where the next one begins.
     """
@@ -71,7 +71,7 @@ def test_a_file_of_another_format_is_recognised(size: int) -> None:
 
 def test_samples_are_not_held_back() -> None:
     """
-    A live source is heard at once.
+    The samples of a live source are sent at once.
     """
 
     def live() -> object:

@@ -150,7 +150,7 @@ def test_samples_in_arrays_are_converted(
     forms: Callable[[], list[Any]], tmp_path: Path
 ) -> None:
     """
-    As by `append_audio`: their items are samples, not bytes.
+    Sources and sinks read arrays as `append_audio` does: as samples, not bytes.
     """
     path, pcm = tmp_path / "a.wav", bytes(SAMPLES)
     for form in forms():
@@ -176,7 +176,7 @@ def test_what_is_no_audio_is_refused_by_sources_and_sinks(
     wrong: Any, tmp_path: Path
 ) -> None:
     """
-    With one sentence, and nothing is written.
+    The error is one sentence, and no file is written.
     """
     sink = WavSink(tmp_path / "a.wav")
     for attempt in (
@@ -207,7 +207,9 @@ def test_what_is_no_audio_is_refused_by_sources_and_sinks(
         (lambda: resample(b"", 1, 8000), "rate must be a whole number"),
     ],
 )
-def test_mistakes_with_files_and_rates(mistake: Callable[[], Any], text: str) -> None:
+def test_an_invalid_file_or_rate_is_refused_by_its_name(
+    mistake: Callable[[], Any], text: str
+) -> None:
     """
     One sentence names the argument.
     """

@@ -251,12 +251,12 @@ def test_text_of_the_service_loses_what_controls_a_terminal(
     text: str, shown: str
 ) -> None:
     """
-    No escape sequence, no reversed text; words stay.
+    Escape sequences and reversed text are removed; words stay.
     """
     assert plain(text) == shown
 
 
-def test_meter_and_counters() -> None:
+def test_the_meter_shows_the_level_and_the_counters_name_faults() -> None:
     """
     Full scale fills the bar, silence empties it, faults are named.
     """

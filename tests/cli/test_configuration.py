@@ -40,7 +40,7 @@ def test_endpoint_and_key_come_from_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Whatever the environment says.
+    The variables of the environment do not matter then.
     """
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://environment.example.com")
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "the-key-of-the-environment")
@@ -106,7 +106,7 @@ def test_values_are_read_as_a_shell_reads_them(
     line: str, value: str, tmp_path: Path
 ) -> None:
     """
-    But nothing is expanded.
+    A `$NAME` in a value is not expanded.
     """
     assert read_variables(Path(written_file(tmp_path, line)))["X"] == value
 
@@ -127,7 +127,7 @@ def test_values_are_read_as_a_shell_reads_them(
 )
 def test_a_broken_line_is_named_by_its_number(line: str, tmp_path: Path) -> None:
     """
-    Its text may be a key.
+    The error does not show the text of the line, which may be a key.
     """
     path = Path(written_file(tmp_path, f"A=1\r\n\u2028# \u2028\n{line}\nB=1\n"))
     with pytest.raises(ValueError, match="line 3 of ") as refused:

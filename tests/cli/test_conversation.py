@@ -77,7 +77,9 @@ def talk() -> Talk:
     return Talk()
 
 
-def test_lines_of_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_question_is_printed_before_its_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """
     Question before answer, though its transcript comes later; latency; interruption.
     """
@@ -138,7 +140,7 @@ def test_a_question_without_a_transcript_holds_up_an_answer_for_two_seconds(
 
 def test_a_late_transcript_is_printed_when_it_comes(talk: Talk, capsys: Out) -> None:
     """
-    Once, after the answer.
+    It is printed once, after the answer.
     """
     talk.asked("q1")
     talk.now += 3
@@ -153,7 +155,7 @@ def test_a_question_that_cannot_be_transcribed_is_a_line(
     way: str, talk: Talk, capsys: Out
 ) -> None:
     """
-    It says so at once, and the answer follows.
+    The line is printed at once, and the answer follows.
     """
     talk.asked("q1")
     talk.answered("r1", "One.")
@@ -163,7 +165,7 @@ def test_a_question_that_cannot_be_transcribed_is_a_line(
     else:
         talk.transcribed("q1", " ")
     assert capsys.readouterr().out == "You: (no transcript)\nModel: One. (0.00 s)\n"
-    assert not talk.conversation.unheard
+    assert not talk.conversation.awaits_transcript
 
 
 def test_a_lost_connection_ends_its_lines(talk: Talk, capsys: Out) -> None:
@@ -178,4 +180,4 @@ def test_a_lost_connection_ends_its_lines(talk: Talk, capsys: Out) -> None:
         "Model: On [interrupted] (0.00 s)",
         "Note: The connection was lost; connecting again.",
     ]
-    assert not talk.conversation.unheard
+    assert not talk.conversation.awaits_transcript

@@ -40,7 +40,7 @@ def test_a_background_job_is_not_stopped(
     terminal: Any, talk: tuple[str, ...], tmp_path: Path
 ) -> None:
     """
-    It prints lines and ends; the keys belong to the shell.
+    The job prints lines and ends; the shell receives the keys.
     """
     line = command(talk, "--out", str(tmp_path / "reply.wav"))
     shell = terminal(script=f"{line} & wait $!; echo status=$?")

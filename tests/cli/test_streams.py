@@ -85,7 +85,7 @@ def test_characters_that_the_output_lacks_are_replaced(
     variables: dict[str, str], shown: bytes, service: Simulator, recording: Path
 ) -> None:
     """
-    In questions, answers and summaries.
+    Questions, answers and summaries are printed in an ASCII terminal.
     """
     asked = run(service, "ask 'Wie heißt das?'", **variables)
     assert (asked.returncode, asked.stdout, asked.stderr) == (0, shown + b"\n", b"")
@@ -127,7 +127,7 @@ def test_a_reader_that_has_ended_is_no_error(
     arguments: str, service: Simulator, recording: Path
 ) -> None:
     """
-    As with other commands in a pipe: no traceback, and the status of SIGPIPE.
+    `| head` ends the command without a traceback, with the status of SIGPIPE.
     """
     done = run(
         service,
@@ -141,7 +141,7 @@ def test_a_reader_that_has_ended_is_no_error(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
 def test_a_full_disk_is_a_sentence(service: Simulator) -> None:
     """
-    On standard error, if that can be written.
+    It is written to standard error, if possible.
     """
     done = run(service, "ask Hello?", ">/dev/full")
     assert done.returncode == 1

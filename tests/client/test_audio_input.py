@@ -407,7 +407,7 @@ def headed(size: int) -> bytes:
 @pytest.mark.parametrize("file", [WAV, headed(0), headed(0xFFFFFFFF)])
 def test_a_wav_file_in_pieces_is_one_file(file: bytes, size: int) -> None:
     """
-    As from a download: its header may be split, and need not know the length.
+    A download splits its header anywhere, and the header may lack the length.
     """
     pieces = in_pieces(file, size)
     with GA.connected(service={"replies": ["Yes."]}, session_config=MANUAL) as (
@@ -487,7 +487,7 @@ def test_a_source_has_its_own_rate(source: Callable[[], Any]) -> None:
 @pytest.mark.parametrize("rate", ["16000", True, 0])
 def test_a_source_with_another_rate_is_refused(rate: Any) -> None:
     """
-    With the word rate, before anything is sent.
+    The error names the rate, and no audio is sent.
     """
     with GA.connected(session_config=MANUAL) as (client, wire):
         for attempt in (client.append_audio, lambda it: client.ask(audio=it)):
@@ -526,7 +526,7 @@ def test_base64_text_as_bytes_is_no_audio(audio: Any) -> None:
 
 def test_a_data_url_is_no_audio() -> None:
     """
-    The sentence says what of it to give.
+    The error says which part of the URL is base64 text.
     """
     url = "data:audio/wav;base64," + base64.b64encode(WAV[:100]).decode()
     with GA.connected(session_config=MANUAL) as (client, _):
@@ -539,7 +539,9 @@ def test_a_data_url_is_no_audio() -> None:
 
 @pytest.mark.parametrize("live", [False, True])
 @pytest.mark.parametrize("config", [MANUAL, SessionConfig()])
-def test_a_source_that_fails_or_is_empty(config: SessionConfig, live: bool) -> None:
+def test_after_a_source_that_fails_or_is_empty_the_client_can_be_used(
+    config: SessionConfig, live: bool
+) -> None:
     """
     The caller gets its exception, or advice about `ask`; the next question is answered.
     """

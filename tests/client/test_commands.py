@@ -93,7 +93,7 @@ def test_audio_in_every_shape_arrives_the_same(variant: Variant) -> None:
         ("x" * 513, ValueError, "1 to 512 characters, not 513"),
     ],
 )
-def test_an_event_id_that_the_service_cannot_return(
+def test_an_event_id_that_the_service_cannot_return_is_refused(
     kind: str, event_id: Any, error: type[Exception], text: str
 ) -> None:
     """

@@ -102,7 +102,7 @@ def test_a_session_is_not_left_while_a_commit_is_on_its_way(
 
         def look() -> tuple[int, bytes]:
             counted = clear()
-            idle.append(inside.is_quiet(client))
+            idle.append(inside.is_idle(client))
             return counted
 
         with monkeypatch.context() as patch:

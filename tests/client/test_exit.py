@@ -103,7 +103,7 @@ def test_a_script_of_callbacks_that_does_not_wait_is_warned() -> None:
 @pytest.mark.slow
 def test_several_clients_that_are_not_waited_for_draw_one_warning() -> None:
     """
-    It counts them; clients that were closed, or wait for nothing, are not mentioned.
+    The warning counts them; clients that were closed, or wait for nothing, are left out.
     """
     with GA.service() as service, Peer(lambda conn: conn.mute()) as mute:
         done = run_script(

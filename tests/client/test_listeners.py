@@ -87,7 +87,9 @@ def test_what_cannot_be_a_listener_is_refused(
 
 @pytest.mark.parametrize("method", ["wait_for", "expect"])
 @pytest.mark.parametrize(("where", "text"), MISTAKES)
-def test_what_cannot_be_a_predicate(method: str, where: Any, text: str) -> None:
+def test_what_cannot_be_a_predicate_is_refused(
+    method: str, where: Any, text: str
+) -> None:
     """
     The result of an async function, for example, would be true of each event.
     """
@@ -98,7 +100,7 @@ def test_what_cannot_be_a_predicate(method: str, where: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["on", "once"])
-def test_a_decorator_without_an_event(method: str) -> None:
+def test_a_decorator_without_an_event_is_refused(method: str) -> None:
     """
     ``@client.on`` in place of ``@client.on("...")`` would register nothing.
     """

@@ -111,7 +111,7 @@ def test_an_error_names_the_field(
     mistake: Callable[[AzureRealTimeAudio], Any], text: str
 ) -> None:
     """
-    Also of a value deep within a configuration; nothing is sent, and the client goes on.
+    The field may be deep in a configuration; nothing is sent, and the client goes on.
     """
     with GA.connected(session_config=MANUAL) as (client, wire):
         with pytest.raises((TypeError, ValueError), match=text):
@@ -138,7 +138,9 @@ def test_an_error_names_the_field(
         lambda c, timeout: c.append_audio(bytes(96), timeout, rate=8000),
     ],
 )
-def test_mistakes_in_timeouts(call: Callable[..., Any], timeout: Any) -> None:
+def test_a_timeout_that_is_no_number_is_refused_at_the_call(
+    call: Callable[..., Any], timeout: Any
+) -> None:
     """
     One sentence at the call, whether or not there is something to wait for.
     """

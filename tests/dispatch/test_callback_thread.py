@@ -88,8 +88,8 @@ class Bench:
 
 def test_a_late_listener_gets_no_replaced_state() -> None:
     """
-    Who subscribes to `init` while a new one is queued hears the new one, and not the
-    old one behind it.
+    A listener of `init` that is added while a new event is queued receives the new one,
+    and not the old one after it.
     """
     bench = Bench()
     blocked, go_on = threading.Event(), threading.Event()
@@ -308,8 +308,8 @@ class LastMoment(queue.SimpleQueue[Any]):
 
 def test_events_that_come_as_the_thread_ends_are_delivered() -> None:
     """
-    Between its last look and its end nothing is lost: who listens as another thread
-    closes hears what he would have heard afterwards.
+    No event is lost between the last check of the thread and its end: a listener that is
+    added while another thread closes the client receives the events as usual.
     """
     seen: list[str] = []
     registry = Subscriptions()
@@ -603,8 +603,8 @@ def test_ctrl_c_in_a_batch_after_the_end_leaves_no_waiting_event() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_the_child_of_a_listener_delivers_nothing() -> None:
     """
-    A listener forks in the middle of a batch: the child hears no other event, however
-    the listener comes back; the parent hears all of them.
+    A listener forks in the middle of a batch: the child delivers no other event, however
+    the listener ends; the parent delivers all of them.
     """
     script = """
         import os

@@ -141,8 +141,8 @@ def test_an_event_that_is_no_state_is_not_repeated() -> None:
 
 def test_the_latest_state_counts() -> None:
     """
-    After a loss no listener hears that the session is there; after a reconnect none hears
-    that it is gone.
+    After a loss no listener receives the events of a ready session; after a reconnect no
+    listener receives the loss.
     """
     registry = Subscriptions()
     for event in (CREATED, INIT, DISCONNECTED):
@@ -194,7 +194,7 @@ def test_a_once_listener_is_called_once() -> None:
     assert registry.claim(subscription)
     assert not registry.claim(subscription)
     assert registry.take(INIT) == ()
-    assert not registry.hears(UnknownEvent(type="init"))
+    assert not registry.has_listener(UnknownEvent(type="init"))
 
 
 def test_once_for_everything_takes_one_of_several_states() -> None:
@@ -301,7 +301,7 @@ def test_off_all_removes_every_listener() -> None:
         subscribe(registry, name)
     registry.clear()
     assert take(registry, INIT) == []
-    assert not registry.hears(UnknownEvent(type="brand.new"))
+    assert not registry.has_listener(UnknownEvent(type="brand.new"))
 
 
 def test_listeners_may_come_and_go_while_an_event_is_delivered() -> None:

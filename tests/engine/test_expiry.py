@@ -185,4 +185,4 @@ def test_a_tools_output_is_acknowledged() -> None:
             return "here"
 
         assert "Found." == client.ask("Where is it?", timeout=10).text
-        assert inside.is_quiet(client)
+        assert inside.is_idle(client)

@@ -59,7 +59,7 @@ def test_a_question_that_is_asked_again_stands_once(
 
 def test_a_failed_turn_is_not_restored() -> None:
     """
-    Nor is it deleted a second time.
+    The new session does not have its items, and the client does not delete them there.
     """
     replies = ["One.", FAILED]
     service = GA.service(replies=replies, pace=0)

@@ -217,7 +217,7 @@ def test_an_executor_that_raises_anything_costs_the_events_only(
     error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    That is logged once; commands are acknowledged on the same connection.
+    The exception is logged once; commands are acknowledged on the same connection.
     """
 
     def submit(_: Any) -> Any:

@@ -137,7 +137,7 @@ def test_an_error_about_a_restored_item_fails_no_command(name: str) -> None:
 @pytest.mark.parametrize("refused", [{"item_call"}, {"item_call", "item_output"}])
 def test_a_refused_call_is_removed_with_its_output(refused: set[str]) -> None:
     """
-    Neither is in the conversation any more, nor in the next session.
+    Neither the conversation nor the next session has the call or its output.
     """
     error = {"type": "invalid_request_error", "code": "item_create_x", "message": "No."}
     service = Refusing(refused, error)

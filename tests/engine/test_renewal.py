@@ -371,7 +371,7 @@ def test_speech_is_not_interrupted_by_a_renewal(
         assert moved.reached.wait(10)
         client.append_audio(_numbered(1))
         eventually(lambda: "input_audio_buffer.append" in _types(moved.received[0]))
-        moved.go.set()  # now it is quiet, as far as anybody knows here
+        moved.go.set()  # no activity is known to the client at this moment
         client.append_audio(_numbered(2))
         assert moved.first is not None
         moved.first.send(

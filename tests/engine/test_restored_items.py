@@ -24,7 +24,7 @@ def _keep_id(item_id: str, event: object) -> bool:
 
 def test_each_event_about_a_restored_item_is_an_acknowledgement_once() -> None:
     """
-    A listener does not receive it; another item with that id, later, is news.
+    A listener does not receive it; a later item with the same id is delivered.
     """
     restored = RestoredItems({"event_1": "item_1"}, _ITEM_IDS, _keep_id)
     done = ConversationItemDone(item=MessageItem(role="user", content=[], id="item_1"))

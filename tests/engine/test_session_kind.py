@@ -241,8 +241,8 @@ def test_a_command_that_the_kind_lacks_is_refused_with_the_name_of_the_kind() ->
             sender.append([bytes(960)], None)
         with pytest.raises(ValueError, match=r"no command 'input_audio_buffer\.append"):
             _send(parts, InputAudioBufferAppend(audio="AAAA"))
-        assert parts.sender.responses.quiet
-        assert parts.sender.pending.quiet
+        assert parts.sender.responses.is_idle
+        assert parts.sender.pending.is_empty
 
     assert service.types == [["live.start"]]
 

@@ -86,11 +86,11 @@ def waiting_turns(client: AzureRealTimeAudio) -> int:
     return len(client._order._condition._waiting)
 
 
-def is_quiet(client: AzureRealTimeAudio) -> bool:
+def is_idle(client: AzureRealTimeAudio) -> bool:
     """
     Return whether nothing is under way that a renewal would interrupt.
     """
-    return client._engine.quiet()
+    return client._engine.is_idle()
 
 
 def has_hook(client: AzureRealTimeAudio) -> bool:

@@ -332,7 +332,7 @@ def proxy(
     """
     Return the script of a proxy that opens tunnels to a local *port*.
 
-    It wants the *credential* (``user:password``), if any; *seen* gets the heads of the
+    It requires the *credential* (``user:password``), if any; *seen* gets the heads of the
     requests.
     """
 

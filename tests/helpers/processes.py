@@ -47,19 +47,19 @@ def start_script(
 
 def wait_until_it_waits(process: subprocess.Popen[str], timeout: float = 10.0) -> None:
     """
-    Wait until the main thread of *process* has been asleep for ten looks in a row.
+    Wait until the main thread of *process* sleeps in ten consecutive checks.
 
-    Nothing announces that a program has come to rest in a wait; Linux can be asked.
+    No event shows that a program waits; Linux shows the state of its threads.
     """
     stat = Path(f"/proc/{process.pid}/task/{process.pid}/stat")
     if not stat.exists():
         pytest.skip("only Linux shows whether a thread sleeps")
     deadline = time.monotonic() + timeout * SCALE
-    looks = 0
-    while looks < 10:
-        assert time.monotonic() < deadline, "it never came to rest"
+    checks = 0
+    while checks < 10:
+        assert time.monotonic() < deadline, "it does not wait"
         state = stat.read_text().rpartition(")")[2].split()[0]
-        looks = looks + 1 if state == "S" else 0
+        checks = checks + 1 if state == "S" else 0
         threading.Event().wait(0.01)
 
 

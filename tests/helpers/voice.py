@@ -1,5 +1,5 @@
 """
-What tests of voice calls speak, and where they listen.
+A microphone and a sink for tests of voice calls, and what they have in common.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ QUESTION = SENTENCE + SILENCE
 """A spoken question and the silence that ends it: PCM, 24 kHz."""
 
 
-class Ear(NullSink):
+class MemorySink(NullSink):
     """
     A sink at the pace of speech that keeps what is written to it.
     """
@@ -53,7 +53,7 @@ class Ear(NullSink):
         self.closed = True
 
 
-class Mouth:
+class FakeMicrophone:
     """
     A microphone at the pace of speech: silence, and what `say` gives it.
     """

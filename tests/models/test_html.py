@@ -40,7 +40,7 @@ SHOWN = HOSTILE.replace("\ud800", "�")
 
 def test_a_turn_shows_text_player_tools_latency_and_tokens() -> None:
     """
-    Whoever ends a cell with the turn sees and hears all of it.
+    A cell that ends with the turn shows all of it, with a player for the audio.
     """
     turn = Turn(
         text="a < b\nc",

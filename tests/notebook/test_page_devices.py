@@ -398,14 +398,14 @@ def test_a_call_with_both_devices_reports_what_was_played(page: Page) -> None:
     what was heard.
     """
     source, sink = NotebookMicrophone(), NotebookSpeaker()
-    ear, mouth = page.widgets[1], page.widgets[0]
-    ear.plays = False
+    speaker, microphone = page.widgets[1], page.widgets[0]
+    speaker.plays = False
     number = 0
 
     def say(pcm: bytes) -> None:
         nonlocal number
         for start in range(0, len(pcm), BLOCK):
-            mouth.record(number, pcm[start : start + BLOCK].ljust(BLOCK, b"\0"))
+            microphone.record(number, pcm[start : start + BLOCK].ljust(BLOCK, b"\0"))
             number += 1
 
     with GA.connected(service={"replies": [LONG, "Yes."], "pace": 0}) as (
@@ -417,10 +417,13 @@ def test_a_call_with_both_devices_reports_what_was_played(page: Page) -> None:
             until(lambda: sent(service, "response.done"))
             deltas = sent(service, "response.output_audio.delta")
             first = deltas[0]["item_id"]
-            until(lambda: len(ear.contents("audio")) == len(deltas))
-            ear.report("played", 24 * 400)
+            until(lambda: len(speaker.contents("audio")) == len(deltas))
+            speaker.report("played", 24 * 400)
             until(lambda: sink.played_ms(first) == 400)
-            ear.stops_at, ear.plays = 24 * 440, True  # it plays the second answer
+            speaker.stops_at, speaker.plays = (
+                24 * 440,
+                True,
+            )  # it plays the second answer
             say(SILENCE + QUESTION)
             truncated = until(lambda: received(service, "conversation.item.truncate"))
             until(lambda: len(sent(service, "response.done")) == 2)
@@ -429,8 +432,8 @@ def test_a_call_with_both_devices_reports_what_was_played(page: Page) -> None:
             assert call.error is None
         assert [(t["item_id"], t["audio_end_ms"]) for t in truncated] == [(first, 440)]
         assert sent(service, "error") == []
-    assert mouth.contents("close")
-    assert ear.contents("close")
+    assert microphone.contents("close")
+    assert speaker.contents("close")
 
 
 @pytest.mark.usefixtures("_unreachable")

@@ -241,7 +241,7 @@ def test_a_class_without_a_twin_is_read_the_tolerant_way(
     def without(cls: type) -> None:
         return None
 
-    monkeypatch.setattr(_decoder, "_twin_of", without)
+    monkeypatch.setattr(_decoder, "_mutable_copy_of", without)
     assert delta_reader(ResponseOutputAudioDelta) is None
     monkeypatch.setattr(_decoder, "readers", readers.__wrapped__)
     message = _message("response.output_audio.delta")

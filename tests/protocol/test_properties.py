@@ -33,7 +33,7 @@ JSON = st.recursive(
 )
 
 
-def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """
     Yield the path of everything inside *value*.
     """
@@ -45,7 +45,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         return
     for key in keys:
         yield (*path, key)
-        yield from _places(value[key], (*path, key))
+        yield from _paths(value[key], (*path, key))
 
 
 def _read_everything(value: Any) -> None:
@@ -71,10 +71,10 @@ def _damaged(message: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
     """
     message = copy.deepcopy(message)
     for _ in range(data.draw(st.integers(1, 3))):
-        places = list(_places(message))
-        if not places:
+        paths = list(_paths(message))
+        if not paths:
             break
-        *parents, key = data.draw(st.sampled_from(places))
+        *parents, key = data.draw(st.sampled_from(paths))
         holder: Any = message
         for parent in parents:
             holder = holder[parent]

@@ -121,7 +121,7 @@ def _assert_readers_agree(message: dict[str, Any]) -> None:
         assert _everything(tolerant) == _everything(strict)
 
 
-def _places(
+def _values_by_path(
     value: Any, path: tuple[Any, ...] = ()
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """
@@ -134,7 +134,7 @@ def _places(
         inner = enumerate(value)
     for key, element in inner:
         yield (*path, key), element
-        yield from _places(element, (*path, key))
+        yield from _values_by_path(element, (*path, key))
 
 
 def _changed(
@@ -204,7 +204,7 @@ def test_both_ways_agree_on_every_single_change(name: str) -> None:
     for message in FULL:
         if message["type"] != name:
             continue
-        for path, was in _places(message):
+        for path, was in _values_by_path(message):
             if path == ("type",) or (path, repr(was)) in done:
                 continue
             done.add((path, repr(was)))
@@ -223,10 +223,10 @@ def test_both_ways_agree(name: str, data: st.DataObject) -> None:
     candidates = [message for message in FULL if message["type"] == name]
     message = data.draw(st.sampled_from(candidates))
     for _ in range(data.draw(st.integers(1, 3))):
-        places = [path for path, _ in _places(message) if path != ("type",)]
-        if not places:
+        paths = [path for path, _ in _values_by_path(message) if path != ("type",)]
+        if not paths:
             break
-        path = data.draw(st.sampled_from(places))
+        path = data.draw(st.sampled_from(paths))
         value = data.draw(st.sampled_from([..., *ODD]))
         if data.draw(st.integers(0, 4)) == 0 and isinstance(path[-1], str):
             path, value = (*path[:-1], "new"), {"a": 1}

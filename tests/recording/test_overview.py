@@ -49,7 +49,7 @@ def recorded(variant: Variant, tmp_path: Path) -> Recording:
 
 def test_a_recording_shows_its_summary_and_its_turns(recorded: Recording) -> None:
     """
-    Whoever ends a cell with the recording sees and hears what happened.
+    A cell that ends with the recording shows what happened, with players for the audio.
     """
     page = Page(recorded._repr_html_())
 

@@ -614,7 +614,7 @@ def test_ctrl_c_leaves_no_half_recording(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Neither a thread nor a file without its end, and the client can be recorded again.
+    No thread and no incomplete file is left, and the client can be recorded again.
     """
 
     def interrupted(self: Any, *_: Any) -> None:
@@ -626,7 +626,7 @@ def test_ctrl_c_leaves_no_half_recording(
         kind, name = (
             (threading.Thread, "start")
             if where == "start"
-            else (writer_module.Writer, "hurry")
+            else (writer_module.Writer, "stop_waiting")
         )
         monkeypatch.setattr(kind, name, interrupted)
         with pytest.raises(KeyboardInterrupt), client.record(path, audio="wav"):

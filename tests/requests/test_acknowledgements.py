@@ -399,7 +399,7 @@ def test_nothing_is_kept_of_what_was_answered() -> None:
         pending.leave(("input_audio_buffer.clear", str(number), ""))
         pending.observe(event(**ANSWERS["input_audio_buffer.clear"]))
 
-    assert pending.acks.quiet
+    assert pending.acks.is_empty
     assert 10_000 == len(pending.answered)
 
 
@@ -447,7 +447,7 @@ def test_a_command_registered_while_the_client_ends_fails_once(
     pending.acks.end(error)
 
     assert ["1"] == pending.refused
-    assert pending.acks.quiet
+    assert pending.acks.is_empty
 
 
 def test_a_sent_command_keeps_its_answer_when_it_is_forgotten() -> None:

@@ -658,7 +658,7 @@ def test_requests_of_a_closed_client_fail() -> None:
         requests.ask("2")
 
     assert isinstance(requests.futures["1"].exception(0), ConnectionClosed)
-    assert requests.queue.quiet
+    assert requests.queue.is_idle
 
 
 def test_a_refusal_after_the_end_of_the_active_response_is_retried() -> None:

@@ -375,11 +375,11 @@ def test_a_sleeping_reader_is_woken_once(queue: QueueWithLifecycle) -> None:
     A message wakes the reader; those behind it find it awake, and cost no system call.
     """
     assert [] == queue.take_some()
-    assert queue.asleep
+    assert queue.must_wake
     assert not rings(queue)
     put(queue, "a")
     assert rings(queue)
-    assert not queue.asleep
+    assert not queue.must_wake
     queue.drain()
     put(queue, "b")
     assert queue.put_audio(b"c")
@@ -431,9 +431,9 @@ def test_the_last_message_and_sleep_are_one_step(queue: QueueWithLifecycle) -> N
     put(queue, "a")
     put(queue, "b")
     assert [entry("a")] == queue.take_some(1)
-    assert not queue.asleep
+    assert not queue.must_wake
     assert [entry("b")] == queue.take_some()
-    assert queue.asleep
+    assert queue.must_wake
     put(queue, "c")
     assert rings(queue)
 
@@ -493,7 +493,7 @@ def test_no_wake_up_is_lost_between_the_last_look_and_the_wait(
         looked.wait(5)
         acted.wait(5)
         assert select.select([queue], [], [], 5)[0]
-        queue.asleep = False
+        queue.must_wake = False
         queue.drain()
         assert queue.attention == (kind == "attention")
         assert drain(queue) == ([] if kind == "attention" else ["x"])

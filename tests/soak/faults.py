@@ -228,7 +228,7 @@ class Session:
             life[0] = event.generation
 
         client.on("disconnected", lost)
-        client.on("conversation.item.added", self.hear)
+        client.on("conversation.item.added", self.note_received)
         client.on("listener_error", lambda e: self.wrong.append(repr(e.error)))
         self._client = client
         self.clients += 1
@@ -246,7 +246,7 @@ class Session:
             for _ in range(random.randint(1, 4)):
                 self.say(client)
 
-    def hear(self, event: Any) -> None:
+    def note_received(self, event: Any) -> None:
         """
         Note an item that a listener received.
         """

@@ -346,18 +346,18 @@ def test_input_transcripts_of_several_items_are_joined() -> None:
     for item_id in ["a", "b", "c"]:
         recorder.listen(item_id)
     kind = "conversation.item.input_audio_transcription"
-    assert (recorder.heard, recorder.heard_all) == (None, False)
+    assert (recorder.heard, recorder.heard_is_final) == (None, False)
 
     one = {"type": f"{kind}.completed", "item_id": "a", "transcript": "Hello, "}
     two = {"type": f"{kind}.failed", "item_id": "b"}
     for event in events([one, two]):
         recorder.observe(event)
-    assert (recorder.heard, recorder.heard_all) == ("Hello,", False)
+    assert (recorder.heard, recorder.heard_is_final) == ("Hello,", False)
 
     three = {"type": f"{kind}.completed", "item_id": "c", "transcript": "you"}
     for event in events([three]):
         recorder.observe(event)
-    assert (recorder.heard, recorder.heard_all) == ("Hello, you", True)
+    assert (recorder.heard, recorder.heard_is_final) == ("Hello, you", True)
 
 
 def test_an_empty_input_transcript_differs_from_a_missing_one() -> None:

@@ -78,7 +78,7 @@ def test_an_annotation_that_is_no_type_is_refused(annotation: Any) -> None:
     assert repr(shown[:80])[:-1] in text or shown in text
 
 
-def test_a_field_with_prose() -> None:
+def test_a_field_annotated_with_prose_is_refused() -> None:
     """
     The sentence names the class and the field.
     """
@@ -124,7 +124,7 @@ class Desk:
         """
 
 
-def test_names_of_the_class_body() -> None:
+def test_text_annotations_may_name_a_class_of_the_class_body() -> None:
     """
     A method may use a class inside its class, as in an annotation that is no text.
     """
@@ -142,7 +142,7 @@ class Signed:
         """
 
 
-def test_annotations_of_a_given_signature() -> None:
+def test_annotations_of_a_given_signature_are_used() -> None:
     """
     The types in ``__signature__`` are checked too.
     """
@@ -157,7 +157,7 @@ class Options(TypedDict, total=False):
     limit: int
 
 
-def test_unpacked_keyword_arguments() -> None:
+def test_unpacked_keyword_arguments_are_parameters() -> None:
     """
     ``**kwargs: Unpack[...]`` has the fields of the TypedDict.
     """
@@ -185,7 +185,9 @@ class Labelled(Box[int]):
 @pytest.mark.parametrize(
     ("hint", "content"), [(Box[int], WHOLE), (Box[str], TEXT), (Labelled, WHOLE)]
 )
-def test_generic_classes(hint: Any, content: Any) -> None:
+def test_type_variables_of_generic_classes_are_replaced(
+    hint: Any, content: Any
+) -> None:
     """
     Type variables are replaced by the types of the alias or the base class.
     """
@@ -205,9 +207,9 @@ class Constant:
 
 
 @pytest.mark.parametrize("hint", [Fixed, Constant])
-def test_qualifiers_of_a_field(hint: Any) -> None:
+def test_qualifiers_of_a_field_are_ignored(hint: Any) -> None:
     """
-    Only the type inside matters.
+    The schema is that of the type in `ReadOnly` or `Final`.
     """
     schema = describe(_with(hint)).parameters["properties"]["x"]
 
@@ -226,7 +228,7 @@ class Scaled:
 Pair = TypeAliasType("Pair", dict[str, tuple[T, T]], type_params=(T,))
 
 
-def test_generic_aliases() -> None:
+def test_generic_aliases_are_resolved() -> None:
     """
     The arguments of ``type Pair[T] = ...`` are checked.
     """
@@ -238,7 +240,7 @@ def test_generic_aliases() -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="needs type aliases")
-def test_an_alias_that_contains_itself() -> None:
+def test_an_alias_that_contains_itself_is_refused() -> None:
     """
     It is refused with a sentence.
     """
@@ -259,7 +261,7 @@ class Registered(metaclass=Single):
     size: int
 
 
-def test_a_dataclass_of_another_metaclass() -> None:
+def test_a_dataclass_of_another_metaclass_is_taken() -> None:
     """
     Its fields are those of its own constructor.
     """
@@ -268,7 +270,7 @@ def test_a_dataclass_of_another_metaclass() -> None:
     assert made.structure({"x": {"size": 1}}) == {"x": Registered(1)}
 
 
-def test_an_init_variable_of_a_dataclass() -> None:
+def test_an_init_variable_of_a_dataclass_is_a_parameter() -> None:
     """
     The model passes what the constructor takes.
     """
@@ -277,7 +279,7 @@ def test_an_init_variable_of_a_dataclass() -> None:
     assert made.structure({"x": {"size": 2, "factor": 3}}) == {"x": Scaled(2, 3)}
 
 
-def test_a_note_that_cannot_be_hashed() -> None:
+def test_a_note_that_cannot_be_hashed_is_ignored() -> None:
     """
     Other libraries' notes may be dictionaries.
     """
@@ -287,7 +289,7 @@ def test_a_note_that_cannot_be_hashed() -> None:
 
 
 @pytest.mark.parametrize("hint", [set[list[int]], frozenset[dict], set[Scaled]])
-def test_a_set_of_what_cannot_be_hashed(hint: Any) -> None:
+def test_a_set_of_what_cannot_be_hashed_is_refused(hint: Any) -> None:
     """
     No call could succeed, so the tool is refused.
     """
@@ -296,7 +298,7 @@ def test_a_set_of_what_cannot_be_hashed(hint: Any) -> None:
 
 
 @pytest.mark.parametrize("default", [None, 1])
-def test_a_default_of_none_in_a_class(default: int | None) -> None:
+def test_a_field_with_the_default_none_allows_null(default: int | None) -> None:
     """
     The schema allows null where the default is null.
     """

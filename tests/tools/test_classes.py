@@ -166,7 +166,7 @@ class Endless(pydantic.BaseModel):
     upper: float = pydantic.Field(float("inf"), le=float("inf"))
 
 
-def test_infinite_defaults_and_bounds_of_a_model() -> None:
+def test_infinite_defaults_and_bounds_of_a_model_are_left_out() -> None:
     """
     They are left out, because JSON cannot represent them.
     """
@@ -176,7 +176,7 @@ def test_infinite_defaults_and_bounds_of_a_model() -> None:
     json.dumps(make_tool(function).parameters, allow_nan=False)
 
 
-def test_an_enumeration_without_members() -> None:
+def test_an_enumeration_without_members_is_refused() -> None:
     """
     No call could succeed, so the tool is refused.
     """

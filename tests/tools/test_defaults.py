@@ -37,7 +37,7 @@ def _with(default: Any, hint: Any = int) -> Callable[..., Any]:
     ],
     ids=lambda value: f"{type(value).__module__}.{type(value).__name__}",
 )
-def test_a_described_default(default: Any) -> None:
+def test_a_described_default_is_passed_as_its_value(default: Any) -> None:
     """
     The function gets the default, not the object that describes it.
     """
@@ -83,7 +83,7 @@ def test_each_call_has_its_own_default(default: Any) -> None:
     ],
     ids=lambda value: f"{type(value).__module__}.{type(value).__name__}",
 )
-def test_a_description_without_a_default(default: Any) -> None:
+def test_a_described_argument_without_a_default_is_required(default: Any) -> None:
     """
     The argument is required.
     """
@@ -110,7 +110,7 @@ class Order:
 
 
 @pytest.mark.parametrize("hint", [int, "int", Annotated[int, "How many."]])
-def test_bounds_and_description_of_a_default(hint: Any) -> None:
+def test_bounds_and_description_of_a_default_are_in_the_schema(hint: Any) -> None:
     """
     They are in the schema, and the bounds are checked.
     """
@@ -122,7 +122,7 @@ def test_bounds_and_description_of_a_default(hint: Any) -> None:
         made.structure({"x": 0})
 
 
-def test_a_default_in_a_field_of_a_class() -> None:
+def test_a_described_default_of_a_field_is_used() -> None:
     """
     A dataclass with pydantic's `Field` gets the default too.
     """
@@ -133,9 +133,9 @@ def test_a_default_in_a_field_of_a_class() -> None:
     assert made.structure({"x": {}})["x"].count == 3
 
 
-def test_a_default_in_an_annotation() -> None:
+def test_a_default_in_an_annotation_is_used() -> None:
     """
-    As for pydantic's own decorators.
+    Pydantic's own decorators do the same.
     """
 
     def find(x: Annotated[int, pydantic.Field(default=3)]) -> None: ...
@@ -144,7 +144,7 @@ def test_a_default_in_an_annotation() -> None:
 
 
 @pytest.mark.parametrize("hint", [int, int | None])
-def test_a_described_default_of_none(hint: Any) -> None:
+def test_a_described_default_of_none_allows_null(hint: Any) -> None:
     """
     The schema allows null.
     """
@@ -156,7 +156,7 @@ def test_a_described_default_of_none(hint: Any) -> None:
     assert made.structure({}) == made.structure({"x": None}) == {"x": None}
 
 
-def test_a_default_made_of_other_fields() -> None:
+def test_a_default_made_of_other_fields_is_refused() -> None:
     """
     It is refused, because a function has no such fields.
     """
@@ -181,9 +181,9 @@ def test_any_default_leaves_the_schema_valid(default: Any) -> None:
     assert "required" not in schema
 
 
-def test_a_partial_with_the_metadata_of_its_function() -> None:
+def test_bound_arguments_stay_hidden_after_update_wrapper() -> None:
     """
-    ``functools.update_wrapper`` does not bring bound arguments back.
+    The model can neither see nor replace the arguments that the partial binds.
     """
 
     def find(db: Any, name: str, **more: Any) -> None: ...

@@ -186,7 +186,7 @@ class Face:
 
 
 @pytest.mark.parametrize("cls", [Corner, Edge, Face])
-def test_classes_of_records(cls: Any) -> None:
+def test_a_class_of_records_can_be_a_tool(cls: Any) -> None:
     """
     The annotations, which are text here, are evaluated in the module of the class.
     """
@@ -239,9 +239,9 @@ def test_a_decorator_changes_nothing() -> None:
     assert tool.parameters["properties"] == {"name": TEXT}
 
 
-def test_a_wrapper_with_arguments_of_its_own() -> None:
+def test_an_argument_that_a_wrapper_supplies_is_hidden() -> None:
     """
-    The model does not see an argument that the wrapper adds.
+    The model does not see an argument that the wrapper passes itself.
     """
 
     def find(db: object, name: str) -> None: ...

@@ -49,7 +49,7 @@ def _raise(error: BaseException) -> Any:
     ],
     ids=["removes", "replaces", "asks", "exit", "ctrl-c", "close", "loud", "huge"],
 )
-def test_the_session_goes_on(action: Action, output: Any) -> None:
+def test_the_session_survives_any_tool(action: Action, output: Any) -> None:
     """
     The model gets a result or an error, and the next question is answered.
     """
@@ -73,7 +73,7 @@ def test_the_session_goes_on(action: Action, output: Any) -> None:
     assert sent == [output if isinstance(output, str) else json.dumps(output)]
 
 
-def test_a_function_changes_its_arguments() -> None:
+def test_tool_calls_are_not_changed_by_the_function() -> None:
     """
     `tool_calls` has what the model wrote.
     """
@@ -94,9 +94,9 @@ def test_a_function_changes_its_arguments() -> None:
 
 
 @pytest.mark.parametrize("returns", [True, False], ids=["returns", "blocks"])
-def test_a_function_during_close(returns: bool) -> None:
+def test_close_does_not_wait_for_a_running_function(returns: bool) -> None:
     """
-    Whether it calls `close` itself or never returns: `close` is quick.
+    `close` returns soon, if the function calls it and if the function never returns.
     """
     started, end = threading.Event(), threading.Event()
     with GA.connected(service={"replies": [CALL]}, session_config=MANUAL) as (

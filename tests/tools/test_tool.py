@@ -362,7 +362,9 @@ async def _items() -> Any:
         (lambda: LOOP, "it contains itself, or too many values inside each other"),
     ],
 )
-def test_a_result_that_the_function_should_have_read(result: Any, reason: str) -> None:
+def test_a_result_that_the_function_should_have_read_is_an_error(
+    result: Any, reason: str
+) -> None:
     """
     The error says what to return, and Python does not warn of an unused coroutine.
     """
@@ -373,7 +375,7 @@ def test_a_result_that_the_function_should_have_read(result: Any, reason: str) -
 
 
 @pytest.mark.parametrize("character", ["x", '"', "\u20ac"])
-def test_a_result_that_is_too_large_for_a_message(character: str) -> None:
+def test_a_result_that_is_too_large_for_a_message_is_an_error(character: str) -> None:
     """
     The model gets an error instead, because the service would end the session.
     """
@@ -404,7 +406,7 @@ def test_bad_arguments_never_reach_the_function(
     arguments: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
-    The model reads what was wrong with its call; your log stays quiet.
+    The model reads what was wrong with its call; nothing is logged.
     """
     outcome = call(add, arguments)
 

@@ -1,5 +1,5 @@
 """
-Who we are, asked afresh for each connection, and the ways through other people's gates.
+Credentials, which are read for each connection, and proxies.
 """
 
 from __future__ import annotations

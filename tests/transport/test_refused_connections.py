@@ -49,7 +49,7 @@ PASSWORD = "pr0xyPASSW0RD"
 SECRETS = (KEY, TOKEN, PASSWORD)
 
 
-class Ears:
+class Captured:
     """
     All output of a test: log records, traces, and errors.
     """
@@ -59,7 +59,7 @@ class Ears:
         self._trace = trace
         self._errors: list[BaseException] = []
 
-    def hear(self, error: BaseException) -> None:
+    def add(self, error: BaseException) -> None:
         """
         Note an error, its causes and its traceback.
         """
@@ -81,7 +81,7 @@ class Ears:
 
 
 @pytest.fixture(autouse=True)
-def ears(caplog: pytest.LogCaptureFixture) -> Iterator[Ears]:
+def captured(caplog: pytest.LogCaptureFixture) -> Iterator[Captured]:
     """
     Collect all output, websocket-client's trace included; it must contain no secret.
     """
@@ -89,7 +89,7 @@ def ears(caplog: pytest.LogCaptureFixture) -> Iterator[Ears]:
     handler = logging.StreamHandler(trace)
     log = logging.getLogger("websocket")
     websocket.enableTrace(True, handler)
-    output = Ears(caplog, trace)
+    output = Captured(caplog, trace)
     try:
         with (
             caplog.at_level(logging.DEBUG),
@@ -109,7 +109,9 @@ IMPL = pytest.mark.parametrize(
 )
 
 
-def refused(client: AzureRealTimeAudio, ears: Ears, ask: str = "with") -> ConnectError:
+def refused(
+    client: AzureRealTimeAudio, captured: Captured, ask: str = "with"
+) -> ConnectError:
     """
     Return the error that says why there is no session, however one asks.
     """
@@ -118,7 +120,7 @@ def refused(client: AzureRealTimeAudio, ears: Ears, ask: str = "with") -> Connec
     with pytest.raises(ConnectError) as caught:
         enter()
     client.close()
-    ears.hear(caught.value)
+    captured.add(caught.value)
     assert client.state is WebSocketState.CLOSED
     # whatever comes later meets the same error
     with pytest.raises(type(caught.value)) as again:
@@ -148,7 +150,7 @@ def test_a_refused_handshake_is_a_typed_error(
     ask: str,
     impl: Any,
     variant: Variant,
-    ears: Ears,
+    captured: Captured,
 ) -> None:
     """
     Its class says the remedy; its text has the status, the service's words and advice.
@@ -160,7 +162,7 @@ def test_a_refused_handshake_is_a_typed_error(
             {"error": {"code": "Odd", "message": f"No, said to {KEY}."}},
         )
         client = variant.client(service.url, impl)
-        error = refused(client, ears, ask)
+        error = refused(client, captured, ask)
 
     assert type(error) is kind
     assert error.status_code == status
@@ -174,13 +176,13 @@ def test_a_refused_handshake_is_a_typed_error(
 
 
 @IMPL
-def test_a_redirect_is_refused_and_not_followed(impl: Any, ears: Ears) -> None:
+def test_a_redirect_is_refused_and_not_followed(impl: Any, captured: Captured) -> None:
     """
     The credential is sent to no other host; the text says where it should have gone.
     """
     with GA.service() as elsewhere, GA.service() as service:
         service.redirect(f"{elsewhere.url}/openai/v1/realtime?api-key={KEY}")
-        error = refused(GA.client(service.url, impl), ears)
+        error = refused(GA.client(service.url, impl), captured)
         assert elsewhere.connections == []
 
     assert type(error) is ConnectError
@@ -191,28 +193,28 @@ def test_a_redirect_is_refused_and_not_followed(impl: Any, ears: Ears) -> None:
 
 @ASK
 def test_a_wrong_key_and_a_wrong_deployment_raise_different_errors(
-    ask: str, variant: Variant, ears: Ears
+    ask: str, variant: Variant, captured: Captured
 ) -> None:
     """
     What the service itself says to either.
     """
     with variant.service(credentials="another") as service:
-        error = refused(variant.client(service.url), ears, ask)
+        error = refused(variant.client(service.url), captured, ask)
         assert type(error) is AuthenticationError
     with variant.service(deployments={"another"}) as service:
-        error = refused(variant.client(service.url), ears, ask)
+        error = refused(variant.client(service.url), captured, ask)
         assert type(error) is DeploymentNotFound
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>" + b"x" * 9000, b"\xff\xfe", b"{"])
-def test_any_body_is_taken(body: bytes, ears: Ears) -> None:
+def test_any_body_is_taken(body: bytes, captured: Captured) -> None:
     """
     No body, a page of HTML, or no text at all: the error is readable and short.
     """
     with Peer(
         lambda conn: (conn.read_head(), conn.send(response(418, None, body)))
     ) as p:
-        error = refused(GA.client(p.url), ears)
+        error = refused(GA.client(p.url), captured)
 
     assert error.status_code == 418
     assert len(str(error)) < 800
@@ -221,7 +223,7 @@ def test_any_body_is_taken(body: bytes, ears: Ears) -> None:
 @pytest.mark.slow
 @IMPL
 def test_a_refusal_that_echoes_the_request_reveals_no_secret(
-    impl: Any, ears: Ears
+    impl: Any, captured: Captured
 ) -> None:
     """
     A gateway that shows what it was sent makes our error no leak.
@@ -232,12 +234,12 @@ def test_a_refusal_that_echoes_the_request_reveals_no_secret(
         conn.send(response(400, {"Content-Length": str(len(head))}, head))
 
     with Peer(echo) as peer:
-        with_key = refused(GA.client(peer.url, impl), ears)
+        with_key = refused(GA.client(peer.url, impl), captured)
         with_token = refused(
             AzureRealTimeAudio(
                 AzureRealTimeOptions(peer.url, "d", token=TOKEN), None, impl
             ),
-            ears,
+            captured,
         )
         provided = refused(
             AzureRealTimeAudio(
@@ -245,14 +247,16 @@ def test_a_refusal_that_echoes_the_request_reveals_no_secret(
                 {"headers": {"ocp-apim-subscription-key": KEY}},
                 impl,
             ),
-            ears,
+            captured,
         )
 
     for error in (with_key, with_token, provided):
         assert "***" in error.body
 
 
-def test_a_session_that_works_logs_no_secret(variant: Variant, ears: Ears) -> None:
+def test_a_session_that_works_logs_no_secret(
+    variant: Variant, captured: Captured
+) -> None:
     """
     Neither does a connection that opens, says much and is lost.
     """
@@ -261,7 +265,7 @@ def test_a_session_that_works_logs_no_secret(variant: Variant, ears: Ears) -> No
         client.clear_audio_buffer().result(5)
         connection.drop("rst")
         error = client.wait_for("disconnected", timeout=5).error
-        ears.hear(error)
+        captured.add(error)
 
 
 def test_a_working_session_of_an_own_websocket_logs_no_secret(variant: Variant) -> None:
@@ -273,7 +277,7 @@ def test_a_working_session_of_an_own_websocket_logs_no_secret(variant: Variant) 
 
 
 def test_later_messages_of_a_service_reveal_no_secret(
-    variant: Variant, ears: Ears
+    variant: Variant, captured: Captured
 ) -> None:
     """
     Not its errors, their ids, or its reason to close; our errors, logs and the repr of
@@ -299,8 +303,8 @@ def test_later_messages_of_a_service_reveal_no_secret(
         with pytest.raises(ServerError) as refused:
             client.clear_audio_buffer().result(5)
         closed = recorder.wait("closed")
-        ears.hear(refused.value)
-        ears.hear(closed.error)
+        captured.add(refused.value)
+        captured.add(closed.error)
         event = recorder.wait("error", 2)
 
     assert "*** may not do this" in str(refused.value)
@@ -309,7 +313,7 @@ def test_later_messages_of_a_service_reveal_no_secret(
     assert KEY not in repr(event)
 
 
-def test_a_request_id_reveals_no_secret(ears: Ears) -> None:
+def test_a_request_id_reveals_no_secret(captured: Captured) -> None:
     """
     Some gateways make the id of a request of what they were sent.
     """
@@ -319,25 +323,25 @@ def test_a_request_id_reveals_no_secret(ears: Ears) -> None:
             conn.send(response("401 No", {"x-request-id": f"id-{KEY}"})),
         )
     ) as peer:
-        error = refused(GA.client(peer.url), ears)
+        error = refused(GA.client(peer.url), captured)
 
     assert error.request_id == "id-***"
 
 
-def test_headers_of_ones_own_are_in_no_trace(ears: Ears) -> None:
+def test_headers_of_ones_own_are_in_no_trace(captured: Captured) -> None:
     """
     A gateway's token is blanked out wherever it turns up.
     """
     seen: list[bytes] = []
     headers = {"X-Gateway-Token": TOKEN, "X-Echo": KEY, "X-Also": TOKEN}
     with Peer(lambda conn: (seen.append(conn.read_head()), conn.fin())) as peer:
-        refused(GA.client(peer.url, headers=headers), ears)
+        refused(GA.client(peer.url, headers=headers), captured)
 
     assert seen[0].count(TOKEN.encode()) == 2
-    assert "X-Also: ***" in ears.everything
+    assert "X-Also: ***" in captured.everything
 
 
-def test_an_answer_of_another_program_reveals_no_secret(ears: Ears) -> None:
+def test_an_answer_of_another_program_reveals_no_secret(captured: Captured) -> None:
     """
     Something else that listens there may repeat what it was sent, in words of its own;
     the error of a library that shows it is not chained to ours.
@@ -349,14 +353,14 @@ def test_an_answer_of_another_program_reveals_no_secret(ears: Ears) -> None:
                 conn.send(f"SMTP {KEY}\r\n\r\n".encode()),
             )
         ) as peer:
-            error = refused(GA.client(peer.url, impl), ears)
+            error = refused(GA.client(peer.url, impl), captured)
 
         assert error.__cause__ is None
 
 
 @pytest.mark.parametrize("words", ["api-key: {}", "nothing {}", "nothing"])
 def test_an_unexpected_error_reveals_no_secret(
-    words: str, ears: Ears, monkeypatch: pytest.MonkeyPatch
+    words: str, captured: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     It is chained to a `ConnectError`, unless its traceback holds a credential.
@@ -371,12 +375,12 @@ def test_an_unexpected_error_reveals_no_secret(
         client.connect()
     client.close()
 
-    ears.hear(caught.value)
-    assert ("in breaks" in ears.everything) == ("{}" not in words)
+    captured.add(caught.value)
+    assert ("in breaks" in captured.everything) == ("{}" not in words)
 
 
 def test_an_unknown_host_is_reported(
-    monkeypatch: pytest.MonkeyPatch, ears: Ears
+    monkeypatch: pytest.MonkeyPatch, captured: Captured
 ) -> None:
     """
     A typing error in the host is reported as one.
@@ -387,7 +391,7 @@ def test_an_unknown_host_is_reported(
 
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
 
-    error = refused(GA.client("nosuch.openai.azure.com"), ears)
+    error = refused(GA.client("nosuch.openai.azure.com"), captured)
 
     assert type(error) is ConnectError
     assert "nosuch.openai.azure.com cannot be found" in str(error)
@@ -406,14 +410,16 @@ def test_an_impossible_host_is_refused_before_dialling(host: str) -> None:
 
 @IMPL
 @ASK
-def test_a_port_without_a_listener_is_reported(ask: str, impl: Any, ears: Ears) -> None:
+def test_a_port_without_a_listener_is_reported(
+    ask: str, impl: Any, captured: Captured
+) -> None:
     """
     The address is named, and what to check.
     """
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        error = refused(GA.client(f"ws://127.0.0.1:{port}", impl), ears, ask)
+        error = refused(GA.client(f"ws://127.0.0.1:{port}", impl), captured, ask)
 
     assert type(error) is ConnectError
     assert "refused" in str(error).lower()
@@ -424,13 +430,13 @@ def test_a_port_without_a_listener_is_reported(ask: str, impl: Any, ears: Ears) 
 
 @IMPL
 def test_a_certificate_of_an_unknown_authority_is_refused(
-    impl: Any, server_tls: ssl.SSLContext, ears: Ears
+    impl: Any, server_tls: ssl.SSLContext, captured: Captured
 ) -> None:
     """
     The text says that it is the certificate, and where to pass an authority.
     """
     with Variant("ga", server_tls).service() as service:
-        error = refused(GA.client(service.url, impl), ears)
+        error = refused(GA.client(service.url, impl), captured)
 
     assert "certificate" in str(error).lower()
     if impl is None:
@@ -438,7 +444,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
 
 
 def test_a_certificate_of_another_host_is_refused(
-    authority: trustme.CA, client_tls: ssl.SSLContext, ears: Ears
+    authority: trustme.CA, client_tls: ssl.SSLContext, captured: Captured
 ) -> None:
     """
     A trusted certificate for another host is refused, with an error of its own.
@@ -446,7 +452,7 @@ def test_a_certificate_of_another_host_is_refused(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("elsewhere.example").configure_cert(context)
     with Variant("ga", context).service() as service:
-        error = refused(Variant("ga", None, client_tls).client(service.url), ears)
+        error = refused(Variant("ga", None, client_tls).client(service.url), captured)
 
     assert "certificate of localhost is not trusted" in str(error)
     assert "mismatch" in str(error).lower()
@@ -454,14 +460,14 @@ def test_a_certificate_of_another_host_is_refused(
 
 @IMPL
 def test_a_plain_service_on_a_tls_address_advises_ws(
-    impl: Any, client_tls: ssl.SSLContext, ears: Ears
+    impl: Any, client_tls: ssl.SSLContext, captured: Captured
 ) -> None:
     """
     The advice is to use ws://.
     """
     with GA.service() as service:
         url = f"wss://localhost:{service.port}"
-        error = refused(Variant("ga", None, client_tls).client(url, impl), ears)
+        error = refused(Variant("ga", None, client_tls).client(url, impl), captured)
 
     assert type(error) is ConnectError
     assert "TLS" in str(error) or "SSL" in str(error)
@@ -470,13 +476,13 @@ def test_a_plain_service_on_a_tls_address_advises_ws(
 
 
 def test_a_tls_service_on_a_plain_address_advises_wss(
-    server_tls: ssl.SSLContext, ears: Ears
+    server_tls: ssl.SSLContext, captured: Captured
 ) -> None:
     """
     The advice is to use wss://.
     """
     with Variant("ga", server_tls).service() as service:
-        error = refused(GA.client(f"ws://localhost:{service.port}"), ears)
+        error = refused(GA.client(f"ws://localhost:{service.port}"), captured)
 
     assert "wss://" in error.hint
 
@@ -492,7 +498,7 @@ def test_a_tls_service_on_a_plain_address_advises_wss(
     ids=["ssh", "nothing", "bad upgrade", "web server"],
 )
 def test_another_service_on_the_port_is_a_connect_error(
-    answer: bytes, ears: Ears
+    answer: bytes, captured: Captured
 ) -> None:
     """
     A port of another service is a ConnectError, whatever it says.
@@ -503,7 +509,7 @@ def test_another_service_on_the_port_is_a_connect_error(
         conn.send(answer)
 
     with Peer(script) as peer:
-        error = refused(GA.client(peer.url), ears)
+        error = refused(GA.client(peer.url), captured)
 
     assert isinstance(error, ConnectError)
     assert not isinstance(error, ConnectTimeout)
@@ -531,14 +537,18 @@ def via(port: int) -> str:
 )
 @ASK
 def test_a_refusal_by_a_proxy_names_the_proxy(
-    script: Callable[[Any], Any], status: int | None, advice: str, ask: str, ears: Ears
+    script: Callable[[Any], Any],
+    status: int | None,
+    advice: str,
+    ask: str,
+    captured: Captured,
 ) -> None:
     """
     The text names the proxy, not the service, and what to ask for.
     """
     with Peer(script) as peer:
         client = GA.client("wss://example.openai.azure.com", proxy=via(peer.port))
-        error = refused(client, ears, ask)
+        error = refused(client, captured, ask)
 
     assert type(error) is ConnectError
     assert error.status_code == status
@@ -547,7 +557,7 @@ def test_a_refusal_by_a_proxy_names_the_proxy(
     assert advice in error.hint
 
 
-def test_an_unreachable_proxy_is_named(ears: Ears) -> None:
+def test_an_unreachable_proxy_is_named(captured: Captured) -> None:
     """
     It is the proxy that cannot be reached, and the text says so.
     """
@@ -555,12 +565,12 @@ def test_an_unreachable_proxy_is_named(ears: Ears) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         client = GA.client("wss://example.openai.azure.com", proxy=via(port))
-        error = refused(client, ears)
+        error = refused(client, captured)
 
     assert f"The proxy 127.0.0.1:{port} cannot be reached" in str(error)
 
 
-def test_a_proxy_that_works_sees_no_key(variant: Variant, ears: Ears) -> None:
+def test_a_proxy_that_works_sees_no_key(variant: Variant, captured: Captured) -> None:
     """
     A session through a tunnel; over TLS the proxy sees no credential of the service.
     """
@@ -580,14 +590,14 @@ def test_a_proxy_that_works_sees_no_key(variant: Variant, ears: Ears) -> None:
 @IMPL
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 def test_a_silent_server_is_a_timeout_that_names_the_stage(
-    scheme: str, impl: Any, ears: Ears
+    scheme: str, impl: Any, captured: Captured
 ) -> None:
     """
     connect_timeout bounds it all, and the text says what was waited for.
     """
     with Peer(lambda conn: conn.mute()) as peer:
         url = f"{scheme}://localhost:{peer.port}"
-        error = refused(GA.client(url, impl, connect_timeout=0.3 * SCALE), ears)
+        error = refused(GA.client(url, impl, connect_timeout=0.3 * SCALE), captured)
 
     assert isinstance(error, ConnectTimeout)
     assert isinstance(error, TimeoutError)
@@ -595,7 +605,9 @@ def test_a_silent_server_is_a_timeout_that_names_the_stage(
         assert ("TLS" if scheme == "wss" else "WebSocket handshake") in str(error)
 
 
-def test_an_error_of_a_token_provider_is_shown_without_its_token(ears: Ears) -> None:
+def test_an_error_of_a_token_provider_is_shown_without_its_token(
+    captured: Captured,
+) -> None:
     """
     What it raises is named, and shown as far as it holds no credential.
     """
@@ -609,7 +621,7 @@ def test_an_error_of_a_token_provider_is_shown_without_its_token(ears: Ears) -> 
     client = AzureRealTimeAudio(
         AzureRealTimeOptions("ws://127.0.0.1:9", "d", token_provider=provider)
     )
-    error = refused(client, ears)
+    error = refused(client, captured)
 
     assert "RuntimeError: no login" in str(error)
     assert error.__cause__ is None
@@ -617,7 +629,7 @@ def test_an_error_of_a_token_provider_is_shown_without_its_token(ears: Ears) -> 
 
 @pytest.mark.parametrize("failure", [OSError("no login"), KeyError("x"), SystemExit(2)])
 def test_a_failed_token_provider_is_an_authentication_error(
-    failure: BaseException, ears: Ears
+    failure: BaseException, captured: Captured
 ) -> None:
     """
     What it raised is the cause of an AuthenticationError.
@@ -629,7 +641,7 @@ def test_a_failed_token_provider_is_an_authentication_error(
     client = AzureRealTimeAudio(
         AzureRealTimeOptions("ws://127.0.0.1:9", "d", token_provider=provider)
     )
-    error = refused(client, ears)
+    error = refused(client, captured)
 
     assert type(error) is AuthenticationError
     assert type(failure).__name__ in str(error)
@@ -637,7 +649,9 @@ def test_a_failed_token_provider_is_an_authentication_error(
 
 
 @pytest.mark.parametrize("result", [None, "", 5, "two\nlines", TOKEN + "ü"])
-def test_an_invalid_token_is_reported_and_not_shown(result: Any, ears: Ears) -> None:
+def test_an_invalid_token_is_reported_and_not_shown(
+    result: Any, captured: Captured
+) -> None:
     """
     A value that is no token is reported, and never shown.
     """
@@ -645,7 +659,7 @@ def test_an_invalid_token_is_reported_and_not_shown(result: Any, ears: Ears) -> 
         AzureRealTimeOptions("ws://127.0.0.1:9", "d", token_provider=lambda: result)
     )
 
-    assert type(refused(client, ears)) is AuthenticationError
+    assert type(refused(client, captured)) is AuthenticationError
 
 
 @pytest.mark.parametrize(
@@ -654,17 +668,17 @@ def test_an_invalid_token_is_reported_and_not_shown(result: Any, ears: Ears) -> 
     ids=["no socket", "raises", "None"],
 )
 def test_a_websocket_impl_that_fails_is_named(
-    make: Callable[[], Any], ears: Ears
+    make: Callable[[], Any], captured: Captured
 ) -> None:
     """
     A factory of one's own that makes nothing useful is named in the error.
     """
-    error = refused(GA.client("ws://127.0.0.1:9", make), ears)
+    error = refused(GA.client("ws://127.0.0.1:9", make), captured)
 
     assert "websocket_impl" in str(error)
 
 
-def test_futures_and_listeners_get_a_refusal(ears: Ears) -> None:
+def test_futures_and_listeners_get_a_refusal(captured: Captured) -> None:
     """
     Earlier requests fail with the same typed error, and listeners get it.
     """

@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 from helpers.clients import GA, LONG, MANUAL, Variant
 from helpers.timing import SCALE, at_most
-from helpers.voice import BLOCK, QUESTION, Ear, Mouth, received, sent, until
+from helpers.voice import (
+    BLOCK,
+    QUESTION,
+    FakeMicrophone,
+    MemorySink,
+    received,
+    sent,
+    until,
+)
 
 from azure_realtime import ModelStatusEnum, ServerVad, SessionConfig
 from azure_realtime.audio import (
@@ -73,19 +81,19 @@ def test_a_call_at_the_pace_of_speech_ends_after_the_last_sound(tmp_path: Path) 
     """
     Not when the answer has arrived, which is much earlier.
     """
-    ear = Ear()
+    sink = MemorySink()
     with GA.connected(service={"replies": [SHORT]}) as (client, connection):
         with client.talk(
-            WavSource(wav_bytes(QUESTION, 24_000), realtime=True), ear
+            WavSource(wav_bytes(QUESTION, 24_000), realtime=True), sink
         ) as call:
             until(lambda: sent(connection, "response.done"))
             assert not call.wait(0)
             assert client.status is ModelStatusEnum.SPEAKING
             assert call.wait(30)
-        (item,) = ear.written
-        assert ear.played_ms(item) == len(spoken(connection)) // 48
+        (item,) = sink.written
+        assert sink.played_ms(item) == len(spoken(connection)) // 48
         assert client.status is ModelStatusEnum.IDLE
-        assert ear.closed
+        assert sink.closed
 
 
 @pytest.mark.slow
@@ -94,29 +102,29 @@ def test_speech_interrupts_the_answer(variant: Variant, pace: float) -> None:
     """
     Silence, and the service forgets what was not heard, also of a finished generation.
     """
-    ear, mouth = Ear(), Mouth()
+    sink, microphone = MemorySink(), FakeMicrophone()
     with variant.connected(service={"replies": [LONG, SHORT], "pace": pace}) as (
         client,
         connection,
     ):
-        with client.talk(mouth, ear) as call:
-            mouth.say(QUESTION)
-            first = until(lambda: next(iter(ear.written), None))
-            until(lambda: ear.played_ms(first) > 200)
+        with client.talk(microphone, sink) as call:
+            microphone.say(QUESTION)
+            first = until(lambda: next(iter(sink.written), None))
+            until(lambda: sink.played_ms(first) > 200)
             if not pace:
                 until(lambda: sent(connection, "response.done"))
-            mouth.say(QUESTION)
-            until(lambda: ear.flushed)
+            microphone.say(QUESTION)
+            until(lambda: sink.flushed)
             truncated = until(
                 lambda: received(connection, "conversation.item.truncate")
             )
-            played = ear.played_ms(first)
-            until(lambda: len(ear.written) > 1)
+            played = sink.played_ms(first)
+            until(lambda: len(sink.written) > 1)
             assert call.stats.interruptions == 1
             assert received(connection, "response.cancel") == []
         assert [(t["item_id"], t["content_index"]) for t in truncated] == [(first, 0)]
         assert truncated[0]["audio_end_ms"] == played > 200
-        assert ear.played_ms(first) == played
+        assert sink.played_ms(first) == played
         done = until(lambda: sent(connection, "response.done"))[0]["response"]
         assert done["status"] == ("cancelled" if pace else "completed")
         assert errors(connection) == []
@@ -127,24 +135,24 @@ def test_items_that_wait_are_removed_whole() -> None:
     """
     Of three answers in a row, the first is being played when the user speaks.
     """
-    ear, mouth = Ear(), Mouth()
+    sink, microphone = MemorySink(), FakeMicrophone()
     with GA.connected(service={"replies": [LONG, SHORT, LONG, SHORT], "pace": 0}) as (
         client,
         connection,
     ):
-        with client.talk(mouth, ear):
+        with client.talk(microphone, sink):
             for _ in range(3):
                 client.create_response().result(20)
-            items = until(lambda: len(ear.written) == 3 and list(ear.written))
-            until(lambda: ear.played_ms(items[0]) > 100)
-            mouth.say(QUESTION)
+            items = until(lambda: len(sink.written) == 3 and list(sink.written))
+            until(lambda: sink.played_ms(items[0]) > 100)
+            microphone.say(QUESTION)
             until(lambda: len(received(connection, "conversation.item.truncate")) == 3)
-            until(lambda: len(ear.written) == 4)
+            until(lambda: len(sink.written) == 4)
         ends = {
             event["item_id"]: event["audio_end_ms"]
             for event in received(connection, "conversation.item.truncate")
         }
-        assert ends.pop(items[0]) == ear.played_ms(items[0]) > 100
+        assert ends.pop(items[0]) == sink.played_ms(items[0]) > 100
         assert ends.pop(items[1]) == ends.pop(items[2]) == 0
         assert errors(connection) == []
 
@@ -153,15 +161,15 @@ def test_a_service_that_does_not_cancel_gets_a_cancel() -> None:
     """
     With ``interrupt_response=False`` the call cancels the active response itself.
     """
-    ear, mouth = Ear(), Mouth()
+    sink, microphone = MemorySink(), FakeMicrophone()
     config = SessionConfig(turn_detection=ServerVad(interrupt_response=False))
     with GA.connected(
         service={"replies": [LONG], "pace": 8}, session_config=config
     ) as (client, connection):
-        with client.talk(mouth, ear):
+        with client.talk(microphone, sink):
             client.create_response()
-            until(lambda: ear.written)
-            mouth.say(QUESTION)
+            until(lambda: sink.written)
+            microphone.say(QUESTION)
             until(lambda: received(connection, "response.cancel"))
             done = until(lambda: sent(connection, "response.done"))
         assert done[0]["response"]["status"] == "cancelled"
@@ -172,26 +180,26 @@ def test_a_program_interrupts_the_answer(pace: float) -> None:
     """
     As a key does: silence, cancellation if it is active, truncation, IDLE.
     """
-    ear = Ear()
+    sink = MemorySink()
     with GA.connected(service={"replies": [LONG], "pace": pace}) as (
         client,
         connection,
     ):
         done: list[object] = []
         client.on("response.done", done.append)
-        with client.talk(Mouth(), ear) as call:
+        with client.talk(FakeMicrophone(), sink) as call:
             client.create_response()
-            first = until(lambda: next(iter(ear.written), None))
-            until(lambda: ear.played_ms(first) > 50)
+            first = until(lambda: next(iter(sink.written), None))
+            until(lambda: sink.played_ms(first) > 50)
             if not pace:
                 until(lambda: done)  # the call has it before the listener
             call.interrupt()
             (cut,) = until(lambda: received(connection, "conversation.item.truncate"))
-            assert cut["audio_end_ms"] == ear.played_ms(first)
+            assert cut["audio_end_ms"] == sink.played_ms(first)
             until(lambda: client.status is ModelStatusEnum.IDLE)
-            written = len(ear.written[first])
+            written = len(sink.written[first])
             client.clear_audio_buffer().result(5)  # late audio would come before
-            assert len(ear.written[first]) == written
+            assert len(sink.written[first]) == written
         assert len(received(connection, "response.cancel")) == bool(pace)
         assert errors(connection) == []
 
@@ -200,16 +208,16 @@ def test_push_to_talk_commits_and_interrupts(variant: Variant) -> None:
     """
     Muting commits and asks, unmuting interrupts; a key pressed by mistake asks nothing.
     """
-    ear, mouth = Ear(), Mouth()
+    sink, microphone = MemorySink(), FakeMicrophone()
     with variant.connected(
         service={"replies": [LONG, SHORT], "pace": 0}, session_config=MANUAL
     ) as (client, connection):
-        with client.talk(mouth, ear, muted=True) as call:
+        with client.talk(microphone, sink, muted=True) as call:
             assert call.muted
             call.unmute()
             until(lambda: len(received(connection, "input_audio_buffer.append")) > 10)
             call.mute()
-            until(lambda: ear.written)
+            until(lambda: sink.written)
             appended = len(received(connection, "input_audio_buffer.append"))
             call.unmute()
             until(lambda: received(connection, "conversation.item.truncate"))
@@ -220,7 +228,7 @@ def test_push_to_talk_commits_and_interrupts(variant: Variant) -> None:
                 )
             )
             call.mute()
-            until(lambda: len(ear.written) == 2)
+            until(lambda: len(sink.written) == 2)
         assert len(received(connection, "input_audio_buffer.commit")) == 2
         assert len(received(connection, "response.create")) == 2
         assert errors(connection) == []
@@ -230,25 +238,25 @@ def test_a_file_without_turn_detection_is_committed_at_its_end() -> None:
     """
     The call requests the answer, and ends after it.
     """
-    ear = Ear(realtime=False)
+    sink = MemorySink(realtime=False)
     with GA.connected(service={"replies": [SHORT]}, session_config=MANUAL) as (
         client,
         connection,
     ):
-        with client.talk(iter([QUESTION[:9600], QUESTION[9600:]]), ear) as call:
+        with client.talk(iter([QUESTION[:9600], QUESTION[9600:]]), sink) as call:
             assert call.wait(30)
         assert len(received(connection, "input_audio_buffer.commit")) == 1
-        assert b"".join(ear.written.values()) == spoken(connection)
+        assert b"".join(sink.written.values()) == spoken(connection)
 
 
 def test_a_muted_call_sends_silence() -> None:
     """
     So turn detection sees the end of the turn.
     """
-    mouth = Mouth()
+    microphone = FakeMicrophone()
     with GA.connected() as (client, connection):
-        with client.talk(mouth, Ear(), muted=True):
-            mouth.say(QUESTION)
+        with client.talk(microphone, MemorySink(), muted=True):
+            microphone.say(QUESTION)
             appends = until(
                 lambda: (
                     len(received(connection, "input_audio_buffer.append")) > 20
@@ -265,22 +273,22 @@ def test_half_duplex_does_not_hear_while_it_speaks() -> None:
     """
     What the microphone brings meanwhile is silence; afterwards it is sent again.
     """
-    ear, mouth = Ear(), Mouth()
+    sink, microphone = MemorySink(), FakeMicrophone()
     with GA.connected(service={"replies": [SHORT, SHORT], "pace": 0}) as (
         client,
         connection,
     ):
-        with client.talk(mouth, ear, half_duplex=True):
+        with client.talk(microphone, sink, half_duplex=True):
             client.create_response()
-            until(lambda: ear.written)
-            mouth.say(QUESTION[:24_000])
-            until(lambda: ear.drained)
+            until(lambda: sink.written)
+            microphone.say(QUESTION[:24_000])
+            until(lambda: sink.drained)
             until(lambda: client.status is ModelStatusEnum.IDLE)
             assert sent(connection, "input_audio_buffer.speech_started") == []
-            mouth.say(bytes(24_000) + QUESTION)
+            microphone.say(bytes(24_000) + QUESTION)
             until(lambda: sent(connection, "input_audio_buffer.speech_started"))
-            until(lambda: ear.flushed)
-        assert ear.flushed[0] == {}  # nothing of the answer was cut
+            until(lambda: sink.flushed)
+        assert sink.flushed[0] == {}  # nothing of the answer was cut
 
 
 @pytest.mark.slow
@@ -289,7 +297,7 @@ def test_an_answer_after_a_tool_is_part_of_the_call() -> None:
     The wait does not return between the call of a tool and the answer.
     """
     release = threading.Event()
-    ear = Ear(realtime=False)
+    sink = MemorySink(realtime=False)
     replies = [Reply(calls=[ToolCall("look", {})]), SHORT]
     with GA.connected(service={"replies": replies}) as (client, connection):
 
@@ -301,13 +309,13 @@ def test_an_answer_after_a_tool_is_part_of_the_call() -> None:
             release.wait(10)
             return "seen"
 
-        with client.talk(WavSource(wav_bytes(QUESTION, 24_000)), ear) as call:
+        with client.talk(WavSource(wav_bytes(QUESTION, 24_000)), sink) as call:
             until(lambda: sent(connection, "response.done"))
             assert not call.wait(0.1)
             release.set()
             assert call.wait(30)
-        assert b"".join(ear.written.values()) == spoken(connection)
-        assert len(ear.written) == 1
+        assert b"".join(sink.written.values()) == spoken(connection)
+        assert len(sink.written) == 1
 
 
 @pytest.mark.slow
@@ -317,7 +325,7 @@ def test_rates_are_converted_on_both_sides(name: str) -> None:
     A source and a sink at 16 kHz work in any session, with the right durations.
     """
     config = SessionConfig(input_audio_format=name, output_audio_format=name)
-    ear = Ear(16_000, realtime=False)
+    sink = MemorySink(16_000, realtime=False)
     with GA.connected(service={"replies": [SHORT]}, session_config=config) as (
         client,
         connection,
@@ -325,15 +333,15 @@ def test_rates_are_converted_on_both_sides(name: str) -> None:
         from azure_realtime.audio import resample
 
         wav = wav_bytes(resample(QUESTION, 24_000, 16_000), 16_000)
-        with client.talk(WavSource(wav), ear) as call:
+        with client.talk(WavSource(wav), sink) as call:
             assert call.wait(30)
         audio = spoken(connection)
         frames = len(audio) if name == "g711_ulaw" else len(audio) // 3
         frames *= 2 if name == "g711_ulaw" else 1
-        (item,) = ear.written
+        (item,) = sink.written
         assert (
             abs(
-                len(ear.written[item]) // 2
+                len(sink.written[item]) // 2
                 - (frames if name == "g711_ulaw" else len(audio) // 3)
             )
             <= 4
@@ -350,12 +358,12 @@ def test_telephone_audio_passes_unchanged() -> None:
     codes = (
         bytes(code for code in range(256) if code != 0x7F) * 20
     )  # 0x7F is a second zero
-    ear, source = Ear(8000, realtime=False), PushSource(8000)
+    sink, source = MemorySink(8000, realtime=False), PushSource(8000)
     with GA.connected(service={"replies": [SHORT]}, session_config=config) as (
         client,
         connection,
     ):
-        with client.talk(source, ear):
+        with client.talk(source, sink):
             for at in range(0, len(codes), 160):
                 source.push(decode_ulaw(codes[at : at + 160]))
             until(
@@ -368,13 +376,13 @@ def test_telephone_audio_passes_unchanged() -> None:
                 )
             )
             client.create_response().result(20)
-            until(lambda: ear.written)
+            until(lambda: sink.written)
         appended = b"".join(
             base64.b64decode(append["audio"])
             for append in received(connection, "input_audio_buffer.append")
         )
         assert appended[: len(codes)] == codes
-        assert b"".join(ear.written.values()) == decode_ulaw(spoken(connection))
+        assert b"".join(sink.written.values()) == decode_ulaw(spoken(connection))
 
 
 @pytest.mark.slow
@@ -382,7 +390,7 @@ def test_a_reconnect_keeps_the_call(variant: Variant) -> None:
     """
     The next question is answered on the new connection; old items are not truncated there.
     """
-    ear, mouth = Ear(), Mouth()
+    sink, microphone = MemorySink(), FakeMicrophone()
     with (
         variant.service(replies=[LONG, SHORT], pace=8) as service,
         variant.client(
@@ -390,18 +398,18 @@ def test_a_reconnect_keeps_the_call(variant: Variant) -> None:
         ) as client,
     ):
         connection = service.wait_for_connection()
-        with client.talk(mouth, ear) as call:
-            mouth.say(QUESTION)
-            until(lambda: ear.written)
+        with client.talk(microphone, sink) as call:
+            microphone.say(QUESTION)
+            until(lambda: sink.written)
             with client.expect("reconnected", timeout=20):
                 connection.drop()
             second = service.wait_for_connection()
-            mouth.say(QUESTION)
-            until(lambda: len(ear.written) == 2)
+            microphone.say(QUESTION)
+            until(lambda: len(sink.written) == 2)
             assert call.error is None
         assert received(second, "conversation.item.truncate") == [] or {
             event["item_id"] for event in received(second, "conversation.item.truncate")
-        } == {list(ear.written)[1]}
+        } == {list(sink.written)[1]}
 
 
 def test_the_end_of_the_connection_ends_the_call() -> None:
@@ -409,11 +417,11 @@ def test_the_end_of_the_connection_ends_the_call() -> None:
     The wait returns, and the error says why.
     """
     with GA.connected() as (client, connection):
-        call = client.talk(Mouth(), ear := Ear())
+        call = client.talk(FakeMicrophone(), sink := MemorySink())
         connection.drop()
         assert call.wait(10)
         assert "connection" in str(call.error).lower()
-        assert ear.closed
+        assert sink.closed
         call.stop()
 
 
@@ -422,10 +430,10 @@ def test_closing_the_client_ends_the_call() -> None:
     Without an error.
     """
     with GA.connected() as (client, _):
-        call = client.talk(mouth := Mouth(), Ear())
+        call = client.talk(microphone := FakeMicrophone(), MemorySink())
         client.close()
         assert call.wait(10)
-        assert mouth.closed
+        assert microphone.closed
         assert call.error is None
 
 
@@ -434,16 +442,16 @@ def test_listeners_do_not_delay_the_call() -> None:
     """
     A sleeping listener and `off_all` do not matter to it.
     """
-    ear, mouth, awake = Ear(), Mouth(), threading.Event()
+    sink, microphone, awake = MemorySink(), FakeMicrophone(), threading.Event()
     with GA.connected(service={"replies": [LONG, SHORT], "pace": 0}) as (client, _):
         client.on("input_audio_buffer.speech_started", lambda event: awake.wait(10))
-        with client.talk(mouth, ear):
-            mouth.say(QUESTION)
-            first = until(lambda: next(iter(ear.written), None))
-            until(lambda: ear.played_ms(first) > 50)
+        with client.talk(microphone, sink):
+            microphone.say(QUESTION)
+            first = until(lambda: next(iter(sink.written), None))
+            until(lambda: sink.played_ms(first) > 50)
             client.off_all()
-            mouth.say(QUESTION)
-            until(lambda: len(ear.written) == 2)
+            microphone.say(QUESTION)
+            until(lambda: len(sink.written) == 2)
             awake.set()
 
 
@@ -455,7 +463,7 @@ def raising() -> Iterator[bytes]:
     raise ZeroDivisionError("in the source")
 
 
-class BrokenSink(Ear):
+class BrokenSink(MemorySink):
     """
     A sink that breaks.
     """
@@ -474,11 +482,11 @@ def test_a_source_or_sink_that_raises_ends_the_call(
     With its exception as the reason, and a traceback in the log; the client goes on.
     """
     with GA.connected(service={"replies": [SHORT, SHORT]}) as (client, _):
-        with client.talk(raising(), Ear()) as call:
+        with client.talk(raising(), MemorySink()) as call:
             assert call.wait(20)
         assert isinstance(call.error, ZeroDivisionError)
         sink = BrokenSink()
-        with client.talk(Mouth(), sink) as call:
+        with client.talk(FakeMicrophone(), sink) as call:
             client.create_response()
             assert call.wait(10)
         assert isinstance(call.error, ZeroDivisionError)
@@ -493,7 +501,9 @@ def test_a_silent_file_ends() -> None:
     Nothing is detected, so nothing is answered.
     """
     with GA.connected() as (client, connection):
-        with client.talk(WavSource(wav_bytes(bytes(9600), 24_000)), Ear()) as call:
+        with client.talk(
+            WavSource(wav_bytes(bytes(9600), 24_000)), MemorySink()
+        ) as call:
             assert call.wait(20)
         assert sent(connection, "input_audio_buffer.committed") == []
 
@@ -502,11 +512,11 @@ def test_stopping_is_quick_and_repeatable() -> None:
     """
     The answer falls silent and is cancelled; no thread is left.
     """
-    ear = Ear()
+    sink = MemorySink()
     with GA.connected(service={"replies": [LONG], "pace": 8}) as (client, connection):
-        call = client.talk(Mouth(), ear)
+        call = client.talk(FakeMicrophone(), sink)
         client.create_response()
-        first = until(lambda: next(iter(ear.written), None))
+        first = until(lambda: next(iter(sink.written), None))
         with at_most(1.0):
             call.stop()
         call.stop()
@@ -514,7 +524,7 @@ def test_stopping_is_quick_and_repeatable() -> None:
         names = [thread.name for thread in threading.enumerate()]
         assert [name for name in names if name.startswith("azure-realtime-voice")] == []
         (cut,) = until(lambda: received(connection, "conversation.item.truncate"))
-        assert cut["audio_end_ms"] == ear.played_ms(first)
+        assert cut["audio_end_ms"] == sink.played_ms(first)
 
 
 @pytest.mark.slow
@@ -522,16 +532,16 @@ def test_levels_are_measured_and_blocks_are_dropped_without_a_connection() -> No
     """
     The level meter moves; without a connection the microphone's blocks are dropped.
     """
-    mouth = Mouth()
+    microphone = FakeMicrophone()
     with (
         GA.service(replies=[LONG]) as service,
         GA.client(service.url, max_reconnect_attempts=9) as client,
     ):
         connection = service.wait_for_connection()
-        ear = Ear()
-        with client.talk(mouth, ear) as call:
+        sink = MemorySink()
+        with client.talk(microphone, sink) as call:
             assert call.stats.input_level == 0.0
-            mouth.say(QUESTION)
+            microphone.say(QUESTION)
             until(lambda: call.stats.input_level > 0.1)
             until(lambda: call.stats.output_level > 0.1)
             service.refuse(503)
@@ -564,11 +574,11 @@ def test_a_live_source_is_a_question_until_its_end_is_noticed() -> None:
     """
     with GA.connected(service={"replies": [SHORT, SHORT]}) as (client, connection):
         for number in (1, 2):
-            mouth = Mouth()
-            mouth.say(QUESTION)
-            turn = client.ask(audio=mouth, timeout=20)
+            microphone = FakeMicrophone()
+            microphone.say(QUESTION)
+            turn = client.ask(audio=microphone, timeout=20)
             assert turn.transcript == SHORT
-            assert mouth.closed
+            assert microphone.closed
             assert len(sent(connection, "response.created")) == number
         assert received(connection, "input_audio_buffer.commit") == []
         detection = client.update_session().result(5).turn_detection
@@ -580,15 +590,15 @@ def test_a_question_that_never_ends_is_a_timeout() -> None:
     """
     Turn detection is restored.
     """
-    mouth = Mouth()
+    microphone = FakeMicrophone()
     with GA.connected() as (client, _):
         with pytest.raises(TimeoutError):
-            client.ask(audio=mouth, timeout=0.5)
-        assert mouth.closed
+            client.ask(audio=microphone, timeout=0.5)
+        assert microphone.closed
         detection = client.update_session().result(5).turn_detection
         assert detection.create_response is not False
         with pytest.raises(ValueError, match="outside the conversation"):
-            client.ask(audio=Mouth(), conversation="none", timeout=5)
+            client.ask(audio=FakeMicrophone(), conversation="none", timeout=5)
 
 
 def test_late_audio_of_an_interrupted_answer_leaves_the_model_idle() -> None:
@@ -596,12 +606,15 @@ def test_late_audio_of_an_interrupted_answer_leaves_the_model_idle() -> None:
     Its first audio arrives after the interruption: it is not played, so nothing reports
     its end but the call.
     """
-    ear = Ear()
+    sink = MemorySink()
     response = {"id": "resp_late", "object": "realtime.response", "output": []}
     response |= {"conversation_id": "conv_1", "status": "in_progress"}
     place = {"response_id": "resp_late", "item_id": "item_late", "event_id": "event_1"}
     place |= {"output_index": 0, "content_index": 0}  # type: ignore[dict-item]
-    with GA.connected() as (client, connection), client.talk(Mouth(), ear) as call:
+    with (
+        GA.connected() as (client, connection),
+        client.talk(FakeMicrophone(), sink) as call,
+    ):
         created = {"type": "response.created", "event_id": "event_0"}
         connection.send({**created, "response": response})
         until(lambda: client.status is ModelStatusEnum.THINKING)
@@ -616,7 +629,7 @@ def test_late_audio_of_an_interrupted_answer_leaves_the_model_idle() -> None:
         done = {"type": "response.done", "event_id": "event_2"}
         connection.send({**done, "response": {**response, "status": "cancelled"}})
         until(lambda: client.status is ModelStatusEnum.IDLE)
-        assert ear.written == {}
+        assert sink.written == {}
 
 
 @pytest.mark.slow

@@ -117,19 +117,19 @@ def test_half_duplex_silences_the_microphone_during_playback_and_a_moment_longer
     The moment is for the echo of the room.
     """
     now, playing = [0.0], [True]
-    gate = HalfDuplex(lambda: playing[0], lambda: now[0])
+    half_duplex = HalfDuplex(lambda: playing[0], lambda: now[0])
     spoken = sound(5, 1)
-    assert gate.feed(spoken) == bytes(FRAME)
+    assert half_duplex.feed(spoken) == bytes(FRAME)
     playing[0] = False
-    now[0] = gate.HOLD - 0.01
-    assert gate.feed(spoken) == bytes(FRAME)
-    now[0] = gate.HOLD
-    assert gate.feed(spoken) == spoken
+    now[0] = half_duplex.HOLD - 0.01
+    assert half_duplex.feed(spoken) == bytes(FRAME)
+    now[0] = half_duplex.HOLD
+    assert half_duplex.feed(spoken) == spoken
 
 
 def test_a_canceller_that_returns_no_bytes_is_named() -> None:
     """
-    In the error that ends the call.
+    The error that ends the call names the method of the canceller.
     """
 
     class Arrays(Difference):

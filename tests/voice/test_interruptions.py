@@ -106,7 +106,7 @@ def test_interruptions_at_random_moments_leave_no_late_sample(
             for number in range(TRIALS):
                 trial = Trial(virtual_audio, client, connection, service)
                 trial.interrupt(1 + number % 3, chance)
-                until(lambda: is_quiet(client, call), 20)
+                until(lambda: is_idle_after_interrupt(client, call), 20)
                 client.update_session().result(20)  # the truncations have arrived
                 late, behind = trial.check()
                 _logger.info("%s: %.0f ms late, %.1f behind", dispatch, late, behind)
@@ -116,7 +116,7 @@ def test_interruptions_at_random_moments_leave_no_late_sample(
         assert sent(connection, "error") == []
 
 
-def is_quiet(client: AzureRealTimeAudio, call: VoiceCall) -> bool:
+def is_idle_after_interrupt(client: AzureRealTimeAudio, call: VoiceCall) -> bool:
     """
     Interrupt the answer, and return whether there is none any more.
     """

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from helpers.clients import GA, LONG, MANUAL
 from helpers.timing import at_most
-from helpers.voice import QUESTION, Ear, Mouth, received, until
+from helpers.voice import QUESTION, FakeMicrophone, MemorySink, received, until
 
 from azure_realtime import AuthenticationError, ConnectionClosed
 from azure_realtime.audio import PushSource, WavSource, read_wav, wav_bytes
@@ -25,7 +25,7 @@ def begin(client: Any, path: Path) -> None:
     """
     Begin a call whose answers replace a file.
     """
-    client.talk(Mouth(), path)
+    client.talk(FakeMicrophone(), path)
 
 
 def record(client: Any, path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_client_that_has_ended_touches_no_file(
     assert path.read_bytes() == b"precious"
 
 
-class Missing(Mouth):
+class Missing(FakeMicrophone):
     """
     A microphone that cannot be opened.
     """
@@ -91,8 +91,10 @@ def test_a_call_that_cannot_begin_touches_no_file(tmp_path: Path) -> None:
         assert source.closed
         assert path.read_bytes() == b"precious"
         with pytest.raises(FileNotFoundError):
-            client.talk(mouth := Mouth(), tmp_path / "missing" / "reply.wav")
-        assert mouth.closed
+            client.talk(
+                microphone := FakeMicrophone(), tmp_path / "missing" / "reply.wav"
+            )
+        assert microphone.closed
         with client.talk(WavSource(wav_bytes(QUESTION, 24_000)), path) as call:
             assert call.wait(20)
     assert read_wav(path).pcm
@@ -100,21 +102,21 @@ def test_a_call_that_cannot_begin_touches_no_file(tmp_path: Path) -> None:
 
 def test_a_client_has_one_call_at_a_time() -> None:
     """
-    Two would mix what their users say; the error says what to do.
+    Two calls would mix the audio of their sources; the error says what to do.
     """
     with GA.connected() as (client, _):
         with (
-            client.talk(Mouth(), Ear()),
+            client.talk(FakeMicrophone(), MemorySink()),
             pytest.raises(RuntimeError, match="stop that call first"),
         ):
-            client.talk(Mouth(), Ear())
-        with client.talk(mouth := Mouth(), ear := Ear()):
+            client.talk(FakeMicrophone(), MemorySink())
+        with client.talk(microphone := FakeMicrophone(), sink := MemorySink()):
             pass
-        assert mouth.closed
-        assert ear.closed
+        assert microphone.closed
+        assert sink.closed
 
 
-class Stopping(Ear):
+class Stopping(MemorySink):
     """
     A sink that ends its call.
     """
@@ -133,11 +135,11 @@ class Stopping(Ear):
 
 def test_a_sink_may_stop_its_call() -> None:
     """
-    At once: it does not wait for itself.
+    `stop` returns at once: the sink's thread does not wait for itself.
     """
     sink = Stopping()
     with GA.connected(service={"replies": [SHORT]}) as (client, _):
-        sink.call = client.talk(Mouth(), sink)
+        sink.call = client.talk(FakeMicrophone(), sink)
         client.create_response()
         until(lambda: sink.written)
         with at_most(1.5):
@@ -148,11 +150,11 @@ def test_a_sink_may_stop_its_call() -> None:
 @pytest.mark.parametrize("dispatch", ["thread", "reader", "manual"])
 def test_a_listener_may_stop_the_call(dispatch: str) -> None:
     """
-    Whichever thread it runs on; only the reader thread cannot wait for the end.
+    Listeners of each dispatch mode may; only the reader thread cannot wait for the end.
     """
     seen: list[Any] = []
     with GA.connected(service={"replies": [SHORT]}, dispatch=dispatch) as (client, _):
-        call = client.talk(mouth := Mouth(), Ear())
+        call = client.talk(microphone := FakeMicrophone(), MemorySink())
 
         @client.on("response.created")
         def stop(_: Any) -> None:
@@ -169,7 +171,7 @@ def test_a_listener_may_stop_the_call(dispatch: str) -> None:
             until(lambda: client.pump(0.01) and seen)
         until(lambda: True in seen)
         assert call.wait(5)
-        assert mouth.closed
+        assert microphone.closed
         assert len(seen) == 1 + (dispatch == "reader")
 
 
@@ -178,7 +180,7 @@ def test_a_listener_may_begin_a_call() -> None:
     It has its own threads, so the listener may wait for its end, too.
     """
     ended: list[Any] = []
-    ear = Ear(realtime=False)
+    sink = MemorySink(realtime=False)
     with GA.connected(service={"replies": [SHORT]}, session_config=MANUAL) as (
         client,
         _,
@@ -186,13 +188,13 @@ def test_a_listener_may_begin_a_call() -> None:
 
         @client.on("input_audio_buffer.cleared")
         def talk(_: Any) -> None:
-            with client.talk(iter([QUESTION]), ear) as call:
+            with client.talk(iter([QUESTION]), sink) as call:
                 ended.append(call.wait(20))
 
         client.clear_audio_buffer()
         until(lambda: ended)
     assert ended == [True]
-    assert ear.written
+    assert sink.written
 
 
 def test_interrupting_without_an_answer_changes_nothing() -> None:
@@ -200,9 +202,9 @@ def test_interrupting_without_an_answer_changes_nothing() -> None:
     Before, between and after answers; also after the end of the call.
     """
     with GA.connected() as (client, connection):
-        with client.talk(Mouth(), ear := Ear()) as call:
+        with client.talk(FakeMicrophone(), sink := MemorySink()) as call:
             call.interrupt()
-            until(lambda: ear.flushed)
+            until(lambda: sink.flushed)
             assert call.stats.interruptions == 0
             assert not call.wait(0)
         call.interrupt()
@@ -212,12 +214,12 @@ def test_interrupting_without_an_answer_changes_nothing() -> None:
         assert received(connection, "response.cancel") == []
 
 
-def test_stopping_from_several_threads() -> None:
+def test_stop_returns_in_each_of_several_threads() -> None:
     """
-    All of them return when the call has ended.
+    Each call of `stop` returns when the voice call has ended.
     """
     with GA.connected() as (client, _):
-        call = client.talk(Mouth(), Ear())
+        call = client.talk(FakeMicrophone(), MemorySink())
         threads = [threading.Thread(target=call.stop) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -233,7 +235,7 @@ def test_an_utterance_that_a_reconnect_has_cut_is_dropped(
     """
     The call goes on, the service gets no half question, and the next one is answered.
     """
-    source, ear = PushSource(), Ear()
+    source, sink = PushSource(), MemorySink()
     source.live = live  # type: ignore[misc]
     with (
         GA.service(replies=[SHORT]) as service,
@@ -243,7 +245,7 @@ def test_an_utterance_that_a_reconnect_has_cut_is_dropped(
             reconnect_interval=0.01,
             session_config=MANUAL,
         ) as client,
-        client.talk(source, ear) as call,
+        client.talk(source, sink) as call,
     ):
         connection = service.wait_for_connection()
         client.connect()
@@ -259,7 +261,7 @@ def test_an_utterance_that_a_reconnect_has_cut_is_dropped(
         source.push(QUESTION[:48_000])
         until(lambda: received(second, "input_audio_buffer.append"))
         call.mute()
-        until(lambda: ear.written)
+        until(lambda: sink.written)
         assert call.error is None
     assert len(received(second, "input_audio_buffer.commit")) == 1
 
@@ -273,16 +275,16 @@ def test_an_interruption_without_a_connection_is_local() -> None:
         GA.client(
             service.url, max_reconnect_attempts=9, reconnect_interval=0.01
         ) as client,
-        client.talk(Mouth(), ear := Ear()) as call,
+        client.talk(FakeMicrophone(), sink := MemorySink()) as call,
     ):
         connection = service.wait_for_connection()
         client.create_response()
-        until(lambda: ear.written)
+        until(lambda: sink.written)
         service.refuse(503)
         with client.expect("disconnected", timeout=10):
             connection.drop()
         call.interrupt()
-        until(lambda: call.stats.output_level == 0.0 and ear.flushed)
+        until(lambda: call.stats.output_level == 0.0 and sink.flushed)
         with client.expect("reconnected", timeout=20):
             service.accept()
         second = service.wait_for_connection()
@@ -309,25 +311,25 @@ def test_ctrl_c_while_a_call_begins_leaves_nothing(
             start(self)
         raise KeyboardInterrupt
 
-    mouth, ear = Mouth(), Ear()
+    microphone, sink = FakeMicrophone(), MemorySink()
     with GA.connected(service={"replies": [SHORT]}) as (client, _):
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", interrupted)
             with pytest.raises(KeyboardInterrupt):
-                client.talk(mouth, ear)
-        assert mouth.closed
-        assert ear.closed
-        with client.talk(Mouth(), ear := Ear()):
+                client.talk(microphone, sink)
+        assert microphone.closed
+        assert sink.closed
+        with client.talk(FakeMicrophone(), sink := MemorySink()):
             client.create_response()
-            until(lambda: ear.written)
+            until(lambda: sink.written)
 
 
 def test_ctrl_c_while_a_call_ends_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Leaving the block is interrupted, and the call has ended nevertheless.
+    Ctrl-C interrupts the end of the block, and the call has ended nevertheless.
     """
     with GA.connected() as (client, _):
-        call = client.talk(mouth := Mouth(), Ear())
+        call = client.talk(microphone := FakeMicrophone(), MemorySink())
         stop = call.stop
 
         def interrupted(*_: Any) -> None:
@@ -338,4 +340,4 @@ def test_ctrl_c_while_a_call_ends_ends_it(monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises(KeyboardInterrupt), call:
             pass
         assert call.wait(0)
-        assert mouth.closed
+        assert microphone.closed

@@ -14,7 +14,15 @@ from typing import Any
 import pytest
 from helpers.clients import GA, MANUAL, SENTENCE
 from helpers.timing import SCALE, at_most
-from helpers.voice import BLOCK, QUESTION, Ear, Mouth, received, sent, until
+from helpers.voice import (
+    BLOCK,
+    QUESTION,
+    FakeMicrophone,
+    MemorySink,
+    received,
+    sent,
+    until,
+)
 
 from azure_realtime import SessionConfig
 from azure_realtime.audio import PushSource
@@ -96,7 +104,7 @@ def test_a_source_that_fails_ends_the_call(source: Any, kind: Any, name: str) ->
     The error names the class and the method, and the client can be used.
     """
     with GA.connected() as (client, _):
-        with client.talk(source, Ear()) as call:
+        with client.talk(source, MemorySink()) as call:
             assert call.wait(10)
         assert isinstance(call.error, kind)
         if sys.version_info >= (3, 11) or kind is TypeError:
@@ -116,7 +124,7 @@ def test_a_source_that_fails_while_the_user_speaks_ends_the_call() -> None:
         raise ZeroDivisionError
 
     with GA.connected() as (client, connection):
-        with client.talk(source(), Ear()) as call:
+        with client.talk(source(), MemorySink()) as call:
             until(lambda: sent(connection, "input_audio_buffer.speech_started"))
             speaks.set()
             assert call.wait(10)
@@ -141,14 +149,14 @@ def test_blocks_of_any_buffer_are_sent() -> None:
         client,
         connection,
     ):
-        with client.talk(Tape(*blocks), Ear(realtime=False)) as call:
+        with client.talk(Tape(*blocks), MemorySink(realtime=False)) as call:
             assert call.wait(20)
             assert call.error is None
         appends = received(connection, "input_audio_buffer.append")
         assert b"".join(base64.b64decode(a["audio"]) for a in appends) == pcm
 
 
-class Leaving(Ear):
+class Leaving(MemorySink):
     """
     A sink that exits.
     """
@@ -160,7 +168,7 @@ class Leaving(Ear):
         sys.exit("in the sink")
 
 
-class NoCuts(Ear):
+class NoCuts(MemorySink):
     """
     A sink whose `flush` returns nothing.
     """
@@ -171,7 +179,7 @@ class NoCuts(Ear):
         """
 
 
-class NoTime(Ear):
+class NoTime(MemorySink):
     """
     A sink that does not know what it has played.
     """
@@ -182,7 +190,7 @@ class NoTime(Ear):
         """
 
 
-class Method(Ear):
+class Method(MemorySink):
     """
     A sink with a method in place of a property, which is always true.
     """
@@ -194,7 +202,7 @@ class Method(Ear):
         return False
 
 
-class OddRate(Ear):
+class OddRate(MemorySink):
     """
     A sink whose rate is none.
     """
@@ -225,21 +233,21 @@ def test_a_sink_that_fails_ends_the_call(sink: Any, kind: Any, name: str) -> Non
     """
     The error names the class and the method; source and sink are closed.
     """
-    mouth = Mouth()
+    microphone = FakeMicrophone()
     with GA.connected(service={"replies": [SHORT, SHORT]}) as (client, connection):
-        with client.talk(mouth, sink) as call:
+        with client.talk(microphone, sink) as call:
             client.create_response().exception(20)  # the call may cancel it
             call.interrupt()
             assert call.wait(10)
         assert isinstance(call.error, kind)
         if sys.version_info >= (3, 11) or kind is TypeError:
             assert name in texts(call.error)
-        assert mouth.closed
+        assert microphone.closed
         assert sink.closed
         client.clear_audio_buffer().result(5)
-        with client.talk(Mouth(), ear := Ear()):
+        with client.talk(FakeMicrophone(), sink := MemorySink()):
             client.create_response()
-            until(lambda: ear.written)
+            until(lambda: sink.written)
         assert len(sent(connection, "response.created")) == 2
 
 
@@ -251,22 +259,22 @@ def test_a_sink_that_blocks_is_given_up(
     `wait` and `stop` return, the microphone is closed, and the client can be used.
     """
     monkeypatch.setattr(call_module, "_BLOCKED", 0.2)
-    release, mouth, ear = threading.Event(), Mouth(), Ear()
-    monkeypatch.setattr(ear, member, lambda *_: release.wait(20))
+    release, microphone, sink = threading.Event(), FakeMicrophone(), MemorySink()
+    monkeypatch.setattr(sink, member, lambda *_: release.wait(20))
     try:
         with GA.connected(service={"replies": [SHORT, SHORT]}) as (client, _):
-            call = client.talk(mouth, ear)
+            call = client.talk(microphone, sink)
             client.create_response()
             if member != "write":
-                until(lambda: ear.written)
+                until(lambda: sink.written)
                 call.interrupt() if member == "flush" else call.stop(0)
             assert call.wait(10)
             assert isinstance(call.error, TimeoutError)
-            assert f"Ear.{member}()" in str(call.error)
-            assert mouth.closed
+            assert f"MemorySink.{member}()" in str(call.error)
+            assert microphone.closed
             with at_most(1.0):
                 call.stop()
-            with client.talk(Mouth(), second := Ear()):
+            with client.talk(FakeMicrophone(), second := MemorySink()):
                 client.create_response()
                 until(lambda: second.written)
     finally:
@@ -285,12 +293,12 @@ def test_a_source_that_blocks_does_not_hold_the_call() -> None:
 
     try:
         with GA.connected() as (client, connection):
-            call = client.talk(source(), ear := Ear())
+            call = client.talk(source(), sink := MemorySink())
             until(lambda: received(connection, "input_audio_buffer.append"))
             with at_most(4.0):
                 call.stop()
             assert call.wait(0)
-            assert ear.closed
+            assert sink.closed
             client.clear_audio_buffer().result(5)
     finally:
         release.set()
@@ -321,7 +329,7 @@ def test_a_question_without_audio_is_a_timeout(
     make: Callable[[], Any], config: SessionConfig | None
 ) -> None:
     """
-    Also if the source yields nothing; then the next question is answered.
+    A source that yields nothing does not block `ask`; the next question is answered.
     """
     Stuck.release.clear()
     with GA.connected(service={"replies": [SHORT]}, session_config=config) as (
@@ -340,7 +348,7 @@ def test_a_question_without_audio_is_a_timeout(
 @pytest.mark.parametrize("source", [Tape(leave), Tape("a.wav")])
 def test_a_source_that_fails_fails_the_question(source: Any) -> None:
     """
-    With its own exception; turn detection is as before.
+    `ask` raises the source's exception; turn detection is as before.
     """
     with GA.connected() as (client, _):
         before = client.update_session().result(5).turn_detection
@@ -354,21 +362,21 @@ def test_muting_ends_the_turn_of_a_source_that_pauses(
     config: SessionConfig | None,
 ) -> None:
     """
-    As a telephone that sends nothing in a pause: the answer comes.
+    The answer comes also if a telephone sends nothing in a pause.
     """
-    source, ear = PushSource(), Ear()
+    source, sink = PushSource(), MemorySink()
     with GA.connected(service={"replies": [SHORT]}, session_config=config) as (
         client,
         connection,
     ):
-        with client.talk(source, ear) as call:
+        with client.talk(source, sink) as call:
             for at in range(0, len(SENTENCE), BLOCK):
                 source.push(SENTENCE[at : at + BLOCK])
             until(lambda: sum(audio_sizes(connection)) == len(SENTENCE))
             if config is None:
                 until(lambda: sent(connection, "input_audio_buffer.speech_started"))
             call.mute()
-            until(lambda: ear.written)
+            until(lambda: sink.written)
         assert len(sent(connection, "input_audio_buffer.committed")) == 1
 
 
@@ -376,9 +384,12 @@ def test_the_blocks_of_a_muted_source_are_not_made_longer() -> None:
     """
     Silence is added only where nothing comes.
     """
-    mouth = Mouth()
-    with GA.connected() as (client, connection), client.talk(mouth, Ear()) as call:
+    microphone = FakeMicrophone()
+    with (
+        GA.connected() as (client, connection),
+        client.talk(microphone, MemorySink()) as call,
+    ):
         call.mute()
-        mouth.say(QUESTION)
+        microphone.say(QUESTION)
         until(lambda: len(received(connection, "input_audio_buffer.append")) > 20)
         assert set(audio_sizes(connection)) == {BLOCK}

@@ -125,7 +125,7 @@ class Renewal:
             replacement.ready
             and self._control.closing is None
             and self._stream.idle  # unsent frames would be lost with the stream
-            and self._engine.quiet()
+            and self._engine.is_idle()
         ):
             self._resume_audio()
             return False

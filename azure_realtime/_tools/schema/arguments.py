@@ -33,7 +33,7 @@ from .hints import (
     items_of,
     members_of,
     origin_of,
-    peel,
+    unwrap,
 )
 from .json_schema import SCALARS, SchemaMaker, in_words
 from .models import model_maker, problem_of
@@ -113,7 +113,7 @@ class ArgumentReader:
         """
         Return the function that converts to type *hint*; it raises `Mismatch`.
         """
-        hint, _, bounds = peel(hint)
+        hint, _, bounds = unwrap(hint)
         read = self._reader(hint)
         return _bounded(read, bounds) if bounds else read
 

@@ -1,7 +1,7 @@
 """
 Classification of type hints into the kinds that JSON can represent.
 
-A hint is classified only after `peel`, which replaces `Annotated`, `NewType`, type
+A hint is classified only after `unwrap`, which replaces `Annotated`, `NewType`, type
 aliases, `Required` and type variables by the hint inside. The schema and the conversion
 of arguments both use this module, so they agree on the kind of a hint.
 
@@ -60,8 +60,8 @@ __all__ = [
     "members_of",
     "notes_of",
     "origin_of",
-    "peel",
     "text_of",
+    "unwrap",
 ]
 
 #: The type in the hint -> the type that a JSON list is converted to.
@@ -83,7 +83,7 @@ _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _QUALIFIERS = frozenset({"Final", "NotRequired", "ReadOnly", "Required"})
 
 
-class Peeled(NamedTuple):
+class Unwrapped(NamedTuple):
     """
     A hint without its wrappers.
 
@@ -98,7 +98,7 @@ class Peeled(NamedTuple):
     bounds: tuple[Bound, ...]
 
 
-def peel(hint: Any) -> Peeled:
+def unwrap(hint: Any) -> Unwrapped:
     """
     Remove the wrappers of *hint*; return the hint inside and their metadata.
     """
@@ -124,7 +124,7 @@ def peel(hint: Any) -> Peeled:
         elif hint is object or hint is inspect.Parameter.empty:
             hint = Any
         else:
-            return Peeled(hint, text, bounds)
+            return Unwrapped(hint, text, bounds)
 
 
 def filled(hint: Any, variables: Mapping[Any, Any]) -> Any:
@@ -150,7 +150,7 @@ def text_of(hint: Any) -> str | None:
     """
     Return the description in an `Annotated`, also of a member of a union.
     """
-    hint, text, _ = peel(hint)
+    hint, text, _ = unwrap(hint)
     if text is None and is_union(hint):
         return next(filter(None, map(text_of, get_args(hint))), None)
     return text

@@ -36,7 +36,7 @@ from .hints import (
     items_of,
     members_of,
     origin_of,
-    peel,
+    unwrap,
 )
 from .models import model_schema
 from .pydantic_types import is_model
@@ -92,7 +92,7 @@ class SchemaMaker:
         Raises:
             TypeError: A hint has no JSON form, or a class contains itself.
         """
-        hint, text, bounds = peel(hint)
+        hint, text, bounds = unwrap(hint)
         schema = self._schema(hint)
         for bound in bounds:
             bound.add_to(schema)
@@ -271,7 +271,7 @@ _FORMATS = {
 
 
 def _check_hashable(hint: Any, item: Any) -> None:
-    cls: Any = origin_of(peel(item).hint)
+    cls: Any = origin_of(unwrap(item).hint)
     if isinstance(cls, type) and getattr(cls, "__hash__", None) is None:
         msg = f"{_name(hint)}: {_name(cls)} is not hashable: take a list instead"
         raise TypeError(msg)

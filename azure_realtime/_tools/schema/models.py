@@ -29,13 +29,13 @@ def model_schema(hint: Any) -> Schema:
         reason = str(exc).partition("\n")[0]  # an address for details follows
         msg = f"{getattr(hint, '__qualname__', hint)} has no JSON schema: {reason}"
         raise TypeError(msg) from exc
-    made: Schema = _in_place(schema, schema.pop("$defs", {}), ())
+    made: Schema = _inlined(schema, schema.pop("$defs", {}), ())
     return made
 
 
-def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
+def _inlined(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
     if isinstance(node, list):
-        return [_in_place(item, definitions, inside) for item in node]
+        return [_inlined(item, definitions, inside) for item in node]
     if not isinstance(node, dict):
         return node
     made: Schema = {}
@@ -46,7 +46,7 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
         if name in inside:
             msg = f"{name} contains itself; a tool's schema must have an end"
             raise TypeError(msg)
-        made = _in_place(definitions[name], definitions, (*inside, name))
+        made = _inlined(definitions[name], definitions, (*inside, name))
     for key, value in node.items():
         # the mapping of a discriminator refers to the removed definitions
         is_mapping = (
@@ -55,7 +55,7 @@ def _in_place(node: Any, definitions: Schema, inside: tuple[str, ...]) -> Any:
         # a default or bound that is infinite or not a number
         is_finite = not isinstance(value, float) or math.isfinite(value)
         if is_finite and not is_mapping and not (key == "$ref" and name in definitions):
-            made[key] = _in_place(value, definitions, inside)
+            made[key] = _inlined(value, definitions, inside)
     return made
 
 

@@ -2,8 +2,8 @@
 Recognition of classes with their own JSON schema and validation: those of pydantic.
 
 Models are recognized by their methods; pydantic is not imported. Its dataclasses and
-its other types (`HttpUrl`, `SecretStr`) need its `TypeAdapter`; whoever has such a
-class has imported pydantic.
+its other types (`HttpUrl`, `SecretStr`) need its `TypeAdapter`: a program that
+has such a class has imported pydantic.
 
 Strictly private.
 """

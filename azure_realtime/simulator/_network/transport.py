@@ -288,7 +288,7 @@ class Transport:
             while self._write_next():
                 pass
         except (OSError, ssl.SSLError):
-            # The peer has gone. Waking the reader makes websockets close.
+            # The connection is lost. Waking the reader makes websockets close.
             with self._condition:
                 self._killed = True
                 self._condition.notify_all()
