@@ -58,9 +58,7 @@ class Microphone:
         self._latency = latency
         self._stream: Any = None
         self._closed = False
-        # Of the callback:
-        self._called_at = 0.0  # the newest block or the start, in monotonic seconds
-        self._lost = False  # until the next block
+        self._lost = False  # until the next callback
         # A deque in C whose `put` neither blocks nor runs Python code: the callback of
         # the device uses nothing else.
         self._blocks: SimpleQueue[bytes] = SimpleQueue()
@@ -87,12 +85,20 @@ class Microphone:
             AudioDeviceError: The device cannot be used.
         """
         self.open()
+        waits = 0  # in a row, without a block
         try:
             while not self._closed:
                 try:
-                    yield self._blocks.get(timeout=_LONGEST_WAIT)
+                    block = self._blocks.get(timeout=_LONGEST_WAIT)
                 except Empty:
-                    self._check()
+                    waits += 1
+                    # counted, not measured: see `STALLED`
+                    if self._is_lost(waits * _LONGEST_WAIT > streams.STALLED):
+                        self._take_default()
+                        waits = 0
+                else:
+                    waits = 0
+                    yield block
         finally:
             self.close()
 
@@ -101,44 +107,57 @@ class Microphone:
         Close the device and end the iteration. Any thread.
         """
         self._closed = True
+        self._release()
+
+    def _release(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
             devices.close(stream)
 
+    def _keep(self, stream: Any) -> None:
+        self._stream = stream
+
     def _start(self, device: str | int | None) -> None:
-        opened = streams.open_input(device, self.rate, self._latency, self._callback)
-        self.rate, self._stream = opened.rate, opened.stream
-        self._called_at = time.monotonic()
+        try:
+            opened = streams.open_input(
+                device, self.rate, self._latency, self._callback, self._keep
+            )
+        except BaseException:
+            self._release()
+            raise
+        self.rate = opened.rate
         if self._closed:  # by another thread, meanwhile
-            self.close()
+            devices.close(opened.stream)
 
     def _callback(self, data: Any, _frames: int, _time: Any, status: Any) -> None:
         """
         Take a block. A thread of the device.
         """
-        self._called_at = time.monotonic()
         self._lost = False
         if status.input_overflow or self._blocks.qsize() >= _MAX_BLOCKS:
             self.overflows += 1
         if self._blocks.qsize() < _MAX_BLOCKS:
             self._blocks.put(bytes(data))
 
-    def _check(self) -> None:
+    def _is_lost(self, stalled: bool) -> bool:
         """
-        Replace the device by the default one if it has disappeared.
+        Whether the device has disappeared.
         """
         devices.check_process()
         stream = self._stream
-        stalled = time.monotonic() - self._called_at > streams.STALLED
-        if stream is None or (stream.active and not stalled):
-            return
+        return stream is not None and (stalled or not stream.active)
+
+    def _take_default(self) -> None:
+        """
+        Replace the device by the default one, as soon as there is one.
+        """
         if not self._lost:
             self._lost = True
             self.losses += 1
             _logger.warning(
                 "The microphone has disappeared; the default one takes its place."
             )
-        devices.close(stream)
+        self._release()
         while not self._closed:
             try:
                 self._start(None)

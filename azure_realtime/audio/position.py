@@ -24,6 +24,7 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
+from . import streams
 from .sources import BLOCK_MS
 
 _COMPARED = 16  # callbacks, of 20 ms each
@@ -99,6 +100,17 @@ class Position:
         self._newest = self._first = None
         self._callbacks = 0
         self.called_at = time.perf_counter()
+
+    def is_stalled(self) -> bool:
+        """
+        Whether the device makes no callbacks any more. It may take 80 ms. Any thread.
+        """
+        for _ in range(2):  # look again after some blocks: see `STALLED`
+            called_at = self.called_at
+            if time.perf_counter() - called_at <= streams.STALLED:
+                return False
+            time.sleep(2 * BLOCK_MS / 1000)
+        return self.called_at == called_at
 
     def frames(self, handed: int, rate: int) -> int:
         """

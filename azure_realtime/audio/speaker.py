@@ -116,9 +116,7 @@ class Speaker:
         Stop the sound and close the device. It may be called more than once.
         """
         self._closed = True
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            devices.close(stream)
+        self._release()
 
     def write(self, pcm: bytes, item_id: str, content_index: int = 0) -> None:  # noqa: ARG002 - as the protocol
         """
@@ -221,10 +219,24 @@ class Speaker:
         """
         return self._position.frames(self._handed, self.rate)
 
+    def _release(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            devices.close(stream)
+
+    def _keep(self, stream: Any) -> None:
+        self._stream = stream
+
     def _start(self, device: str | int | None) -> None:
         self._position = Position(self._latency)
-        opened = streams.open_output(device, self.rate, self._latency, self._callback)
-        self.rate, self._stream = opened.rate, opened.stream
+        try:
+            opened = streams.open_output(
+                device, self.rate, self._latency, self._callback, self._keep
+            )
+        except BaseException:
+            self._release()
+            raise
+        self.rate = opened.rate
         self._position.latency = opened.latency
         self._retry_at = None
 
@@ -309,16 +321,14 @@ class Speaker:
         if self._closed:
             return
         stream = self._stream
-        stalled = time.perf_counter() - self._position.called_at > streams.STALLED
-        if stream is not None and (stalled or not stream.active):
+        if stream is not None and (not stream.active or self._position.is_stalled()):
             if not self._lost:
                 self._lost = True
                 self.losses += 1
                 _logger.warning(
                     "The loudspeaker has disappeared; the default one takes its place."
                 )
-            self._stream = None
-            devices.close(stream)
+            self._release()
             self._rewind(self._played())
             self._retry_at = 0.0
         if self._retry_at is not None and time.monotonic() >= self._retry_at:

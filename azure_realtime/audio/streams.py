@@ -23,9 +23,11 @@ from .sources import BLOCK_MS
 
 STALLED = 2.0
 """Seconds without a callback after which a device counts as lost: PortAudio 19.6 may
-take a lost device for active."""
+take a lost device for active. A process that was stopped (Ctrl-Z), or was in foreign
+code that holds the interpreter's lock, had none either: its next ones come at once."""
 
 _LONGEST_START = 2.0  # seconds
+_SLICE = 0.2  # seconds
 _INPUT, _OUTPUT = "microphone", "loudspeaker"
 
 _DEVICE_HINTS = {
@@ -59,6 +61,7 @@ def open_input(
     rate: int,
     latency: float,
     callback: Callable[..., None],
+    keep: Callable[[Any], None],
 ) -> OpenStream:
     """
     Open and start a microphone.
@@ -68,11 +71,13 @@ def open_input(
         rate: The wanted sample rate in Hz; if refused, the device's own is taken.
         latency: Wanted latency in seconds.
         callback: As `sounddevice` calls it, every 20 ms.
+        keep: Called with the stream before it is started: the owner closes it, also
+            after an error.
 
     Raises:
         AudioDeviceError: The device cannot be used.
     """
-    return _start(_INPUT, device, rate, latency, callback)
+    return _start(_INPUT, device, rate, latency, callback, keep)
 
 
 def open_output(
@@ -80,11 +85,12 @@ def open_output(
     rate: int,
     latency: float,
     callback: Callable[..., None],
+    keep: Callable[[Any], None],
 ) -> OpenStream:
     """
     Open and start a loudspeaker; arguments and errors are those of `open_input`.
     """
-    return _start(_OUTPUT, device, rate, latency, callback)
+    return _start(_OUTPUT, device, rate, latency, callback, keep)
 
 
 def _start(
@@ -93,6 +99,7 @@ def _start(
     rate: int,
     latency: float,
     callback: Callable[..., None],
+    keep: Callable[[Any], None],
 ) -> OpenStream:
     sounddevice = devices.load()
     words = {
@@ -114,14 +121,11 @@ def _start(
         except errors as error:
             raise _explained(error, kind, device) from None
     devices.open_streams[id(stream)] = stream
+    keep(stream)
     try:
         _call_start(stream)
     except errors as error:
-        devices.close(stream)
         raise _explained(error, kind, device) from None
-    except BaseException:  # Ctrl-C
-        devices.close(stream)
-        raise
     return OpenStream(stream, int(stream.samplerate), float(stream.latency))
 
 
@@ -169,27 +173,40 @@ def _call_start(stream: Any) -> None:
         else:
             outcome.put(None)
 
-    devices.blocked_streams.add(id(stream))
+    is_starting = False
     try:
+        devices.blocked_streams.add(id(stream))
         _thread.start_new_thread(start, ())
-    except RuntimeError:
-        devices.blocked_streams.discard(id(stream))
-        raise
-    try:
-        error = outcome.get(timeout=_LONGEST_START)
+        is_starting = True
+        error = _result(outcome, limit)
     except Empty:
         # At exit, PortAudio would wait for the stream as well.
         atexit.unregister(devices.load()._exit_handler)
         seconds = f"{_LONGEST_START:.0f} seconds"
         raise TimeoutError(f"it has not started in {seconds}") from None
-    except BaseException:  # Ctrl-C: no other call for the stream may overlap
+    except BaseException:  # no thread, or Ctrl-C: no other call may overlap the start
         with contextlib.suppress(Empty):
-            outcome.get(timeout=_LONGEST_START)
+            if is_starting:
+                _result(outcome, limit)
             devices.blocked_streams.discard(id(stream))
         raise
     devices.blocked_streams.discard(id(stream))
     if error is not None:
         raise error
+
+
+def _result(
+    outcome: SimpleQueue[BaseException | None], limit: float
+) -> BaseException | None:
+    """
+    Wait in slices, so that Ctrl-C is noticed; raises `Empty` at *limit*.
+    """
+    while True:
+        try:
+            return outcome.get(timeout=_SLICE)
+        except Empty:
+            if time.monotonic() > limit:
+                raise
 
 
 def abort(stream: Any | None) -> None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from array import array
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from helpers.driven_device import BLOCK, DrivenDevice
@@ -142,3 +144,45 @@ def after(method: Callable[..., None], then: Callable[[], None]) -> Callable[...
         then()
 
     return both
+
+
+def test_a_microphone_of_a_process_that_was_stopped_is_not_replaced(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    After Ctrl-Z and ``fg``, or a second in foreign code, the chosen device goes on.
+    """
+    microphone = Microphone("USB")
+    recorded = iter(microphone)
+    microphone.open()
+    with monkeypatch.context() as stopped:
+        stopped.setattr("azure_realtime.audio.microphone._LONGEST_WAIT", 0.01)
+        stopped.setattr("time.monotonic", lambda: 10**6)
+        threading.Timer(0.05, device.streams[0].record, [blocks(1)]).start()
+        assert next(recorded) == blocks(1)
+    assert len(device.streams) == 1
+    microphone.close()
+
+
+def test_ctrl_c_in_the_start_of_a_device_closes_it(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    No microphone goes on recording without an owner.
+    """
+
+    original, raised = streams._result, []
+
+    def interrupted(*arguments: Any) -> Any:
+        if len(raised) < len(device.streams):
+            raised.append(True)
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(streams, "_result", interrupted)
+    for make in (Speaker, Microphone):
+        with pytest.raises(KeyboardInterrupt):
+            make().open()
+        assert device.streams[-1].starts == 1
+        assert not device.streams[-1].active
+    assert not devices.open_streams

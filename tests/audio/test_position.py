@@ -26,6 +26,15 @@ class Clock:
     def perf_counter(self) -> float:
         return self.now
 
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.during_sleep()
+
+    def during_sleep(self) -> None:
+        """
+        What the device does in the pause: nothing, unless a test replaces this.
+        """
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
@@ -122,3 +131,17 @@ def test_the_buffer_is_what_a_started_stream_takes_at_once(clock: Clock) -> None
             at.note(number * BLOCK, clock.now, stamps)
         assert at.buffer == pytest.approx(0.2, abs=0.003)
         at.restart()
+
+
+def test_a_process_that_was_stopped_has_not_lost_its_loudspeaker(clock: Clock) -> None:
+    """
+    After Ctrl-Z and ``fg`` the chosen device goes on: the default one does not take its
+    place.
+    """
+    at = Position(0.1)
+    call(at, 0, clock, 0)
+    assert not at.is_stalled()
+    clock.now += 100
+    assert at.is_stalled()
+    clock.during_sleep = lambda: call(at, 6000, clock, 0)  # type: ignore[method-assign]
+    assert not at.is_stalled()
