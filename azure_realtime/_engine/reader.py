@@ -154,8 +154,8 @@ class Reader:
             self._close_reason = _EXITED
         if not at_exit:
             self._noticed.set()
+        self._control.close(deadline)  # first: after Ctrl-C here the client ends
         self._engine.queue.refuse(ConnectionClosed(1000, self._close_reason))
-        self._control.close(deadline)
 
     def exit_steps(self) -> ExitSteps | None:
         """
