@@ -28,9 +28,10 @@ from .dialer import Connect, Dialer
 from .disconnect import cause_of, disconnected_event, final_error
 from .engine import Engine
 from .event_pipeline import EventPipeline
+from .handover import Handover
 from .internal_errors import internal_error, run_all
 from .reconnect import Backoff
-from .renewal.replacement import Handover, ReplacementSession
+from .renewal.replacement import ReplacementSession
 from .sender import Sender
 from .session_setup import SessionSetup
 
