@@ -67,7 +67,12 @@ def test_a_session_that_could_not_be_restored_is_tried_again(
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(EventPipeline, "receive"), (EventPipeline, "settle"), (SessionSetup, "admit")],
+    [
+        (EventPipeline, "receive"),
+        (EventPipeline, "settle"),
+        (PendingCommands, "mark_sent"),
+        (SessionSetup, "admit"),
+    ],
 )
 def test_an_error_while_a_connection_is_served_is_its_loss(
     owner: type, name: str, fail_once: FailOnce
