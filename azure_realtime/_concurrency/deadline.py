@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import time
 
+from .._logging import repr_of
+
 _LONGEST = 1e6
 """Seconds, eleven days: the longest timeout that is passed to a selector. The kernel
 counts milliseconds in 32 bits."""
@@ -35,7 +37,7 @@ class Deadline:
             self.at = None if seconds is None else time.monotonic() + max(0.0, seconds)
         except (TypeError, ValueError, OverflowError):
             raise TypeError(
-                f"a timeout is a number of seconds or None, not {seconds!r}"
+                f"a timeout is a number of seconds or None, not {repr_of(seconds):.40}"
             ) from None
         if seconds != seconds:
             raise ValueError("a timeout is a number of seconds or None, not NaN")

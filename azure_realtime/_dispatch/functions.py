@@ -12,7 +12,7 @@ from typing import Any
 from .._logging import repr_of
 
 
-def check_function(function: Any, what: str) -> None:
+def check_listener(function: Any, what: str) -> None:
     """
     Refuse what would do nothing, or fail, if it were called with an event.
 

@@ -88,13 +88,18 @@ def unfinished(control: Control, engine: Engine) -> str | None:
     """
     Return what the program has not waited for, as words for a log message, or None.
 
-    That is an answer or a tool; or the first connection, if nothing is queued: then the
-    program only waits for events.
+    That is an answer or a tool; or the first connection, if nothing is queued (then the
+    program only waits for events); or the next one, if commands are queued for it.
     """
     if control.closing is not None or engine.lifecycle.ended is not None:
         return None
     if not engine.lifecycle.configured and not engine.queue.waiting:
         return "before the client was connected"
+    reconnects = (
+        engine.lifecycle.configured and engine.lifecycle.phase is not Phase.OPEN
+    )
+    if reconnects and engine.queue.waiting:  # they are lost: no attempt follows
+        return "before the client reconnected"
     if engine.runs_tools():
         return "while a tool was running"
     return None if engine.responses.is_idle else "while an answer was outstanding"

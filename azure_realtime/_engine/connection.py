@@ -43,10 +43,11 @@ from ..options import WebSocketOptions
 from .control import Control
 from .engine import Engine
 from .event_pipeline import EventPipeline
+from .handover import Handover
 from .internal_errors import internal_error
 from .keepalive import Keepalive
 from .renewal.renewal import Renewal
-from .renewal.replacement import Handover, ReplacementSession
+from .renewal.replacement import ReplacementSession
 from .session_events import SessionEvents
 from .session_setup import SessionSetup
 from .writer import Writer

@@ -20,8 +20,8 @@ from ..errors import RealtimeError
 from ..events import Reconnecting
 from ..options import WebSocketOptions
 from .control import Control
+from .handover import Handover
 from .reconnect import Backoff
-from .renewal.replacement import Handover
 from .session_kind import OpeningMessages
 
 Connect = Callable[[ConnectAttempt], WebSocketStream]

@@ -102,16 +102,20 @@ class Engine:
         # next connection.
         waiting = self.mailboxes.of_this_connection()
         change = self.status.lost()
-        self.queue.pause()
-        self.queue.drop_audio()
+        steps: list[Callable[[], object]] = [
+            self.queue.pause,
+            self.queue.drop_audio,
+            partial(self._lose_commands, error),
+            partial(self.responses.lose, error, self.retry_response),
+            *(partial(lose, error) for lose in self.on_loss),
+            partial(self.emitter.emit, change, disconnected),
+            *(partial(mailbox.end, error) for mailbox in waiting),
+        ]
+        run_all(steps, self.lifecycle.process)
+
+    def _lose_commands(self, error: RealtimeError) -> None:
         for event_id in self.pending.lose(error):
             self.queue.withdraw(event_id)
-        self.responses.lose(error, self.retry_response)
-        for lose in self.on_loss:
-            lose(error)
-        self.emitter.emit(change, disconnected)
-        for mailbox in waiting:
-            mailbox.end(error)
 
     def end(self, error: RealtimeError, closed: ServerEvent) -> None:
         """

@@ -25,17 +25,20 @@ def internal_error(error: BaseException) -> ConnectionClosed:
 
 def run_all(steps: Iterable[Callable[[], object]], process: OwnerProcess) -> None:
     """
-    Run the steps that end a client, although one of them raises. Reader thread.
+    Run the steps that end a connection or a client, although one of them raises.
 
     A step that raises is run once more. It fails pending requests before it removes
-    them, so the second run continues the first one.
+    them, so the second run continues the first one. If it raises again, that is logged.
+
+    Reader thread.
     """
     for step in steps:
-        for _ in range(2):
+        for is_last in (False, True):
             try:
                 step()
                 break
             except BaseException as error:
                 if process.is_other_process:
                     raise  # the child of a listener that forked
-                internal_error(error)
+                if is_last:
+                    internal_error(error)

@@ -28,9 +28,10 @@ from .dialer import Connect, Dialer
 from .disconnect import cause_of, disconnected_event, final_error
 from .engine import Engine
 from .event_pipeline import EventPipeline
+from .handover import Handover
 from .internal_errors import internal_error, run_all
 from .reconnect import Backoff
-from .renewal.replacement import Handover, ReplacementSession
+from .renewal.replacement import ReplacementSession
 from .sender import Sender
 from .session_setup import SessionSetup
 
@@ -154,8 +155,8 @@ class Reader:
             self._close_reason = _EXITED
         if not at_exit:
             self._noticed.set()
+        self._control.close(deadline)  # first: after Ctrl-C here the client ends
         self._engine.queue.refuse(ConnectionClosed(1000, self._close_reason))
-        self._control.close(deadline)
 
     def exit_steps(self) -> ExitSteps | None:
         """

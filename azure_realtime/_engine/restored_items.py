@@ -16,6 +16,7 @@ All of it runs on the reader thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from .._requests.error_routing import SentItem
@@ -46,7 +47,7 @@ class RestoredItems:
         self.commands = commands
         self._item_ids = item_ids
         self._rename = rename
-        self._unanswered = list(commands.values())
+        self._unanswered = list(commands.values())  # always the last of them
         self._expected = {
             (kind, item) for kind in item_ids for item in commands.values()
         }
@@ -56,11 +57,10 @@ class RestoredItems:
         """
         The items that were neither acknowledged nor refused, in order.
         """
-        commands = self.commands.items()
+        answered = len(self.commands) - len(self._unanswered)
         return [
             SentItem(event_id, item_id)
-            for event_id, item_id in commands
-            if item_id in self._unanswered
+            for event_id, item_id in islice(self.commands.items(), answered, None)
         ]
 
     def refuse(self, event_id: str) -> str:

@@ -137,7 +137,7 @@ class SessionEvents:
             event,
             self._update_event_id if self.unanswered else None,
             self._restored.commands,
-            self._unanswered_items(),
+            self._unanswered_items(event),
         )
         self.expired |= route.expired
         self.fatal |= route.fatal
@@ -150,15 +150,15 @@ class SessionEvents:
             self.failure = ConnectionClosed(1011, event.error.message)
         self._pipeline.refuse(event, route)
 
-    def _unanswered_items(self) -> list[SentItem]:
+    def _unanswered_items(self, event: ErrorEvent) -> list[SentItem]:
         """
-        Return the restored items that an error can be about.
+        Return the restored items that an error can be about if it names no command.
 
         There are none after the answer to a later command: some services acknowledge no
         items.
         """
         later = self._pipeline.answers != self._answers_before
-        return [] if later else self._restored.unanswered
+        return [] if event.error.event_id or later else self._restored.unanswered
 
     def _refuse(self, event: ErrorEvent) -> None:
         details = event.error

@@ -76,7 +76,13 @@ class Writer:
                 return False
             entries = queue.take_some()
             if entries:
-                self._frame(entries)
+                try:
+                    self._frame(entries)
+                except BaseException:
+                    # not in the queue any more: they fail with the connection
+                    for entry in entries:
+                        self._sent(entry.event_id)
+                    raise
             if queue.must_wake:
                 stream.write()
                 # the queue keeps commands until the session is configured

@@ -1,11 +1,13 @@
 """
-The exceptions for responses that did not complete and for refused commands.
+The exceptions for responses that did not complete and for refused commands, and the
+completion of the futures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from ..errors import (
     RealtimeError,
@@ -19,6 +21,8 @@ from ..errors import (
 from ..events import ErrorEvent
 from ..models.responses import Response, StatusDetails
 from .future import CommandFuture
+
+_F = TypeVar("_F", bound=CommandFuture[Any])
 
 _RETRYABLE = {
     "rate_limit_exceeded",
@@ -98,3 +102,31 @@ def fail_all(futures: Iterable[CommandFuture[Any]], error: RealtimeError) -> Non
     """
     for future in futures:
         future.fail(copy_to_raise(error))
+
+
+def settle_all(
+    response: Response,
+    error: ResponseError | None,
+    futures: Iterable[CommandFuture[Response]],
+) -> None:
+    """
+    Complete each of *futures* with *response*, or with *error*. Reader thread.
+    """
+    if error is not None:
+        fail_all(futures, error)
+        return
+    for future in futures:
+        future.settle(response)
+
+
+@contextlib.contextmanager
+def completing(complete: Callable[[list[_F]], object]) -> Iterator[list[_F]]:
+    """
+    Call *complete* with the futures that the block puts into the list, also if the
+    block raises: no other part knows them any more. Reader thread.
+    """
+    futures: list[_F] = []
+    try:
+        yield futures
+    finally:
+        complete(futures)

@@ -21,6 +21,7 @@ Futures are completed after its release.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from .._concurrency.lock import OwnLock
 from ..errors import RealtimeError, ServerError, copy_to_raise
@@ -36,7 +37,14 @@ from ..events import (
 from ..models.fields import WhenBusy
 from ..models.responses import Response
 from .error_routing import ALREADY_ACTIVE, SentResponse
-from .failures import CANCELLED_HERE, fail_all, failure_of, refusal
+from .failures import (
+    CANCELLED_HERE,
+    completing,
+    fail_all,
+    failure_of,
+    refusal,
+    settle_all,
+)
 from .response_requests import (
     ResponseFuture,
     ResponseRequest,
@@ -193,7 +201,7 @@ class ResponseQueue:
         and the commands to queue. Reader thread.
         """
         error: RealtimeError = refusal(event)
-        with self._lock:
+        with completing(lambda done: fail_all(done, error)) as futures, self._lock:
             requests = self._requests
             request = requests.by_event_id(event_id, State.SENT, State.CREATED)
             assert request is not None
@@ -206,10 +214,9 @@ class ResponseQueue:
                     request.step(Step.RETURN)
                     return [], self._next()
                 error = failure_of(CANCELLED_HERE) or error
-            futures = requests.finish(request)
+            futures += requests.finish(request)
             following = self._next()
             self._publish()
-        fail_all(futures, error)
         return futures, following
 
     def lose(self, error: RealtimeError, retry: bool) -> None:
@@ -217,11 +224,10 @@ class ResponseQueue:
         Fail the requests sent on a lost connection or, with *retry*, return them to
         waiting for the next connection. Reader thread.
         """
-        with self._lock:
+        with completing(partial(fail_all, error=error)) as futures, self._lock:
             self._requests.active = None
-            futures = self._finish_sent(retry)
+            futures += self._finish_sent(retry)
             self._publish()
-        fail_all(futures, error)
 
     def _finish_sent(self, retry: bool) -> list[ResponseFuture]:
         lost = [request for request in self._requests if request.is_sent]
@@ -329,20 +335,15 @@ class ResponseQueue:
             return []
 
     def _on_done(self, response: Response) -> list[ClientEvent]:
-        futures: list[ResponseFuture] = []
-        with self._lock:
+        error = failure_of(response)
+        with completing(partial(settle_all, response, error)) as futures, self._lock:
             request = self._requests.answered_by(response)
             if request is not None:
                 request.step(Step.CREATE, response.id)  # if `created` was missing
-                futures = self._requests.finish(request)
+                futures += self._requests.finish(request)
             self._done_count += 1
             if self._requests.active in (response.id, _UNKNOWN):
                 self._requests.active = None
             following = self._next()
             self._publish()
-        if (error := failure_of(response)) is not None:
-            fail_all(futures, error)
-        else:
-            for future in futures:
-                future.settle(response)
         return following

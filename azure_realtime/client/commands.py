@@ -138,7 +138,7 @@ class Commands:
             deadline = Deadline(timeout)
             pieces = pieces_of(audio)
             if pieces is not None:
-                for piece in pieces:
+                for piece in pieces:  # the rate of a device may change: `Source.rate`
                     own, remaining = source_rate(audio) or rate, deadline.remaining()
                     self.append_audio(piece, remaining, block=block, rate=own)
                 return

@@ -10,7 +10,7 @@ from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.backlog import size_of
 from .._dispatch.dispatcher import Dispatcher
 from .._dispatch.event_keys import EventName, key_for, warn_if_unknown
-from .._dispatch.functions import check_function
+from .._dispatch.functions import check_listener
 from .._dispatch.subscriptions import Listener, Subscription, Subscriptions
 
 _MISSING: Any = ...  # not None: on(event, None) is an error, not a decorator
@@ -91,7 +91,7 @@ class Listening:
         key = key_for(event)
         if listener is _MISSING:
             return lambda function: self._subscribe(event, function, once)
-        check_function(listener, "a listener")
+        check_listener(listener, "a listener")
         warn_if_unknown(key, self._warned_names, "the listener is registered")
         subscription = Subscription(key, listener, once)
         for missed in self._subscriptions.add(subscription):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.event_keys import ANY, EventName, key_for, warn_if_unknown
-from .._dispatch.functions import check_function
+from .._dispatch.functions import check_listener
 from .._dispatch.mailbox import Mailbox, Mailboxes, Where
 from ..errors import ConnectionClosed
 from ..events import ServerEvent
@@ -168,7 +168,7 @@ def _check(timeout: float | None, where: Any = None) -> None:
     """
     Deadline(timeout)
     if where is not None:
-        check_function(where, "where")
+        check_listener(where, "where")
 
 
 class Pulling:

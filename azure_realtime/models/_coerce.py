@@ -16,6 +16,7 @@ from ._unset import UNSET, Unset
 from .enums import Modality
 
 T = TypeVar("T")
+Absent = TypeVar("Absent", bound=Unset | None)
 
 Strings = list[str] | tuple[str, ...] | Collection[Modality]
 """
@@ -130,7 +131,7 @@ def as_list(value: Any, name: str) -> Iterable[Any]:
     return value
 
 
-def as_strings(value: Any, name: str) -> Any:
+def as_strings(value: Strings | Absent, name: str) -> tuple[str, ...] | Absent:
     """
     Return the value of field *name*, an iterable of texts, as a tuple; None and UNSET
     unchanged.
@@ -152,10 +153,7 @@ def as_modalities(value: Strings | None | Unset) -> tuple[str, ...] | None | Uns
     """
     Return one modality, or several, as a tuple; None and UNSET unchanged.
     """
-    made: tuple[str, ...] | None | Unset = as_strings(
-        [value] if isinstance(value, str) else value, "modalities"
-    )
-    return made
+    return as_strings([value] if isinstance(value, str) else value, "modalities")
 
 
 def as_mapping(value: Any, name: str) -> dict[str, Any]:

@@ -37,9 +37,7 @@ __all__ = ["DEFAULT_SESSION_CONFIG", "Session", "SessionConfig"]
 
 
 def _as_include(value: Strings | None | Unset) -> tuple[str, ...] | None | Unset:
-    texts = [value] if isinstance(value, str) else value
-    made: tuple[str, ...] | None | Unset = as_strings(texts, "include")
-    return made
+    return as_strings([value] if isinstance(value, str) else value, "include")
 
 
 @checks_names

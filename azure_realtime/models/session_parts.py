@@ -31,13 +31,11 @@ __all__ = [
 
 
 def _as_languages(value: Strings | None) -> tuple[str, ...] | None:
-    made: tuple[str, ...] | None = as_strings(value, "languages")
-    return made
+    return as_strings(value, "languages")
 
 
 def _as_keywords(value: Strings | None) -> tuple[str, ...] | None:
-    made: tuple[str, ...] | None = as_strings(value, "keywords")
-    return made
+    return as_strings(value, "keywords")
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -76,8 +76,7 @@ def _as_names(value: Any) -> tuple[str, ...] | Mapping[str, Any] | None:
 
 
 def _as_callers(value: Strings | None) -> tuple[str, ...] | None:
-    made: tuple[str, ...] | None = as_strings(value, "allowed_callers")
-    return made
+    return as_strings(value, "allowed_callers")
 
 
 def _address(url: object) -> str:

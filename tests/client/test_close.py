@@ -31,6 +31,8 @@ from azure_realtime import (
     RealtimeError,
     WebSocketState,
 )
+from azure_realtime._engine.control import Control
+from azure_realtime._requests.send_queue import SendQueue
 from azure_realtime.simulator._network.faults import HandshakeFaults
 
 CHUNK = bytes(96_000)
@@ -539,6 +541,27 @@ def test_repeated_closes_leave_nothing() -> None:
             assert client.is_initialized
 
     assert KEY not in repr(client)
+
+
+@pytest.mark.parametrize("step", [(SendQueue, "refuse"), (Control, "close")])
+def test_an_interrupted_close_closes_the_client(
+    step: tuple[type, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Ctrl-C in the middle of `close`: no client stays open that refuses every command.
+    """
+    real = getattr(*step)
+
+    def interrupted(*args: Any) -> None:
+        real(*args)
+        raise KeyboardInterrupt
+
+    with GA.connected() as (client, _):
+        with monkeypatch.context() as patch:
+            patch.setattr(*step, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                client.close()
+        assert client.wait_closed(5)
 
 
 # Constructors that raise. Threads and descriptors are checked after every test.

@@ -122,6 +122,25 @@ def test_several_clients_that_are_not_waited_for_draw_one_warning() -> None:
 
 
 @pytest.mark.slow
+def test_a_script_that_ends_while_it_reconnects_is_warned() -> None:
+    """
+    The command that it gave meanwhile is not sent.
+    """
+    done = run_script(
+        """
+        with Simulator() as service:
+            client = client_of(service.url, reconnect_interval=60)
+            client.connect(5)
+            with client.expect("reconnecting", timeout=5):
+                service.wait_for_connection().drop()
+            client.clear_audio_buffer()
+        """
+    )
+
+    assert done.stderr.count("The program ended before the client reconnected.") == 1
+
+
+@pytest.mark.slow
 def test_a_script_that_ends_while_a_tool_runs_is_warned() -> None:
     """
     The answer that the tool's result is for will never come.

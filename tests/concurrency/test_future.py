@@ -5,6 +5,7 @@ Futures that Ctrl-C cannot leave locked.
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 import itertools
 import sys
 import threading
@@ -36,6 +37,7 @@ def interrupted_at(step: int, futures: list[InterruptibleFuture[int]]) -> bool:
             if left == 0:
                 raise KeyboardInterrupt
 
+    gc.disable()  # a finalizer must not get the interrupt
     try:
         sys.setprofile(profile)
         concurrent.futures.wait(futures, 0.001)
@@ -43,6 +45,7 @@ def interrupted_at(step: int, futures: list[InterruptibleFuture[int]]) -> bool:
         return True
     finally:
         sys.setprofile(None)
+        gc.enable()
     return False
 
 

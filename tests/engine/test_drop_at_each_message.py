@@ -144,6 +144,7 @@ def run(case: Case, after: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_stands_twice_and_nothing_is_missing(name: str) -> None:
     """

@@ -6,13 +6,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import GA, USER_SAYS
 from helpers.reconnecting import QUICK, EventRecorder
+from helpers.voice import until
 
 from azure_realtime import ConnectError, ConnectionClosed
+from azure_realtime._dispatch.emitter import Emitter
+from azure_realtime._dispatch.mailbox import Mailbox
 from azure_realtime._engine.engine import Engine
 from azure_realtime._engine.event_pipeline import EventPipeline
 from azure_realtime._engine.session_setup import SessionSetup
@@ -62,7 +67,12 @@ def test_a_session_that_could_not_be_restored_is_tried_again(
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(EventPipeline, "receive"), (EventPipeline, "settle"), (SessionSetup, "admit")],
+    [
+        (EventPipeline, "receive"),
+        (EventPipeline, "settle"),
+        (PendingCommands, "mark_sent"),
+        (SessionSetup, "admit"),
+    ],
 )
 def test_an_error_while_a_connection_is_served_is_its_loss(
     owner: type, name: str, fail_once: FailOnce
@@ -106,3 +116,34 @@ def test_an_error_at_the_end_of_a_client_leaves_no_future_pending(
         for future in futures:
             assert isinstance(future.exception(5), ConnectionClosed)
         recorder.wait("closed")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(ResponseQueue, "lose"), (Emitter, "emit"), (Mailbox, "end")],
+)
+def test_an_error_at_a_lost_connection_does_not_keep_its_requests_pending(
+    owner: type,
+    name: str,
+    fail_once: FailOnce,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    The step is run once more, without a log record: `disconnected` is emitted once.
+    """
+    armed = fail_once(owner, name)
+    with GA.service() as service, ThreadPoolExecutor(1) as pool:
+        service.mute_handshakes()
+        client = GA.client(service.url)
+        recorder = EventRecorder(client)
+        future = client.create_response()
+        wait = pool.submit(client.wait_for, "response.done", timeout=10)
+        until(lambda: inside.is_awaited(client, "response.done"))
+        armed.set()
+        client.close(0)
+        assert isinstance(future.exception(5), ConnectionClosed)
+        assert isinstance(wait.exception(5), ConnectionClosed)
+        recorder.wait("closed")
+    assert len(recorder.of("disconnected")) == 1
+    assert not armed.is_set()
+    assert "this is a bug" not in caplog.text

@@ -4,6 +4,8 @@ Which events only say that a restored item has arrived.
 
 from __future__ import annotations
 
+from helpers.timing import at_most
+
 from azure_realtime._engine.restored_items import RestoredItems
 from azure_realtime.events import ConversationItemAdded, ConversationItemDone
 from azure_realtime.models.items import MessageItem
@@ -76,3 +78,20 @@ def test_an_item_that_does_not_look_alike_is_an_ordinary_event() -> None:
 
     assert not restored.is_acknowledgement(_added("own_1"))
     assert restored.is_acknowledgement(_added("item_1"))
+
+
+def test_errors_about_many_restored_items_are_matched_quickly() -> None:
+    """
+    A service that refuses items of a long conversation does not block the client.
+    """
+    commands = {f"event_{index}": f"item_{index}" for index in range(10_000)}
+    restored = RestoredItems(commands, _ITEM_IDS, _keep_id)
+
+    with at_most(1.0):
+        for index in range(20):
+            restored.refuse(f"event_{2 * index}")
+            assert restored.unanswered[0] == (
+                f"event_{2 * index + 1}",
+                f"item_{2 * index + 1}",
+            )
+    assert len(restored.unanswered) == 9961

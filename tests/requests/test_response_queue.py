@@ -605,6 +605,34 @@ def test_responses_out_of_band_are_known_by_their_ids(how: str) -> None:
     assert {"resp_1"} == before
 
 
+@pytest.mark.parametrize("how", ["done", "error", "loss"])
+def test_a_removed_request_is_completed_although_the_next_step_fails(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    MemoryError between the two: no caller waits for ever.
+    """
+
+    def fail(_: ResponseQueue) -> None:
+        raise MemoryError
+
+    requests = Queue()
+    requests.ask("1")
+    requests.created("resp_1", "1")
+    monkeypatch.setattr(ResponseQueue, "_publish", fail)
+    error, lost = ErrorEvent(error=ErrorDetails(message="No.")), ConnectionClosed(1006)
+    done, queue = ResponseDone(response=Response(id="resp_1")), requests.queue
+    steps: dict[str, Callable[[], object]] = {
+        "done": lambda: queue.observe(done),
+        "error": lambda: queue.refuse("1", error),
+        "loss": lambda: queue.lose(lost, retry=False),
+    }
+    with pytest.raises(MemoryError):
+        steps[how]()
+
+    assert requests.futures["1"].done()
+
+
 def test_an_interrupted_response_is_requested_again() -> None:
     """
     With its first response known until it is done; what is queued stays so.

@@ -597,7 +597,7 @@ def test_a_silent_server_is_a_timeout_that_names_the_stage(
     """
     with Peer(lambda conn: conn.mute()) as peer:
         url = f"{scheme}://localhost:{peer.port}"
-        error = refused(GA.client(url, impl, connect_timeout=0.3 * SCALE), captured)
+        error = refused(GA.client(url, impl, connect_timeout=0.2 * SCALE), captured)
 
     assert isinstance(error, ConnectTimeout)
     assert isinstance(error, TimeoutError)

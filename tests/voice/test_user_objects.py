@@ -259,6 +259,8 @@ def test_a_sink_that_blocks_is_given_up(
     `wait` and `stop` return, the microphone is closed, and the client can be used.
     """
     monkeypatch.setattr(call_module, "_BLOCKED", 0.2)
+    monkeypatch.setattr(call_module, "_CHECK", 0.05)
+    monkeypatch.setattr(call_module, "_CLOSE_TIMEOUT", 0.2)
     release, microphone, sink = threading.Event(), FakeMicrophone(), MemorySink()
     monkeypatch.setattr(sink, member, lambda *_: release.wait(20))
     try:
@@ -281,10 +283,13 @@ def test_a_sink_that_blocks_is_given_up(
         release.set()
 
 
-def test_a_source_that_blocks_does_not_hold_the_call() -> None:
+def test_a_source_that_blocks_does_not_hold_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """
     A generator cannot be closed while it runs: the call ends without it.
     """
+    monkeypatch.setattr(call_module, "_CLOSE_TIMEOUT", 0.2)
     release = threading.Event()
 
     def source() -> Iterator[bytes]:

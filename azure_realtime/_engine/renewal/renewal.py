@@ -20,8 +20,9 @@ from ..._transport.websocket import WebSocketStream
 from ...options import WebSocketOptions
 from ..control import Control
 from ..engine import Engine
+from ..handover import Handover
 from .expiry import Expiry
-from .replacement import Handover, ReplacementSession
+from .replacement import ReplacementSession
 
 _LISTEN = 0.5  # seconds after the last audio in which the service may detect speech
 _LOOK_AGAIN = 0.25  # seconds between two checks whether the session can be replaced

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ..._concurrency.deadline import Deadline
 from ..._concurrency.waker import Waker
@@ -29,27 +28,13 @@ from ..._transport.websocket import WebSocketStream
 from ...errors import ConnectError, ConnectionClosed, ConnectTimeout, RealtimeError
 from ...events import ErrorEvent, ServerEvent
 from ..control import Control
+from ..handover import Handover
 from ..session_kind import OpeningMessages
 from ..session_setup import SessionSetup
 
 _MAX_EVENT_BYTES = 8 << 20  # of the events that are kept until the session takes over
 _OVERHEAD = 2000  # bytes: about the memory of an event in addition to its text
 _STOP_TIMEOUT = 1.0  # seconds to wait for the end of an interrupted dial
-
-
-class Handover(NamedTuple):
-    """
-    A connection to serve next: just dialled, or with a session that is ready.
-
-    Attributes:
-        stream: The connection.
-        opening: The opening messages that are still to be sent.
-        events: The events that were received, those of each message together.
-    """
-
-    stream: WebSocketStream
-    opening: OpeningMessages
-    events: list[tuple[ServerEvent, ...]]
 
 
 class ReplacementSession:

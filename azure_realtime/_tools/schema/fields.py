@@ -93,10 +93,6 @@ def fields_of(hint: Any, names: Names) -> tuple[Field, ...]:
     )
 
 
-def _text(texts: Mapping[str, str], field: Field) -> str | None:
-    return texts.get((field.parameter or field.name).strip("_"))
-
-
 def class_docstring(cls: type) -> Docstring:
     """
     Parse the docstring of *cls*, unless a dataclass has generated it.
