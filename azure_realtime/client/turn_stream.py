@@ -11,6 +11,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.mailbox import Mailboxes
@@ -24,6 +26,7 @@ from ..events import (
     ResponseOutputTextDelta,
     ServerEvent,
 )
+from ..models.responses import ResponseConfig
 from ..models.turn import Turn
 from .commands import Commands
 from .open_turns import OpenTurn, OpenTurns
@@ -127,17 +130,16 @@ class TurnStream(Iterator[Delta]):
         self._open = OpenTurn(turns, conversation, tools, mailbox, ticket)
 
     def _begin(
-        self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
+        self, commands: Commands, question: dict[str, Any], config: ResponseConfig
     ) -> None:
         """
         Send the question and request the response. The caller's thread.
         """
-        if fields.get("conversation") == "none":
+        if config.conversation == "none":
             item = question_item(self._session, **question, deadline=self._deadline)
-            given = fields.get("input") or ()
-            self._follow(
-                commands.create_response(**{**fields, "input": [*given, item]})
-            )
+            given = config.input if isinstance(config.input, tuple) else ()
+            config = attrs.evolve(config, input=(*given, item))
+            self._follow(commands.create_response(config))
             return
         self._open.speaking = question["audio"] is not None
         try:
@@ -160,7 +162,7 @@ class TurnStream(Iterator[Delta]):
         self._open.check()
         if self._spoken is not None:
             self._recorder.listen(self._spoken)
-        self._follow(commands.create_response(**fields))
+        self._follow(commands.create_response(config))
 
     @property
     def turn(self) -> Turn:
