@@ -233,7 +233,9 @@ class ToolLoop:
             o for o in list(self._under_way.values()) if self.answers(o.response_id)
         ]
         lost = [output.item for output in sent if output.added.done()]
-        return [*calls, *(output.call for output in sent)], lost
+        # a batch whose outputs are being sent is in both
+        calls = [*calls, *(output.call for output in sent)]
+        return list({call.call_id: call for call in calls}.values()), lost
 
     def refuse(self, item_id: str, call_ids: Collection[str]) -> None:
         """
