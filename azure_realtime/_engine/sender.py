@@ -200,6 +200,7 @@ class Sender:
         self,
         command: ClientEvent,
         expect: Callable[[CommandFuture[Any]], object] = lambda _: None,
+        timeout: float | None = QUEUE_TIMEOUT,
     ) -> CommandFuture[Any]:
         """
         Queue a command that the service acknowledges. It raises the errors of `queue`.
@@ -207,6 +208,7 @@ class Sender:
         Args:
             command: The command.
             expect: Called with the future before the command is queued.
+            timeout: Seconds to wait for room; None queues the command beyond the limit.
         """
         self._lifecycle.check_process()
         command = self.accepted(command)
@@ -225,7 +227,7 @@ class Sender:
         self.pending.expect(command, future)
         try:
             expect(future)
-            self._put([entry], Deadline(self.QUEUE_TIMEOUT))
+            self._put([entry], None if timeout is None else Deadline(timeout))
         except BaseException:
             self.pending.forget(event_id)
             future.cancel()
