@@ -159,8 +159,9 @@ class WebSocketOptions(Value):
         restore: What the next session receives: ``"session"``, the last configuration;
             ``"conversation"``, the items as well, as text; ``"none"``, only the
             configuration given to the client.
-        retry_response: Request an interrupted response again, from its beginning (also
-            for `stream`). If False, its future fails.
+        retry_response: Request an interrupted response again, from its beginning. If
+            False, its future fails. `ask` and `stream` go on only with
+            ``restore="conversation"`` and if the next session gets the whole question.
         max_tool_rounds: Limit of consecutive responses of one turn that call tools.
             Further calls are answered with an error, and the turn fails with
             `ResponseIncomplete`. None means no limit.

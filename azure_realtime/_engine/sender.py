@@ -200,6 +200,7 @@ class Sender:
         self,
         command: ClientEvent,
         expect: Callable[[CommandFuture[Any]], object] = lambda _: None,
+        timeout: float | None = QUEUE_TIMEOUT,
     ) -> CommandFuture[Any]:
         """
         Queue a command that the service acknowledges. It raises the errors of `queue`.
@@ -207,6 +208,7 @@ class Sender:
         Args:
             command: The command.
             expect: Called with the future before the command is queued.
+            timeout: Seconds to wait for room; None queues the command beyond the limit.
         """
         self._lifecycle.check_process()
         command = self.accepted(command)
@@ -225,7 +227,7 @@ class Sender:
         self.pending.expect(command, future)
         try:
             expect(future)
-            self._put([entry], Deadline(self.QUEUE_TIMEOUT))
+            self._put([entry], None if timeout is None else Deadline(timeout))
         except BaseException:
             self.pending.forget(event_id)
             future.cancel()
@@ -234,11 +236,17 @@ class Sender:
             withdraw()
         return future
 
-    def request(self, command: ResponseCreate, when_busy: WhenBusy) -> ResponseFuture:
+    def request(
+        self,
+        command: ResponseCreate,
+        when_busy: WhenBusy,
+        expect: Callable[[ResponseFuture], object] = lambda _: None,
+    ) -> ResponseFuture:
         """
         Request a response, at once or after the active one, as *when_busy* says.
 
-        It raises the errors of `queue`.
+        It raises the errors of `queue`. *expect* is called with the future before the
+        command is queued: the connection may be lost as soon as it is.
         """
         self._lifecycle.check_process()
         command = attrs.evolve(
@@ -264,6 +272,7 @@ class Sender:
             self._lifecycle.check_may_wait,
         )
         try:
+            expect(future)
             for following in self.responses.ask(command, future, when_busy):
                 self.queue(self.identified(following), deadline=None)
         except BaseException:
@@ -271,6 +280,8 @@ class Sender:
             # later ones for ever.
             future.cancel()
             raise
+        if future.cancelled():  # before it was registered
+            self._on_reader(withdraw)
         return future
 
     def _on_reader(self, withdraw: Callable[[], None]) -> None:

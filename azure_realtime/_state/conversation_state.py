@@ -224,7 +224,7 @@ class ConversationState(ConversationItems):
         """
         with self._lock:
             turn = {*item_ids, *self._answers(response_ids)}
-            found = [item_id for item_id in self._order if item_id in turn]
+            found = list(filter(turn.__contains__, self._order))
             for item_id in turn:
                 self._forget(item_id)
         return found

@@ -233,7 +233,9 @@ class ToolLoop:
             o for o in list(self._sent_outputs.values()) if self.answers(o.response_id)
         ]
         lost = [output.item for output in sent if output.added.done()]
-        return [*calls, *(output.call for output in sent)], lost
+        # a batch whose outputs are being sent is in both
+        calls = [*calls, *(output.call for output in sent)]
+        return list({call.call_id: call for call in calls}.values()), lost
 
     def refuse(self, item_id: str, call_ids: Collection[str]) -> None:
         """
@@ -297,9 +299,10 @@ class ToolLoop:
             request = self._sender.identified(ResponseCreate(response=config))
             assert isinstance(request, ResponseCreate)
             put_bounded(self._rounds, request.event_id, results.rounds + 1, _REMEMBERED)
-            continuation.set_result(self._sender.request(request, "wait"))
+            self._sender.request(request, "wait", continuation.set_result)
         except Exception as error:
-            continuation.set_exception(error)
+            if not continuation.done():  # else its response is cancelled
+                continuation.set_exception(error)
             if not isinstance(error, RealtimeError):
                 raise
 

@@ -23,6 +23,7 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
 from typing import Any
 
 from .._concurrency.lock import OwnLock
@@ -140,7 +141,7 @@ class ToolRunner:
         Return the calls of complete responses whose outputs are not sent. Any thread.
         """
         with self._lock:
-            closed = [batch for batch in self._batches.values() if batch.closed]
+            closed = filter(attrgetter("closed"), self._batches.values())
             batches = [*self._sending.values(), *closed]
             return [item for batch in batches for item in batch.items()]
 
@@ -152,8 +153,7 @@ class ToolRunner:
             for response_id in response_ids:
                 self._answered.pop(response_id, None)
                 self._sending.pop(response_id, None)
-                if response_id in self._batches:
-                    self._drop(self._batches[response_id])
+                self._drop(response_id)
 
     def run_on_worker(self, function: Callable[[], None]) -> None:
         """
@@ -177,9 +177,8 @@ class ToolRunner:
         Reader thread.
         """
         with self._lock:
-            for batch in list(self._batches.values()):
-                if not (batch.closed and self._outlive):
-                    self._drop(batch)
+            for response_id in self._dying():
+                self._drop(response_id)
 
     def close(self) -> None:
         """
@@ -189,8 +188,8 @@ class ToolRunner:
         """
         with self._lock:
             self._closed = True
-            for batch in list(self._batches.values()):
-                self._drop(batch)
+            for response_id in list(self._batches):
+                self._drop(response_id)
         self._pool.close()
 
     # -- Reader thread -----------------------------------------------------------
@@ -210,11 +209,7 @@ class ToolRunner:
         with self._lock:
             batch = self._batches.get(response_id)
             batch = batch or Batch(response_id, event.generation, rounds, is_last)
-            calls = {
-                call_id: call
-                for call_id, call in calls_in(items).items()
-                if not self._is_known(call_id)
-            }
+            calls = self._new_calls(items)
             if self._closed or batch.closed or not calls:
                 return
             self._batches[response_id] = batch
@@ -246,7 +241,7 @@ class ToolRunner:
             if batch is None:
                 return
             if response.status != "completed":
-                self._drop(batch)
+                self._drop(batch.response_id)
                 return
             batch.closed, batch.config, batch.response = True, config, response
             ready = self._take(batch)
@@ -327,16 +322,26 @@ class ToolRunner:
         # requires the lock; True once: the thread that gets it sends the outputs
         if not batch.complete or self._batches.get(batch.response_id) is not batch:
             return False
-        self._drop(batch)
+        self._drop(batch.response_id)
         self._sending[batch.response_id] = batch
         put_bounded(self._answered, batch.response_id, None, _REMEMBERED)
         return True
 
-    def _drop(self, batch: Batch) -> None:
+    def _drop(self, response_id: str) -> None:
         # requires the lock; the ids are kept for services that announce a call twice
-        self._batches.pop(batch.response_id, None)
-        for call_id in batch.calls:
+        batch = self._batches.pop(response_id, None)
+        for call_id in () if batch is None else batch.calls:
             put_bounded(self._called, call_id, None, _REMEMBERED)
+
+    def _dying(self) -> list[str]:
+        # requires the lock
+        batches = self._batches.values()
+        return [b.response_id for b in batches if not (b.closed and self._outlive)]
+
+    def _new_calls(self, items: Mapping[int, Item]) -> dict[str, Call]:
+        # requires the lock
+        calls = calls_in(items)
+        return {c: call for c, call in calls.items() if not self._is_known(c)}
 
     def _is_known(self, call_id: str) -> bool:
         # requires the lock

@@ -260,12 +260,11 @@ class Commands:
             raise ValueError(
                 f"when_busy must be 'wait', 'cancel' or 'error', not {when_busy!r}"
             )
-        response = None
-        if config is not None or fields:
-            response = as_response_config(config)
-            if fields:
-                response = overlaid(response, as_response_config(fields))
-        command = ResponseCreate(response=response)
+        response = as_response_config(config)
+        if fields:
+            response = overlaid(response, as_response_config(fields))
+        empty = response == ResponseConfig()
+        command = ResponseCreate(response=None if empty else response)
         command = with_audio_for(command, self._follower.input_format)
         return self._sender.request(command, when_busy)
 

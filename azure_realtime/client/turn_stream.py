@@ -11,6 +11,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
 from .._dispatch.mailbox import Mailboxes
@@ -24,9 +26,11 @@ from ..events import (
     ResponseOutputTextDelta,
     ServerEvent,
 )
+from ..models.responses import ResponseConfig
 from ..models.turn import Turn
 from .commands import Commands
-from .open_turns import OpenTurn, OpenTurns
+from .open_turn import OpenTurn
+from .open_turns import OpenTurns
 from .turn_order import TurnTicket
 from .user_turn import question_item, send_user_turn
 
@@ -121,7 +125,6 @@ class TurnStream(Iterator[Delta]):
         self._closed = self._left = False
         # what reverses the changes of a question that was sent in part
         self._undo: list[Callable[[], object]] = []
-        self._spoken: str | None = None
         # Made by the first step: until then the stream is in no reference cycle, and
         # Ctrl-C between its creation and the caller's next line closes it at once.
         self._events: Iterator[Delta] | None = None
@@ -129,24 +132,21 @@ class TurnStream(Iterator[Delta]):
         self._open = OpenTurn(turns, conversation, tools, mailbox, ticket)
 
     def _begin(
-        self, commands: Commands, question: dict[str, Any], fields: dict[str, Any]
+        self, commands: Commands, question: dict[str, Any], config: ResponseConfig
     ) -> None:
         """
         Send the question and request the response. The caller's thread.
         """
-        if fields.get("conversation") == "none":
+        if config.conversation == "none":
             item = question_item(self._session, **question, deadline=self._deadline)
-            given = fields.get("input") or ()
-            self._follow(
-                commands.create_response(**{**fields, "input": [*given, item]})
-            )
+            given = config.input if isinstance(config.input, tuple) else ()
+            config = attrs.evolve(config, input=(*given, item))
+            self._follow(commands.create_response(config))
             return
-        self._open.speaking = question["audio"] is not None
         try:
-            self._spoken = send_user_turn(
+            spoken = send_user_turn(
                 commands,
                 self._session,
-                self._mailboxes,
                 **question,
                 timeout=self._deadline.remaining(),
                 turn=self._open,
@@ -160,9 +160,9 @@ class TurnStream(Iterator[Delta]):
             self._open.check()  # the error may be a consequence of the loss
             raise
         self._open.check()
-        if self._spoken is not None:
-            self._recorder.listen(self._spoken)
-        self._follow(commands.create_response(**fields))
+        if spoken is not None:
+            self._recorder.listen(spoken)
+        self._follow(commands.create_response(config))
 
     @property
     def turn(self) -> Turn:
@@ -285,7 +285,7 @@ class TurnStream(Iterator[Delta]):
         """
         Wait for the transcript of the question, which may arrive after the answer.
         """
-        if self._spoken is None or not self._session.transcribes:
+        if self._open.spoken is None or not self._session.transcribes:
             return
         remaining = self._deadline.remaining()
         seconds = _HEARD_WITHIN if remaining is None else min(remaining, _HEARD_WITHIN)

@@ -115,13 +115,12 @@ class Asking(Tooling):
             raise ValueError("nothing to ask: give text, audio or image")
         check_text(text)
         self._lifecycle.check_may_wait()
+        config = as_response_config(response)  # once: a field may be an iterator
         if response:  # raises now, not when the question is sent already
-            self._sender.codec.encode(
-                ResponseCreate(response=as_response_config(response))
-            )
+            self._sender.codec.encode(ResponseCreate(response=config))
         deadline, ticket = Deadline(timeout), TurnTicket()
         stream: TurnStream | None = None
-        out_of_band = response.get("conversation") == "none"
+        out_of_band = config.conversation == "none"
         try:
             if not out_of_band and not self._tools.is_current:
                 # Nothing of this turn is sent before it has the ticket, so a connection
@@ -140,7 +139,7 @@ class Asking(Tooling):
                 ticket,
             )
             question = {"text": text, "audio": audio, "image": image}
-            stream._begin(self, question, dict(response))
+            stream._begin(self, question, config)
         except BaseException:
             # the traceback may keep both alive
             ticket.leave() if stream is None else stream.close()

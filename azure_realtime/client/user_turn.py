@@ -9,7 +9,6 @@ switched off before it and on after it; no command waits for an acknowledgement.
 from __future__ import annotations
 
 import base64
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .._concurrency.deadline import Deadline
-from .._dispatch.mailbox import Mailbox, Mailboxes
 from ..audio.pcm import source_rate
-from ..events import InputAudioBufferCommitted
 from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem, with_id
 from ..models.turn_detection import ServerVad
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
 
     from .._state.session import SessionState
     from ..voice.source_reader import SourceReader
-    from .open_turns import OpenTurn
+    from .open_turn import OpenTurn
 
     Image = str | Path | Buffer
     """A picture: a path or a URL, a path, or the bytes of a file."""
@@ -54,7 +51,6 @@ _IMAGES = (
 def send_user_turn(
     commands: Commands,
     session: SessionState,
-    mailboxes: Mailboxes,
     text: str | None,
     audio: Any,
     image: Any,
@@ -68,12 +64,12 @@ def send_user_turn(
     Args:
         commands: The client, which sends.
         session: The state of the session: input format and turn detection.
-        mailboxes: Where the service's commit is waited for, if *audio* is a source.
         text: The question as text, or None.
         audio: The question as speech, or None.
         image: The picture, or None.
         timeout: Seconds for all of it, the acknowledgement of the audio included.
-        turn: Gets the items of the question.
+        turn: Gets the items of the question; knows when the service has committed the
+            input.
         undo: Gets what reverses each change that is not final yet, before the change is
             made. The caller calls these, the last one first, after an interrupt.
 
@@ -96,7 +92,7 @@ def send_user_turn(
     if samples is not None:
         return _speak(commands, session, turn, samples, deadline, undo)
     if audio is not None:
-        return _relay(commands, session, mailboxes, turn, audio, deadline, undo)
+        return _relay(commands, session, turn, audio, deadline, undo)
     return None
 
 
@@ -127,29 +123,25 @@ def _speak(
 
 
 def _append(
-    commands: Commands, reader: SourceReader, mailbox: Mailbox, deadline: Deadline
-) -> str | None:
+    commands: Commands, reader: SourceReader, turn: OpenTurn, deadline: Deadline
+) -> None:
     """
-    Send blocks until the service commits the input; return the id of the item.
-
-    None if the blocks end first.
+    Send blocks until the service commits the input, or the blocks end.
     """
     while not deadline.passed:
         check = Deadline(_CHECK)
         block = reader.take(deadline if deadline.is_before(check) else check)
         if block is not None and block.pcm:
             commands.append_audio(block.pcm, deadline.remaining(), rate=block.rate)
-        with contextlib.suppress(TimeoutError):
-            return mailbox.get(Deadline(0)).item_id  # type: ignore[attr-defined,no-any-return]
-        if reader.ended:
-            return None
+        turn.check()
+        if turn.spoken is not None or reader.ended:
+            return
     raise TimeoutError("the question was not complete in time")
 
 
 def _relay(
     commands: Commands,
     session: SessionState,
-    mailboxes: Mailboxes,
     turn: OpenTurn,
     source: Any,
     deadline: Deadline,
@@ -162,40 +154,35 @@ def _relay(
     id of the item.
     """
     vad, detection = session.vad, session.field("turn_detection") or ServerVad()
-    mailbox = mailboxes.open(frozenset({InputAudioBufferCommitted.type}))
-    try:
+    turn.listening = True
+    if vad:
+        undo.append(lambda: commands.update_session(turn_detection=detection))
+        listening = attrs.evolve(detection, create_response=False)
+        commands.update_session(turn_detection=listening)
+    undo.append(commands.clear_audio_buffer)
+    commands.clear_audio_buffer()
+    _read(commands, source, turn, deadline)
+    committed = None
+    if turn.spoken is None:  # the source has ended: as a recording
         if vad:
-            undo.append(lambda: commands.update_session(turn_detection=detection))
-            listening = attrs.evolve(detection, create_response=False)
-            commands.update_session(turn_detection=listening)
-        undo.append(commands.clear_audio_buffer)
-        commands.clear_audio_buffer()
-        item_id = _read(commands, source, mailbox, deadline)
-        committed = None
-        if item_id is None:  # the source has ended: as a recording
-            if vad:
-                commands.update_session(turn_detection=None)
-            try:
-                committed = turn.commit(commands.commit_audio)
-            except ValueError:
-                raise ValueError(
-                    "ask(audio=...): the source ended before it gave 100 ms of audio. "
-                    "Is it a new one? A source can be used once."
-                ) from None
+            commands.update_session(turn_detection=None)
+        try:
+            committed = turn.commit(commands.commit_audio)
+        except ValueError:
+            raise ValueError(
+                "ask(audio=...): the source ended before it gave 100 ms of audio. "
+                "Is it a new one? A source can be used once."
+            ) from None
+    undo.pop()
+    if vad:
+        undo[-1]()
         undo.pop()
-        if vad:
-            undo[-1]()
-            undo.pop()
-    finally:
-        mailboxes.close(mailbox)
     if committed is None:
-        return item_id
+        return turn.spoken
     return committed.result(deadline.remaining()).item_id
 
 
-def _read(
-    commands: Commands, source: Any, mailbox: Mailbox, deadline: Deadline
-) -> str | None:
+def _read(commands: Commands, source: Any, turn: OpenTurn, deadline: Deadline) -> None:
     """
     Open a source, send it as `_append` does, and close it.
     """
@@ -208,7 +195,7 @@ def _read(
     try:
         end.open()
         reader.start()
-        return _append(commands, reader, mailbox, deadline)
+        _append(commands, reader, turn, deadline)
     finally:
         reader.close(Deadline(_CLOSE_TIMEOUT))
 

@@ -685,3 +685,33 @@ def test_a_turn_outside_the_conversation_leaves_nothing_in_it(variant: Variant) 
         assert len(made) == 1
     texts = [part["text"] for item in requests[-1].items for part in item["content"]]
     assert texts == ["Is this spam?"]
+
+
+@pytest.mark.parametrize("out_of_band", [False, True])
+def test_fields_that_can_be_read_once_are_sent(out_of_band: bool) -> None:
+    """
+    Items and tools from a generator are not used up by the check before the question.
+    """
+    tools: Any = ({"type": "function", "name": name} for name in ("a", "b"))
+    items: Any = (text for text in ("context", "more"))
+    fields: Any = {"conversation": "none"} if out_of_band else {}
+    with GA.connected(service={"replies": ["Yes."]}) as (client, connection):
+        client.ask(
+            "Q", tools=tools, input=items, modalities=["text"], timeout=10, **fields
+        )
+        (sent,) = [e for e in connection.received if e["type"] == "response.create"]
+    assert [tool["name"] for tool in sent["response"]["tools"]] == ["a", "b"]
+    texts = [item["content"][0]["text"] for item in sent["response"]["input"]]
+    assert texts == ["context", "more", *["Q"][:out_of_band]]
+
+
+def test_text_as_input_is_one_item() -> None:
+    """
+    As in `create_response(input=...)`, with the question behind it.
+    """
+    fields: Any = {"input": "context", "conversation": "none", "modalities": ["text"]}
+    with GA.connected(service={"replies": ["Yes."]}) as (client, connection):
+        client.ask("Q", timeout=10, **fields)
+        (sent,) = [e for e in connection.received if e["type"] == "response.create"]
+    texts = [item["content"][0]["text"] for item in sent["response"]["input"]]
+    assert texts == ["context", "Q"]

@@ -13,7 +13,7 @@ from helpers.timing import SCALE
 
 from azure_realtime import ServerVad, SessionConfig
 from azure_realtime.client.commands import Commands
-from azure_realtime.client.open_turns import OpenTurn
+from azure_realtime.client.open_turn import OpenTurn
 from azure_realtime.client.turn_order import TurnLock
 from azure_realtime.client.turn_stream import TurnStream
 

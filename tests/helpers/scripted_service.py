@@ -133,18 +133,21 @@ class Service:
 
 @contextlib.contextmanager
 def scripted(
-    script: Callable[[Service], None], **client: Any
+    *scripts: Callable[[Service], None], **client: Any
 ) -> Iterator[tuple[AzureRealTimeAudio, Service]]:
     """
-    Give a client that is ready, and the service that *script* is; afterwards it rests.
+    Give a client that is ready, and the service of its first connection.
+
+    Each connection has its script, the last one for all that follow; afterwards the
+    service rests.
     """
     services: list[Service] = []
 
     def run(conn: PeerConnection) -> None:
-        services.append(Service(conn))
+        services.append(service := Service(conn))
         serve_session(conn)
-        script(services[0])
-        services[0].rest()
+        scripts[min(len(services), len(scripts)) - 1](service)
+        service.rest()
 
     client.setdefault("session_config", MANUAL)
     with Peer(run) as peer, GA.client(peer.url, **client) as ready:

@@ -11,6 +11,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from helpers.clients import GA, LONG, MANUAL, SENTENCE, USER_SAYS, Variant, drained
@@ -18,11 +19,18 @@ from helpers.timing import SCALE
 
 from azure_realtime import (
     AzureRealTimeAudio,
+    FunctionCallItem,
     FunctionTool,
+    Response,
     ResponseCancelled,
     ResponseIncomplete,
     SessionConfig,
 )
+from azure_realtime._concurrency.future import InterruptibleFuture
+from azure_realtime._state.session import SessionState
+from azure_realtime._tools.loop import ToolLoop
+from azure_realtime._tools.tool import Toolbox
+from azure_realtime.events import ResponseDone
 from azure_realtime.simulator import Connection, Reply, Request, ToolCall
 
 TURNS = 100
@@ -590,3 +598,33 @@ def test_without_a_toolbox_calls_are_left_to_the_user(
         assert [("call_0", 4)] == outputs(wire)
         assert 2 == len(asked(wire))
     assert "Four." == second.transcript
+
+
+def test_a_call_whose_output_is_being_sent_is_restored_once() -> None:
+    """
+    The connection is lost between the first output and the second.
+    """
+    sender, restored = Mock(), list[Any]()
+    sender.responses.is_out_of_band.return_value = False
+    sender.responses.request_for.return_value = None
+    over = threading.Event()
+
+    def command(event: Any, expect: Any) -> None:
+        restored.append([call.call_id for call in loop.unacknowledged()[0]])
+        expect(InterruptibleFuture())
+
+    sender.command, sender.identified = command, lambda request: request
+    sender.request.side_effect = lambda *_: over.set()
+    toolbox = Toolbox()
+    toolbox.add(double)
+    session = SessionState(MANUAL)
+    loop = ToolLoop(sender, Mock(), toolbox, session, outlive=True, max_rounds=None)
+    called = [
+        FunctionCallItem("double", '{"number": 2}', call_id, id=call_id)
+        for call_id in ("call_1", "call_2")
+    ]
+    response = Response(id="resp_1", status="completed", output=called)
+    loop.observe(ResponseDone(response=response, generation=1, raw={}))
+    assert over.wait(5)
+    loop.close()
+    assert restored == [["call_1", "call_2"]] * 2
