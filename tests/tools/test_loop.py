@@ -628,3 +628,34 @@ def test_a_call_whose_output_is_being_sent_is_restored_once() -> None:
     assert over.wait(5)
     loop.close()
     assert restored == [["call_1", "call_2"]] * 2
+
+
+def test_the_next_response_is_known_before_it_is_requested() -> None:
+    """
+    A connection that is lost as soon as the request is queued fails the turn with all
+    of its responses: none stays in the conversation.
+    """
+    sender, known = Mock(), list[bool]()
+    sender.responses.is_out_of_band.return_value = False
+    sender.responses.request_for.return_value = None
+    over, requested = threading.Event(), Mock()
+
+    def request(_command: Any, _when_busy: str, expect: Any) -> None:
+        continuation = loop.continuation("resp_1")
+        assert continuation is not None
+        expect(requested)
+        known.append(continuation.done() and continuation.result() is requested)
+        over.set()
+
+    sender.command, sender.identified = Mock(), lambda request: request
+    sender.request = request
+    toolbox = Toolbox()
+    toolbox.add(double)
+    session = SessionState(MANUAL)
+    loop = ToolLoop(sender, Mock(), toolbox, session, outlive=True, max_rounds=None)
+    call = FunctionCallItem("double", '{"number": 2}', "call_1", id="call_1")
+    response = Response(id="resp_1", status="completed", output=[call])
+    loop.observe(ResponseDone(response=response, generation=1, raw={}))
+    assert over.wait(5)
+    loop.close()
+    assert known == [True]
