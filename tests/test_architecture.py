@@ -332,7 +332,8 @@ import sys, threading, warnings
 warnings.simplefilter("error")
 import azure_realtime
 heavy = {"asyncio", "azure", "numpy", "openai", "orjson", "pybase64", "websockets"}
-heavy |= {"sounddevice", "rich", "argparse", "azure_realtime.voice", "azure_realtime.cli"}
+heavy |= {"sounddevice", "rich", "argparse", "azure_realtime.cli"}
+heavy.add("azure_realtime.voice.call")
 print(sorted(heavy & set(sys.modules)), "azure_realtime.simulator" in sys.modules,
       threading.active_count())
 """

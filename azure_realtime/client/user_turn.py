@@ -20,6 +20,8 @@ from ..audio.pcm import source_rate
 from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem, with_id
 from ..models.turn_detection import ServerVad
+from ..voice.ends import SourceEnd
+from ..voice.source_reader import SourceReader
 from .audio_input import spoken
 from .commands import Commands
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._state.session import SessionState
-    from ..voice.source_reader import SourceReader
     from .open_turn import OpenTurn
 
     Image = str | Path | Buffer
@@ -186,10 +187,6 @@ def _read(commands: Commands, source: Any, turn: OpenTurn, deadline: Deadline) -
     """
     Open a source, send it as `_append` does, and close it.
     """
-    # Imported here: only a program that talks needs it.
-    from ..voice.ends import SourceEnd
-    from ..voice.source_reader import SourceReader
-
     end = SourceEnd(source)
     reader = SourceReader(end)
     try:

@@ -70,6 +70,13 @@ client = AzureRealTimeAudio(
         max_reconnect_attempts=5, reconnect_interval=0.01, ssl_context=context
     ),
 )
+class Source:
+    rate = 24_000
+
+    def __iter__(self):
+        yield bytes(9600)
+
+
 known = classes()
 
 
@@ -90,6 +97,17 @@ print("drop", flush=True)
 assert back.wait(20)
 turn = client.ask("Are you there?", modalities=["text"], timeout=20)
 assert turn.text == "Yes.", turn
+
+
+def ask(event):
+    client.ask(audio=Source(), timeout=20)
+    asked.set()
+
+
+asked = threading.Event()
+client.once("session.updated", ask)
+client.update_session(instructions="Be brief.")
+assert asked.wait(20)
 client.close()
 assert "response.output_text.delta" in received and received[-1] == "closed", received
 if sys.argv[4:] == ["break"]:
