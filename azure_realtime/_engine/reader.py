@@ -17,7 +17,7 @@ from .._concurrency.lifecycle import Lifecycle, Phase
 from .._concurrency.thread import JoinableThread
 from .._logging import logger
 from .._transport.attempt import ConnectInterrupted
-from ..errors import ConnectionClosed, RealtimeError
+from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError
 from ..events import Closed
 from ..models.enums import WebSocketState
 from ..options import WebSocketOptions
@@ -304,7 +304,8 @@ class Reader:
             # before a waiting thread wakes up: its next call must raise as well
             self._lifecycle.ended = self._final(error)
         self._engine.lose(
-            error, disconnected_event(error, cause, reconnects, generation)
+            self._lifecycle.ended or error,
+            disconnected_event(error, cause, reconnects, generation),
         )
         self._control.run_calls()  # a reconnect may take long
         logger.info("Connection %d ended: %s", generation, error)
@@ -317,16 +318,18 @@ class Reader:
         closed = self._control.closing is not None
         generation = self._lifecycle.generation
         # a lost connection that no other follows has set it already
-        error = self._lifecycle.ended = self._lifecycle.ended or self._final(error)
+        ended = self._lifecycle.ended = self._lifecycle.ended or self._final(error)
+        if not isinstance(error, ConnectTimeout):  # only `connect` raises that
+            error = ended
         self._lifecycle.phase = Phase.ENDED
         steps: list[Callable[[], object]] = [partial(self._setup.end, error)]
         steps.append(self._engine.queue.close)
         if generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)
             lost = disconnected_event(error, cause, False, 0)
-            steps.append(partial(self._engine.lose, error, lost))
-        ended = Closed(error=error, generation=generation)
-        steps.append(partial(self._engine.end, error, ended))
+            steps.append(partial(self._engine.lose, ended, lost))
+        closed_event = Closed(error=error, generation=generation)
+        steps.append(partial(self._engine.end, ended, closed_event))
         steps += [self._control.run_calls, self._engine.dispatcher.detach]
         if not closed:
             steps.append(partial(self._report, error))
