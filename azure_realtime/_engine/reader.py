@@ -34,7 +34,8 @@ from .renewal.replacement import Handover, ReplacementSession
 from .sender import Sender
 from .session_setup import SessionSetup
 
-_CLOSED = "you closed it; make a new client to go on"
+CLOSED = "you closed it; make a new client to go on"
+COLLECTED = "it was garbage collected: keep a reference to the client, or use with"
 _EXITED = "the program is ending"
 _CLOSE_TIMEOUT = 1.0  # seconds to close a connection after a veto
 _NOTICE_TIMEOUT = 0.3  # seconds for a caller to get a failure to connect raised
@@ -91,7 +92,7 @@ class Reader:
         )
         # set when a caller gets a failure raised; waited for before one is logged
         self._noticed = setup.noticed
-        self._close_reason = _CLOSED
+        self._close_reason = CLOSED
         self._thread = JoinableThread(self._run, name)
 
     # Called by other threads.
@@ -137,7 +138,7 @@ class Reader:
         """
         return self._lifecycle.process.is_other_process
 
-    def close(self, deadline: Deadline, at_exit: bool = False) -> None:
+    def close(self, deadline: Deadline, reason: str = CLOSED) -> None:
         """
         Start to close: refuse later messages, send those in the queue and a close
         frame, and end the thread.
@@ -146,13 +147,14 @@ class Reader:
 
         Args:
             deadline: When the thread must end; an earlier deadline stays in force.
-            at_exit: Whether the program ends: a failure to connect is logged then.
+            reason: Why, for the errors of later calls. If the program ends, a failure
+                to connect is logged.
         """
         if self.is_other_process:
             return
-        if at_exit and not self._control.is_closing():
-            self._close_reason = _EXITED
-        if not at_exit:
+        if not self._control.is_closing():
+            self._close_reason = reason
+        if reason is not _EXITED:
             self._noticed.set()
         self._engine.queue.refuse(ConnectionClosed(1000, self._close_reason))
         self._control.close(deadline)
@@ -168,7 +170,7 @@ class Reader:
             self.exit_deadline(),
             partial(drain, self._control, self._engine),
             lambda: unfinished(self._control, self._engine),
-            lambda deadline: self.close(deadline, at_exit=True),
+            lambda deadline: self.close(deadline, _EXITED),
             self.join,
             dispatcher.finish,
             dispatcher.join,

@@ -27,7 +27,7 @@ from helpers.peer import (
 from helpers.processes import run_script, start_script, wait_until_it_waits
 from helpers.timing import at_most
 
-from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
+from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, ConnectionClosed
 from azure_realtime.simulator import Reply, ToolCall
 
 pytestmark = pytest.mark.processes
@@ -561,6 +561,19 @@ def test_a_dropped_client_is_collected_and_closed(
         assert connection.wait_closed(5)
         assert reference() is None
         assert connection.close_code == 1000
+
+
+def test_a_dropped_client_whose_answer_is_outstanding_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    Its future, and a warning in the log, name the remedy.
+    """
+    with GA.service() as service:
+        answer = GA.client(service.url).create_response(instructions="Greet.")
+        with pytest.raises(ConnectionClosed, match="keep a reference"):
+            answer.result(5)
+    assert "Keep a reference to the client" in caplog.text
 
 
 def test_a_client_that_is_dropped_while_connecting_is_gone() -> None:
