@@ -52,11 +52,8 @@ def timeline(arguments: Any) -> int:
     recording = Recording.load(arguments.recording)
     try:
         found = recording.timeline(arguments.turn)
-    except IndexError:
-        count = len(recording.turns)
-        raise ValueError(f"there is no turn {arguments.turn}: there are {count}") from (
-            None
-        )
+    except IndexError as error:
+        raise ValueError(str(error)) from None
     out = Path(arguments.output or Path(arguments.recording).with_suffix(".html").name)
     if out.suffix == ".svg":
         out.write_text(found.to_svg(), encoding="utf-8")

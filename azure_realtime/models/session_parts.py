@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from .._spelling import checks_names
 from ._base import Model
 from ._coerce import Strings, as_part_of, as_strings
 from ._unset import Unset
@@ -40,6 +41,7 @@ def _as_keywords(value: Strings | None) -> tuple[str, ...] | None:
     return made
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class Transcription(Model):
     """
@@ -65,6 +67,7 @@ class Transcription(Model):
     delay: TranscriptionDelay | str | None = None
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class NoiseReduction(Model):
     """
@@ -77,6 +80,7 @@ class NoiseReduction(Model):
     type: NoiseReductionType | str
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class Reasoning(Model):
     """
@@ -86,6 +90,7 @@ class Reasoning(Model):
     effort: ReasoningEffort | str
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class RetentionRatioTruncation(Model):
     """
@@ -102,6 +107,7 @@ class RetentionRatioTruncation(Model):
     token_limits: Mapping[str, Any] | None = None
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class Prompt(Model):
     """
@@ -113,6 +119,7 @@ class Prompt(Model):
     variables: Mapping[str, Any] | None = None
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class Tracing(Model):
     """
