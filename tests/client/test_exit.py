@@ -101,6 +101,20 @@ def test_a_script_of_callbacks_that_does_not_wait_is_warned() -> None:
 
 
 @pytest.mark.slow
+def test_a_script_that_ends_by_ctrl_c_is_not_warned() -> None:
+    """
+    It did wait, until the user interrupted it.
+    """
+    with Peer(lambda conn: conn.mute()) as peer:
+        done = run_script(
+            "client = client_of(sys.argv[1])\nraise KeyboardInterrupt", peer.url
+        )
+
+    assert "KeyboardInterrupt" in done.stderr
+    assert "The program ended" not in done.stderr
+
+
+@pytest.mark.slow
 def test_several_clients_that_are_not_waited_for_draw_one_warning() -> None:
     """
     The warning counts them; clients that were closed, or wait for nothing, are left out.
