@@ -91,10 +91,12 @@ def abandon(
 
 def _report(engine: Engine) -> None:
     """
-    Log a warning if the program still expects something of the client. Reader thread.
+    Log a warning if the program still expects an answer. Reader thread.
+
+    Commands that are queued need none: they are sent before the end.
     """
     if engine.lifecycle.ended is None and (
-        engine.queue.waiting or engine.runs_tools() or not engine.responses.is_idle
+        engine.runs_tools() or not engine.responses.is_idle
     ):
         logger.warning(
             "A client is closed while an answer is outstanding, because it was garbage "
