@@ -173,12 +173,13 @@ def _split(text: str) -> tuple[bool, str, int, str, dict[str, str]]:
     if "@" in parts.netloc:
         raise ValueError("host_name contains a user or password: remove it")
     secure = _SCHEMES[parts.scheme.lower()] == "wss"
+    host = parts.hostname or ""
     try:
-        host, port = parts.hostname or "", parts.port
+        port = parts.port
     except ValueError:
-        raise ValueError(
-            "host_name has a bad port: it is a number up to 65535"
-        ) from None
+        port = 0
+    if port == 0:
+        raise ValueError("host_name has a bad port: it is a number from 1 to 65535")
     if bare and re.fullmatch(_LOOPBACK, host):
         secure = False  # a local service has no trusted certificate
     _check_host(host, bare=bare, secure=secure)

@@ -4,12 +4,13 @@ Suggests the right name for a misspelled one.
 
 import difflib
 import functools
+import inspect
 from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
-import attrs
-
 C = TypeVar("C", bound=type)
+
+_RECEIVED = ("raw", "problems")  # of models that the service sends
 
 
 def closest(word: str, known: Iterable[str], *, near: float = 0.7) -> str | None:
@@ -52,19 +53,22 @@ def refuse_unknown(
 
 def checks_names(cls: C) -> C:
     """
-    Make the constructor of *cls*, an attrs class, suggest the right name for a
-    misspelled argument. The error is a TypeError, as of any function.
+    Make the constructor of *cls* suggest the right name for a misspelled argument, or
+    list all names. The error is a TypeError, as of any function.
     """
     init: Any = cls.__init__  # type: ignore[misc]
-    known = [field.alias for field in attrs.fields(cls)]
+    known = list(inspect.signature(init).parameters)[1:]
+    listed = ", ".join(name for name in known if name not in _RECEIVED)
 
     @functools.wraps(init)
     def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807
         for name in fields:
             if name not in known:
                 guess = closest(name, known)
-                suggestion = f" Did you mean {guess!r}?" if guess else ""
-                raise TypeError(f"{cls.__name__} has no field {name!r}.{suggestion}")
+                suggestion = (
+                    f"Did you mean {guess!r}?" if guess else f"It has {listed}."
+                )
+                raise TypeError(f"{cls.__name__} has no field {name!r}. {suggestion}")
         init(self, *args, **fields)
 
     cls.__init__ = __init__  # type: ignore[misc]

@@ -147,6 +147,9 @@ class RateLimited(ConnectError):
 class ConnectTimeout(ConnectError, TimeoutError):
     """
     The session was not ready in time; the message names the stage that took too long.
+
+    Only `AzureRealTimeAudio.connect` and ``with`` raise it. Other calls of a client
+    that ended with it raise a `ConnectionClosed`, of which it is the cause.
     """
 
 

@@ -208,11 +208,11 @@ def create_app(
                 ).text
         except TooManyClients:
             return "Too many users are connected. Try again later.\n", 503
-        except TimeoutError:
-            return "The model did not answer in time. Try again.\n", 504
-        except RealtimeError as error:
+        except RealtimeError as error:  # ConnectTimeout is a TimeoutError, too
             app.logger.warning("%s", error)
             return "The model cannot be reached. Try again later.\n", 502
+        except TimeoutError:
+            return "The model did not answer in time. Try again.\n", 504
         if "text/html" in flask.request.headers.get("Accept", ""):
             return flask.redirect("/")
         return answer + "\n"

@@ -228,7 +228,7 @@ def hints_of(function: Any) -> dict[str, Any]:
     """
     Return the resolved annotations of a function.
     """
-    names = all_classes() | function.__globals__
+    names = all_classes() | inspect.unwrap(function).__globals__
     hints = typing.get_type_hints(function, names)
     return {name: hint for name, hint in hints.items() if name != "self"}
 

@@ -5,6 +5,7 @@ Closes the open clients when the interpreter exits.
 from __future__ import annotations
 
 import atexit
+import sys
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -110,7 +111,9 @@ def _report(found: Iterable[str | None]) -> None:
     Log one warning about the clients of which *found* has the unfinished activity.
     """
     counts = Counter(when for when in found if when is not None)
-    if counts:
+    # The interpreter sets it: after Ctrl-C the program was not meant to wait.
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
+    if counts and not interrupted:
         logger.warning(
             "The program ended %s. End a script of callbacks with client.run_forever() "
             "or client.wait_closed().",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from .._logging import text_of
 from ..errors import (
     ConnectionClosed,
+    ConnectTimeout,
     RealtimeError,
     SlowConsumer,
 )
@@ -22,13 +23,18 @@ def final_error(
     Return the error that all later calls of an ended client raise.
 
     It is a copy: *error* itself was reported when the connection was lost, perhaps with
-    the announcement of another connection.
+    the announcement of another connection. A `ConnectTimeout` becomes its cause: a wait
+    that raised a TimeoutError would look as if it could be repeated.
 
     Args:
         error: The error that ended the last connection.
         close_reason: Why the client was closed; None if it was not.
         unsent: How many commands were not delivered.
     """
+    if isinstance(error, ConnectTimeout):
+        final = ConnectionClosed(1006, text_of(error).rstrip("."), unsent=unsent)
+        final.__cause__ = error
+        return final
     if not isinstance(error, ConnectionClosed):
         return error
     reason = error.reason

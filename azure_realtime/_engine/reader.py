@@ -17,7 +17,7 @@ from .._concurrency.lifecycle import Lifecycle, Phase
 from .._concurrency.thread import JoinableThread
 from .._logging import logger
 from .._transport.attempt import ConnectInterrupted
-from ..errors import ConnectionClosed, RealtimeError
+from ..errors import ConnectionClosed, ConnectTimeout, RealtimeError
 from ..events import Closed
 from ..models.enums import WebSocketState
 from ..options import WebSocketOptions
@@ -35,7 +35,8 @@ from .renewal.replacement import ReplacementSession
 from .sender import Sender
 from .session_setup import SessionSetup
 
-_CLOSED = "you closed it; make a new client to go on"
+CLOSED = "you closed it; make a new client to go on"
+COLLECTED = "it was garbage collected: keep a reference to the client, or use with"
 _EXITED = "the program is ending"
 _CLOSE_TIMEOUT = 1.0  # seconds to close a connection after a veto
 _NOTICE_TIMEOUT = 0.3  # seconds for a caller to get a failure to connect raised
@@ -92,7 +93,7 @@ class Reader:
         )
         # set when a caller gets a failure raised; waited for before one is logged
         self._noticed = setup.noticed
-        self._close_reason = _CLOSED
+        self._close_reason = CLOSED
         self._thread = JoinableThread(self._run, name)
 
     # Called by other threads.
@@ -138,7 +139,7 @@ class Reader:
         """
         return self._lifecycle.process.is_other_process
 
-    def close(self, deadline: Deadline, at_exit: bool = False) -> None:
+    def close(self, deadline: Deadline, reason: str = CLOSED) -> None:
         """
         Start to close: refuse later messages, send those in the queue and a close
         frame, and end the thread.
@@ -147,13 +148,14 @@ class Reader:
 
         Args:
             deadline: When the thread must end; an earlier deadline stays in force.
-            at_exit: Whether the program ends: a failure to connect is logged then.
+            reason: Why, for the errors of later calls. If the program ends, a failure
+                to connect is logged.
         """
         if self.is_other_process:
             return
-        if at_exit and not self._control.is_closing():
-            self._close_reason = _EXITED
-        if not at_exit:
+        if not self._control.is_closing():
+            self._close_reason = reason
+        if reason is not _EXITED:
             self._noticed.set()
         self._control.close(deadline)  # first: after Ctrl-C here the client ends
         self._engine.queue.refuse(ConnectionClosed(1000, self._close_reason))
@@ -169,7 +171,7 @@ class Reader:
             self.exit_deadline(),
             partial(drain, self._control, self._engine),
             lambda: unfinished(self._control, self._engine),
-            lambda deadline: self.close(deadline, at_exit=True),
+            lambda deadline: self.close(deadline, _EXITED),
             self.join,
             dispatcher.finish,
             dispatcher.join,
@@ -305,7 +307,8 @@ class Reader:
             # before a waiting thread wakes up: its next call must raise as well
             self._lifecycle.ended = self._final(error)
         self._engine.lose(
-            error, disconnected_event(error, cause, reconnects, generation)
+            self._lifecycle.ended or error,
+            disconnected_event(error, cause, reconnects, generation),
         )
         self._control.run_calls()  # a reconnect may take long
         logger.info("Connection %d ended: %s", generation, error)
@@ -318,16 +321,18 @@ class Reader:
         closed = self._control.closing is not None
         generation = self._lifecycle.generation
         # a lost connection that no other follows has set it already
-        error = self._lifecycle.ended = self._lifecycle.ended or self._final(error)
+        ended = self._lifecycle.ended = self._lifecycle.ended or self._final(error)
+        if not isinstance(error, ConnectTimeout):  # only `connect` raises that
+            error = ended
         self._lifecycle.phase = Phase.ENDED
         steps: list[Callable[[], object]] = [partial(self._setup.end, error)]
         steps.append(self._engine.queue.close)
         if generation == 0:
             cause = cause_of(error, by_us=closed, expired=False)
             lost = disconnected_event(error, cause, False, 0)
-            steps.append(partial(self._engine.lose, error, lost))
-        ended = Closed(error=error, generation=generation)
-        steps.append(partial(self._engine.end, error, ended))
+            steps.append(partial(self._engine.lose, ended, lost))
+        closed_event = Closed(error=error, generation=generation)
+        steps.append(partial(self._engine.end, ended, closed_event))
         steps += [self._control.run_calls, self._engine.dispatcher.detach]
         if not closed:
             steps.append(partial(self._report, error))

@@ -8,12 +8,15 @@ refers to the client would keep it alive.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lock import is_own_lock_held
 from .._dispatch.dispatcher import Dispatcher
+from .._logging import logger
+from .control import Control
 from .engine import Engine
-from .reader import Reader
+from .reader import COLLECTED, Reader
 
 _LISTENERS_OF_THE_END = 0.2  # seconds for those of "disconnected", in any case
 _LISTENERS_BEHIND = 1.0  # seconds for listeners that have fallen behind
@@ -72,15 +75,33 @@ class Shutdown:
 
 
 def abandon(
-    reader: Reader, dispatcher: Dispatcher, close_tools: Callable[[], None]
+    reader: Reader, control: Control, engine: Engine, close_tools: Callable[[], None]
 ) -> None:
     """
     Close a client that was garbage collected. Any thread; never blocks.
     """
     if reader.is_other_process:  # a forked child has none of the threads
         return
-    reader.close(reader.exit_deadline())
-    _finish(close_tools, dispatcher)
+    if not control.is_closing():
+        # on the reader thread: a finalizer may run inside any call, also of a logger
+        control.call(partial(_report, engine))
+    reader.close(reader.exit_deadline(), COLLECTED)
+    _finish(close_tools, engine.dispatcher)
+
+
+def _report(engine: Engine) -> None:
+    """
+    Log a warning if the program still expects an answer. Reader thread.
+
+    Commands that are queued need none: they are sent before the end.
+    """
+    if engine.lifecycle.ended is None and (
+        engine.runs_tools() or not engine.responses.is_idle
+    ):
+        logger.warning(
+            "A client is closed while an answer is outstanding, because it was garbage "
+            "collected. Keep a reference to the client, or use it in a with block."
+        )
 
 
 def _finish(close_tools: Callable[[], None], dispatcher: Dispatcher) -> None:

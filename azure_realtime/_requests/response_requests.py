@@ -26,18 +26,15 @@ The states and their transitions (rules 1 to 3) are the table `TRANSITIONS`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import attrs
 
 from ..events import ResponseCreate
 from ..models._unset import Unset
-from ..models.responses import Response, ResponseConfig
+from ..models.responses import MARKER, Response, ResponseConfig
 from .error_routing import SentResponse
 from .future import CommandFuture
-
-MARKER = "client_event_id"
-"""The metadata key whose value is the event id of the request."""
 
 _MAX_METADATA = 16  # key-value pairs that the service accepts
 
@@ -311,7 +308,8 @@ class ResponseRequests:
         matched = self.by_response_id(response.id)
         if matched is not None:
             return matched
-        marker = (response.metadata or {}).get(MARKER)
+        metadata = response.raw.get("metadata")
+        marker = metadata.get(MARKER) if isinstance(metadata, Mapping) else None
         unanswered = [r for r in self._requests if r.state is State.SENT]
         if marker is not None:
             for request in unanswered:

@@ -14,6 +14,28 @@ from .samples import raw_bytes
 _BLOCK = 1 << 18  # bytes read between two calls of *check*
 
 
+_OTHER_FORMATS = {
+    *(".aac", ".aif", ".aiff", ".amr", ".caf", ".flac", ".m4a", ".mka", ".mp3", ".mp4"),
+    *(".oga", ".ogg", ".opus", ".pcm", ".raw", ".spx", ".webm", ".wma"),
+}
+
+
+def wav_path(path: str | os.PathLike[str]) -> Path:
+    """
+    Return the path of a WAV file to write.
+
+    Raises:
+        ValueError: Its suffix is that of another audio format.
+    """
+    path = Path(path)
+    if path.suffix.lower() in _OTHER_FORMATS:
+        raise ValueError(
+            f"{path.name}: only WAV files are written. Name it {path.stem}.wav; ffmpeg "
+            "converts it"
+        )
+    return path
+
+
 def no_check() -> None:
     """
     Do nothing; the default of *check* arguments.

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
+from .files import wav_path
 from .formats import checked_rate
 from .ledger import Ledger
 from .samples import Samples, pcm16
@@ -145,6 +145,8 @@ class WavSink(NullSink):
         realtime: Whether the audio counts as played at the pace of speech, so that it
             can be interrupted as with a loudspeaker. Otherwise it is played at once.
 
+    Raises:
+        ValueError: The suffix of *path* is that of another audio format.
     """
 
     def __init__(
@@ -155,7 +157,7 @@ class WavSink(NullSink):
         realtime: bool = False,
     ) -> None:
         super().__init__(rate, realtime=realtime)
-        self._path = Path(path)
+        self._path = wav_path(path)
         self._file: BinaryIO | None = None
         self._size = 0
 

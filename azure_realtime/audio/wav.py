@@ -10,13 +10,12 @@ import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from operator import add
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import attrs
 
 from .containers import BASE64, file_format
-from .files import file_content, no_check
+from .files import file_content, no_check, wav_path
 from .formats import MAX_RATE, MIN_RATE, checked_rate
 from .g711 import decode_alaw, decode_ulaw
 from .samples import Samples, pcm16, pcm_of, pcm_of_floats, samples_of
@@ -158,9 +157,10 @@ def write_wav(path: str | os.PathLike[str], pcm: Samples, rate: int) -> None:
     Raises:
         OSError: The file cannot be written.
         TypeError: *pcm* has another type, or *rate* is no number.
-        ValueError: *rate* is no sample rate, or *pcm* has several channels.
+        ValueError: *rate* is no sample rate, *pcm* has several channels, or the suffix
+            of *path* is that of another audio format.
     """
-    Path(path).write_bytes(wav_bytes(pcm, rate))
+    wav_path(path).write_bytes(wav_bytes(pcm, rate))
 
 
 def wav_bytes(pcm: Samples, rate: int) -> bytes:

@@ -81,7 +81,7 @@ def _add_ask(commands: Any) -> None:
         description=f"Ask one question and print the answer. {_VARIABLES}",
         epilog=_STATUSES,
     )
-    ask.add_argument("question", nargs="?", type=_text, help="the question as text")
+    ask.add_argument("question", nargs="*", type=_text, help="the question as text")
     ask.add_argument("--audio", metavar="IN", help="the question as speech: a WAV file")
     ask.add_argument(
         "--out",
@@ -213,8 +213,12 @@ def _doctor(options: Any) -> int:
 
 
 def _ask(options: Any) -> int:
-    if options.question is None and options.audio is None:
+    if not options.question and options.audio is None:
         options.refuse("what? Give a question in quotes, or --audio IN")
+    if len(options.question) > 1:
+        words = " ".join(options.question)
+        options.refuse(f'put the question in quotes: azure-realtime ask "{words}"')
+    options.question = next(iter(options.question), None)
     from .ask import ask
 
     return ask(options)

@@ -8,6 +8,7 @@ import contextlib
 import sys
 from typing import Any
 
+from ..audio.files import wav_path
 from ..client.client import AzureRealTimeAudio
 from ..events import ResponseOutputAudioTranscriptDelta, ResponseOutputTextDelta
 from .service import service_options
@@ -20,6 +21,8 @@ def ask(arguments: Any) -> int:
 
     The answer is text; with ``--out`` it is speech, and its transcript is printed.
     """
+    if arguments.out is not None:
+        wav_path(arguments.out)  # before the answer, which costs tokens
     with contextlib.ExitStack() as stack:
         options = service_options(arguments, stack)
         client = stack.enter_context(AzureRealTimeAudio(options))

@@ -49,16 +49,15 @@ def timeline(arguments: Any) -> int:
         OSError: A file cannot be read or written.
         ValueError: The file is no recording, or has no such turn.
     """
+    out = Path(arguments.output or Path(arguments.recording).with_suffix(".html").name)
+    if out.suffix.lower() not in ("", ".htm", ".html", ".svg"):
+        raise ValueError(f"{out.name}: a timeline is written as .html or as .svg")
     recording = Recording.load(arguments.recording)
     try:
         found = recording.timeline(arguments.turn)
-    except IndexError:
-        count = len(recording.turns)
-        raise ValueError(f"there is no turn {arguments.turn}: there are {count}") from (
-            None
-        )
-    out = Path(arguments.output or Path(arguments.recording).with_suffix(".html").name)
-    if out.suffix == ".svg":
+    except IndexError as error:
+        raise ValueError(str(error)) from None
+    if out.suffix.lower() == ".svg":
         out.write_text(found.to_svg(), encoding="utf-8")
     else:
         found.to_html(out)

@@ -38,7 +38,16 @@ def service_options(
         ),
     )
     if not arguments.local:
-        return options_for(arguments.env_file, session_config=config)
+        try:
+            return options_for(arguments.env_file, session_config=config)
+        except ValueError as error:
+            missing, is_missing, _ = str(error).partition(". Set them, or pass ")
+            if not is_missing:
+                raise
+            raise ValueError(
+                f"{missing}. Set them, name a file that does with --env-file, or try "
+                "the local service with --local"
+            ) from None
     from ..simulator import Simulator
 
     service = stack.enter_context(Simulator())

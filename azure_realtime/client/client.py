@@ -134,7 +134,7 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
         # 5 s more than the reader has: its own error names the stage that took too long
         self._connect_timeout = parts.websocket_options.connect_timeout + 5.0
         self._finalizer = weakref.finalize(
-            self, abandon, self._reader, self._dispatcher, self._tools.close
+            self, abandon, self._reader, self._control, self._engine, self._tools.close
         )
         self._finalizer.atexit = False  # at exit, `at_exit` sends what is queued first
         try:

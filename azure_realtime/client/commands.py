@@ -173,7 +173,9 @@ class Commands:
         return self._command(InputAudioBufferClear())
 
     def create_conversation_item(
-        self, item: Item | Mapping[str, Any], previous_item_id: str | None = None
+        self,
+        item: Item | Mapping[str, Any] | str,
+        previous_item_id: str | None = None,
     ) -> Future[Item]:
         """
         Add an item to the conversation.
@@ -182,8 +184,8 @@ class Commands:
         after the end of that response.
 
         Args:
-            item: A `MessageItem` or another item, or a mapping with its fields. An item
-                without ``id`` gets a generated one.
+            item: A `MessageItem` or another item, a mapping with its fields, or text of
+                the user. An item without ``id`` gets a generated one.
             previous_item_id: The item after which it is inserted; ``"root"`` inserts at
                 the beginning, None appends at the end.
 

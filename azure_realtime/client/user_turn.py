@@ -243,9 +243,12 @@ def image_url(image: Any) -> str:
 
     Raises:
         ValueError: The image is neither PNG, JPEG, GIF nor WebP.
+        TypeError: It is a number.
     """
     if isinstance(image, str) and image.startswith(("data:", "https://", "http://")):
         return image
+    if isinstance(image, int):  # bytes(5) are five zeros
+        raise TypeError("image must be a path, a URL or bytes, not int")
     data = Path(image).read_bytes() if isinstance(image, (str, Path)) else bytes(image)
     for beginning, subtype in _IMAGES:
         if data.startswith(beginning) and (subtype != "webp" or data[8:12] == b"WEBP"):

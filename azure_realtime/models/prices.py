@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from .._spelling import closest
+from .._spelling import checks_names, closest
 from ._base import Value
 
 __all__ = ["Prices"]
@@ -32,6 +32,7 @@ def _price() -> Any:
     return attrs.field(default=None, validator=_optional_price)
 
 
+@checks_names
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class Prices(Value):
     """

@@ -217,6 +217,19 @@ class Usage(Model):
     output_token_details: OutputTokenDetails | None = None
 
 
+MARKER = "client_event_id"
+"""The key in the metadata of a request whose value is its event id."""
+
+
+def _without_marker(metadata: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """
+    Return the metadata that the user gave; None if the marker is all there is.
+    """
+    if metadata is None or MARKER not in metadata:
+        return metadata
+    return {key: metadata[key] for key in metadata if key != MARKER} or None
+
+
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class Response(Model):
     """
@@ -229,7 +242,7 @@ class Response(Model):
         status_details: The reason of the status.
         output: The items of the response.
         usage: Its tokens.
-        metadata: The pairs of the request.
+        metadata: The pairs of the request; `raw` has a pair that the client adds, too.
         conversation_id: None for an out-of-band response.
     """
 
@@ -238,7 +251,9 @@ class Response(Model):
     status_details: StatusDetails | None = None
     output: tuple[Item, ...] = attrs.field(default=(), metadata=LENIENT)
     usage: Usage | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] | None = attrs.field(
+        default=None, converter=_without_marker
+    )
     conversation_id: str | None = None
     modalities: tuple[str, ...] | None = None
     voice: str | Mapping[str, Any] | None = None

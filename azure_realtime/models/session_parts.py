@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from .._spelling import checks_names
 from ._base import Model
 from ._coerce import Strings, as_part_of, as_strings
 from ._unset import Unset
@@ -38,6 +39,7 @@ def _as_keywords(value: Strings | None) -> tuple[str, ...] | None:
     return as_strings(value, "keywords")
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class Transcription(Model):
     """
@@ -63,6 +65,7 @@ class Transcription(Model):
     delay: TranscriptionDelay | str | None = None
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class NoiseReduction(Model):
     """
@@ -75,6 +78,7 @@ class NoiseReduction(Model):
     type: NoiseReductionType | str
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class Reasoning(Model):
     """
@@ -84,6 +88,7 @@ class Reasoning(Model):
     effort: ReasoningEffort | str
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class RetentionRatioTruncation(Model):
     """
@@ -100,6 +105,7 @@ class RetentionRatioTruncation(Model):
     token_limits: Mapping[str, Any] | None = None
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class Prompt(Model):
     """
@@ -111,6 +117,7 @@ class Prompt(Model):
     variables: Mapping[str, Any] | None = None
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class Tracing(Model):
     """

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from .._spelling import checks_names
 from ._base import Model
 from ._coerce import Strings, as_list, as_model, as_strings
 from ._unset import Unset
@@ -53,6 +54,7 @@ def check_function(name: Any, description: Any) -> None:
         raise ValueError(msg)
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class FunctionTool(Model):
     """
@@ -87,6 +89,7 @@ def _address(url: object) -> str:
     return repr(url and re.split("[?#]", bare)[0])
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class McpTool(Model):
     """
@@ -196,12 +199,24 @@ def as_tools(
         return tools
     made = tuple(
         as_model(_unwrapped(tool), _TOOLS, UnknownTool, f"tools[{number}]")
-        for number, tool in enumerate(as_list(tools, "tools"))
+        for number, tool in enumerate(map(_checked, as_list(tools, "tools")))
     )
     for tool in made:
         if isinstance(tool, FunctionTool):
             check_function(tool.name, tool.description)
     return made
+
+
+def _checked(value: Any) -> Any:
+    """
+    Refuse a function, and the `Tool` that ``client.tool`` makes of one.
+    """
+    if callable(value) or hasattr(value, "spec"):
+        raise TypeError(
+            f"tools: {type(value).__name__} is not a description of a tool: register "
+            "the function with client.tool(function), which adds it to the session"
+        )
+    return value
 
 
 def _unwrapped(value: Any) -> Any:

@@ -150,7 +150,7 @@ class Turn(Value):
             The path.
 
         Raises:
-            ValueError: There is no audio.
+            ValueError: There is no audio, or the suffix is that of another format.
             OSError: The file cannot be written.
         """
         if not self.audio:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from .._spelling import checks_names
 from ._base import Model
 from ._coerce import as_model
 from ._unset import UNSET, Unset
@@ -15,6 +16,7 @@ from .enums import Eagerness
 __all__ = ["SemanticVad", "ServerVad", "UnknownTurnDetection"]
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class ServerVad(Model):
     """
@@ -43,6 +45,7 @@ class ServerVad(Model):
     idle_timeout_ms: int | None | Unset = UNSET
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class SemanticVad(Model):
     """

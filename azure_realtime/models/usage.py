@@ -81,7 +81,13 @@ class UsageTotals(Value):
         Raises:
             ValueError: A price that is needed is not known, or the service did not
                 report of which kind all tokens are.
+            TypeError: *prices* is no `Prices`.
         """
+        if not hasattr(prices, "cost"):
+            raise TypeError(
+                "prices must be Prices, such as Prices.published(model), not "
+                f"{type(prices).__name__}"
+            )
         self._check_kinds()
         total = 0.0
         for kind in ("text", "audio", "image"):

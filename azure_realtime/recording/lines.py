@@ -26,6 +26,8 @@ def opened(path: Path, max_bytes: int, *, follow: bool) -> BinaryIO:
         if path.is_symlink():
             raise ValueError(f"{path.name} is a link: audio files must be files")
         flags |= getattr(os, "O_NOFOLLOW", 0)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a file")
     file = os.fdopen(os.open(path, flags), "rb")
     about = os.fstat(file.fileno())
     problem = ""
@@ -60,6 +62,11 @@ def objects(file: BinaryIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         except (ValueError, RecursionError) as error:
             if not upcoming and number > 1:
                 return  # the disk did not get the whole line before the power failed
+            if number == 1:
+                raise ValueError(
+                    f"{name} is no recording, as client.record writes them: its first "
+                    f"line is no JSON object with a kind ({error})"
+                ) from None
             raise invalid(name, number, str(error)) from None
         yield number, value
 

@@ -49,6 +49,13 @@ class Moments:
 
         Args:
             share: 0.5 for the median, 0.95 for p95. The result is one of the values.
+
+        Raises:
+            ValueError: *share* is not between 0 and 1.
         """
+        if not 0 <= share <= 1:
+            raise ValueError(
+                f"share must be between 0 and 1 (0.95 is p95), not {share}"
+            )
         found = {stage: percentile(self.latencies(stage), share) for stage in STAGES}
         return {stage: value for stage, value in found.items() if value is not None}

@@ -60,7 +60,8 @@ class Answer:
         Beginning and end of the playback, and whether they are estimated.
         """
         if self.started is not None:
-            start, is_estimated = self.started, False
+            # not before the audio came: a file is written faster than it sounds
+            start, is_estimated = max(self.first, self.started), False
         else:
             start, is_estimated = max(self.first, self.previous_end), True
         if self.stopped is not None:

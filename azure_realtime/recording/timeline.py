@@ -135,7 +135,13 @@ def make_timeline(
     end = max([seconds, *(span.end for span in spans)])
     if turn is None:
         return Timeline(0.0, end, spans, events, times, exchanges, title)
-    number = range(len(exchanges))[turn]  # raises IndexError
+    try:
+        number = range(len(exchanges))[turn]
+    except IndexError:
+        count = len(exchanges)
+        raise IndexError(
+            f"there is no turn {turn}: there are {count}, which count from 0"
+        ) from None
     own = times[number]
     start = max(0.0, min(own.began, own.asked) - 0.25)
     own_spans = [span for span in spans if span.turn == number]

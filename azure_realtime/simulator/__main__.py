@@ -75,7 +75,8 @@ def _serve(options: argparse.Namespace) -> int:
         print(f"The simulator needs websockets. {hint}", file=sys.stderr)
         return 1
     except ValueError as error:
-        print(f"Cannot replay: {error}", file=sys.stderr)
+        what = "replay" if options.recording else "serve"
+        print(f"Cannot {what}: {error}", file=sys.stderr)
         return 1
     except (OSError, OverflowError) as error:
         print(

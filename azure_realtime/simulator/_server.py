@@ -5,16 +5,17 @@ The service: listens, answers handshakes, and keeps the list of connections.
 from __future__ import annotations
 
 import logging
+import operator
 import os
 import socket
 import ssl
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, cast
 
-from ._network.faults import HandshakeFaults, HttpRefusal
+from ._network.faults import HttpRefusal, ServiceFaults
 from ._network.handshake import http_response, request_headers, select_subprotocol
 from ._network.listener import Listener, close_shutdown_pipe
 from ._network.transport import Transport
@@ -47,7 +48,7 @@ _websockets_logger = logging.getLogger(f"{__name__}.websockets")
 _websockets_logger.setLevel(logging.CRITICAL)
 
 
-class Simulator:
+class Simulator(ServiceFaults):
     """
     A local Realtime service for the GA and the preview protocol, on one port.
 
@@ -77,6 +78,8 @@ class Simulator:
 
     Raises:
         OSError, ValueError: The recording cannot be read.
+        TypeError: A reply is neither a `Reply` nor text, or *port* no number.
+        ValueError: *port* is not a number up to 65535.
     """
 
     def __init__(
@@ -97,6 +100,9 @@ class Simulator:
         on_connection: Callable[[Connection], None] | None = None,
         recording: str | os.PathLike[str] | None = None,
     ) -> None:
+        if not 0 <= operator.index(port) <= 65535:
+            raise ValueError(f"port must be a number up to 65535, not {port}")
+        super().__init__()
         self.host = host
         self.port = port
         # The first kind that accepts or refuses a URL serves it.
@@ -115,7 +121,6 @@ class Simulator:
         self._deployments = deployments
         self._prefix = prefix
         self._on_connection = on_connection
-        self._faults = HandshakeFaults()
         self._connections = ConnectionList()
         self._lock = threading.Lock()  # guards the attributes below
         self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
@@ -124,7 +129,7 @@ class Simulator:
         self._server: Server | None = None
 
     def __repr__(self) -> str:
-        return f"<Simulator {self.url} {len(self._connections)} connections>"
+        return f"<Simulator {self._address()} {len(self._connections)} connections>"
 
     # ------------------------------------------------ start and stop
 
@@ -134,7 +139,10 @@ class Simulator:
 
         Raises:
             OSError: The address or the port is not available.
+            RuntimeError: It has been started before.
         """
+        if self._listener is not None:
+            raise RuntimeError("it is already started: make another Simulator")
         from websockets.sync.server import serve
 
         listener = Listener(self.host, self.port)
@@ -214,7 +222,15 @@ class Simulator:
     def url(self) -> str:
         """
         The address for a client, such as ``ws://127.0.0.1:8123``.
+
+        Raises:
+            RuntimeError: The port is not known before `start`.
         """
+        if self.port == 0:
+            raise RuntimeError("a free port is selected by start(): start() it first")
+        return self._address()
+
+    def _address(self) -> str:
         if self._ssl_context is not None:
             # Test certificates are usually issued for names, not for addresses.
             host = "localhost" if self.host == "127.0.0.1" else self.host
@@ -242,42 +258,6 @@ class Simulator:
         Append a reply to the list of replies. Any thread.
         """
         self.script.add(reply)
-
-    # ------------------------------------------------ faults of the handshake
-
-    def refuse(
-        self,
-        status: int,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | str | Mapping[str, Any] | None = None,
-        times: int | None = None,
-    ) -> None:
-        """
-        Answer the next *times* handshakes (None: all) with an HTTP status.
-
-        A *body* that is an object is sent as JSON; None sends the service's error.
-        """
-        self._faults.refuse(HttpRefusal(status, headers, body), times)
-
-    def redirect(
-        self, location: str, status: int = 302, times: int | None = None
-    ) -> None:
-        """
-        Answer the next *times* handshakes (None: all) with a redirect.
-        """
-        self._faults.refuse(HttpRefusal(status, {"Location": location}, b""), times)
-
-    def mute_handshakes(self) -> None:
-        """
-        Accept TCP and TLS connections but do not answer their HTTP requests.
-        """
-        self._faults.mute()
-
-    def accept(self) -> None:
-        """
-        Undo `refuse`, `redirect` and `mute_handshakes`; answer waiting handshakes.
-        """
-        self._faults.accept()
 
     # ------------------------------------------------ what websockets calls
 

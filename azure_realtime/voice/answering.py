@@ -79,6 +79,8 @@ class Answering:
         Follow the events until the call is complete, or ends otherwise.
 
         Raises:
+            ConnectionClosed: The connection has ended for good, or the last answer was
+                lost with it.
             BaseException: What the sink has raised.
         """
         while not self.stopping:
@@ -96,7 +98,11 @@ class Answering:
                 self._mark("playback_started", item_id=item_id, played_ms=played)
             if self.playback.playing and not self._progress.responding:
                 self._check_drained()
-            if event is Signal.STOP or self._is_complete():
+            if event is Signal.STOP:
+                return
+            if self._is_complete():
+                if self._progress.lost is not None:
+                    raise self._progress.lost
                 return
 
     def _handle(self, event: Any) -> None:

@@ -45,9 +45,9 @@ class VoiceCall(Entered):
     also a listener.
 
     Attributes:
-        error: The exception that ended the call early: a lost connection, or one that
-            a source or a sink raised. None otherwise. From Python 3.11, its notes name
-            the method that raised it.
+        error: The exception that ended the call early: a lost connection, also if only
+            the last answer was lost with it, or one that a source or a sink raised.
+            None otherwise. From Python 3.11, its notes name the method that raised it.
     """
 
     def __init__(

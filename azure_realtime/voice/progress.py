@@ -7,7 +7,8 @@ Rules:
    one. The service may refuse it, so it is expected for `_ANSWER_TIMEOUT` only.
 2. After a response with tool calls another response is expected, which begins when the
    tools have ended.
-3. After a lost connection nothing is expected any more.
+3. After a lost connection nothing is expected any more. What was expected is lost; a
+   later response shows that the conversation goes on.
 
 The thread of the call; any thread may read `in_speech`.
 """
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._concurrency.deadline import Deadline
+from ..errors import ConnectionClosed
 from ..events import (
     Disconnected,
     InputAudioBufferCommitted,
@@ -45,6 +47,7 @@ class Progress:
         responding: The ids of the conversation's responses in progress.
         input_over: Whether no more audio will be sent.
         others: The ids of responses out of band, which are not part of the call.
+        lost: The loss of the last answer, or of the speech for it; None without one.
     """
 
     handles = (
@@ -64,6 +67,7 @@ class Progress:
         self.in_speech = False
         self.responding: set[str] = set()
         self.others: set[str] = set()
+        self.lost: ConnectionClosed | None = None
 
     def observe(self, event: Any) -> None:
         """
@@ -87,10 +91,13 @@ class Progress:
                 self.others.add(event.response.id)
                 return
             self._answer_by, self._follows_tools = Deadline(0), False
+            self.lost = None
             self.responding.add(event.response.id)
         elif isinstance(event, ResponseDone):
             self._done(event)
         elif isinstance(event, Disconnected):
+            if self._is_answer_expected():
+                self.lost = _loss_of(event)
             self.in_speech = self._follows_tools = False
             self._answer_by = Deadline(0)
             self.responding.clear()
@@ -114,9 +121,17 @@ class Progress:
         """
         if self._follows_tools and self._tools_busy():
             self._answer_by = Deadline(_ANSWER_TIMEOUT)  # from their end
-        return (
-            self.input_over
-            and not self.in_speech
-            and not self.responding
-            and self._answer_by.passed
-        )
+        return self.input_over and not self._is_answer_expected()
+
+    def _is_answer_expected(self) -> bool:
+        return self.in_speech or bool(self.responding) or not self._answer_by.passed
+
+
+def _loss_of(event: Disconnected) -> ConnectionClosed:
+    """
+    Return the error of a call whose last answer was lost with its connection.
+    """
+    reason = f"an answer of the voice call was lost: {event.reason}".rstrip(": .")
+    loss = ConnectionClosed(event.code or 1006, reason)
+    loss.__cause__ = event.error
+    return loss

@@ -11,7 +11,8 @@ Rules:
    detected the end of the speech: at least `_TAIL` seconds, and until `_NOTICE` seconds
    after the audio has arrived.
 4. Without turn detection (push-to-talk), muting and the end of the source commit the
-   audio and request a response. An utterance that a lost connection has cut is dropped.
+   audio and request a response. An utterance that a lost connection has cut is dropped;
+   if it was the last one, the call ends with the error.
 5. A live source does not wait for the network: a block that cannot be sent at once is
    dropped.
 """
@@ -137,8 +138,12 @@ class Sending:
             return
         if self._session.vad:
             self._send_tail()
-        else:
-            self._commit()
+            return
+        try:
+            self._request_answer()
+        except RealtimeError:
+            self._client.clear_audio_buffer()  # of the rest of the cut utterance
+            raise
 
     @property
     def _rate(self) -> int:
@@ -186,7 +191,20 @@ class Sending:
 
     def _commit(self) -> None:
         """
+        End an utterance; others may follow.
+        """
+        try:
+            self._request_answer()
+        except RealtimeError as error:
+            self._client.clear_audio_buffer()  # raises if the client has ended
+            logger.warning("An utterance of the voice call was dropped: %s", error)
+
+    def _request_answer(self) -> None:
+        """
         Commit the audio, if there is any, and request a response.
+
+        Raises:
+            RealtimeError: A part of it was lost with a connection.
         """
         if not self._uncommitted:
             return
@@ -194,10 +212,6 @@ class Sending:
         try:
             self._client.commit_audio()
         except ValueError:  # less than 100 ms: a key that was pressed by mistake
-            return
-        except RealtimeError as error:  # a part was lost with a connection
-            self._client.clear_audio_buffer()  # raises if the client has ended
-            logger.warning("An utterance of the voice call was dropped: %s", error)
             return
         self._post(Signal.ASKED)
         self._client.create_response()

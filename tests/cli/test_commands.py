@@ -133,6 +133,42 @@ def test_a_question_is_needed(
     assert not service.connections
 
 
+def test_a_question_without_quotes_is_refused(service: Simulator, capsys: Out) -> None:
+    """
+    The usage does not say which argument is too many.
+    """
+    with pytest.raises(SystemExit):
+        main(["ask", "hi", "there"])
+    assert 'in quotes: azure-realtime ask "hi there"' in capsys.readouterr().err
+    assert not service.connections
+
+
+def test_without_a_service_the_ways_to_name_one_are_listed(capsys: Out) -> None:
+    """
+    The advice is about the command, not about Python.
+    """
+    assert main(["ask", "hi"]) == 1
+    error = capsys.readouterr().err
+    assert "AZURE_OPENAI_API_KEY" in error
+    assert "--env-file" in error
+    assert "--local" in error
+    assert "AzureRealTimeOptions" not in error
+
+
+def test_a_file_of_another_format_is_refused(
+    service: Simulator, recording: Path, tmp_path: Path, capsys: Out
+) -> None:
+    """
+    It would have the name of one format and the content of another.
+    """
+    assert main(["ask", "hi", "--out", str(tmp_path / "x.mp3")]) == 1
+    assert "x.mp3: only WAV files are written" in capsys.readouterr().err
+    assert not service.connections
+    assert main(["timeline", str(recording), "-o", str(tmp_path / "out.pdf")]) == 1
+    assert "written as .html or as .svg" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_refusal_is_a_sentence_without_the_key(
     service: Simulator, capsys: Out
 ) -> None:

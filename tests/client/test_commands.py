@@ -360,3 +360,13 @@ def test_status_can_be_set_and_announces_changes_only() -> None:
         drained(client)
 
     assert seen == chain("idle", "speaking", "idle")
+
+
+def test_metadata_comes_back_as_it_was_given(variant: Variant) -> None:
+    """
+    Without the pair by which the client recognises the response.
+    """
+    given = {"purpose": "routing"}
+    with variant.connected(service={"replies": ["Hi", "Hi"]}) as (client, _):
+        assert client.create_response(metadata=given).result(5).metadata == given
+        assert client.create_response().result(5).metadata is None

@@ -27,7 +27,7 @@ from helpers.peer import (
 from helpers.processes import run_script, start_script, wait_until_it_waits
 from helpers.timing import at_most
 
-from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions
+from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, ConnectionClosed
 from azure_realtime.simulator import Reply, ToolCall
 
 pytestmark = pytest.mark.processes
@@ -98,6 +98,20 @@ def test_a_script_of_callbacks_that_does_not_wait_is_warned() -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "The program ended before the client was connected" in done.stderr
     assert "client.run_forever()" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_script_that_ends_by_ctrl_c_is_not_warned() -> None:
+    """
+    It did wait, until the user interrupted it.
+    """
+    with Peer(lambda conn: conn.mute()) as peer:
+        done = run_script(
+            "client = client_of(sys.argv[1])\nraise KeyboardInterrupt", peer.url
+        )
+
+    assert "KeyboardInterrupt" in done.stderr
+    assert "The program ended" not in done.stderr
 
 
 @pytest.mark.slow
@@ -580,6 +594,19 @@ def test_a_dropped_client_is_collected_and_closed(
         assert connection.wait_closed(5)
         assert reference() is None
         assert connection.close_code == 1000
+
+
+def test_a_dropped_client_whose_answer_is_outstanding_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    Its future, and a warning in the log, name the remedy.
+    """
+    with GA.service() as service:
+        answer = GA.client(service.url).create_response(instructions="Greet.")
+        with pytest.raises(ConnectionClosed, match="keep a reference"):
+            answer.result(5)
+    assert "Keep a reference to the client" in caplog.text
 
 
 def test_a_client_that_is_dropped_while_connecting_is_gone() -> None:

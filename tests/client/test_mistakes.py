@@ -14,11 +14,15 @@ from helpers.clients import GA, MANUAL
 from azure_realtime import (
     AzureRealTimeAudio,
     AzureRealTimeOptions,
+    ConnectionClosed,
     InputText,
     MessageItem,
+    Prices,
     Response,
     ResponseConfig,
+    ServerVad,
     SessionConfig,
+    Transcription,
     WebSocketOptions,
 )
 
@@ -45,6 +49,8 @@ from azure_realtime import (
         (lambda c: c.cancel_response(Response(id="r")), "give the id, response.id"),
         (lambda c: c.ask(["Hi"]), "must be a str, not list"),
         (lambda c: c.stream(b"Hi"), "must be a str, not bytes"),
+        (lambda c: c.ask(image=5), "a path, a URL or bytes, not int"),
+        (lambda c: c.usage.cost("gpt-realtime"), r"such as Prices\.published"),
     ],
 )
 def test_mistakes_in_calls_raise_before_anything_is_sent(
@@ -81,7 +87,7 @@ MESSAGE = {"type": "message", "role": "user", "content": "Hi"}
         ),
         (
             lambda c: c.update_session(tools=[len]),
-            r"^tools\[0\]: expected FunctionTool",
+            r"^tools: builtin_function_or_method is .* client\.tool\(function\)",
         ),
         (lambda c: c.update_session([]), "must be a SessionConfig or a mapping"),
         (lambda c: c.create_response(0), "must be a ResponseConfig or a mapping"),
@@ -181,3 +187,32 @@ def test_mistakes_in_configurations_raise_with_the_right_name(
     """
     with pytest.raises(TypeError, match=text):
         mistake()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        (lambda: ServerVad(silence_duration=5), "Did you mean 'silence_duration_ms'"),  # type: ignore[call-arg]
+        (lambda: Transcription(modell="x"), "Did you mean 'model'"),  # type: ignore[call-arg]
+        (lambda: Prices(text_inn=1), "Did you mean 'text_in'"),  # type: ignore[call-arg]
+        (lambda: AzureRealTimeOptions(endpoint="x"), "It has host_name"),  # type: ignore[call-arg]
+    ],
+)
+def test_a_misspelled_argument_gets_the_right_names(
+    mistake: Callable[[], Any], text: str
+) -> None:
+    """
+    A TypeError, as of any function, with a suggestion or all names.
+    """
+    with pytest.raises(TypeError, match=text):
+        mistake()
+
+
+def test_a_wait_that_the_program_ends_says_so() -> None:
+    """
+    Not only the close code.
+    """
+    with GA.connected() as (client, _):
+        expected = client.expect("response.done")
+        with pytest.raises(ConnectionClosed, match="you closed it"), expected:
+            client.close()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from helpers.clients import GA, KEY, Variant
+from helpers.clients import GA, KEY, SILENCE, Variant
 from helpers.network_namespace import Net
 from helpers.peer import Peer, PeerConnection, frame
 from helpers.processes import start_script
@@ -22,6 +22,7 @@ from helpers.reconnecting import QUICK, EventRecorder, Scripts, serve_and_hang_u
 from helpers.timing import SCALE
 
 import azure_realtime
+from azure_realtime import ConnectionClosed
 from azure_realtime.simulator import Connection, Simulator
 
 KEEPALIVE: dict[str, Any] = {"ping_interval": 0.3 * SCALE, "ping_timeout": 0.3 * SCALE}
@@ -171,6 +172,41 @@ def test_a_new_session_that_is_never_configured_times_out() -> None:
         assert isinstance(error, azure_realtime.ConnectTimeout)
         assert "session.created" in str(error)
         assert 3 == peer.connections
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_an_attempt_without_a_session_ends_loops_over_events(served: bool) -> None:
+    """
+    A loop that continues after a TimeoutError ends with the client; `connect` says why.
+    """
+
+    def mute(conn: PeerConnection) -> None:
+        conn.upgrade()
+        conn.mute()
+
+    scripts = Scripts(serve_and_hang_up, mute) if served else Scripts(mute)
+    options = {"max_reconnect_attempts": 1, "reconnect_interval": 0.01}
+    with (
+        Peer(scripts) as peer,
+        contextlib.closing(
+            GA.client(peer.url, **options, connect_timeout=0.2 * SCALE)
+        ) as client,
+    ):
+        waits: list[Callable[[], Any]] = [
+            client.events("response.done", timeout=5).__next__,
+            lambda: client.wait_for("response.done", timeout=5),
+            lambda: client.ask("Hello", timeout=5),
+            lambda: client.append_audio(SILENCE),
+        ]
+        with client.expect("closed", timeout=5):
+            if served:
+                client.clear_audio_buffer()
+        for wait in waits:
+            with pytest.raises(ConnectionClosed, match="no session") as caught:
+                wait()
+            assert isinstance(caught.value.__cause__, azure_realtime.ConnectTimeout)
+        with pytest.raises(azure_realtime.ConnectTimeout):
+            client.connect(5)
 
 
 @pytest.mark.parametrize("protocol", ["ga", "preview"])

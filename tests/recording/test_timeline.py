@@ -84,6 +84,17 @@ def test_noted_playback_replaces_the_estimate(script: Script, tmp_path: Path) ->
     ]
 
 
+def test_playback_does_not_begin_before_its_audio(
+    script: Script, tmp_path: Path
+) -> None:
+    """
+    A file takes a second of audio at once: the second did not pass before.
+    """
+    script.mark(3.1, "playback_started", item_id="answer_0", played_ms=1000)
+    (turn,) = script.timeline(tmp_path / "a.jsonl").turns
+    assert turn.first_played == turn.first_audio == pytest.approx(3.0)
+
+
 def test_an_interruption_ends_the_playback(script: Script, tmp_path: Path) -> None:
     """
     At the time of the cancellation, or after what the client says was played.
@@ -209,6 +220,22 @@ def test_one_turn_has_its_own_times(script: Script, tmp_path: Path) -> None:
     assert script.timeline(path, -1) == second
     with pytest.raises(IndexError):
         script.timeline(path, 2)
+
+
+def test_turns_and_shares_that_do_not_exist_are_refused(
+    script: Script, tmp_path: Path
+) -> None:
+    """
+    One sentence each: turns count from 0, and p95 is 0.95.
+    """
+    recording = script.load(tmp_path / "a.jsonl")
+    with pytest.raises(IndexError, match="which count from 0"):
+        recording.timeline(turn=9)
+    for share in (95, -1):
+        with pytest.raises(ValueError, match=r"0\.95 is p95"):
+            recording.timeline().percentiles(share)
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        Recording.load(tmp_path)
 
 
 def test_percentiles_are_values() -> None:

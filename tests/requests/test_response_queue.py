@@ -555,8 +555,8 @@ class Queue:
         """
         A response is created for the request with this id.
         """
-        metadata = {"client_event_id": marker}
-        response = Response(id=response_id, metadata=metadata, conversation_id=None)
+        raw = {"metadata": {"client_event_id": marker}}
+        response = Response(id=response_id, raw=raw, conversation_id=None)
         self.queue.observe(ResponseCreated(response=response))
 
 
@@ -650,7 +650,7 @@ def test_an_interrupted_response_is_requested_again() -> None:
     )
     assert ["1"] == requests.leave(requests.queue.session_restored())
     assert not future.done()
-    response = Response(id="resp_2", metadata={"client_event_id": "1"})
+    response = Response(id="resp_2", raw={"metadata": {"client_event_id": "1"}})
     requests.queue.observe(ResponseDone(response=response))
 
     assert ("resp_2", "resp_2") == (future.result(0).id, future.response_id)

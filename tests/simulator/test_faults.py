@@ -108,6 +108,13 @@ def test_a_dropped_connection_ends_without_a_close_frame(pair: Pair, how: Any) -
     assert 1006 == connection.close_code
 
 
+def test_an_unknown_way_to_drop_a_connection_is_refused(pair: Pair) -> None:
+    """A FIN instead of the reset that was meant would make a test pass for nothing."""
+    _, connection = pair()
+    with pytest.raises(ValueError, match="'rst', 'fin' or 'mid_frame', not 'reset'"):
+        connection.drop("reset")  # type: ignore[arg-type]
+
+
 def test_reset_is_a_reset(serve: Serve) -> None:
     """A reset connection gives the client ECONNRESET, an ended one the end of file."""
     service = serve()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import ssl
@@ -123,9 +124,67 @@ def test_stop_is_idempotent_and_needs_no_start() -> None:
     """Stopping what is stopped, or was never started, is nothing."""
     service = Simulator()
     service.stop()
+    assert repr(service) == "<Simulator ws://127.0.0.1:0 0 connections>"
     with service:
         assert repr(service).startswith("<Simulator ws://127.0.0.1:")
     service.stop()
+
+
+def test_a_service_that_is_not_started_or_started_twice_says_so() -> None:
+    """A free port is known after `start` only; a second one would lose the first port."""
+    service = Simulator()
+    with pytest.raises(RuntimeError, match=r"start\(\) it first"):
+        _ = service.url
+    with service:
+        url = service.url
+        with pytest.raises(RuntimeError, match="already started"):
+            service.start()
+        assert service.url == url
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"replies": [5]}, TypeError),
+        ({"port": "x"}, TypeError),
+        ({"port": 65536}, ValueError),
+    ],
+)
+def test_arguments_are_checked_at_once(
+    options: dict[str, Any], error: type[Exception]
+) -> None:
+    """A mistake is reported where it is made, not at the first answer."""
+    with pytest.raises(error):
+        Simulator(**options)
+
+
+_EXITS = """
+import azure_realtime
+from azure_realtime.simulator import Simulator
+
+service = Simulator().start()
+client = azure_realtime.AzureRealTimeAudio(
+    azure_realtime.AzureRealTimeOptions(service.url, "d", "k")
+)
+client.connect()
+client.create_response()
+"""
+
+
+@pytest.mark.slow
+def test_a_program_that_ends_with_its_own_service_shows_no_traceback() -> None:
+    """From Python 3.12, no thread for the answer can be started at exit."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _EXITS],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert "Traceback" not in ended.stderr
+    assert "service reports" not in ended.stderr
+    assert "while an answer was outstanding" in ended.stderr
 
 
 def test_twenty_connections_leave_nothing(

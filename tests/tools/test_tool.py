@@ -14,8 +14,11 @@ import gc
 import inspect
 import json
 import logging
+import os
 import pathlib
 import sqlite3
+import subprocess
+import sys
 import uuid
 from collections import deque
 from typing import Any, NamedTuple
@@ -585,3 +588,36 @@ def test_an_unknown_function_is_answered_with_the_known_ones() -> None:
         "there is no function 'plus'; the functions are: add, sub"
     )
     assert isinstance(outcome.error, LookupError)
+
+
+_WITHOUT_DOCSTRINGS = """
+from azure_realtime._tools.tool import make_tool
+
+def documented():
+    "Return the time."
+
+def described():
+    "Return the day."
+
+make_tool(described, description="The day.")
+print("before")
+make_tool(documented)
+make_tool(documented)
+"""
+
+
+@pytest.mark.slow
+def test_tools_without_docstrings_draw_one_warning() -> None:
+    """
+    ``python -OO`` removes what the model is to read.
+    """
+    ended = subprocess.run(
+        [sys.executable, "-OO", "-c", _WITHOUT_DOCSTRINGS],
+        env={**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert ended.stdout == "before\n"
+    assert ended.stderr.count("Python runs with -OO") == 1

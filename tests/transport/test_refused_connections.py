@@ -36,6 +36,7 @@ from azure_realtime import (
     AzureRealTimeAudio,
     AzureRealTimeOptions,
     ConnectError,
+    ConnectionClosed,
     ConnectTimeout,
     DeploymentNotFound,
     RateLimited,
@@ -122,10 +123,11 @@ def refused(
     client.close()
     captured.add(caught.value)
     assert client.state is WebSocketState.CLOSED
-    # whatever comes later meets the same error
-    with pytest.raises(type(caught.value)) as again:
+    # whatever comes later meets the same error, or an error that is no TimeoutError
+    timed_out = isinstance(caught.value, ConnectTimeout)
+    with pytest.raises(ConnectionClosed if timed_out else type(caught.value)) as again:
         client.append_audio(bytes(960))
-    assert str(again.value) == str(caught.value)
+    assert str(caught.value).rstrip(".") in str(again.value)
     return caught.value
 
 

@@ -243,3 +243,5 @@ def subtract(a: int, *, b: int) -> int:
 
 
 total: int = add(1, b=2) + subtract(1, b=2) + client.tool(lambda: 5, name="five")()
+
+client.create_conversation_item("Hello")

@@ -23,7 +23,12 @@ from helpers.voice import (
     until,
 )
 
-from azure_realtime import ModelStatusEnum, ServerVad, SessionConfig
+from azure_realtime import (
+    ConnectionClosed,
+    ModelStatusEnum,
+    ServerVad,
+    SessionConfig,
+)
 from azure_realtime.audio import (
     NullSink,
     PushSource,
@@ -655,3 +660,32 @@ def test_a_recording_has_the_time_at_which_an_answer_begins_to_play(
     (played,) = [span for span in timeline.spans if span.kind == "played"]
     # the service generates at once, the sink plays at the pace of speech
     assert played.end - played.start > 2 * (generated.end - generated.start)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "detection"),
+    [
+        ("input_audio_buffer.committed", True),
+        ("response.created", True),
+        ("response.output_audio.delta", True),
+        ("response.created", False),
+    ],
+)
+def test_a_file_whose_answer_is_lost_with_the_connection_has_not_worked(
+    kind: str, detection: bool
+) -> None:
+    """
+    The call names the loss, although the client has reconnected.
+    """
+    options: Any = {"max_reconnect_attempts": 5, "reconnect_interval": 0.01}
+    if not detection:
+        options["session_config"] = MANUAL
+    with GA.connected(service={"replies": [LONG]}, **options) as (client, connection):
+        client.once(kind, lambda _: connection.drop())
+        source = WavSource(wav_bytes(QUESTION, 24_000))
+        with client.talk(source, NullSink(realtime=False)) as call:
+            assert call.wait(20)
+        assert isinstance(call.error, ConnectionClosed)
+        assert "answer of the voice call was lost" in str(call.error)
+        client.connect(5)

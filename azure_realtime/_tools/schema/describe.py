@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, get_args
 
 import attrs
 
+from ..._logging import logger
 from .annotations import (
     Names,
     evaluated,
@@ -74,6 +76,8 @@ def describe(
     """
     if name is None:
         name = _own_name(function)
+    if description is None and sys.flags.optimize >= 2:
+        _warn_without_docstrings()
     try:
         _refuse_async_and_generators(function)
         names = local_names(function)
@@ -90,6 +94,14 @@ def describe(
         raise TypeError(msg) from exc
     return ToolDescription(
         name, description or docstring.description, parameters, structure
+    )
+
+
+@functools.cache  # once
+def _warn_without_docstrings() -> None:
+    logger.warning(
+        "Python runs with -OO, which removes docstrings: the model gets tools without "
+        "descriptions. Run it with -O, or pass description= to client.tool."
     )
 
 

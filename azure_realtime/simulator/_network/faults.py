@@ -83,13 +83,18 @@ class ConnectionFaults:
 
         ``rst`` sends a TCP RST, ``fin`` a FIN, and ``mid_frame`` the first 100 bytes of
         a frame of 1004 bytes and then a FIN.
+
+        Raises:
+            ValueError: *how* is something else.
         """
+        if how not in ("rst", "fin", "mid_frame"):
+            raise ValueError(f"how must be 'rst', 'fin' or 'mid_frame', not {how!r}")
         if how == "mid_frame":
             partial_frame = encode_frame(TEXT, b'{"type":"' + b"x" * 991)[:100]
             # The last write: a response thread may be sending at the same time.
             self.transport.write(partial_frame, last=True)
             self.transport.flush(1.0)
-        self.transport.kill("rst" if how == "rst" else "fin")
+        self.transport.kill("fin" if how == "mid_frame" else how)
 
     def stall(self) -> None:
         """
@@ -270,3 +275,46 @@ class HandshakeFaults:
             if self._times is not None:
                 self._times -= 1
             return self._refusal
+
+
+class ServiceFaults:
+    """
+    The methods of the service that make it refuse handshakes, for tests. Any thread.
+    """
+
+    def __init__(self) -> None:
+        self._faults = HandshakeFaults()
+
+    def refuse(
+        self,
+        status: int,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | Mapping[str, Any] | None = None,
+        times: int | None = None,
+    ) -> None:
+        """
+        Answer the next *times* handshakes (None: all) with an HTTP status.
+
+        A *body* that is an object is sent as JSON; None sends the service's error.
+        """
+        self._faults.refuse(HttpRefusal(status, headers, body), times)
+
+    def redirect(
+        self, location: str, status: int = 302, times: int | None = None
+    ) -> None:
+        """
+        Answer the next *times* handshakes (None: all) with a redirect.
+        """
+        self._faults.refuse(HttpRefusal(status, {"Location": location}, b""), times)
+
+    def mute_handshakes(self) -> None:
+        """
+        Accept TCP and TLS connections but do not answer their HTTP requests.
+        """
+        self._faults.mute()
+
+    def accept(self) -> None:
+        """
+        Undo `refuse`, `redirect` and `mute_handshakes`; answer waiting handshakes.
+        """
+        self._faults.accept()

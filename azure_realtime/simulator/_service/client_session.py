@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._network.handshake import Route
@@ -104,6 +105,8 @@ class ClientSession(Generic[S, P]):
         except ServiceError as error:
             connection.emit("error", error=error.body(event_id))
         except Exception:
+            if not threading.main_thread().is_alive():
+                return  # the program exits: no thread can be started for an answer
             _logger.exception("the simulator could not handle an event")
             message = (
                 "The server had an error while processing your request. Sorry about "

@@ -112,6 +112,12 @@ class Request:
 Replies = Iterable[Reply | str] | Callable[[Request], Reply | str | None] | None
 
 
+def _checked(reply: Any) -> Reply | str:
+    if not isinstance(reply, (Reply, str)):
+        raise TypeError(f"a reply is a Reply or text, not {reply!r}")
+    return reply
+
+
 def _as_reply(reply: Reply | str | None) -> Reply | None:
     return Reply(text=reply) if isinstance(reply, str) else reply
 
@@ -129,12 +135,17 @@ class Script:
         if callable(replies):
             self._function = replies
         elif replies is not None:
-            self._list = deque([replies] if isinstance(replies, str) else replies)
+            given = [replies] if isinstance(replies, (Reply, str)) else replies
+            self._list = deque(map(_checked, given))
 
     def add(self, reply: Reply | str) -> None:
         """
         Append a reply to the list.
+
+        Raises:
+            TypeError: It is neither a `Reply` nor text.
         """
+        _checked(reply)
         with self._lock:
             self._list.append(reply)
 
