@@ -15,6 +15,11 @@ from ..errors import (
 )
 from ..events import Disconnected
 
+# Why a client has ended, for the errors of later calls:
+CLOSED = "you closed it; make a new client to go on"
+COLLECTED = "it was garbage collected: keep a reference to the client, or use with"
+EXITED = "the program is ending"
+
 
 def final_error(
     error: RealtimeError, close_reason: str | None, unsent: int

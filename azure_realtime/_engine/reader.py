@@ -25,7 +25,7 @@ from .at_exit import ExitSteps, drain, exit_deadline, register, unfinished
 from .connection import Connection
 from .control import Control
 from .dialer import Connect, Dialer
-from .disconnect import cause_of, disconnected_event, final_error
+from .disconnect import CLOSED, EXITED, cause_of, disconnected_event, final_error
 from .engine import Engine
 from .event_pipeline import EventPipeline
 from .handover import Handover
@@ -35,9 +35,6 @@ from .renewal.replacement import ReplacementSession
 from .sender import Sender
 from .session_setup import SessionSetup
 
-CLOSED = "you closed it; make a new client to go on"
-COLLECTED = "it was garbage collected: keep a reference to the client, or use with"
-_EXITED = "the program is ending"
 _CLOSE_TIMEOUT = 1.0  # seconds to close a connection after a veto
 _NOTICE_TIMEOUT = 0.3  # seconds for a caller to get a failure to connect raised
 
@@ -155,7 +152,7 @@ class Reader:
             return
         if not self._control.is_closing():
             self._close_reason = reason
-        if reason is not _EXITED:
+        if reason is not EXITED:
             self._noticed.set()
         self._control.close(deadline)  # first: after Ctrl-C here the client ends
         self._engine.queue.refuse(ConnectionClosed(1000, self._close_reason))
@@ -171,7 +168,7 @@ class Reader:
             self.exit_deadline(),
             partial(drain, self._control, self._engine),
             lambda: unfinished(self._control, self._engine),
-            lambda deadline: self.close(deadline, _EXITED),
+            lambda deadline: self.close(deadline, EXITED),
             self.join,
             dispatcher.finish,
             dispatcher.join,

@@ -15,8 +15,9 @@ from .._concurrency.lock import is_own_lock_held
 from .._dispatch.dispatcher import Dispatcher
 from .._logging import logger
 from .control import Control
+from .disconnect import COLLECTED
 from .engine import Engine
-from .reader import COLLECTED, Reader
+from .reader import Reader
 
 _LISTENERS_OF_THE_END = 0.2  # seconds for those of "disconnected", in any case
 _LISTENERS_BEHIND = 1.0  # seconds for listeners that have fallen behind
