@@ -144,7 +144,6 @@ class WavSink(NullSink):
         rate: Sample rate of the file in Hz.
         realtime: Whether the audio counts as played at the pace of speech, so that it
             can be interrupted as with a loudspeaker. Otherwise it is played at once.
-
     """
 
     def __init__(
