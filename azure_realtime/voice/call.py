@@ -96,7 +96,6 @@ class VoiceCall(Entered):
             client,
             session,
             source_end,
-            bool(getattr(source, "live", False)),
             filters,
             lambda: self._progress.in_speech,
             self._events.put,
@@ -187,7 +186,7 @@ class VoiceCall(Entered):
         Stop sending the source. Without turn detection: end the utterance, commit it
         and request the answer.
         """
-        self._sending.muted = True
+        self._sending.mute()
 
     def unmute(self) -> None:
         """
@@ -196,7 +195,7 @@ class VoiceCall(Entered):
         """
         if self._sending.muted and not self._session.vad:
             self.interrupt()
-        self._sending.muted = False
+        self._sending.unmute()
 
     @property
     def muted(self) -> bool:

@@ -22,10 +22,10 @@ import attrs
 
 from ..audio.formats import as_pcm
 from ..audio.resampler import Resampler
+from ..audio.samples import peak
 from ..events import ResponseOutputAudioDelta, ResponseOutputAudioDone
 from .ends import SinkEnd
 from .interfaces import SessionFacts
-from .stats import level_of
 
 _REMEMBERED = 64  # interrupted responses whose audio may still arrive
 
@@ -109,7 +109,7 @@ class Playback:
         self.playing = True
         data = item.resampler.feed(pcm)
         if data:
-            self.level = level_of(data[-960:])
+            self.level = peak(data[-960:])
             self._sink.write(data, event.item_id, event.content_index)
         return None
 
