@@ -92,11 +92,13 @@ class Answering:
                 return
             self._progress.observe(event)
             self._handle(event)
+            if self.stopping or event is Signal.STOP:
+                return
             for item_id, played in self.playback.begun():
                 self._mark("playback_started", item_id=item_id, played_ms=played)
             if self.playback.playing and not self._progress.responding:
                 self._check_drained()
-            if event is Signal.STOP or self._is_complete():
+            if self._is_complete():
                 return
 
     def _handle(self, event: Any) -> None:
@@ -125,14 +127,18 @@ class Answering:
         """
         responding = set(self._progress.responding)
         was_playing = self.playback.playing
-        cuts = self.playback.interrupt(responding, self._generation)
-        if responding and not (by_speech and self._service_interrupts()):
-            self._client.cancel_response()
-        self._truncate(cuts)
-        if cuts or responding:
-            self.interruptions += 1
-        if was_playing and not by_speech:
-            self._client.set_model_speak_done()
+        cuts: list[Cut] = []
+        try:
+            cuts = self.playback.interrupt(responding, self._generation)
+        finally:  # also if the sink fails
+            if not (by_speech and self._service_interrupts()):
+                for response_id in responding:
+                    self._client.cancel_response(response_id)
+            self._truncate(cuts)
+            if cuts or responding:
+                self.interruptions += 1
+            if was_playing and not by_speech:
+                self._client.set_model_speak_done()
 
     def _service_interrupts(self) -> bool:
         detection = self._session.field("turn_detection")

@@ -155,6 +155,8 @@ class Playback:
         Returns:
             The items to truncate.
         """
+        self.playing = False
+        self.level = 0.0
         dropped = self._sink.flush()
         cuts = []
         for item_id, item in self._items.items():
@@ -177,8 +179,6 @@ class Playback:
             for item_id, item in self._items.items()
             if item.response_id in responses
         }
-        self.playing = False
-        self.level = 0.0
         return cuts
 
     def is_drained(self) -> bool:
