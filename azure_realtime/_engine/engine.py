@@ -92,7 +92,7 @@ class Engine:
         """
         Fail the requests of an ended connection, and emit its end. Reader thread.
 
-        Queued audio is dropped: it must not be sent to another session.
+        Queued audio and cancellations are dropped: another session must not get them.
 
         Args:
             error: The error that ended the connection.
@@ -103,7 +103,7 @@ class Engine:
         waiting = self.mailboxes.of_this_connection()
         change = self.status.lost()
         self.queue.pause()
-        self.queue.drop_audio()
+        self.queue.lose()
         for event_id in self.pending.lose(error):
             self.queue.withdraw(event_id)
         self.responses.lose(error, self.retry_response)

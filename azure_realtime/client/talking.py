@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from .recordable import Recordable
@@ -85,10 +86,17 @@ class Talking(Asking, Recordable):
             # Imported here: a client that does not talk does not pay for it.
             from ..voice import VoiceCall
             from ..voice.arguments import as_sink, as_source
+            from .call_commands import CallCommands
 
             rate: int | None = getattr(echo_canceller, "rate", None)
             call = VoiceCall(
                 cast("CallClient", self),  # what it lacks is its subclass's
+                CallCommands(
+                    partial(self._command, bounded=False),
+                    self._input,
+                    self._conversation,
+                    self._lifecycle,
+                ),
                 self._follower,
                 self._lifecycle,
                 self._tools.busy,

@@ -26,7 +26,7 @@ from ..errors import RealtimeError
 from .answering import EVENTS, Answering
 from .echo import EchoCanceller, EchoFilter, HalfDuplex
 from .ends import SinkEnd, SourceEnd
-from .interfaces import CallClient, SessionFacts, Signal
+from .interfaces import CallClient, CallCommands, SessionFacts, Signal
 from .progress import Progress
 from .sending import Sending
 from .stats import CallStats
@@ -54,6 +54,7 @@ class VoiceCall(Entered):
     def __init__(
         self,
         client: CallClient,
+        commands: CallCommands,
         session: SessionFacts,
         lifecycle: Lifecycle,
         tools_busy: Callable[[], bool],
@@ -85,6 +86,7 @@ class VoiceCall(Entered):
         self._events = client.events(*EVENTS)
         self._answering = Answering(
             client,
+            commands,
             session,
             sink_end,
             self._progress,
@@ -95,6 +97,7 @@ class VoiceCall(Entered):
         self._playback = self._answering.playback
         self._sending = Sending(
             client,
+            commands,
             session,
             source_end,
             filters,

@@ -29,7 +29,7 @@ from ..audio.formats import RATES, format_name
 from ..audio.samples import peak
 from ..errors import QueueFull, RealtimeError
 from .ends import SourceEnd
-from .interfaces import CallClient, SessionFacts, Signal
+from .interfaces import CallClient, CallCommands, SessionFacts, Signal
 from .source_reader import SourceReader
 
 _TAIL = 2.0  # seconds of silence after a source: more than turn detection waits
@@ -45,6 +45,7 @@ class Sending:
 
     Args:
         client: Where it is sent.
+        commands: Commit and clear it.
         session: The format, and whether the service detects turns.
         source: The source.
         filters: Functions that each block passes through, in their order.
@@ -62,6 +63,7 @@ class Sending:
     def __init__(
         self,
         client: CallClient,
+        commands: CallCommands,
         session: SessionFacts,
         source: SourceEnd,
         filters: list[Callable[[bytes], bytes]],
@@ -70,6 +72,7 @@ class Sending:
         muted: bool,
     ) -> None:
         self._client = client
+        self._commands = commands
         self._session = session
         self._source = source
         self._reader = SourceReader(source)
@@ -206,11 +209,11 @@ class Sending:
             return
         self._uncommitted = False
         try:
-            self._client.commit_audio()
+            self._commands.commit()
         except ValueError:  # less than 100 ms: a key that was pressed by mistake
             return
         except RealtimeError as error:  # a part was lost with a connection
-            self._client.clear_audio_buffer()  # raises if the client has ended
+            self._commands.clear()  # raises if the client has ended
             logger.warning("An utterance of the voice call was dropped: %s", error)
             return
         self._post(Signal.ASKED)
@@ -225,7 +228,7 @@ class Sending:
         if not self._live:
             self._append(block * round(_TAIL / _BLOCK), None)
         # Changes nothing; its acknowledgement proves that the audio before it arrived.
-        arrived = self._client.update_session()
+        arrived = self._commands.confirm()
         due = time.monotonic()
         until = due + (_TAIL if self._live else 0.0)
         while not self._stopped:
