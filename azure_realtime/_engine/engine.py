@@ -92,7 +92,7 @@ class Engine:
         """
         Fail the requests of an ended connection, and emit its end. Reader thread.
 
-        Queued audio is dropped: it must not be sent to another session.
+        Queued audio and cancellations are dropped: another session must not get them.
 
         Args:
             error: The error that ended the connection.
@@ -104,7 +104,7 @@ class Engine:
         change = self.status.lost()
         steps: list[Callable[[], object]] = [
             self.queue.pause,
-            self.queue.drop_audio,
+            self.queue.lose,
             partial(self._lose_commands, error),
             partial(self.responses.lose, error, self.retry_response),
             *(partial(lose, error) for lose in self.on_loss),

@@ -25,7 +25,13 @@ from .._requests.response_requests import ResponseFuture
 from .._requests.send_queue import SendQueue
 from ..audio import encoding
 from ..errors import RealtimeError
-from ..events import ClientEvent, InputAudioBufferAppend, Overflow, ResponseCreate
+from ..events import (
+    ClientEvent,
+    InputAudioBufferAppend,
+    Overflow,
+    ResponseCancel,
+    ResponseCreate,
+)
 from ..models._coerce import snapshot
 from ..models.fields import WhenBusy
 
@@ -139,8 +145,12 @@ class Sender:
 
     def _entry(self, command: ClientEvent) -> Entry:
         self._check_exists(command.type)
-        audio = isinstance(command, InputAudioBufferAppend)
-        return Entry(self.codec.encode(command), command.event_id, audio)
+        return Entry(
+            self.codec.encode(command),
+            command.event_id,
+            audio=isinstance(command, InputAudioBufferAppend),
+            of_connection=isinstance(command, ResponseCancel),
+        )
 
     def _check_exists(self, kind: str) -> None:
         if kind in self._missing:
@@ -200,7 +210,8 @@ class Sender:
         self,
         command: ClientEvent,
         expect: Callable[[CommandFuture[Any]], object] = lambda _: None,
-        timeout: float | None = QUEUE_TIMEOUT,
+        *,
+        bounded: bool = True,
     ) -> CommandFuture[Any]:
         """
         Queue a command that the service acknowledges. It raises the errors of `queue`.
@@ -208,7 +219,7 @@ class Sender:
         Args:
             command: The command.
             expect: Called with the future before the command is queued.
-            timeout: Seconds to wait for room; None queues the command beyond the limit.
+            bounded: Whether it waits for room in the queue.
         """
         self._lifecycle.check_process()
         command = self.accepted(command)
@@ -227,7 +238,7 @@ class Sender:
         self.pending.expect(command, future)
         try:
             expect(future)
-            self._put([entry], None if timeout is None else Deadline(timeout))
+            self._put([entry], Deadline(self.QUEUE_TIMEOUT) if bounded else None)
         except BaseException:
             self.pending.forget(event_id)
             future.cancel()

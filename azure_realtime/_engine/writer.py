@@ -96,7 +96,7 @@ class Writer:
     def _frame(self, entries: list[Entry]) -> None:
         stream, control = self._stream, self._control
         messages, sizes, audio = list[bytes](), list[int](), False
-        for message, event_id, is_audio in entries:
+        for message, event_id, is_audio, _ in entries:
             messages.append(message)
             sizes.append(len(message))
             if is_audio:

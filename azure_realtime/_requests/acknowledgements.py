@@ -89,7 +89,11 @@ _ANSWERS: dict[type[ServerEvent], Answer] = {
 ACKNOWLEDGED = frozenset(answer.command for answer in _ANSWERS.values())
 """The types of commands that the service acknowledges."""
 
-_BUFFER_COMMANDS = {"input_audio_buffer.commit", "input_audio_buffer.clear"}
+_ABOUT_AUDIO = {
+    "conversation.item.truncate",
+    "input_audio_buffer.clear",
+    "input_audio_buffer.commit",
+}
 
 
 class _Pending(NamedTuple):
@@ -213,8 +217,8 @@ class PendingCommands:
         """
         Fail the commands that were sent on a lost connection. Reader thread.
 
-        Queued commands stay, for the next connection, except for commits and clears:
-        their audio is lost.
+        Queued commands stay, for the next connection, except for commits, clears and
+        truncations: their audio is lost.
 
         Returns:
             The event ids of the queued commands that must not be sent.
@@ -224,7 +228,7 @@ class PendingCommands:
             error,
             lambda kind: kind != "session.update" or not self._resends_updates,
         )
-        return self._fail(self._queued, error, _BUFFER_COMMANDS.__contains__)
+        return self._fail(self._queued, error, _ABOUT_AUDIO.__contains__)
 
     def session_restored(self, event: SessionUpdated) -> None:
         """

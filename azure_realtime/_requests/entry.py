@@ -17,11 +17,13 @@ class Entry(NamedTuple):
         event_id: The id by which `SendQueue.withdraw` finds it; None: it cannot be
             withdrawn.
         audio: Whether it may be dropped to make room.
+        of_connection: Whether it means nothing to another connection. Nor does audio.
     """
 
     message: bytes
     event_id: str | None
     audio: bool = False
+    of_connection: bool = False
 
 
 def audio_bytes(entries: Iterable[Entry]) -> int:

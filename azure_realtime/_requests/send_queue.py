@@ -265,14 +265,17 @@ class SendQueue:
         self._refusal = self._refusal or error
         self._room.notify_all()
 
-    def drop_audio(self) -> None:
+    def lose(self) -> None:
         """
-        Drop all queued audio. Reader thread.
+        Drop what must not be sent on another connection, such as audio. Reader thread.
         """
         with self._lock:
-            before = len(self._entries)
-            self._entries = deque(entry for entry in self._entries if not entry.audio)
-            self.audio_dropped += before - len(self._entries)
+            self.audio_dropped += sum(entry.audio for entry in self._entries)
+            self._entries = deque(
+                entry
+                for entry in self._entries
+                if not (entry.audio or entry.of_connection)
+            )
             self._recount()
             self._room.notify_all()
 

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, TypeVar
 from .._concurrency.lock import OwnLock
 from .._memory import approximate_size
 from ..events import (
+    ConversationItemTruncated,
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
@@ -114,7 +115,7 @@ class ConversationState(ConversationItems):
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Apply *event*. Never raises, never blocks. Reader thread.
+        Apply *event*. Never raises, never blocks. Reader thread, or `truncate`.
         """
         handler = self._HANDLERS.get(type(event))
         if handler is not None:
@@ -160,6 +161,17 @@ class ConversationState(ConversationItems):
         """
         with self._lock:
             self._order.send_to_front(item_id)
+
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        """
+        Truncate the audio of an item, before the service does or without it. Any
+        thread.
+        """
+        self.observe(
+            ConversationItemTruncated(
+                item_id=item_id, content_index=content_index, audio_end_ms=audio_end_ms
+            )
+        )
 
     def lose(self, _: object) -> None:
         """

@@ -168,6 +168,14 @@ def samples_of(pcm: bytes) -> array[int]:
     return values
 
 
+def peak(pcm: bytes) -> float:
+    """
+    Return the peak of PCM16, from 0.0 to 1.0; half a sample at its end is ignored.
+    """
+    samples = samples_of(pcm[: len(pcm) & ~1])
+    return max(max(samples), -min(samples)) / 32768 if samples else 0.0
+
+
 def pcm_of(values: Sequence[float]) -> bytes:
     """
     Round samples to PCM16, little-endian; values out of range are clipped.

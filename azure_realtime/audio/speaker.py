@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from array import array
 from collections import deque
 from typing import Any
 
@@ -30,7 +29,7 @@ from . import devices, streams
 from .formats import checked_rate
 from .ledger import Ledger
 from .position import Position
-from .samples import samples_of
+from .samples import peak
 from .sources import BLOCK_MS
 
 __all__ = ["Speaker"]
@@ -187,8 +186,7 @@ class Speaker:
         """
         Peak of the newest block, from 0.0 to 1.0. Any thread.
         """
-        samples: array[int] = samples_of(self._block)
-        return max(max(samples), -min(samples)) / 32768 if samples else 0.0
+        return peak(self._block)
 
     def _is_silent(self) -> bool:
         return self._taken >= self._total and self._played() >= self._ledger.end

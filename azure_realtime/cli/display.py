@@ -197,7 +197,9 @@ class LiveDisplay:
             drawn.append(written(line) + "\n", style=_STYLES[line.speaker])
         if not whole:
             stats = call.stats
-            state = "muted" if call.muted else "hears" if conversation.listening else ""
+            state = (
+                "muted" if call.muted else "listening" if conversation.listening else ""
+            )
             drawn.append(f"\nYou   {meter(stats.input_level)} {state}\n")
             drawn.append(f"Model {meter(stats.output_level)} {counters(stats)}\n")
             drawn.append(_KEYS, style="dim")

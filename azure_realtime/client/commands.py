@@ -15,6 +15,7 @@ import attrs
 from .._concurrency.deadline import TIMEOUTS, Deadline
 from .._concurrency.lifecycle import Lifecycle
 from ..audio.convert import AudioStream
+from ..audio.encoding import encode
 from ..audio.pcm import Audio, pieces_of, read_audio, source_rate
 from ..events import (
     ClientEvent,
@@ -316,23 +317,24 @@ class Commands:
             self._input.count(command.audio)
         return None
 
-    def _command(self, command: ClientEvent) -> Future[Any]:
+    def _command(self, command: ClientEvent, *, bounded: bool = True) -> Future[Any]:
         """
         Queue a command that is acknowledged, after recording what it changes.
         """
+        queue = partial(self._sender.command, bounded=bounded)
         if isinstance(command, SessionUpdate):
             command = attrs.evolve(command, session=snapshot(command.session))
-            return self._sender.command(
-                command, partial(self._follower.ask, command.session)
-            )
+            return queue(command, partial(self._follower.ask, command.session))
         if not isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
-            return self._sender.command(command)
+            return queue(command)
         if isinstance(command, InputAudioBufferCommit) and (rest := self._input.rest()):
-            self._sender.append(rest, self._sender.QUEUE_TIMEOUT)
+            append = InputAudioBufferAppend(audio=encode(b"".join(rest)))
+            deadline = Deadline(self._sender.QUEUE_TIMEOUT) if bounded else None
+            self._sender.queue(self._sender.identified(append), deadline=deadline)
             self._input.note(rest, None)
         begun: list[tuple[Future[Any], tuple[deque[int], AudioStream | None]]] = []
         try:
-            return self._sender.command(
+            return queue(
                 command, lambda future: begun.append((future, self._input.clear()))
             )
         except BaseException:

@@ -79,7 +79,7 @@ class OpenTurns:
         for item_id in item_ids:
             command = ConversationItemDelete(item_id=item_id)
             with contextlib.suppress(RealtimeError):  # the client has ended
-                self._sender.command(command, self._expect, timeout=None)
+                self._sender.command(command, self._expect, bounded=False)
 
     def _expect(self, deleted: CommandFuture[Any]) -> None:
         # a service that has not kept the item refuses the command

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from .recordable import Recordable
@@ -24,6 +25,7 @@ class Talking(Asking, Recordable):
     """
 
     _call: weakref.ref[VoiceCall] | None = None  # the newest
+    _claim: object  # exists while a thread begins a call, and belongs to it
 
     def talk(
         self,
@@ -71,34 +73,52 @@ class Talking(Asking, Recordable):
             TypeError: *source* or *sink* is something else.
         """
         self._lifecycle.check_open()
-        earlier = None if self._call is None else self._call()
-        if earlier is not None and not earlier.has_ended:
-            raise RuntimeError(
-                "this client has a voice call already: stop that call first, or make "
-                "another client"
-            )
-        # Imported here: a client that does not talk does not pay for it.
-        from ..voice import VoiceCall
-        from ..voice.arguments import as_sink, as_source
-
-        rate: int | None = getattr(echo_canceller, "rate", None)
-        call = VoiceCall(
-            cast("CallClient", self),  # the methods that it lacks are its subclass's
-            self._follower,
-            self._lifecycle,
-            self._tools.busy,
-            self._mark,
-            as_source(source, rate),
-            as_sink(sink, rate),
-            half_duplex=half_duplex,
-            echo_canceller=echo_canceller,
-            muted=muted,
-            interruptible=interruptible,
-        )
+        claim = object()
         try:
+            # in one step: another thread may be here as well
+            alone = vars(self).setdefault("_claim", claim) is claim
+            earlier = None if self._call is None else self._call()
+            if not alone or (earlier is not None and not earlier.has_ended):
+                raise RuntimeError(
+                    "this client has a voice call already: stop that call first, or "
+                    "make another client"
+                )
+            # Imported here: a client that does not talk does not pay for it.
+            from ..voice import VoiceCall
+            from ..voice.arguments import as_sink, as_source
+            from .call_commands import CallCommands
+
+            rate: int | None = getattr(echo_canceller, "rate", None)
+            call = VoiceCall(
+                cast("CallClient", self),  # what it lacks is its subclass's
+                CallCommands(
+                    partial(self._command, bounded=False),
+                    self._input,
+                    self._conversation,
+                    self._lifecycle,
+                ),
+                self._follower,
+                self._lifecycle,
+                self._tools.busy,
+                self._mark,
+                as_source(source, rate),
+                as_sink(sink, rate),
+                half_duplex=half_duplex,
+                echo_canceller=echo_canceller,
+                muted=muted,
+                interruptible=interruptible,
+            )
             self._call = weakref.ref(call)
-            call.start()
-            return call
-        except BaseException:  # Ctrl-C, too
-            call.stop()
-            raise
+            return _started(call)
+        finally:
+            if vars(self).get("_claim") is claim:
+                del self._claim
+
+
+def _started(call: VoiceCall) -> VoiceCall:
+    try:
+        call.start()
+        return call
+    except BaseException:  # Ctrl-C, too
+        call.stop()
+        raise

@@ -92,11 +92,10 @@ class Track:
             OSError: The file cannot be written.
         """
         if self._pieces:
-            data = memoryview(b"".join(self._pieces))
+            data = b"".join(self._pieces)
             self._pieces.clear()
             self._file.seek(_HEAD.size + self._pieces_start)
-            while data:
-                data = data[self._file.write(data) :]
+            self._write_all(data)
 
     def cut(self, at: float) -> tuple[int, bytes]:
         """
@@ -138,7 +137,12 @@ class Track:
         silence = _SILENCE[self._name] * _BLOCK
         self._file.seek(_HEAD.size + self._end)
         for position in range(self._end, start, _BLOCK):
-            self._file.write(silence[: start - position])
+            self._write_all(silence[: start - position])
+
+    def _write_all(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:  # an unbuffered file may take a part of it
+            rest = rest[self._file.write(rest) :]
 
     def _position(self, at: float) -> int:
         return max(0, self._size_of(at - self._began))

@@ -61,22 +61,24 @@ def _serve(options: argparse.Namespace) -> int:
         if options.certfile:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(options.certfile, options.keyfile)
-        service = Simulator(
-            options.port,
-            host=options.host,
-            ssl_context=context,
-            credentials=options.key,
-            record=False,
-            pace=options.pace,
-            recording=options.recording,
-        ).start()
+        try:
+            service = Simulator(
+                options.port,
+                host=options.host,
+                ssl_context=context,
+                credentials=options.key,
+                record=False,
+                pace=options.pace,
+                recording=options.recording,
+            )
+        except (OSError, ValueError) as error:  # it loads the recording
+            what = "replay" if options.recording else "serve"
+            print(f"Cannot {what}: {error}", file=sys.stderr)
+            return 1
+        service.start()
     except ImportError:
         hint = INSTALL_HINT.format("simulator")
         print(f"The simulator needs websockets. {hint}", file=sys.stderr)
-        return 1
-    except ValueError as error:
-        what = "replay" if options.recording else "serve"
-        print(f"Cannot {what}: {error}", file=sys.stderr)
         return 1
     except (OSError, OverflowError) as error:
         print(

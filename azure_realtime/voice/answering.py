@@ -16,15 +16,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
+
 from ..events import (
-    Disconnected,
     InputAudioBufferSpeechStarted,
     ResponseDone,
     ResponseOutputAudioDelta,
     ResponseOutputAudioDone,
 )
 from .ends import SinkEnd
-from .interfaces import CallClient, EventFeed, SessionFacts, Signal
+from .interfaces import CallClient, CallCommands, EventFeed, SessionFacts, Signal
 from .playback import Cut, Playback
 from .progress import Progress
 
@@ -39,7 +40,8 @@ class Answering:
     Plays the answers of one call. The thread of the call.
 
     Args:
-        client: Cancels and truncates.
+        client: Cancels.
+        commands: Truncate.
         session: Whether the service interrupts.
         sink: The sink.
         progress: What the call still waits for.
@@ -56,6 +58,7 @@ class Answering:
     def __init__(
         self,
         client: CallClient,
+        commands: CallCommands,
         session: SessionFacts,
         sink: SinkEnd,
         progress: Progress,
@@ -64,12 +67,12 @@ class Answering:
         interruptible: bool,
     ) -> None:
         self._client = client
+        self._commands = commands
         self._session = session
         self._progress = progress
         self._events = events
         self._mark = mark
         self._interruptible = interruptible
-        self._generation = 0
         self.playback = Playback(sink, session)
         self.interruptions = 0
         self.stopping = False
@@ -94,19 +97,18 @@ class Answering:
                 return
             self._progress.observe(event)
             self._handle(event)
+            if self.stopping or event is Signal.STOP:
+                return
             for item_id, played in self.playback.begun():
                 self._mark("playback_started", item_id=item_id, played_ms=played)
             if self.playback.playing and not self._progress.responding:
                 self._check_drained()
-            if event is Signal.STOP:
-                return
             if self._is_complete():
                 if self._progress.lost is not None:
                     raise self._progress.lost
                 return
 
     def _handle(self, event: Any) -> None:
-        self._generation = getattr(event, "generation", self._generation)
         if isinstance(event, ResponseOutputAudioDelta):
             if event.response_id not in self._progress.others:
                 cut = self.playback.write(event)
@@ -120,8 +122,6 @@ class Answering:
         elif isinstance(event, InputAudioBufferSpeechStarted):
             if self._interruptible:
                 self.interrupt(by_speech=True)
-        elif isinstance(event, Disconnected):
-            self._generation = 0  # the next session does not have the items so far
         elif event is Signal.INTERRUPT:
             self.interrupt(by_speech=False)
 
@@ -131,14 +131,18 @@ class Answering:
         """
         responding = set(self._progress.responding)
         was_playing = self.playback.playing
-        cuts = self.playback.interrupt(responding, self._generation)
-        if responding and not (by_speech and self._service_interrupts()):
-            self._client.cancel_response()
-        self._truncate(cuts)
-        if cuts or responding:
-            self.interruptions += 1
-        if was_playing and not by_speech:
-            self._client.set_model_speak_done()
+        cuts: list[Cut] = []
+        try:
+            cuts = self.playback.interrupt(responding)
+        finally:  # also if the sink fails
+            if not (by_speech and self._service_interrupts()):
+                for response_id in responding:
+                    self._client.cancel_response(response_id)
+            self._truncate(cuts)
+            if cuts or responding:
+                self.interruptions += 1
+            if was_playing and not by_speech:
+                self._client.set_model_speak_done()
 
     def _service_interrupts(self) -> bool:
         detection = self._session.field("turn_detection")
@@ -146,7 +150,7 @@ class Answering:
 
     def _truncate(self, cuts: list[Cut]) -> None:
         for cut in cuts:
-            self._client.truncate_item(cut.item_id, cut.content_index, cut.audio_end_ms)
+            self._commands.truncate(*attrs.astuple(cut))
 
     def _check_drained(self) -> None:
         if self.playback.is_drained():

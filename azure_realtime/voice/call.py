@@ -1,8 +1,9 @@
 """
 A voice call: its two directions, `Sending` and `Answering`, and their end.
 
-A method of the sink that does not return blocks the thread of the call. `wait` and
-`stop` notice it after `_BLOCKED` seconds, stop the source and give up the thread.
+A method of the sink that does not return blocks the thread of the call. `wait` notices
+it after `_BLOCKED` seconds, `stop` at the end of its timeout. They stop the source and
+give up the thread, which then only closes the sink.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ..errors import RealtimeError
 from .answering import EVENTS, Answering
 from .echo import EchoCanceller, EchoFilter, HalfDuplex
 from .ends import SinkEnd, SourceEnd
-from .interfaces import CallClient, SessionFacts, Signal
+from .interfaces import CallClient, CallCommands, SessionFacts, Signal
 from .progress import Progress
 from .sending import Sending
 from .stats import CallStats
@@ -53,6 +54,7 @@ class VoiceCall(Entered):
     def __init__(
         self,
         client: CallClient,
+        commands: CallCommands,
         session: SessionFacts,
         lifecycle: Lifecycle,
         tools_busy: Callable[[], bool],
@@ -84,6 +86,7 @@ class VoiceCall(Entered):
         self._events = client.events(*EVENTS)
         self._answering = Answering(
             client,
+            commands,
             session,
             sink_end,
             self._progress,
@@ -94,9 +97,9 @@ class VoiceCall(Entered):
         self._playback = self._answering.playback
         self._sending = Sending(
             client,
+            commands,
             session,
             source_end,
-            bool(getattr(source, "live", False)),
             filters,
             lambda: self._progress.in_speech,
             self._events.put,
@@ -174,6 +177,7 @@ class VoiceCall(Entered):
             self._over = True
             self._close(deadline)
         elif not self._wait(deadline):
+            self._give_up_if_blocked(_CHECK)
             self._sending.stop(Deadline(0.0))
 
     def interrupt(self) -> None:
@@ -187,7 +191,7 @@ class VoiceCall(Entered):
         Stop sending the source. Without turn detection: end the utterance, commit it
         and request the answer.
         """
-        self._sending.muted = True
+        self._sending.mute()
 
     def unmute(self) -> None:
         """
@@ -196,7 +200,7 @@ class VoiceCall(Entered):
         """
         if self._sending.muted and not self._session.vad:
             self.interrupt()
-        self._sending.muted = False
+        self._sending.unmute()
 
     @property
     def muted(self) -> bool:
@@ -239,23 +243,24 @@ class VoiceCall(Entered):
     def _wait(self, deadline: Deadline) -> bool:
         check = Deadline(_CHECK)
         while not self._thread.wait(deadline if deadline.is_before(check) else check):
-            source, sink = self._ends
-            blocked = source.blocked(_BLOCKED) or sink.blocked(_BLOCKED)
+            self._give_up_if_blocked(_BLOCKED)
             if self._over:
                 return True
-            if blocked is not None:
-                self._give_up(blocked)
-            elif deadline.passed:
+            if deadline.passed:
                 return False
             check = Deadline(_CHECK)
         return True
 
-    def _give_up(self, blocked: str) -> None:
+    def _give_up_if_blocked(self, seconds: float) -> None:
         """
-        End the call without its thread, which a method blocks.
+        End the call without its thread, if a method blocks it for so long.
         """
+        source, sink = self._ends
+        blocked = source.blocked(seconds) or sink.blocked(seconds)
+        if blocked is None or self._over:
+            return
         self.error = self.error or TimeoutError(
-            f"{blocked} has not returned for {_BLOCKED:g} s: the voice call has ended"
+            f"{blocked} has not returned in time: the voice call has ended"
         )
         logger.error("The voice call has ended: %s does not return.", blocked)
         self._answering.stopping = self._over = True
@@ -282,8 +287,9 @@ class VoiceCall(Entered):
         """
         Stop the sound, and close source and sink.
         """
-        with suppress_foreign:  # of a user's sink, or the closed client
-            self._answering.interrupt(by_speech=False)
+        if not self._over:  # else the client may have another call by now
+            with suppress_foreign:  # of a user's sink, or the closed client
+                self._answering.interrupt(by_speech=False)
         self._close(Deadline(_CLOSE_TIMEOUT))
 
     def _close(self, deadline: Deadline) -> None:

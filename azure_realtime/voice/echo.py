@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .._version import INSTALL_HINT
+from .ends import add_note
 
 __all__ = ["EchoCanceller", "WebRtcEchoCanceller"]
 
@@ -137,11 +138,15 @@ class EchoFilter:
         return b"".join(out)
 
     def _process(self, near: bytes, far: bytes) -> bytes:
-        cleaned = self._canceller.process(near, far)
+        name = type(self._canceller).__name__
+        try:
+            cleaned = self._canceller.process(near, far)
+        except BaseException as error:
+            add_note(error, f"raised by {name}.process()")
+            raise
         if not isinstance(cleaned, (bytes, bytearray)):
             raise TypeError(
-                f"{type(self._canceller).__name__}.process() must return bytes, not "
-                f"{type(cleaned).__name__}"
+                f"{name}.process() must return bytes, not {type(cleaned).__name__}"
             )
         return cleaned
 

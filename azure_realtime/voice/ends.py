@@ -23,6 +23,14 @@ R = TypeVar("R")
 _END = object()
 
 
+def add_note(error: BaseException, note: str) -> None:
+    """
+    Add a note to an exception; on Python 3.10, which has no notes, do nothing.
+    """
+    with suppress_foreign:
+        getattr(error, "add_note")(note)  # noqa: B009
+
+
 class _End:
     """
     A source or a sink.
@@ -82,8 +90,7 @@ class _End:
             self._running = None
 
     def _note(self, error: BaseException, member: str) -> None:
-        with suppress_foreign:  # Python 3.10 has no notes
-            getattr(error, "add_note")(f"raised by {self.name}.{member}()")  # noqa: B009
+        add_note(error, f"raised by {self.name}.{member}()")
 
 
 class Block(NamedTuple):
@@ -103,6 +110,13 @@ class SourceEnd(_End):
     """
     A source.
     """
+
+    @property
+    def live(self) -> bool:
+        """
+        Whether its audio is produced at the pace of speech.
+        """
+        return bool(getattr(self._end, "live", False))
 
     def blocks(self) -> Iterator[Block]:
         """

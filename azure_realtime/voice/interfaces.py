@@ -109,24 +109,6 @@ class CallClient(Protocol):
         """
         ...
 
-    def update_session(self) -> Future[Any]:
-        """
-        Change nothing of the session; the acknowledgement follows what was sent before.
-        """
-        ...
-
-    def commit_audio(self) -> Future[Any]:
-        """
-        Commit the input audio buffer.
-        """
-        ...
-
-    def clear_audio_buffer(self) -> Future[Any]:
-        """
-        Clear the input audio buffer.
-        """
-        ...
-
     def create_response(self) -> Future[Any]:
         """
         Request a response.
@@ -139,16 +121,40 @@ class CallClient(Protocol):
         """
         ...
 
-    def truncate_item(
-        self, item_id: str, content_index: int, audio_end_ms: int
-    ) -> Future[Any]:
-        """
-        Remove what was not played from the conversation.
-        """
-        ...
-
     def set_model_speak_done(self) -> None:
         """
         Report that the answer has been played.
+        """
+        ...
+
+
+class CallCommands(Protocol):
+    """
+    The commands of a call that do not wait for room in the send queue. Any thread.
+    """
+
+    def confirm(self) -> Future[Any]:
+        """
+        Change nothing of the session; the acknowledgement follows what was sent before.
+        """
+        ...
+
+    def commit(self) -> Future[Any]:
+        """
+        Commit the input audio buffer.
+        """
+        ...
+
+    def clear(self) -> Future[Any]:
+        """
+        Clear the input audio buffer.
+        """
+        ...
+
+    def truncate(
+        self, item_id: str, content_index: int, audio_end_ms: int, generation: int
+    ) -> None:
+        """
+        Remove what was not played of an item of a connection from the conversation.
         """
         ...

@@ -8,8 +8,8 @@ Rules:
 2. Audio that was not played is removed from the conversation: each item that was not
    played to its end is truncated at the played duration. An item is played to its end
    if its audio is complete and the sink has played all of it.
-3. Items belong to the connection that delivered them. A later session does not have
-   them, so they are not truncated there.
+3. Items belong to the connection that delivered them. A later session has their text,
+   but no audio, so they are not truncated there.
 
 The thread of the call.
 """
@@ -22,10 +22,10 @@ import attrs
 
 from ..audio.formats import as_pcm
 from ..audio.resampler import Resampler
+from ..audio.samples import peak
 from ..events import ResponseOutputAudioDelta, ResponseOutputAudioDone
 from .ends import SinkEnd
 from .interfaces import SessionFacts
-from .stats import level_of
 
 _REMEMBERED = 64  # interrupted responses whose audio may still arrive
 
@@ -55,11 +55,13 @@ class Cut:
         item_id: The item.
         content_index: The content part with its audio.
         audio_end_ms: Milliseconds of the audio that were played.
+        generation: The number of the connection that delivered it (rule 3).
     """
 
     item_id: str
     content_index: int
     audio_end_ms: int
+    generation: int
 
 
 class Playback:
@@ -98,7 +100,7 @@ class Playback:
         if event.response_id in self._interrupted:
             if item is None:
                 self._items[event.item_id] = self._new_item(event, rate)
-                return Cut(event.item_id, event.content_index, 0)
+                return Cut(event.item_id, event.content_index, 0, event.generation)
             return None
         sink_rate = self._sink.rate(rate)
         if item is None or item.rates != (rate, sink_rate):
@@ -109,7 +111,7 @@ class Playback:
         self.playing = True
         data = item.resampler.feed(pcm)
         if data:
-            self.level = level_of(data[-960:])
+            self.level = peak(data[-960:])
             self._sink.write(data, event.item_id, event.content_index)
         return None
 
@@ -144,22 +146,22 @@ class Playback:
             self._sink.write(rest, event.item_id, event.content_index)
         self._sink.end_item(event.item_id)
 
-    def interrupt(self, responses: set[str], generation: int) -> list[Cut]:
+    def interrupt(self, responses: set[str]) -> list[Cut]:
         """
         Stop the sound, and drop audio of *responses* that still arrives.
 
         Args:
             responses: The responses in progress.
-            generation: The number of the connection (rule 3).
 
         Returns:
             The items to truncate.
         """
+        self.playing = False
+        self.level = 0.0
         dropped = self._sink.flush()
         cuts = []
         for item_id, item in self._items.items():
-            is_over = item.response_id in self._interrupted
-            if is_over or item.generation != generation:
+            if item.response_id in self._interrupted:
                 continue
             if item.complete and item_id not in dropped:
                 continue
@@ -167,7 +169,7 @@ class Playback:
             if played is None:
                 played = self._sink.played_ms(item_id)
             end = max(0, min(played, int(item.received_ms)))
-            cuts.append(Cut(item_id, item.content_index, end))
+            cuts.append(Cut(item_id, item.content_index, end, item.generation))
             responses = responses | {item.response_id}
         self._interrupted |= dict.fromkeys(responses)
         while len(self._interrupted) > _REMEMBERED:
@@ -177,8 +179,6 @@ class Playback:
             for item_id, item in self._items.items()
             if item.response_id in responses
         }
-        self.playing = False
-        self.level = 0.0
         return cuts
 
     def is_drained(self) -> bool:

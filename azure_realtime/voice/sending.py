@@ -27,16 +27,16 @@ from .._concurrency.deadline import Deadline
 from .._concurrency.thread import JoinableThread
 from .._logging import logger
 from ..audio.formats import RATES, format_name
+from ..audio.samples import peak
 from ..errors import QueueFull, RealtimeError
 from .ends import SourceEnd
-from .interfaces import CallClient, SessionFacts, Signal
+from .interfaces import CallClient, CallCommands, SessionFacts, Signal
 from .source_reader import SourceReader
-from .stats import level_of
 
 _TAIL = 2.0  # seconds of silence after a source: more than turn detection waits
 _NOTICE = 1.0  # seconds in which the service processes what has arrived
 _BLOCK = 0.02  # seconds
-_PAUSE = 0.1  # seconds without a block, after which a muted call sends silence
+_PAUSE = 0.2  # seconds without a block, after which a muted call sends silence
 _QUEUE_TIMEOUT = 0.5  # seconds between two checks whether the call has ended
 
 
@@ -46,16 +46,16 @@ class Sending:
 
     Args:
         client: Where it is sent.
+        commands: Commit and clear it.
         session: The format, and whether the service detects turns.
         source: The source.
-        live: Whether its audio is produced at the pace of speech.
         filters: Functions that each block passes through, in their order.
         in_speech: Returns whether the service detects speech.
         post: Takes a signal to the thread of the call.
         muted: Whether the call begins muted.
 
     Attributes:
-        muted: Whether the source is not sent. Any thread may change it.
+        muted: Whether the source is not sent; changed by `mute` and `unmute`.
         level: Peak of the newest block.
         drops: Number of blocks that were not sent.
         error: What ended the thread early, if anything.
@@ -64,24 +64,26 @@ class Sending:
     def __init__(
         self,
         client: CallClient,
+        commands: CallCommands,
         session: SessionFacts,
         source: SourceEnd,
-        live: bool,
         filters: list[Callable[[bytes], bytes]],
         in_speech: Callable[[], bool],
         post: Callable[[Signal], None],
         muted: bool,
     ) -> None:
         self._client = client
+        self._commands = commands
         self._session = session
         self._source = source
         self._reader = SourceReader(source)
-        self._live = live
+        self._live = source.live
         self._filters = filters
         self._in_speech = in_speech
         self._post = post
         self._stopped = False
         self._uncommitted = False  # whether the buffer has audio
+        self._utterance_over = False  # set by `mute`, cleared by this thread
         self._thread = JoinableThread(self._run, "azure-realtime-voice-input")
         self.muted = muted
         self.level = 0.0
@@ -103,6 +105,18 @@ class Sending:
         self._reader.close(deadline)
         self._thread.wait(deadline)
 
+    def mute(self) -> None:
+        """
+        Stop sending the source, and end the utterance. Any thread.
+        """
+        self.muted = self._utterance_over = True
+
+    def unmute(self) -> None:
+        """
+        Send the source again. Any thread.
+        """
+        self.muted = False
+
     def is_current(self) -> bool:
         """
         Whether the caller is the source, or a filter.
@@ -120,7 +134,8 @@ class Sending:
         except BaseException as error:  # sys.exit() in it must not end the thread
             self.error = error
             logger.exception(
-                "The voice call ends: its source (%s) has failed.", self._source.name
+                "The voice call ends: its source (%s) or a filter has failed.",
+                self._source.name,
             )
         finally:
             self._post(end)
@@ -128,12 +143,16 @@ class Sending:
     def _send_all(self) -> None:
         while not self._stopped:
             block = self._reader.take(Deadline(_PAUSE))
+            if self._utterance_over:
+                self._utterance_over = False
+                if not self._session.vad:
+                    self._commit()
             if block is not None:
                 self._send(block.pcm, block.rate)
             elif self._reader.ended:
                 break
-            elif self.muted and self._client.is_initialized:
-                self._send_muted(bytes(round(self._rate * _PAUSE) * 2), None)
+            elif self.muted:
+                self._send_silence(bytes(round(self._rate * _PAUSE) * 2), None)
         if self._stopped:
             return
         if self._session.vad:
@@ -142,7 +161,7 @@ class Sending:
         try:
             self._request_answer()
         except RealtimeError:
-            self._client.clear_audio_buffer()  # of the rest of the cut utterance
+            self._commands.clear()  # of the rest of the cut utterance
             raise
 
     @property
@@ -153,17 +172,15 @@ class Sending:
         for feed in self._filters:
             block = feed(block)
         if self.muted:
-            self._send_muted(bytes(len(block)), rate)
+            self._send_silence(bytes(len(block)), rate)
         else:
-            self.level = level_of(block)
+            self.level = peak(block)
             self._append(block, rate)
 
-    def _send_muted(self, silence: bytes, rate: int | None) -> None:
+    def _send_silence(self, silence: bytes, rate: int | None) -> None:
         self.level = 0.0
-        if self._session.vad:
+        if self._session.vad and self._client.is_initialized:
             self._append(silence, rate)
-        else:
-            self._commit()
 
     def _append(self, block: bytes, rate: int | None) -> None:
         """
@@ -196,7 +213,7 @@ class Sending:
         try:
             self._request_answer()
         except RealtimeError as error:
-            self._client.clear_audio_buffer()  # raises if the client has ended
+            self._commands.clear()  # raises if the client has ended
             logger.warning("An utterance of the voice call was dropped: %s", error)
 
     def _request_answer(self) -> None:
@@ -210,7 +227,7 @@ class Sending:
             return
         self._uncommitted = False
         try:
-            self._client.commit_audio()
+            self._commands.commit()
         except ValueError:  # less than 100 ms: a key that was pressed by mistake
             return
         self._post(Signal.ASKED)
@@ -225,7 +242,7 @@ class Sending:
         if not self._live:
             self._append(block * round(_TAIL / _BLOCK), None)
         # Changes nothing; its acknowledgement proves that the audio before it arrived.
-        arrived = self._client.update_session()
+        arrived = self._commands.confirm()
         due = time.monotonic()
         until = due + (_TAIL if self._live else 0.0)
         while not self._stopped:

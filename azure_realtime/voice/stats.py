@@ -4,11 +4,7 @@ The counters of a voice call.
 
 from __future__ import annotations
 
-from array import array
-
 import attrs
-
-from ..audio.samples import samples_of
 
 __all__ = ["CallStats"]
 
@@ -36,11 +32,3 @@ class CallStats:
     overflows: int
     drops: int
     interruptions: int
-
-
-def level_of(pcm: bytes) -> float:
-    """
-    Return the peak of PCM16, from 0.0 to 1.0.
-    """
-    samples: array[int] = samples_of(pcm[: len(pcm) & ~1])
-    return max(max(samples), -min(samples)) / 32768 if samples else 0.0

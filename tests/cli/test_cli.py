@@ -174,7 +174,7 @@ def test_keys_mute_and_interrupt(terminal: Any) -> None:
     shell.press("m")
     shell.until("muted")
     shell.press("m")
-    shell.until("hears")
+    shell.until("listening")
     shell.until("Model: ", 40)
     shell.press(" q")
     assert shell.end(10.0) == 0

@@ -64,6 +64,7 @@ class FakeMicrophone:
     def __init__(self) -> None:
         self._speech = b""
         self.closed = False
+        self.blocks = 0
 
     def say(self, pcm: bytes) -> None:
         """
@@ -83,6 +84,7 @@ class FakeMicrophone:
             due += BLOCK / 48_000
             time.sleep(max(0.0, due - time.monotonic()))
             block, self._speech = self._speech[:BLOCK], self._speech[BLOCK:]
+            self.blocks += 1
             yield block.ljust(BLOCK, b"\0")
 
 

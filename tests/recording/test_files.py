@@ -135,6 +135,31 @@ def test_pieces_are_joined_and_pauses_kept() -> None:
     assert audio.pcm[144_000:] == tone
 
 
+class Short(Kept):
+    """
+    A file that takes part of what is written, as an unbuffered one may.
+    """
+
+    def write(self, data: Any) -> int:
+        """
+        Take at most 5,000 bytes.
+        """
+        return super().write(bytes(data[:5_000]))
+
+
+def test_a_pause_is_kept_in_a_file_that_takes_part_of_each_write() -> None:
+    """
+    No piece moves to an earlier time.
+    """
+    file = Short()
+    track = Track(file, began=0.0)
+    tone = b"\x01" * 800
+    track.add(tone, "g711_ulaw", 0.0)
+    assert track.add(tone, "g711_ulaw", 3.0) == 24_000
+    track.flush()
+    assert file.getvalue()[44:] == tone + b"\xff" * 23_200 + tone
+
+
 def test_a_piece_is_in_the_file_after_a_flush() -> None:
     """
     Whether the pieces before it were written or not; many of them are written at once.

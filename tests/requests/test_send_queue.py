@@ -206,7 +206,7 @@ def test_an_append_larger_than_the_queue_takes_the_place_of_all(
     assert 3 == put_audio(yielding, "d" * 1000)
     assert ["d" * 1000] == drain(yielding)
     put_audio(yielding, "e" * 90)
-    yielding.drop_audio()
+    yielding.lose()
     put(yielding, "f" * 100)  # nothing of what has left is counted
     assert ["f" * 100] == drain(yielding)
 
@@ -537,7 +537,7 @@ def test_audio_that_must_not_wait_is_queued_at_once_or_refused(
     assert queue.put_audio(b"x" * 1000)  # the empty queue takes anything
     assert not queue.put_audio(b"y")
     assert 1000 == queue.peak_bytes == queue.waiting_bytes
-    queue.drop_audio()
+    queue.lose()
     assert queue.put_audio(b"z" * 60)
     assert queue.put_audio(b"z" * 40)
     assert not queue.put_audio(b"z")

@@ -401,6 +401,8 @@ def test_a_file_that_is_no_recording_is_refused(
         Simulator(recording=path)
     assert main(["--port", "0", "--recording", str(path)]) == 1
     assert "Cannot replay" in capsys.readouterr().err
+    assert main(["--port", "0", "--recording", str(tmp_path / "missing")]) == 1
+    assert "Cannot replay" in capsys.readouterr().err
     with pytest.raises(FileNotFoundError):
         Simulator(recording=tmp_path / "missing")
 

@@ -4,6 +4,7 @@ Echo cancellation and half duplex: what of the microphone is sent.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import deque
 from types import SimpleNamespace
@@ -125,6 +126,22 @@ def test_half_duplex_silences_the_microphone_during_playback_and_a_moment_longer
     assert half_duplex.feed(spoken) == bytes(FRAME)
     now[0] = half_duplex.HOLD
     assert half_duplex.feed(spoken) == spoken
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")
+def test_a_canceller_that_raises_is_named() -> None:
+    """
+    The note of the error names the method of the canceller.
+    """
+
+    class Broken(Difference):
+        def process(self, near: bytes, far: bytes) -> bytes:
+            raise OSError("out of order")
+
+    echo = EchoFilter(Broken(), device(), device())
+    with pytest.raises(OSError, match="out of order") as raised:
+        echo.feed(sound(1, 1))
+    assert raised.value.__notes__ == ["raised by Broken.process()"]
 
 
 def test_a_canceller_that_returns_no_bytes_is_named() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,39 @@ def test_a_client_has_one_call_at_a_time() -> None:
             pass
         assert microphone.closed
         assert sink.closed
+
+
+class SlowPath:
+    """
+    The path of a file, which takes time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.asked, self.answer = threading.Event(), threading.Event()
+
+    def __fspath__(self) -> str:
+        self.asked.set()
+        self.answer.wait(20)
+        return str(self._path)
+
+
+def test_two_threads_do_not_begin_two_calls(tmp_path: Path) -> None:
+    """
+    The second one gets the error, also while the call of the first is being made.
+    """
+    path = SlowPath(tmp_path / "question.wav")
+    (tmp_path / "question.wav").write_bytes(wav_bytes(QUESTION, 24_000))
+    with GA.connected() as (client, _), ThreadPoolExecutor(1) as pool:
+        try:
+            first = pool.submit(client.talk, path, MemorySink())
+            assert path.asked.wait(10)
+            with pytest.raises(RuntimeError, match="stop that call first"):
+                client.talk(FakeMicrophone(), MemorySink())
+        finally:
+            path.answer.set()
+        first.result(10).stop()
+        client.talk(FakeMicrophone(), MemorySink()).stop()
 
 
 class Stopping(MemorySink):
