@@ -53,6 +53,7 @@ INHERITING = {
     "azure_realtime.notebook.NotebookSpeaker",
     "azure_realtime.recording.Timeline",
     "azure_realtime.simulator.Connection",
+    "azure_realtime.simulator.Simulator",
 }
 #: Classes whose instances the package makes: the reference has no constructor of them.
 NOT_CONSTRUCTED = {

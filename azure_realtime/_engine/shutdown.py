@@ -7,6 +7,7 @@ refers to the client would keep it alive.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -21,6 +22,7 @@ from .reader import Reader
 
 _LISTENERS_OF_THE_END = 0.2  # seconds for those of "disconnected", in any case
 _LISTENERS_BEHIND = 1.0  # seconds for listeners that have fallen behind
+_EXIT_SECONDS = 0.2  # in which a program that has dropped its client may end
 
 
 class Shutdown:
@@ -99,10 +101,14 @@ def _report(engine: Engine) -> None:
     if engine.lifecycle.ended is None and (
         engine.runs_tools() or not engine.responses.is_idle
     ):
-        logger.warning(
-            "A client is closed while an answer is outstanding, because it was garbage "
-            "collected. Keep a reference to the client, or use it in a with block."
-        )
+        # A program that ends, as by Ctrl-C, drops its clients as well: no advice then.
+        threading.main_thread().join(_EXIT_SECONDS)
+        if threading.main_thread().is_alive():
+            logger.warning(
+                "A client is closed while an answer is outstanding, because it was "
+                "garbage collected. Keep a reference to the client, or use it in a "
+                "with block."
+            )
 
 
 def _finish(close_tools: Callable[[], None], dispatcher: Dispatcher) -> None:
