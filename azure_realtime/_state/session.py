@@ -168,6 +168,16 @@ class SessionState:
         return self.field("turn_detection") is not None
 
     @property
+    def turn_detection(self) -> Any:
+        """
+        The turn detection of audio that is appended now; None if it is off.
+
+        Changes that are not acknowledged yet are included: audio is sent after them.
+        """
+        requested = self.requested.turn_detection
+        return self.field("turn_detection") if requested is UNSET else requested
+
+    @property
     def transcribes(self) -> bool:
         """
         Whether the service transcribes the user's speech.

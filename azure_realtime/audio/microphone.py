@@ -127,7 +127,8 @@ class Microphone:
             raise
         self.rate = opened.rate
         if self._closed:  # by another thread, meanwhile
-            devices.close(opened.stream)
+            self._stream = opened.stream
+            self._release()
 
     def _callback(self, data: Any, _frames: int, _time: Any, status: Any) -> None:
         """

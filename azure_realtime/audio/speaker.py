@@ -237,6 +237,9 @@ class Speaker:
         self.rate = opened.rate
         self._position.latency = opened.latency
         self._retry_at = None
+        if self._closed:  # by another thread, meanwhile
+            self._stream = opened.stream
+            self._release()
 
     def _drop(self) -> None:
         """

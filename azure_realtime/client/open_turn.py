@@ -86,7 +86,7 @@ class OpenTurn:
     Attributes:
         listening: Whether the next commit of audio is a part of the question.
         spoken: The id of the item that the service has made of audio.
-        error: The loss that the turn has failed with; None without one.
+        error: The loss or the refusal that the turn has failed with; None without one.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class OpenTurn:
         self._responses: list[ResponseFuture] = []
         self._continuation: Continuation | None = None
         self._over = self._taken_back = False
+        self._asking = True  # the calling thread sends the question
         self.listening = False
         self.spoken: str | None = None
         self.error: RealtimeError | None = None
@@ -150,7 +151,7 @@ class OpenTurn:
 
     def check(self) -> None:
         """
-        Raise the loss that the turn has failed with, if any. Any thread.
+        Raise the error that the turn has failed with, if any. Any thread.
         """
         if self.error is not None:
             raise copy_to_raise(self.error) from None
@@ -174,17 +175,22 @@ class OpenTurn:
 
         Any thread.
         """
+        self._asking = False
         self._responses.append(response)
         self._watch(response)
         # the base class's method: runs on the reader thread, not the callback thread
         Future.add_done_callback(response, self._answered)
         if self._over:
             response.cancel()
+            self._ticket.leave()
 
     def close(self) -> None:
         """
         Cancel the response and the tool calls in progress. Any thread; may be repeated.
+
+        A turn whose question was sent in part is undone first: the next one begins now.
         """
+        self._asking = False
         self._stop(self._responses[-1:])
 
     def lose(self, error: RealtimeError) -> None:
@@ -208,12 +214,13 @@ class OpenTurn:
             self._forget()
         self._mailbox.end(error)
 
-    def take_back(self) -> None:
+    def take_back(self, error: RealtimeError | None = None) -> None:
         """
         Delete the turn from the conversation, because the service has refused or failed
         it (rule 4). Any thread.
         """
         self._taken_back = True
+        self.error = self.error or error
         # queued before the next turn can begin
         self._turns.delete(self._forget())
         self._stop(self._responses[-1:])
@@ -277,7 +284,7 @@ class OpenTurn:
         refused = isinstance(error, (ServerError, ResponseFailed))
         late = self._taken_back and _succeeded(future)  # a part was acknowledged
         if refused or late:
-            self.take_back()
+            self.take_back(error if isinstance(error, RealtimeError) else None)
         if isinstance(error, RealtimeError) and not isinstance(error, ResponseError):
             self._mailbox.end(error)
 
@@ -315,7 +322,8 @@ class OpenTurn:
     def _end(self) -> None:
         self._over = True
         self._turns.discard(self)
-        self._ticket.leave()
+        if not self._asking:  # else its thread still sends audio, or has to undo that
+            self._ticket.leave()
 
 
 def _error_of(future: Future[Any]) -> BaseException | None:

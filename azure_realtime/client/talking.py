@@ -5,6 +5,7 @@ The method of a client for a voice call: `talk`.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Iterable
 from functools import partial
@@ -73,10 +74,10 @@ class Talking(Asking, Recordable):
             TypeError: *source* or *sink* is something else.
         """
         self._lifecycle.check_open()
-        claim = object()
+        claim = threading.get_ident()  # Ctrl-C may leave it: the thread may go on
         try:
             # in one step: another thread may be here as well
-            alone = vars(self).setdefault("_claim", claim) is claim
+            alone = vars(self).setdefault("_claim", claim) == claim
             earlier = None if self._call is None else self._call()
             if not alone or (earlier is not None and not earlier.has_ended):
                 raise RuntimeError(
@@ -108,17 +109,13 @@ class Talking(Asking, Recordable):
                 muted=muted,
                 interruptible=interruptible,
             )
-            self._call = weakref.ref(call)
-            return _started(call)
+            try:
+                self._call = weakref.ref(call)
+                call.start()
+                return call
+            except BaseException:  # Ctrl-C, too
+                call.stop()
+                raise
         finally:
-            if vars(self).get("_claim") is claim:
+            if vars(self).get("_claim") == claim:
                 del self._claim
-
-
-def _started(call: VoiceCall) -> VoiceCall:
-    try:
-        call.start()
-        return call
-    except BaseException:  # Ctrl-C, too
-        call.stop()
-        raise

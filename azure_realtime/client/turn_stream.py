@@ -156,7 +156,7 @@ class TurnStream(Iterator[Delta]):
             if isinstance(error, ConnectionClosed):
                 self._open.lose(error)
             elif isinstance(error, ServerError):
-                self._open.take_back()
+                self._open.take_back(error)
             self._open.check()  # the error may be a consequence of the loss
             raise
         self._open.check()

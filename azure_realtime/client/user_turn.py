@@ -108,7 +108,8 @@ def _speak(
     """
     Send a recording; return the id of its item.
     """
-    vad, detection = session.vad, session.field("turn_detection") or ServerVad()
+    vad = session.turn_detection is not None
+    detection = session.turn_detection or ServerVad()
     if vad:
         undo.append(lambda: commands.update_session(turn_detection=detection))
         commands.update_session(turn_detection=None)
@@ -154,7 +155,8 @@ def _relay(
     Turn detection stays on, but requests no response: the turn does that. Return the
     id of the item.
     """
-    vad, detection = session.vad, session.field("turn_detection") or ServerVad()
+    vad = session.turn_detection is not None
+    detection = session.turn_detection or ServerVad()
     turn.listening = True
     if vad:
         undo.append(lambda: commands.update_session(turn_detection=detection))

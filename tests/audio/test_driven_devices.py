@@ -186,3 +186,20 @@ def test_ctrl_c_in_the_start_of_a_device_closes_it(
         assert device.streams[-1].starts == 1
         assert not device.streams[-1].active
     assert not devices.open_streams
+
+
+@pytest.mark.parametrize("moment", ["at_open", "at_start"])
+@pytest.mark.parametrize("make", [Microphone, Speaker])
+def test_a_device_that_is_closed_while_it_is_opened_is_closed_once(
+    device: DrivenDevice, make: type[Any], moment: str
+) -> None:
+    """
+    A call that is stopped in that moment leaves no open device, and closes no stream
+    twice, which can end the process.
+    """
+    owner = make()
+    setattr(device, moment, owner.close)
+    owner.open()
+    owner.close()
+    assert [stream.closes for stream in device.streams] == [1]
+    assert not devices.open_streams

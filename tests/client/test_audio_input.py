@@ -24,6 +24,7 @@ from azure_realtime import (
     MessageItem,
     QueueFull,
     ResponseConfig,
+    ServerVad,
     SessionConfig,
 )
 from azure_realtime._requests.send_queue import SendQueue
@@ -683,3 +684,19 @@ def test_a_conversion_can_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> Non
         client.append_audio(TONE, rate=16_000)
         assert resample(TONE, 16_000, 24_000) == sent(client, wire)
         assert client.ask("Still there?", timeout=5).text == "Yes."
+
+
+def test_a_question_that_fails_twice_leaves_the_turn_detection_as_it_was() -> None:
+    """
+    The second one begins before the service has acknowledged what the first restores;
+    after it, the service answers speech as before.
+    """
+    with GA.connected() as (client, _wire):
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                client.ask(audio=PushSource(), timeout=0.1)
+        client.update_session().result(10)
+        assert client.session is not None
+        detection = client.session.turn_detection
+        assert isinstance(detection, ServerVad)
+        assert detection.create_response

@@ -374,6 +374,7 @@ def test_close_flushes_what_is_queued(tls: bool, request: Any) -> None:
         assert received[-1] == b"\x03\xe8"
 
 
+@pytest.mark.slow
 def test_close_sends_what_was_queued_before_and_refuses_what_comes_later() -> None:
     """
     Another thread, a microphone say, goes on appending: close() takes no longer.

@@ -5,6 +5,7 @@ A module `sounddevice` whose device the test drives.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ class DrivenStream:
 
     Attributes:
         starts: Number of times that it was started.
+        closes: Number of times that it was closed.
         active: As of `sounddevice`.
     """
 
@@ -25,13 +27,14 @@ class DrivenStream:
 
     def __init__(self, device: DrivenDevice, samplerate: int, callback: Any) -> None:
         self.samplerate = samplerate
-        self.starts = 0
+        self.starts = self.closes = 0
         self.active = False
         self._device = device
         self._callback = callback
 
     def start(self) -> None:
         self._device.may_start.wait(30)
+        self._device.at_start()
         self.starts += 1
         self.active = True
 
@@ -40,6 +43,7 @@ class DrivenStream:
 
     def close(self) -> None:
         self.active = False
+        self.closes += 1
 
     def play(self, delay: float = 0.1, at: float = 0.0) -> bytes:
         """
@@ -65,6 +69,8 @@ class DrivenDevice:
     Attributes:
         streams: All streams that were opened.
         may_start: While it is not set, a start does not return.
+        at_open: Called when a stream is opened.
+        at_start: Called when a stream is started.
     """
 
     class PortAudioError(Exception):
@@ -74,8 +80,11 @@ class DrivenDevice:
         self.streams: list[DrivenStream] = []
         self.may_start = threading.Event()
         self.may_start.set()
+        self.at_open: Callable[[], object] = lambda: None
+        self.at_start: Callable[[], object] = lambda: None
 
     def RawOutputStream(self, **words: Any) -> DrivenStream:
+        self.at_open()
         self.streams.append(DrivenStream(self, words["samplerate"], words["callback"]))
         return self.streams[-1]
 

@@ -147,6 +147,7 @@ def test_audio_takes_the_short_way_and_arrives_the_same() -> None:
     } == message
 
 
+@pytest.mark.slow
 @given(audio=st.binary(max_size=50), event_id=st.none() | st.text(max_size=20))
 def test_audio_that_is_encoded_already_makes_the_same_message(
     audio: bytes, event_id: str | None
