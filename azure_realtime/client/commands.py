@@ -4,8 +4,7 @@ The methods of a client that send commands: one for each command of the protocol
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -317,10 +316,14 @@ class Commands:
             self._input.count(command.audio)
         return None
 
-    def _command(self, command: ClientEvent, *, bounded: bool = True) -> Future[Any]:
-        """
-        Queue a command that is acknowledged, after recording what it changes.
-        """
+    def _command(
+        self,
+        command: ClientEvent,
+        *,
+        bounded: bool = True,
+        expect: Callable[[Future[Any]], object] = lambda _: None,
+    ) -> Future[Any]:
+        """Queue a command that is acknowledged; *expect* gets its future first."""
         queue = partial(self._sender.command, bounded=bounded)
         if isinstance(command, SessionUpdate):
             command = attrs.evolve(command, session=snapshot(command.session))
@@ -332,11 +335,14 @@ class Commands:
             deadline = Deadline(self._sender.QUEUE_TIMEOUT) if bounded else None
             self._sender.queue(self._sender.identified(append), deadline=deadline)
             self._input.note(rest, None)
-        begun: list[tuple[Future[Any], tuple[deque[int], AudioStream | None]]] = []
+        begun: list[tuple[Future[Any], Any]] = []  # with the audio that it takes
+
+        def begin(future: Future[Any]) -> None:
+            begun.append((future, self._input.clear()))
+            expect(future)
+
         try:
-            return queue(
-                command, lambda future: begun.append((future, self._input.clear()))
-            )
+            return queue(command, begin)
         except BaseException:
             for future, counted in begun:
                 if future.cancelled():  # else the session is lost, and its buffer

@@ -133,21 +133,24 @@ class OpenTurn:
             self._conversation.forget([part.acknowledged_id or ""])
 
     def commit(
-        self, commit: Callable[[], Future[InputAudioBufferCommitted]]
+        self, commit: Callable[..., Future[InputAudioBufferCommitted]]
     ) -> Future[InputAudioBufferCommitted]:
         """
-        Commit the audio of the question by *commit*. The caller's thread.
+        Commit the audio of the question by *commit*, which calls its argument *expect*
+        with the future before the command can be answered. The caller's thread.
         """
         self.check()
         self.listening = False
-        committed = commit()
-        # the base class's method: runs on the reader thread, not the callback thread
-        Future.add_done_callback(committed, self._spoke)
-        self._watch(committed)
+        committed = commit(expect=self._expect)
         if self.error is not None:
             committed.cancel()
         self.check()
         return committed
+
+    def _expect(self, committed: Future[InputAudioBufferCommitted]) -> None:
+        # the base class's method: runs on the reader thread, not the callback thread
+        Future.add_done_callback(committed, self._spoke)
+        self._watch(committed)
 
     def check(self) -> None:
         """

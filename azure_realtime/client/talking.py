@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from ..voice.interfaces import CallClient
 
 
+_HAS_CALL = (
+    "this client has a voice call already: stop that call first, or make another client"
+)
+
+
 class Talking(Asking, Recordable):
     """
     Method of a client: `talk`.
     """
 
     _call: weakref.ref[VoiceCall] | None = None  # the newest
-    _claim: object  # exists while a thread begins a call, and belongs to it
+    _claim: int  # exists while a thread begins a call: its id
 
     def talk(
         self,
@@ -74,16 +79,16 @@ class Talking(Asking, Recordable):
             TypeError: *source* or *sink* is something else.
         """
         self._lifecycle.check_open()
-        claim = threading.get_ident()  # Ctrl-C may leave it: the thread may go on
+        # In one step, because another thread may be here as well. Ctrl-C may leave it:
+        # this thread may go on then.
+        thread_id = threading.get_ident()
+        if vars(self).setdefault("_claim", thread_id) != thread_id:
+            raise RuntimeError(_HAS_CALL)
+        call: VoiceCall | None = None
         try:
-            # in one step: another thread may be here as well
-            alone = vars(self).setdefault("_claim", claim) == claim
             earlier = None if self._call is None else self._call()
-            if not alone or (earlier is not None and not earlier.has_ended):
-                raise RuntimeError(
-                    "this client has a voice call already: stop that call first, or "
-                    "make another client"
-                )
+            if earlier is not None and not earlier.has_ended:
+                raise RuntimeError(_HAS_CALL)
             # Imported here: a client that does not talk does not pay for it.
             from ..voice import VoiceCall
             from ..voice.arguments import as_sink, as_source
@@ -109,13 +114,12 @@ class Talking(Asking, Recordable):
                 muted=muted,
                 interruptible=interruptible,
             )
-            try:
-                self._call = weakref.ref(call)
-                call.start()
-                return call
-            except BaseException:  # Ctrl-C, too
+            self._call = weakref.ref(call)
+            call.start()
+            vars(self).pop("_claim")  # in the block: Ctrl-C ends the call
+            return call
+        except BaseException:
+            vars(self).pop("_claim", None)
+            if call is not None:
                 call.stop()
-                raise
-        finally:
-            if vars(self).get("_claim") == claim:
-                del self._claim
+            raise

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ import attrs
 
 from .._concurrency.deadline import Deadline
 from ..audio.pcm import source_rate
+from ..events import InputAudioBufferCommit, InputAudioBufferCommitted
 from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem, with_id
 from ..models.turn_detection import ServerVad
@@ -116,12 +119,18 @@ def _speak(
     undo.append(commands.clear_audio_buffer)
     commands.clear_audio_buffer()
     commands.append_audio(samples, timeout=deadline.remaining())
-    committed = turn.commit(commands.commit_audio)
+    committed = _commit(commands, turn)
     undo.pop()
     if vad:
         undo[-1]()
         undo.pop()
     return committed.result(deadline.remaining()).item_id
+
+
+def _commit(commands: Commands, turn: OpenTurn) -> Future[InputAudioBufferCommitted]:
+    if commands._lifecycle.ended is None:
+        commands._input.check()
+    return turn.commit(partial(commands._command, InputAudioBufferCommit()))
 
 
 def _append(
@@ -170,7 +179,7 @@ def _relay(
         if vad:
             commands.update_session(turn_detection=None)
         try:
-            committed = turn.commit(commands.commit_audio)
+            committed = _commit(commands, turn)
         except ValueError:
             raise ValueError(
                 "ask(audio=...): the source ended before it gave 100 ms of audio. "

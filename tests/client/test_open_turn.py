@@ -4,11 +4,13 @@ When the next turn begins.
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from azure_realtime import ConnectionClosed, ServerError
+from azure_realtime._requests.future import CommandFuture
 from azure_realtime._requests.response_requests import ResponseFuture
 from azure_realtime.client.open_turn import OpenTurn
 
@@ -45,3 +47,24 @@ def test_the_next_turn_begins_if_a_turn_fails_after_its_question() -> None:
     assert not ticket.leave.called
     turn.lose(ConnectionClosed(1006))
     assert ticket.leave.called
+
+
+def test_speech_whose_commit_is_answered_at_once_is_removed_with_its_turn() -> None:
+    """
+    Also if the connection is lost before the calling thread goes on: the item of the
+    speech does not stay in the conversation.
+    """
+    conversation = Mock()
+    turn = OpenTurn(Mock(), conversation, Mock(), Mock(), Mock())
+
+    def commit(expect: Any) -> CommandFuture[Any]:
+        committed: CommandFuture[Any] = CommandFuture(Mock(), Mock(), Mock())
+        expect(committed)
+        committed.set_result(Mock(item_id="item_1"))
+        turn.lose(ConnectionClosed(1006, reconnecting=True))
+        return committed
+
+    with pytest.raises(ConnectionClosed):
+        turn.commit(commit)
+    (question, _responses) = conversation.forget_turn.call_args.args
+    assert question == {"item_1"}
