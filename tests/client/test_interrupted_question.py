@@ -12,12 +12,18 @@ from helpers.clients import GA, SENTENCE
 from helpers.timing import SCALE
 
 from azure_realtime import ServerVad, SessionConfig
+from azure_realtime.client import user_turn
 from azure_realtime.client.commands import Commands
 from azure_realtime.client.open_turn import OpenTurn
 from azure_realtime.client.turn_order import TurnLock
 from azure_realtime.client.turn_stream import TurnStream
 
-CHANGES = ["update_session", "clear_audio_buffer", "append_audio", "commit_audio"]
+CHANGES = {
+    "update_session": Commands,
+    "clear_audio_buffer": Commands,
+    "append_audio": Commands,
+    "_commit": user_turn,
+}
 
 
 @pytest.mark.slow
@@ -34,18 +40,18 @@ def test_turn_detection_and_input_buffer_are_as_before(
         client,
         wire,
     ):
-        real, left = getattr(Commands, name), [1]
+        real, left = getattr(CHANGES[name], name), [1]
 
-        def interrupted(self: Commands, *args: Any, **named: Any) -> Any:
+        def interrupted(*args: Any, **named: Any) -> Any:
             if not left:
-                return real(self, *args, **named)
+                return real(*args, **named)
             left.pop()
             if when == "after":
-                real(self, *args, **named)
+                real(*args, **named)
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(Commands, name, interrupted)
+            patch.setattr(CHANGES[name], name, interrupted)
             with pytest.raises(KeyboardInterrupt):
                 client.ask(audio=SENTENCE, timeout=10)
         client.update_session(instructions="Be brief.").result(5)
