@@ -33,7 +33,7 @@ from ..events import (
     ResponseCreate,
 )
 from ..models._coerce import snapshot
-from ..models.fields import WhenBusy
+from ..models.fields import WhenBusy, check_when_busy
 
 _LONGEST_ID = 512  # characters of an ``event_id`` (protocol reference)
 
@@ -259,6 +259,7 @@ class Sender:
         It raises the errors of `queue`. *expect* is called with the future before the
         command is queued: the connection may be lost as soon as it is.
         """
+        check_when_busy(when_busy)
         self._lifecycle.check_process()
         command = attrs.evolve(
             command,

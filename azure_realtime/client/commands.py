@@ -258,10 +258,6 @@ class Commands:
         Raises:
             ValueError: A field is misspelled, or *when_busy* is another word.
         """
-        if when_busy not in ("wait", "cancel", "error"):
-            raise ValueError(
-                f"when_busy must be 'wait', 'cancel' or 'error', not {when_busy!r}"
-            )
         response = as_response_config(config)
         if fields:
             response = overlaid(response, as_response_config(fields))

@@ -26,6 +26,7 @@ from ..events import (
     ResponseOutputTextDelta,
     ServerEvent,
 )
+from ..models.fields import WhenBusy
 from ..models.responses import ResponseConfig
 from ..models.turn import Turn
 from .commands import Commands
@@ -132,7 +133,11 @@ class TurnStream(Iterator[Delta]):
         self._open = OpenTurn(turns, conversation, tools, mailbox, ticket)
 
     def _begin(
-        self, commands: Commands, question: dict[str, Any], config: ResponseConfig
+        self,
+        commands: Commands,
+        question: dict[str, Any],
+        config: ResponseConfig,
+        when_busy: WhenBusy,
     ) -> None:
         """
         Send the question and request the response. The caller's thread.
@@ -141,7 +146,7 @@ class TurnStream(Iterator[Delta]):
             item = question_item(self._session, **question, deadline=self._deadline)
             given = config.input if isinstance(config.input, tuple) else ()
             config = attrs.evolve(config, input=(*given, item))
-            self._follow(commands.create_response(config))
+            self._follow(commands.create_response(config, when_busy=when_busy))
             return
         try:
             spoken = send_user_turn(
@@ -162,7 +167,7 @@ class TurnStream(Iterator[Delta]):
         self._open.check()
         if spoken is not None:
             self._recorder.listen(spoken)
-        self._follow(commands.create_response(config))
+        self._follow(commands.create_response(config, when_busy=when_busy))
 
     @property
     def turn(self) -> Turn:

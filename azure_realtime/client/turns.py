@@ -10,7 +10,7 @@ from .._concurrency.deadline import Deadline
 from .._dispatch.mailbox import Mailboxes
 from ..audio.pcm import Audio
 from ..events import ResponseCreate
-from ..models.fields import ResponseFields, Unpack
+from ..models.fields import ResponseFields, Unpack, WhenBusy, check_when_busy
 from ..models.responses import as_response_config
 from ..models.turn import Turn
 from .open_turns import OpenTurns
@@ -44,6 +44,7 @@ class Asking(Tooling):
         audio: Audio | None = None,
         image: Image | None = None,
         timeout: float = 60.0,
+        when_busy: WhenBusy = "wait",
         **response: Unpack[ResponseFields],
     ) -> Turn:
         """
@@ -65,6 +66,8 @@ class Asking(Tooling):
             image: A picture that belongs to the question: a path, a URL, or the bytes
                 of a PNG, JPEG, GIF or WebP file. GA protocol only.
             timeout: Seconds for the whole turn; then the response is cancelled.
+            when_busy: What to do while another response is not done; see
+                `create_response`.
             response: Fields of `ResponseConfig`, such as ``modalities=["text"]``. With
                 ``conversation="none"`` the model gets the question, and ``input`` if
                 that is given, and nothing else; the conversation stays as it is.
@@ -83,7 +86,12 @@ class Asking(Tooling):
             RuntimeError: The caller is the reader thread, or a forked child.
         """
         with self.stream(
-            text, audio=audio, image=image, timeout=timeout, **response
+            text,
+            audio=audio,
+            image=image,
+            timeout=timeout,
+            when_busy=when_busy,
+            **response,
         ) as stream:
             for _ in stream:
                 pass
@@ -96,6 +104,7 @@ class Asking(Tooling):
         audio: Audio | None = None,
         image: Image | None = None,
         timeout: float = 60.0,
+        when_busy: WhenBusy = "wait",
         **response: Unpack[ResponseFields],
     ) -> TurnStream:
         """
@@ -114,6 +123,7 @@ class Asking(Tooling):
         if text is None and audio is None and image is None:
             raise ValueError("nothing to ask: give text, audio or image")
         check_text(text)
+        check_when_busy(when_busy)
         self._lifecycle.check_may_wait()
         config = as_response_config(response)  # once: a field may be an iterator
         if response:  # raises now, not when the question is sent already
@@ -139,7 +149,7 @@ class Asking(Tooling):
                 ticket,
             )
             question = {"text": text, "audio": audio, "image": image}
-            stream._begin(self, question, config)
+            stream._begin(self, question, config, when_busy)
         except BaseException:
             # the traceback may keep both alive
             ticket.leave() if stream is None else stream.close()

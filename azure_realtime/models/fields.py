@@ -96,3 +96,16 @@ class SessionFields(TypedDict, total=False):
     include: Strings | None | Unset
     client_secret: _Mapping
     extra: Mapping[str, Any]
+
+
+def check_when_busy(when_busy: str) -> None:
+    """
+    Check the argument of a response request.
+
+    Raises:
+        ValueError: It is no `WhenBusy`.
+    """
+    if when_busy not in ("wait", "cancel", "error"):
+        raise ValueError(
+            f"when_busy must be 'wait', 'cancel' or 'error', not {when_busy!r}"
+        )

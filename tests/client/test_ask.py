@@ -715,3 +715,15 @@ def test_text_as_input_is_one_item() -> None:
         (sent,) = [e for e in connection.received if e["type"] == "response.create"]
     texts = [item["content"][0]["text"] for item in sent["response"]["input"]]
     assert texts == ["context", "Q"]
+
+
+def test_a_question_may_interrupt_the_response_before_it() -> None:
+    """
+    ``when_busy="cancel"``: the user types while the model still answers.
+    """
+    with GA.connected(service={"replies": [LONG, "Yes."], "pace": 1}) as (client, _):
+        before = client.create_response()
+        client.wait_for("response.created", timeout=10)
+        turn = client.ask("Stop, please", when_busy="cancel", timeout=20)
+        assert turn.transcript == "Yes."
+        assert before.exception(10) is not None

@@ -49,7 +49,6 @@ from azure_realtime import (
         (lambda c: c.cancel_response(Response(id="r")), "give the id, response.id"),
         (lambda c: c.ask(["Hi"]), "must be a str, not list"),
         (lambda c: c.stream(b"Hi"), "must be a str, not bytes"),
-        (lambda c: c.ask(image=5), "a path, a URL or bytes, not int"),
         (lambda c: c.usage.cost("gpt-realtime"), r"such as Prices\.published"),
     ],
 )
@@ -95,6 +94,9 @@ MESSAGE = {"type": "message", "role": "user", "content": "Hi"}
         (lambda c: c.create_response(metadata={"a": b"b"}), r"metadata\.a: bytes"),
         (lambda c: c.create_response(input=[MESSAGE, 5]), r"^input\[1\]: expected"),
         (lambda c: c.ask("Hi", input=[b"Hi"]), r"^input\[0\]: expected MessageItem"),
+        (lambda c: c.ask(image=5), "a path, a URL or bytes, not int"),
+        (lambda c: c.ask("Hi", when_busy="never"), "^when_busy must be 'wait'"),
+        (lambda c: c.create_response(when_busy=5), "^when_busy must be 'wait'"),
         (lambda c: c.ask("Hi", metadata=5), "^metadata: expected a mapping, got int"),
         (
             lambda c: c.create_conversation_item({**MESSAGE, "content": ["Hi", 5]}),
