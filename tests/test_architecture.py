@@ -250,6 +250,7 @@ def test_a_dependency_has_few_users(package: str, users_allowed: set[str]) -> No
     assert users_allowed == users
 
 
+@pytest.mark.slow
 def test_the_client_imports_no_event_loop() -> None:
     """
     A synchronous client imports no event loop, not even lazily.
@@ -300,6 +301,7 @@ def _docstrings(tree: ast.Module) -> set[int]:
     }
 
 
+@pytest.mark.slow
 def test_preview_names_live_in_two_files() -> None:
     """
     The retired protocol can be deleted by deleting its dialect and its names.

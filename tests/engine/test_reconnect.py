@@ -647,6 +647,7 @@ def test_a_listener_may_veto() -> None:
         assert WebSocketState.CLOSED == client.state
 
 
+@pytest.mark.slow
 def test_a_veto_that_comes_late_still_counts() -> None:
     """
     A veto while the new connection is dialled counts as well.
