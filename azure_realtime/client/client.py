@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._concurrency.deadline import Deadline
+from .._concurrency.with_block import GuaranteedExit
 from .._dispatch.dispatcher import Dispatch
 from .._state.conversation import Conversation
 from .._websocket_options import WebSocketImpl
@@ -40,7 +40,9 @@ __all__ = ["AzureRealTimeAudio"]
 C = TypeVar("C", bound="AzureRealTimeAudio")  # `Self` is not in Python 3.10
 
 
-class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
+class AzureRealTimeAudio(
+    Listening, Pulling, Talking, Pumping, Displaying, GuaranteedExit
+):
     """
     A conversation with a realtime model over one WebSocket connection.
 
@@ -248,13 +250,11 @@ class AzureRealTimeAudio(Listening, Pulling, Talking, Pumping, Displaying):
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def _leave(self, kind: type[BaseException] | None) -> None:  # noqa: ARG002
         self.close()
+
+    def _end(self) -> None:
+        self.close(1.0)
 
     @property
     def state(self) -> WebSocketState:

@@ -5,11 +5,11 @@ The methods of a client that wait for events: `wait_for`, `expect`, `events`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
+from .._concurrency.with_block import GuaranteedExit
 from .._dispatch.event_keys import ANY, EventName, key_for, warn_if_unknown
 from .._dispatch.functions import check_listener
 from .._dispatch.mailbox import Mailbox, Mailboxes, Where
@@ -26,7 +26,7 @@ __all__ = ["EventStream", "Expectation"]
 E_co = TypeVar("E_co", bound=ServerEvent, covariant=True)
 
 
-class Expectation(Generic[E_co]):
+class Expectation(GuaranteedExit, Generic[E_co]):
     """
     Context manager that collects events in its block and waits for one at its end.
 
@@ -74,23 +74,20 @@ class Expectation(Generic[E_co]):
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def _leave(self, kind: type[BaseException] | None) -> None:
         if kind is not None and self._lifecycle.process.is_other_process:
             return  # in a forked child, so that the block's own error is raised
         self._lifecycle.check_process()
-        try:
-            if kind is None:
-                self._event = self._mailbox.get(Deadline(self._timeout), self._where)
-        finally:
+        if kind is None:
+            self._event = self._mailbox.get(Deadline(self._timeout), self._where)
+        self._end()
+
+    def _end(self) -> None:
+        if not self._lifecycle.process.is_other_process:
             self._mailboxes.close(self._mailbox)
 
 
-class EventStream(Iterator[E_co], Generic[E_co]):
+class EventStream(GuaranteedExit, Iterator[E_co], Generic[E_co]):
     """
     Iterator over the events that arrive after its creation.
 
@@ -150,12 +147,7 @@ class EventStream(Iterator[E_co], Generic[E_co]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def _end(self) -> None:
         self.close()
 
 

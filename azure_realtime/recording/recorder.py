@@ -14,13 +14,12 @@ import weakref
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._concurrency.deadline import Deadline
-from .._concurrency.entering import Entered
 from .._concurrency.process import current_process
 from .._concurrency.thread import JoinableThread
+from .._concurrency.with_block import GuaranteedEnter
 from . import format as f
 from .backlog import Backlog
 from .encoder import Encoder
@@ -70,7 +69,7 @@ class RecordableClient(Protocol):
         ...
 
 
-class Recorder(Entered):
+class Recorder(GuaranteedEnter):
     """
     A recording in progress: `AzureRealTimeAudio.record` begins it.
 
@@ -244,17 +243,11 @@ class Recorder(Entered):
         finally:
             self._release()  # after an error: what is not written need not be queued
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except BaseException:  # Ctrl-C must not leave it open
-            self.close(_EXIT_SECONDS)
-            raise
+    def _leave(self, kind: type[BaseException] | None) -> None:  # noqa: ARG002
+        self.close()
+
+    def _end(self) -> None:
+        self.close(_EXIT_SECONDS)
 
 
 _open: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -11,13 +11,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Any
 
 from .._concurrency.deadline import Deadline
-from .._concurrency.entering import Entered
 from .._concurrency.lifecycle import Lifecycle
 from .._concurrency.thread import JoinableThread
+from .._concurrency.with_block import GuaranteedEnter
 from .._foreign import suppress_foreign
 from .._logging import logger
 from ..audio.sinks import Sink
@@ -38,7 +37,7 @@ _BLOCKED = 10.0  # seconds after which a method of the sink counts as blocked
 _CHECK = 0.5  # seconds between two checks for that
 
 
-class VoiceCall(Entered):
+class VoiceCall(GuaranteedEnter):
     """
     A voice call in progress; `AzureRealTimeAudio.talk` makes it.
 
@@ -225,17 +224,8 @@ class VoiceCall(Entered):
             interruptions=self._answering.interruptions,
         )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.stop()
-        except BaseException:  # Ctrl-C must not leave it running
-            self.stop()
-            raise
+    def _end(self) -> None:
+        self.stop()
 
     def _is_own_thread(self) -> bool:
         return threading.current_thread() is self._thread or self._sending.is_current()
@@ -281,9 +271,9 @@ class VoiceCall(Entered):
                 self._ends[1].name,
             )
         finally:
-            self._end()
+            self._end_thread()
 
-    def _end(self) -> None:
+    def _end_thread(self) -> None:
         """
         Stop the sound, and close source and sink.
         """

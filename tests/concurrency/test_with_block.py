@@ -1,0 +1,113 @@
+"""
+The end of a with block that Ctrl-C interrupts.
+
+`_Interrupt` gives the signal in an operator that is implemented in C. CPython handles
+signals at calls and at the beginning of functions, so it raises KeyboardInterrupt at the
+first instruction of what the with statement calls at its end.
+"""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.clients import GA
+
+from azure_realtime import AzureRealTimeAudio, WebSocketState
+from azure_realtime.audio import NullSink, PushSource
+from azure_realtime.recording import Recording
+
+
+class _Interrupt:
+    __neg__ = staticmethod(partial(_thread.interrupt_main, signal.SIGINT))
+
+
+_interrupt = _Interrupt()
+
+
+def _interrupted(manager: Any) -> Any:
+    with pytest.raises(KeyboardInterrupt), manager as entered:
+        _ = -_interrupt  # type: ignore[operator]
+    return entered
+
+
+def _started(before: set[threading.Thread]) -> set[str]:
+    return {thread.name for thread in set(threading.enumerate()) - before}
+
+
+@pytest.fixture
+def client() -> Iterator[AzureRealTimeAudio]:
+    with GA.connected(service={"pace": 0}) as (client, _):
+        yield client
+
+
+def test_the_signal_comes_at_the_first_instruction_of_a_python_exit() -> None:
+    """
+    Check the method of these tests: nothing of such a method runs.
+    """
+    begun = []
+
+    class Manager:
+        def __enter__(self) -> None:
+            pass
+
+        def __exit__(self, *_: object) -> None:
+            begun.append("anything")  # not reached
+
+    _interrupted(Manager())
+
+    assert begun == []
+
+
+def test_a_voice_call_ends(client: AzureRealTimeAudio) -> None:
+    before = set(threading.enumerate())
+
+    call = _interrupted(client.talk(PushSource(), NullSink()))
+
+    assert call.has_ended
+    assert _started(before) == set()
+
+
+def test_an_exit_stack_ends_a_voice_call(client: AzureRealTimeAudio) -> None:
+    with ExitStack() as stack:
+        call = stack.enter_context(client.talk(PushSource(), NullSink()))
+
+    assert call.has_ended
+
+
+def test_a_recording_ends(client: AzureRealTimeAudio, tmp_path: Path) -> None:
+    path = tmp_path / "session.jsonl"
+
+    _interrupted(client.record(path))
+
+    assert Recording.load(path).is_complete
+
+
+def test_a_client_is_closed() -> None:
+    with GA.service() as service:
+        client = _interrupted(GA.client(service.url))
+
+        assert client.state is WebSocketState.CLOSED
+
+
+def test_an_iterator_of_events_ends(client: AzureRealTimeAudio) -> None:
+    stream = _interrupted(client.events("response.done", timeout=5.0))
+
+    client.ask("Hello", timeout=10.0)
+
+    assert list(stream) == []
+
+
+def test_an_expectation_collects_no_more(client: AzureRealTimeAudio) -> None:
+    expectation = _interrupted(client.expect("response.done", timeout=5.0))
+
+    client.ask("Hello", timeout=10.0)
+
+    assert "0 waiting" in repr(expectation)
