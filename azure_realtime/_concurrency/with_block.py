@@ -37,7 +37,7 @@ class _Exit(property):
     """
 
     def __call__(self, manager: Any, *error: Any) -> None:  # as `_Enter`
-        _ExitCall(_exit, manager)(*error)
+        _ExitCall(_leave, manager)(*error)
 
 
 class _ExitCall(partial[None]):
@@ -51,7 +51,7 @@ class _ExitCall(partial[None]):
             manager._end()
 
 
-def _exit(manager: GuaranteedExit, kind: type[BaseException] | None, *_: Any) -> None:
+def _leave(manager: GuaranteedExit, kind: type[BaseException] | None, *_: Any) -> None:
     manager._leave(kind)
     manager._has_left = True
 
@@ -73,7 +73,7 @@ class GuaranteedExit:
         ) -> None: ...
 
     else:
-        __exit__ = _Exit(partial(_ExitCall, _exit))
+        __exit__ = _Exit(partial(_ExitCall, _leave))
 
     def _leave(self, kind: type[BaseException] | None) -> None:  # noqa: ARG002
         """
