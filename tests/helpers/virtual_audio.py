@@ -122,9 +122,10 @@ class VirtualAudio:
         """
         Begin to speak into the microphone; the process ends with the audio.
         """
+        # 200 ms: with 20 ms, gaps came into the speech on a busy machine.
         raw = ["--raw", "--rate=24000", "--channels=1", "--format=s16le"]
         process = subprocess.Popen(
-            ["paplay", "--device=voice", *raw, "--latency-msec=20"],
+            ["paplay", "--device=voice", *raw, "--latency-msec=200"],
             env=self.environment,
             stdin=subprocess.PIPE,
         )
