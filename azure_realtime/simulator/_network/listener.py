@@ -35,7 +35,8 @@ class Listener:
         # If a client resets its connection between select() and accept(), a blocking
         # accept() would wait for the next client.
         self.socket.setblocking(False)
-        # A self-pipe: close() writes to it to end select().
+        # A self-pipe: stop() writes to it to end select(). The thread closes the reader
+        # when it ends, and stop() waits for that. Ctrl-C can leave no lock held in it.
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._handlers: set[threading.Thread] = set()
         self._thread: threading.Thread | None = None
@@ -47,33 +48,61 @@ class Listener:
         """
         return int(self.socket.getsockname()[1])
 
-    def start(self, handler: Callable[[socket.socket, Any], None]) -> None:
+    def start(
+        self,
+        handler: Callable[[socket.socket, Any], None],
+        end: Callable[[], None],
+    ) -> None:
         """
-        Call *handler* with each accepted socket and its address, on a new thread.
+        Call *handler* with each accepted socket and its address on a thread of its own.
+
+        After `stop`, *end* is called on the accepting thread.
         """
         self._thread = threading.Thread(
-            target=self._accept, args=(handler,), name="simulator", daemon=True
+            target=self._run, args=(handler, end), name="simulator", daemon=True
         )
         self._thread.start()
 
-    def close(self, deadline: float) -> None:
+    def stop(self, timeout: float) -> None:
         """
-        Stop accepting connections and close the listening socket.
-
-        Waits for the accepting thread until *deadline* (`time.monotonic`) at most.
+        Stop accepting connections, and wait until *end* has returned, for *timeout*
+        seconds at most. Idempotent. Any thread.
         """
-        self._wake_writer.send(b"x")
-        if self._thread is not None:
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+        deadline = time.monotonic() + timeout
+        if self._thread is not None and self._wake_writer.fileno() >= 0:
+            self._wake_and_wait(timeout)
+            if self._thread.ident is not None:
+                self._thread.join(max(0.0, deadline - time.monotonic()))
         for closable in (self.socket, self._wake_reader, self._wake_writer):
             closable.close()
 
     def join(self, deadline: float) -> None:
         """
-        Wait for the handlers to end, after `close`, until *deadline* at most.
+        Wait for the handlers to end, until *deadline* (`time.monotonic`) at most. The
+        accepting thread.
         """
         for thread in self._handlers:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _wake_and_wait(self, timeout: float) -> None:
+        try:
+            self._wake_writer.settimeout(timeout)
+            self._wake_writer.send(b"x")
+            self._wake_writer.recv(1)  # returns when the thread closes the other end
+        except OSError:
+            pass  # it has closed it before, or not within the timeout
+
+    def _run(
+        self,
+        handler: Callable[[socket.socket, Any], None],
+        end: Callable[[], None],
+    ) -> None:
+        try:
+            self._accept(handler)
+            self.socket.close()
+            end()
+        finally:
+            self._wake_reader.close()
 
     def _accept(self, handler: Callable[[socket.socket, Any], None]) -> None:
         with selectors.DefaultSelector() as selector:
@@ -82,6 +111,7 @@ class Listener:
             while True:
                 ready = {key.fileobj for key, _ in selector.select()}
                 if self._wake_reader in ready:
+                    self._wake_reader.recv(1)  # else close() would reset the other end
                     return
                 try:
                     accepted, address = self.socket.accept()
