@@ -1,14 +1,13 @@
 """
 Ctrl-C while a service is started or stopped: nothing of it stays.
 
-The interrupt comes before any line of the service's code: a trace function raises it.
+The interrupt comes before any line of the service's code.
 """
 
 from __future__ import annotations
 
 import itertools
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from helpers.interrupts import is_interrupted
 
 import azure_realtime.simulator
 from azure_realtime.simulator import Simulator
@@ -41,30 +41,9 @@ def may_be_interrupted(frame: FrameType, event: str) -> bool:
 
 def is_interrupted_at(number: int, call: Callable[[], object]) -> bool:
     """
-    Call, and interrupt it at a step of the service's code.
-
-    Returns:
-        False if the call has ended before that.
+    Call, and interrupt it at a step of the service's code; False if it has fewer.
     """
-    steps = itertools.count()
-
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        if not frame.f_code.co_filename.startswith(FOLDER):
-            return None
-        if may_be_interrupted(frame, event) and next(steps) == number:
-            sys.settrace(before)
-            raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
+    return is_interrupted(call, number, FOLDER, may_be_interrupted)
 
 
 def accepts(port: int) -> bool:
