@@ -20,7 +20,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,7 +65,7 @@ def service(
         sys.exit(130)
     except RealtimeError as error:
         sys.exit(str(error))
-    except (TimeoutError, FutureTimeoutError) as error:  # two classes in Python 3.10
+    except TimeoutError as error:
         sys.exit(str(error) or "The service did not answer in time.")
 
 

@@ -29,7 +29,6 @@ import json
 import sys
 import threading
 import time
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -110,7 +109,7 @@ class Batch:
                 self.stopping.wait(PAUSE)
                 if client.state is WebSocketState.CLOSED:
                     return  # `work` makes a new client
-            except (TimeoutError, FutureTimeoutError):  # two classes in Python 3.10
+            except TimeoutError:
                 self._fail(number, f"no answer within {ANSWER_WITHIN:.0f} s")
 
     def _ask(self, client: AzureRealTimeAudio, number: int, text: str) -> None:

@@ -2,8 +2,8 @@
 FILE: cost_limit.py
 
 DESCRIPTION:
-    A limit of the cost: a listener adds up what the responses cost, and closes the
-    client when the limit is reached.
+    A limit of the cost: after each response, a listener computes what all of them have
+    cost, and closes the client when the limit is reached.
 
 USAGE:
     python samples/cost_limit.py [LIMIT]
@@ -16,7 +16,7 @@ import sys
 
 from _service import service
 
-from azure_realtime import AzureRealTimeAudio, Prices, RealtimeError
+from azure_realtime import AzureRealTimeAudio, ConnectionClosed, Prices
 from azure_realtime.events import ResponseDone
 
 
@@ -26,16 +26,17 @@ def main(limit: float) -> None:
 
         @client.on(ResponseDone)
         def check(_: ResponseDone) -> None:
-            cost = client.usage.cost(prices)
-            print(f"{cost:.6f} of {limit} {prices.currency}")
-            if cost >= limit:
+            if client.usage.cost(prices) >= limit:
                 client.close()
 
         try:
             for number in range(1, 100):
                 turn = client.ask(f"Tell me fact number {number}.", timeout=60)
                 print(turn.text)
-        except RealtimeError:
+                print(f"{client.usage.cost(prices):.6f} of {limit} {prices.currency}")
+        except ConnectionClosed:
+            if client.usage.cost(prices) < limit:
+                raise  # the connection was lost
             print("The limit is reached.")
 
 

@@ -30,7 +30,6 @@ import logging
 import signal
 import sys
 import time
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -146,10 +145,8 @@ class Service:
                 return
             log.warning("%s is asked again: %s", question.name, error)
             self.pause(5.0)
-        except (RealtimeError, OSError, ValueError) as error:
+        except (RealtimeError, OSError, ValueError) as error:  # also TimeoutError
             self.give_up(question, error)
-        except FutureTimeoutError:  # not an OSError in Python 3.10
-            self.give_up(question, f"no answer within {ANSWER_WITHIN:.0f} s")
         else:
             part = self.outbox / f"{question.name}.part"
             part.write_text(text + "\n", encoding="utf-8")

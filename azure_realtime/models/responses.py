@@ -61,6 +61,9 @@ class ResponseConfig(Value):
             refers to an item of it. ``[]`` means no items.
         metadata: Up to 16 pairs of text, which are returned with the response.
         max_output_tokens: 1 to 4096, or ``"inf"``.
+        parallel_tool_calls: Reasoning models of the GA protocol only.
+        reasoning: Reasoning models of the GA protocol only.
+        prompt: A stored prompt (GA).
         temperature: Preview protocol only.
         extra: Further fields, in the shape of the protocol; merged recursively into the
             message.

@@ -22,7 +22,8 @@ class ServerVad(Model):
     """
     Voice activity detection by loudness: silence ends a turn.
 
-    A field that is None is not sent; the service uses its default.
+    A field that is None is not sent, except *idle_timeout_ms*; the service uses its
+    default.
 
     Attributes:
         threshold: The loudness of speech, 0 to 1 (default 0.5).

@@ -27,13 +27,12 @@ from ._service.replay import Replay
 from ._service.script import Replies, Reply, Script
 from ._service.session_kind import SessionKind, route
 from ._service.settings import Settings
+from ._with_block import StoppedAtExit
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
     from websockets.http11 import Request, Response
-    from websockets.sync.server import Server, ServerConnection
+    from websockets.sync.server import ServerConnection
     from websockets.typing import Subprotocol
 
     from ._network.handshake import Route
@@ -48,7 +47,7 @@ _websockets_logger = logging.getLogger(f"{__name__}.websockets")
 _websockets_logger.setLevel(logging.CRITICAL)
 
 
-class Simulator(ServiceFaults):
+class Simulator(StoppedAtExit, ServiceFaults):
     """
     A local Realtime service for the GA and the preview protocol, on one port.
 
@@ -126,7 +125,6 @@ class Simulator(ServiceFaults):
         self._transports: weakref.WeakSet[Transport] = weakref.WeakSet()
         self._stopping = False
         self._listener: Listener | None = None
-        self._server: Server | None = None
 
     def __repr__(self) -> str:
         return f"<Simulator {self._address()} {len(self._connections)} connections>"
@@ -145,40 +143,52 @@ class Simulator(ServiceFaults):
             raise RuntimeError("it is already started: make another Simulator")
         from websockets.sync.server import serve
 
-        listener = Listener(self.host, self.port)
-        self.port = listener.port
-        self._server = serve(
-            self._serve,
-            sock=listener.socket,
-            # No ssl argument: `Transport` does TLS itself.
-            create_connection=cast(Any, self._create_connection),
-            process_request=self._process_request,
-            process_response=self._process_response,
-            subprotocols=[cast("Subprotocol", "realtime")],
-            select_subprotocol=select_subprotocol,
-            compression=None,
-            ping_interval=None,
-            close_timeout=1.0,
-            max_size=_MAX_MESSAGE_BYTES,
-            logger=_websockets_logger,
-        )
-        self._listener = listener
-        listener.start(self._server.handler)
+        self._listener = listener = Listener(self.host, self.port)
+        try:
+            self.port = listener.port
+            server = serve(
+                self._serve,
+                sock=listener.socket,
+                # No ssl argument: `Transport` does TLS itself.
+                create_connection=cast(Any, self._create_connection),
+                process_request=self._process_request,
+                process_response=self._process_response,
+                subprotocols=[cast("Subprotocol", "realtime")],
+                select_subprotocol=select_subprotocol,
+                compression=None,
+                ping_interval=None,
+                close_timeout=1.0,
+                max_size=_MAX_MESSAGE_BYTES,
+                logger=_websockets_logger,
+            )
+            close_shutdown_pipe(server)
+            listener.start(server.handler, self._end)
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
         """
         Close every connection with code 1001 and end all threads. Waits two seconds at
         most: a thread that runs a function of the user ends when the function returns.
+
+        Any thread. It may be called again, also after Ctrl-C has interrupted it: the
+        service ends in any case, and a later call waits for that.
+        """
+        if self._listener is not None:
+            self._listener.stop(2.0)
+
+    def _end(self) -> None:
+        """
+        End the connections. The listener's thread, once.
         """
         with self._lock:
-            if self._stopping or self._listener is None:
-                return
             self._stopping = True
             connections = self._connections.copy()
             transports = list(self._transports)
+        assert self._listener is not None
         deadline = time.monotonic() + 1.8
-        self._listener.close(deadline)
         self._faults.stop()
         for connection in connections:
             connection.close(1001, "")
@@ -192,7 +202,6 @@ class Simulator(ServiceFaults):
             connection.join(deadline)
         for transport in transports:
             transport.join(deadline)
-        close_shutdown_pipe(self._server)
 
     def serve_forever(self) -> None:
         """
@@ -206,15 +215,11 @@ class Simulator(ServiceFaults):
             self.stop()
 
     def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
+        try:
+            return self.start()
+        except KeyboardInterrupt:
+            self.stop()  # it was raised after the last line of `start`
+            raise
 
     # ------------------------------------------------ for tests
 

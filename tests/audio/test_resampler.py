@@ -12,6 +12,7 @@ import struct
 import time
 
 import pytest
+from helpers.audio import pcm
 
 from azure_realtime.audio import Resampler, resample
 
@@ -24,10 +25,6 @@ def sine(frequency: float, rate: int, count: int, level: float = 12_000) -> list
     """
     step = 2 * math.pi * frequency / rate
     return [level * math.sin(step * n) for n in range(count)]
-
-
-def pcm(values: list[float]) -> bytes:
-    return struct.pack(f"<{len(values)}h", *map(round, values))
 
 
 def samples(data: bytes) -> list[int]:

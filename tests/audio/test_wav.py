@@ -15,6 +15,7 @@ from array import array
 from pathlib import Path
 
 import pytest
+from helpers.audio import pcm
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,13 +25,6 @@ from azure_realtime.simulator._speech.audio import encode_audio
 
 SAMPLES = [0, 1, -1, 257, -32768, 32767, 12345, -12345]
 SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")
-
-
-def pcm(samples: list[int]) -> bytes:
-    """
-    Return *samples* as PCM16.
-    """
-    return struct.pack(f"<{len(samples)}h", *samples)
 
 
 def riff(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.audio import pcm
 
 from azure_realtime.audio import decode_alaw, decode_ulaw, read_wav, wav_bytes
 from azure_realtime.audio.containers import file_format
@@ -18,10 +19,6 @@ from azure_realtime.audio.containers import file_format
 VALUES = [0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -3.0, math.nan, math.inf, -math.inf, 1e-9]
 AS_PCM = [0, 16384, -16384, 32767, -32767, 32767, -32767, 0, 32767, -32767, 0]
 GUID = bytes.fromhex("000000001000800000aa00389b71")
-
-
-def pcm(samples: list[int]) -> bytes:
-    return struct.pack(f"<{len(samples)}h", *samples)
 
 
 def wav(

@@ -4,10 +4,20 @@ What the tests of the command line share.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Remove what the machine's environment says about a service.
+    """
+    for name in [name for name in os.environ if name.startswith("AZURE_OPENAI_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

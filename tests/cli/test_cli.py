@@ -5,7 +5,6 @@ The command line.
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from helpers import inside
 from helpers.clients import KEY
+from helpers.command_line import QUESTION, azure_variables
 from helpers.timing import SCALE
 
 from azure_realtime import __version__
@@ -27,28 +27,9 @@ from azure_realtime.events import SERVER_EVENTS
 from azure_realtime.simulator import Simulator
 from azure_realtime.voice import CallStats
 
-QUESTION = Path(__file__).parents[2] / "samples" / "question.wav"
-VARIABLES = {
-    "AZURE_OPENAI_ENDPOINT": "https://file.example.com",
-    "AZURE_OPENAI_DEPLOYMENT": "gpt-realtime",
-    "AZURE_OPENAI_API_KEY": KEY,
-}
-
-
-@pytest.fixture(autouse=True)
-def _no_azure(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AZURE_OPENAI_")]:
-        monkeypatch.delenv(name)
-
 
 def event(kind: str, **fields: Any) -> Any:
     return SERVER_EVENTS[kind](**fields)
-
-
-def written_file(folder: Path, lines: str) -> str:
-    path = folder / "azure.env"
-    path.write_text(lines, "utf-8")
-    return str(path)
 
 
 @pytest.mark.timeout(180)
@@ -274,9 +255,8 @@ def test_a_service_that_refuses_is_a_sentence(
     With the remedy of the error, on standard error.
     """
     with Simulator(credentials="another-key") as service:
-        for name, value in VARIABLES.items():
+        for name, value in azure_variables(service.url).items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", service.url)
         assert main(["talk", "--wav", str(QUESTION)]) == 1
     error = capsys.readouterr().err
     assert "401" in error

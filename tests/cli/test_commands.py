@@ -5,7 +5,6 @@ The commands ``ask``, ``inspect``, ``timeline`` and ``serve --recording``.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from helpers.clients import GA, KEY, SENTENCE, SILENCE
+from helpers.command_line import QUESTION, azure_variables
 from helpers.timing import SCALE
 
 from azure_realtime.audio import read_wav
@@ -22,15 +22,8 @@ from azure_realtime.cli import main
 from azure_realtime.recording import Recording
 from azure_realtime.simulator import Reply, Simulator, ToolCall
 
-QUESTION = Path(__file__).parents[2] / "samples" / "question.wav"
 HOSTILE = "\x1b]0;title\x07Paris\x1b[2J"
 Out = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def _no_azure(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AZURE_OPENAI_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -47,9 +40,8 @@ def use(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Name the service in the environment.
     """
-    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", url)
-    monkeypatch.setenv("AZURE_OPENAI_DEPLOYMENT", "gpt-realtime")
-    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+    for name, value in azure_variables(url).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")

@@ -4,27 +4,16 @@ The options of the commands come from the environment or from one file.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from helpers.clients import KEY
+from helpers.command_line import QUESTION, azure_variables
 
 from azure_realtime.cli import main
 from azure_realtime.cli.configuration import options_for, read_variables
 
-QUESTION = Path(__file__).parents[2] / "samples" / "question.wav"
-VARIABLES = {
-    "AZURE_OPENAI_ENDPOINT": "https://file.example.com",
-    "AZURE_OPENAI_DEPLOYMENT": "gpt-realtime",
-    "AZURE_OPENAI_API_KEY": KEY,
-}
-
-
-@pytest.fixture(autouse=True)
-def _no_azure(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AZURE_OPENAI_")]:
-        monkeypatch.delenv(name)
+VARIABLES = azure_variables("https://file.example.com")
 
 
 def written_file(folder: Path, lines: str) -> str:

@@ -19,6 +19,7 @@ import attrs
 import pytest
 import trustme
 from helpers.clients import KEY
+from helpers.command_line import azure_variables
 from helpers.peer import (
     Peer,
     PeerConnection,
@@ -109,17 +110,9 @@ def doctor(
     """
     Run the command twice, for people and for programs, and return what it reports.
     """
-    for name in [name for name in os.environ if name.startswith("AZURE_OPENAI_")]:
-        monkeypatch.delenv(name)
 
     def run(url: str, *options: str, **variables: str) -> Report:
-        values = {
-            "AZURE_OPENAI_ENDPOINT": url,
-            "AZURE_OPENAI_DEPLOYMENT": "gpt-realtime",
-            "AZURE_OPENAI_API_KEY": KEY,
-            **variables,
-        }
-        for name, value in values.items():
+        for name, value in {**azure_variables(url), **variables}.items():
             monkeypatch.setenv(name, value)
         reports = []
         for more in ([], ["--json"]):
@@ -767,8 +760,6 @@ def test_an_interrupt_ends_it_at_once(
     """
     Ctrl-C and SIGTERM give status 130, and no traceback.
     """
-    monkeypatch.setenv("AZURE_OPENAI_DEPLOYMENT", "gpt-realtime")
-    monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
 
     def hang(conn: PeerConnection) -> None:
         if step == "session":
@@ -780,7 +771,8 @@ def test_an_interrupt_ends_it_at_once(
             conn.mute()
 
     with Peer(hang) as peer, at_most(10):
-        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", peer.url)
+        for name, value in azure_variables(peer.url).items():
+            monkeypatch.setenv(name, value)
         assert main(["doctor", "--timeout", "60"]) == 130
     captured = capsys.readouterr()
     assert captured.err == ""

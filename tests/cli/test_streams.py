@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.clients import GA, KEY
+from helpers.command_line import azure_variables
 from helpers.timing import SCALE
 
 from azure_realtime.simulator import Simulator
@@ -51,16 +52,11 @@ def run(
     """
     Run a command in a shell, with text of that shell before and after it.
     """
-    named = {
-        "AZURE_OPENAI_ENDPOINT": service.url,
-        "AZURE_OPENAI_DEPLOYMENT": "gpt-realtime",
-        "AZURE_OPENAI_API_KEY": KEY,
-    }
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHONU", "LC_"))}
     return subprocess.run(
         f"{before}{sys.executable} -m azure_realtime {arguments} {after}",
         shell=True,
-        env={**kept, **named, **variables},
+        env={**kept, **azure_variables(service.url), **variables},
         capture_output=True,
         timeout=30 * SCALE,
         check=False,

@@ -4,14 +4,13 @@ A new session refuses an item that it is restored with.
 
 from __future__ import annotations
 
-import json
-import socket
 from typing import Any
 
 import pytest
 from helpers.clients import GA
-from helpers.peer import CLOSE, Peer, PeerConnection, frame, serve_session
+from helpers.peer import Peer
 from helpers.reconnecting import QUICK, EventRecorder
+from helpers.scripted_service import RestoringService, Service, added
 
 CALL = {
     "type": "function_call",
@@ -36,9 +35,9 @@ def says(text: str) -> dict[str, Any]:
     return {"type": "message", "id": text, "role": "user", "content": content}
 
 
-class Refusing:
+class Refusing(RestoringService):
     """
-    A service whose later sessions refuse some items.
+    A service whose later sessions refuse some items; `created` has their ids.
 
     Args:
         refused: The ids of these items.
@@ -49,53 +48,25 @@ class Refusing:
     def __init__(
         self, refused: set[str], error: dict[str, Any], acknowledges: bool = True
     ) -> None:
+        super().__init__()
         self._refused = refused
-        self._error = error
+        self._error = {"type": "error", "error": error}
         self._acknowledges = acknowledges
-        self.conns: list[PeerConnection] = []
-        self.created: list[list[str]] = []
 
-    def __call__(self, conn: PeerConnection) -> None:
+    def answer(self, service: Service, command: dict[str, Any]) -> None:
         """
-        Serve one connection.
+        Acknowledge or refuse an item; refuse an update of the session.
         """
-        self.conns.append(conn)
-        self.created.append([])
-        serve_session(conn)
-        while True:
-            opcode, data = conn.read_frame()
-            if opcode == CLOSE:
-                conn.send(frame(data, CLOSE))
-                return
-            command = json.loads(data)
-            if command["type"] == "input_audio_buffer.clear":
-                self._say(conn, type="input_audio_buffer.cleared")
-            elif command["type"] == "conversation.item.create":
-                self._create(conn, command["item"])
-            elif command["type"] == "session.update":
-                self._say(conn, type="error", error=self._error)
-
-    def _create(self, conn: PeerConnection, item: dict[str, Any]) -> None:
-        first = len(self.conns) == 1
-        self.created[-1].append(item["id"])
-        if item["id"] in self._refused and not first:
-            self._say(conn, type="error", error=self._error)
-        elif self._acknowledges or first:
-            self._say(
-                conn,
-                type="conversation.item.added",
-                previous_item_id=None,
-                item=item,
-            )
-
-    def _say(self, conn: PeerConnection, **event: Any) -> None:
-        conn.send(frame(json.dumps({"event_id": "e", **event})))
-
-    def drop(self) -> None:
-        """
-        End the last connection.
-        """
-        self.conns[-1].sock.shutdown(socket.SHUT_RDWR)
+        if command["type"] == "session.update":
+            service.say(self._error)
+        elif command["type"] == "conversation.item.create":
+            item = command["item"]
+            first = len(self.connections) == 1
+            self.created[-1].append(item["id"])
+            if item["id"] in self._refused and not first:
+                service.say(self._error)
+            elif self._acknowledges or first:
+                service.say(added(item))
 
 
 ERRORS: dict[str, dict[str, Any]] = {

@@ -4,21 +4,20 @@ A service that does not acknowledge the client's items, or only after the answer
 
 from __future__ import annotations
 
-import json
-import socket
 from typing import Any
 
 import pytest
 from helpers.clients import GA
-from helpers.peer import CLOSE, Peer, PeerConnection, frame, serve_session
+from helpers.peer import Peer
 from helpers.reconnecting import QUICK, EventRecorder
+from helpers.scripted_service import RestoringService, Service, added
 
 TEXT: dict[str, Any] = {"modalities": ["text"], "timeout": 10}
 
 
-class Late:
+class Late(RestoringService):
     """
-    A service that acknowledges a question late, or not at all.
+    A service that acknowledges a question late, or not at all; `created` has the texts.
 
     Args:
         own_ids: Whether it gives the questions ids of its own.
@@ -26,44 +25,27 @@ class Late:
     """
 
     def __init__(self, *, own_ids: bool, late: bool) -> None:
+        super().__init__()
         self._own_ids = own_ids
         self._late = late
-        self.conns: list[PeerConnection] = []
-        self.created: list[list[str]] = []
+        self._question: dict[str, Any] = {}
+        self._answers = 0
 
-    def __call__(self, conn: PeerConnection) -> None:
+    def answer(self, service: Service, command: dict[str, Any]) -> None:
         """
-        Serve one connection.
+        Note a question; answer a request.
         """
-        self.conns.append(conn)
-        self.created.append([])
-        serve_session(conn)
-        items: list[dict[str, Any]] = []
-        number = 0
-        while True:
-            opcode, data = conn.read_frame()
-            if opcode == CLOSE:
-                conn.send(frame(data, CLOSE))
-                return
-            command = json.loads(data)
-            if command["type"] == "conversation.item.create":
-                items.append(command["item"])
-                self.created[-1].append(items[-1]["content"][0]["text"])
-            elif command["type"] == "response.create":
-                number += 1
-                self._answer(conn, f"{len(self.conns)}_{number}")
-                if self._late:
-                    own = {"id": f"own_{number}"} if self._own_ids else {}
-                    self._say(
-                        conn,
-                        type="conversation.item.added",
-                        previous_item_id=None,
-                        item={**items[-1], **own},
-                    )
-            elif command["type"] == "input_audio_buffer.clear":
-                self._say(conn, type="input_audio_buffer.cleared")
+        if command["type"] == "conversation.item.create":
+            self._question = command["item"]
+            self.created[-1].append(self._question["content"][0]["text"])
+        elif command["type"] == "response.create":
+            self._answers += 1
+            self._respond(service, f"{len(self.connections)}_{self._answers}")
+            if self._late:
+                own = {"id": f"own_{self._answers}"} if self._own_ids else {}
+                service.say(added({**self._question, **own}))
 
-    def _answer(self, conn: PeerConnection, number: str) -> None:
+    def _respond(self, service: Service, number: str) -> None:
         item = {
             "id": f"answer_{number}",
             "type": "message",
@@ -72,17 +54,12 @@ class Late:
             "content": [{"type": "output_text", "text": f"Answer {number}"}],
         }
         response = {"id": f"resp_{number}", "status": "in_progress"}
-        self._say(conn, type="response.created", response=response)
-        self._say(
-            conn, type="conversation.item.added", previous_item_id=None, item=item
-        )
-        where = {"response_id": response["id"], "output_index": 0}
-        self._say(conn, type="response.output_item.done", item=item, **where)
+        place = {"response_id": response["id"], "output_index": 0}
         done = {**response, "status": "completed", "output": [item]}
-        self._say(conn, type="response.done", response=done)
-
-    def _say(self, conn: PeerConnection, **event: Any) -> None:
-        conn.send(frame(json.dumps({"event_id": "e", **event})))
+        service.say({"type": "response.created", "response": response})
+        service.say(added(item))
+        service.say({"type": "response.output_item.done", "item": item, **place})
+        service.say({"type": "response.done", "response": done})
 
 
 @pytest.mark.parametrize("own_ids", [False, True])
@@ -103,7 +80,7 @@ def test_a_complete_turn_is_restored_with_its_question(
             texts = [getattr(item, "text", "") for item in client.conversation]
             assert texts == turn[: 2 * question]
         for count in (1, 2):
-            service.conns[-1].sock.shutdown(socket.SHUT_RDWR)
+            service.drop()
             recorder.wait("reconnected", count)
             client.clear_audio_buffer().result(5)
             assert service.created[-1] == turn

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import base64
 import random
+import struct
+from collections.abc import Sequence
 
 from azure_realtime import AzureRealTimeAudio
 from azure_realtime.simulator import Connection
@@ -23,6 +25,13 @@ def arrived(
         for event in wire.received
         if event["type"] == "input_audio_buffer.append"
     ]
+
+
+def pcm(samples: Sequence[float]) -> bytes:
+    """
+    Return samples as PCM16, rounded.
+    """
+    return struct.pack(f"<{len(samples)}h", *map(round, samples))
 
 
 def noise(size: int) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -129,6 +130,54 @@ class Service:
         """
         while True:
             self.read()
+
+
+class RestoringService:
+    """
+    A service on any number of connections, which notes the items it is given.
+
+    Attributes:
+        connections: The connections so far.
+        created: For each connection, what `answer` has noted of its items.
+    """
+
+    def __init__(self) -> None:
+        self.connections: list[PeerConnection] = []
+        self.created: list[list[str]] = []
+
+    def __call__(self, conn: PeerConnection) -> None:
+        """
+        Serve one connection.
+        """
+        self.connections.append(conn)
+        self.created.append([])
+        serve_session(conn)
+        service = Service(conn)
+        while True:
+            command = service.read()
+            if command["type"] == "input_audio_buffer.clear":
+                service.say({"type": "input_audio_buffer.cleared"})
+            else:
+                self.answer(service, command)
+
+    def answer(self, service: Service, command: Json) -> None:
+        """
+        Answer a command of the last connection.
+        """
+        raise NotImplementedError
+
+    def drop(self) -> None:
+        """
+        End the last connection.
+        """
+        self.connections[-1].sock.shutdown(socket.SHUT_RDWR)
+
+
+def added(item: Json) -> Json:
+    """
+    Return the event that acknowledges an item.
+    """
+    return {"type": "conversation.item.added", "previous_item_id": None, "item": item}
 
 
 @contextlib.contextmanager

@@ -7,14 +7,13 @@ from __future__ import annotations
 import gc
 import linecache
 import select
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
 
 import pytest
+from helpers.interrupts import is_interrupted
 from helpers.timing import at_most
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +26,8 @@ from azure_realtime._requests import send_queue as _send_queue
 from azure_realtime._requests.entry import Entry
 from azure_realtime._requests.send_queue import SendQueue
 from azure_realtime.errors import ConnectionClosed, QueueFull
+
+FILES = (_send_queue.__file__, _waker.__file__)
 
 NOW = Deadline(0)
 
@@ -211,35 +212,14 @@ def test_an_append_larger_than_the_queue_takes_the_place_of_all(
     assert ["f" * 100] == drain(yielding)
 
 
-def interrupted(call: Callable[[], object], line: int) -> bool:
+def is_line(frame: FrameType, event: str) -> bool:
     """
-    Have Ctrl-C fall before the queue's so-manieth *line*; False if there are fewer.
+    Return whether a signal may be handled before a line: neither before a bare "try",
+    which does nothing, nor between the end of a block and the release of its lock.
     """
-    left = line
-
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        nonlocal left
-        if frame.f_code.co_filename not in (_send_queue.__file__, _waker.__file__):
-            return None
-        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-        # a signal falls neither before a bare "try", which does nothing, nor
-        # between the end of a block and its unlocking
-        left -= event == "line" and source not in (
-            *("try:", "with self._lock:", "with self.lock:"),
-        )
-        if left < 0:
-            raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
+    source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    idle = ("try:", "with self._lock:", "with self.lock:")
+    return event == "line" and source not in idle
 
 
 @pytest.mark.parametrize(
@@ -268,7 +248,7 @@ def test_ctrl_c_at_any_line_loses_no_command(what: str) -> None:
             "a command": lambda queue=queue: put(queue, "f" * 40),  # type: ignore[misc]
             "a withdrawal": lambda queue=queue: queue.withdraw("mine"),  # type: ignore[misc]
         }
-        again = interrupted(calls[what], line)
+        again = is_interrupted(calls[what], line, FILES, is_line)
         woken = rings(queue)
         with at_most(1):
             background = threading.Thread(target=put, args=(queue, "g"))

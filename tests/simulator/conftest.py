@@ -126,6 +126,22 @@ class Client:
             item["id"] = item_id
         self.send("conversation.item.create", item=item)
 
+    def refusal(self, kind: str, **fields: Any) -> Json:
+        """
+        Send a command and return the error it is answered with.
+        """
+        self.send(kind, event_id="mine", **fields)
+        error: Json = self.until("error")["error"]
+        return error
+
+    def begin_story(self) -> None:
+        """
+        Have a long spoken answer begin.
+        """
+        self.say("Tell me a long story")
+        self.send("response.create")
+        self.until("response.output_audio.delta")
+
     def ask(self, text: str, **response: Any) -> Json:
         """
         Hold one text turn and return the response.

@@ -40,15 +40,6 @@ _COVERED = {
 }
 
 
-def refusal(client: Client, kind: str, **fields: Any) -> Json:
-    """
-    Send a command and return the error it is answered with.
-    """
-    client.send(kind, event_id="mine", **fields)
-    error: Json = client.until("error")["error"]
-    return error
-
-
 @pytest.mark.parametrize(
     ("kind", "fields", "code", "param"),
     [
@@ -149,7 +140,7 @@ def test_a_command_that_cannot_be_carried_out_is_refused(
     client: Client, kind: str, fields: Json, code: str, param: str | None
 ) -> None:
     """A command that cannot be carried out is refused with the service's code."""
-    error = refusal(client, kind, **fields)
+    error = client.refusal(kind, **fields)
 
     assert (code, param, "mine") == (error["code"], error["param"], error["event_id"])
 
@@ -165,7 +156,7 @@ def test_an_item_id_can_be_used_once(client: Client) -> None:
     """An item id can be used once; the refusal does not say whose command it was."""
     client.say("Hello", "item_a")
     item = {"type": "message", "role": "user", "content": [], "id": "item_a"}
-    error = refusal(client, "conversation.item.create", item=item)
+    error = client.refusal("conversation.item.create", item=item)
 
     assert "item_create_duplicate_item_id" == error["code"]
     assert (None, None) == (error["param"], error["event_id"])
@@ -176,10 +167,8 @@ def test_a_second_response_is_refused_while_one_is_active(
 ) -> None:
     """A second response in the conversation is refused while one is active."""
     client = join(serve(pace=4), protocol)
-    client.say("Tell me a long story")
-    client.send("response.create")
-    client.until("response.output_audio.delta")
-    error = refusal(client, "response.create")
+    client.begin_story()
+    error = client.refusal("response.create")
 
     assert "conversation_already_has_active_response" == error["code"]
     assert "mine" == error["event_id"]
@@ -189,8 +178,7 @@ def test_a_second_response_is_refused_while_one_is_active(
 def test_truncation_beyond_the_end_is_an_error_at_the_real_end(client: Client) -> None:
     """Truncating beyond the end is an error, and happens at the real end."""
     item = client.ask("hello")["output"][0]
-    error = refusal(
-        client,
+    error = client.refusal(
         "conversation.item.truncate",
         item_id=item["id"],
         content_index=0,
@@ -206,8 +194,7 @@ def test_truncation_beyond_the_end_is_an_error_at_the_real_end(client: Client) -
 def test_a_user_message_cannot_be_truncated(client: Client) -> None:
     """Only messages of the assistant can be truncated."""
     client.say("Hello", "item_a")
-    error = refusal(
-        client,
+    error = client.refusal(
         "conversation.item.truncate",
         item_id="item_a",
         content_index=0,
@@ -220,7 +207,7 @@ def test_a_user_message_cannot_be_truncated(client: Client) -> None:
 def test_a_commit_of_less_than_100_ms_is_refused(client: Client) -> None:
     """Less than 100 ms cannot be committed, and the error says how much there is."""
     client.append(bytes(4798))
-    error = refusal(client, "input_audio_buffer.commit")
+    error = client.refusal("input_audio_buffer.commit")
 
     assert "buffer only has 99.96ms of audio" in error["message"]
 
@@ -233,7 +220,7 @@ def test_an_append_of_more_than_15_mib_is_refused(serve: Serve, join: Join) -> N
     limit = 15 * 1024 * 1024
     client.append(bytes(limit), limit)
     too_much = base64.b64encode(bytes(limit + 2)).decode()
-    error = refusal(client, "input_audio_buffer.append", audio=too_much)
+    error = client.refusal("input_audio_buffer.append", audio=too_much)
 
     assert ("invalid_value", "audio") == (error["code"], error["param"])
 
@@ -306,7 +293,7 @@ def test_a_transcription_session_makes_no_responses(serve: Serve, join: Join) ->
     """A transcription session answers nothing."""
     client = join(serve(), path="/openai/v1/realtime?intent=transcription")
 
-    assert "invalid_value" == refusal(client, "response.create")["code"]
+    assert "invalid_value" == client.refusal("response.create")["code"]
 
 
 def test_every_code_is_known_here() -> None:

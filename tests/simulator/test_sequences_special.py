@@ -23,9 +23,7 @@ def test_a_response_out_of_band_leaves_no_item(
 ) -> None:
     """A response beside the conversation leaves no item, and runs beside another."""
     client = join(serve(pace=4), protocol)
-    client.say("Tell me a long story")
-    client.send("response.create")
-    client.until("response.output_audio.delta")
+    client.begin_story()
     start_over(client)
     part = {"type": "input_text", "text": "Classify this"}
     item = {"type": "message", "role": "user", "content": [part]}
@@ -55,9 +53,7 @@ def test_an_item_created_during_a_response_is_acknowledged_after_it(
 ) -> None:
     """An item given while a response runs is acknowledged after response.done."""
     client = join(serve(pace=4), protocol)
-    client.say("Tell me a long story")
-    client.send("response.create")
-    client.until("response.output_audio.delta")
+    client.begin_story()
     client.say("By the way", "item_late")
     client.until("response.output_audio.delta", 3)
     start_over(client)

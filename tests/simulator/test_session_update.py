@@ -17,15 +17,6 @@ Serve = Callable[..., Simulator]
 Json = dict[str, Any]
 
 
-def refusal(client: Client, kind: str, **fields: Any) -> Json:
-    """
-    Send a command and return the error it is answered with.
-    """
-    client.send(kind, event_id="mine", **fields)
-    error: Json = client.until("error")["error"]
-    return error
-
-
 @pytest.mark.parametrize(
     ("session", "code", "param"),
     [
@@ -110,7 +101,7 @@ def test_a_ga_update_with_a_fault_is_refused_whole(
     client = join(serve())
     if isinstance(session, dict):
         session = {**session, "include": None}
-    error = refusal(client, "session.update", session=session)
+    error = client.refusal("session.update", session=session)
 
     assert (code, param) == (error["code"], error["param"])
     assert (None if param is None else "mine") == error["event_id"]
@@ -144,7 +135,7 @@ def test_a_preview_update_is_judged_by_its_own_vocabulary(
 ) -> None:
     """A preview session update is judged by preview's own vocabulary."""
     client = join(serve(), "preview")
-    error = refusal(client, "session.update", session=session)
+    error = client.refusal("session.update", session=session)
 
     assert (code, param) == (error["code"], error["param"])
 

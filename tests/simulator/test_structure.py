@@ -20,7 +20,7 @@ ROOT = Path(azure_realtime.simulator.__file__).parent
 PACKAGE = azure_realtime.simulator.__name__
 # Top to bottom. Folders in one row do not import each other.
 LAYERS = [["__main__", "__init__"], ["_server"], ["_service"], ["_network", "_speech"]]
-LAYERS += [["_wire"]]
+LAYERS += [["_wire", "_with_block"]]
 
 
 @cache

@@ -600,44 +600,65 @@ def test_without_a_toolbox_calls_are_left_to_the_user(
     assert "Four." == second.transcript
 
 
-def test_a_call_whose_output_is_being_sent_is_restored_once() -> None:
+@pytest.fixture
+def toolbox() -> Toolbox:
+    """
+    A toolbox with `double`. A loop keeps only a weak reference to it.
+    """
+    box = Toolbox()
+    box.add(double)
+    return box
+
+
+def loop_with(sender: Mock, toolbox: Toolbox) -> ToolLoop:
+    """
+    Return a loop that gives its commands to *sender*.
+    """
+    sender.responses.is_out_of_band.return_value = False
+    sender.responses.request_for.return_value = None
+    sender.identified = lambda request: request
+    session = SessionState(MANUAL)
+    return ToolLoop(sender, Mock(), toolbox, session, outlive=True, max_rounds=None)
+
+
+def doubled(*call_ids: str) -> ResponseDone:
+    """
+    Return the end of a response that calls `double` once for each id.
+    """
+    called = [
+        FunctionCallItem("double", '{"number": 2}', call_id, id=call_id)
+        for call_id in call_ids
+    ]
+    response = Response(id="resp_1", status="completed", output=called)
+    return ResponseDone(response=response, generation=1, raw={})
+
+
+def test_a_call_whose_output_is_being_sent_is_restored_once(toolbox: Toolbox) -> None:
     """
     The connection is lost between the first output and the second.
     """
     sender, restored = Mock(), list[Any]()
-    sender.responses.is_out_of_band.return_value = False
-    sender.responses.request_for.return_value = None
     over = threading.Event()
 
     def command(event: Any, expect: Any) -> None:
         restored.append([call.call_id for call in loop.unacknowledged()[0]])
         expect(InterruptibleFuture())
 
-    sender.command, sender.identified = command, lambda request: request
+    sender.command = command
     sender.request.side_effect = lambda *_: over.set()
-    toolbox = Toolbox()
-    toolbox.add(double)
-    session = SessionState(MANUAL)
-    loop = ToolLoop(sender, Mock(), toolbox, session, outlive=True, max_rounds=None)
-    called = [
-        FunctionCallItem("double", '{"number": 2}', call_id, id=call_id)
-        for call_id in ("call_1", "call_2")
-    ]
-    response = Response(id="resp_1", status="completed", output=called)
-    loop.observe(ResponseDone(response=response, generation=1, raw={}))
+    loop = loop_with(sender, toolbox)
+    loop.observe(doubled("call_1", "call_2"))
     assert over.wait(5)
     loop.close()
     assert restored == [["call_1", "call_2"]] * 2
 
 
-def test_the_next_response_is_known_before_it_is_requested() -> None:
+def test_the_next_response_is_known_before_it_is_requested(toolbox: Toolbox) -> None:
     """
     A connection that is lost as soon as the request is queued fails the turn with all
     of its responses: none stays in the conversation.
     """
     sender, known = Mock(), list[bool]()
-    sender.responses.is_out_of_band.return_value = False
-    sender.responses.request_for.return_value = None
     over, requested = threading.Event(), Mock()
 
     def request(_command: Any, _when_busy: str, expect: Any) -> None:
@@ -647,15 +668,9 @@ def test_the_next_response_is_known_before_it_is_requested() -> None:
         known.append(continuation.done() and continuation.result() is requested)
         over.set()
 
-    sender.command, sender.identified = Mock(), lambda request: request
     sender.request = request
-    toolbox = Toolbox()
-    toolbox.add(double)
-    session = SessionState(MANUAL)
-    loop = ToolLoop(sender, Mock(), toolbox, session, outlive=True, max_rounds=None)
-    call = FunctionCallItem("double", '{"number": 2}', "call_1", id="call_1")
-    response = Response(id="resp_1", status="completed", output=[call])
-    loop.observe(ResponseDone(response=response, generation=1, raw={}))
+    loop = loop_with(sender, toolbox)
+    loop.observe(doubled("call_1"))
     assert over.wait(5)
     loop.close()
     assert known == [True]

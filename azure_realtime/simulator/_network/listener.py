@@ -7,6 +7,7 @@ descriptor for the garbage collector to close.
 
 from __future__ import annotations
 
+import _thread
 import os
 import selectors
 import socket
@@ -14,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+_START_SECONDS = 10.0  # a thread starts in a fraction of a millisecond
 
 __all__ = ["Listener", "close_shutdown_pipe"]
 
@@ -35,7 +38,9 @@ class Listener:
         # If a client resets its connection between select() and accept(), a blocking
         # accept() would wait for the next client.
         self.socket.setblocking(False)
-        # A self-pipe: close() writes to it to end select().
+        # A self-pipe: stop() writes to it to end select(). The thread writes a byte to
+        # it when it begins, and closes its end when it ends; start() and stop() wait
+        # for that. Unlike in waits of `threading`, Ctrl-C can leave no lock held here.
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._handlers: set[threading.Thread] = set()
         self._thread: threading.Thread | None = None
@@ -47,33 +52,70 @@ class Listener:
         """
         return int(self.socket.getsockname()[1])
 
-    def start(self, handler: Callable[[socket.socket, Any], None]) -> None:
+    def start(
+        self,
+        handler: Callable[[socket.socket, Any], None],
+        end: Callable[[], None],
+    ) -> None:
         """
-        Call *handler* with each accepted socket and its address, on a new thread.
+        Call *handler* with each accepted socket and its address on a thread of its own.
+
+        After `stop`, *end* is called on the accepting thread.
+
+        Raises:
+            TimeoutError: The thread could not be started.
         """
         self._thread = threading.Thread(
-            target=self._accept, args=(handler,), name="simulator", daemon=True
+            target=self._run, args=(handler, end), name="simulator", daemon=True
         )
-        self._thread.start()
+        # Ctrl-C in `Thread.start` can leave a lock held that the new thread needs. It
+        # is raised on the main thread only, so another one calls it.
+        _thread.start_new_thread(self._thread.start, ())
+        self._wake_writer.settimeout(_START_SECONDS)
+        self._wake_writer.recv(1)
 
-    def close(self, deadline: float) -> None:
+    def stop(self, timeout: float) -> None:
         """
-        Stop accepting connections and close the listening socket.
-
-        Waits for the accepting thread until *deadline* (`time.monotonic`) at most.
+        Stop accepting connections, and wait until *end* has returned, for *timeout*
+        seconds at most. Idempotent. Any thread.
         """
-        self._wake_writer.send(b"x")
-        if self._thread is not None:
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+        deadline = time.monotonic() + timeout
+        if self._thread is not None and self._wake_writer.fileno() >= 0:
+            self._wake_and_wait(timeout)
+            if self._thread.is_alive():
+                self._thread.join(max(0.0, deadline - time.monotonic()))
         for closable in (self.socket, self._wake_reader, self._wake_writer):
             closable.close()
 
     def join(self, deadline: float) -> None:
         """
-        Wait for the handlers to end, after `close`, until *deadline* at most.
+        Wait for the handlers to end, until *deadline* (`time.monotonic`) at most. The
+        accepting thread.
         """
         for thread in self._handlers:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _wake_and_wait(self, timeout: float) -> None:
+        try:
+            self._wake_writer.settimeout(timeout)
+            self._wake_writer.send(b"x")
+            while self._wake_writer.recv(1):  # until the thread closes the other end
+                pass
+        except OSError:
+            pass  # it has closed it before, or not within the timeout
+
+    def _run(
+        self,
+        handler: Callable[[socket.socket, Any], None],
+        end: Callable[[], None],
+    ) -> None:
+        try:
+            self._wake_reader.send(b"x")
+            self._accept(handler)
+            self.socket.close()
+            end()
+        finally:
+            self._wake_reader.close()
 
     def _accept(self, handler: Callable[[socket.socket, Any], None]) -> None:
         with selectors.DefaultSelector() as selector:
