@@ -47,6 +47,10 @@ def refuse_unknown(
             continue
         guess = closest(str(name), known)
         suggestion = f" Did you mean {guess!r}?" if guess else ""
+        if not guess and what.endswith(f" {name}"):  # {"session": {...}}
+            remedy = f" Instead, give what {name!r} contains."
+        elif not (guess or remedy):
+            suggestion = f" It has {', '.join(known)}."
         msg = f"{what} has no field {name!r}.{suggestion}{remedy}"
         raise ValueError(msg)
 

@@ -159,13 +159,17 @@ class Toolbox:
         if kept is not None:
             self._tools.setdefault(tool.name, kept)
 
-    def remove(self, name: str) -> Tool[..., Any]:
+    def remove(self, name: Any) -> Tool[..., Any]:
         """
         Remove a tool and return it; running calls continue.
 
         Raises:
             KeyError: There is no tool of that name.
+            TypeError: *name* is no text.
         """
+        if not isinstance(name, str):
+            msg = f"remove_tool takes the name of a tool, not {name!r:.60}"
+            raise TypeError(msg)
         tool = self._tools.pop(name, None)
         if tool is None:
             known = ", ".join(self._tools) or "none"

@@ -103,6 +103,7 @@ class Tooling(Commands):
 
         Raises:
             KeyError: There is no tool of that name.
+            TypeError: *name* is no text.
         """
         self._lifecycle.check_process()
         self._registrar.remove(self._toolbox, name)
