@@ -245,7 +245,8 @@ class UnknownItem(Model):
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
 
 
-#: An item of a conversation: one of these classes.
+#: An item of a conversation: one of these classes. `isinstance` and ``match`` show type
+#: checkers which one. Comparing `type` does not: `UnknownItem.type` may be any text.
 Item = (
     MessageItem
     | FunctionCallItem
