@@ -219,6 +219,11 @@ def test_mistakes_in_configurations_raise_with_the_right_name(
             lambda: FunctionCallOutputItem(callid="1", output=""),  # type: ignore[call-arg]
             "Did you mean 'call_id'",
         ),
+        (lambda: SessionConfig("Be brief."), r"by name: SessionConfig\(type=\.\.\., "),  # type: ignore[misc]
+        (
+            lambda: WebSocketOptions({}),
+            r"by name: WebSocketOptions\(connect_timeout=\.\.\.",
+        ),  # type: ignore[misc]
         (lambda: Simulator(replys=["Hi"]), "Did you mean 'replies'"),  # type: ignore[call-arg]
         (lambda: Reply(txt="Hi"), "Did you mean 'text'"),  # type: ignore[call-arg]
         (lambda: ToolCall("f", args={}), "It has name, arguments"),  # type: ignore[call-arg]
