@@ -86,8 +86,9 @@ def make_tool(
             function.
 
     Raises:
-        TypeError: The function is async or a generator function, an annotation is no
-            type, JSON cannot represent an argument, or the timeout is no number.
+        TypeError: The function is async, a generator function or one of
+            `functools.singledispatch`, an annotation is no type, JSON cannot represent
+            an argument, or the timeout is no number.
         ValueError: The function has no name, or one that the service refuses; the
             description is too long; or the timeout is no positive number.
     """

@@ -79,8 +79,9 @@ class Tooling(Commands):
             decorator.
 
         Raises:
-            TypeError: The function is async or a generator function, an annotation is
-                no type, or JSON cannot represent an argument.
+            TypeError: The function is async, a generator function or one of
+                `functools.singledispatch`, an annotation is no type, or JSON cannot
+                represent an argument.
             ValueError: The function has no name, or one that the service refuses (it
                 accepts up to 64 letters a to z, digits, ``_`` and ``-``), or its
                 description is longer than 1,024 characters.
