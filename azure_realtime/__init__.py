@@ -25,7 +25,8 @@ What is where:
 - `azure_realtime.simulator`: a local service for trials and tests.
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import sys as _sys
+import typing as _typing
 
 from . import events
 from ._public import set_module as _set_module
@@ -79,7 +80,7 @@ from .models.turn_detection import SemanticVad, ServerVad
 from .models.usage import UsageTotals
 from .options import AzureRealTimeOptions, Endpoint, WebSocketOptions
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from .models.prices import Prices
 
 __all__ = [
@@ -151,14 +152,17 @@ __all__ = [
 _set_module(__name__, [name for name in __all__ if name in globals()], globals())
 
 
-def __getattr__(name: str) -> object:
-    """
-    Load what few programs use.
-    """
-    if name != "Prices":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .models.prices import Prices
+if not _typing.TYPE_CHECKING:  # with it, checkers accept any name
 
-    _set_module(__name__, [name], {name: Prices})
-    globals()[name] = Prices
-    return Prices
+    def __getattr__(name: str) -> object:
+        """
+        Load what few programs use.
+        """
+        if name != "Prices":
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg, name=name, obj=_sys.modules[__name__])
+        from .models.prices import Prices
+
+        _set_module(__name__, [name], {name: Prices})
+        globals()[name] = Prices
+        return Prices

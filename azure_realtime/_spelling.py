@@ -47,6 +47,10 @@ def refuse_unknown(
             continue
         guess = closest(str(name), known)
         suggestion = f" Did you mean {guess!r}?" if guess else ""
+        if not guess and what.endswith(f" {name}"):  # {"session": {...}}
+            remedy = f" Instead, give what {name!r} contains."
+        elif not (guess or remedy):
+            suggestion = f" It has {', '.join(known)}."
         msg = f"{what} has no field {name!r}.{suggestion}{remedy}"
         raise ValueError(msg)
 
@@ -54,14 +58,20 @@ def refuse_unknown(
 def checks_names(cls: C) -> C:
     """
     Make the constructor of *cls* suggest the right name for a misspelled argument, or
-    list all names. The error is a TypeError, as of any function.
+    list all names, and ask for names where it takes nothing else. The error is a
+    TypeError, as of any function.
     """
     init: Any = cls.__init__  # type: ignore[misc]
-    known = list(inspect.signature(init).parameters)[1:]
+    _, *parameters = inspect.signature(init).parameters.values()
+    known = [parameter.name for parameter in parameters]
+    takes_positional = any(p.kind is not p.KEYWORD_ONLY for p in parameters)
     listed = ", ".join(name for name in known if name not in _RECEIVED)
 
     @functools.wraps(init)
     def __init__(self: Any, *args: Any, **fields: Any) -> None:  # noqa: N807
+        if args and not takes_positional:
+            usage = f"{cls.__name__}({known[0]}=..., ...)"
+            raise TypeError(f"{cls.__name__} takes its fields by name: {usage}")
         for name in fields:
             if name not in known:
                 guess = closest(name, known)

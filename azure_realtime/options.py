@@ -66,7 +66,10 @@ def _api_key(value: str | None) -> str | None:
 
 
 def _token(value: str | None) -> str | None:
-    return checked_secret("token", value)
+    token = checked_secret("token", value)
+    if token is not None and token[:7].lower() == "bearer ":
+        raise ValueError("token begins with 'Bearer ': give it without that word")
+    return token
 
 
 def _as_config(value: SessionConfig | Mapping[str, Any] | None) -> SessionConfig | None:
@@ -146,6 +149,9 @@ class AzureRealTimeOptions(Value):
             hasattr(self.credential, "get_token") or hasattr(self.credential, "key")
         ):
             raise TypeError("credential must have get_token(scope) or a key")
+        if isinstance(self.credential, type):
+            name = self.credential.__name__
+            raise TypeError(f"credential is a class: give an object, {name}(...)")
         provider = self.token_provider or getattr(self.credential, "get_token", None)
         if inspect.iscoroutinefunction(provider):
             raise TypeError(
@@ -158,6 +164,11 @@ class AzureRealTimeOptions(Value):
                     f"{name} contains half a character (a lone surrogate), which is "
                     "not allowed in an address: copy it again"
                 )
+        if re.search(r"://|\.azure\.com$", str(self.deployment)):
+            raise ValueError(
+                f"deployment {self.deployment!r} is an address: host_name is the first "
+                "argument, and the second argument is the name of the deployment"
+            )
         self.endpoint  # noqa: B018 - an invalid address raises here, not while dialing
 
     @property
@@ -214,7 +225,10 @@ class AzureRealTimeOptions(Value):
 
         Raises:
             ValueError: A variable is missing; the message names it.
+            TypeError: An argument is misspelled.
         """
+        if not overrides.keys() <= {field.name for field in attrs.fields(cls)}:
+            return cls(**overrides)  # raises with a suggestion
         found = {
             field: next(filter(None, map(_variable, variables)), None)
             for field, variables in _ENVIRONMENT.items()

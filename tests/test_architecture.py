@@ -224,9 +224,9 @@ def test_the_local_service_is_another_implementation() -> None:
     """
     for path in (ROOT / "simulator").rglob("*.py"):
         ours = {name for name in own_imports(path) if not name.startswith("simulator")}
-        # arithmetic, hints, the streams of commands, recordings: no protocol
+        # arithmetic, hints, spelling, streams of commands, recordings: no protocol
         others = {"audio.__init__", "audio.resampler", "audio.samples"}
-        others |= {"_command", "_version", "recording.reader"}
+        others |= {"_command", "_spelling", "_version", "recording.reader"}
         assert ours <= others, path.name
 
 

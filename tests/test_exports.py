@@ -80,6 +80,17 @@ def test_no_function_or_class_is_named_like_a_module(package: ModuleType) -> Non
     assert [n for n in same if not isinstance(getattr(package, n), ModuleType)] == []
 
 
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+def test_a_misspelled_name_gets_the_suggestion_of_python(package: ModuleType) -> None:
+    """
+    The error has what Python needs for its "Did you mean".
+    """
+    with pytest.raises(AttributeError, match="has no attribute 'misspelled'") as caught:
+        package.misspelled  # noqa: B018
+
+    assert (caught.value.name, caught.value.obj) == ("misspelled", package)
+
+
 def test_an_event_takes_only_its_own_fields() -> None:
     """
     An instance of a class without fields of its own has no dictionary either.

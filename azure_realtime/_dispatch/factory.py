@@ -44,6 +44,7 @@ def make_dispatcher(
 
     Raises:
         ValueError: *dispatch* is neither a known mode nor callable.
+        TypeError: *dispatch* is a class.
     """
     if dispatch == "thread":
         return CallbackThread(subscriptions, name, backlog)
@@ -51,6 +52,9 @@ def make_dispatcher(
         return ReaderDispatcher(subscriptions, backlog, is_reader=is_reader, wake=wake)
     if dispatch == "manual":
         return ManualDispatcher(subscriptions, backlog)
+    if isinstance(dispatch, type):
+        name = dispatch.__name__
+        raise TypeError(f"dispatch is a class: give an object, {name}(...)")
     submit = getattr(dispatch, "submit", dispatch)
     if callable(submit):
         return ExecutorDispatcher(subscriptions, submit, backlog, closing=closing)

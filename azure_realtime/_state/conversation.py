@@ -50,6 +50,12 @@ class Conversation:
         return item_id in self._state
 
     def __getitem__(self, item_id: str) -> Item:
+        given: Any = item_id
+        if isinstance(given, (int, slice)):
+            raise TypeError(
+                "an item is found by its id; by its number with "
+                f"client.conversation.items[{item_id!r}]"
+            )
         item = self._state.item(item_id, _MISSING)
         if item is _MISSING:
             raise KeyError(item_id)

@@ -86,8 +86,9 @@ def make_tool(
             function.
 
     Raises:
-        TypeError: The function is async or a generator function, an annotation is no
-            type, JSON cannot represent an argument, or the timeout is no number.
+        TypeError: The function is async, a generator function or one of
+            `functools.singledispatch`, an annotation is no type, JSON cannot represent
+            an argument, or the timeout is no number.
         ValueError: The function has no name, or one that the service refuses; the
             description is too long; or the timeout is no positive number.
     """
@@ -159,13 +160,17 @@ class Toolbox:
         if kept is not None:
             self._tools.setdefault(tool.name, kept)
 
-    def remove(self, name: str) -> Tool[..., Any]:
+    def remove(self, name: Any) -> Tool[..., Any]:
         """
         Remove a tool and return it; running calls continue.
 
         Raises:
             KeyError: There is no tool of that name.
+            TypeError: *name* is no text.
         """
+        if not isinstance(name, str):
+            msg = f"remove_tool takes the name of a tool, not {name!r:.60}"
+            raise TypeError(msg)
         tool = self._tools.pop(name, None)
         if tool is None:
             known = ", ".join(self._tools) or "none"

@@ -5,6 +5,7 @@ The devices need the extra ``audio``. Their modules, and those of the other sour
 sinks, are imported when they are used first.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,10 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_LATER[name]}", __name__), name)
+if not TYPE_CHECKING:  # with it, checkers accept any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg, name=name, obj=sys.modules[__name__])
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)

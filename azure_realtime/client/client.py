@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .._concurrency.deadline import Deadline
 from .._concurrency.with_block import GuaranteedExit
 from .._dispatch.dispatcher import Dispatch
+from .._spelling import checks_names
 from .._state.conversation import Conversation
 from .._websocket_options import WebSocketImpl
 from ..errors import ConnectTimeout, copy_to_raise
@@ -40,6 +41,7 @@ __all__ = ["AzureRealTimeAudio"]
 C = TypeVar("C", bound="AzureRealTimeAudio")  # `Self` is not in Python 3.10
 
 
+@checks_names
 class AzureRealTimeAudio(
     Listening, Pulling, Talking, Pumping, Displaying, GuaranteedExit
 ):

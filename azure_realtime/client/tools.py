@@ -79,8 +79,9 @@ class Tooling(Commands):
             decorator.
 
         Raises:
-            TypeError: The function is async or a generator function, an annotation is
-                no type, or JSON cannot represent an argument.
+            TypeError: The function is async, a generator function or one of
+                `functools.singledispatch`, an annotation is no type, or JSON cannot
+                represent an argument.
             ValueError: The function has no name, or one that the service refuses (it
                 accepts up to 64 letters a to z, digits, ``_`` and ``-``), or its
                 description is longer than 1,024 characters.
@@ -103,6 +104,7 @@ class Tooling(Commands):
 
         Raises:
             KeyError: There is no tool of that name.
+            TypeError: *name* is no text.
         """
         self._lifecycle.check_process()
         self._registrar.remove(self._toolbox, name)

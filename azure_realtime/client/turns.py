@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .._concurrency.deadline import Deadline
 from .._dispatch.mailbox import Mailboxes
+from .._spelling import closest
 from ..audio.pcm import Audio
 from ..events import ResponseCreate
 from ..models.fields import ResponseFields, Unpack, WhenBusy, check_when_busy
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .._state.conversation_state import ConversationState
     from .._state.turn_recorder import TurnRecorder
     from .._tools.loop import ToolLoop
+
+
+_ARGUMENTS = ("text", "audio", "image", "timeout", "when_busy")
 
 
 class Asking(Tooling):
@@ -124,6 +128,11 @@ class Asking(Tooling):
             raise ValueError("nothing to ask: give text, audio or image")
         check_text(text)
         check_when_busy(when_busy)
+        for name in response:
+            if guess := closest(name, _ARGUMENTS, near=0.85):
+                raise TypeError(
+                    f"ask has no argument {name!r}. Did you mean {guess!r}?"
+                )
         self._lifecycle.check_may_wait()
         config = as_response_config(response)  # once: a field may be an iterator
         if response:  # raises now, not when the question is sent already

@@ -236,7 +236,10 @@ def check_text(text: Any) -> None:
     """
     if not (text is None or isinstance(text, str)):
         kind = type(text).__name__
-        raise TypeError(f"the text of a question must be a str, not {kind}")
+        raise TypeError(
+            f"the text of a question must be a str, not {kind}; speech is given as "
+            "audio=..., an item by create_conversation_item"
+        )
 
 
 def _written(text: str | None, image: Any) -> list[Part]:
@@ -274,6 +277,8 @@ def _recording(audio: Any) -> Any:
     """
     if not isinstance(audio, str):
         return audio
+    if not audio:
+        raise ValueError("audio is empty text: give the path of a WAV file")
     if audio.startswith(("data:", "http://", "https://")):
         raise ValueError(
             "audio given as text is the path of a WAV file, not a URL: give the file's "

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from .._spelling import checks_names
 from ..audio.encoding import as_audio, as_base64
 from ._base import Model
 from ._coerce import as_list, as_model
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class InputText(Model):
     """
@@ -36,6 +38,7 @@ class InputText(Model):
     text: str
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class InputAudio(Model):
     """
@@ -57,6 +60,7 @@ class InputAudio(Model):
     transcript: str | None = None
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class InputImage(Model):
     """
@@ -74,6 +78,7 @@ class InputImage(Model):
     detail: ImageDetail | str | None = None
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class OutputText(Model):
     """
@@ -86,6 +91,7 @@ class OutputText(Model):
     text: str
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class OutputAudio(Model):
     """

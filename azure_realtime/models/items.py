@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import attrs
 
 from .._redaction import redacted_repr
+from .._spelling import checks_names
 from ._base import Model
 from ._coerce import as_list, as_model, as_part_of
 from .content import Part, as_content, part_text
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 
+@checks_names
 @attrs.frozen(init=False, eq=False, repr=False)
 class MessageItem(Model):
     """
@@ -82,6 +84,7 @@ class MessageItem(Model):
         return "".join(part_text(part) for part in self.content)
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class FunctionCallItem(Model):
     """
@@ -103,6 +106,7 @@ class FunctionCallItem(Model):
     object: str | None = attrs.field(default=None, kw_only=True, repr=False)
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class FunctionCallOutputItem(Model):
     """
@@ -203,6 +207,7 @@ class McpApprovalRequestItem(Model):
     arguments: str
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class McpApprovalResponseItem(Model):
     """
@@ -217,6 +222,7 @@ class McpApprovalResponseItem(Model):
     reason: str | None = attrs.field(default=None, kw_only=True)
 
 
+@checks_names
 @attrs.frozen(eq=False, repr=False)
 class ItemReference(Model):
     """
@@ -239,7 +245,8 @@ class UnknownItem(Model):
     raw: Mapping[str, Any] = attrs.field(factory=dict, repr=False, kw_only=True)
 
 
-#: An item of a conversation: one of these classes.
+#: An item of a conversation: one of these classes. `isinstance` and ``match`` show type
+#: checkers which one. Comparing `type` does not: `UnknownItem.type` may be any text.
 Item = (
     MessageItem
     | FunctionCallItem

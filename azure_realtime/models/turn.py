@@ -139,7 +139,7 @@ class Turn(Value):
             "response_id": self.response.id,
         }
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> "Path":
         """
         Write the audio as a WAV file: mono PCM16, 24 kHz (8 kHz from G.711).
 

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, cast
 
+from .._spelling import checks_names
 from ._network.faults import HttpRefusal, ServiceFaults
 from ._network.handshake import http_response, request_headers, select_subprotocol
 from ._network.listener import Listener, close_shutdown_pipe
@@ -24,7 +25,7 @@ from ._service.connection import Connection
 from ._service.connection_list import ConnectionList
 from ._service.conversation_kind import CONVERSATION
 from ._service.replay import Replay
-from ._service.script import Replies, Reply, Script
+from ._service.script import Replies, Reply, Script, require_number
 from ._service.session_kind import SessionKind, route
 from ._service.settings import Settings
 from ._with_block import StoppedAtExit
@@ -47,6 +48,7 @@ _websockets_logger = logging.getLogger(f"{__name__}.websockets")
 _websockets_logger.setLevel(logging.CRITICAL)
 
 
+@checks_names
 class Simulator(StoppedAtExit, ServiceFaults):
     """
     A local Realtime service for the GA and the preview protocol, on one port.
@@ -60,8 +62,8 @@ class Simulator(StoppedAtExit, ServiceFaults):
         replies: A list of `Reply` or text, which all connections use up in order, or a
             function that returns one for a `Request`. When the list is empty or the
             function returns None, the service makes up an answer.
-        deployments: The deployments that exist. None means every name except those
-            that contain ``missing``.
+        deployments: The deployment that exists, or several. None means every name
+            except those that contain ``missing``.
         prefix: A path in front of the service's paths, as behind a gateway.
         session_seconds: The maximum duration of a session, in seconds.
         pace: Factor for the pauses between deltas; 0 sends as fast as possible. With
@@ -77,7 +79,7 @@ class Simulator(StoppedAtExit, ServiceFaults):
 
     Raises:
         OSError, ValueError: The recording cannot be read.
-        TypeError: A reply is neither a `Reply` nor text, or *port* no number.
+        TypeError: A reply is neither a `Reply` nor text, or an argument is no number.
         ValueError: *port* is not a number up to 65535.
     """
 
@@ -89,7 +91,7 @@ class Simulator(StoppedAtExit, ServiceFaults):
         ssl_context: ssl.SSLContext | None = None,
         credentials: str | Collection[str] | Callable[[str], bool] | None = None,
         replies: Replies = None,
-        deployments: Collection[str] | None = None,
+        deployments: str | Collection[str] | None = None,
         prefix: str = "",
         session_seconds: float = 3600.0,
         pace: float = 1.0,
@@ -99,8 +101,13 @@ class Simulator(StoppedAtExit, ServiceFaults):
         on_connection: Callable[[Connection], None] | None = None,
         recording: str | os.PathLike[str] | None = None,
     ) -> None:
+        if not hasattr(port, "__index__"):
+            raise TypeError(f"port must be a whole number, not {port!r:.60}")
         if not 0 <= operator.index(port) <= 65535:
             raise ValueError(f"port must be a number up to 65535, not {port}")
+        require_number("session_seconds", session_seconds)
+        require_number("pace", pace)
+        require_number("idle_scale", idle_scale)
         super().__init__()
         self.host = host
         self.port = port
@@ -117,7 +124,9 @@ class Simulator(StoppedAtExit, ServiceFaults):
         self._credentials = (
             {credentials} if isinstance(credentials, str) else credentials
         )
-        self._deployments = deployments
+        self._deployments = (
+            {deployments} if isinstance(deployments, str) else deployments
+        )
         self._prefix = prefix
         self._on_connection = on_connection
         self._connections = ConnectionList()

@@ -4,6 +4,7 @@ Voice calls: audio of a source to the model, the model's audio to a sink, interr
 The modules are imported when they are used first: by `AzureRealTimeAudio.talk`.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,10 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_LATER[name]}", __name__), name)
+if not TYPE_CHECKING:  # with it, checkers accept any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATER:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg, name=name, obj=sys.modules[__name__])
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from azure_realtime import (
     AzureRealTimeAudio,
     AzureRealTimeOptions,
     ConnectionClosed,
+    FunctionCallOutputItem,
     InputText,
     MessageItem,
     Prices,
@@ -25,6 +27,7 @@ from azure_realtime import (
     Transcription,
     WebSocketOptions,
 )
+from azure_realtime.simulator import Reply, Simulator, ToolCall
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,15 @@ from azure_realtime import (
         (lambda c: c.expect("init", where=5), "where must be callable, not 5"),
         (lambda c: c.cancel_response(Response(id="r")), "give the id, response.id"),
         (lambda c: c.ask(["Hi"]), "must be a str, not list"),
-        (lambda c: c.stream(b"Hi"), "must be a str, not bytes"),
+        (
+            lambda c: c.stream(b"Hi"),
+            "must be a str, not bytes; speech is given as audio=",
+        ),
+        (lambda c: c.ask("Hi", timeot=5), "no argument 'timeot'.*'timeout'"),
+        (lambda c: c.ask("Hi", audioo=b""), "no argument 'audioo'.*'audio'"),
+        (lambda c: c.tool("weather"), r"not str: give the name as name="),
+        (lambda c: c.remove_tool(len), "takes the name of a tool, not <built"),
+        (lambda c: c.conversation[-1], r"client\.conversation\.items\[-1\]"),
         (lambda c: c.usage.cost("gpt-realtime"), r"such as Prices\.published"),
     ],
 )
@@ -95,6 +106,9 @@ MESSAGE = {"type": "message", "role": "user", "content": "Hi"}
         (lambda c: c.create_response(input=[MESSAGE, 5]), r"^input\[1\]: expected"),
         (lambda c: c.ask("Hi", input=[b"Hi"]), r"^input\[0\]: expected MessageItem"),
         (lambda c: c.ask(image=5), "a path, a URL or bytes, not int"),
+        (lambda c: c.ask(audio=""), "^audio is empty text"),
+        (lambda c: c.update_session({"session": {}}), "give what 'session' contains"),
+        (lambda c: c.create_response({"response": {}}), "give what 'response' cont"),
         (lambda c: c.ask("Hi", when_busy="never"), "^when_busy must be 'wait'"),
         (lambda c: c.create_response(when_busy=5), "^when_busy must be 'wait'"),
         (lambda c: c.ask("Hi", metadata=5), "^metadata: expected a mapping, got int"),
@@ -198,6 +212,21 @@ def test_mistakes_in_configurations_raise_with_the_right_name(
         (lambda: Transcription(modell="x"), "Did you mean 'model'"),  # type: ignore[call-arg]
         (lambda: Prices(text_inn=1), "Did you mean 'text_in'"),  # type: ignore[call-arg]
         (lambda: AzureRealTimeOptions(endpoint="x"), "It has host_name"),  # type: ignore[call-arg]
+        (lambda: AzureRealTimeAudio(host_name="x"), "It has options"),  # type: ignore[call-arg]
+        (lambda: MessageItem(rol="user", content="x"), "Did you mean 'role'"),  # type: ignore[call-arg]
+        (lambda: InputText(txt="x"), "Did you mean 'text'"),  # type: ignore[call-arg]
+        (
+            lambda: FunctionCallOutputItem(callid="1", output=""),  # type: ignore[call-arg]
+            "Did you mean 'call_id'",
+        ),
+        (lambda: SessionConfig("Be brief."), r"by name: SessionConfig\(type=\.\.\., "),  # type: ignore[misc]
+        (
+            lambda: WebSocketOptions({}),
+            r"by name: WebSocketOptions\(connect_timeout=\.\.\.",
+        ),  # type: ignore[misc]
+        (lambda: Simulator(replys=["Hi"]), "Did you mean 'replies'"),  # type: ignore[call-arg]
+        (lambda: Reply(txt="Hi"), "Did you mean 'text'"),  # type: ignore[call-arg]
+        (lambda: ToolCall("f", args={}), "It has name, arguments"),  # type: ignore[call-arg]
     ],
 )
 def test_a_misspelled_argument_gets_the_right_names(
@@ -207,6 +236,56 @@ def test_a_misspelled_argument_gets_the_right_names(
     A TypeError, as of any function, with a suggestion or all names.
     """
     with pytest.raises(TypeError, match=text):
+        mistake()
+
+
+class _Credential:
+    def get_token(self, scope: str) -> Any: ...
+
+
+def options(
+    host_name: str = "x.openai.azure.com", deployment: str = "d", **others: Any
+) -> AzureRealTimeOptions:
+    """
+    Make options with one mistake.
+    """
+    return AzureRealTimeOptions(host_name, deployment, **others)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        (lambda: options(credential=_Credential), r"a class: .* _Credential\(\.\.\.\)"),
+        (lambda: options(token="bearer abc"), "token .* without that word"),
+        (
+            lambda: options("gpt-realtime", "x.openai.azure.com", api_key="k"),
+            "deployment 'x.openai.azure.com' is an address: .* second argument",
+        ),
+        (
+            lambda: options(deployment="https://x.com/openai/deployments/d"),
+            "deployment 'https://x.com/openai/deployments/d' is an address",
+        ),
+        (lambda: AzureRealTimeOptions.from_env(hostname="x"), "mean 'host_name'"),
+        (lambda: AzureRealTimeAudio.from_env(hostname="x"), "mean 'host_name'"),
+        (
+            lambda: AzureRealTimeAudio(options(api_key="k"), {"voice": "marin"}),
+            "WebSocketOptions has no field 'voice'. It has connect_timeout, ",
+        ),
+        (
+            lambda: GA.client("ws://127.0.0.1:9", dispatch=ThreadPoolExecutor),
+            r"dispatch is a class: give an object, ThreadPoolExecutor\(\.\.\.\)",
+        ),
+    ],
+)
+def test_mistakes_in_options_say_what_to_write(
+    mistake: Callable[[], Any], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A wrong credential, wrong order of arguments and wrong names raise before connecting.
+    """
+    for name in ("ENDPOINT", "DEPLOYMENT", "DEPLOYMENT_NAME", "API_KEY"):
+        monkeypatch.delenv(f"AZURE_OPENAI_{name}", raising=False)
+    with pytest.raises((TypeError, ValueError), match=text):
         mistake()
 
 

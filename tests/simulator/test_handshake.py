@@ -159,6 +159,14 @@ def test_only_named_deployments_exist(serve: Serve, join: Join) -> None:
     assert 404 == refused(join, service, _GA).status_code
 
 
+def test_one_deployment_is_given_as_text(serve: Serve, join: Join) -> None:
+    """A part of its name is not the name of a deployment."""
+    service = serve(deployments="one")
+
+    assert 404 == refused(join, service, "/openai/v1/realtime?model=on").status_code
+    join(service, path="/openai/v1/realtime?model=one")
+
+
 def test_one_handshake_is_refused_with_any_answer(serve: Serve, join: Join) -> None:
     """The next handshake can be refused with any status, headers and body."""
     service = serve()

@@ -23,7 +23,7 @@ import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from azure_realtime.simulator import Connection, Reply, Simulator, __all__
+from azure_realtime.simulator import Connection, Reply, Simulator, ToolCall, __all__
 from azure_realtime.simulator.__main__ import main
 
 Join = Callable[..., Any]
@@ -37,6 +37,51 @@ _FAULTS: dict[str, Callable[[Connection], None]] = {
     "stalled flood": lambda connection: (connection.stall(), connection.flood(9))[0],
     "close": lambda connection: connection.close(4000),
 }
+
+
+@pytest.mark.parametrize(
+    ("mistake", "text"),
+    [
+        (lambda: Simulator("127.0.0.1"), "port must be a whole number, not '127"),  # type: ignore[arg-type]
+        (lambda: Simulator(replies=5), "replies .* not 5"),  # type: ignore[arg-type]
+        (lambda: Simulator(pace="1"), "pace must be a number, not '1'"),  # type: ignore[arg-type]
+        (lambda: Simulator(idle_scale="1"), "idle_scale must be a number, not '1'"),  # type: ignore[arg-type]
+        (lambda: Simulator(session_seconds=None), "session_seconds must be a number"),  # type: ignore[arg-type]
+        (lambda: Reply(5), "text must be a str, not 5"),  # type: ignore[arg-type]
+        (lambda: Reply(heard=5), "heard must be a str or None, not 5"),  # type: ignore[arg-type]
+        (lambda: Reply(delay="1"), "delay must be a number, not '1'"),  # type: ignore[arg-type]
+        (lambda: Reply(usage=5), "usage must be a mapping or None, not 5"),  # type: ignore[arg-type]
+        (lambda: Reply(calls=["f"]), "calls must be a list of ToolCall, not 'f'"),  # type: ignore[list-item]
+        (lambda: Reply(calls=ToolCall("f")), "calls must be a list of ToolCall, not T"),  # type: ignore[arg-type]
+        (lambda: ToolCall(5), "name must be a str, not 5"),  # type: ignore[arg-type]
+        (
+            lambda: ToolCall("f", [1]),
+            r"arguments must be a mapping or a str, not \[1\]",
+        ),  # type: ignore[arg-type]
+    ],
+)
+def test_a_script_with_a_wrong_type_is_refused_where_it_is_written(
+    mistake: Callable[[], Any], text: str
+) -> None:
+    """
+    The answer is a TypeError of the test's own line, not a failed response later.
+    """
+    with pytest.raises(TypeError, match=text):
+        mistake()
+
+
+def test_a_function_that_returns_no_reply_is_named_in_the_log(
+    join: Join, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The log says what a function of replies has to return.
+    """
+    with Simulator(replies=lambda request: 5) as service:  # type: ignore[arg-type,return-value]
+        client = join(service)
+        client.send("response.create")
+        client.until("response.done")
+
+    assert "a reply is a Reply or text, not 5" in caplog.text
 
 
 def stop(service: Simulator) -> float:
@@ -255,7 +300,7 @@ def test_public_names_are_sorted() -> None:
 
 
 def test_the_simulator_needs_nothing_else_of_the_library() -> None:
-    """The simulator imports nothing but arithmetic, nor websockets by itself."""
+    """The simulator imports arithmetic and spelling only, nor websockets by itself."""
     code = """
 import sys, types
 base = types.ModuleType("azure_realtime")
@@ -275,7 +320,7 @@ print(*sys.modules)
     ).stdout
     ours = [name for name in output.split() if name.startswith("azure_realtime.")]
 
-    assert {"simulator", "audio"} == {name.split(".")[1] for name in ours}
+    assert {"simulator", "audio", "_spelling"} == {name.split(".")[1] for name in ours}
     assert "websockets" not in output.split()
 
 

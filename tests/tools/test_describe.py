@@ -239,6 +239,76 @@ def test_a_decorator_changes_nothing() -> None:
     assert tool.parameters["properties"] == {"name": TEXT}
 
 
+class _Static:
+    """
+    Finds a shop.
+    """
+
+    @staticmethod
+    def __call__(name: str) -> str:
+        return name
+
+
+class _OfClass:
+    """
+    Finds a shop.
+    """
+
+    @classmethod
+    def __call__(cls, name: str) -> str:
+        return name
+
+
+class _Plain:
+    """
+    Finds a shop.
+    """
+
+    def __call__(self, name: str) -> str:
+        return name
+
+
+class _Bound:
+    def find(self, city: str, name: str) -> str:
+        """
+        Finds a shop.
+        """
+        return name
+
+    __call__ = functools.partialmethod(find, "Rome")
+
+
+@pytest.mark.parametrize("cls", [_Static, _OfClass, _Plain, _Bound])
+def test_every_kind_of_call_method_can_be_a_tool(cls: Any) -> None:
+    """
+    The model sees the arguments that a call takes, and what the class is for.
+    """
+    tool = describe(cls())
+
+    assert tool.description == "Finds a shop."
+    assert tool.parameters["properties"] == {"name": TEXT}
+    assert cls()(**tool.structure({"name": "Bar"})) == "Bar"
+
+
+class _Pair(NamedTuple):
+    first: int
+
+
+@dataclasses.dataclass
+class _Undocumented:
+    first: int
+
+    def __call__(self, name: str) -> None: ...
+
+
+@pytest.mark.parametrize("function", [_Pair, _Undocumented, _Undocumented(1)])
+def test_a_generated_docstring_is_no_description(function: Any) -> None:
+    """
+    The model does not see what Python writes about a class itself.
+    """
+    assert describe(function).description is None
+
+
 def test_an_argument_that_a_wrapper_supplies_is_hidden() -> None:
     """
     The model does not see an argument that the wrapper passes itself.
@@ -350,9 +420,33 @@ def _cycle(*args: Any) -> None: ...
 _cycle.__wrapped__ = _cycle  # type: ignore[attr-defined]
 
 
+@functools.singledispatch
+def _chooses(x: int | str) -> None: ...
+
+
+class _Window:
+    @functools.singledispatchmethod
+    def chooses(self, x: int | str) -> None: ...
+
+    @classmethod
+    def opens(cls) -> None: ...
+
+    async def _waits(self, x: int, y: int) -> None: ...
+
+    __call__ = functools.partialmethod(_waits, 1)
+
+
+def _passes_anything_on(*args: Any, **more: Any) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("function", "error", "reason"),
     [
+        (_chooses, TypeError, "singledispatch takes its first argument by position"),
+        (_Window().chooses, TypeError, "takes its first argument by position"),
+        (_Window(), TypeError, "_Window cannot be a tool: it is async"),
+        (vars(_Window)["opens"], TypeError, "not classmethod: .* after the class"),
+        (_passes_anything_on, TypeError, "if it is a decorator's, use functools.wraps"),
         (_async, TypeError, "_async cannot be a tool: it is async"),
         (_async_generator, TypeError, "it is async"),
         (functools.partial(_async), ValueError, "pass name="),

@@ -27,6 +27,7 @@ import attrs
 import pydantic
 import pytest
 
+from azure_realtime import InputText, Turn
 from azure_realtime._redaction import redacted
 from azure_realtime._tools import call as _tool_call
 from azure_realtime._tools.tool import Tool, Toolbox, make_tool
@@ -266,6 +267,28 @@ def test_text_is_returned_as_it_is_and_other_results_as_json(
     assert outcome.error is None
     assert outcome.output == output
     assert type(outcome.output) is str
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (
+            Turn(text="Hi", audio=bytes(9600)),
+            Turn(text="Hi").to_dict() | {"seconds": 0.2},
+        ),
+        (InputText("Hi", raw={"text": "Hi", "new": 1}), {"text": "Hi"}),
+        (SessionConfig(voice="ash"), {"voice": "ash", "extra": {}}),
+    ],
+)
+def test_an_object_of_the_library_is_a_short_result(
+    result: Any, expected: dict[str, Any]
+) -> None:
+    """
+    The model reads neither audio, nor what the service sent, nor fields that are unset.
+    """
+    outcome = call(lambda: result)
+
+    assert json.loads(outcome.output) == expected
 
 
 def test_rows_of_a_database_are_mappings() -> None:

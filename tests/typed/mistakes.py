@@ -4,11 +4,16 @@ Mistakes: type checkers report each line that ends in the mark, and no other lin
 
 from __future__ import annotations
 
+import azure_realtime.audio
+import azure_realtime.voice
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, SessionConfig
 from azure_realtime.events import ResponseCreated, ResponseDone, ServerEvent
 
 client = AzureRealTimeAudio(AzureRealTimeOptions.from_env())
 
+azure_realtime.AzureRealtimeAudio  # E
+azure_realtime.audio.Microfone  # E
+azure_realtime.voice.VoceCall  # E
 client.on("response.done", lambda event: event.session)  # E
 client.on("response.audio.delta", lambda event: event.text)  # E
 client.on("init", lambda event: event.delta)  # E

@@ -14,7 +14,9 @@ from typing import Any
 from azure_realtime import (
     AzureRealTimeAudio,
     AzureRealTimeOptions,
+    FunctionCallItem,
     FunctionTool,
+    InputText,
     McpTool,
     MessageItem,
     ResponseError,
@@ -35,6 +37,7 @@ from azure_realtime.events import (
     SessionUpdated,
     UnknownEvent,
 )
+from azure_realtime.models import UnknownItem
 
 client = AzureRealTimeAudio(
     AzureRealTimeOptions("host", "deployment", "key", session_config={"voice": "ash"})
@@ -186,6 +189,19 @@ def turns() -> Turn:
     client.update_session(config, tool_choice={"type": "function", "name": "f"})
     print(turn.seconds, client.conversation.items, client.conversation.get("id"))
     return stream.turn
+
+
+def items() -> Iterator[str]:
+    for item in client.conversation:
+        if isinstance(item, UnknownItem):
+            yield f"{item.type} {item.raw['id']}"
+        match item:  # by class: the type of an unknown item is any text
+            case MessageItem(content=parts):
+                yield from (part.text for part in parts if isinstance(part, InputText))
+            case FunctionCallItem(name=name):
+                yield name
+            case _:
+                yield item.type
 
 
 def audio(pieces: Iterator[bytes], memory: memoryview, anything: Any) -> None:

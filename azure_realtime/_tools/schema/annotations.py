@@ -43,7 +43,9 @@ def layers(function: Callable[..., Any]) -> Iterator[Any]:
             inner = inner.__init__  # type: ignore[misc]
         elif not inspect.isroutine(inner):
             call = inner.__call__
-            if inspect.ismethod(call) or inspect.isfunction(call):
+            if isinstance(
+                call, (types.MethodType, types.FunctionType, functools.partial)
+            ):
                 inner = call
 
 

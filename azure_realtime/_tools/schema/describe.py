@@ -27,7 +27,7 @@ from .annotations import (
 from .arguments import ArgumentReader, ReadObject
 from .defaults import noted_default, read_default
 from .docstrings import Docstring, parse_docstring
-from .fields import Field, fields_of, with_default
+from .fields import Field, class_docstring, fields_of, with_default
 from .hints import is_unpacked, notes_of, text_of
 from .json_schema import Schema, SchemaMaker, in_words
 from .to_json import brief_json
@@ -79,7 +79,7 @@ def describe(
     if description is None and sys.flags.optimize >= 2:
         _warn_without_docstrings()
     try:
-        _refuse_async_and_generators(function)
+        _refuse_layers(function)
         names = local_names(function)
         docstring = _docstring(function)
         fields, others = _arguments(function, names, docstring)
@@ -108,6 +108,10 @@ def _warn_without_docstrings() -> None:
 def _own_name(function: Any) -> str:
     if not callable(function):
         msg = f"a tool is a function, not {type(function).__name__}"
+        if isinstance(function, (classmethod, functools.partialmethod)):
+            msg += ": register it after the class, as a method of the class or object"
+        elif isinstance(function, str):
+            msg += ": give the name as name=..."
         raise TypeError(msg)
     name = getattr(function, "__name__", None)
     if not isinstance(name, str):  # a proxy has an attribute of any name
@@ -119,7 +123,7 @@ def _own_name(function: Any) -> str:
     return name
 
 
-def _refuse_async_and_generators(function: Callable[..., Any]) -> None:
+def _refuse_layers(function: Callable[..., Any]) -> None:
     # each layer: an async decorator may be around a plain function, or a plain one,
     # which returns the coroutine, around an async function
     for layer in layers(function):
@@ -136,17 +140,28 @@ def _refuse_async_and_generators(function: Callable[..., Any]) -> None:
                 "pass a function that returns a list, without functools.wraps"
             )
             raise TypeError(msg)
+        if getattr(layer, "__globals__", None) is vars(functools) and hasattr(
+            layer, "register"
+        ):
+            msg = (
+                "singledispatch takes its first argument by position, and the model "
+                "passes arguments by name: call it in a plain function, without "
+                "functools.wraps"
+            )
+            raise TypeError(msg)
 
 
 def _docstring(function: Callable[..., Any]) -> Docstring:
     plain = underlying(function)
-    own = parse_docstring(inspect.getdoc(plain))
+    text = inspect.getdoc(plain)
+    # an undocumented __call__ inherits the sentence of `type.__call__`
+    own = parse_docstring(None if text == type.__call__.__doc__ else text)
     holder = function.func if isinstance(function, functools.partial) else function
     if inspect.isroutine(holder):
         return own
     # a class, or an object with __call__: its class may be documented instead
     cls = holder if isinstance(holder, type) else type(holder)
-    of_class = parse_docstring(cls.__dict__.get("__doc__"))
+    of_class = class_docstring(cls)
     return Docstring(
         of_class.description
         if isinstance(holder, type)
@@ -191,10 +206,13 @@ def _arguments(
     return tuple(fields), others
 
 
-def _parameters(function: Callable[..., Any]) -> Collection[_Parameter]:
+def _parameters(function: Any) -> Collection[_Parameter]:
     """
     Return the parameters; those of the wrapped function if a wrapper takes any.
     """
+    call = inspect.getattr_static(type(function), "__call__", None)
+    if isinstance(call, (staticmethod, classmethod)):
+        function = function.__call__  # inspect.signature() leaves out an argument
     with contextlib.suppress(ValueError):  # of functools.lru_cache
         own = inspect.signature(function, follow_wrapped=False).parameters.values()
         if all(p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in own):
@@ -217,7 +235,10 @@ def _is_passed_by_name(parameter: _Parameter) -> bool:
         TypeError: It can neither be passed nor left out.
     """
     if parameter.kind is _Parameter.VAR_POSITIONAL:
-        msg = f"*{parameter.name} has no names for its arguments: take a list"
+        msg = (
+            f"*{parameter.name} has no names for its arguments: take a list; if it is "
+            "a decorator's, use functools.wraps in the decorator"
+        )
         raise TypeError(msg)
     if parameter.kind is not _Parameter.POSITIONAL_ONLY:
         return True

@@ -98,7 +98,7 @@ def class_docstring(cls: type) -> Docstring:
     Parse the docstring of *cls*, unless a dataclass has generated it.
     """
     text = cls.__dict__.get("__doc__")
-    if text and text.startswith(f"{cls.__name__}("):
+    if isinstance(text, str) and text.startswith(f"{cls.__name__}("):
         return Docstring()
     return parse_docstring(text)
 

@@ -30,6 +30,9 @@ from typing import Any
 import attrs
 
 from ..._logging import utf8_text
+from ...models._base import Model
+from ...models._unset import UNSET
+from ...models.turn import Turn
 from .hints import as_choice, is_named_tuple, is_struct, is_unset
 from .pydantic_types import dumper_of
 
@@ -43,7 +46,8 @@ def to_json_value(value: Any) -> Any:
     Dataclasses, attrs classes, named tuples, pydantic models, msgspec structs and
     database rows become objects; NumPy arrays and scalars (objects with ``tolist``)
     lists and numbers; dates and durations ISO 8601 text; bytes UTF-8 text, or base64 if
-    they are not valid UTF-8.
+    they are not valid UTF-8. A `Turn` becomes its ``to_dict()``; other models of this
+    library lack ``raw``, ``problems`` and unset fields.
 
     Raises:
         TypeError: *value* has no JSON form.
@@ -99,10 +103,15 @@ def _fields(value: Any) -> dict[str, Any] | None:
     Return the fields of a record by the names of its constructor's arguments.
     """
     cls = type(value)
+    if isinstance(value, Turn):
+        return value.to_dict()  # without the audio, which is no text for the model
     if attrs.has(cls):
+        hidden = ("raw", "problems") if isinstance(value, Model) else ()
         return {
-            str(attribute.alias): getattr(value, attribute.name)
+            str(attribute.alias): item
             for attribute in attrs.fields(cls)
+            if (item := getattr(value, attribute.name)) is not UNSET
+            and attribute.name not in hidden
         }
     if dataclasses.is_dataclass(cls):
         return {

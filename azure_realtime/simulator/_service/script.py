@@ -5,15 +5,39 @@ Scripted replies and tool calls, and the list or function that supplies them.
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
+from ..._spelling import checks_names
 from .connection import Connection
 
 __all__ = ["Replies", "Reply", "Request", "Script", "ToolCall"]
 
 
+def _require(name: str, value: object, kinds: Any, expected: str) -> None:
+    """
+    Check the type of an argument.
+
+    Raises:
+        TypeError: It is another one.
+    """
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name} must be {expected}, not {value!r:.60}")
+
+
+def require_number(name: str, value: object) -> None:
+    """
+    Check that an argument is a number.
+
+    Raises:
+        TypeError: It is not.
+    """
+    _require(name, value, (int, float), "a number")
+
+
+@checks_names
 @dataclass(frozen=True)
 class ToolCall:
     """
@@ -35,6 +59,10 @@ class ToolCall:
     output: str | None = None
     error: str | None = None
 
+    def __post_init__(self) -> None:
+        _require("name", self.name, str, "a str")
+        _require("arguments", self.arguments, (Mapping, str), "a mapping or a str")
+
     @property
     def arguments_text(self) -> str:
         """
@@ -45,6 +73,7 @@ class ToolCall:
         return json.dumps(dict(self.arguments), ensure_ascii=False)
 
 
+@checks_names
 @dataclass(frozen=True)
 class Reply:
     """
@@ -76,6 +105,16 @@ class Reply:
     modalities: Iterable[str] | None = None
     usage: Mapping[str, Any] | None = None
     phase: str | None = None
+
+    def __post_init__(self) -> None:
+        _require("text", self.text, str, "a str")
+        _require("heard", self.heard, (str, NoneType), "a str or None")
+        require_number("delay", self.delay)
+        _require("usage", self.usage, (Mapping, NoneType), "a mapping or None")
+        _require("calls", self.calls, Iterable, "a list of ToolCall")
+        if isinstance(self.calls, Collection):  # not an iterator, which is read once
+            for call in self.calls:
+                _require("calls", call, ToolCall, "a list of ToolCall")
 
 
 @dataclass(frozen=True)
@@ -136,6 +175,9 @@ class Script:
             self._function = replies
         elif replies is not None:
             given = [replies] if isinstance(replies, (Reply, str)) else replies
+            _require(
+                "replies", given, Iterable, "a list of Reply or text or a function"
+            )
             self._list = deque(map(_checked, given))
 
     def add(self, reply: Reply | str) -> None:
@@ -169,5 +211,6 @@ class Script:
         Return the reply of the user's function; None if there is none. Holds no lock.
         """
         if self._function is not None:
-            return _as_reply(self._function(request))
+            reply = self._function(request)
+            return None if reply is None else _as_reply(_checked(reply))
         return None
