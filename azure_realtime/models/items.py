@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import attrs
 
 from .._redaction import redacted_repr
-from ._base import Model
+from ._base import JSON_TEXT, Model
 from ._coerce import as_list, as_model, as_part_of
 from .content import Part, as_content, part_text
 from .enums import ItemStatus, Phase, Role
@@ -96,7 +96,7 @@ class FunctionCallItem(Model):
     type: ClassVar[str] = "function_call"
 
     name: str
-    arguments: str
+    arguments: str = attrs.field(metadata=JSON_TEXT)
     call_id: str | None = None
     id: str | None = attrs.field(default=None, kw_only=True)
     status: ItemStatus | str | None = attrs.field(default=None, kw_only=True)
@@ -180,7 +180,7 @@ class McpCallItem(Model):
     id: str
     server_label: str
     name: str
-    arguments: str
+    arguments: str = attrs.field(metadata=JSON_TEXT)
     approval_request_id: str | None = None
     output: str | None = None
     error: McpError | None = attrs.field(
@@ -200,7 +200,7 @@ class McpApprovalRequestItem(Model):
     id: str
     server_label: str
     name: str
-    arguments: str
+    arguments: str = attrs.field(metadata=JSON_TEXT)
 
 
 @attrs.frozen(eq=False, repr=False)
