@@ -8,6 +8,7 @@ import contextlib
 import queue
 import select
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -428,3 +429,62 @@ def test_run_forever_serves_a_client_of_tools() -> None:
             client.run_forever()
 
     assert "Good day." == "".join(lines)
+
+
+# The end of a program whose listeners run on its own thread.
+
+
+def test_sys_exit_in_a_listener_ends_a_program_that_pumps() -> None:
+    """
+    With ``dispatch="manual"`` the listener runs on the thread of the program.
+    """
+    seen: list[object] = []
+    with GA.connected(dispatch="manual") as (client, _):
+        client.once(CLEARED, lambda event: sys.exit(3))
+        client.on(CLEARED, seen.append)
+        client.clear_audio_buffer().result(5)
+        with pytest.raises(SystemExit, match="3"):
+            client.run_forever()
+        assert client.state is WebSocketState.OPEN
+        client.pump()
+
+    assert len(seen) == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "raise_signal"), reason="needs signals")
+def test_a_signal_handler_that_exits_is_not_taken_for_a_failing_listener() -> None:
+    """
+    SIGTERM arrives while a listener runs, and its handler calls `sys.exit`.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(4))
+    try:
+        with GA.connected(dispatch="manual") as (client, _):
+            client.once(CLEARED, lambda event: signal.raise_signal(signal.SIGTERM))
+            client.clear_audio_buffer().result(5)
+            with pytest.raises(SystemExit, match="4"):
+                client.wait_closed(5)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_done_callback_that_exits_ends_a_program_that_pumps() -> None:
+    """
+    Callbacks of futures run where listeners do.
+    """
+    with GA.connected(dispatch="manual") as (client, _):
+        cleared = client.clear_audio_buffer()
+        cleared.add_done_callback(lambda _: sys.exit(5))
+        cleared.result(5)
+        with pytest.raises(SystemExit, match="5"):
+            client.wait_closed(5)
+
+
+def test_the_descriptor_of_a_closed_client_is_refused_in_words() -> None:
+    """
+    A loop over `select` that goes on after `close()` learns what has happened.
+    """
+    with GA.connected(dispatch="manual") as (client, _):
+        client.close()
+        with pytest.raises(ConnectionClosed, match=r"pump\(\) runs the listeners"):
+            client.fileno()
+        client.pump()
