@@ -95,6 +95,7 @@ MESSAGE = {"type": "message", "role": "user", "content": "Hi"}
         (lambda c: c.create_response(input=[MESSAGE, 5]), r"^input\[1\]: expected"),
         (lambda c: c.ask("Hi", input=[b"Hi"]), r"^input\[0\]: expected MessageItem"),
         (lambda c: c.ask(image=5), "a path, a URL or bytes, not int"),
+        (lambda c: c.ask(image=[b"x"]), "a path, a URL or bytes, not list"),
         (lambda c: c.ask("Hi", when_busy="never"), "^when_busy must be 'wait'"),
         (lambda c: c.create_response(when_busy=5), "^when_busy must be 'wait'"),
         (lambda c: c.ask("Hi", metadata=5), "^metadata: expected a mapping, got int"),
