@@ -256,7 +256,7 @@ def image_url(image: Any) -> str:
 
     Raises:
         ValueError: The image is neither PNG, JPEG, GIF nor WebP.
-        TypeError: It is none of these, or a file that is open for text.
+        TypeError: It has another type, or is a file that is open for text.
     """
     if isinstance(image, str) and image.startswith(("data:", "https://", "http://")):
         return image
