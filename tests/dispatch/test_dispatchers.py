@@ -11,11 +11,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, Variant
+from helpers.clients import GA, MANUAL, Variant, drained
 from helpers.processes import run_script
 from helpers.timing import at_most
 
@@ -133,6 +133,63 @@ def test_an_executor_that_was_shut_down_does_not_end_the_client(
             client.close()
 
     assert "takes no more" in caplog.text
+
+
+class Losing(Executor):
+    """
+    An executor that takes jobs and loses them: its futures fail, or are cancelled.
+    """
+
+    def __init__(self, *, cancels: bool) -> None:
+        self.cancels = cancels
+
+    def submit(self, *job: Any) -> Future[Any]:  # type: ignore[override]
+        """
+        Take a job, as a pool of processes that cannot pickle it.
+        """
+        lost: Future[Any] = Future()
+        if self.cancels:
+            assert lost.cancel()
+        else:
+            lost.set_exception(RuntimeError("no process is left"))
+        return lost
+
+
+@pytest.mark.parametrize(
+    ("cancels", "why"), [(False, "no process is left"), (True, "they were cancelled")]
+)
+def test_an_executor_that_loses_jobs_is_reported(
+    cancels: bool, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The log says so once, and the end of the client does not wait for the lost jobs.
+    """
+    with GA.connected(dispatch=Losing(cancels=cancels)) as (client, _):
+        client.on(CLEARED, lambda event: None)
+        for _ in range(3):
+            client.clear_audio_buffer().result(5)
+        assert client.stats.callback_queue == 0
+        with at_most(2):
+            client.close(30)
+
+    (record,) = caplog.records
+    assert record.getMessage().endswith(f"events are dropped: {why}")
+
+
+def test_a_listener_that_fails_is_no_lost_job(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    What ends the run of an executor after it has begun is not the executor's fault.
+    """
+    with (
+        ThreadPoolExecutor(1) as pool,
+        GA.connected(dispatch=pool) as (client, _),
+    ):
+        client.once(CLEARED, lambda event: sys.exit(1))
+        client.clear_audio_buffer().result(5)
+        drained(client)
+
+    assert "called sys.exit()" in caplog.text
+    assert "events are dropped" not in caplog.text
 
 
 def test_events_refused_by_an_executor_are_not_counted_as_waiting(
