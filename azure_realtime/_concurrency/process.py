@@ -9,6 +9,7 @@ process first, before it acquires a lock.
 from __future__ import annotations
 
 import os
+from typing import Any, ClassVar, NoReturn
 
 
 class OwnerProcess:
@@ -37,6 +38,20 @@ class OwnerProcess:
                 "this client belongs to the process that made it; after a fork, "
                 "make a new one in the child"
             )
+
+
+class BoundToProcess:
+    """
+    Base class of objects that use the threads of one process: none can be copied.
+    """
+
+    _instead: ClassVar[str] = ""  # what to do instead of copying it
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:  # of `copy` and `pickle`
+        raise TypeError(
+            f"{type(self).__name__} objects belong to the process that made them and "
+            f"can be neither copied nor pickled{self._instead}"
+        )
 
 
 _current = OwnerProcess()

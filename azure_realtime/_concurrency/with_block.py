@@ -17,6 +17,8 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from .process import BoundToProcess
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -56,7 +58,7 @@ def _leave(manager: GuaranteedExit, kind: type[BaseException] | None, *_: Any) -
     manager._has_left = True
 
 
-class GuaranteedExit:
+class GuaranteedExit(BoundToProcess):
     """
     Base class of a context manager that is ended also if Ctrl-C interrupts the end.
     """

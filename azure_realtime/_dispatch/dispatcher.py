@@ -181,7 +181,7 @@ class Dispatcher(ABC):
             try:
                 listener(event)
             except BaseException as error:  # sys.exit() must not end the thread
-                if self._process.is_other_process or is_ctrl_c(error):
+                if self._process.is_other_process or is_exit(error):
                     raise
                 self._report(error, subscription, event)
             begun, now = now, time.monotonic()
@@ -204,7 +204,10 @@ class Dispatcher(ABC):
         subscription.failures += 1
         failures = subscription.failures
         if failures == 1:
-            logger.exception("The listener %r of %r raised", listener, event.type)
+            raised = "raised"
+            if isinstance(error, SystemExit):
+                raised = "called sys.exit(): client.close() ends run_forever()"
+            logger.exception("The listener %r of %r %s", listener, event.type, raised)
         elif failures == 10 ** (len(str(failures)) - 1):
             logger.error(
                 "The listener %r has raised %d times, the last time %r",
@@ -256,7 +259,7 @@ class Dispatcher(ABC):
         try:
             function(*args)
         except BaseException as error:
-            if self._process.is_other_process or is_ctrl_c(error):
+            if self._process.is_other_process or is_exit(error):
                 raise
             logger.exception("The function %r raised", function)
         finally:
@@ -312,9 +315,10 @@ class Dispatcher(ABC):
         return True
 
 
-def is_ctrl_c(error: BaseException) -> bool:
+def is_exit(error: BaseException) -> bool:
     """
-    Whether *error* is Ctrl-C on the main thread, where `pump` runs listeners.
+    Whether *error* is Ctrl-C or `sys.exit` on the main thread, where `pump` runs
+    listeners. A signal handler may have called `sys.exit`.
     """
     main = threading.current_thread() is threading.main_thread()
-    return main and isinstance(error, KeyboardInterrupt)
+    return main and isinstance(error, (KeyboardInterrupt, SystemExit))

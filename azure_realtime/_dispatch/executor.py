@@ -7,6 +7,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
 
 from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
@@ -45,6 +48,7 @@ class ExecutorDispatcher(Dispatcher):
         self._idle = Condition()
         self._busy = False
         self._refused = False
+        self._requested: object = None  # the run that was requested and has not begun
         self._runner: threading.Thread | None = None
 
     def submit(self, job: Job) -> None:
@@ -59,26 +63,44 @@ class ExecutorDispatcher(Dispatcher):
         self._request_run()
 
     def _request_run(self) -> None:
+        self._requested = run = object()
         try:
-            self._submit(self._drain)
-            self._refused = False
+            accepted = self._submit(self._drain)
+            if isinstance(accepted, Future):  # it may fail before the run has begun
+                accepted.add_done_callback(partial(self._check, run))
         except BaseException as error:  # the executor was shut down, or is broken
             main = threading.current_thread() is threading.main_thread()
             is_signal = main and not isinstance(error, Exception)
             if is_signal or self._process.is_other_process:
                 raise
-            if not self._refused and not self._closing():
-                logger.error(
-                    "The executor takes no more jobs; events are dropped: %s", error
-                )
-            self._refused = True
-            with self._lock:
-                refused, self._jobs = self._jobs, deque()
-                self._busy = False
-                self._idle.notify_all()
-            self._discard(refused)
+            self._refuse(error)
+
+    def _check(self, run: object, accepted: Future[Any]) -> None:
+        """
+        Drop the jobs if the executor has lost the run: it was cancelled, or it could
+        not be passed to a worker. Any thread.
+        """
+        if self._requested is run:
+            cancelled = accepted.cancelled()
+            self._refuse("they were cancelled" if cancelled else accepted.exception())
+
+    def _refuse(self, reason: object) -> None:
+        """
+        Drop the jobs, which the executor does not run for that *reason*.
+        """
+        if not self._refused and not self._closing():
+            logger.error(
+                "The executor takes no more jobs; events are dropped: %s", reason
+            )
+        self._refused = True
+        with self._lock:
+            refused, self._jobs = self._jobs, deque()
+            self._busy, self._requested = False, None
+            self._idle.notify_all()
+        self._discard(refused)
 
     def _drain(self) -> None:
+        self._requested, self._refused = None, False
         try:
             self._runner = threading.current_thread()
             while self._run_next():

@@ -20,9 +20,10 @@ from .._concurrency.condition import Condition
 from .._concurrency.deadline import Deadline
 from .._concurrency.waker import Waker
 from .._logging import logger
+from ..errors import ConnectionClosed
 from ..events import ServerEvent
 from .backlog import Backlog
-from .dispatcher import Dispatcher, Job, is_ctrl_c
+from .dispatcher import Dispatcher, Job, is_exit
 from .subscriptions import Subscription, Subscriptions
 
 
@@ -167,7 +168,7 @@ class ManualDispatcher(Dispatcher):
             del waiting[0]
             function(*args)
         except BaseException as error:
-            if self._process.is_other_process or is_ctrl_c(error):
+            if self._process.is_other_process or is_exit(error):
                 raise
             report(error)
         finally:
@@ -214,7 +215,14 @@ class ManualDispatcher(Dispatcher):
     def fileno(self) -> int:
         """
         Return the descriptor that is readable while jobs are queued.
+
+        Raises:
+            ConnectionClosed: `finish` has closed it.
         """
+        if self._finished:
+            raise ConnectionClosed(
+                1000, "there is no descriptor: pump() runs the listeners that are left"
+            )
         return self._waker.fileno()
 
     def finish(self) -> None:

@@ -103,7 +103,7 @@ def unfinished(control: Control, engine: Engine) -> str | None:
         return "before the client reconnected"
     if engine.runs_tools():
         return "while a tool was running"
-    return None if engine.responses.is_idle else "while an answer was outstanding"
+    return "while an answer was outstanding" if engine.responses.is_awaited else None
 
 
 def _report(found: Iterable[str | None]) -> None:

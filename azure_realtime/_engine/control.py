@@ -38,7 +38,8 @@ class Control:
         message_hook: Called on the reader thread with every received message, and with
             every message before it is sent; None costs one comparison. A hook that
             raises is logged and removed.
-        logs_messages: Whether the program logs at DEBUG; read once per full turn.
+        logs_messages: Whether the program logs at DEBUG; read once per full turn, and
+            before commands are sent.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:

@@ -99,7 +99,7 @@ def _report(engine: Engine) -> None:
     Commands that are queued need none: they are sent before the end.
     """
     if engine.lifecycle.ended is None and (
-        engine.runs_tools() or not engine.responses.is_idle
+        engine.runs_tools() or engine.responses.is_awaited
     ):
         # A program that ends, as by Ctrl-C, drops its clients as well: no advice then.
         threading.main_thread().join(_EXIT_SECONDS)

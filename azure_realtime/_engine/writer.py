@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._concurrency.deadline import Deadline
+from .._logging import logger
 from .._requests.entry import Entry
 from .._requests.send_queue import SendQueue
 from .._transport.outgoing_frames import frame_size
@@ -105,6 +106,8 @@ class Writer:
                 self._sent(event_id)
         if audio:
             self._note_audio()
+        else:  # commands are rare: the level may have been changed since the last one
+            control.logs_messages = logger.logs_messages
         if control.message_hook is not None or control.logs_messages:
             control.report("out", self._generation, messages)
         self._in_flight.append((stream.bytes_sent, sizes))

@@ -24,7 +24,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import attrs
 import cattrs
 
-from ..events import ClientEvent, ServerEvent
+from ..events import ClientEvent, ErrorDetails, ServerEvent, TranscriptionError
 from ..models._base import Model
 from ..models._shape import (
     RESPONSE_PATHS,
@@ -35,7 +35,13 @@ from ..models._shape import (
     nest,
 )
 from ..models._unset import UNSET
-from ..models.responses import Response, ResponseConfig, StatusDetails
+from ..models.items import McpError
+from ..models.responses import (
+    Response,
+    ResponseConfig,
+    StatusDetails,
+    StatusError,
+)
 from ..models.session import Session, SessionConfig
 from .fields import (
     OPEN,
@@ -213,10 +219,24 @@ def configure_shapes(converter: cattrs.Converter) -> None:
         # some service versions send only the type, as a string
         return {"type": value} if isinstance(value, str) else read_mapping(value)
 
+    def error(value: Any, _: Any) -> Mapping[str, Any]:
+        # some compatible services send only the message, as a string
+        return {"message": value} if isinstance(value, str) else read_mapping(value)
+
+    def coded_error(value: Any, _: Any) -> Mapping[str, Any]:
+        fields = error(value, None)
+        code = fields.get("code")
+        # others send the HTTP status
+        return {**fields, "code": str(code)} if type(code) is int else fields
+
     shapes: dict[type[Model], Hook] = {
         Session: session,
         Response: response,
         StatusDetails: status_details,
+        StatusError: coded_error,
+        ErrorDetails: coded_error,
+        TranscriptionError: coded_error,
+        McpError: error,
     }
     converter.register_structure_hook_factory(
         lambda tp: tp in shapes,

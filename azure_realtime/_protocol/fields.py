@@ -9,6 +9,7 @@ Tolerant reading of a model, field by field; it never fails.
 
 import contextlib
 import functools
+import json
 import operator
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -79,6 +80,15 @@ def read_float(value: Any, _: Any) -> float:
         with contextlib.suppress(OverflowError):
             return float(value)
     raise expected("float", value)
+
+
+def read_json_text(value: Any, _: Any) -> str:
+    if not isinstance(value, dict):
+        return read_str(value, _)
+    try:  # some compatible services send the arguments of a call as an object
+        return json.dumps(value)
+    except RecursionError:
+        raise expected("str", value) from None
 
 
 SCALARS: Mapping[type, Hook] = {
@@ -175,7 +185,7 @@ def field_of(hook_for: HookFor, attribute: "attrs.Attribute[Any]") -> Field:
     kinds = members(attribute.type)
     required = [tp for tp in kinds if tp is not type(None) and tp is not Unset]
     tp = functools.reduce(operator.or_, required)
-    read = hook_for(tp)
+    read = read_json_text if attribute.metadata.get("json") else hook_for(tp)
     return Field(
         name=attribute.name,
         type=tp,

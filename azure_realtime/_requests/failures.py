@@ -19,7 +19,7 @@ from ..errors import (
     copy_to_raise,
 )
 from ..events import ErrorEvent
-from ..models.responses import Response, StatusDetails
+from ..models.responses import Response, StatusDetails, StatusError
 from .future import CommandFuture
 
 _F = TypeVar("_F", bound=CommandFuture[Any])
@@ -50,8 +50,10 @@ def failure_of(response: Response) -> ResponseError | None:
 
     A missing or unknown status counts as completed, because the response is done.
     """
-    details = response.status_details
-    reason = (details.reason if details else None) or ""
+    details = response.status_details or StatusDetails()
+    # some compatible services send only the reason, which is read as the type
+    other = details.type if details.type != response.status else None
+    reason = details.reason or other or ""
     name = f"The response {response.id or '(without id)'}"
     if response.status == "cancelled":
         why = {
@@ -70,10 +72,9 @@ def failure_of(response: Response) -> ResponseError | None:
             f"{name} is incomplete: {why}.", response=response, reason=reason
         )
     if response.status == "failed":
-        error = details.error if details else None
-        code = error.code if error else None
-        kind = error.type if error else None
-        message = (error.message if error else None) or "the service gave no reason"
+        error = details.error or StatusError()
+        code, kind = error.code, error.type
+        message = error.message or reason or "the service gave no reason"
         return ResponseFailed(
             f"{name} failed: {message}" + (f" (code {code})" if code else ""),
             response=response,

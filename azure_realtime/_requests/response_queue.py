@@ -239,9 +239,7 @@ class ResponseQueue:
         return self._requests.finish(*(r for r in lost if r.is_sent))
 
     def session_restored(self) -> list[ClientEvent]:
-        """
-        Return the first command to queue on a new connection. Reader thread.
-        """
+        """Return the first command to queue on a new connection. Reader thread."""
         with self._lock:
             return self._next()
 
@@ -265,15 +263,20 @@ class ResponseQueue:
 
     @property
     def is_idle(self) -> bool:
-        """
-        Whether no response is active or requested. Any thread.
-        """
+        """Whether no response is active or requested. Any thread."""
         return not self.is_active and not self._requests
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a response that was not cancelled is active or requested."""
+        with self._lock:
+            cancelled = [r.response_id for r in self._requests if r.abandoned]
+            active = self._requests.active
+            wanted = len(self._requests) > len(cancelled)
+            return wanted or active not in (None, *cancelled)
+
     def request_for(self, response_id: str) -> ResponseRequest | None:
-        """
-        Return the request of a response that is not done, or None. Reader thread.
-        """
+        """Return the request of a response that is not done, or None. Reader thread."""
         with self._lock:
             return self._requests.by_response_id(response_id)
 
@@ -291,9 +294,7 @@ class ResponseQueue:
             return request is not None and request.is_out_of_band
 
     def end(self, error: RealtimeError) -> None:
-        """
-        Fail every request. Reader thread.
-        """
+        """Fail every request. Reader thread."""
         fail_all([future for r in tuple(self._requests) for future in r.futures], error)
         with self._lock:
             self._requests.finish(*self._requests)

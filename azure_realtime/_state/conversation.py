@@ -5,6 +5,7 @@ The users' view of the conversation.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._concurrency.process import BoundToProcess
 from ..models.items import Item
 from .transcript import as_mappings, as_text
 
@@ -16,7 +17,7 @@ T = TypeVar("T")
 _MISSING: Any = object()
 
 
-class Conversation:
+class Conversation(BoundToProcess):
     """
     The items of the conversation, with transcripts as they arrive.
 
@@ -27,6 +28,8 @@ class Conversation:
     most 10,000 items and about 64 MiB; beyond that the oldest items are removed. Any
     thread.
     """
+
+    _instead = ": its items can, tuple(client.conversation)"
 
     def __init__(self, state: "ConversationState") -> None:
         self._state = state

@@ -70,6 +70,15 @@ class SessionState:
                 config = overlaid(config, change)
         return config
 
+    def with_type(self, change: SessionConfig) -> SessionConfig:
+        """
+        Return *change* with the type of this session, unless it has one: the service
+        refuses an update for another type. Any thread.
+        """
+        if change.type is not UNSET or self._confirmed.type is UNSET:
+            return change
+        return attrs.evolve(change, type=self._confirmed.type)
+
     def _settle(self) -> None:
         """
         Move the acknowledged changes to `_confirmed`. Reader thread.

@@ -38,13 +38,13 @@ from ..events import (
     ConversationItemCreate,
     ResponseCreate,
     ResponseDone,
-    ResponseFunctionCallArgumentsDone,
     ResponseOutputItemDone,
     ServerEvent,
 )
 from ..models._unset import UNSET
 from ..models.items import FunctionCallItem, FunctionCallOutputItem
 from ..models.responses import ResponseConfig
+from .announced import ANNOUNCING
 from .batch import Results
 from .runner import ToolRunner
 from .tool import Toolbox
@@ -95,9 +95,7 @@ class ToolLoop:
         handles: The event classes that `observe` takes.
     """
 
-    handles = frozenset(
-        {ResponseOutputItemDone, ResponseFunctionCallArgumentsDone, ResponseDone}
-    )
+    handles = frozenset({*ANNOUNCING, ResponseOutputItemDone, ResponseDone})
 
     def __init__(
         self,

@@ -30,16 +30,16 @@ from .._concurrency.lock import OwnLock
 from .._concurrency.worker_pool import Job, WorkerPool
 from .._logging import logger
 from .._memory import put_bounded
+from .._requests.failures import failure_of
 from ..events import (
     ResponseDone,
-    ResponseFunctionCallArgumentsDone,
     ResponseOutputItemDone,
     ServerEvent,
     ToolErrorEvent,
 )
 from ..models.items import FunctionCallItem, Item
 from ..models.responses import Response, ResponseConfig
-from .announced import AnnouncedCalls
+from .announced import ANNOUNCING, AnnouncedCalls
 from .batch import Batch, Call, Results, calls_in
 from .call import (
     Outcome,
@@ -124,7 +124,7 @@ class ToolRunner:
         if isinstance(event, ResponseOutputItemDone):
             items = {event.output_index: event.item}
             self._start(event, event.response_id, items, rounds)
-        elif isinstance(event, ResponseFunctionCallArgumentsDone):
+        elif isinstance(event, ANNOUNCING):
             self._announced.add(event)
         elif isinstance(event, ResponseDone):
             self._finish(event, event.response, config, rounds)
@@ -232,15 +232,15 @@ class ToolRunner:
         rounds: int,
     ) -> None:
         announced = self._announced.take(response.id)
-        if response.status == "completed":
-            # for services that send no events of the items
+        complete = failure_of(response) is None  # also with an unknown status
+        if complete:
             items = announced | dict(enumerate(response.output))
             self._start(event, response.id, items, rounds)
         with self._lock:
             batch = self._batches.get(response.id)
             if batch is None:
                 return
-            if response.status != "completed":
+            if not complete:
                 self._drop(batch.response_id)
                 return
             batch.closed, batch.config, batch.response = True, config, response

@@ -60,6 +60,21 @@ def file_content(source: Any) -> tuple[bytes, str]:
     return read_blocks(source), name if isinstance(name, str) else "input.wav"
 
 
+def _read_block(file: Any) -> bytes | bytearray:
+    kind = "text"
+    try:
+        block = file.read(_BLOCK)
+    except UnicodeDecodeError:
+        pass  # of a file that is open for text
+    else:
+        if not block or isinstance(block, (bytes, bytearray)):
+            return block or b""
+        kind = type(block).__name__
+    raise TypeError(
+        f"a file must be open for reading bytes (mode 'rb'); this one gives {kind}"
+    )
+
+
 def read_blocks(file: Any, check: Callable[[], object] = no_check) -> bytes:
     """
     Read an open file; call *check* between two blocks.
@@ -68,12 +83,7 @@ def read_blocks(file: Any, check: Callable[[], object] = no_check) -> bytes:
         TypeError: It is open for text.
     """
     blocks: list[bytes] = []
-    while block := file.read(_BLOCK):
-        if not isinstance(block, (bytes, bytearray)):
-            raise TypeError(
-                f"an audio file must be open for reading bytes (mode 'rb'); this one "
-                f"gives {type(block).__name__}"
-            )
+    while block := _read_block(file):
         if blocks:  # not for short files
             check()
         blocks.append(bytes(block))

@@ -88,6 +88,8 @@ class AzureRealTimeAudio(
         TypeError: An option has the wrong type.
     """
 
+    _instead = ": pass its options on, and make a client there"
+
     def __init__(
         self,
         options: AzureRealTimeOptions | Mapping[str, Any],

@@ -322,7 +322,8 @@ class Commands:
         """Queue a command that is acknowledged; *expect* gets its future first."""
         queue = partial(self._sender.command, bounded=bounded)
         if isinstance(command, SessionUpdate):
-            command = attrs.evolve(command, session=snapshot(command.session))
+            session = self._follower.with_type(snapshot(command.session))
+            command = attrs.evolve(command, session=session)
             return queue(command, partial(self._follower.ask, command.session))
         if not isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
             return queue(command)

@@ -113,6 +113,7 @@ class Pumping:
         Raises:
             RuntimeError: The client was made with another *dispatch*, or the caller is
                 a forked child.
+            ConnectionClosed: `close` has closed the descriptor.
         """
         return self._manual().fileno()
 

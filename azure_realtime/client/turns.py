@@ -67,8 +67,8 @@ class Asking(Tooling):
                 `soxr` if installed. VAD is switched off while the audio is sent. A
                 `Source` such as `Microphone` is sent until VAD finds the end of the
                 speech, or the source ends; it is closed then.
-            image: A picture that belongs to the question: a path, a URL, or the bytes
-                of a PNG, JPEG, GIF or WebP file. GA protocol only.
+            image: A picture that belongs to the question: a path, a URL, the bytes of a
+                PNG, JPEG, GIF or WebP file, or an open file. GA protocol only.
             timeout: Seconds for the whole turn; then the response is cancelled.
             when_busy: What to do while another response is not done; see
                 `create_response`.

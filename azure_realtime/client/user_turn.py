@@ -9,15 +9,17 @@ switched off before it and on after it; no command waits for an acknowledgement.
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import attrs
 
 from .._concurrency.deadline import Deadline
+from ..audio.files import read_blocks
 from ..audio.pcm import source_rate
 from ..events import InputAudioBufferCommit, InputAudioBufferCommitted
 from ..models.content import InputAudio, InputImage, InputText, Part
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
     from .._state.session import SessionState
     from .open_turn import OpenTurn
 
-    Image = str | Path | Buffer
-    """A picture: a path or a URL, a path, or the bytes of a file."""
+    Image = str | os.PathLike[str] | Buffer | BinaryIO
+    """A picture: a path or a URL, the bytes of a file, or an open file."""
 else:
     Image = Any  # `Buffer` is not in Python 3.10
 
@@ -253,17 +255,26 @@ def _written(text: str | None, image: Any) -> list[Part]:
 
 def image_url(image: Any) -> str:
     """
-    Return *image* if it is a URL, else the data URL of the file or bytes.
+    Return *image* if it is a URL, else the data URL of a path, open file or bytes.
 
     Raises:
         ValueError: The image is neither PNG, JPEG, GIF nor WebP.
-        TypeError: It is a number.
+        TypeError: It has another type, or is a file that is open for text.
     """
     if isinstance(image, str) and image.startswith(("data:", "https://", "http://")):
         return image
-    if isinstance(image, int):  # bytes(5) are five zeros
-        raise TypeError("image must be a path, a URL or bytes, not int")
-    data = Path(image).read_bytes() if isinstance(image, (str, Path)) else bytes(image)
+    if isinstance(image, (str, os.PathLike)):
+        data = Path(image).read_bytes()
+    elif callable(getattr(image, "read", None)):
+        data = read_blocks(image)
+    else:
+        try:
+            data = bytes(memoryview(image))
+        except TypeError:
+            kind = type(image).__name__
+            raise TypeError(
+                f"image must be a path, a URL or bytes, not {kind}"
+            ) from None
     for beginning, subtype in _IMAGES:
         if data.startswith(beginning) and (subtype != "webp" or data[8:12] == b"WEBP"):
             encoded = base64.b64encode(data).decode("ascii")

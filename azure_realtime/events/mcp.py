@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import attrs
 
+from ..models._base import JSON_TEXT
 from ._base import ServerEvent
 
 __all__ = [
@@ -87,7 +88,7 @@ class ResponseMcpCallArgumentsDone(ServerEvent):
     response_id: str = ""
     item_id: str = ""
     output_index: int = 0
-    arguments: str = ""
+    arguments: str = attrs.field(default="", metadata=JSON_TEXT)
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

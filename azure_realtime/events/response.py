@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import attrs
 
 from ..audio.encoding import load
-from ..models._base import LENIENT, Model
+from ..models._base import JSON_TEXT, LENIENT, Model
 from ..models.items import Item, UnknownItem
 from ..models.responses import Response, ResponseConfig, as_response_config
 from ._base import ClientEvent, ServerEvent
@@ -313,4 +313,4 @@ class ResponseFunctionCallArgumentsDone(_OfCall):
     )
 
     name: str = attrs.field(default="", metadata=LENIENT)
-    arguments: str = ""
+    arguments: str = attrs.field(default="", metadata=JSON_TEXT)

@@ -77,6 +77,10 @@ class Model(Value):
 LENIENT = {"lenient": True}
 
 
+#: Metadata of a field of JSON text, which may be received as an object.
+JSON_TEXT = {"json": True}
+
+
 def brief(model: Any) -> str:
     """
     Return a `repr` that shows only fields that differ from their defaults.

@@ -13,7 +13,7 @@ import attrs
 
 from .._redaction import redacted_repr
 from .._spelling import checks_names
-from ._base import Model
+from ._base import JSON_TEXT, Model
 from ._coerce import as_list, as_model, as_part_of
 from .content import Part, as_content, part_text
 from .enums import ItemStatus, Phase, Role
@@ -99,7 +99,7 @@ class FunctionCallItem(Model):
     type: ClassVar[str] = "function_call"
 
     name: str
-    arguments: str
+    arguments: str = attrs.field(metadata=JSON_TEXT)
     call_id: str | None = None
     id: str | None = attrs.field(default=None, kw_only=True)
     status: ItemStatus | str | None = attrs.field(default=None, kw_only=True)
@@ -184,7 +184,7 @@ class McpCallItem(Model):
     id: str
     server_label: str
     name: str
-    arguments: str
+    arguments: str = attrs.field(metadata=JSON_TEXT)
     approval_request_id: str | None = None
     output: str | None = None
     error: McpError | None = attrs.field(
@@ -204,7 +204,7 @@ class McpApprovalRequestItem(Model):
     id: str
     server_label: str
     name: str
-    arguments: str
+    arguments: str = attrs.field(metadata=JSON_TEXT)
 
 
 @checks_names

@@ -5,7 +5,9 @@ One question, one answer: ``ask`` and ``stream``.
 from __future__ import annotations
 
 import array
+import base64
 import gc
+import io
 import struct
 import threading
 import time
@@ -189,6 +191,26 @@ def test_a_picture_is_shown(tmp_path: Path) -> None:
     assert 1 == len({*urls[:3]})
     assert urls[0].startswith("data:image/png;base64,iVBOR")
     assert "https://example.com/cat.png" == urls[3]
+
+
+def test_a_picture_may_be_an_open_file(tmp_path: Path) -> None:
+    """
+    As audio may: a file on disk or in memory, opened for bytes.
+    """
+    path = tmp_path / "picture.png"
+    path.write_bytes(png())
+    with GA.connected(service={"replies": echo}) as (client, wire):
+        with path.open("rb") as file:
+            client.ask("What is it?", image=file, timeout=10)
+        client.ask("And now?", image=io.BytesIO(png()), timeout=10)
+        for read in (client.append_audio, lambda it: client.ask("?", image=it)):
+            with path.open() as file, pytest.raises(TypeError, match="mode 'rb'"):
+                read(file)
+        items = [e["item"] for e in wire.received if "item" in e]
+
+    urls = [item["content"][0]["image_url"] for item in items]
+    encoded = base64.b64encode(png()).decode()
+    assert urls == [f"data:image/png;base64,{encoded}"] * 2
 
 
 @pytest.mark.slow

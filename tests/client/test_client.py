@@ -5,6 +5,8 @@ The surface of the original, on both protocols, in plain text and over TLS.
 from __future__ import annotations
 
 import base64
+import copy
+import pickle
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -436,3 +438,22 @@ def test_disconnected_after_an_own_close_is_clean() -> None:
 
     assert [(e.code, e.clean, e.error) for e in delivered] == [(1000, True, None)]
     assert connection.close_code == 1000
+
+
+@pytest.mark.parametrize("take", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_what_belongs_to_the_process_is_not_copied(take: Callable[[Any], Any]) -> None:
+    """
+    A copy of a client would end with the first; a worker process needs its own.
+    """
+    with GA.connected() as (client, _):
+        with pytest.raises(TypeError, match="pass its options on, and make"):
+            take(client)
+        with pytest.raises(TypeError, match=r"tuple\(client\.conversation\)"):
+            take(client.conversation)
+        with (
+            client.events(timeout=1) as events,
+            pytest.raises(
+                TypeError, match=r"^EventStream objects belong to the process"
+            ),
+        ):
+            take(events)

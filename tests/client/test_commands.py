@@ -7,6 +7,7 @@ from __future__ import annotations
 import array
 import base64
 import itertools
+import warnings
 from typing import Any
 
 import pytest
@@ -21,9 +22,15 @@ from helpers.clients import (
     drained,
 )
 
-from azure_realtime import AzureRealTimeAudio, ModelStatusEnum
+from azure_realtime import (
+    AzureRealTimeAudio,
+    AzureRealTimeOptions,
+    ModelStatusEnum,
+    ProtocolWarning,
+    SessionConfig,
+)
 from azure_realtime.events import InputAudioBufferAppend
-from azure_realtime.simulator import Reply
+from azure_realtime.simulator import Reply, Simulator
 
 
 def of_type(received: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -370,3 +377,36 @@ def test_metadata_comes_back_as_it_was_given(variant: Variant) -> None:
     with variant.connected(service={"replies": ["Hi", "Hi"]}) as (client, _):
         assert client.create_response(metadata=given).result(5).metadata == given
         assert client.create_response().result(5).metadata is None
+
+
+# Transcription sessions.
+
+
+@pytest.mark.parametrize("api_version", [None, "2025-04-01-preview"])
+@pytest.mark.parametrize("way", ["update_session", "send"])
+def test_an_update_keeps_the_type_of_a_transcription_session(
+    api_version: str | None, way: str
+) -> None:
+    """
+    Another language in the middle of a session needs no ``type="transcription"``.
+    """
+    english, german = (
+        {"input_audio_transcription": {"model": "whisper-1", "language": language}}
+        for language in ("en", "de")
+    )
+    config = SessionConfig(type="transcription", turn_detection=None, **english)
+    with Simulator(pace=0) as service, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ProtocolWarning)
+        options = AzureRealTimeOptions(
+            service.url, "d", "k", api_version=api_version, session_config=config
+        )
+        with AzureRealTimeAudio(options) as client:
+            if way == "send":
+                sent = client.send({"type": "session.update", "session": german})
+            else:
+                sent = client.update_session(german)
+            assert sent is not None
+            session = sent.result(5)
+
+    assert session.type == "transcription"
+    assert session.input_audio_transcription.language == "de"

@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import signal
+import textwrap
 import threading
 import weakref
 from collections.abc import Callable
@@ -112,6 +113,32 @@ def test_a_script_that_ends_by_ctrl_c_is_not_warned() -> None:
 
     assert "KeyboardInterrupt" in done.stderr
     assert "The program ended" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "given_up",
+    [
+        "client.create_response().cancel()",
+        "client.create_response(); assert client.cancel_response()",
+        """
+        with contextlib.suppress(TimeoutError):
+            client.ask("Hello", timeout=0.2)
+        """,
+    ],
+)
+def test_an_answer_that_was_given_up_draws_no_warning(given_up: str) -> None:
+    """
+    The program has cancelled it, or its time was over: there is nothing to wait for.
+    """
+    with Peer(lambda conn: collect_until_close(conn, [])) as peer:
+        done = run_script(
+            "import contextlib\nclient = client_of(sys.argv[1])\nclient.connect(5)\n"
+            + textwrap.dedent(given_up),
+            peer.url,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow
@@ -607,6 +634,33 @@ def test_a_dropped_client_whose_answer_is_outstanding_says_so(
         with pytest.raises(ConnectionClosed, match="keep a reference"):
             answer.result(5)
     assert "Keep a reference to the client" in caplog.text
+
+
+def test_a_dropped_client_whose_answer_was_given_up_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    The program has cancelled it: nothing is lost.
+    """
+    requested, closed = threading.Event(), threading.Event()
+
+    def serve(conn: PeerConnection) -> None:
+        serve_session(conn)
+        conn.read_frame()
+        requested.set()
+        assert conn.read_frame()[0] == CLOSE
+        closed.set()
+
+    with Peer(serve) as peer:
+        client = GA.client(peer.url)
+        client.connect(5)
+        answer = client.create_response()
+        assert requested.wait(5)
+        assert answer.cancel()
+        del client
+        gc.collect()
+        assert closed.wait(5)
+    assert caplog.text == ""
 
 
 def test_a_client_that_is_dropped_while_connecting_is_gone() -> None:

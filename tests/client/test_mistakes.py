@@ -109,6 +109,7 @@ MESSAGE = {"type": "message", "role": "user", "content": "Hi"}
         (lambda c: c.ask(audio=""), "^audio is empty text"),
         (lambda c: c.update_session({"session": {}}), "give what 'session' contains"),
         (lambda c: c.create_response({"response": {}}), "give what 'response' cont"),
+        (lambda c: c.ask(image=[b"x"]), "a path, a URL or bytes, not list"),
         (lambda c: c.ask("Hi", when_busy="never"), "^when_busy must be 'wait'"),
         (lambda c: c.create_response(when_busy=5), "^when_busy must be 'wait'"),
         (lambda c: c.ask("Hi", metadata=5), "^metadata: expected a mapping, got int"),

@@ -8,13 +8,14 @@ import contextlib
 import queue
 import select
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from helpers.clients import GA, MANUAL, Variant
+from helpers.clients import GA, MANUAL, Variant, drained
 from helpers.processes import run_script
 from helpers.timing import at_most
 
@@ -132,6 +133,63 @@ def test_an_executor_that_was_shut_down_does_not_end_the_client(
             client.close()
 
     assert "takes no more" in caplog.text
+
+
+class Losing(Executor):
+    """
+    An executor that takes jobs and loses them: its futures fail, or are cancelled.
+    """
+
+    def __init__(self, *, cancels: bool) -> None:
+        self.cancels = cancels
+
+    def submit(self, *job: Any) -> Future[Any]:  # type: ignore[override]
+        """
+        Take a job, as a pool of processes that cannot pickle it.
+        """
+        lost: Future[Any] = Future()
+        if self.cancels:
+            assert lost.cancel()
+        else:
+            lost.set_exception(RuntimeError("no process is left"))
+        return lost
+
+
+@pytest.mark.parametrize(
+    ("cancels", "why"), [(False, "no process is left"), (True, "they were cancelled")]
+)
+def test_an_executor_that_loses_jobs_is_reported(
+    cancels: bool, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The log says so once, and the end of the client does not wait for the lost jobs.
+    """
+    with GA.connected(dispatch=Losing(cancels=cancels)) as (client, _):
+        client.on(CLEARED, lambda event: None)
+        for _ in range(3):
+            client.clear_audio_buffer().result(5)
+        assert client.stats.callback_queue == 0
+        with at_most(2):
+            client.close(30)
+
+    (record,) = caplog.records
+    assert record.getMessage().endswith(f"events are dropped: {why}")
+
+
+def test_a_listener_that_fails_is_no_lost_job(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    What ends the run of an executor after it has begun is not the executor's fault.
+    """
+    with (
+        ThreadPoolExecutor(1) as pool,
+        GA.connected(dispatch=pool) as (client, _),
+    ):
+        client.once(CLEARED, lambda event: sys.exit(1))
+        client.clear_audio_buffer().result(5)
+        drained(client)
+
+    assert "called sys.exit()" in caplog.text
+    assert "events are dropped" not in caplog.text
 
 
 def test_events_refused_by_an_executor_are_not_counted_as_waiting(
@@ -428,3 +486,62 @@ def test_run_forever_serves_a_client_of_tools() -> None:
             client.run_forever()
 
     assert "Good day." == "".join(lines)
+
+
+# The end of a program whose listeners run on its own thread.
+
+
+def test_sys_exit_in_a_listener_ends_a_program_that_pumps() -> None:
+    """
+    With ``dispatch="manual"`` the listener runs on the thread of the program.
+    """
+    seen: list[object] = []
+    with GA.connected(dispatch="manual") as (client, _):
+        client.once(CLEARED, lambda event: sys.exit(3))
+        client.on(CLEARED, seen.append)
+        client.clear_audio_buffer().result(5)
+        with pytest.raises(SystemExit, match="3"):
+            client.run_forever()
+        assert client.state is WebSocketState.OPEN
+        client.pump()
+
+    assert len(seen) == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "raise_signal"), reason="needs signals")
+def test_a_signal_handler_that_exits_is_not_taken_for_a_failing_listener() -> None:
+    """
+    SIGTERM arrives while a listener runs, and its handler calls `sys.exit`.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(4))
+    try:
+        with GA.connected(dispatch="manual") as (client, _):
+            client.once(CLEARED, lambda event: signal.raise_signal(signal.SIGTERM))
+            client.clear_audio_buffer().result(5)
+            with pytest.raises(SystemExit, match="4"):
+                client.wait_closed(5)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_done_callback_that_exits_ends_a_program_that_pumps() -> None:
+    """
+    Callbacks of futures run where listeners do.
+    """
+    with GA.connected(dispatch="manual") as (client, _):
+        cleared = client.clear_audio_buffer()
+        cleared.add_done_callback(lambda _: sys.exit(5))
+        cleared.result(5)
+        with pytest.raises(SystemExit, match="5"):
+            client.wait_closed(5)
+
+
+def test_the_descriptor_of_a_closed_client_is_refused_in_words() -> None:
+    """
+    A loop over `select` that goes on after `close()` learns what has happened.
+    """
+    with GA.connected(dispatch="manual") as (client, _):
+        client.close()
+        with pytest.raises(ConnectionClosed, match=r"pump\(\) runs the listeners"):
+            client.fileno()
+        client.pump()

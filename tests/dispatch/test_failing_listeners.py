@@ -131,6 +131,21 @@ def test_sys_exit_in_a_listener_does_not_end_the_session() -> None:
         assert client.state is WebSocketState.OPEN
 
 
+@DISPATCH
+def test_the_log_says_how_a_listener_ends_the_program(
+    dispatch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    `sys.exit` ends nothing on a thread that is not the program's own.
+    """
+    with GA.connected(dispatch=dispatch) as (client, _):
+        client.once("input_audio_buffer.cleared", lambda event: sys.exit(1))
+        client.clear_audio_buffer().result(5)
+
+    (text,) = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert text.endswith("called sys.exit(): client.close() ends run_forever()")
+
+
 def test_pongs_leave_while_a_listener_is_stuck() -> None:
     """
     A listener that never returns keeps no pong, no read, no send and no wait.

@@ -61,6 +61,23 @@ def test_debug_has_types_and_sizes_and_no_content(
     assert "AAAA" not in text
 
 
+def test_debug_may_be_switched_on_and_off_during_a_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    As in a notebook, when something does not work: the next command is logged already.
+    """
+    with GA.connected() as (client, _):
+        for level in (logging.DEBUG, logging.INFO, logging.DEBUG):
+            caplog.clear()
+            with caplog.at_level(level, "azure_realtime"):
+                client.clear_audio_buffer().result(5)
+                client.clear_audio_buffer().result(5)
+            logged = "Received input_audio_buffer.cleared" in caplog.text
+            assert logged is (level == logging.DEBUG)
+            assert ("Sent input_audio_buffer.clear," in caplog.text) is logged
+
+
 def test_a_refused_session_is_raised_and_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -29,17 +29,21 @@ from azure_realtime.events import (
     ClientEvent,
     ConversationItemAdded,
     ConversationItemCreate,
+    ConversationItemDone,
+    ConversationItemInputAudioTranscriptionFailed,
+    ErrorEvent,
     InputAudioBufferAppend,
     InvalidMessage,
     RawCommand,
     ResponseCreate,
+    ResponseFunctionCallArgumentsDone,
     ResponseOutputAudioDelta,
     SessionUpdate,
     SessionUpdated,
     UnknownEvent,
 )
 from azure_realtime.models._unset import UNSET
-from azure_realtime.models.items import MessageItem
+from azure_realtime.models.items import FunctionCallItem, McpCallItem, MessageItem
 from azure_realtime.models.session import Session, SessionConfig
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -469,6 +473,54 @@ def test_an_unknown_event_is_delivered() -> None:
 
     assert UnknownEvent(type="response.smell.delta", event_id="e1") == event
     assert message == event.raw
+
+
+def test_an_error_that_is_only_text_has_that_text() -> None:
+    """
+    Some compatible services send a sentence in place of an object.
+    """
+    call = {"type": "mcp_call", "id": "mcp_1", "name": "f", "error": "No GPU."}
+    failed = "conversation.item.input_audio_transcription.failed"
+    codec = Codec(None)
+
+    (error,) = codec.decode('{"type": "error", "error": "No GPU."}')
+    (speech,) = codec.decode(json.dumps({"type": failed, "error": "No GPU."}))
+    (item,) = codec.decode(json.dumps({"type": "conversation.item.done", "item": call}))
+
+    assert isinstance(error, ErrorEvent)
+    assert isinstance(speech, ConversationItemInputAudioTranscriptionFailed)
+    assert isinstance(item, ConversationItemDone)
+    assert isinstance(item.item, McpCallItem)
+    assert item.item.error is not None
+    found = [error.error.message, speech.error.message, item.item.error.message]
+    assert found == ["No GPU."] * 3
+
+
+def test_an_error_code_may_be_a_number() -> None:
+    """
+    It becomes text, as the codes of the service are.
+    """
+    (event,) = Codec(None).decode('{"type": "error", "error": {"code": 429}}')
+
+    assert isinstance(event, ErrorEvent)
+    assert event.error.code == "429"
+
+
+def test_arguments_that_are_an_object_become_text() -> None:
+    """
+    Some compatible services send the arguments of a call as an object.
+    """
+    call = {"type": "function_call", "name": "f", "arguments": {"a": "é"}}
+    kind = "response.function_call_arguments.done"
+    codec = Codec(None)
+
+    (done,) = codec.decode(json.dumps({"type": kind, "arguments": {"a": "é"}}))
+    (item,) = codec.decode(json.dumps({"type": "conversation.item.done", "item": call}))
+
+    assert isinstance(done, ResponseFunctionCallArgumentsDone)
+    assert isinstance(item, ConversationItemDone)
+    assert isinstance(item.item, FunctionCallItem)
+    assert json.loads(done.arguments) == json.loads(item.item.arguments) == {"a": "é"}
 
 
 def test_an_event_without_a_type_is_delivered() -> None:

@@ -473,6 +473,58 @@ def test_a_response_that_does_not_complete_says_why(
     assert raised.response.id in str(raised)
 
 
+@pytest.mark.parametrize(
+    ("details", "words", "retryable"),
+    [
+        ("overloaded", "overloaded", False),
+        ({"type": "failed", "error": "out of memory"}, "out of memory", False),
+        ({"type": "failed", "reason": "server_shutdown"}, "server_shutdown", False),
+        ({"error": {"code": 503, "message": "Busy."}}, "Busy. (code 503)", True),
+        ({"error": {"code": "slow"}}, "the service gave no reason (code slow)", False),
+        ({"type": "failed"}, "the service gave no reason", False),
+    ],
+)
+def test_a_failure_names_the_reason_in_whatever_shape_it_comes(
+    details: Any, words: str, retryable: bool
+) -> None:
+    """
+    Compatible services send the reason as text, or the code as a number.
+    """
+
+    def fail(service: Service) -> None:
+        service.read("response.create")
+        service.created("resp_1")
+        service.done("resp_1", status="failed", status_details=details)
+
+    with scripted(fail) as (client, _), pytest.raises(ResponseFailed) as caught:
+        client.create_response().result(5)
+
+    assert str(caught.value) == f"The response resp_1 failed: {words}"
+    assert caught.value.retryable is retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [("cancelled", ResponseCancelled), ("incomplete", ResponseIncomplete)],
+)
+def test_a_reason_that_is_only_text_is_the_reason(
+    status: str, error: type[ResponseError]
+) -> None:
+    """
+    ``status_details`` is the reason itself, as some compatible services send it.
+    """
+
+    def end(service: Service) -> None:
+        service.read("response.create")
+        service.created("resp_1")
+        service.done("resp_1", status=status, status_details="content_filter")
+
+    with scripted(end) as (client, _), pytest.raises(error) as caught:
+        client.create_response().result(5)
+
+    assert getattr(caught.value, "reason", "") == "content_filter"
+
+
 # The states of one request.
 
 STEPS_TO: dict[State, list[Step]] = {

@@ -15,6 +15,7 @@ from unittest.mock import Mock
 
 import pytest
 from helpers.clients import GA, LONG, MANUAL, SENTENCE, USER_SAYS, Variant, drained
+from helpers.scripted_service import Service, scripted
 from helpers.timing import SCALE
 
 from azure_realtime import (
@@ -23,6 +24,7 @@ from azure_realtime import (
     FunctionTool,
     Response,
     ResponseCancelled,
+    ResponseError,
     ResponseIncomplete,
     SessionConfig,
 )
@@ -674,3 +676,94 @@ def test_the_next_response_is_known_before_it_is_requested(toolbox: Toolbox) -> 
     assert over.wait(5)
     loop.close()
     assert known == [True]
+
+
+# Services that report a call in pieces.
+
+CALL = {"id": "fc_1", "type": "function_call", "name": "double", "call_id": "call_1"}
+AT = {"response_id": "resp_1", "item_id": "fc_1", "output_index": 0}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "ending"),
+    [
+        (
+            [
+                {
+                    "type": "response.output_item.added",
+                    "response_id": "resp_1",
+                    "output_index": 0,
+                    "item": {**CALL, "arguments": "", "status": "in_progress"},
+                },
+                {
+                    "type": "response.function_call_arguments.done",
+                    **AT,
+                    "call_id": "call_1",
+                    "arguments": '{"number": 4}',
+                },
+            ],
+            {"status": "completed"},
+        ),
+        (
+            [],
+            {
+                "status": "requires_action",
+                "output": [{**CALL, "arguments": '{"number": 4}'}],
+            },
+        ),
+        ([], {"status": None, "output": [{**CALL, "arguments": {"number": 4}}]}),
+    ],
+    ids=["name-and-arguments", "other-status", "no-status"],
+)
+def test_a_call_that_a_compatible_service_reports_in_its_own_way_runs(
+    pieces: list[dict[str, Any]], ending: dict[str, Any]
+) -> None:
+    """
+    The name comes before the arguments, or the response ends with an unknown status.
+    """
+
+    def serve(service: Service) -> None:
+        service.read("response.create")
+        service.created("resp_1")
+        service.say(*pieces)
+        service.done("resp_1", **ending)
+        service.read("response.create")
+        service.created("resp_2")
+        service.done("resp_2", "Eight.")
+
+    with scripted(serve) as (client, service):
+        client.tool(double)
+        turn = client.ask("Twice four?", timeout=5)
+        sent = [m["item"] for m in service.received if "item" in m][1:]
+
+    assert turn.text == "Eight."
+    assert [(item["call_id"], item["output"]) for item in sent] == [("call_1", "8")]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "failed", "incomplete"])
+def test_a_call_of_a_response_that_did_not_complete_does_not_run(status: str) -> None:
+    """
+    Its arguments may be cut off, and its turn is over.
+    """
+
+    def serve(service: Service) -> None:
+        service.read("response.create")
+        service.created("resp_1")
+        service.say(
+            {
+                "type": "response.function_call_arguments.done",
+                **AT,
+                "call_id": "call_1",
+                "name": "double",
+                "arguments": '{"number": 4}',
+            }
+        )
+        service.done("resp_1", status=status)
+
+    with scripted(serve) as (client, _):
+        ran: list[int] = []
+        client.tool(lambda number: ran.append(number), name="double")
+        with pytest.raises(ResponseError):
+            client.create_response().result(5)
+
+    assert ran == []
