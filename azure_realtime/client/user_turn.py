@@ -19,10 +19,16 @@ import attrs
 
 from .._concurrency.deadline import Deadline
 from ..audio.pcm import source_rate
-from ..events import InputAudioBufferCommit, InputAudioBufferCommitted
+from ..events import (
+    ConversationItemCreate,
+    InputAudioBufferClear,
+    InputAudioBufferCommitted,
+    SessionUpdate,
+)
 from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem, with_id
-from ..models.turn_detection import ServerVad
+from ..models.session import SessionConfig
+from ..models.turn_detection import ServerVad, TurnDetection
 from ..voice.ends import SourceEnd
 from ..voice.source_reader import SourceReader
 from .audio_input import spoken
@@ -92,7 +98,8 @@ def send_user_turn(
         samples = spoken(_recording(audio), session.input_format, deadline)
     if parts:
         item = with_id(MessageItem(role="user", content=tuple(parts)))
-        turn.ask(item, commands.create_conversation_item)
+        create = ConversationItemCreate(item=item)
+        turn.ask(item, partial(commands._command, create, bounded=False))
     if samples is not None:
         return _speak(commands, session, turn, samples, deadline, undo)
     if audio is not None:
@@ -114,10 +121,10 @@ def _speak(
     vad = session.turn_detection is not None
     detection = session.turn_detection or ServerVad()
     if vad:
-        undo.append(lambda: commands.update_session(turn_detection=detection))
-        commands.update_session(turn_detection=None)
-    undo.append(commands.clear_audio_buffer)
-    commands.clear_audio_buffer()
+        undo.append(lambda: _detect(commands, detection))
+        _detect(commands, None)
+    undo.append(lambda: _clear(commands))
+    _clear(commands)
     commands.append_audio(samples, timeout=deadline.remaining())
     committed = _commit(commands, turn)
     undo.pop()
@@ -127,10 +134,23 @@ def _speak(
     return committed.result(deadline.remaining()).item_id
 
 
+# These commands ignore the bound of the send queue: the time limit of the turn includes
+# them, and after a failure the session must be as before.
+
+
+def _detect(commands: Commands, detection: TurnDetection | None) -> None:
+    update = SessionUpdate(session=SessionConfig(turn_detection=detection))
+    commands._command(update, bounded=False)
+
+
+def _clear(
+    commands: Commands, expect: Callable[[Future[Any]], object] = lambda _: None
+) -> None:
+    commands._command(InputAudioBufferClear(), bounded=False, expect=expect)
+
+
 def _commit(commands: Commands, turn: OpenTurn) -> Future[InputAudioBufferCommitted]:
-    if commands._lifecycle.ended is None:
-        commands._input.check()
-    return turn.commit(partial(commands._command, InputAudioBufferCommit()))
+    return turn.commit(partial(commands._commit, bounded=False))
 
 
 def _append(
@@ -166,18 +186,16 @@ def _relay(
     """
     vad = session.turn_detection is not None
     detection = session.turn_detection or ServerVad()
-    turn.listening = True
     if vad:
-        undo.append(lambda: commands.update_session(turn_detection=detection))
-        listening = attrs.evolve(detection, create_response=False)
-        commands.update_session(turn_detection=listening)
-    undo.append(commands.clear_audio_buffer)
-    commands.clear_audio_buffer()
+        undo.append(lambda: _detect(commands, detection))
+        _detect(commands, attrs.evolve(detection, create_response=False))
+    undo.append(lambda: _clear(commands))
+    _clear(commands, turn.listen)
     _read(commands, source, turn, deadline)
     committed = None
     if turn.spoken is None:  # the source has ended: as a recording
         if vad:
-            commands.update_session(turn_detection=None)
+            _detect(commands, None)
         try:
             committed = _commit(commands, turn)
         except ValueError:
