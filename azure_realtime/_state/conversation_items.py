@@ -184,10 +184,10 @@ class ConversationItems:
 
     def _present(self, item_id: str) -> str:
         """
-        Return the id that an item has now (rule 6).
+        Return the id that an item has now (rule 6). Any thread, without the lock.
         """
-        while item_id in self._renamed:
-            item_id = self._renamed[item_id]
+        while (new_id := self._renamed.get(item_id)) is not None:
+            item_id = new_id
         return item_id
 
     def _forget(self, item_id: str) -> None:

@@ -120,16 +120,23 @@ class ConversationState(ConversationItems):
             builder = self._builders.get(self._present(item_id))
             return default if builder is None else read(builder)
 
+    def is_whole(self, item_id: str) -> bool:
+        """
+        Whether an item is there, and the transcript of its speech complete. Any thread.
+        """
+        return self.look_up(item_id, lambda builder: builder.is_whole, False)
+
     def with_present_ids(self, command: C) -> C:
         """
-        Return *command* with the present ids of the items it refers to. Any thread.
+        Return *command* with the present ids of the items it refers to.
+
+        Any thread, also in a forked child, which may not acquire the lock.
         """
-        with self._lock:
-            changes = {
-                name: self._present(item_id)
-                for name in ("item_id", "previous_item_id")
-                if (item_id := getattr(command, name, None)) in self._renamed
-            }
+        changes = {
+            name: self._present(item_id)
+            for name in ("item_id", "previous_item_id")
+            if (item_id := getattr(command, name, None)) in self._renamed
+        }
         return attrs.evolve(command, **changes) if changes else command
 
     def observe(self, event: ServerEvent) -> None:

@@ -10,8 +10,8 @@ Rules:
    outputs of its tools. What is still queued is withdrawn. So a question that is asked
    again is in the next session once.
 3. With ``retry_response`` a turn goes on in the next session, if that is restored with
-   the conversation and the whole question: not if its response was not requested yet, a
-   part of the question was not acknowledged, or is speech without a transcript.
+   the conversation and the whole question: not if its response was not requested yet,
+   a part of the question was not acknowledged, or its transcript was not complete.
 4. A turn that the service refuses, or fails to answer, is deleted from the conversation
    for the same reason. One that is incomplete or cancelled is kept.
 5. A response that was created acknowledges the question before it: some services send
@@ -262,6 +262,8 @@ class OpenTurn:
         if any(_error_of(created) is not None for created in expected):
             return False
         ids = self._acknowledged_ids()
+        if not all(self._conversation.is_whole(item_id) for item_id in ids):
+            return False
         items = [self._conversation.item(item_id, None) for item_id in ids]
         return len(as_mappings(i for i in items if i is not None)) == len(ids)
 
