@@ -35,7 +35,9 @@ from .._requests.response_requests import ResponseFuture
 from .._state.session import SessionState
 from ..errors import ConnectionClosed, RealtimeError, ResponseIncomplete
 from ..events import (
+    ConversationItemAdded,
     ConversationItemCreate,
+    ConversationItemCreated,
     ResponseCreate,
     ResponseDone,
     ResponseFunctionCallArgumentsDone,
@@ -96,7 +98,13 @@ class ToolLoop:
     """
 
     handles = frozenset(
-        {ResponseOutputItemDone, ResponseFunctionCallArgumentsDone, ResponseDone}
+        {
+            ConversationItemAdded,
+            ConversationItemCreated,
+            ResponseOutputItemDone,
+            ResponseFunctionCallArgumentsDone,
+            ResponseDone,
+        }
     )
 
     def __init__(
@@ -121,9 +129,13 @@ class ToolLoop:
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Start the tool calls of *event*, except those of out-of-band responses. Reader
-        thread.
+        Start the tool calls of *event*, except those of out-of-band responses; or note
+        that an output has arrived, also one that was restored. Reader thread.
         """
+        if isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
+            if isinstance(event.item, FunctionCallOutputItem):
+                self._forget(event.item.call_id)
+            return
         if self._sender.responses.is_out_of_band(event):
             return
         config, rounds = None, 0

@@ -198,8 +198,15 @@ class OpenTurn:
 
         A turn whose question was sent in part is undone first: the next one begins now.
         """
+        if self.error is None:  # else what was sent is deleted when it is acknowledged
+            self._withdraw()
         self._stop(self._responses)
         self._ticket.leave()
+
+    def _withdraw(self) -> None:
+        for part in self._parts:
+            if part.created is not None:
+                part.created.cancel()  # removes what is still queued
 
     def lose(self, error: RealtimeError) -> None:
         """
@@ -213,9 +220,7 @@ class OpenTurn:
         ):
             return
         self.error = error
-        for part in self._parts:
-            if part.created is not None:
-                part.created.cancel()  # withdraws what is still queued
+        self._withdraw()
         # a response that was created has ended with the connection
         self._stop(r for r in self._responses if r.response_id is None)
         if reconnecting:

@@ -13,7 +13,8 @@ from unittest.mock import Mock
 import pytest
 from helpers import inside
 from helpers.clients import GA, LONG
-from helpers.reconnecting import QUICK
+from helpers.cutting import stored
+from helpers.reconnecting import QUICK, EventRecorder
 from helpers.scripted_service import Service, scripted
 
 from azure_realtime import (
@@ -27,6 +28,8 @@ from azure_realtime._requests.future import CommandFuture
 from azure_realtime._requests.response_requests import ResponseFuture
 from azure_realtime.audio import PushSource
 from azure_realtime.client.open_turn import OpenTurn
+
+TEXT = SessionConfig(modalities=["text"], turn_detection=None)
 
 
 @pytest.mark.parametrize("failure", ["refused", "lost"])
@@ -98,6 +101,24 @@ def test_the_next_turn_begins_if_a_turn_is_lost_after_its_question() -> None:
         stream = client.stream("Q", timeout=20)
         assert client.ask("R", timeout=10).text == "Fine."
         stream.close()
+
+
+def test_a_question_that_was_not_sent_when_its_turn_is_given_up_is_withdrawn() -> None:
+    """
+    It is asked while there is no connection. Asked again later, it stands once.
+    """
+    service = GA.service(replies=["Yes."], pace=0)
+    with service, GA.client(service.url, **QUICK, session_config=TEXT) as client:
+        recorder = EventRecorder(client)
+        service.refuse(429, {"retry-after-ms": "600"}, times=1)
+        service.wait_for_connection().drop()
+        recorder.wait("reconnecting", 2)
+        with pytest.raises(TimeoutError):
+            client.ask("Q", timeout=0.1)
+        recorder.wait("reconnected")
+        assert client.ask("Q", timeout=10).text == "Yes."
+        client.clear_audio_buffer().result(5)
+        assert stored(service.connections[-1]) == ["user: Q", "assistant: Yes."]
 
 
 def test_a_stream_that_the_program_drops_cancels_its_response() -> None:
