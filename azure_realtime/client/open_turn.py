@@ -132,7 +132,6 @@ class OpenTurn:
         Commit the audio of the question by *commit*, which calls its argument *expect*
         with the future before the command is queued. The caller's thread.
         """
-        self._cleared = None
         # the base class's method: runs on the reader thread, not the callback thread
         return self._send(commit, lambda f: Future.add_done_callback(f, self._spoke))
 
@@ -159,7 +158,7 @@ class OpenTurn:
 
     def listen(self, cleared: Future[Any]) -> None:
         """
-        Take the next commit by the service for the question. The caller's thread.
+        Take the next commit for that of the question. The caller's thread.
 
         Args:
             cleared: The future of the command that clears the input audio buffer. What
@@ -169,7 +168,7 @@ class OpenTurn:
 
     def committed(self, item_id: str) -> None:
         """
-        Note that the service has committed audio, see `listen`. Reader thread.
+        Note that audio was committed, see `listen`. Reader thread.
         """
         if self._cleared is not None and _succeeded(self._cleared):
             self._cleared, self.spoken = None, item_id

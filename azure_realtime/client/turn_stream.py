@@ -149,7 +149,7 @@ class TurnStream(Iterator[Delta]):
             self._request(commands, config, when_busy)
             return
         try:
-            spoken = send_user_turn(
+            send_user_turn(
                 commands,
                 self._session,
                 **question,
@@ -165,8 +165,6 @@ class TurnStream(Iterator[Delta]):
             self._open.check()  # the error may be a consequence of the loss
             raise
         self._open.check()
-        if spoken is not None:
-            self._recorder.listen(spoken)
         self._request(commands, config, when_busy)
 
     @property
@@ -298,7 +296,10 @@ class TurnStream(Iterator[Delta]):
         """
         Wait for the transcript of the question, which may arrive after the answer.
         """
-        if self._open.spoken is None or not self._session.transcribes:
+        if self._open.spoken is None:
+            return
+        self._recorder.listen(self._open.spoken)
+        if not self._session.transcribes:
             return
         remaining = self._deadline.remaining()
         seconds = _HEARD_WITHIN if remaining is None else min(remaining, _HEARD_WITHIN)

@@ -67,7 +67,7 @@ def send_user_turn(
     timeout: float | None,
     turn: OpenTurn,
     undo: list[Callable[[], object]],
-) -> str | None:
+) -> None:
     """
     Send the user's side of a turn. The caller's thread.
 
@@ -82,9 +82,6 @@ def send_user_turn(
             input.
         undo: Gets what reverses each change that is not final yet, before the change is
             made. The caller calls these, the last one first, after an interrupt.
-
-    Returns:
-        The id of the item with the audio; None without *audio*.
 
     Raises:
         ValueError: The audio or the image has an unknown format, or the protocol in use
@@ -101,10 +98,9 @@ def send_user_turn(
         create = ConversationItemCreate(item=item)
         turn.ask(item, partial(commands._command, create, bounded=False))
     if samples is not None:
-        return _speak(commands, session, turn, samples, deadline, undo)
-    if audio is not None:
-        return _relay(commands, session, turn, audio, deadline, undo)
-    return None
+        _speak(commands, session, turn, samples, deadline, undo)
+    elif audio is not None:
+        _relay(commands, session, turn, audio, deadline, undo)
 
 
 def _speak(
@@ -114,9 +110,9 @@ def _speak(
     samples: bytes,
     deadline: Deadline,
     undo: list[Callable[[], object]],
-) -> str | None:
+) -> None:
     """
-    Send a recording; return the id of its item.
+    Send a recording, and wait until it is committed.
     """
     vad = session.turn_detection is not None
     detection = session.turn_detection or ServerVad()
@@ -124,14 +120,14 @@ def _speak(
         undo.append(lambda: _detect(commands, detection))
         _detect(commands, None)
     undo.append(lambda: _clear(commands))
-    _clear(commands)
+    _clear(commands, turn.listen)
     commands.append_audio(samples, timeout=deadline.remaining())
     committed = _commit(commands, turn)
     undo.pop()
     if vad:
         undo[-1]()
         undo.pop()
-    return committed.result(deadline.remaining()).item_id
+    committed.result(deadline.remaining())
 
 
 # These commands ignore the bound of the send queue: the time limit of the turn includes
@@ -177,12 +173,11 @@ def _relay(
     source: Any,
     deadline: Deadline,
     undo: list[Callable[[], object]],
-) -> str | None:
+) -> None:
     """
     Send a source until the service commits the input or the source ends.
 
-    Turn detection stays on, but requests no response: the turn does that. Return the
-    id of the item.
+    Turn detection stays on, but requests no response: the turn does that.
     """
     vad = session.turn_detection is not None
     detection = session.turn_detection or ServerVad()
@@ -207,9 +202,8 @@ def _relay(
     if vad:
         undo[-1]()
         undo.pop()
-    if committed is None:
-        return turn.spoken
-    return committed.result(deadline.remaining()).item_id
+    if committed is not None:
+        committed.result(deadline.remaining())
 
 
 def _read(commands: Commands, source: Any, turn: OpenTurn, deadline: Deadline) -> None:

@@ -12,7 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 from helpers import inside
-from helpers.clients import GA, LONG
+from helpers.clients import GA, LONG, SENTENCE
 from helpers.cutting import stored
 from helpers.reconnecting import QUICK, EventRecorder
 from helpers.scripted_service import Service, scripted
@@ -179,13 +179,15 @@ def test_speech_whose_commit_is_answered_at_once_is_removed_with_its_turn() -> N
     assert question == {"item_1"}
 
 
-def test_speech_from_before_a_question_is_not_taken_for_it() -> None:
+@pytest.mark.parametrize("live", [True, False])
+def test_speech_from_before_a_question_is_not_taken_for_it(live: bool) -> None:
     """
-    The service commits what the program has appended before, while `ask` begins to send
-    a live source. The answer fails, and its question alone is deleted.
+    The service commits what the program has appended before, while `ask` sends its
+    question. The answer fails, and its question alone is deleted.
     """
     source, deleted = PushSource(), list[str]()
     source.push(bytes(960))
+    audio = source if live else SENTENCE
 
     def commit(service: Service, item_id: str) -> None:
         part = {"type": "input_audio", "transcript": None}
@@ -196,7 +198,7 @@ def test_speech_from_before_a_question_is_not_taken_for_it() -> None:
         )
 
     def script(service: Service) -> None:
-        service.read("input_audio_buffer.append")
+        service.read(f"input_audio_buffer.{'append' if live else 'commit'}")
         commit(service, "item_before")
         service.say({"type": "input_audio_buffer.cleared"})
         commit(service, "item_question")
@@ -212,6 +214,6 @@ def test_speech_from_before_a_question_is_not_taken_for_it() -> None:
             client.expect("conversation.item.deleted", timeout=5),
             pytest.raises(ResponseFailed),
         ):
-            client.ask(audio=source, timeout=10)
+            client.ask(audio=audio, timeout=10)
         assert [item.id for item in client.conversation] == ["item_before"]
     assert deleted == ["item_question"]
