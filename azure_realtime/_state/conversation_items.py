@@ -54,6 +54,8 @@ class ConversationItems:
         self._staged: dict[str, ItemBuilder] = {}
         self._deleted: dict[str, None] = {}
         self._assumed: dict[str, None] = {}  # ids of items without acknowledgement
+        self._renamed: dict[str, str] = {}  # former id -> the id that replaced it
+        # no item has a former id: an id that a service uses again is removed there
         self._audio_format = "pcm16"
         self._audio_formats: dict[str, str] = {}  # by response
         self._uncounted_bytes = 0  # approximate bytes since the last `_enforce_limit`
@@ -143,6 +145,7 @@ class ConversationItems:
         builder = self._stage(item_id, event.generation)
         del self._staged[item_id]
         self._builders[item_id] = builder
+        self._renamed.pop(item_id, None)
         self._order.add(item_id, _previous(event), event.generation)
         if len(self._order) > MAX_ITEMS:
             self._forget(next(iter(self._order)))
@@ -168,11 +171,24 @@ class ConversationItems:
             for assumed in self._assumed:
                 builder = self._builders.get(assumed)
                 if builder is not None and looks_like(builder.view(), item):
-                    self._builders[item_id] = self._builders.pop(assumed)
-                    self._order.rename(assumed, item_id)
+                    self._rename(assumed, item_id)
                     del self._assumed[assumed]
                     break
         self._assumed.pop(item_id, None)
+
+    def _rename(self, item_id: str, new_id: str) -> None:
+        self._builders[new_id] = self._builders.pop(item_id)
+        self._order.rename(item_id, new_id)
+        self._renamed.pop(new_id, None)
+        put_bounded(self._renamed, item_id, new_id, MAX_ITEMS)
+
+    def _present(self, item_id: str) -> str:
+        """
+        Return the id that an item has now (rule 6). Any thread, without the lock.
+        """
+        while (new_id := self._renamed.get(item_id)) is not None:
+            item_id = new_id
+        return item_id
 
     def _forget(self, item_id: str) -> None:
         self._builders.pop(item_id, None)

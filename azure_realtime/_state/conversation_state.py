@@ -11,6 +11,8 @@ Rules:
 4. An item that is added with its old id after a reconnect has the content that the new
    session reports.
 5. Memory is bounded: see the limits in `conversation_items` and `item_builder`.
+6. A service may give a restored item another id. The item is found by each of its ids:
+   users and other parts of the client keep the id that they got first.
 
 `ConversationItems` applies the events; `ConversationState` adds the lock; users read it
 through `Conversation`.
@@ -19,10 +21,13 @@ through `Conversation`.
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, ClassVar, TypeVar
 
+import attrs
+
 from .._concurrency.lock import OwnLock
 from .._memory import approximate_size
 from ..events import (
     ConversationItemTruncated,
+    Event,
     ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputTextDelta,
@@ -38,6 +43,7 @@ from ..models.items import (
 from .conversation_items import MAX_BYTES, ConversationItems
 from .item_builder import ItemBuilder
 
+C = TypeVar("C", bound=Event)
 T = TypeVar("T")
 
 #: Approximate memory of a text delta in bytes, in addition to its characters.
@@ -65,7 +71,7 @@ class ConversationState(ConversationItems):
         return len(self._builders)
 
     def __contains__(self, item_id: object) -> bool:
-        return item_id in self._builders
+        return isinstance(item_id, str) and self.item(item_id, None) is not None
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -103,6 +109,7 @@ class ConversationState(ConversationItems):
         Return a snapshot of an item, or *default* without it. Any thread.
         """
         with self._lock:
+            item_id = self._present(item_id)
             return self._item(item_id) if item_id in self._builders else default
 
     def look_up(self, item_id: str, read: Callable[[ItemBuilder], T], default: T) -> T:
@@ -110,8 +117,27 @@ class ConversationState(ConversationItems):
         Return what *read* returns for an item, or *default* without it. Any thread.
         """
         with self._lock:
-            builder = self._builders.get(item_id)
+            builder = self._builders.get(self._present(item_id))
             return default if builder is None else read(builder)
+
+    def is_whole(self, item_id: str) -> bool:
+        """
+        Whether an item is there, and the transcript of its speech complete. Any thread.
+        """
+        return self.look_up(item_id, lambda builder: builder.is_whole, False)
+
+    def with_present_ids(self, command: C) -> C:
+        """
+        Return *command* with the present ids of the items it refers to.
+
+        Any thread, also in a forked child, which may not acquire the lock.
+        """
+        changes = {
+            name: self._present(item_id)
+            for name in ("item_id", "previous_item_id")
+            if (item_id := getattr(command, name, None)) in self._renamed
+        }
+        return attrs.evolve(command, **changes) if changes else command
 
     def observe(self, event: ServerEvent) -> None:
         """
@@ -168,8 +194,12 @@ class ConversationState(ConversationItems):
         thread.
         """
         self.observe(
-            ConversationItemTruncated(
-                item_id=item_id, content_index=content_index, audio_end_ms=audio_end_ms
+            self.with_present_ids(
+                ConversationItemTruncated(
+                    item_id=item_id,
+                    content_index=content_index,
+                    audio_end_ms=audio_end_ms,
+                )
             )
         )
 
@@ -210,8 +240,7 @@ class ConversationState(ConversationItems):
                 return False
             if not looks_like(builder.view(), item):
                 return False
-            self._builders[item.id] = self._builders.pop(item_id)
-            self._order.rename(item_id, item.id)
+            self._rename(item_id, item.id)
             return True
 
     def assume(self, item: MessageItem, response_id: str) -> None:
@@ -235,7 +264,7 @@ class ConversationState(ConversationItems):
         Any thread.
         """
         with self._lock:
-            turn = {*item_ids, *self._answers(response_ids)}
+            turn = {*map(self._present, item_ids), *self._answers(response_ids)}
             found = list(filter(turn.__contains__, self._order))
             for item_id in turn:
                 self._forget(item_id)

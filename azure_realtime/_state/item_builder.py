@@ -197,9 +197,7 @@ class ItemBuilder:
 
     @property
     def audio(self) -> bytes:
-        """
-        The audio after truncation; ``b""`` without `keep_audio`.
-        """
+        """The audio after truncation; ``b""`` without `keep_audio`."""
         return b"".join(self._parts[i].audio_left for i in sorted(self._parts))
 
     @property
@@ -210,10 +208,13 @@ class ItemBuilder:
         return tuple(self._parts[index].view() for index in sorted(self._parts))
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the transcripts of the user's speech are complete."""
+        return all(part.is_whole for part in self._parts.values())
+
+    @property
     def truncated(self) -> bool:
-        """
-        Whether some audio was truncated.
-        """
+        """Whether some audio was truncated."""
         return any(part.truncated for part in self._parts.values())
 
     @property

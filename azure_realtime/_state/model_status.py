@@ -8,7 +8,9 @@ Rules:
 2. A response that ends without audio sets IDLE at once. A response with audio leaves
    SPEAKING, because the client still plays it: `speak_done`
    (``set_model_speak_done()``, or a speaker with an empty buffer) sets IDLE. A later
-   audio delta of that response sets SPEAKING again.
+   audio delta of that response sets SPEAKING again. If the response ends as cancelled
+   after that, it sets IDLE: a player that was stopped drops late audio and reports
+   nothing more.
 3. While the user speaks, deltas and the end of a response change nothing: the response
    is interrupted, or about to be.
 4. The conversation has one active response. A response out of band, or one created
@@ -39,6 +41,7 @@ from ..events import (
     StatusChanged,
 )
 from ..models.enums import ModelStatusEnum
+from ..models.responses import Response
 
 IDLE = ModelStatusEnum.IDLE
 LISTENING = ModelStatusEnum.LISTENING
@@ -95,6 +98,7 @@ class ModelStatus:
         self._response_id: str | None = None
         self._begun = False
         self._audible = False
+        self._played = False  # `speak_done` was called since the response was created
 
     @property
     def value(self) -> ModelStatusEnum:
@@ -117,6 +121,7 @@ class ModelStatus:
         """
         Note that the audio of the response was played. Any thread.
         """
+        self._played = True
         return self._apply("speak_done")
 
     def lost(self) -> StatusChanged | None:
@@ -168,7 +173,7 @@ class ModelStatus:
         if isinstance(event, ResponseCreated):
             return self._on_created(event.response.id)
         if isinstance(event, ResponseDone):
-            return self._on_done(event.response.id)
+            return self._on_done(event.response)
         cause = _CAUSES.get(type(event))
         return None if cause is None else self._apply(cause)
 
@@ -176,14 +181,16 @@ class ModelStatus:
         if self._response_id is not None:
             return None
         self._response_id = response_id
-        self._begun = self._audible = False
+        self._begun = self._audible = self._played = False
         return self._apply("created")
 
-    def _on_done(self, response_id: str) -> StatusChanged | None:
-        if response_id != self._response_id:
+    def _on_done(self, response: Response) -> StatusChanged | None:
+        if response.id != self._response_id:
             return None
         self._response_id = None
-        return self._apply("done_audible" if self._audible else "done_silent")
+        dropped = self._played and response.status == "cancelled"
+        plays = self._audible and not dropped
+        return self._apply("done_audible" if plays else "done_silent")
 
     def _apply(self, cause: str) -> StatusChanged | None:
         with self._lock:

@@ -44,20 +44,23 @@ INPUT_AUDIO_PART = InputAudio()
 class Text:
     """
     A text that comes as deltas, then as a whole (rule 2).
+
+    Attributes:
+        is_final: Whether the whole text has come.
     """
 
-    __slots__ = ("_final", "_pieces", "_room")
+    __slots__ = ("_pieces", "_room", "is_final")
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._room = MAX_TEXT
-        self._final = False
+        self.is_final = False
 
     def add(self, piece: str | None) -> None:
         """
         Append a delta; after the whole text, ignore it.
         """
-        if piece and self._room and not self._final:
+        if piece and self._room and not self.is_final:
             self._pieces.append(piece[: self._room])
             self._room -= len(self._pieces[-1])
 
@@ -65,7 +68,7 @@ class Text:
         """
         Set the whole text; "" keeps the deltas as the whole text.
         """
-        self._final = True
+        self.is_final = True
         if whole:
             self._pieces = [whole[:MAX_TEXT]]
 
@@ -84,7 +87,7 @@ class Text:
         The text so far; None while no event contained any.
         """
         if not self._pieces:
-            return "" if self._final else None
+            return "" if self.is_final else None
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0]
@@ -202,6 +205,13 @@ class PartBuilder:
             self.audio = bytearray(decode(base64))
         except ValueError:
             return
+
+    @property
+    def is_whole(self) -> bool:
+        """
+        Whether this is no speech of the user, or its transcript is complete.
+        """
+        return self.text.is_final or not isinstance(self.model, InputAudio)
 
     # -- One method per event ----------------------------------------------------
 

@@ -35,7 +35,9 @@ from .._requests.response_requests import ResponseFuture
 from .._state.session import SessionState
 from ..errors import ConnectionClosed, RealtimeError, ResponseIncomplete
 from ..events import (
+    ConversationItemAdded,
     ConversationItemCreate,
+    ConversationItemCreated,
     ResponseCreate,
     ResponseDone,
     ResponseOutputItemDone,
@@ -95,7 +97,15 @@ class ToolLoop:
         handles: The event classes that `observe` takes.
     """
 
-    handles = frozenset({*ANNOUNCING, ResponseOutputItemDone, ResponseDone})
+    handles = frozenset(
+        {
+            *ANNOUNCING,
+            ConversationItemAdded,
+            ConversationItemCreated,
+            ResponseOutputItemDone,
+            ResponseDone,
+        }
+    )
 
     def __init__(
         self,
@@ -119,9 +129,13 @@ class ToolLoop:
 
     def observe(self, event: ServerEvent) -> None:
         """
-        Start the tool calls of *event*, except those of out-of-band responses. Reader
-        thread.
+        Start the tool calls of *event*, except those of out-of-band responses; or note
+        that an output has arrived, also one that was restored. Reader thread.
         """
+        if isinstance(event, (ConversationItemAdded, ConversationItemCreated)):
+            if isinstance(event.item, FunctionCallOutputItem):
+                self._forget(event.item.call_id)
+            return
         if self._sender.responses.is_out_of_band(event):
             return
         config, rounds = None, 0

@@ -23,6 +23,7 @@ from ..events import (
 )
 from ..models.content import InputAudio
 from ..models.items import MessageItem
+from ..models.responses import ResponseConfig
 
 C = TypeVar("C", bound=ClientEvent)
 
@@ -100,6 +101,15 @@ def with_audio_for(command: C, input_format: str) -> C:
             response = attrs.evolve(command.response, input=items)
             changes = {"response": response}
     return attrs.evolve(command, **changes) if changes else command
+
+
+def response_command(response: ResponseConfig, input_format: str) -> ResponseCreate:
+    """
+    Return the command that requests *response*, its audio converted likewise.
+    """
+    empty = response == ResponseConfig()
+    command = ResponseCreate(response=None if empty else response)
+    return with_audio_for(command, input_format)
 
 
 def _item(item: Any, input_format: str) -> Any:

@@ -39,7 +39,7 @@ from ..models.fields import ResponseFields, SessionFields, Unpack, WhenBusy
 from ..models.items import Item, as_item, with_id
 from ..models.responses import Response, ResponseConfig, as_response_config
 from ..models.session import Session, SessionConfig, as_session_config
-from .audio_input import with_audio_for, within
+from .audio_input import response_command, with_audio_for, within
 
 if TYPE_CHECKING:
     from .._engine.sender import Sender
@@ -161,10 +161,7 @@ class Commands:
         Raises:
             ValueError: Less than 100 ms were appended since the last commit or clear.
         """
-        self._lifecycle.check_process()
-        if self._lifecycle.ended is None:
-            self._input.check()
-        return self._command(InputAudioBufferCommit())
+        return self._commit()
 
     def clear_audio_buffer(self) -> Future[InputAudioBufferCleared]:
         """
@@ -196,7 +193,7 @@ class Commands:
         item = with_id(as_item(item))
         if previous_item_id == "root":
             self._conversation.send_to_front(str(getattr(item, "id", "")))
-        return self._sender.command(
+        return self._command(
             with_audio_for(
                 ConversationItemCreate(item=item, previous_item_id=previous_item_id),
                 self._follower.input_format,
@@ -207,13 +204,13 @@ class Commands:
         """
         Request an item as the service stores it, its audio included.
         """
-        return self._sender.command(ConversationItemRetrieve(item_id=item_id))
+        return self._command(ConversationItemRetrieve(item_id=item_id))
 
     def delete_item(self, item_id: str) -> Future[ConversationItemDeleted]:
         """
         Delete an item from the conversation.
         """
-        return self._sender.command(ConversationItemDelete(item_id=item_id))
+        return self._command(ConversationItemDelete(item_id=item_id))
 
     def truncate_item(
         self, item_id: str, content_index: int, audio_end_ms: int
@@ -230,7 +227,7 @@ class Commands:
         command = ConversationItemTruncate(
             item_id=item_id, content_index=content_index, audio_end_ms=end
         )
-        return self._sender.command(command)
+        return self._command(command)
 
     def create_response(
         self,
@@ -261,9 +258,7 @@ class Commands:
         response = as_response_config(config)
         if fields:
             response = overlaid(response, as_response_config(fields))
-        empty = response == ResponseConfig()
-        command = ResponseCreate(response=None if empty else response)
-        command = with_audio_for(command, self._follower.input_format)
+        command = response_command(response, self._follower.input_format)
         return self._sender.request(command, when_busy)
 
     def cancel_response(self, response_id: str | None = None) -> bool:
@@ -312,6 +307,13 @@ class Commands:
             self._input.count(command.audio)
         return None
 
+    def _commit(self, **how: Any) -> Future[InputAudioBufferCommitted]:
+        """Commit the audio; *how* as for `_command`."""
+        self._lifecycle.check_process()
+        if self._lifecycle.ended is None:
+            self._input.check()
+        return self._command(InputAudioBufferCommit(), **how)
+
     def _command(
         self,
         command: ClientEvent,
@@ -326,7 +328,7 @@ class Commands:
             command = attrs.evolve(command, session=session)
             return queue(command, partial(self._follower.ask, command.session))
         if not isinstance(command, (InputAudioBufferCommit, InputAudioBufferClear)):
-            return queue(command)
+            return queue(self._conversation.with_present_ids(command), expect)
         if isinstance(command, InputAudioBufferCommit) and (rest := self._input.rest()):
             append = InputAudioBufferAppend(audio=encode(b"".join(rest)))
             deadline = Deadline(self._sender.QUEUE_TIMEOUT) if bounded else None

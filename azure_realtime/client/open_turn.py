@@ -10,8 +10,8 @@ Rules:
    outputs of its tools. What is still queued is withdrawn. So a question that is asked
    again is in the next session once.
 3. With ``retry_response`` a turn goes on in the next session, if that is restored with
-   the conversation and the whole question: not if its response was not requested yet, a
-   part of the question was not acknowledged, or is speech without a transcript.
+   the conversation and the whole question: not if its response was not requested yet,
+   a part of the question was not acknowledged, or its transcript was not complete.
 4. A turn that the service refuses, or fails to answer, is deleted from the conversation
    for the same reason. One that is incomplete or cancelled is kept.
 5. A response that was created acknowledges the question before it: some services send
@@ -20,9 +20,10 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._dispatch.mailbox import Mailbox
 from .._state.transcript import as_mappings
@@ -43,6 +44,8 @@ if TYPE_CHECKING:  # imported with the first client
     from .._state.conversation_state import ConversationState
     from .._tools.loop import Continuation, ToolLoop
     from .turn_order import TurnTicket
+
+T = TypeVar("T")
 
 
 class _Part:
@@ -84,7 +87,6 @@ class OpenTurn:
         ticket: Left when the turn is over.
 
     Attributes:
-        listening: Whether the next commit of audio is a part of the question.
         spoken: The id of the item that the service has made of audio.
         error: The loss or the refusal that the turn has failed with; None without one.
     """
@@ -105,52 +107,47 @@ class OpenTurn:
         self._parts: list[_Part] = []
         self._responses: list[ResponseFuture] = []
         self._continuation: Continuation | None = None
-        self._over = self._taken_back = False
-        self._asking = True  # the calling thread sends the question
-        self.listening = False
+        self._over = False
+        self._cleared: Future[Any] | None = None
         self.spoken: str | None = None
         self.error: RealtimeError | None = None
         turns.add(self)
 
-    def ask(
-        self, item: MessageItem, create: Callable[[MessageItem], Future[Item]]
-    ) -> None:
+    def ask(self, item: MessageItem, create: Callable[..., Future[Item]]) -> None:
         """
         Add a part of the question. The caller's thread.
 
         Args:
             item: The part, with its id.
-            create: Queues the command that creates it; returns the command's future.
+            create: Queues the command that creates it, as `commit` describes.
         """
         part = _Part(item)
-        # before the command: the connection may be lost before its future is known here
         self._parts.append(part)
-        self.check()
-        part.created = create(item)
-        self._watch(part.created)
-        if self.error is not None:
-            part.created.cancel()
-            self._conversation.forget([part.acknowledged_id or ""])
+        self._send(create, partial(setattr, part, "created"))
 
     def commit(
         self, commit: Callable[..., Future[InputAudioBufferCommitted]]
     ) -> Future[InputAudioBufferCommitted]:
         """
         Commit the audio of the question by *commit*, which calls its argument *expect*
-        with the future before the command can be answered. The caller's thread.
+        with the future before the command is queued. The caller's thread.
         """
-        self.check()
-        self.listening = False
-        committed = commit(expect=self._expect)
-        if self.error is not None:
-            committed.cancel()
-        self.check()
-        return committed
-
-    def _expect(self, committed: Future[InputAudioBufferCommitted]) -> None:
         # the base class's method: runs on the reader thread, not the callback thread
-        Future.add_done_callback(committed, self._spoke)
-        self._watch(committed)
+        return self._send(commit, lambda f: Future.add_done_callback(f, self._spoke))
+
+    def _send(
+        self,
+        send: Callable[..., Future[T]],
+        expect: Callable[[Future[T]], object],
+    ) -> Future[T]:
+        def register(future: Future[T]) -> None:
+            expect(future)
+            self._watch(future)
+            self.check()  # a turn that fails later finds the future
+
+        future = send(expect=register)
+        self.check()
+        return future
 
     def check(self) -> None:
         """
@@ -159,14 +156,22 @@ class OpenTurn:
         if self.error is not None:
             raise copy_to_raise(self.error) from None
 
+    def listen(self, cleared: Future[Any]) -> None:
+        """
+        Take the next commit for that of the question. The caller's thread.
+
+        Args:
+            cleared: The future of the command that clears the input audio buffer. What
+                is committed before its acknowledgement is from before the question.
+        """
+        self._cleared = cleared
+
     def committed(self, item_id: str) -> None:
         """
-        Note that audio was committed: the spoken part of the question, if the turn is
-        `listening`. Reader thread.
+        Note that audio was committed, see `listen`. Reader thread.
         """
-        if self.listening:
-            self.listening = False
-            self.spoken = item_id
+        if self._cleared is not None and _succeeded(self._cleared):
+            self._cleared, self.spoken = None, item_id
 
     def _spoke(self, committed: Future[InputAudioBufferCommitted]) -> None:
         if _succeeded(committed):
@@ -178,7 +183,6 @@ class OpenTurn:
 
         Any thread.
         """
-        self._asking = False
         self._responses.append(response)
         self._watch(response)
         # the base class's method: runs on the reader thread, not the callback thread
@@ -193,8 +197,15 @@ class OpenTurn:
 
         A turn whose question was sent in part is undone first: the next one begins now.
         """
-        self._asking = False
-        self._stop(self._responses[-1:])
+        if self.error is None:  # else what was sent is deleted when it is acknowledged
+            self._withdraw()
+        self._stop(self._responses)
+        self._ticket.leave()
+
+    def _withdraw(self) -> None:
+        for part in self._parts:
+            if part.created is not None:
+                part.created.cancel()  # removes what is still queued
 
     def lose(self, error: RealtimeError) -> None:
         """
@@ -208,11 +219,9 @@ class OpenTurn:
         ):
             return
         self.error = error
-        for part in self._parts:
-            if part.created is not None:
-                part.created.cancel()  # withdraws what is still queued
+        self._withdraw()
         # a response that was created has ended with the connection
-        self._stop([r for r in self._responses if r.response_id is None])
+        self._stop(r for r in self._responses if r.response_id is None)
         if reconnecting:
             self._forget()
         self._mailbox.end(error)
@@ -222,11 +231,10 @@ class OpenTurn:
         Delete the turn from the conversation, because the service has refused or failed
         it (rule 4). Any thread.
         """
-        self._taken_back = True
         self.error = self.error or error
         # queued before the next turn can begin
         self._turns.delete(self._forget())
-        self._stop(self._responses[-1:])
+        self._stop(self._responses)
 
     def _forget(self) -> list[str]:
         """
@@ -258,6 +266,8 @@ class OpenTurn:
         if any(_error_of(created) is not None for created in expected):
             return False
         ids = self._acknowledged_ids()
+        if not all(self._conversation.is_whole(item_id) for item_id in ids):
+            return False
         items = [self._conversation.item(item_id, None) for item_id in ids]
         return len(as_mappings(i for i in items if i is not None)) == len(ids)
 
@@ -285,7 +295,7 @@ class OpenTurn:
             self.lose(error)
             return
         refused = isinstance(error, (ServerError, ResponseFailed))
-        late = self._taken_back and _succeeded(future)  # a part was acknowledged
+        late = self.error is not None and _succeeded(future)  # a part is acknowledged
         if refused or late:
             self.take_back(error if isinstance(error, RealtimeError) else None)
         if isinstance(error, RealtimeError) and not isinstance(error, ResponseError):
@@ -311,9 +321,9 @@ class OpenTurn:
         else:
             self.follow(following.result())
 
-    def _stop(self, responses: Sequence[ResponseFuture]) -> None:
+    def _stop(self, responses: Iterable[ResponseFuture]) -> None:
         """
-        Cancel what is in progress, and end the turn.
+        Cancel what is in progress of *responses*, and end the turn.
         """
         self._over = True  # first: what begins at the same time is cancelled as well
         if self._continuation is not None:
@@ -325,7 +335,7 @@ class OpenTurn:
     def _end(self) -> None:
         self._over = True
         self._turns.discard(self)
-        if not self._asking:  # else its thread still sends audio, or has to undo that
+        if self._responses:  # else its thread still sends audio, or has to undo that
             self._ticket.leave()
 
 

@@ -29,6 +29,7 @@ from ..events import (
 from ..models.fields import WhenBusy
 from ..models.responses import ResponseConfig
 from ..models.turn import Turn
+from .audio_input import response_command
 from .commands import Commands
 from .open_turn import OpenTurn
 from .open_turns import OpenTurns
@@ -94,6 +95,8 @@ class TurnStream(Iterator[Delta]):
     the last response is done; then `turn` is the complete turn. Leaving its ``with``
     block or calling `close` earlier cancels the response. One thread at a time iterates
     over it; not the reader thread.
+
+    It is in no reference cycle: one that the program drops is closed at once.
     """
 
     def __init__(
@@ -126,9 +129,6 @@ class TurnStream(Iterator[Delta]):
         self._closed = self._left = False
         # what reverses the changes of a question that was sent in part
         self._undo: list[Callable[[], object]] = []
-        # Made by the first step: until then the stream is in no reference cycle, and
-        # Ctrl-C between its creation and the caller's next line closes it at once.
-        self._events: Iterator[Delta] | None = None
         self._turn: Turn | None = None
         self._open = OpenTurn(turns, conversation, tools, mailbox, ticket)
 
@@ -146,10 +146,10 @@ class TurnStream(Iterator[Delta]):
             item = question_item(self._session, **question, deadline=self._deadline)
             given = config.input if isinstance(config.input, tuple) else ()
             config = attrs.evolve(config, input=(*given, item))
-            self._follow(commands.create_response(config, when_busy=when_busy))
+            self._request(commands, config, when_busy)
             return
         try:
-            spoken = send_user_turn(
+            send_user_turn(
                 commands,
                 self._session,
                 **question,
@@ -165,9 +165,7 @@ class TurnStream(Iterator[Delta]):
             self._open.check()  # the error may be a consequence of the loss
             raise
         self._open.check()
-        if spoken is not None:
-            self._recorder.listen(spoken)
-        self._follow(commands.create_response(config, when_busy=when_busy))
+        self._request(commands, config, when_busy)
 
     @property
     def turn(self) -> Turn:
@@ -186,12 +184,10 @@ class TurnStream(Iterator[Delta]):
 
     def __next__(self) -> Delta:
         self._lifecycle.check_may_wait()
-        if self._closed:
+        if self._closed or self._turn is not None:
             raise StopIteration
         try:
-            if self._events is None:
-                self._events = self._run()
-            return next(self._events)
+            return self._next_delta()
         except StopIteration:
             raise
         except RealtimeError:
@@ -241,14 +237,21 @@ class TurnStream(Iterator[Delta]):
     ) -> None:
         self.close()
 
-    def _follow(self, future: Any) -> None:
+    def _request(
+        self, commands: Commands, config: ResponseConfig, when_busy: WhenBusy
+    ) -> None:
         """
-        Make *future* the response of which deltas are yielded.
+        Request the response of which deltas are yielded.
         """
+        command = response_command(config, self._session.input_format)
+        # followed before it is queued: after Ctrl-C from there on it is cancelled
+        commands._sender.request(command, when_busy, self._follow)
+
+    def _follow(self, future: ResponseFuture) -> None:
         self._future = future
         self._open.follow(future)
 
-    def _run(self) -> Iterator[Delta]:
+    def _next_delta(self) -> Delta:
         while True:
             event = self._take(self._deadline)
             assert self._future is not None
@@ -263,10 +266,13 @@ class TurnStream(Iterator[Delta]):
                 self._future.result(0)
                 continuation = self._tools.continuation(response_id)
                 if continuation is None:
-                    break
+                    self._finish()
+                    raise StopIteration
                 self._future = self._next(continuation)
             elif isinstance(event, Delta) and event.response_id == expected_id:
-                yield event
+                return event
+
+    def _finish(self) -> None:
         self._listen()
         self._mailboxes.close(self._mailbox)
         self._turn = self._recorder.finish()
@@ -290,7 +296,10 @@ class TurnStream(Iterator[Delta]):
         """
         Wait for the transcript of the question, which may arrive after the answer.
         """
-        if self._open.spoken is None or not self._session.transcribes:
+        if self._open.spoken is None:
+            return
+        self._recorder.listen(self._open.spoken)
+        if not self._session.transcribes:
             return
         remaining = self._deadline.remaining()
         seconds = _HEARD_WITHIN if remaining is None else min(remaining, _HEARD_WITHIN)

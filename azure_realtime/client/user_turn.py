@@ -21,10 +21,16 @@ import attrs
 from .._concurrency.deadline import Deadline
 from ..audio.files import read_blocks
 from ..audio.pcm import source_rate
-from ..events import InputAudioBufferCommit, InputAudioBufferCommitted
+from ..events import (
+    ConversationItemCreate,
+    InputAudioBufferClear,
+    InputAudioBufferCommitted,
+    SessionUpdate,
+)
 from ..models.content import InputAudio, InputImage, InputText, Part
 from ..models.items import MessageItem, with_id
-from ..models.turn_detection import ServerVad
+from ..models.session import SessionConfig
+from ..models.turn_detection import ServerVad, TurnDetection
 from ..voice.ends import SourceEnd
 from ..voice.source_reader import SourceReader
 from .audio_input import spoken
@@ -63,7 +69,7 @@ def send_user_turn(
     timeout: float | None,
     turn: OpenTurn,
     undo: list[Callable[[], object]],
-) -> str | None:
+) -> None:
     """
     Send the user's side of a turn. The caller's thread.
 
@@ -79,9 +85,6 @@ def send_user_turn(
         undo: Gets what reverses each change that is not final yet, before the change is
             made. The caller calls these, the last one first, after an interrupt.
 
-    Returns:
-        The id of the item with the audio; None without *audio*.
-
     Raises:
         ValueError: The audio or the image has an unknown format, or the protocol in use
             does not support it.
@@ -94,12 +97,12 @@ def send_user_turn(
         samples = spoken(_recording(audio), session.input_format, deadline)
     if parts:
         item = with_id(MessageItem(role="user", content=tuple(parts)))
-        turn.ask(item, commands.create_conversation_item)
+        create = ConversationItemCreate(item=item)
+        turn.ask(item, partial(commands._command, create, bounded=False))
     if samples is not None:
-        return _speak(commands, session, turn, samples, deadline, undo)
-    if audio is not None:
-        return _relay(commands, session, turn, audio, deadline, undo)
-    return None
+        _speak(commands, session, turn, samples, deadline, undo)
+    elif audio is not None:
+        _relay(commands, session, turn, audio, deadline, undo)
 
 
 def _speak(
@@ -109,30 +112,43 @@ def _speak(
     samples: bytes,
     deadline: Deadline,
     undo: list[Callable[[], object]],
-) -> str | None:
+) -> None:
     """
-    Send a recording; return the id of its item.
+    Send a recording, and wait until it is committed.
     """
     vad = session.turn_detection is not None
     detection = session.turn_detection or ServerVad()
     if vad:
-        undo.append(lambda: commands.update_session(turn_detection=detection))
-        commands.update_session(turn_detection=None)
-    undo.append(commands.clear_audio_buffer)
-    commands.clear_audio_buffer()
+        undo.append(lambda: _detect(commands, detection))
+        _detect(commands, None)
+    undo.append(lambda: _clear(commands))
+    _clear(commands, turn.listen)
     commands.append_audio(samples, timeout=deadline.remaining())
     committed = _commit(commands, turn)
     undo.pop()
     if vad:
         undo[-1]()
         undo.pop()
-    return committed.result(deadline.remaining()).item_id
+    committed.result(deadline.remaining())
+
+
+# These commands ignore the bound of the send queue: the time limit of the turn includes
+# them, and after a failure the session must be as before.
+
+
+def _detect(commands: Commands, detection: TurnDetection | None) -> None:
+    update = SessionUpdate(session=SessionConfig(turn_detection=detection))
+    commands._command(update, bounded=False)
+
+
+def _clear(
+    commands: Commands, expect: Callable[[Future[Any]], object] = lambda _: None
+) -> None:
+    commands._command(InputAudioBufferClear(), bounded=False, expect=expect)
 
 
 def _commit(commands: Commands, turn: OpenTurn) -> Future[InputAudioBufferCommitted]:
-    if commands._lifecycle.ended is None:
-        commands._input.check()
-    return turn.commit(partial(commands._command, InputAudioBufferCommit()))
+    return turn.commit(partial(commands._commit, bounded=False))
 
 
 def _append(
@@ -159,27 +175,24 @@ def _relay(
     source: Any,
     deadline: Deadline,
     undo: list[Callable[[], object]],
-) -> str | None:
+) -> None:
     """
     Send a source until the service commits the input or the source ends.
 
-    Turn detection stays on, but requests no response: the turn does that. Return the
-    id of the item.
+    Turn detection stays on, but requests no response: the turn does that.
     """
     vad = session.turn_detection is not None
     detection = session.turn_detection or ServerVad()
-    turn.listening = True
     if vad:
-        undo.append(lambda: commands.update_session(turn_detection=detection))
-        listening = attrs.evolve(detection, create_response=False)
-        commands.update_session(turn_detection=listening)
-    undo.append(commands.clear_audio_buffer)
-    commands.clear_audio_buffer()
+        undo.append(lambda: _detect(commands, detection))
+        _detect(commands, attrs.evolve(detection, create_response=False))
+    undo.append(lambda: _clear(commands))
+    _clear(commands, turn.listen)
     _read(commands, source, turn, deadline)
     committed = None
     if turn.spoken is None:  # the source has ended: as a recording
         if vad:
-            commands.update_session(turn_detection=None)
+            _detect(commands, None)
         try:
             committed = _commit(commands, turn)
         except ValueError:
@@ -191,9 +204,8 @@ def _relay(
     if vad:
         undo[-1]()
         undo.pop()
-    if committed is None:
-        return turn.spoken
-    return committed.result(deadline.remaining()).item_id
+    if committed is not None:
+        committed.result(deadline.remaining())
 
 
 def _read(commands: Commands, source: Any, turn: OpenTurn, deadline: Deadline) -> None:

@@ -141,7 +141,7 @@ class Answering:
             self._truncate(cuts)
             if cuts or responding:
                 self.interruptions += 1
-            if was_playing and not by_speech:
+            if (was_playing or responding) and not by_speech:
                 self._client.set_model_speak_done()
 
     def _service_interrupts(self) -> bool:

@@ -4,23 +4,26 @@ Ctrl-C while a question is sent: the session is as before, and the next turn beg
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from typing import Any
 
 import pytest
 from helpers.clients import GA, SENTENCE
-from helpers.timing import SCALE
+from helpers.timing import SCALE, at_most
 
-from azure_realtime import ServerVad, SessionConfig
+from azure_realtime import QueueFull, ServerVad, SessionConfig
+from azure_realtime._engine.sender import Sender
 from azure_realtime.client import user_turn
 from azure_realtime.client.commands import Commands
 from azure_realtime.client.open_turn import OpenTurn
 from azure_realtime.client.turn_order import TurnLock
 from azure_realtime.client.turn_stream import TurnStream
+from azure_realtime.simulator import Reply, Request
 
 CHANGES = {
-    "update_session": Commands,
-    "clear_audio_buffer": Commands,
+    "_detect": user_turn,
+    "_clear": user_turn,
     "append_audio": Commands,
     "_commit": user_turn,
 }
@@ -73,8 +76,8 @@ def test_turn_detection_and_input_buffer_are_as_before(
         (TurnStream, "__init__", "after"),
         (OpenTurn, "follow", "before"),
         (OpenTurn, "follow", "after"),
-        (Commands, "create_response", "before"),
-        (Commands, "create_response", "after"),
+        (Sender, "request", "before"),
+        (Sender, "request", "after"),
     ],
 )
 def test_the_next_turn_begins_after_an_interrupt(
@@ -82,8 +85,12 @@ def test_the_next_turn_begins_after_an_interrupt(
 ) -> None:
     """
     Whichever step of `ask` it comes in, also while the traceback is kept (a notebook
-    does) and without a garbage collection.
+    does) and without a garbage collection. A response that was requested is cancelled.
     """
+
+    def reply(request: Request) -> Reply:
+        return Reply("Late.", delay=30) if request.text == "Hi" else Reply("One.")
+
     real, kept = getattr(owner, name), list[BaseException]()
 
     def interrupted(*args: Any, **named: Any) -> Any:
@@ -92,14 +99,37 @@ def test_the_next_turn_begins_after_an_interrupt(
         del done
         raise kept[-1]
 
-    with GA.connected(service={"replies": ["One.", "Two.", "Three."]}) as (client, _):
+    with GA.connected(service={"replies": reply}) as (client, _):
         gc.disable()
         try:
             with monkeypatch.context() as patch:
                 patch.setattr(owner, name, interrupted)
                 with pytest.raises(KeyboardInterrupt):
                     client.ask("Hi", modalities=["text"], timeout=10)
-            assert client.ask("And?", modalities=["text"], timeout=10 * SCALE).text
+            turn = client.ask("And?", modalities=["text"], timeout=10 * SCALE)
         finally:
             gc.enable()
+        assert turn.text == "One."
         assert len(kept) == 1
+
+
+@pytest.mark.parametrize("question", [{"text": "Hi"}, {"audio": SENTENCE}])
+def test_a_full_send_queue_delays_no_timeout(question: dict[str, Any]) -> None:
+    """
+    Neither the question nor what reverses its changes waits for room. Turn detection is
+    as before when the network carries data again.
+    """
+    vad = ServerVad(silence_duration_ms=400)
+    options = {"session_config": SessionConfig(turn_detection=vad)}
+    with GA.connected(**options, max_send_queue_bytes=1 << 20) as (client, wire):
+        wire.stop_reading()
+        for size in (190_000, 9_600, 96):
+            with contextlib.suppress(QueueFull):
+                while True:
+                    client.append_audio(bytes(size), 0.1)
+        with at_most(2), pytest.raises(TimeoutError):
+            client.ask(**question, timeout=0.3)
+        wire.resume()
+        session = client.update_session(instructions="Be brief.").result(20)
+        assert isinstance(session.turn_detection, ServerVad)
+        assert session.turn_detection.silence_duration_ms == 400

@@ -1,51 +1,160 @@
 """
-When the next turn begins.
+When the next turn begins, and what ends with a turn.
 """
 
 from __future__ import annotations
 
+import gc
+import threading
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from helpers import inside
+from helpers.clients import GA, LONG, SENTENCE
+from helpers.cutting import stored
+from helpers.reconnecting import QUICK, EventRecorder
+from helpers.scripted_service import Service, scripted
 
-from azure_realtime import ConnectionClosed, ServerError
+from azure_realtime import (
+    ConnectionClosed,
+    ResponseFailed,
+    ServerError,
+    ServerVad,
+    SessionConfig,
+)
 from azure_realtime._requests.future import CommandFuture
 from azure_realtime._requests.response_requests import ResponseFuture
+from azure_realtime.audio import PushSource
 from azure_realtime.client.open_turn import OpenTurn
+
+TEXT = SessionConfig(modalities=["text"], turn_detection=None)
 
 
 @pytest.mark.parametrize("failure", ["refused", "lost"])
-def test_the_next_turn_waits_until_a_failed_question_is_undone(failure: str) -> None:
+def test_the_next_turn_waits_until_a_failed_question_is_undone(
+    failure: str, eventually: Callable[..., None]
+) -> None:
     """
     A question whose thread still sends audio does not mix with the next one.
     """
-    ticket, conversation = Mock(), Mock()
-    conversation.forget_turn.return_value = []
-    turn = OpenTurn(Mock(), conversation, Mock(), Mock(), ticket)
-    error: ServerError | ConnectionClosed
-    if failure == "refused":
-        error = ServerError("no such image")
-        turn.take_back(error)
-    else:
-        error = ConnectionClosed(1006, reconnecting=True)
-        turn.lose(error)
-    with pytest.raises(type(error)):
-        turn.check()
-    assert not ticket.leave.called
-    turn.close()
-    assert ticket.leave.called
+    sent, waits = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def fail(service: Service) -> None:
+        item = service.read("conversation.item.create")
+        service.read("input_audio_buffer.append")
+        sent.set()
+        assert waits.wait(10)
+        if failure == "lost":
+            service.hang_up()
+        service.refuse("invalid_value", event_id=item["event_id"])
+        answer(service)
+
+    def answer(service: Service) -> None:
+        while not order or order[-1] != "conversation.item.create":
+            order.append(service.read()["type"])
+        service.read("response.create")
+        service.created("resp_1")
+        service.done("resp_1", "Fine.")
+
+    error = ServerError if failure == "refused" else ConnectionClosed
+    source, texts = PushSource(), list[str]()
+    source.push(bytes(960))
+
+    def ask() -> None:
+        with pytest.raises(error):
+            client.ask("Q", audio=source, timeout=20)
+
+    with scripted(fail, answer, **QUICK) as (client, _):
+        first = threading.Thread(target=ask)
+        first.start()
+        assert sent.wait(10)
+        second = threading.Thread(
+            target=lambda: texts.append(client.ask("R", timeout=20).text)
+        )
+        second.start()
+        eventually(lambda: inside.waiting_turns(client))
+        waits.set()
+        first.join(20)
+        second.join(20)
+    assert texts == ["Fine."]
+    assert order[-2:] == ["input_audio_buffer.clear", "conversation.item.create"]
 
 
-def test_the_next_turn_begins_if_a_turn_fails_after_its_question() -> None:
+def test_the_next_turn_begins_if_a_turn_is_lost_after_its_question() -> None:
     """
-    Whether its thread reads the stream or not.
+    Also if the program keeps its stream and does not iterate over it.
     """
-    ticket, response = Mock(), ResponseFuture(Mock(), Mock(), Mock())
+
+    def lose(service: Service) -> None:
+        service.read("response.create")
+        service.hang_up()
+
+    def answer(service: Service) -> None:
+        service.read("response.create")
+        service.created("resp_1")
+        service.done("resp_1", "Fine.")
+
+    with scripted(lose, answer, **QUICK) as (client, _):
+        stream = client.stream("Q", timeout=20)
+        assert client.ask("R", timeout=10).text == "Fine."
+        stream.close()
+
+
+def test_a_question_that_was_not_sent_when_its_turn_is_given_up_is_withdrawn() -> None:
+    """
+    It is asked while there is no connection. Asked again later, it stands once.
+    """
+    service = GA.service(replies=["Yes."], pace=0)
+    with service, GA.client(service.url, **QUICK, session_config=TEXT) as client:
+        recorder = EventRecorder(client)
+        service.refuse(429, {"retry-after-ms": "600"}, times=1)
+        service.wait_for_connection().drop()
+        recorder.wait("reconnecting", 2)
+        with pytest.raises(TimeoutError):
+            client.ask("Q", timeout=0.1)
+        recorder.wait("reconnected")
+        assert client.ask("Q", timeout=10).text == "Yes."
+        client.clear_audio_buffer().result(5)
+        assert stored(service.connections[-1]) == ["user: Q", "assistant: Yes."]
+
+
+def test_a_stream_that_the_program_drops_cancels_its_response() -> None:
+    """
+    At once, without a garbage collection: the next question does not wait for the end.
+    """
+    with GA.connected(service={"replies": [LONG, "Yes."]}) as (client, wire):
+        gc.disable()
+        try:
+            for _ in client.stream("Tell me", timeout=30):
+                break
+            assert client.ask("Still there?", timeout=10).text == "Yes."
+        finally:
+            gc.enable()
+        cancels = [e for e in wire.received if e["type"] == "response.cancel"]
+        assert len(cancels) == 1
+
+
+def test_a_response_that_follows_a_tool_while_its_turn_is_closed_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The thread of the tool requests it between two steps of `TurnStream.close`.
+    """
+    ticket, following = Mock(), ResponseFuture(Mock(), Mock(), Mock())
     turn = OpenTurn(Mock(), Mock(), Mock(), Mock(), ticket)
-    turn.follow(response)
-    assert not ticket.leave.called
-    turn.lose(ConnectionClosed(1006))
+    turn.follow(ResponseFuture(Mock(), Mock(), Mock()))
+    stop = turn._stop
+
+    def follow_first(*arguments: Any) -> None:
+        turn.follow(following)
+        stop(*arguments)
+
+    monkeypatch.setattr(turn, "_stop", follow_first)
+    turn.close()
+    assert following.cancelled()
     assert ticket.leave.called
 
 
@@ -68,3 +177,43 @@ def test_speech_whose_commit_is_answered_at_once_is_removed_with_its_turn() -> N
         turn.commit(commit)
     (question, _responses) = conversation.forget_turn.call_args.args
     assert question == {"item_1"}
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_speech_from_before_a_question_is_not_taken_for_it(live: bool) -> None:
+    """
+    The service commits what the program has appended before, while `ask` sends its
+    question. The answer fails, and its question alone is deleted.
+    """
+    source, deleted = PushSource(), list[str]()
+    source.push(bytes(960))
+    audio = source if live else SENTENCE
+
+    def commit(service: Service, item_id: str) -> None:
+        part = {"type": "input_audio", "transcript": None}
+        item = {"id": item_id, "type": "message", "role": "user", "content": [part]}
+        service.say(
+            {"type": "input_audio_buffer.committed", "item_id": item_id},
+            {"type": "conversation.item.added", "item": item},
+        )
+
+    def script(service: Service) -> None:
+        service.read(f"input_audio_buffer.{'append' if live else 'commit'}")
+        commit(service, "item_before")
+        service.say({"type": "input_audio_buffer.cleared"})
+        commit(service, "item_question")
+        service.read("response.create")
+        service.created("resp_1")
+        service.done("resp_1", status="failed")
+        deleted.append(service.read("conversation.item.delete")["item_id"])
+        service.say({"type": "conversation.item.deleted", "item_id": deleted[0]})
+
+    config = SessionConfig(turn_detection=ServerVad())
+    with scripted(script, session_config=config) as (client, _):
+        with (
+            client.expect("conversation.item.deleted", timeout=5),
+            pytest.raises(ResponseFailed),
+        ):
+            client.ask(audio=audio, timeout=10)
+        assert [item.id for item in client.conversation] == ["item_before"]
+    assert deleted == ["item_question"]

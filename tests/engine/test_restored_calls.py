@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import GA, USER_SAYS, drained
 from helpers.cutting import stored
 from helpers.reconnecting import QUICK, EventRecorder
@@ -104,3 +105,27 @@ def test_a_call_stands_once_if_a_restore_is_interrupted(
         client.clear_audio_buffer().result(timeout=5)
         assert stored(service.connections[-1]) == ALL
         assert len(client.conversation) == 4
+
+
+def test_a_restored_call_that_the_program_deletes_does_not_come_back(
+    eventually: Callable[..., None],
+) -> None:
+    """
+    Its output was lost with the first connection; the second session got it.
+    """
+    with booking() as (client, service, go_on):
+        recorder = EventRecorder(client)
+        service.connections[-1].stall()
+        go_on()
+        eventually(lambda: inside.unanswered_responses(client))
+        service.connections[-1].drop()
+        recorder.wait("reconnected")
+        client.clear_audio_buffer().result(timeout=5)
+        assert _local(client) == ["message", "function_call", "function_call_output"]
+        for item in client.conversation.items[1:]:
+            client.delete_item(item.id or "").result(timeout=5)
+        service.connections[-1].drop()
+        recorder.wait("reconnected", 2)
+        client.clear_audio_buffer().result(timeout=5)
+        assert stored(service.connections[-1]) == ["user: Good morning"]
+        assert _local(client) == ["message"]

@@ -1,17 +1,21 @@
 """
-A service that does not acknowledge the client's items, or only after the answer.
+A question that the service has not acknowledged, or not transcribed, before a loss.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
-from helpers.clients import GA
+from helpers.clients import GA, SENTENCE
 from helpers.peer import Peer
 from helpers.reconnecting import QUICK, EventRecorder
-from helpers.scripted_service import RestoringService, Service, added
+from helpers.scripted_service import RestoringService, Service, added, scripted
 
+from azure_realtime import ConnectionClosed
+
+RETRY: dict[str, Any] = {**QUICK, "restore": "conversation", "retry_response": True}
 TEXT: dict[str, Any] = {"modalities": ["text"], "timeout": 10}
 
 
@@ -85,3 +89,52 @@ def test_a_complete_turn_is_restored_with_its_question(
             client.clear_audio_buffer().result(5)
             assert service.created[-1] == turn
     assert texts == turn
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_spoken_question_survives_with_its_complete_transcript_only(
+    complete: bool,
+) -> None:
+    """
+    The model would answer the part of it that was transcribed before the loss.
+    """
+    arrived = threading.Event()
+    restored: list[str] = []
+
+    def first(service: Service) -> None:
+        service.read("input_audio_buffer.commit")
+        part = {"type": "input_audio", "transcript": None}
+        item = {"id": "item_1", "type": "message", "role": "user", "content": [part]}
+        words = {"item_id": "item_1", "content_index": 0}
+        kind = "conversation.item.input_audio_transcription"
+        service.say(
+            {"type": "input_audio_buffer.committed", "item_id": "item_1"},
+            {"type": "conversation.item.added", "item": item},
+            {"type": f"{kind}.delta", "delta": "What", **words},
+        )
+        if complete:
+            said = {"transcript": "What is it?", **words}
+            service.say({"type": f"{kind}.completed", **said})
+        service.read("response.create")
+        service.created("resp_1")
+        assert arrived.wait(5)
+        service.hang_up()
+
+    def second(service: Service) -> None:
+        while (command := service.read())["type"] != "response.create":
+            if command["type"] == "conversation.item.create":
+                restored.append(command["item"]["content"][0]["text"])
+            elif command["type"] == "input_audio_buffer.clear":
+                service.say({"type": "input_audio_buffer.cleared"})
+        service.created("resp_2")
+        service.done("resp_2", "This.")
+
+    with scripted(first, second, **RETRY) as (client, _):
+        client.on("response.created", lambda event: arrived.set())
+        if complete:
+            assert client.ask(audio=SENTENCE, timeout=10).text == "This."
+        else:
+            with pytest.raises(ConnectionClosed):
+                client.ask(audio=SENTENCE, timeout=10)
+            client.clear_audio_buffer().result(5)
+    assert restored == (["What is it?"] if complete else [])

@@ -509,6 +509,29 @@ def test_a_new_session_without_a_past_does_not_push_itself_to_the_front(
     assert ids(made) == ["item_1", "item_2", "item_3"]
 
 
+def test_an_id_that_a_service_uses_again_means_the_item_that_has_it() -> None:
+    """
+    A service may count the items of each session from one: what was the second is the
+    first, and the third is the second.
+    """
+    made = followed([user("item_2", "two"), user("item_3", "three", "item_2")])
+    for number, text in ((1, "two"), (2, "three")):
+        again = user(f"item_{number}", text)
+        (event,) = events([again], generation=1)
+        assert made.rename(f"item_{number + 1}", event)
+        assert made[f"item_{number}"].text == text
+        made.observe(event)
+
+    assert str(made) == "user: two\nuser: three"
+    assert [made[f"item_{n}"].text for n in (1, 2, 3)] == ["two", "three", "three"]
+    (event,) = events([user("item_3", "four", "item_2")], generation=1)
+    made.observe(event)
+    for number in (3, 2):
+        made.observe(ConversationItemDeleted(item_id=f"item_{number}", generation=1))
+        assert f"item_{number}" not in made
+    assert ids(made) == ["item_1"]
+
+
 def test_a_retrieved_item_adds_what_was_missing() -> None:
     """
     Whoever retrieves an item finds it in the conversation, without its audio.

@@ -243,6 +243,41 @@ def test_sound_after_playback_ended_is_speaking_again() -> None:
     assert walk(model, audio(), audio()) == [SPEAKING]
 
 
+@pytest.mark.parametrize("late", [[], [audio()]])
+def test_late_sound_of_a_cancelled_answer_does_not_stay_speaking(
+    late: list[ServerEvent],
+) -> None:
+    """
+    The player was stopped, which it has reported; it drops what still arrives.
+    """
+    model = ModelStatus()
+    walk(model, created(), *late)
+    model.speak_done()
+    walk(model, audio(), done(status="cancelled"))
+    assert model.value is IDLE
+
+
+def test_a_cancelled_answer_that_is_still_played_is_speaking() -> None:
+    """
+    Until the player reports its end; also if one has ended before the answer began.
+    """
+    model = ModelStatus()
+    model.speak_done()
+    walk(model, created(), audio(), done(status="cancelled"))
+    assert model.value is SPEAKING
+
+
+def test_sound_that_comes_after_a_pause_of_the_player_is_played() -> None:
+    """
+    A complete answer is SPEAKING until the player reports its end for the last time.
+    """
+    model = ModelStatus()
+    walk(model, created(), audio())
+    model.speak_done()
+    walk(model, audio(), done())
+    assert model.value is SPEAKING
+
+
 def test_answers_without_a_conversation_id_count() -> None:
     """
     Where the service leaves the conversation's id out, its answers count all the same.

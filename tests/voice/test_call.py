@@ -606,35 +606,67 @@ def test_a_question_that_never_ends_is_a_timeout() -> None:
             client.ask(audio=FakeMicrophone(), conversation="none", timeout=5)
 
 
+def late_answer() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """
+    Return the events of an answer that is cancelled before its first audio arrives.
+    """
+    response = {"id": "resp_late", "object": "realtime.response", "output": []}
+    response |= {"conversation_id": "conv_1", "status": "in_progress"}
+    audio = {"type": "response.output_audio.delta", "event_id": "event_1"}
+    audio |= {"response_id": "resp_late", "item_id": "item_late"}
+    audio |= {"delta": base64.b64encode(bytes(960)).decode()}
+    audio |= {"output_index": 0, "content_index": 0}  # type: ignore[dict-item]
+    return (
+        {"type": "response.created", "event_id": "event_0", "response": response},
+        audio,
+        {
+            "type": "response.done",
+            "event_id": "event_2",
+            "response": {**response, "status": "cancelled"},
+        },
+    )
+
+
 def test_late_audio_of_an_interrupted_answer_leaves_the_model_idle() -> None:
     """
     Its first audio arrives after the interruption: it is not played, so nothing reports
     its end but the call.
     """
     sink = MemorySink()
-    response = {"id": "resp_late", "object": "realtime.response", "output": []}
-    response |= {"conversation_id": "conv_1", "status": "in_progress"}
-    place = {"response_id": "resp_late", "item_id": "item_late", "event_id": "event_1"}
-    place |= {"output_index": 0, "content_index": 0}  # type: ignore[dict-item]
+    created, audio, done = late_answer()
     with (
         GA.connected() as (client, connection),
         client.talk(FakeMicrophone(), sink) as call,
     ):
-        created = {"type": "response.created", "event_id": "event_0"}
-        connection.send({**created, "response": response})
+        connection.send(created)
         until(lambda: client.status is ModelStatusEnum.THINKING)
         until(lambda: call._progress.responding)
         call.interrupt()
         until(lambda: received(connection, "response.cancel"))
-        kind, audio = "response.output_audio.delta", base64.b64encode(bytes(960))
-        connection.send({"type": kind, **place, "delta": audio.decode()})
+        connection.send(audio)
         until(lambda: client.status is ModelStatusEnum.SPEAKING)
         (cut,) = until(lambda: received(connection, "conversation.item.truncate"))
         assert (cut["item_id"], cut["audio_end_ms"]) == ("item_late", 0)
-        done = {"type": "response.done", "event_id": "event_2"}
-        connection.send({**done, "response": {**response, "status": "cancelled"}})
+        connection.send(done)
         until(lambda: client.status is ModelStatusEnum.IDLE)
         assert sink.written == {}
+
+
+def test_late_audio_after_the_end_of_a_call_leaves_the_model_idle() -> None:
+    """
+    The call ends while the model thinks, and cancels the answer. Nothing plays what
+    still arrives, and nothing reports its end.
+    """
+    created, audio, done = late_answer()
+    with GA.connected() as (client, connection):
+        with client.talk(FakeMicrophone(), MemorySink()) as call:
+            connection.send(created)
+            until(lambda: call._progress.responding)
+        until(lambda: received(connection, "response.cancel"))
+        connection.send(audio)
+        until(lambda: client.status is ModelStatusEnum.SPEAKING)
+        connection.send(done)
+        until(lambda: client.status is ModelStatusEnum.IDLE)
 
 
 @pytest.mark.slow
