@@ -35,11 +35,17 @@ def ask(arguments: Any) -> int:
                 timeout=arguments.timeout,
             )
         )
-        for event in stream:
-            if isinstance(
-                event, (ResponseOutputTextDelta, ResponseOutputAudioTranscriptDelta)
-            ):
-                print(_lines(event.delta), end="", flush=True)
+        end = ""  # of the line that was begun
+        try:
+            for event in stream:
+                if isinstance(
+                    event, (ResponseOutputTextDelta, ResponseOutputAudioTranscriptDelta)
+                ):
+                    print(_lines(event.delta), end="", flush=True)
+                    end = "\n"
+        except BaseException:
+            print(end=end)
+            raise
         print()
         turn = stream.turn
         if turn.heard:

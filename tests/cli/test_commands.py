@@ -117,6 +117,19 @@ def test_an_answer_cannot_control_the_terminal(service: Simulator, capsys: Out) 
     assert capsys.readouterr().out == "]0;titleParis[2J\n"
 
 
+def test_the_error_after_half_an_answer_has_a_line_of_its_own(
+    service: Simulator, capsys: Out
+) -> None:
+    """
+    On a terminal, it does not continue the last line of the answer.
+    """
+    service.add_reply(Reply("It is", status="failed", error_message="Overloaded."))
+    assert main(["ask", "What?"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "It is\n"
+    assert "Overloaded." in captured.err
+
+
 @pytest.mark.parametrize("arguments", [[], [""], ["--out", "reply.wav"]])
 def test_a_question_is_needed(
     arguments: list[str], service: Simulator, capsys: Out
