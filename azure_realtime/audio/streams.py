@@ -21,6 +21,8 @@ from ..errors import AudioDeviceError
 from . import devices
 from .sources import BLOCK_MS
 
+MICROPHONE, LOUDSPEAKER = "microphone", "loudspeaker"
+
 STALLED = 2.0
 """Seconds without a callback after which a device counts as lost: PortAudio 19.6 may
 take a lost device for active. A process that was stopped (Ctrl-Z), or was in foreign
@@ -28,7 +30,6 @@ code that holds the interpreter's lock, had none either: its next ones come at o
 
 _LONGEST_START = 2.0  # seconds
 _SLICE = 0.2  # seconds
-_INPUT, _OUTPUT = "microphone", "loudspeaker"
 
 _DEVICE_HINTS = {
     "linux": "Check that a sound server runs (pactl info) and that the user may use "
@@ -56,7 +57,8 @@ class OpenStream(NamedTuple):
     latency: float
 
 
-def open_input(
+def open_stream(
+    kind: str,
     device: str | int | None,
     rate: int,
     latency: float,
@@ -64,9 +66,10 @@ def open_input(
     keep: Callable[[Any], None],
 ) -> OpenStream:
     """
-    Open and start a microphone.
+    Open and start a stream.
 
     Args:
+        kind: `MICROPHONE` or `LOUDSPEAKER`.
         device: Name, part of a name, or index; None is the default.
         rate: The wanted sample rate in Hz; if refused, the device's own is taken.
         latency: Wanted latency in seconds.
@@ -77,30 +80,6 @@ def open_input(
     Raises:
         AudioDeviceError: The device cannot be used.
     """
-    return _start(_INPUT, device, rate, latency, callback, keep)
-
-
-def open_output(
-    device: str | int | None,
-    rate: int,
-    latency: float,
-    callback: Callable[..., None],
-    keep: Callable[[Any], None],
-) -> OpenStream:
-    """
-    Open and start a loudspeaker; arguments and errors are those of `open_input`.
-    """
-    return _start(_OUTPUT, device, rate, latency, callback, keep)
-
-
-def _start(
-    kind: str,
-    device: str | int | None,
-    rate: int,
-    latency: float,
-    callback: Callable[..., None],
-    keep: Callable[[Any], None],
-) -> OpenStream:
     sounddevice = devices.load()
     words = {
         "device": device,
@@ -140,7 +119,7 @@ def _made(sounddevice: Any, kind: str, rate: int, words: dict[str, Any]) -> Any:
     """
     Make a stream with the wanted rate, or with the device's own.
     """
-    is_input = kind == _INPUT
+    is_input = kind == MICROPHONE
     make = sounddevice.RawInputStream if is_input else sounddevice.RawOutputStream
     try:
         return make(samplerate=rate, blocksize=rate * BLOCK_MS // 1000, **words)
