@@ -51,9 +51,11 @@ class DeviceOwner:
         self._release()
 
     def _release(self) -> None:
-        stream, self._stream = self._stream, None
+        stream = self._stream
         if stream is not None:
             devices.close(stream)
+            if self._stream is stream:  # after `close`, which Ctrl-C may interrupt
+                self._stream = None
 
     def _keep(self, stream: Any) -> None:
         self._stream = stream

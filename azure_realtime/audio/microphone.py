@@ -109,7 +109,9 @@ class Microphone(DeviceOwner):
         """
         devices.check_process()
         stream = self._stream
-        return stream is not None and (stalled or not stream.active)
+        if stream is None or self._closed:
+            return False
+        return stalled or not stream.active
 
     def _take_default(self) -> None:
         """

@@ -154,7 +154,7 @@ def _call_start(stream: Any) -> None:
 
     is_starting = False
     try:
-        devices.blocked_streams.add(id(stream))
+        devices.blocked_streams[id(stream)] = devices.NO_THREAD
         _thread.start_new_thread(start, ())
         is_starting = True
         error = _result(outcome, limit)
@@ -167,9 +167,9 @@ def _call_start(stream: Any) -> None:
         with contextlib.suppress(Empty):
             if is_starting:
                 _result(outcome, limit)
-            devices.blocked_streams.discard(id(stream))
+            devices.blocked_streams.pop(id(stream), None)
         raise
-    devices.blocked_streams.discard(id(stream))
+    devices.blocked_streams.pop(id(stream), None)
     if error is not None:
         raise error
 
@@ -188,20 +188,20 @@ def _result(
                 raise
 
 
-def abort(stream: Any | None) -> None:
+def abort(stream: Any) -> None:
     """
     Stop a stream at once, so that it can be started again. A lost device is ignored.
     """
-    if stream is not None:
+    if id(stream) in devices.open_streams:
         with contextlib.suppress(devices.load().PortAudioError):
             stream.abort()
 
 
-def restart(stream: Any | None) -> None:
+def restart(stream: Any) -> None:
     """
     Start a stream again after `abort`. A lost device is ignored.
     """
-    if stream is not None:
+    if id(stream) in devices.open_streams:
         with contextlib.suppress(*_errors(devices.load())):
             _call_start(stream)
 
