@@ -77,6 +77,8 @@ class Talking(Asking, Recordable):
             RuntimeError: Another call of this client has not ended; or the caller is a
                 forked child.
             TypeError: *source* or *sink* is something else.
+            ValueError: A file has another format; or an earlier call has closed the
+                source or the sink.
         """
         self._lifecycle.check_open()
         if not self._becomes_beginner():
