@@ -63,6 +63,8 @@ class Microphone(DeviceOwner):
             AudioDeviceError: The device cannot be used.
         """
         devices.check_process()
+        if self._closed:
+            self._release()  # what Ctrl-C in `close` has left
         if self._stream is None:
             self._closed = False
             self._blocks = SimpleQueue()

@@ -255,3 +255,27 @@ def test_ctrl_c_in_the_close_of_a_device_leaves_it_to_the_next_close(
     other.join()
     assert stream.closes == 1
     assert not devices.open_streams
+
+
+def test_a_microphone_whose_close_was_interrupted_can_be_opened_again(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The next call records, and one stream is open.
+    """
+    microphone = Microphone()
+    microphone.open()
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(devices, "close", _raise_keyboard_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            microphone.close()
+    recorded = iter(microphone)
+    microphone.open()
+    device.streams[-1].record(blocks(1))
+    assert next(recorded) == blocks(1)
+    assert [stream.closes for stream in device.streams] == [1, 0]
+    microphone.close()
+
+
+def _raise_keyboard_interrupt(_: object) -> None:
+    raise KeyboardInterrupt
