@@ -113,7 +113,11 @@ def _add_talk(commands: Any) -> None:
     source.add_argument(
         "--input", metavar="DEVICE", help="name or index of a microphone"
     )
-    sink.add_argument("--out", metavar="OUT", help="write the answers to a WAV file")
+    sink.add_argument(
+        "--out",
+        metavar="OUT",
+        help="write the answers to this WAV file, which is replaced",
+    )
     sink.add_argument(
         "--output", metavar="DEVICE", help="name or index of a loudspeaker"
     )
