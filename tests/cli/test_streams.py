@@ -28,6 +28,8 @@ def service() -> Iterator[Simulator]:
     A service whose answer is not ASCII.
     """
     with Simulator(credentials=KEY, pace=0, replies=lambda _: ANSWER) as running:
+        with GA.client(running.url):
+            pass  # the first connection opens a descriptor, which no test has to close
         yield running
 
 
