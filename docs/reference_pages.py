@@ -48,6 +48,8 @@ RETURNED = {
 #: Classes with methods of base classes that have no entry of their own.
 INHERITING = {
     "azure_realtime.AzureRealTimeAudio",
+    "azure_realtime.audio.Microphone",
+    "azure_realtime.audio.Speaker",
     "azure_realtime.audio.WavSink",
     "azure_realtime.notebook.NotebookMicrophone",
     "azure_realtime.notebook.NotebookSpeaker",

@@ -42,6 +42,7 @@ from _service import service
 
 from azure_realtime import AzureRealTimeAudio, SessionConfig
 from azure_realtime.audio import PushSource, decode_ulaw, encode_ulaw
+from azure_realtime.voice import VoiceCall
 
 try:
     from websockets.exceptions import ConnectionClosed
@@ -111,11 +112,12 @@ class PhoneSink:
         # After "clear" the marks of what was dropped come back as well: they are
         # unknown by then.
         if any(name == mark for mark, _, _ in tuple(self._marks)):
-            while True:
-                mark, item_id, milliseconds = self._marks.popleft()
-                self._played[item_id] = milliseconds
-                if mark == name:
-                    break
+            with contextlib.suppress(IndexError):  # "clear" came in between
+                while True:
+                    mark, item_id, milliseconds = self._marks.popleft()
+                    self._played[item_id] = milliseconds
+                    if mark == name:
+                        break
 
     def played_ms(self, item_id: str) -> int:
         """
@@ -153,6 +155,7 @@ def answer(phone: Any, options: Any) -> None:
     """
     source = PushSource(RATE)
     sink: PhoneSink | None = None
+    call: VoiceCall | None = None
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(ConnectionClosed))  # without a "stop"
         for text in phone:
@@ -161,7 +164,9 @@ def answer(phone: Any, options: Any) -> None:
             if kind == "start":
                 sink = PhoneSink(phone.send, message["start"]["streamSid"])
                 client = stack.enter_context(AzureRealTimeAudio(options))
-                stack.enter_context(client.talk(source, sink))
+                call = stack.enter_context(client.talk(source, sink))
+            elif call is not None and call.has_ended:
+                return  # hang up: the connection to the model is lost
             elif kind == "media":
                 source.push(decode_ulaw(base64.b64decode(message["media"]["payload"])))
             elif kind == "mark" and sink is not None:

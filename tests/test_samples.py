@@ -4,8 +4,10 @@ The samples, started as a reader starts them.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.cookiejar
+import importlib
 import json
 import os
 import re
@@ -15,6 +17,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -22,11 +25,16 @@ import wave
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 from helpers.timing import SCALE
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.sync.server import serve
 
+from azure_realtime import AzureRealTimeOptions
 from azure_realtime.simulator import Reply, Request, Simulator
 
 pytestmark = pytest.mark.documents
@@ -217,6 +225,42 @@ def assert_audible(path: Path) -> None:
         samples = array("h", file.readframes(file.getnframes()))
     assert len(samples) > 24_000
     assert max(samples) > 3000
+
+
+def test_phone_bridge_hangs_up_without_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The caller does not talk to a line that will never answer.
+    """
+    monkeypatch.syspath_prepend(SAMPLES)
+    bridge = importlib.import_module("phone_bridge")
+    payload = base64.b64encode(bytes(bridge.FRAME)).decode()
+    media = json.dumps({"event": "media", "media": {"payload": payload}})
+
+    def speak(phone: ClientConnection) -> None:
+        deadline = time.monotonic() + 5 * SCALE
+        while time.monotonic() < deadline:
+            phone.send(media)
+            with contextlib.suppress(TimeoutError):
+                phone.recv(timeout=0.02)
+
+    with contextlib.ExitStack() as stack:
+        simulator = stack.enter_context(Simulator())
+        options = AzureRealTimeOptions(simulator.url, "gpt-realtime", "any-key")
+        answer = partial(bridge.answer, options=options)
+        server = stack.enter_context(serve(answer, "127.0.0.1", 0))
+        server_thread = threading.Thread(target=server.serve_forever)
+        server_thread.start()
+        stack.callback(server_thread.join)
+        stack.callback(server.shutdown)
+        port = server.socket.getsockname()[1]
+        phone = stack.enter_context(connect(f"ws://127.0.0.1:{port}", proxy=None))
+        phone.send(json.dumps({"event": "start", "start": {"streamSid": "1"}}))
+        phone.send(media)
+        connection = simulator.wait_for_connection()
+        connection.wait_received("input_audio_buffer.append")
+        connection.close(1008, "the deployment was removed")
+        with pytest.raises(ConnectionClosed):
+            speak(phone)
 
 
 @pytest.mark.slow

@@ -33,13 +33,11 @@ class _Enter(property):
         return manager
 
 
-class _Exit(property):
-    """
-    As a method: a property whose value is a new `_ExitCall`.
-    """
-
-    def __call__(self, manager: Any, *error: Any) -> None:  # as `_Enter`
-        _ExitCall(_leave, manager)(*error)
+def _at_end(_: object, manager: Any, __: type, *error: Any) -> None:
+    if manager is None:  # `__exit__` of the class, as `ExitStack` uses it
+        manager, *error = error  # type: ignore[assignment]
+    manager._leave(error[0])
+    manager._has_left = True
 
 
 class _ExitCall(partial[None]):
@@ -48,14 +46,22 @@ class _ExitCall(partial[None]):
     """
 
     def __del__(self) -> None:
-        manager = self.args[0]
-        if not manager._has_left:
+        manager = self.args[1]
+        if manager is not None and not manager._has_left:
             manager._end()
 
 
-def _leave(manager: GuaranteedExit, kind: type[BaseException] | None, *_: Any) -> None:
-    manager._leave(kind)
-    manager._has_left = True
+class _Exit:
+    """
+    As a method: a descriptor whose value is a new `_ExitCall`.
+    """
+
+    __get__ = partial(_ExitCall, _at_end)
+
+
+def _exit_by_hand(itself: weakref.ref[Any], *error: Any) -> None:
+    if (manager := itself()) is not None:
+        type(manager).__exit__(manager, *error)
 
 
 class GuaranteedExit(BoundToProcess):
@@ -64,6 +70,12 @@ class GuaranteedExit(BoundToProcess):
     """
 
     _has_left = False  # whether `_leave` has returned
+
+    def __init__(self) -> None:
+        self._itself = weakref.ref(self)
+        # A ``with`` statement does not look here. A debugger that shows the attributes
+        # does, and must not get an `_ExitCall`, whose deletion ends the block.
+        vars(self)["__exit__"] = partial(_exit_by_hand, self._itself)
 
     if TYPE_CHECKING:
 
@@ -75,7 +87,7 @@ class GuaranteedExit(BoundToProcess):
         ) -> None: ...
 
     else:
-        __exit__ = _Exit(partial(_ExitCall, _leave))
+        __exit__ = _Exit()
 
     def _leave(self, kind: type[BaseException] | None) -> None:  # noqa: ARG002
         """
@@ -95,9 +107,6 @@ class GuaranteedEnter(GuaranteedExit):
     """
     Base class of a context manager whose ``__enter__`` returns the object itself.
     """
-
-    def __init__(self) -> None:
-        self._itself = weakref.ref(self)
 
     if TYPE_CHECKING:
 

@@ -18,6 +18,7 @@ import contextlib
 import functools
 import os
 import sys
+import threading
 from typing import Any
 
 import attrs
@@ -62,8 +63,13 @@ class AudioDevice:
 open_streams: dict[int, Any] = {}
 """The streams of this process by their `id` (rule 1)."""
 
-blocked_streams: set[int] = set()
-"""The ids of the streams whose start has not returned; see `streams`."""
+blocked_streams: dict[int, int] = {}
+"""
+The id of the thread that may close a stream, by the `id` of the stream, while one
+closes it; `NO_THREAD` while its start has not returned (see `streams`).
+"""
+
+NO_THREAD = 0
 
 
 def check_process() -> None:
@@ -158,15 +164,27 @@ def refresh(sounddevice: Any) -> bool:
 
 def close(stream: Any) -> None:
     """
-    Stop a stream at once and close it. Not in a callback of a device; never raises.
+    Stop a stream at once and close it, unless it is closed. Not in a callback of a
+    device; never raises. Any thread.
+
+    To close a stream twice can end the process.
     """
-    if _is_forked() or id(stream) in blocked_streams:
+    if _is_forked():
         return
-    with contextlib.suppress(Exception):  # of a device that has disappeared
-        stream.abort()
-    with contextlib.suppress(Exception):
-        stream.close()
-    open_streams.pop(id(stream), None)
+    thread_id, number = threading.get_ident(), id(stream)
+    # In one step, because another thread may be here as well. Ctrl-C may leave it: this
+    # thread may go on then.
+    if blocked_streams.setdefault(number, thread_id) != thread_id:
+        return
+    try:
+        if number in open_streams:
+            with contextlib.suppress(Exception):  # of a device that has disappeared
+                stream.abort()
+            with contextlib.suppress(Exception):
+                stream.close()
+            open_streams.pop(number, None)
+    finally:
+        blocked_streams.pop(number, None)
 
 
 def _close_all() -> None:

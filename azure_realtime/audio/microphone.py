@@ -4,7 +4,6 @@ A microphone as a source of audio.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
@@ -12,18 +11,15 @@ from typing import Any
 
 from ..errors import AudioDeviceError
 from . import devices, streams
-from .formats import checked_rate
+from .device_owner import RETRY_PAUSE, DeviceOwner
 
 __all__ = ["Microphone"]
 
 _LONGEST_WAIT = 0.2  # seconds in which an iteration notices a lost device
-_RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
 _MAX_BLOCKS = 500  # 10 s; more is dropped
 
-_logger = logging.getLogger("azure_realtime.audio")
 
-
-class Microphone:
+class Microphone(DeviceOwner):
     """
     A microphone.
 
@@ -52,13 +48,8 @@ class Microphone:
         latency: float = 0.1,
         rate: int = 24_000,
     ) -> None:
-        self.rate = checked_rate(rate)
-        self.overflows = self.losses = 0
-        self._device = device
-        self._latency = latency
-        self._stream: Any = None
-        self._closed = False
-        self._lost = False  # until the next callback
+        super().__init__(streams.MICROPHONE, device, latency, rate)
+        self.overflows = 0
         # A deque in C whose `put` neither blocks nor runs Python code: the callback of
         # the device uses nothing else.
         self._blocks: SimpleQueue[bytes] = SimpleQueue()
@@ -72,6 +63,8 @@ class Microphone:
             AudioDeviceError: The device cannot be used.
         """
         devices.check_process()
+        if self._closed:
+            self._release()  # what Ctrl-C in `close` has left
         if self._stream is None:
             self._closed = False
             self._blocks = SimpleQueue()
@@ -102,34 +95,6 @@ class Microphone:
         finally:
             self.close()
 
-    def close(self) -> None:
-        """
-        Close the device and end the iteration. Any thread.
-        """
-        self._closed = True
-        self._release()
-
-    def _release(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            devices.close(stream)
-
-    def _keep(self, stream: Any) -> None:
-        self._stream = stream
-
-    def _start(self, device: str | int | None) -> None:
-        try:
-            opened = streams.open_input(
-                device, self.rate, self._latency, self._callback, self._keep
-            )
-        except BaseException:
-            self._release()
-            raise
-        self.rate = opened.rate
-        if self._closed:  # by another thread, meanwhile
-            self._stream = opened.stream
-            self._release()
-
     def _callback(self, data: Any, _frames: int, _time: Any, status: Any) -> None:
         """
         Take a block. A thread of the device.
@@ -146,22 +111,19 @@ class Microphone:
         """
         devices.check_process()
         stream = self._stream
-        return stream is not None and (stalled or not stream.active)
+        if stream is None or self._closed:
+            return False
+        return stalled or not stream.active
 
     def _take_default(self) -> None:
         """
         Replace the device by the default one, as soon as there is one.
         """
-        if not self._lost:
-            self._lost = True
-            self.losses += 1
-            _logger.warning(
-                "The microphone has disappeared; the default one takes its place."
-            )
+        self._note_loss()
         self._release()
         while not self._closed:
             try:
                 self._start(None)
                 break
             except AudioDeviceError:
-                time.sleep(_RETRY_PAUSE)
+                time.sleep(RETRY_PAUSE)

@@ -167,8 +167,10 @@ class WavSink(NullSink):
 
         Raises:
             OSError: The file cannot be written.
+            ValueError: It was closed, by a call that has ended.
         """
-        self._opened()
+        if self._opened().closed:
+            raise ValueError(f"{self._path} was completed: make another WavSink")
 
     def _opened(self) -> BinaryIO:
         if self._file is None:

@@ -81,6 +81,12 @@ class WavSource:
         self.live = realtime
         self._closed = False
 
+    def open(self) -> None:
+        """
+        Make the file readable again after `close`. It may be called more than once.
+        """
+        self._closed = False
+
     def __iter__(self) -> Iterator[bytes]:
         size = self.rate * BLOCK_MS // 1000 * 2
         begin = time.monotonic()
@@ -128,6 +134,16 @@ class PushSource:
         self._pushed = self._taken = 0
         self._pieces: SimpleQueue[bytes | None] = SimpleQueue()
         self._closed = False
+
+    def open(self) -> None:
+        """
+        Check that the audio can be taken: it belongs to one call. Any thread.
+
+        Raises:
+            ValueError: It was closed, by a call that has ended.
+        """
+        if self._closed:
+            raise ValueError("the audio was closed: make another PushSource")
 
     def push(self, pcm: Samples) -> None:
         """

@@ -19,14 +19,13 @@ Rules:
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections import deque
 from typing import Any
 
 from ..errors import AudioDeviceError
 from . import devices, streams
-from .formats import checked_rate
+from .device_owner import RETRY_PAUSE, DeviceOwner
 from .ledger import Ledger
 from .position import Position
 from .samples import peak
@@ -34,16 +33,13 @@ from .sources import BLOCK_MS
 
 __all__ = ["Speaker"]
 
-_RETRY_PAUSE = 0.5  # seconds between two attempts to open the default device
 _HOLD = 0.06  # seconds; a service sends the first 200 ms of an answer faster than that
-
-_logger = logging.getLogger("azure_realtime.audio")
 
 _Piece = tuple[str, memoryview]
 _NOTHING: _Piece = ("", memoryview(b""))
 
 
-class Speaker:
+class Speaker(DeviceOwner):
     """
     A loudspeaker.
 
@@ -75,13 +71,9 @@ class Speaker:
         latency: float = 0.1,
         rate: int = 24_000,
     ) -> None:
-        self.rate = checked_rate(rate)
-        self.underflows = self.losses = 0
+        super().__init__(streams.LOUDSPEAKER, device, latency, rate)
+        self.underflows = 0
         self.played_blocks: deque[bytes] | None = None
-        self._device = device
-        self._latency = latency
-        self._stream: Any = None
-        self._closed = False
         self._retry_at: float | None = None  # while there is no device
         # Of the writing thread:
         self._written: dict[str, int] = {}  # item -> frames
@@ -98,7 +90,6 @@ class Speaker:
         self._handed = 0  # frames that were handed over, silence included
         self._position = Position(latency)
         self._block = b""
-        self._lost = False  # until the next callback
 
     def open(self) -> None:
         """
@@ -109,13 +100,6 @@ class Speaker:
         """
         if self._stream is None and self._retry_at is None and not self._closed:
             self._start(self._device)
-
-    def close(self) -> None:
-        """
-        Stop the sound and close the device. It may be called more than once.
-        """
-        self._closed = True
-        self._release()
 
     def write(self, pcm: bytes, item_id: str, content_index: int = 0) -> None:  # noqa: ARG002 - as the protocol
         """
@@ -217,29 +201,11 @@ class Speaker:
         """
         return self._position.frames(self._handed, self.rate)
 
-    def _release(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            devices.close(stream)
-
-    def _keep(self, stream: Any) -> None:
-        self._stream = stream
-
-    def _start(self, device: str | int | None) -> None:
+    def _start(self, device: str | int | None) -> float:
         self._position = Position(self._latency)
-        try:
-            opened = streams.open_output(
-                device, self.rate, self._latency, self._callback, self._keep
-            )
-        except BaseException:
-            self._release()
-            raise
-        self.rate = opened.rate
-        self._position.latency = opened.latency
+        self._position.latency = super()._start(device)
         self._retry_at = None
-        if self._closed:  # by another thread, meanwhile
-            self._stream = opened.stream
-            self._release()
+        return self._position.latency
 
     def _drop(self) -> None:
         """
@@ -323,17 +289,12 @@ class Speaker:
             return
         stream = self._stream
         if stream is not None and (not stream.active or self._position.is_stalled()):
-            if not self._lost:
-                self._lost = True
-                self.losses += 1
-                _logger.warning(
-                    "The loudspeaker has disappeared; the default one takes its place."
-                )
+            self._note_loss()
             self._release()
             self._rewind(self._played())
             self._retry_at = 0.0
         if self._retry_at is not None and time.monotonic() >= self._retry_at:
-            self._retry_at = time.monotonic() + _RETRY_PAUSE
+            self._retry_at = time.monotonic() + RETRY_PAUSE
             rate = self.rate
             with contextlib.suppress(AudioDeviceError):
                 self._start(None)

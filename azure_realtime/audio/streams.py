@@ -21,6 +21,8 @@ from ..errors import AudioDeviceError
 from . import devices
 from .sources import BLOCK_MS
 
+MICROPHONE, LOUDSPEAKER = "microphone", "loudspeaker"
+
 STALLED = 2.0
 """Seconds without a callback after which a device counts as lost: PortAudio 19.6 may
 take a lost device for active. A process that was stopped (Ctrl-Z), or was in foreign
@@ -28,7 +30,6 @@ code that holds the interpreter's lock, had none either: its next ones come at o
 
 _LONGEST_START = 2.0  # seconds
 _SLICE = 0.2  # seconds
-_INPUT, _OUTPUT = "microphone", "loudspeaker"
 
 _DEVICE_HINTS = {
     "linux": "Check that a sound server runs (pactl info) and that the user may use "
@@ -56,7 +57,8 @@ class OpenStream(NamedTuple):
     latency: float
 
 
-def open_input(
+def open_stream(
+    kind: str,
     device: str | int | None,
     rate: int,
     latency: float,
@@ -64,9 +66,10 @@ def open_input(
     keep: Callable[[Any], None],
 ) -> OpenStream:
     """
-    Open and start a microphone.
+    Open and start a stream.
 
     Args:
+        kind: `MICROPHONE` or `LOUDSPEAKER`.
         device: Name, part of a name, or index; None is the default.
         rate: The wanted sample rate in Hz; if refused, the device's own is taken.
         latency: Wanted latency in seconds.
@@ -77,30 +80,6 @@ def open_input(
     Raises:
         AudioDeviceError: The device cannot be used.
     """
-    return _start(_INPUT, device, rate, latency, callback, keep)
-
-
-def open_output(
-    device: str | int | None,
-    rate: int,
-    latency: float,
-    callback: Callable[..., None],
-    keep: Callable[[Any], None],
-) -> OpenStream:
-    """
-    Open and start a loudspeaker; arguments and errors are those of `open_input`.
-    """
-    return _start(_OUTPUT, device, rate, latency, callback, keep)
-
-
-def _start(
-    kind: str,
-    device: str | int | None,
-    rate: int,
-    latency: float,
-    callback: Callable[..., None],
-    keep: Callable[[Any], None],
-) -> OpenStream:
     sounddevice = devices.load()
     words = {
         "device": device,
@@ -140,7 +119,7 @@ def _made(sounddevice: Any, kind: str, rate: int, words: dict[str, Any]) -> Any:
     """
     Make a stream with the wanted rate, or with the device's own.
     """
-    is_input = kind == _INPUT
+    is_input = kind == MICROPHONE
     make = sounddevice.RawInputStream if is_input else sounddevice.RawOutputStream
     try:
         return make(samplerate=rate, blocksize=rate * BLOCK_MS // 1000, **words)
@@ -175,7 +154,7 @@ def _call_start(stream: Any) -> None:
 
     is_starting = False
     try:
-        devices.blocked_streams.add(id(stream))
+        devices.blocked_streams[id(stream)] = devices.NO_THREAD
         _thread.start_new_thread(start, ())
         is_starting = True
         error = _result(outcome, limit)
@@ -188,9 +167,9 @@ def _call_start(stream: Any) -> None:
         with contextlib.suppress(Empty):
             if is_starting:
                 _result(outcome, limit)
-            devices.blocked_streams.discard(id(stream))
+            devices.blocked_streams.pop(id(stream), None)
         raise
-    devices.blocked_streams.discard(id(stream))
+    devices.blocked_streams.pop(id(stream), None)
     if error is not None:
         raise error
 
@@ -209,20 +188,20 @@ def _result(
                 raise
 
 
-def abort(stream: Any | None) -> None:
+def abort(stream: Any) -> None:
     """
     Stop a stream at once, so that it can be started again. A lost device is ignored.
     """
-    if stream is not None:
+    if id(stream) in devices.open_streams:
         with contextlib.suppress(devices.load().PortAudioError):
             stream.abort()
 
 
-def restart(stream: Any | None) -> None:
+def restart(stream: Any) -> None:
     """
     Start a stream again after `abort`. A lost device is ignored.
     """
-    if stream is not None:
+    if id(stream) in devices.open_streams:
         with contextlib.suppress(*_errors(devices.load())):
             _call_start(stream)
 

@@ -108,10 +108,17 @@ def _add_talk(commands: Any) -> None:
         epilog=_STATUSES,
     )
     _add_service(talk)
-    talk.add_argument("--wav", metavar="IN", help="send this WAV file, then end")
-    talk.add_argument("--out", metavar="OUT", help="write the answers to a WAV file")
-    talk.add_argument("--input", metavar="DEVICE", help="name or index of a microphone")
-    talk.add_argument(
+    source, sink = (talk.add_mutually_exclusive_group() for _ in range(2))
+    source.add_argument("--wav", metavar="IN", help="send this WAV file, then end")
+    source.add_argument(
+        "--input", metavar="DEVICE", help="name or index of a microphone"
+    )
+    sink.add_argument(
+        "--out",
+        metavar="OUT",
+        help="write the answers to this WAV file, which is replaced",
+    )
+    sink.add_argument(
         "--output", metavar="DEVICE", help="name or index of a loudspeaker"
     )
     talk.add_argument(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 from typing import Any
 
 from ..audio.files import wav_path
@@ -22,7 +23,7 @@ def ask(arguments: Any) -> int:
     The answer is text; with ``--out`` it is speech, and its transcript is printed.
     """
     if arguments.out is not None:
-        wav_path(arguments.out)  # before the answer, which costs tokens
+        _check_writable(wav_path(arguments.out))  # an answer costs tokens
     with contextlib.ExitStack() as stack:
         options = service_options(arguments, stack)
         client = stack.enter_context(AzureRealTimeAudio(options))
@@ -35,11 +36,17 @@ def ask(arguments: Any) -> int:
                 timeout=arguments.timeout,
             )
         )
-        for event in stream:
-            if isinstance(
-                event, (ResponseOutputTextDelta, ResponseOutputAudioTranscriptDelta)
-            ):
-                print(_lines(event.delta), end="", flush=True)
+        end = ""  # of the line that was begun
+        try:
+            for event in stream:
+                if isinstance(
+                    event, (ResponseOutputTextDelta, ResponseOutputAudioTranscriptDelta)
+                ):
+                    print(_lines(event.delta), end="", flush=True)
+                    end = "\n"
+        except BaseException:
+            print(end=end)
+            raise
         print()
         turn = stream.turn
         if turn.heard:
@@ -48,6 +55,19 @@ def ask(arguments: Any) -> int:
             path = turn.save(arguments.out)
             print(f"{turn.seconds:.1f} s of speech in {path}", file=sys.stderr)
     return 0
+
+
+def _check_writable(path: Path) -> None:
+    """
+    Check that a file can be written, and leave it as it is.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    is_new = not path.exists()
+    path.open("ab").close()
+    if is_new:
+        path.resolve().unlink()
 
 
 def _lines(text: str) -> str:

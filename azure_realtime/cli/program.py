@@ -7,7 +7,6 @@ interrupted by Ctrl-C, SIGTERM or SIGHUP; 141 the reader of its output has ended
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Sequence
 
@@ -18,10 +17,8 @@ from .._command import (
     flushed_output,
     usable_streams,
 )
-from .._redaction import redacted
-from ..errors import RealtimeError
 from .arguments import make_parser
-from .text import plain
+from .standard_error import REPORTED, standard_error
 
 __all__ = ["main"]
 
@@ -38,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ..simulator.__main__ import main as serve
 
         return serve(given[1:], "azure-realtime serve")
-    with usable_streams(), ended_by_signals():
+    with usable_streams(), ended_by_signals(), standard_error() as errors:
         try:
             with flushed_output():
                 options = make_parser().parse_args(given)
@@ -47,7 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         except BrokenPipeError:  # a lost connection is a RealtimeError
             return OUTPUT_CLOSED
-        except (RealtimeError, OSError, ValueError, ImportError) as error:
-            with contextlib.suppress(OSError):  # standard error may be closed, too
-                print(redacted(plain(str(error))), file=sys.stderr)
+        except REPORTED as error:
+            errors.report(error)
             return 1

@@ -113,6 +113,7 @@ class AzureRealTimeAudio(
             websocket_impl,
             dispatch,
         )
+        super().__init__()
         session = parts.session
         self._warned_names: set[str] = set()
         self._options = parts.options

@@ -31,7 +31,7 @@ class Talking(Asking, Recordable):
     """
 
     _call: weakref.ref[VoiceCall] | None = None  # the newest
-    _claim: int  # exists while a thread begins a call: its id
+    _beginner: int  # the id of the thread that begins a call, while it does
 
     def talk(
         self,
@@ -77,12 +77,11 @@ class Talking(Asking, Recordable):
             RuntimeError: Another call of this client has not ended; or the caller is a
                 forked child.
             TypeError: *source* or *sink* is something else.
+            ValueError: A file has another format; or an earlier call has closed the
+                source or the sink.
         """
         self._lifecycle.check_open()
-        # In one step, because another thread may be here as well. Ctrl-C may leave it:
-        # this thread may go on then.
-        thread_id = threading.get_ident()
-        if vars(self).setdefault("_claim", thread_id) != thread_id:
+        if not self._becomes_beginner():
             raise RuntimeError(_HAS_CALL)
         call: VoiceCall | None = None
         try:
@@ -116,10 +115,21 @@ class Talking(Asking, Recordable):
             )
             self._call = weakref.ref(call)
             call.start()
-            vars(self).pop("_claim")  # in the block: Ctrl-C ends the call
+            del self._beginner  # in the block: Ctrl-C ends the call
             return call
         except BaseException:
-            vars(self).pop("_claim", None)
+            vars(self).pop("_beginner", None)
             if call is not None:
                 call.stop()
             raise
+
+    def _becomes_beginner(self) -> bool:
+        """
+        Return whether this thread may begin a call: no other thread begins one.
+
+        Ctrl-C may leave it the beginner; then it may begin again.
+        """
+        thread_id = threading.get_ident()
+        # one C call: no other thread can come between the look and the change
+        beginner: int = vars(self).setdefault("_beginner", thread_id)
+        return beginner == thread_id

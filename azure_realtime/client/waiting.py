@@ -41,6 +41,7 @@ class Expectation(GuaranteedExit, Generic[E_co]):
         where: Where | None,
         timeout: float,
     ) -> None:
+        super().__init__()
         self._lifecycle = lifecycle
         self._mailboxes = mailboxes
         self._where = where
@@ -108,6 +109,7 @@ class EventStream(GuaranteedExit, Iterator[E_co], Generic[E_co]):
         keys: frozenset[str],
         timeout: float | None,
     ) -> None:
+        super().__init__()
         self._lifecycle = lifecycle
         self._control = control
         self._mailboxes = mailboxes

@@ -67,8 +67,9 @@ class PageDevice:
         Raises:
             AudioDeviceError: No notebook runs this code.
         """
-        if self._channel is not None:
+        if self._channel is not None and not self._closed:
             return
+        self.close()  # what Ctrl-C in an earlier `close` has left
         if widget.running_shell() is None:
             raise AudioDeviceError(
                 f"The {self._name} of a page needs a notebook.",
@@ -98,11 +99,15 @@ class PageDevice:
         channel, self._channel = self._channel, None
         if channel is None:
             return
-        if _in_use.get(self._name) is self:
-            _in_use.pop(self._name, None)
-        with contextlib.suppress(Exception):  # of a kernel that ends
-            self._widget.send({"kind": "close"})
-        channel.close()
+        try:
+            if _in_use.get(self._name) is self:
+                _in_use.pop(self._name, None)
+            with contextlib.suppress(Exception):  # of a kernel that ends
+                self._widget.send({"kind": "close"})
+            channel.close()
+        except BaseException:  # Ctrl-C: the next `close` does what is left
+            self._channel = channel
+            raise
 
     def _ipython_display_(self) -> None:
         """

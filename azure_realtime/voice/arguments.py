@@ -29,6 +29,7 @@ def as_source(source: Any, rate: int | None) -> Source | Iterable[bytes]:
     """
     if source is None:
         return Microphone() if rate is None else Microphone(rate=rate)
+    _refuse_class("source", source)
     if isinstance(source, (str, os.PathLike)):
         return WavSource(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -57,6 +58,7 @@ def as_sink(sink: Any, rate: int | None) -> Sink:
     """
     if sink is None:
         return Speaker() if rate is None else Speaker(rate=rate)
+    _refuse_class("sink", sink)
     if isinstance(sink, (str, os.PathLike)):
         return WavSink(sink)
     # The class first: a property of the sink may need that it is open.
@@ -72,3 +74,9 @@ def as_sink(sink: Any, rate: int | None) -> Sink:
         )
     checked: Sink = sink
     return checked
+
+
+def _refuse_class(role: str, given: Any) -> None:
+    if isinstance(given, type):
+        name = given.__name__
+        raise TypeError(f"{role}: {name} is a class: pass an object, {name}()")

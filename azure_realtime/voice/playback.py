@@ -16,10 +16,13 @@ The thread of the call.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 
 import attrs
 
+from .._logging import logger
 from ..audio.formats import as_pcm
 from ..audio.resampler import Resampler
 from ..audio.samples import peak
@@ -27,6 +30,7 @@ from ..events import ResponseOutputAudioDelta, ResponseOutputAudioDone
 from .ends import SinkEnd
 from .interfaces import SessionFacts
 
+_LATE = 10.0  # seconds after which audio must have been played
 _REMEMBERED = 64  # interrupted responses whose audio may still arrive
 
 
@@ -83,6 +87,7 @@ class Playback:
         self._session = session
         self._items: dict[str, _Item] = {}
         self._interrupted: dict[str, None] = {}  # response ids, in their order
+        self._ends_at = 0.0  # when the clock says that all is played
         self.playing = False
         self.level = 0.0
 
@@ -110,6 +115,8 @@ class Playback:
         item.received_ms += len(pcm) * 500 / rate
         self.playing = True
         data = item.resampler.feed(pcm)
+        seconds = len(data) / 2 / sink_rate
+        self._ends_at = max(self._ends_at, time.monotonic()) + seconds
         if data:
             self.level = peak(data[-960:])
             self._sink.write(data, event.item_id, event.content_index)
@@ -157,7 +164,7 @@ class Playback:
             The items to truncate.
         """
         self.playing = False
-        self.level = 0.0
+        self.level = self._ends_at = 0.0
         dropped = self._sink.flush()
         cuts = []
         for item_id, item in self._items.items():
@@ -183,14 +190,25 @@ class Playback:
 
     def is_drained(self) -> bool:
         """
-        Return whether all audio has been played.
+        Return whether all audio has been played. Log a warning, once for an answer, if
+        it must have been played, and the sink has not.
         """
-        return self._sink.drained
+        if self._sink.drained:
+            return True
+        if time.monotonic() > self._ends_at + _LATE:
+            self._ends_at = math.inf
+            logger.warning(
+                "%s.drained is false, though its audio must have been played %d s ago. "
+                "The voice call does not end before it is true.",
+                self._sink.name,
+                _LATE,
+            )
+        return False
 
     def finish(self) -> None:
         """
         Note that all responses are done, and were played to their end.
         """
         self.playing = False
-        self.level = 0.0
+        self.level = self._ends_at = 0.0
         self._items.clear()

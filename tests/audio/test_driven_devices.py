@@ -203,3 +203,79 @@ def test_a_device_that_is_closed_while_it_is_opened_is_closed_once(
     owner.close()
     assert [stream.closes for stream in device.streams] == [1]
     assert not devices.open_streams
+
+
+@pytest.mark.parametrize("make", [Microphone, Speaker])
+def test_two_threads_close_a_device_once(
+    device: DrivenDevice, make: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The end of a call and that of the iteration meet: a stream that is closed twice can
+    end the process.
+    """
+    owner = make()
+    owner.open()
+    (stream,) = device.streams
+
+    def abort() -> None:
+        monkeypatch.undo()
+        other = threading.Thread(target=devices.close, args=[stream])
+        other.start()
+        other.join()
+
+    monkeypatch.setattr(stream, "abort", abort)
+    owner.close()
+    devices.close(stream)
+    assert stream.closes == 1
+    assert not devices.open_streams
+    assert not devices.blocked_streams
+
+
+@pytest.mark.parametrize("make", [Microphone, Speaker])
+def test_ctrl_c_in_the_close_of_a_device_leaves_it_to_the_next_close(
+    device: DrivenDevice, make: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    No microphone goes on recording because its first close was interrupted.
+    """
+    owner = make()
+    owner.open()
+    (stream,) = device.streams
+
+    def interrupted() -> None:
+        monkeypatch.delattr(stream, "abort")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stream, "abort", interrupted, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        owner.close()
+    assert stream.active
+    other = threading.Thread(target=owner.close)
+    other.start()
+    other.join()
+    assert stream.closes == 1
+    assert not devices.open_streams
+
+
+def test_a_microphone_whose_close_was_interrupted_can_be_opened_again(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The next call records, and one stream is open.
+    """
+    microphone = Microphone()
+    microphone.open()
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(devices, "close", _raise_keyboard_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            microphone.close()
+    recorded = iter(microphone)
+    microphone.open()
+    device.streams[-1].record(blocks(1))
+    assert next(recorded) == blocks(1)
+    assert [stream.closes for stream in device.streams] == [1, 0]
+    microphone.close()
+
+
+def _raise_keyboard_interrupt(_: object) -> None:
+    raise KeyboardInterrupt

@@ -117,6 +117,30 @@ def test_closing_a_source_ends_its_iteration() -> None:
     assert not reader.is_alive()
 
 
+def test_a_file_can_be_read_again() -> None:
+    """
+    The second call with the same source says the same as the first one.
+    """
+    source = WavSource(wav_bytes(bytes(4_800), 24_000))
+    first = list(source)
+    source.close()
+    source.open()
+    assert list(source) == first != []
+
+
+def test_a_source_or_a_sink_that_has_ended_is_refused(tmp_path: Path) -> None:
+    """
+    A second call with it would hear nothing, or fail at its first answer.
+    """
+    source, sink = PushSource(), WavSink(tmp_path / "reply.wav")
+    for end in (source, sink):
+        end.open()
+        end.open()
+        end.close()
+        with pytest.raises(ValueError, match=f"make another {type(end).__name__}"):
+            end.open()
+
+
 def test_pushed_audio_is_kept_within_its_limit() -> None:
     """
     What is too much is dropped whole and counted, and there is room again later.

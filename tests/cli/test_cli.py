@@ -193,6 +193,23 @@ def test_serve_passes_its_arguments_on(capsys: pytest.CaptureFixture[str]) -> No
     assert "--certfile" in shown
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--wav", "q.wav", "--input", "1"], ["--out", "a.wav", "--output", "1"]],
+)
+def test_a_file_and_a_device_for_the_same_direction_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    One of them would be ignored.
+    """
+    with pytest.raises(SystemExit) as ended:
+        main(["talk", "--local", *arguments])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert f"{arguments[2]}: not allowed with argument {arguments[0]}" in error
+
+
 def test_no_option_takes_a_key(capsys: pytest.CaptureFixture[str]) -> None:
     """
     A key in the command line is in the history and in the list of processes.

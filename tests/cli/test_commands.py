@@ -109,6 +109,46 @@ def test_an_answer_cannot_control_the_terminal(service: Simulator, capsys: Out) 
     assert capsys.readouterr().out == "]0;titleParis[2J\n"
 
 
+def test_the_error_after_half_an_answer_has_a_line_of_its_own(
+    service: Simulator, capsys: Out
+) -> None:
+    """
+    On a terminal, it does not continue the last line of the answer.
+    """
+    service.add_reply(Reply("It is", status="failed", error_message="Overloaded."))
+    assert main(["ask", "What?"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "It is\n"
+    assert "Overloaded." in captured.err
+
+
+@pytest.mark.parametrize("out", ["", "missing/reply.wav"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_question(
+    service: Simulator, capsys: Out, tmp_path: Path, out: str
+) -> None:
+    """
+    An answer costs tokens; it would be lost.
+    """
+    assert main(["ask", "hi", "--out", str(tmp_path / out)]) == 1
+    assert str(tmp_path) in capsys.readouterr().err
+    assert not service.connections
+
+
+def test_a_failed_question_leaves_the_file_as_it_was(
+    service: Simulator, tmp_path: Path
+) -> None:
+    """
+    Neither an empty file, nor an earlier answer that is lost.
+    """
+    earlier, new = tmp_path / "earlier.wav", tmp_path / "new.wav"
+    earlier.write_bytes(b"an answer")
+    for out in (earlier, new):
+        service.add_reply(Reply("It is", status="failed"))
+        assert main(["ask", "hi", "--out", str(out)]) == 1
+    assert earlier.read_bytes() == b"an answer"
+    assert not new.exists()
+
+
 @pytest.mark.parametrize("arguments", [[], [""], ["--out", "reply.wav"]])
 def test_a_question_is_needed(
     arguments: list[str], service: Simulator, capsys: Out

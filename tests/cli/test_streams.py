@@ -15,11 +15,12 @@ from helpers.clients import GA, KEY
 from helpers.command_line import azure_variables
 from helpers.timing import SCALE
 
-from azure_realtime.simulator import Simulator
+from azure_realtime.simulator import Request, Simulator
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 ANSWER = "Grüße, 東京 🎉"
+WAV = Path(__file__).parents[2] / "samples" / "question.wav"
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,8 @@ def service() -> Iterator[Simulator]:
     A service whose answer is not ASCII.
     """
     with Simulator(credentials=KEY, pace=0, replies=lambda _: ANSWER) as running:
+        with GA.client(running.url):
+            pass  # the first connection opens a descriptor, which no test has to close
         yield running
 
 
@@ -111,8 +114,7 @@ def test_a_closed_stream_does_not_matter(
     """
     The command does its work without it.
     """
-    wav = Path(__file__).parents[2] / "samples" / "question.wav"
-    done = run(service, arguments.format(wav=wav), closed)
+    done = run(service, arguments.format(wav=WAV), closed)
     assert (done.returncode, done.stderr) == (0, b"")
     if ">&-" not in closed.split():
         assert done.stdout
@@ -143,3 +145,34 @@ def test_a_full_disk_is_a_sentence(service: Simulator) -> None:
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == ["[Errno 28] No space left on device"]
     assert run(service, "ask Hello?", ">/dev/full 2>/dev/full").returncode == 1
+
+
+LOSS = "The connection is closed: 1008 (the deployment was removed)."
+
+
+@pytest.mark.parametrize("command", ["ask Hello?", "talk --wav {wav}"])
+def test_the_error_that_ends_a_command_is_printed_once(command: str) -> None:
+    """
+    The library logs a lost connection; the command has the same error.
+    """
+
+    def lost(request: Request) -> str:
+        request.connection.close(1008, "the deployment was removed")
+        return ANSWER
+
+    with Simulator(credentials=KEY, replies=lost) as service:
+        done = run(service, command.format(wav=WAV))
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines() == [LOSS]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
+def test_a_file_that_cannot_be_written_is_no_traceback(service: Simulator) -> None:
+    """
+    The disk is full: nothing is wrong with the program.
+    """
+    done = run(service, f"talk --wav {WAV} --out /dev/full")
+    assert done.returncode == 1
+    lines = done.stderr.decode().splitlines()
+    assert lines[-1] == "[Errno 28] No space left on device"
+    assert "Traceback (most recent call last):" not in lines

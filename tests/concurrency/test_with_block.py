@@ -12,7 +12,7 @@ import _thread
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -111,3 +111,73 @@ def test_an_expectation_collects_no_more(client: AzureRealTimeAudio) -> None:
     client.ask("Hello", timeout=10.0)
 
     assert "0 waiting" in repr(expectation)
+
+
+def _members(manager: Any) -> None:
+    """
+    Look at all attributes, as a debugger does that shows a local variable.
+    """
+    values = {}
+    for name in dir(manager):
+        with suppress(Exception):  # of a property
+            values[name] = getattr(manager, name)
+    assert callable(values["__exit__"])
+
+
+def test_looking_at_the_attributes_ends_nothing(
+    client: AzureRealTimeAudio, tmp_path: Path
+) -> None:
+    with (
+        client.talk(PushSource(), NullSink()) as call,
+        client.record(tmp_path / "session.jsonl") as recorder,
+        client.events("response.done", timeout=5.0) as stream,
+        client.expect("response.done", timeout=5.0) as expectation,
+    ):
+        for manager in (client, call, recorder, stream, expectation):
+            _members(manager)
+
+        client.ask("Hello", timeout=10.0)
+
+        assert not call.has_ended
+        assert next(stream).type == "response.done"
+    assert expectation.event.type == "response.done"
+    assert Recording.load(tmp_path / "session.jsonl").turns
+
+
+def test_a_block_may_be_ended_by_hand(client: AzureRealTimeAudio) -> None:
+    call = client.talk(PushSource(), NullSink()).__enter__()
+
+    call.__exit__(None, None, None)
+
+    assert call.has_ended
+
+
+def test_a_subclass_may_replace_the_end() -> None:
+    ended = []
+
+    class Client(AzureRealTimeAudio):
+        def __exit__(self, *error: Any) -> None:
+            ended.append(self.state)
+            super().__exit__(*error)
+
+    with GA.service() as service:
+        for by_hand in (False, True):
+            client = Client(GA.options(service.url))
+            if by_hand:
+                client.__enter__().__exit__(None, None, None)
+            else:
+                with client:
+                    pass
+            assert client.state is WebSocketState.CLOSED
+    assert ended == [WebSocketState.OPEN] * 2
+
+
+def test_an_error_of_the_block_has_no_frame_of_the_package(
+    client: AzureRealTimeAudio,
+) -> None:
+    call = client.talk(PushSource(), NullSink())
+
+    with pytest.raises(ZeroDivisionError) as caught, call:
+        _ = 1 // 0
+
+    assert [entry.path for entry in caught.traceback] == [Path(__file__)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import sys
 import threading
 import time
@@ -183,6 +184,30 @@ def test_close_ends_the_iteration_and_tells_the_page(
     widget.disconnect()
     source.open()
     assert widget.address[1] != first[1]
+
+
+def test_ctrl_c_in_close_leaves_it_to_the_next_close(
+    microphone: tuple[NotebookMicrophone, PageWidget], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The stop button of a notebook: the page does not go on recording.
+    """
+    source, widget = microphone
+    source.open()
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as first:
+        first.setattr(widget, "send", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            source.close()
+    port = widget.address[0]
+    blocks = iter(source)
+    assert next(blocks) == b"", "the microphone can be opened again"
+    assert len(widget.contents("close")) == 1
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
 
 
 def test_ask_takes_the_microphone(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from azure_realtime.audio import PushSource, WavSink, WavSource, wav_bytes
+from azure_realtime.audio import NullSink, PushSource, WavSink, WavSource, wav_bytes
 from azure_realtime.voice.arguments import as_sink, as_source
 
 SECOND = bytes(range(250)) * 192
@@ -42,5 +42,9 @@ def test_a_call_refuses_what_is_neither_source_nor_sink(tmp_path: Path) -> None:
         as_source(5, None)
     with pytest.raises(TypeError, match=r"expected a Sink .* got list"):
         as_sink([], None)
+    with pytest.raises(TypeError, match=r"sink: NullSink is a class: .* NullSink\(\)"):
+        as_sink(NullSink, None)
+    with pytest.raises(TypeError, match=r"source: PushSource is a class"):
+        as_source(PushSource, None)
     with pytest.raises(FileNotFoundError):
         as_source(tmp_path / "none.wav", None)

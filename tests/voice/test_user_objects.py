@@ -27,6 +27,7 @@ from helpers.voice import (
 from azure_realtime import SessionConfig
 from azure_realtime.audio import PushSource
 from azure_realtime.voice import call as call_module
+from azure_realtime.voice import playback
 
 SHORT = "Good morning to you."
 
@@ -281,6 +282,48 @@ def test_a_sink_that_blocks_is_given_up(
                 until(lambda: second.written)
     finally:
         release.set()
+
+
+class Endless(MemorySink):
+    """
+    A sink that has never played all of its audio.
+    """
+
+    drained = False
+
+
+def test_a_sink_that_never_drains_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    One warning says what `wait` waits for, once the audio must have been played.
+    """
+    monkeypatch.setattr(playback, "_LATE", -60.0)
+    with (
+        GA.connected(service={"replies": [SHORT]}) as (client, _),
+        client.talk(FakeMicrophone(), Endless()) as call,
+    ):
+        client.create_response()
+        until(lambda: caplog.records)
+        assert not call.wait(0.3)
+    (record,) = caplog.records
+    assert "Endless.drained" in record.getMessage()
+
+
+def test_a_sink_that_plays_is_not_late(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The audio comes faster than it is played.
+    """
+    monkeypatch.setattr(playback, "_LATE", 0.5)
+    with (
+        GA.connected(service={"replies": [SHORT], "pace": 0}) as (client, _),
+        client.talk(PushSource(), MemorySink()) as call,
+    ):
+        client.create_response().result(10)
+        assert not call.wait(1.0)
+    assert not caplog.records
 
 
 def test_a_source_that_blocks_does_not_hold_the_call(

@@ -1,0 +1,89 @@
+"""
+What a microphone and a loudspeaker have in common: each owns the stream of a device.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from . import devices, streams
+from .formats import checked_rate
+
+RETRY_PAUSE = 0.5
+"""Seconds between two attempts to open the default device."""
+
+_logger = logging.getLogger("azure_realtime.audio")
+
+
+class DeviceOwner:
+    """
+    Opens the stream of a device, keeps it, and closes it.
+
+    Args:
+        kind: `streams.MICROPHONE` or `streams.LOUDSPEAKER`.
+        device: Name of the device, a part of it, or its index; None is the default.
+        latency: Latency in seconds that is asked of the device.
+        rate: Wanted sample rate in Hz.
+    """
+
+    _callback: Callable[..., None]  # as of `streams.open_stream`
+
+    def __init__(
+        self, kind: str, device: str | int | None, latency: float, rate: int
+    ) -> None:
+        self.rate = checked_rate(rate)
+        self.losses = 0
+        self._kind = kind
+        self._device = device
+        self._latency = latency
+        self._stream: Any = None
+        self._closed = False
+        self._lost = False  # until the next callback
+
+    def close(self) -> None:
+        """
+        Stop at once and close the device; an iteration ends. It may be called more than
+        once. Any thread.
+        """
+        self._closed = True
+        self._release()
+
+    def _release(self) -> None:
+        stream = self._stream
+        if stream is not None:
+            devices.close(stream)
+            if self._stream is stream:  # after `close`, which Ctrl-C may interrupt
+                self._stream = None
+
+    def _keep(self, stream: Any) -> None:
+        self._stream = stream
+
+    def _start(self, device: str | int | None) -> float:
+        """
+        Open a device; return its latency in seconds.
+        """
+        try:
+            opened = streams.open_stream(
+                self._kind, device, self.rate, self._latency, self._callback, self._keep
+            )
+        except BaseException:
+            self._release()
+            raise
+        self.rate = opened.rate
+        if self._closed:  # by another thread, meanwhile
+            self._stream = opened.stream
+            self._release()
+        return opened.latency
+
+    def _note_loss(self) -> None:
+        """
+        Count and log that the device has disappeared, once until the next callback.
+        """
+        if not self._lost:
+            self._lost = True
+            self.losses += 1
+            _logger.warning(
+                "The %s has disappeared; the default one takes its place.", self._kind
+            )
