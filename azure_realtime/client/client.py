@@ -159,8 +159,6 @@ class AzureRealTimeAudio(
             f"{self.state.name} {self._engine.status.value.name}>"
         )
 
-    # The connection.
-
     @classmethod
     def from_env(
         cls: type[C],
