@@ -317,8 +317,6 @@ class AzureRealTimeAudio(
         self._lifecycle.check_process()
         return self._meter.rate_limits
 
-    # The model.
-
     @property
     def status(self) -> ModelStatusEnum:
         """
