@@ -22,7 +22,7 @@ from .._concurrency.waker import Waker
 from .._logging import logger
 from ..events import ServerEvent
 from .backlog import Backlog
-from .dispatcher import Dispatcher, Job, is_ctrl_c
+from .dispatcher import Dispatcher, Job, may_be_of_signal
 from .subscriptions import Subscription, Subscriptions
 
 
@@ -167,7 +167,7 @@ class ManualDispatcher(Dispatcher):
             del waiting[0]
             function(*args)
         except BaseException as error:
-            if self._process.is_other_process or is_ctrl_c(error):
+            if self._process.is_other_process or may_be_of_signal(error):
                 raise
             report(error)
         finally:

@@ -179,7 +179,7 @@ def open_tunnel(
         ) from error
     answer = Refusal.parse(head)
     status = answer.status if answer else None
-    if answer is None or status != 200:
+    if status is None or status // 100 != 2:  # any of them opens it (RFC 9110, 9.3.6)
         line = head.split(b"\r\n", 1)[0].decode("latin-1")
         raise ConnectError(
             f"The proxy {proxy.host}:{proxy.port} refused to open a tunnel to "

@@ -111,3 +111,12 @@ def test_an_expectation_collects_no_more(client: AzureRealTimeAudio) -> None:
     client.ask("Hello", timeout=10.0)
 
     assert "0 waiting" in repr(expectation)
+
+
+def test_a_stream_of_deltas_cancels_its_response() -> None:
+    with GA.connected(service={"replies": ["word " * 300]}) as (client, _):
+        with client.events("response.done", timeout=5.0) as done:
+            stream = _interrupted(client.stream("Hello", timeout=30.0))
+
+            assert next(done).response.status == "cancelled"
+        assert list(stream) == []

@@ -428,3 +428,38 @@ def test_run_forever_serves_a_client_of_tools() -> None:
             client.run_forever()
 
     assert "Good day." == "".join(lines)
+
+
+class _Terminated(BaseException):
+    """
+    An exception that a program raises in its signal handler.
+    """
+
+
+@pytest.mark.parametrize("kind", [SystemExit, _Terminated])
+def test_a_signal_handler_that_raises_ends_a_pump(kind: type[BaseException]) -> None:
+    """
+    The usual handler of SIGTERM calls `sys.exit()`. While a listener runs on the main
+    thread, it ends the program as at any other time. Later events are not lost.
+    """
+
+    def terminate(*_: object) -> None:
+        raise kind
+
+    handler = signal.signal(signal.SIGTERM, terminate)
+    try:
+        with GA.connected(dispatch="manual") as (client, wire):
+            while client.pump():
+                pass
+            client.once(NAME, lambda _: signal.raise_signal(signal.SIGTERM))
+            listener = RecordingListener(client)
+            send(wire, range(3))
+            client.clear_audio_buffer().result(5)
+            with pytest.raises(kind):
+                client.pump(1)
+            while not listener.done.is_set():
+                client.pump(1)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+    assert [0, 1, 2] == listener.numbers
