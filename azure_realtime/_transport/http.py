@@ -38,7 +38,9 @@ from .attempt import MAX_HEAD_BYTES, ConnectAttempt
 from .sockets import REQUEST_IDS
 
 _STATUS = len("HTTP/1.1 101")
-_INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
+INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
+"""An answer before the final one (RFC 9110, 15.2); 101 is final."""
+
 _UPGRADE = re.compile(rb"HTTP/1\.\d 101")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")  # a header that continues on the next line
@@ -130,7 +132,7 @@ class HandshakeStream:
         while True:
             while len(self.received) < _STATUS and self._fill(deadline):
                 pass
-            if not _INFORMATIONAL.match(self.received):
+            if not INFORMATIONAL.match(self.received):
                 return
             end = self._head_end(deadline)
             if end is None:
