@@ -43,7 +43,6 @@ INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
 
 _UPGRADE = re.compile(rb"HTTP/1\.\d 101")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_FOLD = re.compile(rb"\r?\n[ \t]+")  # a header that continues on the next line
 _USED = re.compile(
     rb"(?i)(?:upgrade|connection|sec-websocket-[a-z]+|%s)[ \t]*:"
     % "|".join(REQUEST_IDS).encode()
@@ -151,8 +150,7 @@ class HandshakeStream:
         end = self._head_end(deadline)
         if end is None:
             return
-        lines = _FOLD.sub(b" ", self.received[:end]).splitlines()
-        used = [line for line in lines if _USED.match(line)]
+        used = [line for line in self.received[:end].splitlines() if _USED.match(line)]
         head = [b"HTTP/1.1 101 Switching Protocols", *used, b"", b""]
         self.received[:end] = b"\r\n".join(head)
 
