@@ -150,7 +150,8 @@ class HandshakeStream:
         end = self._head_end(deadline)
         if end is None:
             return
-        used = [line for line in self.received[:end].splitlines() if _USED.match(line)]
+        lines = bytes(self.received[:end]).splitlines()
+        used = [line for line in lines if _USED.match(line)]
         head = [b"HTTP/1.1 101 Switching Protocols", *used, b"", b""]
         self.received[:end] = b"\r\n".join(head)
 
