@@ -12,8 +12,9 @@ class _ForeignErrors:
     """
     Suppresses, in a `with` block, what foreign code raises. Any thread.
 
-    On the main thread KeyboardInterrupt passes, and so do other exceptions that are no
-    `Exception`: they may come from a signal handler. No other thread runs those.
+    On the main thread exceptions that are no `Exception` pass, such as Ctrl-C: they may
+    come from a signal handler. The usual handler of SIGTERM calls ``sys.exit()``. No
+    other thread runs those.
     """
 
     def __enter__(self) -> None:
@@ -25,7 +26,7 @@ class _ForeignErrors:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        if kind is None or issubclass(kind, (Exception, SystemExit)):
+        if kind is None or issubclass(kind, Exception):
             return True
         return threading.current_thread() is not threading.main_thread()
 

@@ -10,10 +10,12 @@ waits on a queue of its own, in one C call: no exception leaves a lock behind.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from .deadline import Deadline
+from .lock import is_own_lock_held
 
 # Seconds. A longer wait may handle a signal only when it ends (3 of 29 interrupts);
 # before Python 3.14, Windows cannot interrupt the wait for a lock at all.
@@ -34,6 +36,10 @@ class Condition:
         Wait until *predicate* returns true. Return False if it has not by *deadline*.
 
         Any thread. *predicate* may acquire a lock, which the caller must not hold.
+
+        Raises:
+            RuntimeError: The caller is a signal handler that has interrupted a call of
+                the package while that holds a lock. Other threads may need the lock.
         """
         while True:
             wakeup: SimpleQueue[None] = SimpleQueue()
@@ -45,12 +51,14 @@ class Condition:
                 if deadline.passed:
                     return False
                 remaining = deadline.remaining()
-                with contextlib.suppress(Empty):
+                try:
                     wakeup.get(
                         timeout=_LONGEST_WAIT
                         if remaining is None
                         else min(remaining, _LONGEST_WAIT)
                     )
+                except Empty:
+                    _check_may_wait()
             finally:
                 with contextlib.suppress(ValueError):  # `notify_all` has removed it
                     self._waiting.remove(wakeup)
@@ -66,3 +74,18 @@ class Condition:
         with contextlib.suppress(IndexError):
             while True:
                 self._waiting.pop(0).put(None)
+
+
+def _check_may_wait() -> None:
+    """
+    Check that no call of the package waits for the return of this one.
+
+    Only the main thread runs signal handlers. The others skip the check, whose time is
+    proportional to the number of clients.
+    """
+    if threading.current_thread() is threading.main_thread() and is_own_lock_held():
+        raise RuntimeError(
+            "a signal handler that has interrupted another call of the client cannot "
+            "wait: that call continues only after the handler. Let the handler set a "
+            "flag, and wait in the program"
+        )

@@ -25,6 +25,8 @@ class Waker:
     Attributes:
         lock: Acquired by each `wake`. The owner acquires it to make a change of its own
             state and the `wake` one atomic step, so it guards that state as well.
+        is_awaited: Whether the owner needs the next `wake`: it sets this, and may skip
+            the call otherwise. Each `wake` clears it.
     """
 
     def __init__(self) -> None:
@@ -32,6 +34,7 @@ class Waker:
         # may have been reused; and it guards the state of the owner.
         self.lock = OwnLock()
         self._reader, self._writer = _eventfd() or _socket_pair()
+        self.is_awaited = False
 
     def wake(self) -> None:
         """
@@ -39,6 +42,9 @@ class Waker:
         """
         with self.lock:
             try:
+                # One step with the next line, a call in C: a signal handler that runs
+                # between them and queues a message would not wake the reader for it.
+                self.is_awaited = False
                 self._writer.write(_ONE)
             except (OSError, ValueError):  # closed: no thread waits any more
                 return

@@ -181,7 +181,7 @@ class Dispatcher(ABC):
             try:
                 listener(event)
             except BaseException as error:  # sys.exit() must not end the thread
-                if self._process.is_other_process or is_exit(error):
+                if self._process.is_other_process or may_be_of_signal(error):
                     raise
                 self._report(error, subscription, event)
             begun, now = now, time.monotonic()
@@ -259,7 +259,7 @@ class Dispatcher(ABC):
         try:
             function(*args)
         except BaseException as error:
-            if self._process.is_other_process or is_exit(error):
+            if self._process.is_other_process or may_be_of_signal(error):
                 raise
             logger.exception("The function %r raised", function)
         finally:
@@ -315,10 +315,12 @@ class Dispatcher(ABC):
         return True
 
 
-def is_exit(error: BaseException) -> bool:
+def may_be_of_signal(error: BaseException) -> bool:
     """
-    Whether *error* is Ctrl-C or `sys.exit` on the main thread, where `pump` runs
-    listeners. A signal handler may have called `sys.exit`.
+    Whether a signal handler may have raised *error* in a listener that `pump` runs.
+
+    That is Ctrl-C, or ``sys.exit()`` in a handler of SIGTERM, on the main thread. No
+    other thread runs signal handlers.
     """
     main = threading.current_thread() is threading.main_thread()
-    return main and isinstance(error, (KeyboardInterrupt, SystemExit))
+    return main and not isinstance(error, Exception)

@@ -16,7 +16,7 @@ from .._concurrency.deadline import Deadline
 from .._concurrency.lock import OwnLock
 from .._logging import logger
 from .backlog import Backlog
-from .dispatcher import Dispatcher, Job
+from .dispatcher import Dispatcher, Job, may_be_of_signal
 from .subscriptions import Subscriptions
 
 
@@ -69,9 +69,7 @@ class ExecutorDispatcher(Dispatcher):
             if isinstance(accepted, Future):  # it may fail before the run has begun
                 accepted.add_done_callback(partial(self._check, run))
         except BaseException as error:  # the executor was shut down, or is broken
-            main = threading.current_thread() is threading.main_thread()
-            is_signal = main and not isinstance(error, Exception)
-            if is_signal or self._process.is_other_process:
+            if may_be_of_signal(error) or self._process.is_other_process:
                 raise
             self._refuse(error)
 

@@ -23,7 +23,7 @@ from .._logging import logger
 from ..errors import ConnectionClosed
 from ..events import ServerEvent
 from .backlog import Backlog
-from .dispatcher import Dispatcher, Job, is_exit
+from .dispatcher import Dispatcher, Job, may_be_of_signal
 from .subscriptions import Subscription, Subscriptions
 
 
@@ -168,7 +168,7 @@ class ManualDispatcher(Dispatcher):
             del waiting[0]
             function(*args)
         except BaseException as error:
-            if self._process.is_other_process or is_exit(error):
+            if self._process.is_other_process or may_be_of_signal(error):
                 raise
             report(error)
         finally:

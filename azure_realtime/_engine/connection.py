@@ -245,6 +245,10 @@ class Connection:
         self._control.run_calls()
         self._engine.dispatcher.turn()
         self._pipeline.unread_errors.log()
+        if time.monotonic() >= self._next_timer:
+            # Silence counts only after a read: this thread may have been delayed.
+            self._read()
+            self._writer.write()  # what was read may allow more; the rest follows below
         end = self._end_reason() or self._renew()
         if end is not None:
             return end

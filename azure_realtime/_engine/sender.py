@@ -289,8 +289,11 @@ class Sender:
                 self.queue(self.identified(following), deadline=None)
         except BaseException:
             # Also Ctrl-C: a request that is registered but not queued would delay all
-            # later ones for ever.
-            future.cancel()
+            # later ones for ever. So would a second Ctrl-C during the first `cancel`.
+            try:
+                future.cancel()
+            except BaseException:
+                future.cancel()
             raise
         if future.cancelled():  # before it was registered
             self._on_reader(withdraw)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
+from concurrent.futures._base import CANCELLED
 from typing import Any
 
 from .._concurrency.future import InterruptibleFuture, T
@@ -106,11 +107,12 @@ class CommandFuture(InterruptibleFuture[T]):
         self._process.check()
         if not super().cancel():
             return False
-        withdraw, self._withdraw = self._withdraw, _nothing
-        if withdraw is not _nothing:
-            # without this call `concurrent.futures.wait` would not see the cancellation
-            self.set_running_or_notify_cancel()
-            withdraw()
+        if self._withdraw is not _nothing:
+            if self._state == CANCELLED:
+                # without this `concurrent.futures.wait` would not see the cancellation
+                self.set_running_or_notify_cancel()
+            self._withdraw()
+            self._withdraw = _nothing  # last: a call after Ctrl-C does what is left
         return True
 
     def add_done_callback(self, fn: Callable[[Future[T]], Any]) -> None:

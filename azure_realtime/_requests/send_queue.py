@@ -53,8 +53,6 @@ class SendQueue:
     Attributes:
         peak_bytes: The largest size of the queue so far.
         audio_dropped: Number of dropped audio messages.
-        must_wake: Whether the next message must wake the reader. It stays true while
-            the reader wakes for other reasons: then no message was queued meanwhile.
         attention: Whether `wake` was called; cleared by the reader in a full turn.
     """
 
@@ -73,13 +71,19 @@ class SendQueue:
         self._audio_bytes = 0  # included in `_bytes`
         self.peak_bytes = 0
         self.audio_dropped = 0
-        self.must_wake = False
         self.attention = False
         self._paused = True
         self._refusal: RealtimeError | None = None
         self._room = Condition()
         self._waker = Waker()
         self._lock = OwnLock()  # guards the entries and the counters
+
+    @property
+    def must_wake(self) -> bool:
+        """
+        Whether the next message must wake the reader (rule 7). Reader thread.
+        """
+        return self._waker.is_awaited
 
     def put_audio(self, message: bytes) -> bool:
         """
@@ -104,8 +108,7 @@ class SendQueue:
                 self._audio_bytes += size
                 if self._bytes > self.peak_bytes:
                     self.peak_bytes = self._bytes
-            if self.must_wake:
-                self.must_wake = False  # before `wake`: the reader reads it when woken
+            if self._waker.is_awaited:
                 self._waker.wake()
         except BaseException:
             self._repair()
@@ -163,8 +166,7 @@ class SendQueue:
                 self._bytes += size
                 self._audio_bytes += audio
                 self.peak_bytes = max(self.peak_bytes, self._bytes)
-            if self.must_wake:
-                self.must_wake = False  # before `wake`: the reader reads it when woken
+            if self._waker.is_awaited:
                 self._waker.wake()
         except BaseException:
             self._repair()
@@ -198,7 +200,7 @@ class SendQueue:
         with self._lock:
             entries = self._entries
             if self._paused or not entries:
-                self.must_wake = True
+                self._waker.is_awaited = True
                 return []
             if self._bytes <= max_bytes:
                 taken = list(entries)
@@ -206,7 +208,7 @@ class SendQueue:
                 self._bytes = self._audio_bytes = 0
             else:
                 taken = self._take_first(max_bytes)
-            self.must_wake = not entries
+            self._waker.is_awaited = not entries
             self._room.notify_all()
             return taken
 
@@ -280,9 +282,10 @@ class SendQueue:
             self._room.notify_all()
 
     def _uncount(self, entry: Entry) -> None:
-        self._bytes -= len(entry.message)
+        size = len(entry.message)  # before: a signal handler in `len` may queue more
+        self._bytes -= size
         if entry.audio:
-            self._audio_bytes -= len(entry.message)
+            self._audio_bytes -= size
 
     def _recount(self) -> None:
         self._bytes = sum(len(entry.message) for entry in self._entries)
@@ -342,4 +345,4 @@ class SendQueue:
         Empty the descriptor. Reader thread, before it reads the changed state.
         """
         self._waker.drain()
-        self.must_wake = False
+        self._waker.is_awaited = False

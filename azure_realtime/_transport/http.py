@@ -18,6 +18,7 @@ import re
 import socket
 import ssl
 import time
+import zlib
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -37,10 +38,16 @@ from .attempt import MAX_HEAD_BYTES, ConnectAttempt
 from .sockets import REQUEST_IDS
 
 _STATUS = len("HTTP/1.1 101")
-_INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
+INFORMATIONAL = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
+"""An answer before the final one (RFC 9110, 15.2); 101 is final."""
+
 _UPGRADE = re.compile(rb"HTTP/1\.\d 101")
-_COOKIE = re.compile(rb"(?im)^set-cookie[ \t]*:.*\n(?:[ \t].*\n)*")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_USED = re.compile(
+    rb"(?i)(?:upgrade|connection|sec-websocket-[a-z]+|%s)[ \t]*:"
+    % "|".join(REQUEST_IDS).encode()
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # an escape sequence has some
 
 
 class HandshakeStream:
@@ -89,7 +96,7 @@ class HandshakeStream:
         deadline = self._attempt.deadline
         if not self._given:
             self._skip_informational(deadline)
-            self._drop_cookies(deadline)
+            self._drop_unused(deadline)
         if self._given == len(self.received) and not self._fill(deadline):
             return b""
         chunk = bytes(self.received[self._given : self._given + size])
@@ -124,23 +131,29 @@ class HandshakeStream:
         while True:
             while len(self.received) < _STATUS and self._fill(deadline):
                 pass
-            if not _INFORMATIONAL.match(self.received):
+            if not INFORMATIONAL.match(self.received):
                 return
             end = self._head_end(deadline)
             if end is None:
                 return
             del self.received[:end]
 
-    def _drop_cookies(self, deadline: Deadline) -> None:
+    def _drop_unused(self, deadline: Deadline) -> None:
         """
-        Drop the cookies of an upgrade: they are not used, and websocket-client raises
-        CookieError for names that it does not accept.
+        Drop the reason and the headers of an upgrade that are not used.
+
+        websocket-client raises for some that gateways add: cookies whose names Python
+        does not accept, folded lines, bytes that are not UTF-8.
         """
         if not _UPGRADE.match(self.received):
             return
         end = self._head_end(deadline)
-        if end is not None:
-            self.received[:end] = _COOKIE.sub(b"", self.received[:end])
+        if end is None:
+            return
+        lines = bytes(self.received[:end]).splitlines()
+        used = [line for line in lines if _USED.match(line)]
+        head = [b"HTTP/1.1 101 Switching Protocols", *used, b"", b""]
+        self.received[:end] = b"\r\n".join(head)
 
     def _head_end(self, deadline: Deadline) -> int | None:
         """
@@ -184,17 +197,20 @@ class Refusal(NamedTuple):
         """
         Parse an HTTP answer. Return None if *answer* is not HTTP.
         """
-        head, _, body = answer.partition(b"\r\n\r\n")
-        first, _, fields = head.partition(b"\r\n")
-        words = first.split(b" ", 2)
+        head, body = _split(answer)
+        first, _, fields = head.partition(b"\n")
+        words = first.rstrip(b"\r").split(b" ", 2)
         if not first.startswith(b"HTTP/") or len(words) < 2:
             return None
         if len(words[1]) != 3 or not words[1].isdigit():
             return None
         parsed = email.parser.BytesHeaderParser().parsebytes(fields)
         headers = {name.lower(): str(value) for name, value in parsed.items()}
-        if "chunked" in headers.get("transfer-encoding", ""):
+        body = body or b""
+        if "chunked" in headers.get("transfer-encoding", "").lower():
             body = _unchunked(body)
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            body = _inflated(body)
         return cls(int(words[1]), headers, body)
 
     @property
@@ -234,7 +250,7 @@ class Refusal(NamedTuple):
             phrase = ""
         details: dict[str, Any] = {
             "status_code": self.status,
-            "body": redacted(_explanation(self.body))[:500],
+            "body": redacted(_CONTROL.sub(" ", _explanation(self.body)).strip())[:500],
             "request_id": next(filter(None, map(self.headers.get, REQUEST_IDS)), None),
             "hint": hint,
             "retry_after": self.retry_after,
@@ -280,9 +296,26 @@ def _explanation(body: bytes) -> str:
         if isinstance(error, str):
             return error
         code = error.get("code")
-        return str(error["message"]) + (f" (code {code})" if code else "")
+        return error["message"] + (f" (code {code})" if code else "")  # type: ignore[no-any-return]
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return " ".join(text.split())
+
+
+def _split(answer: bytes) -> tuple[bytes, bytes | None]:
+    """
+    Return the head and the body of an HTTP answer. The body is None before its begin.
+    """
+    end = _HEAD_END.search(answer)
+    return (answer[: end.start()], answer[end.end() :]) if end else (answer, None)
+
+
+def _inflated(body: bytes) -> bytes:
+    """
+    Decompress a part of a gzip or zlib body; return b"" for any other encoding.
+    """
+    with contextlib.suppress(zlib.error):
+        return zlib.decompressobj(wbits=47).decompress(body, MAX_HEAD_BYTES)
+    return b""
 
 
 def _is_whole(answer: bytes) -> bool:
@@ -290,12 +323,12 @@ def _is_whole(answer: bytes) -> bool:
     Whether an answer is complete. The service may keep the connection open after it.
     """
     refusal = Refusal.parse(answer)
-    _, end, body = answer.partition(b"\r\n\r\n")
-    if refusal is None or not end:
+    _, body = _split(answer)
+    if refusal is None or body is None:
         return False
     if refusal.status < 200 or refusal.status in (204, 304):
         return True
-    if "chunked" in refusal.headers.get("transfer-encoding", ""):
+    if "chunked" in refusal.headers.get("transfer-encoding", "").lower():
         return body.endswith(b"0\r\n\r\n")
     length = refusal.headers.get("content-length", "")
     return length.isdecimal() and len(length) < 10 and len(body) >= int(length)

@@ -17,7 +17,7 @@ from .._redaction import redacted, remember, remember_headers
 from .._version import INSTALL_HINT
 from ..errors import ConnectError, ConnectTimeout
 from .attempt import MAX_HEAD_BYTES, ConnectAttempt
-from .http import Refusal
+from .http import INFORMATIONAL, Refusal
 
 _PORTS = {"http": 80, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 
@@ -160,15 +160,17 @@ def open_tunnel(
             attempt.until(sock, WRITE)
             request = request[sock.send(request) :]
         # byte by byte: the bytes after the head belong to the tunnel
-        while not head.endswith(b"\r\n\r\n") and len(head) < MAX_HEAD_BYTES:
+        while len(head) < MAX_HEAD_BYTES:
             try:
                 byte = sock.recv(1)
             except BlockingIOError:
                 attempt.until(sock, READ)
                 continue
-            if not byte:
-                break
             head += byte
+            if not byte or head.endswith((b"\r\n\r\n", b"\n\n")):
+                if not byte or not INFORMATIONAL.match(head):
+                    break
+                head = b""
     except ConnectTimeout:
         raise
     except OSError as error:
@@ -179,7 +181,7 @@ def open_tunnel(
         ) from error
     answer = Refusal.parse(head)
     status = answer.status if answer else None
-    if answer is None or status != 200:
+    if status is None or status // 100 != 2:  # any of them opens it (RFC 9110, 9.3.6)
         line = head.split(b"\r\n", 1)[0].decode("latin-1")
         raise ConnectError(
             f"The proxy {proxy.host}:{proxy.port} refused to open a tunnel to "

@@ -178,7 +178,7 @@ class WebSocketStream:
                 self._sending = None
                 self._bytes_pending = self.attention = True
                 return
-            if not sent:  # an object of the user: it would be called for ever
+            if not sent or sent < 0:  # an object of the user: it would be called again
                 return
             self.bytes_sent += sent
             self._sending = sending[sent:] or None

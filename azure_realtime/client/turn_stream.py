@@ -8,13 +8,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from .._concurrency.deadline import Deadline
 from .._concurrency.lifecycle import Lifecycle
+from .._concurrency.with_block import GuaranteedExit
 from .._dispatch.mailbox import Mailboxes
 from ..errors import ConnectionClosed, RealtimeError, ServerError
 from ..events import (
@@ -87,7 +87,7 @@ _WATCHED = frozenset(
 _HEARD_WITHIN = 5.0
 
 
-class TurnStream(Iterator[Delta]):
+class TurnStream(GuaranteedExit, Iterator[Delta]):
     """
     Iterator over the text, transcript and audio deltas of one turn.
 
@@ -112,6 +112,7 @@ class TurnStream(Iterator[Delta]):
         deadline: Deadline,
         ticket: TurnTicket,
     ) -> None:
+        super().__init__()
         self._lifecycle = lifecycle
         self._mailboxes = mailboxes
         self._session = session
@@ -229,12 +230,7 @@ class TurnStream(Iterator[Delta]):
     def __enter__(self) -> TurnStream:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def _end(self) -> None:
         self.close()
 
     def _request(

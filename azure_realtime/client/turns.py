@@ -161,6 +161,10 @@ class Asking(Tooling):
             stream._begin(self, question, config, when_busy)
         except BaseException:
             # the traceback may keep both alive
-            ticket.leave() if stream is None else stream.close()
+            end = ticket.leave if stream is None else stream.close
+            try:
+                end()
+            except BaseException:  # a second Ctrl-C
+                end()
             raise
         return stream

@@ -133,3 +133,36 @@ def test_a_full_send_queue_delays_no_timeout(question: dict[str, Any]) -> None:
         session = client.update_session(instructions="Be brief.").result(20)
         assert isinstance(session.turn_detection, ServerVad)
         assert session.turn_detection.silence_duration_ms == 400
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_next_turn_begins_after_a_second_interrupt(
+    when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The second Ctrl-C comes while the turn of the first one is ended.
+    """
+    kept, close = list[BaseException](), OpenTurn.close
+
+    def interrupted(*_: Any) -> None:
+        kept.append(KeyboardInterrupt())
+        raise kept[-1]
+
+    def interrupted_once(turn: OpenTurn) -> None:
+        if when == "after" or len(kept) > 1:
+            close(turn)
+        if len(kept) == 1:
+            interrupted()
+
+    with GA.connected(service={"replies": ["One.", "Two.", "Three."]}) as (client, _):
+        gc.disable()
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(OpenTurn, "follow", interrupted)
+                patch.setattr(OpenTurn, "close", interrupted_once)
+                with pytest.raises(KeyboardInterrupt):
+                    client.ask("Hi", modalities=["text"], timeout=10)
+            assert client.ask("And?", modalities=["text"], timeout=10 * SCALE).text
+        finally:
+            gc.enable()
+        assert len(kept) == 2

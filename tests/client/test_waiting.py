@@ -5,6 +5,7 @@ Pull style: ``wait_for``, ``expect`` and ``events``.
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from azure_realtime import (
     SlowConsumer,
 )
 from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._concurrency.lock import is_own_lock_held
 from azure_realtime._dispatch import mailbox as _waiters
 from azure_realtime._dispatch.emitter import Emitter
 from azure_realtime.events import (
@@ -509,3 +511,30 @@ def test_an_expectation_is_for_one_block() -> None:
             client.clear_audio_buffer()
         with pytest.raises(RuntimeError, match=r"call expect\(\) again"), expected:
             pass
+
+
+def test_a_question_in_a_signal_handler_fails_at_once_or_is_answered() -> None:
+    """
+    It fails where the handler has interrupted a call that holds a lock: the answer
+    cannot be read before that call goes on. The client remains usable.
+    """
+    outcomes: list[object] = []
+
+    def handle(_frame: object, event: str, _argument: object) -> None:
+        if event == "c_return" and is_own_lock_held():
+            sys.setprofile(None)
+            try:
+                outcomes.append(client.ask("Hello", timeout=60.0))
+            except RuntimeError as error:
+                outcomes.append(error)
+
+    with GA.connected(service={"pace": 0}) as (client, _):
+        sys.setprofile(handle)
+        try:
+            with at_most(5.0):
+                client.append_audio(bytes(4800))
+        finally:
+            sys.setprofile(None)
+
+        assert "signal handler" in str(outcomes)
+        assert client.ask("Hello", timeout=10.0).transcript

@@ -7,10 +7,12 @@ from __future__ import annotations
 from queue import Empty
 
 import pytest
+from helpers.timing import at_most
 
 from azure_realtime._concurrency import condition as _condition
 from azure_realtime._concurrency.condition import Condition
 from azure_realtime._concurrency.deadline import Deadline
+from azure_realtime._concurrency.lock import OwnLock
 
 
 @pytest.mark.parametrize("seconds", [None, 60.0, 0.1])
@@ -56,3 +58,18 @@ def test_a_negative_timeout_has_passed() -> None:
     assert Deadline(1.0).is_before(Deadline(None))
     assert Deadline(1.0).is_before(Deadline(60.0))
     assert not Deadline(None).is_before(Deadline(1.0))
+
+
+def test_a_wait_in_a_handler_of_a_signal_within_a_locked_call_is_an_error() -> None:
+    """
+    The lock is released after the handler has returned, so the wait could last for
+    ever. The error leaves no wait behind.
+    """
+    condition = Condition()
+    with OwnLock():
+        assert condition.wait(lambda: True, Deadline(None))
+        with at_most(2.0), pytest.raises(RuntimeError, match="set a flag"):
+            condition.wait(lambda: False, Deadline(60.0))
+
+    assert condition.wait(lambda: True, Deadline(None))
+    assert not condition.wait(lambda: False, Deadline(0.3))

@@ -133,10 +133,11 @@ def test_looking_at_the_attributes_ends_nothing(
         client.events("response.done", timeout=5.0) as stream,
         client.expect("response.done", timeout=5.0) as expectation,
     ):
-        for manager in (client, call, recorder, stream, expectation):
+        deltas = client.stream("Hello", timeout=10.0)
+        for manager in (client, call, recorder, stream, expectation, deltas):
             _members(manager)
 
-        client.ask("Hello", timeout=10.0)
+        assert list(deltas)
 
         assert not call.has_ended
         assert next(stream).type == "response.done"
@@ -181,3 +182,12 @@ def test_an_error_of_the_block_has_no_frame_of_the_package(
         _ = 1 // 0
 
     assert [entry.path for entry in caught.traceback] == [Path(__file__)]
+
+
+def test_a_stream_of_deltas_cancels_its_response() -> None:
+    with GA.connected(service={"replies": ["word " * 300]}) as (client, _):
+        with client.events("response.done", timeout=5.0) as done:
+            stream = _interrupted(client.stream("Hello", timeout=30.0))
+
+            assert next(done).response.status == "cancelled"
+        assert list(stream) == []

@@ -25,6 +25,7 @@ from azure_realtime import (
     ConnectError,
     ConnectionClosed,
 )
+from azure_realtime._logging import logger as library_logger
 from azure_realtime.options import AzureRealTimeOptions
 
 
@@ -331,3 +332,25 @@ def test_a_process_without_descriptors_connects_again_when_there_are_some() -> N
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             recorder.wait("reconnected")
+
+
+@pytest.mark.parametrize("kind", [SystemExit, Unusual])
+def test_a_signal_handler_that_raises_in_a_log_handler_ends_the_call(
+    kind: type[BaseException],
+) -> None:
+    """
+    On the main thread, `sys.exit()` in a handler of SIGTERM is not taken for a fault of
+    the log handler that it has interrupted.
+    """
+
+    class Interrupted(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise kind
+
+    logger, handler = logging.getLogger("azure_realtime"), Interrupted()
+    logger.addHandler(handler)
+    try:
+        with pytest.raises(kind):
+            library_logger.warning("A warning")
+    finally:
+        logger.removeHandler(handler)

@@ -16,7 +16,15 @@ from typing import Any
 import pytest
 from helpers.clients import GA, KEY, SILENCE, Variant
 from helpers.network_namespace import Net
-from helpers.peer import Peer, PeerConnection, frame
+from helpers.peer import (
+    CLOSE,
+    PING,
+    PONG,
+    Peer,
+    PeerConnection,
+    frame,
+    serve_session,
+)
 from helpers.processes import start_script
 from helpers.reconnecting import QUICK, EventRecorder, Scripts, serve_and_hang_up
 from helpers.timing import SCALE
@@ -366,3 +374,42 @@ def test_packet_loss_does_not_close_the_connection() -> None:
         carried, lost = net.tally()
         assert carried > 40
         assert lost > 0
+
+
+def test_a_pong_that_was_not_read_in_time_shows_life() -> None:
+    """
+    A callback on the reader thread takes longer than `ping_timeout`. Meanwhile the pong
+    arrives, which is read before the peer is called dead.
+    """
+    pinged, running, again = threading.Event(), threading.Event(), threading.Event()
+    timeout = 0.5 * SCALE
+
+    def script(conn: PeerConnection) -> None:
+        serve_session(conn)
+        while True:
+            opcode, data = conn.read_frame()
+            if opcode == PING:
+                (again if pinged.is_set() else pinged).set()
+                assert running.wait(5)
+                conn.send(frame(data, PONG))
+            elif opcode == CLOSE:
+                conn.send(frame(data, CLOSE))
+
+    def take_long(_: object) -> None:
+        running.set()
+        threading.Event().wait(1.2 * timeout)
+
+    with (
+        Peer(script) as peer,
+        GA.client(
+            peer.url, dispatch="reader", ping_interval=0.05, ping_timeout=timeout
+        ) as client,
+    ):
+        future = client.clear_audio_buffer()  # never acknowledged
+        future.add_done_callback(take_long)
+        assert pinged.wait(5)
+        future.cancel()
+
+        assert again.wait(5)
+        assert client.stats.reconnects == 0
+        assert client.is_initialized

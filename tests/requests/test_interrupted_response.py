@@ -25,13 +25,11 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize(("part", "name"), STEPS)
-def test_later_responses_are_made(
-    part: Any, name: str, when: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def interrupt_once(
+    patch: pytest.MonkeyPatch, part: Any, name: str, when: str
+) -> list[int]:
     """
-    Whichever step it comes in, before or after the step.
+    Interrupt the next call on the main thread. Return a list that is empty afterwards.
     """
     real, left = getattr(part, name), [1]
 
@@ -44,11 +42,44 @@ def test_later_responses_are_made(
             real(self, *args, **named)
         raise KeyboardInterrupt
 
+    patch.setattr(part, name, interrupted)
+    return left
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("part", "name"), STEPS)
+def test_later_responses_are_made(
+    part: Any, name: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whichever step it comes in, before or after the step.
+    """
     with GA.connected(service={"pace": 0}, session_config=MANUAL) as (client, _):
         with monkeypatch.context() as patch:
-            patch.setattr(part, name, interrupted)
+            left = interrupt_once(patch, part, name, when)
             with contextlib.suppress(KeyboardInterrupt):
                 client.create_response(modalities=["text"]).cancel()
         assert not left
+        for _ in range(2):
+            assert client.ask("Hi", modalities=["text"], timeout=5).text
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ["cancel", "set_running_or_notify_cancel"])
+def test_later_responses_are_made_after_a_second_ctrl_c(
+    name: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The first one comes before the request is queued, and the second one while the
+    request is cancelled because of that.
+    """
+    with GA.connected(service={"pace": 0}, session_config=MANUAL) as (client, _):
+        with monkeypatch.context() as patch:
+            first = interrupt_once(patch, SendQueue, "put", "before")
+            second = interrupt_once(patch, ResponseFuture, name, when)
+            with pytest.raises(KeyboardInterrupt):
+                client.create_response(modalities=["text"])
+        assert not first
+        assert not second
         for _ in range(2):
             assert client.ask("Hi", modalities=["text"], timeout=5).text

@@ -473,7 +473,6 @@ def test_no_wake_up_is_lost_between_the_last_look_and_the_wait(
         looked.wait(5)
         acted.wait(5)
         assert select.select([queue], [], [], 5)[0]
-        queue.must_wake = False
         queue.drain()
         assert queue.attention == (kind == "attention")
         assert drain(queue) == ([] if kind == "attention" else ["x"])
@@ -629,3 +628,54 @@ def test_many_callers_lose_nothing(writers: list[list[int]]) -> None:
     for number, sizes in enumerate(writers):
         indexes = [t.split(":")[1] for t in taken if t.startswith(f"{number}:")]
         assert indexes == [str(index) for index in range(len(sizes))]
+
+
+@pytest.mark.parametrize("call", ["withdraw", "make room"])
+def test_a_command_of_a_signal_handler_is_counted(call: str) -> None:
+    """
+    The handler may queue it at any call inside another one, such as that of `len`.
+    """
+    queue = QueueWithLifecycle(100, drop_oldest=True)
+    queue.resume()
+
+    class Message(bytes):
+        def __len__(self) -> int:
+            if queue.waiting == 1:  # this message was removed, and is not counted out
+                put(queue, "c" * 5)
+            return super().__len__()
+
+    queue.put(Entry(Message(b"a" * 60), "mine", True), deadline=NOW)
+    put(queue, "b" * 10)
+    if call == "withdraw":
+        assert queue.withdraw("mine")
+    else:
+        put_audio(queue, "d" * 60)
+
+    assert queue.waiting_bytes == sum(map(len, drain(queue)))
+    queue.end()
+
+
+@pytest.mark.parametrize("kind", ["append", "command"])
+def test_a_signal_handler_inside_a_wake_up_wakes_the_reader(
+    queue: QueueWithLifecycle, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """
+    It queues a command and waits for the answer, before the call that it has
+    interrupted has woken the reader.
+    """
+    wake, woken = _waker.Waker.wake, list[bool]()
+
+    def interrupted(waker: _waker.Waker) -> None:
+        monkeypatch.setattr(_waker.Waker, "wake", wake)
+        put(queue, "from the handler")
+        woken.append(rings(queue))
+        wake(waker)
+
+    queue.take_some()
+    monkeypatch.setattr(_waker.Waker, "wake", interrupted)
+    if kind == "append":
+        queue.put_audio(b"x")
+    else:
+        put(queue, "x")
+
+    assert [True] == woken

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import uuid
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import attrs
@@ -48,6 +49,14 @@ def call(function: Any, arguments: str = "{}") -> _tool_call.Outcome:
     Call *function* as the model would.
     """
     return _tool_call.call_tool(make_tool(function, name="it"), arguments)
+
+
+def call_on_thread(function: Any, arguments: str = "{}") -> _tool_call.Outcome:
+    """
+    Do so on another thread than the main one, which raises for signal handlers as well.
+    """
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(call, function, arguments).result()
 
 
 def error_of(outcome: _tool_call.Outcome) -> str:
@@ -476,7 +485,7 @@ def test_a_function_that_raises_is_a_short_error_without_secrets(
     def fail() -> None:
         raise error
 
-    outcome = call(fail)
+    outcome = call_on_thread(fail)
 
     assert error_of(outcome) == redacted(text)
     assert outcome.error is error
@@ -506,7 +515,7 @@ def test_any_exception_of_a_class_is_a_bad_argument(how: int, message: str) -> N
 
     def function(x: Checked) -> None: ...
 
-    outcome = call(function, json.dumps({"x": {"how": how}}))
+    outcome = call_on_thread(function, json.dumps({"x": {"how": how}}))
 
     assert error_of(outcome).startswith(message)
 

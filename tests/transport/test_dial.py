@@ -414,6 +414,31 @@ def refusing(answer: bytes) -> Callable[[PeerConnection], None]:
     return refuse
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 200 Connection established\r\nVia: here\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\n\n",
+    ],
+)
+def test_any_success_of_a_proxy_opens_the_tunnel(answer: bytes) -> None:
+    """
+    Any 2xx answer does, also after a 1xx one (RFC 9110, 9.3.6 and 15.2).
+    """
+
+    def script(conn: PeerConnection) -> None:
+        conn.read_head()
+        conn.send(answer)
+        echo(conn)
+
+    with Peer(script) as between:
+        assert (
+            dial(endpoint(443, "my.example"), f"127.0.0.1:{between.port}") == b"hello"
+        )
+
+
 @pytest.mark.parametrize("status", [401, 407])
 def test_a_proxy_that_wants_a_password_is_reported(status: int) -> None:
     """

@@ -524,6 +524,26 @@ def test_a_socket_needs_recv_only() -> None:
     assert wire.read() == [b"one", b"two"]
 
 
+@pytest.mark.parametrize("sent", [None, 0, -1])
+def test_a_socket_that_sends_nothing_does_not_block_the_thread(sent: Any) -> None:
+    """
+    Nor does one of the user's whose ``send`` returns what no socket returns.
+    """
+
+    class Own(_Slow):
+        def send(self, data: memoryview) -> Any:  # type: ignore[override]
+            self.offered.append(bytes(data))
+            assert len(self.offered) < 3
+            return sent
+
+    handle = websocket.WebSocket()
+    handle.sock = Own([])
+    wire = WebSocketStream(handle, LIMIT)
+    wire.send(b"one")
+    wire.write()
+    assert not wire.idle
+
+
 # Size.
 
 
