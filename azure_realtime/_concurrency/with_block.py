@@ -34,9 +34,15 @@ class _Enter(property):
 
 
 def _at_end(_: object, manager: Any, __: type, *error: Any) -> None:
-    if manager is None:  # `__exit__` of the class, as `ExitStack` uses it
+    by_hand = manager is None  # `__exit__` of the class, as `ExitStack` uses it
+    if by_hand:
         manager, *error = error  # type: ignore[assignment]
-    manager._leave(error[0])
+    try:
+        manager._leave(error[0])
+    except BaseException:  # else the finalizer ends it
+        if by_hand:
+            manager._end()
+        raise
     manager._has_left = True
 
 

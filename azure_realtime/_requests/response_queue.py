@@ -270,10 +270,9 @@ class ResponseQueue:
     def is_awaited(self) -> bool:
         """Whether a response that was not cancelled is active or requested."""
         with self._lock:
-            cancelled = [r.response_id for r in self._requests if r.abandoned]
-            active = self._requests.active
-            wanted = len(self._requests) > len(cancelled)
-            return wanted or active not in (None, *cancelled)
+            requests, active = list(self._requests), self._requests.active
+        cancelled = [r.response_id for r in requests if r.abandoned]
+        return len(requests) > len(cancelled) or active not in (None, *cancelled)
 
     def request_for(self, response_id: str) -> ResponseRequest | None:
         """Return the request of a response that is not done, or None. Reader thread."""

@@ -250,6 +250,7 @@ class AzureRealTimeAudio(
             self.connect()
         except BaseException:
             self.close(1.0)
+            self._has_left = True
             raise
         return self
 

@@ -246,7 +246,7 @@ class UnknownItem(Model):
 
 
 #: An item of a conversation: one of these classes. `isinstance` and ``match`` show type
-#: checkers which one. Comparing `type` does not: `UnknownItem.type` may be any text.
+#: checkers which one. A comparison of `type` does not: an `UnknownItem` may have any.
 Item = (
     MessageItem
     | FunctionCallItem

@@ -183,7 +183,8 @@ class Simulator(StoppedAtExit, ServiceFaults):
         most: a thread that runs a function of the user ends when the function returns.
 
         Any thread. It may be called again, also after Ctrl-C has interrupted it: the
-        service ends in any case, and a later call waits for that.
+        service ends in any case, and a later call waits for that. In a forked child it
+        does nothing.
         """
         if self._listener is not None:
             self._listener.stop(2.0)
@@ -226,8 +227,8 @@ class Simulator(StoppedAtExit, ServiceFaults):
     def __enter__(self) -> Self:
         try:
             return self.start()
-        except KeyboardInterrupt:
-            self.stop()  # it was raised after the last line of `start`
+        except BaseException:  # Ctrl-C after the last line of `start`
+            self.stop()
             raise
 
     # ------------------------------------------------ for tests

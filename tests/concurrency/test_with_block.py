@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 from helpers.clients import GA
 
-from azure_realtime import AzureRealTimeAudio, WebSocketState
+from azure_realtime import AuthenticationError, AzureRealTimeAudio, WebSocketState
 from azure_realtime.audio import NullSink, PushSource
 from azure_realtime.recording import Recording
+from azure_realtime.voice import VoiceCall
 
 
 class _Interrupt:
@@ -80,6 +81,57 @@ def test_an_exit_stack_ends_a_voice_call(client: AzureRealTimeAudio) -> None:
         call = stack.enter_context(client.talk(PushSource(), NullSink()))
 
     assert call.has_ended
+
+
+def test_an_exit_stack_ends_an_interrupted_voice_call(
+    client: AzureRealTimeAudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The finalizer belongs to a with statement of its own only.
+    """
+    interrupts = [KeyboardInterrupt()]
+    stop = VoiceCall.stop
+
+    def interrupted_once(call: VoiceCall) -> None:
+        if interrupts:
+            raise interrupts.pop()
+        stop(call)
+
+    monkeypatch.setattr(VoiceCall, "stop", interrupted_once)
+    with pytest.raises(KeyboardInterrupt), ExitStack() as stack:
+        call = stack.enter_context(client.talk(PushSource(), NullSink()))
+
+    assert call.has_ended
+
+
+def test_an_expectation_that_fails_in_an_exit_stack_collects_no_more(
+    client: AzureRealTimeAudio,
+) -> None:
+    with pytest.raises(TimeoutError), ExitStack() as stack:
+        expectation = stack.enter_context(client.expect("response.done", timeout=0.0))
+
+    client.ask("Hello", timeout=10.0)
+
+    assert "0 waiting" in repr(expectation)
+
+
+def test_a_client_that_does_not_connect_is_closed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timeouts: list[float | None] = []
+    close = AzureRealTimeAudio.close
+
+    def recorded(client: AzureRealTimeAudio, timeout: float | None = 5.0) -> None:
+        timeouts.append(timeout)
+        close(client, timeout)
+
+    monkeypatch.setattr(AzureRealTimeAudio, "close", recorded)
+    with GA.service(credentials="another key") as service:
+        client = GA.client(service.url)
+        with pytest.raises(AuthenticationError), client:
+            pass
+
+    assert timeouts == [1.0]
 
 
 def test_a_recording_ends(client: AzureRealTimeAudio, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,64 @@ _FAULTS: dict[str, Callable[[Connection], None]] = {
     "stalled flood": lambda connection: (connection.stall(), connection.flood(9))[0],
     "close": lambda connection: connection.close(4000),
 }
+
+
+def test_numbers_of_other_types_are_numbers() -> None:
+    """
+    As NumPy's are.
+    """
+    with Simulator(pace=Fraction(0), replies=[Reply(delay=Fraction(0))]):  # type: ignore[arg-type]
+        pass
+
+
+def test_a_client_for_which_there_is_no_thread_is_refused(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The others stay, and the service can be stopped.
+    """
+    start = threading.Thread.start
+
+    def refused(thread: threading.Thread) -> None:
+        if thread.name == "simulator-handler":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with Simulator(pace=0) as service:
+        client = join(service)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refused)
+            with socket.create_connection(("127.0.0.1", service.port)) as refused_one:
+                assert refused_one.recv(1) == b""
+        client.send("input_audio_buffer.clear")
+        client.until("input_audio_buffer.cleared")
+    with pytest.raises(ConnectionClosed, match="1001"):
+        client.receive()
+
+
+def test_a_service_without_a_thread_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        Simulator().start()
+    assert time.monotonic() - began < 2.0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_stop_the_service(join: Join) -> None:
+    with Simulator(pace=0) as service:
+        child = os.fork()
+        if child == 0:
+            service.stop()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert join(service)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ class Listener:
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._handlers: set[threading.Thread] = set()
         self._thread: threading.Thread | None = None
+        self._failure: RuntimeError | None = None  # why the thread did not begin
+        self._process_id = os.getpid()
 
     @property
     def port(self) -> int:
@@ -63,22 +65,27 @@ class Listener:
         After `stop`, *end* is called on the accepting thread.
 
         Raises:
-            TimeoutError: The thread could not be started.
+            RuntimeError: The thread could not be started.
         """
         self._thread = threading.Thread(
             target=self._run, args=(handler, end), name="simulator", daemon=True
         )
         # Ctrl-C in `Thread.start` can leave a lock held that the new thread needs. It
         # is raised on the main thread only, so another one calls it.
-        _thread.start_new_thread(self._thread.start, ())
+        _thread.start_new_thread(self._begin, (self._thread,))
         self._wake_writer.settimeout(_START_SECONDS)
         self._wake_writer.recv(1)
+        if self._failure is not None:
+            self._thread = None
+            raise self._failure
 
     def stop(self, timeout: float) -> None:
         """
         Stop accepting connections, and wait until *end* has returned, for *timeout*
-        seconds at most. Idempotent. Any thread.
+        seconds at most. Idempotent. Any thread; nothing in a forked child.
         """
+        if os.getpid() != self._process_id:
+            return  # the sockets are the parent's as well
         deadline = time.monotonic() + timeout
         if self._thread is not None and self._wake_writer.fileno() >= 0:
             self._wake_and_wait(timeout)
@@ -104,15 +111,22 @@ class Listener:
         except OSError:
             pass  # it has closed it before, or not within the timeout
 
+    def _begin(self, thread: threading.Thread) -> None:
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads
+            self._failure = error
+            self._wake_reader.send(b"x")
+
     def _run(
         self,
         handler: Callable[[socket.socket, Any], None],
         end: Callable[[], None],
     ) -> None:
+        self._wake_reader.send(b"x")
+        self._accept(handler)
+        self.socket.close()
         try:
-            self._wake_reader.send(b"x")
-            self._accept(handler)
-            self.socket.close()
             end()
         finally:
             self._wake_reader.close()
@@ -136,8 +150,12 @@ class Listener:
                     daemon=True,
                 )
                 self._handlers = {old for old in self._handlers if old.is_alive()}
-                self._handlers.add(thread)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:  # no more threads
+                    accepted.close()
+                else:
+                    self._handlers.add(thread)
 
 
 def close_shutdown_pipe(server: Any) -> None:

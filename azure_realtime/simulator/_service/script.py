@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from types import NoneType
 from typing import Any
 
@@ -34,7 +35,7 @@ def require_number(name: str, value: object) -> None:
     Raises:
         TypeError: It is not.
     """
-    _require(name, value, (int, float), "a number")
+    _require(name, value, Real, "a number")
 
 
 @checks_names
