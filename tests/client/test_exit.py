@@ -75,6 +75,7 @@ def test_a_script_that_ends_before_it_is_connected_sends_its_commands(
             """,
             service.url.replace("127.0.0.1", host),
         )
+        assert (done.returncode, done.stderr) == (0, "")
         ended = [
             connection
             for connection in (service.wait_for_connection() for _ in range(2))
@@ -82,7 +83,6 @@ def test_a_script_that_ends_before_it_is_connected_sends_its_commands(
             and any(e["type"].endswith("append") for e in connection.received)
         ]
 
-    assert (done.returncode, done.stderr) == (0, "")
     assert len(ended) == 2
 
 
