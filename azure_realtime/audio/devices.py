@@ -173,12 +173,18 @@ def add(stream: Any) -> None:
     open_streams[id(stream)] = stream
 
 
+def is_open(stream: Any) -> bool:
+    """
+    Return whether a stream is open. PortAudio may be closing it if this is false.
+    """
+    return open_streams.get(id(stream)) is not None
+
+
 def is_usable(stream: Any) -> bool:
     """
     Return whether a stream is open, and is neither started nor closed now.
     """
-    number = id(stream)
-    return open_streams.get(number) is not None and number not in blocked_streams
+    return is_open(stream) and id(stream) not in blocked_streams
 
 
 def close(stream: Any) -> bool:
@@ -200,7 +206,7 @@ def close(stream: Any) -> bool:
     if holder != thread_id:
         return holder == NO_THREAD
     try:
-        if open_streams.get(number) is not None:
+        if is_open(stream):
             with contextlib.suppress(Exception):  # of a device that has disappeared
                 stream.abort()
             # Before the call: Ctrl-C in it is raised when PortAudio has freed the

@@ -134,13 +134,11 @@ def _made(sounddevice: Any, kind: str, rate: int, words: dict[str, Any]) -> Any:
 
 def _call_start(stream: Any) -> None:
     """
-    Start a stream, unless it is closed or another call for it has not returned.
+    Start a stream, unless it is closed, or a thread closes it now.
 
     Raises:
         TimeoutError: It did not start in `_LONGEST_START` seconds.
     """
-    if not devices.is_usable(stream):
-        return
     outcome: SimpleQueue[BaseException | None] = SimpleQueue()
     limit = time.monotonic() + _LONGEST_START
 
@@ -159,6 +157,9 @@ def _call_start(stream: Any) -> None:
         # In one step, because another thread may begin to close it.
         holder = devices.blocked_streams.setdefault(id(stream), devices.NO_THREAD)
         if holder != devices.NO_THREAD:
+            return
+        if not devices.is_open(stream):
+            devices.blocked_streams.pop(id(stream), None)
             return
         _thread.start_new_thread(start, ())
         is_starting = True

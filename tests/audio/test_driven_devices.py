@@ -36,8 +36,8 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[DrivenDevice]:
     forget_sound_devices()
 
 
-def blocks(count: int) -> bytes:
-    return array("h", [7] * (BLOCK * count)).tobytes()
+def blocks(count: int, sample: int = 7) -> bytes:
+    return array("h", [sample] * (BLOCK * count)).tobytes()
 
 
 def test_the_first_sound_is_held_for_the_whole_buffer(device: DrivenDevice) -> None:
@@ -380,22 +380,98 @@ def test_a_microphone_that_is_closed_before_its_start_is_not_started(
     (stream,) = device.streams
     assert (stream.starts, stream.closes) == (0, 1)
     assert not devices.open_streams
+    assert not devices.blocked_streams
 
 
-def test_a_loudspeaker_plays_again_after_close(device: DrivenDevice) -> None:
+def test_a_microphone_that_is_being_closed_is_not_started(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The other thread has not returned from the device when the start comes.
+    """
+    microphone = Microphone()
+    aborting, go_on = threading.Event(), threading.Event()
+    closing = threading.Thread(target=microphone.close)
+
+    def wait() -> None:
+        aborting.set()
+        go_on.wait(30)
+
+    def begin_to_close() -> None:
+        device.streams[0].at_abort = wait
+        closing.start()
+        aborting.wait(30)
+
+    monkeypatch.setattr(Microphone, "_keep", after(Microphone._keep, begin_to_close))
+    microphone.open()
+    go_on.set()
+    closing.join()
+    (stream,) = device.streams
+    assert (stream.starts, stream.closes) == (0, 1)
+    assert not devices.open_streams
+    assert not devices.blocked_streams
+
+
+def test_a_new_stream_is_not_taken_for_an_earlier_one(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Ctrl-C may leave the mark of a stream that is gone; the `id` is used again.
+    """
+    original = streams._made
+
+    def made(*arguments: Any) -> Any:
+        stream = original(*arguments)
+        devices.blocked_streams[id(stream)] = 1
+        return stream
+
+    monkeypatch.setattr(streams, "_made", made)
+    microphone = Microphone()
+    microphone.open()
+    microphone.close()
+    (stream,) = device.streams
+    assert (stream.starts, stream.closes) == (1, 1)
+
+
+@pytest.mark.parametrize("make", [Microphone, Speaker])
+def test_a_device_that_did_not_start_can_be_opened_again(
+    device: DrivenDevice, make: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The stream that hangs is left; another one takes its place.
+    """
+    owner = make()
+    device.may_start.clear()
+    with monkeypatch.context() as hanging:
+        hanging.setattr(streams, "_LONGEST_START", 0.05)
+        with pytest.raises(AudioDeviceError):
+            owner.open()
+    device.may_start.set()
+    owner.open()
+    assert device.streams[1].active
+    owner.close()
+
+
+def test_a_loudspeaker_plays_again_after_close(
+    device: DrivenDevice, eventually: Callable[..., None]
+) -> None:
     """
     A second call with it is heard from its beginning; what was left of the first one is
     not.
     """
     speaker = Speaker()
-    for _ in range(2):
+    for sample in (7, 8):
         speaker.open()
         stream = device.streams[-1]
-        speaker.write(blocks(20), "a")
-        speaker.end_item("a")
-        stream.play()
-        assert stream.play(at=0.02) == blocks(1)
-        assert speaker.played_ms("a") < 40
+        assert speaker.drained
+        assert speaker.played_ms("a") == 0
+        speaker.write(blocks(1, sample), "a")
+        speaker.write(blocks(20, sample), "b")
+        speaker.end_item("b")
+        for at in (0.0, 0.02):
+            assert stream.play(delay=0.001, at=at) == blocks(1, sample)
+        eventually(lambda: speaker.played_ms("a") == 20)
+        speaker.write(blocks(1, sample), "b")
         assert not speaker.drained
         speaker.close()
     assert [stream.closes for stream in device.streams] == [1, 1]
