@@ -111,7 +111,9 @@ def test_a_source_that_fails_ends_the_call(source: Any, kind: Any, name: str) ->
         with client.talk(source, MemorySink()) as call:
             assert call.wait(10)
         assert isinstance(call.error, kind)
-        if sys.version_info >= (3, 11) or kind is TypeError:
+        # Python's own errors are named by a note, which Python 3.10 does not have.
+        is_own = kind is TypeError and not isinstance(source, BadIterator)
+        if sys.version_info >= (3, 11) or is_own:
             assert name in texts(call.error)
         client.clear_audio_buffer().result(5)
 
