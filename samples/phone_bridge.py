@@ -129,7 +129,7 @@ class PhoneSink:
         """
         Make the telephony service fall silent.
         """
-        cut = {item_id for _, item_id, _ in self._marks} | set(self._rest)
+        cut = {item_id for _, item_id, _ in tuple(self._marks)} | set(self._rest)
         self._marks.clear()
         self._rest.clear()
         self._message(event="clear")

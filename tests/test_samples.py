@@ -263,6 +263,33 @@ def test_phone_bridge_hangs_up_without_a_model(monkeypatch: pytest.MonkeyPatch) 
             speak(phone)
 
 
+def test_phone_bridge_plays_while_it_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The telephony service returns a mark in the moment of the interruption.
+    """
+    monkeypatch.syspath_prepend(SAMPLES)
+    bridge = importlib.import_module("phone_bridge")
+    sink = bridge.PhoneSink(lambda _: None, "1")
+
+    class Item(str):
+        """
+        An item at whose first use the mark comes.
+        """
+
+        marks: Iterator[str] = iter(())
+
+        def __hash__(self) -> int:
+            for mark in self.marks:
+                sink.marked(mark)
+            return super().__hash__()
+
+    sink.write(bytes(3200), Item("a"), 0)
+    Item.marks = iter(["1"])
+    assert sink.flush() == {"a": 100}
+
+
 @pytest.mark.slow
 def test_voice_turn_reads_stereo_of_another_rate(tmp_path: Path) -> None:
     """

@@ -44,18 +44,24 @@ class DeviceOwner:
 
     def close(self) -> None:
         """
-        Stop at once and close the device; an iteration ends. It may be called more than
-        once. Any thread.
+        Stop at once and close the device. It may be called more than once.
         """
         self._closed = True
         self._release()
 
     def _release(self) -> None:
         stream = self._stream
-        if stream is not None:
-            devices.close(stream)
-            if self._stream is stream:  # after `close`, which Ctrl-C may interrupt
-                self._stream = None
+        # after `close`, which Ctrl-C may interrupt, in another thread as well
+        if stream is not None and devices.close(stream) and self._stream is stream:
+            self._stream = None
+
+    def _reset(self) -> None:
+        """
+        Begin as a new one after `close`.
+        """
+        self._release()  # what Ctrl-C in `close` has left
+        self._stream = None  # also if another thread closes it
+        self._closed = False
 
     def _keep(self, stream: Any) -> None:
         self._stream = stream

@@ -4,7 +4,7 @@ Sound devices, through the package `sounddevice` (extra ``audio``).
 Rules:
 
 1. An active stream that is garbage-collected kills the process (measured on CPython
-   3.10 to 3.13), so `open_streams` refers to every stream until `close` has returned.
+   3.10 to 3.13), so `open_streams` refers to every stream until it is aborted.
 2. A stream belongs to its process: in a forked child no callback is called and no
    device opens. A child opens nothing, and closes nothing of its parent.
 3. No stream is opened, aborted or closed in a callback of a device: the call would wait
@@ -61,12 +61,15 @@ class AudioDevice:
 
 
 open_streams: dict[int, Any] = {}
-"""The streams of this process by their `id` (rule 1)."""
+"""
+The streams of this process by their `id` (rule 1); None from the moment when PortAudio
+is called to close the stream until `close` returns.
+"""
 
 blocked_streams: dict[int, int] = {}
 """
-The id of the thread that may close a stream, by the `id` of the stream, while one
-closes it; `NO_THREAD` while its start has not returned (see `streams`).
+Maps the `id` of a stream to the thread that closes it, or to `NO_THREAD` while it is
+being started (see `streams`).
 """
 
 NO_THREAD = 0
@@ -162,29 +165,59 @@ def refresh(sounddevice: Any) -> bool:
     return True
 
 
-def close(stream: Any) -> None:
+def add(stream: Any) -> None:
+    """
+    Note a stream that was opened.
+    """
+    blocked_streams.pop(id(stream), None)  # what Ctrl-C has left of an earlier stream
+    open_streams[id(stream)] = stream
+
+
+def is_open(stream: Any) -> bool:
+    """
+    Return whether a stream is open. PortAudio may be closing it if this is false.
+    """
+    return open_streams.get(id(stream)) is not None
+
+
+def is_usable(stream: Any) -> bool:
+    """
+    Return whether a stream is open, and is neither started nor closed now.
+    """
+    return is_open(stream) and id(stream) not in blocked_streams
+
+
+def close(stream: Any) -> bool:
     """
     Stop a stream at once and close it, unless it is closed. Not in a callback of a
     device; never raises. Any thread.
 
-    To close a stream twice can end the process.
+    Closing a stream twice can end the process.
+
+    Returns:
+        False if another thread closes it now, which Ctrl-C may interrupt.
     """
     if _is_forked():
-        return
+        return True
     thread_id, number = threading.get_ident(), id(stream)
     # In one step, because another thread may be here as well. Ctrl-C may leave it: this
     # thread may go on then.
-    if blocked_streams.setdefault(number, thread_id) != thread_id:
-        return
+    holder = blocked_streams.setdefault(number, thread_id)
+    if holder != thread_id:
+        return holder == NO_THREAD
     try:
-        if number in open_streams:
+        if is_open(stream):
             with contextlib.suppress(Exception):  # of a device that has disappeared
                 stream.abort()
+            # Before the call: Ctrl-C in it is raised when PortAudio has freed the
+            # stream, and before `sounddevice` notes that.
+            open_streams[number] = None
             with contextlib.suppress(Exception):
                 stream.close()
-            open_streams.pop(number, None)
+        open_streams.pop(number, None)
     finally:
         blocked_streams.pop(number, None)
+    return True
 
 
 def _close_all() -> None:
@@ -192,4 +225,5 @@ def _close_all() -> None:
     Close all streams, before PortAudio itself ends.
     """
     for stream in list(open_streams.values()):
-        close(stream)
+        if stream is not None:
+            close(stream)

@@ -64,11 +64,17 @@ class Microphone(DeviceOwner):
         """
         devices.check_process()
         if self._closed:
-            self._release()  # what Ctrl-C in `close` has left
+            self._reset()
         if self._stream is None:
-            self._closed = False
             self._blocks = SimpleQueue()
             self._start(self._device)
+
+    def close(self) -> None:
+        """
+        Stop at once and close the device; an iteration ends. It may be called more than
+        once. Any thread.
+        """
+        super().close()
 
     def __iter__(self) -> Iterator[bytes]:
         """

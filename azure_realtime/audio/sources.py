@@ -140,7 +140,7 @@ class PushSource:
         Check that the audio can be taken: it belongs to one call. Any thread.
 
         Raises:
-            ValueError: It was closed, by a call that has ended.
+            ValueError: It was closed.
         """
         if self._closed:
             raise ValueError("the audio was closed: make another PushSource")

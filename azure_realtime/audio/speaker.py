@@ -93,22 +93,28 @@ class Speaker(DeviceOwner):
 
     def open(self) -> None:
         """
-        Open the device. It may be called more than once.
+        Open the device. It may be called more than once, also after `close`.
 
         Raises:
             AudioDeviceError: The device cannot be used.
         """
+        if self._closed:
+            self._reset()
+        self._open()
+
+    def _open(self) -> None:
         if self._stream is None and self._retry_at is None and not self._closed:
             self._start(self._device)
 
     def write(self, pcm: bytes, item_id: str, content_index: int = 0) -> None:  # noqa: ARG002 - as the protocol
         """
-        Queue audio: PCM16, mono, at `rate`. It does not block.
+        Queue audio: PCM16, mono, at `rate`. It does not block. After `close` the audio
+        is dropped.
 
         Raises:
             AudioDeviceError: The device cannot be used; or the process was forked.
         """
-        self.open()
+        self._open()
         self._check()
         frames = len(pcm) // 2
         if not frames or self._closed:
@@ -206,6 +212,15 @@ class Speaker(DeviceOwner):
         self._position.latency = super()._start(device)
         self._retry_at = None
         return self._position.latency
+
+    def _reset(self) -> None:
+        self._release()  # the stream must not run
+        self._drop()
+        self._rewind(0)
+        self._ledger = Ledger()
+        self._written = {}
+        self._retry_at = None
+        super()._reset()
 
     def _drop(self) -> None:
         """

@@ -99,7 +99,7 @@ def open_stream(
             stream = _made(sounddevice, kind, rate, words)
         except errors as error:
             raise _explained(error, kind, device) from None
-    devices.open_streams[id(stream)] = stream
+    devices.add(stream)
     keep(stream)
     try:
         _call_start(stream)
@@ -134,7 +134,7 @@ def _made(sounddevice: Any, kind: str, rate: int, words: dict[str, Any]) -> Any:
 
 def _call_start(stream: Any) -> None:
     """
-    Start a stream.
+    Start a stream, unless it is closed, or a thread closes it now.
 
     Raises:
         TimeoutError: It did not start in `_LONGEST_START` seconds.
@@ -154,7 +154,13 @@ def _call_start(stream: Any) -> None:
 
     is_starting = False
     try:
-        devices.blocked_streams[id(stream)] = devices.NO_THREAD
+        # In one step, because another thread may begin to close it.
+        holder = devices.blocked_streams.setdefault(id(stream), devices.NO_THREAD)
+        if holder != devices.NO_THREAD:
+            return
+        if not devices.is_open(stream):
+            devices.blocked_streams.pop(id(stream), None)
+            return
         _thread.start_new_thread(start, ())
         is_starting = True
         error = _result(outcome, limit)
@@ -190,18 +196,20 @@ def _result(
 
 def abort(stream: Any) -> None:
     """
-    Stop a stream at once, so that it can be started again. A lost device is ignored.
+    Stop a stream at once, so that it can be started again. A lost device is ignored,
+    and so is a stream that is started or closed now.
     """
-    if id(stream) in devices.open_streams:
+    if devices.is_usable(stream):
         with contextlib.suppress(devices.load().PortAudioError):
             stream.abort()
 
 
 def restart(stream: Any) -> None:
     """
-    Start a stream again after `abort`. A lost device is ignored.
+    Start a stream again after `abort`. A lost device is ignored, and so is a stream
+    that is started or closed now.
     """
-    if id(stream) in devices.open_streams:
+    if devices.is_usable(stream):
         with contextlib.suppress(*_errors(devices.load())):
             _call_start(stream)
 

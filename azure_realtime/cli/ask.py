@@ -59,11 +59,14 @@ def ask(arguments: Any) -> int:
 
 def _check_writable(path: Path) -> None:
     """
-    Check that a file can be written, and leave it as it is.
+    Check that a file can be written, and leave it as it is. A named pipe is not
+    checked: to open and close it would end what its reader reads.
 
     Raises:
         OSError: It cannot be written.
     """
+    if path.is_fifo():
+        return
     is_new = not path.exists()
     path.open("ab").close()
     if is_new:

@@ -31,7 +31,7 @@ class Talking(Asking, Recordable):
     """
 
     _call: weakref.ref[VoiceCall] | None = None  # the newest
-    _beginner: int  # the id of the thread that begins a call, while it does
+    _starting_thread: int  # id of the thread that starts a call, while it does
 
     def talk(
         self,
@@ -77,11 +77,11 @@ class Talking(Asking, Recordable):
             RuntimeError: Another call of this client has not ended; or the caller is a
                 forked child.
             TypeError: *source* or *sink* is something else.
-            ValueError: A file has another format; or an earlier call has closed the
-                source or the sink.
+            ValueError: A file has another format; or the source or the sink was
+                closed and cannot be opened again.
         """
         self._lifecycle.check_open()
-        if not self._becomes_beginner():
+        if not self._claim_start():
             raise RuntimeError(_HAS_CALL)
         call: VoiceCall | None = None
         try:
@@ -115,21 +115,21 @@ class Talking(Asking, Recordable):
             )
             self._call = weakref.ref(call)
             call.start()
-            del self._beginner  # in the block: Ctrl-C ends the call
+            del self._starting_thread  # in the block: Ctrl-C ends the call
             return call
         except BaseException:
-            vars(self).pop("_beginner", None)
+            vars(self).pop("_starting_thread", None)
             if call is not None:
                 call.stop()
             raise
 
-    def _becomes_beginner(self) -> bool:
+    def _claim_start(self) -> bool:
         """
-        Return whether this thread may begin a call: no other thread begins one.
+        Return whether this thread may start a call: no other thread starts one.
 
-        Ctrl-C may leave it the beginner; then it may begin again.
+        Ctrl-C may leave the claim of this thread; then it may start a call again.
         """
         thread_id = threading.get_ident()
         # one C call: no other thread can come between the look and the change
-        beginner: int = vars(self).setdefault("_beginner", thread_id)
-        return beginner == thread_id
+        holder: int = vars(self).setdefault("_starting_thread", thread_id)
+        return holder == thread_id

@@ -30,7 +30,8 @@ from ..events import ResponseOutputAudioDelta, ResponseOutputAudioDone
 from .ends import SinkEnd
 from .interfaces import SessionFacts
 
-_LATE = 10.0  # seconds after which audio must have been played
+_LATE = 10.0  # seconds without progress
+_PAUSE = 1.0  # seconds between two looks: the process was stopped, as by Ctrl-Z
 _REMEMBERED = 64  # interrupted responses whose audio may still arrive
 
 
@@ -87,7 +88,10 @@ class Playback:
         self._session = session
         self._items: dict[str, _Item] = {}
         self._interrupted: dict[str, None] = {}  # response ids, in their order
-        self._ends_at = 0.0  # when the clock says that all is played
+        # When the clock says that all is played; later, the time of the last progress.
+        self._ends_at = 0.0
+        self._reported_ms = 0  # by the sink, in all
+        self._looked_at = 0.0  # time of the last look at it
         self.playing = False
         self.level = 0.0
 
@@ -191,14 +195,21 @@ class Playback:
     def is_drained(self) -> bool:
         """
         Return whether all audio has been played. Log a warning, once for an answer, if
-        it must have been played, and the sink has not.
+        it must have been played, and the sink reports no progress.
         """
         if self._sink.drained:
             return True
-        if time.monotonic() > self._ends_at + _LATE:
+        now = time.monotonic()
+        if now > self._ends_at:
+            reported = sum(map(self._sink.played_ms, self._items))
+            if reported != self._reported_ms or now - self._looked_at > _PAUSE:
+                self._ends_at = now
+            self._reported_ms = reported
+        self._looked_at = now
+        if now > self._ends_at + _LATE:
             self._ends_at = math.inf
             logger.warning(
-                "%s.drained is false, though its audio must have been played %d s ago. "
+                "%s.drained is false, but it reports no progress for %d s. "
                 "The voice call does not end before it is true.",
                 self._sink.name,
                 _LATE,

@@ -86,6 +86,25 @@ def test_the_loudspeaker_plays_bit_exact(
     assert speaker.flush() == {}
 
 
+def test_a_loudspeaker_plays_again_after_close(
+    virtual_audio: VirtualAudio, eventually: Callable[..., None]
+) -> None:
+    """
+    A second call with the same object is heard.
+    """
+    speaker = Speaker()
+    with virtual_audio.recording() as recording:
+        for first in (1, 2001):
+            speaker.open()
+            speaker.write(ramp(first, 2000), "a")
+            speaker.end_item("a")
+            eventually(lambda: speaker.drained)
+            assert speaker.played_ms("a") == 2000 * 1000 // RATE
+            speaker.close()
+        recording.wait(lambda samples: 4000 in samples)
+    assert list(recording.sound)[-1] == 4000
+
+
 @pytest.mark.slow
 def test_a_sound_after_silence_begins_at_once(virtual_audio: VirtualAudio) -> None:
     """

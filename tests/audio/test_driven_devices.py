@@ -9,6 +9,8 @@ import sys
 import threading
 from array import array
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -34,8 +36,8 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[DrivenDevice]:
     forget_sound_devices()
 
 
-def blocks(count: int) -> bytes:
-    return array("h", [7] * (BLOCK * count)).tobytes()
+def blocks(count: int, sample: int = 7) -> bytes:
+    return array("h", [sample] * (BLOCK * count)).tobytes()
 
 
 def test_the_first_sound_is_held_for_the_whole_buffer(device: DrivenDevice) -> None:
@@ -279,3 +281,216 @@ def test_a_microphone_whose_close_was_interrupted_can_be_opened_again(
 
 def _raise_keyboard_interrupt(_: object) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("make", [Microphone, Speaker])
+def test_ctrl_c_while_portaudio_closes_a_stream_does_not_close_it_twice(
+    device: DrivenDevice, make: type[Any]
+) -> None:
+    """
+    Python raises it when the call returns, before `sounddevice` notes the end.
+    """
+    owner = make()
+    owner.open()
+    (stream,) = device.streams
+    aborts: list[bool] = []
+    stream.at_close = partial(_raise_keyboard_interrupt, None)
+    with pytest.raises(KeyboardInterrupt):
+        owner.close()
+    stream.at_close = lambda: None
+    stream.at_abort = partial(aborts.append, True)
+    owner.close()
+    assert not aborts
+    assert stream.closes == 1
+    assert not devices.open_streams
+    assert not devices.blocked_streams
+
+
+@pytest.mark.parametrize("make", [Microphone, Speaker])
+def test_ctrl_c_in_one_of_two_closes_leaves_the_device_to_the_next_close(
+    device: DrivenDevice, make: type[Any]
+) -> None:
+    """
+    The other one returned while the interrupted one had the stream.
+    """
+    owner = make()
+    owner.open()
+    (stream,) = device.streams
+
+    def interrupted() -> None:
+        stream.at_abort = lambda: None
+        run_in_thread(owner.close)
+        raise KeyboardInterrupt
+
+    stream.at_abort = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        owner.close()
+    assert stream.active
+    owner.close()
+    assert stream.closes == 1
+    assert not devices.open_streams
+
+
+@pytest.mark.parametrize("make", [Microphone, Speaker])
+def test_a_device_can_be_opened_again_while_it_is_closed(
+    device: DrivenDevice, make: type[Any]
+) -> None:
+    """
+    The next call has a device of its own, which the end of the first leaves open.
+    """
+    owner = make()
+    owner.open()
+    (first,) = device.streams
+    first.at_abort = partial(run_in_thread, owner.open)
+    owner.close()
+    assert [stream.active for stream in device.streams] == [False, True]
+    owner.close()
+    assert [stream.closes for stream in device.streams] == [1, 1]
+
+
+def test_a_stream_that_is_being_closed_is_not_started(device: DrivenDevice) -> None:
+    """
+    A flush, or the end of an item, may come while another thread closes the device.
+    """
+    speaker = Speaker()
+    speaker.open()
+    (stream,) = device.streams
+
+    def use() -> None:
+        stream.at_abort = lambda: aborts.append(True)
+        speaker.flush()
+        assert devices.blocked_streams, "another thread could close it, too"
+
+    aborts: list[bool] = []
+    stream.at_abort = partial(run_in_thread, use)
+    speaker.close()
+    assert not aborts
+    assert (stream.starts, stream.closes) == (1, 1)
+
+
+def test_a_microphone_that_is_closed_before_its_start_is_not_started(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Its call may be stopped by another thread at any moment.
+    """
+    microphone = Microphone()
+    monkeypatch.setattr(Microphone, "_keep", after(Microphone._keep, microphone.close))
+    microphone.open()
+    (stream,) = device.streams
+    assert (stream.starts, stream.closes) == (0, 1)
+    assert not devices.open_streams
+    assert not devices.blocked_streams
+
+
+def test_a_microphone_that_is_being_closed_is_not_started(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The other thread has not returned from the device when the start comes.
+    """
+    microphone = Microphone()
+    aborting, go_on = threading.Event(), threading.Event()
+    closing = threading.Thread(target=microphone.close)
+
+    def wait() -> None:
+        aborting.set()
+        go_on.wait(30)
+
+    def begin_to_close() -> None:
+        device.streams[0].at_abort = wait
+        closing.start()
+        aborting.wait(30)
+
+    monkeypatch.setattr(Microphone, "_keep", after(Microphone._keep, begin_to_close))
+    microphone.open()
+    go_on.set()
+    closing.join()
+    (stream,) = device.streams
+    assert (stream.starts, stream.closes) == (0, 1)
+    assert not devices.open_streams
+    assert not devices.blocked_streams
+
+
+def test_a_new_stream_is_not_taken_for_an_earlier_one(
+    device: DrivenDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Ctrl-C may leave the mark of a stream that is gone; the `id` is used again.
+    """
+    original = streams._made
+
+    def made(*arguments: Any) -> Any:
+        stream = original(*arguments)
+        devices.blocked_streams[id(stream)] = 1
+        return stream
+
+    monkeypatch.setattr(streams, "_made", made)
+    microphone = Microphone()
+    microphone.open()
+    microphone.close()
+    (stream,) = device.streams
+    assert (stream.starts, stream.closes) == (1, 1)
+
+
+@pytest.mark.parametrize("make", [Microphone, Speaker])
+def test_a_device_that_did_not_start_can_be_opened_again(
+    device: DrivenDevice, make: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The stream that hangs is left; another one takes its place.
+    """
+    owner = make()
+    device.may_start.clear()
+    with monkeypatch.context() as hanging:
+        hanging.setattr(streams, "_LONGEST_START", 0.05)
+        with pytest.raises(AudioDeviceError):
+            owner.open()
+    device.may_start.set()
+    owner.open()
+    assert device.streams[1].active
+    owner.close()
+
+
+def test_a_loudspeaker_plays_again_after_close(
+    device: DrivenDevice, eventually: Callable[..., None]
+) -> None:
+    """
+    A second call with it is heard from its beginning; what was left of the first one is
+    not.
+    """
+    speaker = Speaker()
+    for sample in (7, 8):
+        speaker.open()
+        stream = device.streams[-1]
+        assert speaker.drained
+        assert speaker.played_ms("a") == 0
+        speaker.write(blocks(1, sample), "a")
+        speaker.write(blocks(20, sample), "b")
+        speaker.end_item("b")
+        for at in (0.0, 0.02):
+            assert stream.play(delay=0.001, at=at) == blocks(1, sample)
+        eventually(lambda: speaker.played_ms("a") == 20)
+        speaker.write(blocks(1, sample), "b")
+        assert not speaker.drained
+        speaker.close()
+    assert [stream.closes for stream in device.streams] == [1, 1]
+
+
+def test_a_write_after_close_opens_no_loudspeaker(device: DrivenDevice) -> None:
+    """
+    The last audio of a call may come after its end.
+    """
+    speaker = Speaker()
+    speaker.open()
+    speaker.close()
+    speaker.write(blocks(1), "a")
+    assert len(device.streams) == 1
+
+
+def run_in_thread(function: Callable[[], object]) -> None:
+    """
+    Run it in another thread until it returns.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(function).result()

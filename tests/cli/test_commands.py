@@ -5,10 +5,12 @@ The commands ``ask``, ``inspect``, ``timeline`` and ``serve --recording``.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -147,6 +149,29 @@ def test_a_failed_question_leaves_the_file_as_it_was(
         assert main(["ask", "hi", "--out", str(out)]) == 1
     assert earlier.read_bytes() == b"an answer"
     assert not new.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_an_answer_can_be_written_to_a_named_pipe(
+    service: Simulator, tmp_path: Path
+) -> None:
+    """
+    Its reader gets the whole answer, not the end of the file before it.
+    """
+    pipe = tmp_path / "reply.wav"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+
+    def reader() -> None:
+        while not any(read):
+            read.append(pipe.read_bytes())
+
+    thread = threading.Thread(target=reader, daemon=True)
+    thread.start()
+    assert main(["ask", "hi", "--out", str(pipe)]) == 0
+    thread.join(10 * SCALE)
+    (answer,) = read
+    assert answer.startswith(b"RIFF")
 
 
 @pytest.mark.parametrize("arguments", [[], [""], ["--out", "reply.wav"]])

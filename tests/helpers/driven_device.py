@@ -21,6 +21,8 @@ class DrivenStream:
         starts: Number of times that it was started.
         closes: Number of times that it was closed.
         active: As of `sounddevice`.
+        at_abort: Called before it is aborted.
+        at_close: Called when PortAudio has closed it.
     """
 
     latency = 0.1
@@ -29,6 +31,8 @@ class DrivenStream:
         self.samplerate = samplerate
         self.starts = self.closes = 0
         self.active = False
+        self.at_abort: Callable[[], object] = lambda: None
+        self.at_close: Callable[[], object] = lambda: None
         self._device = device
         self._callback = callback
 
@@ -39,11 +43,13 @@ class DrivenStream:
         self.active = True
 
     def abort(self) -> None:
+        self.at_abort()
         self.active = False
 
     def close(self) -> None:
         self.active = False
         self.closes += 1
+        self.at_close()
 
     def play(self, delay: float = 0.1, at: float = 0.0) -> bytes:
         """
