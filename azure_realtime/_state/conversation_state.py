@@ -71,7 +71,7 @@ class ConversationState(ConversationItems):
         return len(self._builders)
 
     def __contains__(self, item_id: object) -> bool:
-        return isinstance(item_id, str) and self.item(item_id, None) is not None
+        return isinstance(item_id, str) and self.look_up(item_id, lambda _: True, False)
 
     @property
     def items(self) -> tuple[Item, ...]:
