@@ -12,7 +12,8 @@ Rules:
    session reports.
 5. Memory is bounded: see the limits in `conversation_items` and `item_builder`.
 6. A service may give a restored item another id. The item is found by each of its ids:
-   users and other parts of the client keep the id that they got first.
+   users and other parts of the client keep the id that they got first. An
+   `ItemReference` in the ``input`` of a response is sent as it is.
 
 `ConversationItems` applies the events; `ConversationState` adds the lock; users read it
 through `Conversation`.
