@@ -28,8 +28,9 @@ class CommandFuture(InterruptibleFuture[T]):
 
     Args:
         run: Submits done-callbacks to the dispatcher.
-        withdraw: Called once upon cancellation; withdraws the command from the send
-            queue, or cancels its response.
+        withdraw: Called upon cancellation; withdraws the command from the send queue,
+            or cancels its response. Called again by a thread that cancels at the same
+            moment, or after Ctrl-C: it has no effect then.
         may_wait: Raises on a thread whose waiting would prevent the completion.
 
     Attributes:
@@ -108,9 +109,10 @@ class CommandFuture(InterruptibleFuture[T]):
         if not super().cancel():
             return False
         if self._withdraw is not _nothing:
-            if self._state == CANCELLED:
-                # without this `concurrent.futures.wait` would not see the cancellation
-                self.set_running_or_notify_cancel()
+            with self._condition:  # one step, of which another thread does nothing
+                if self._state == CANCELLED:
+                    # else `concurrent.futures.wait` would not see the cancellation
+                    self.set_running_or_notify_cancel()
             self._withdraw()
             self._withdraw = _nothing  # last: a call after Ctrl-C does what is left
         return True

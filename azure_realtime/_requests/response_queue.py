@@ -88,6 +88,7 @@ class ResponseQueue:
         # guards the requests: callers and the reader thread change them
         self._lock = OwnLock()
         self._requests, self._done_count = ResponseRequests(returns_markers), 0
+        self._cancelled: str | None = None  # the id that `cancel` had last
         self.out_of_band_ids: frozenset[str] = frozenset()
 
     def ask(
@@ -130,7 +131,7 @@ class ResponseQueue:
                 answered.abandoned = True
             elif target != self._requests.active:
                 return False, []
-        named = None if target == _UNKNOWN else target
+            named = self._cancelled = None if target == _UNKNOWN else target
         return True, [ResponseCancel(response_id=named)]
 
     def abandon(self, future: ResponseFuture) -> tuple[list[ClientEvent], str | None]:
@@ -145,8 +146,9 @@ class ResponseQueue:
         with self._lock:
             if request is None or request.state is State.DONE:
                 return [], None
-            if any(not other.cancelled() for other in request.futures):
+            if {other.cancelled() for other in request.futures} != {True}:
                 return [], None
+            request.futures.clear()  # `abandon` may be called twice
             if request.state is State.WAITING:
                 self._requests.finish(request)
                 return [], None
@@ -166,9 +168,7 @@ class ResponseQueue:
             return self._next()
 
     def mark_sent(self, event_id: str) -> None:
-        """
-        Note that a command was sent. Reader thread.
-        """
+        """Note that a command was sent. Reader thread."""
         if not self._requests:
             return
         with self._lock:
@@ -268,11 +268,12 @@ class ResponseQueue:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a response that was not cancelled is active or requested."""
+        """Whether a response not cancelled is active or requested. Any thread."""
         with self._lock:
             requests, active = list(self._requests), self._requests.active
         cancelled = [r.response_id for r in requests if r.abandoned]
-        return len(requests) > len(cancelled) or active not in (None, *cancelled)
+        given_up = (None, self._cancelled, *cancelled)
+        return len(requests) > len(cancelled) or active not in given_up
 
     def request_for(self, response_id: str) -> ResponseRequest | None:
         """Return the request of a response that is not done, or None. Reader thread."""

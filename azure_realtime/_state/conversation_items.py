@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .._memory import put_bounded
+from .._requests.failures import failure_of
 from ..audio.formats import format_name
 from ..events import (
     ConversationItemAdded,
@@ -121,7 +122,7 @@ class ConversationItems:
             builder = self._builders.get(item.id or "")
             if builder is not None:
                 builder.report(item, final=True)
-        status = "completed" if response.status == "completed" else "incomplete"
+        status = "completed" if failure_of(response) is None else "incomplete"
         for builder in self._builders.values():
             if builder.response_id == response.id:
                 builder.end(status)

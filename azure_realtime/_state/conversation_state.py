@@ -12,7 +12,8 @@ Rules:
    session reports.
 5. Memory is bounded: see the limits in `conversation_items` and `item_builder`.
 6. A service may give a restored item another id. The item is found by each of its ids:
-   users and other parts of the client keep the id that they got first.
+   users and other parts of the client keep the id that they got first. An
+   `ItemReference` in the ``input`` of a response is sent as it is.
 
 `ConversationItems` applies the events; `ConversationState` adds the lock; users read it
 through `Conversation`.
@@ -71,7 +72,7 @@ class ConversationState(ConversationItems):
         return len(self._builders)
 
     def __contains__(self, item_id: object) -> bool:
-        return isinstance(item_id, str) and self.item(item_id, None) is not None
+        return isinstance(item_id, str) and self.look_up(item_id, lambda _: True, False)
 
     @property
     def items(self) -> tuple[Item, ...]:

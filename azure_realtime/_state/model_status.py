@@ -10,7 +10,8 @@ Rules:
    (``set_model_speak_done()``, or a speaker with an empty buffer) sets IDLE. A later
    audio delta of that response sets SPEAKING again. If the response ends as cancelled
    after that, it sets IDLE: a player that was stopped drops late audio and reports
-   nothing more.
+   nothing more. So does one whose buffer was empty for a moment before: IDLE is then
+   set while it plays the last audio, because events do not tell the two apart.
 3. While the user speaks, deltas and the end of a response change nothing: the response
    is interrupted, or about to be.
 4. The conversation has one active response. A response out of band, or one created

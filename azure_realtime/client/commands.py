@@ -321,7 +321,7 @@ class Commands:
         bounded: bool = True,
         expect: Callable[[Future[Any]], object] = lambda _: None,
     ) -> Future[Any]:
-        """Queue a command that is acknowledged; *expect* gets its future first."""
+        """Queue a command; *expect* gets its future first, but no `SessionUpdate`'s."""
         queue = partial(self._sender.command, bounded=bounded)
         if isinstance(command, SessionUpdate):
             session = self._follower.with_type(snapshot(command.session))

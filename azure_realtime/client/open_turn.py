@@ -108,7 +108,8 @@ class OpenTurn:
         self._responses: list[ResponseFuture] = []
         self._continuation: Continuation | None = None
         self._over = False
-        self._cleared: Future[Any] | None = None
+        self._queued: list[Future[Any]] = []
+        self._cleared: tuple[Future[Any], ...] = ()
         self.spoken: str | None = None
         self.error: RealtimeError | None = None
         turns.add(self)
@@ -142,6 +143,7 @@ class OpenTurn:
     ) -> Future[T]:
         def register(future: Future[T]) -> None:
             expect(future)
+            self._queued.append(future)
             self._watch(future)
             self.check()  # a turn that fails later finds the future
 
@@ -156,13 +158,15 @@ class OpenTurn:
         if self.error is not None:
             raise copy_to_raise(self.error) from None
 
-    def listen(self, cleared: Future[Any]) -> None:
+    def listen(self, *cleared: Future[Any]) -> None:
         """
         Take the next commit for that of the question. The caller's thread.
 
         Args:
-            cleared: The future of the command that clears the input audio buffer. What
-                is committed before its acknowledgement is from before the question.
+            cleared: The future of the command that clears the input audio buffer, and
+                those of commands behind it, because some services do not acknowledge a
+                clear. What is committed before any of them is done is from before the
+                question.
         """
         self._cleared = cleared
 
@@ -170,8 +174,8 @@ class OpenTurn:
         """
         Note that audio was committed, see `listen`. Reader thread.
         """
-        if self._cleared is not None and _succeeded(self._cleared):
-            self._cleared, self.spoken = None, item_id
+        if any(future.done() for future in self._cleared):
+            self._cleared, self.spoken = (), item_id
 
     def _spoke(self, committed: Future[InputAudioBufferCommitted]) -> None:
         if _succeeded(committed):
@@ -203,9 +207,8 @@ class OpenTurn:
         self._ticket.leave()
 
     def _withdraw(self) -> None:
-        for part in self._parts:
-            if part.created is not None:
-                part.created.cancel()  # removes what is still queued
+        for future in self._queued:
+            future.cancel()  # removes what is still queued
 
     def lose(self, error: RealtimeError) -> None:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +150,7 @@ class TurnStream(GuaranteedExit, Iterator[Delta]):
             self._request(commands, config, when_busy)
             return
         try:
-            send_user_turn(
+            committed = send_user_turn(
                 commands,
                 self._session,
                 **question,
@@ -158,6 +158,9 @@ class TurnStream(GuaranteedExit, Iterator[Delta]):
                 turn=self._open,
                 undo=self._undo,
             )
+            if committed is not None:
+                self._wait_for(committed)
+            self._undo.clear()
         except (RealtimeError, ValueError) as error:
             if isinstance(error, ConnectionClosed):
                 self._open.lose(error)
@@ -167,6 +170,17 @@ class TurnStream(GuaranteedExit, Iterator[Delta]):
             raise
         self._open.check()
         self._request(commands, config, when_busy)
+
+    def _wait_for(self, committed: Future[Any]) -> None:
+        try:
+            committed.result(self._deadline.remaining())
+        except TimeoutError:
+            raise self._late() from None
+
+    def _late(self) -> TimeoutError:
+        return TimeoutError(
+            f"the turn was not done within {self._timeout:g} s; it was cancelled"
+        )
 
     @property
     def turn(self) -> Turn:
@@ -198,9 +212,7 @@ class TurnStream(GuaranteedExit, Iterator[Delta]):
             raise
         except (TimeoutError, FutureTimeoutError):  # two classes before Python 3.11
             self.close()
-            raise TimeoutError(
-                f"the turn was not done within {self._timeout:g} s; it was cancelled"
-            ) from None
+            raise self._late() from None
         except BaseException:
             self.close()
             raise

@@ -131,7 +131,7 @@ class Asking(Tooling):
         for name in response:
             if guess := closest(name, _ARGUMENTS, near=0.85):
                 raise TypeError(
-                    f"ask has no argument {name!r}. Did you mean {guess!r}?"
+                    f"ask and stream have no argument {name!r}. Did you mean {guess!r}?"
                 )
         self._lifecycle.check_may_wait()
         config = as_response_config(response)  # once: a field may be an iterator

@@ -69,9 +69,12 @@ def send_user_turn(
     timeout: float | None,
     turn: OpenTurn,
     undo: list[Callable[[], object]],
-) -> None:
+) -> Future[InputAudioBufferCommitted] | None:
     """
     Send the user's side of a turn. The caller's thread.
+
+    Returns:
+        The future of the commit, if there is one: it completes the question.
 
     Args:
         commands: The client, which sends.
@@ -79,11 +82,12 @@ def send_user_turn(
         text: The question as text, or None.
         audio: The question as speech, or None.
         image: The picture, or None.
-        timeout: Seconds for all of it, the acknowledgement of the audio included.
+        timeout: Seconds for all of it.
         turn: Gets the items of the question; knows when the service has committed the
             input.
         undo: Gets what reverses each change that is not final yet, before the change is
-            made. The caller calls these, the last one first, after an interrupt.
+            made. The caller calls these, the last one first, unless the question is
+            completed.
 
     Raises:
         ValueError: The audio or the image has an unknown format, or the protocol in use
@@ -100,9 +104,10 @@ def send_user_turn(
         create = ConversationItemCreate(item=item)
         turn.ask(item, partial(commands._command, create, bounded=False))
     if samples is not None:
-        _speak(commands, session, turn, samples, deadline, undo)
-    elif audio is not None:
-        _relay(commands, session, turn, audio, deadline, undo)
+        return _speak(commands, session, turn, samples, deadline, undo)
+    if audio is not None:
+        return _relay(commands, session, turn, audio, deadline, undo)
+    return None
 
 
 def _speak(
@@ -112,9 +117,9 @@ def _speak(
     samples: bytes,
     deadline: Deadline,
     undo: list[Callable[[], object]],
-) -> None:
+) -> Future[InputAudioBufferCommitted]:
     """
-    Send a recording, and wait until it is committed.
+    Send a recording, and commit it.
     """
     vad = session.turn_detection is not None
     detection = session.turn_detection or ServerVad()
@@ -122,29 +127,30 @@ def _speak(
         undo.append(lambda: _detect(commands, detection))
         _detect(commands, None)
     undo.append(lambda: _clear(commands))
-    _clear(commands, turn.listen)
+    turn.listen(_clear(commands))
     commands.append_audio(samples, timeout=deadline.remaining())
     committed = _commit(commands, turn)
-    undo.pop()
     if vad:
-        undo[-1]()
-        undo.pop()
-    committed.result(deadline.remaining())
+        _reverse_first(undo)
+    return committed
+
+
+def _reverse_first(undo: list[Callable[[], object]]) -> None:
+    undo[0]()
+    del undo[0]
 
 
 # These commands ignore the bound of the send queue: the time limit of the turn includes
 # them, and after a failure the session must be as before.
 
 
-def _detect(commands: Commands, detection: TurnDetection | None) -> None:
+def _detect(commands: Commands, detection: TurnDetection | None) -> Future[Any]:
     update = SessionUpdate(session=SessionConfig(turn_detection=detection))
-    commands._command(update, bounded=False)
+    return commands._command(update, bounded=False)
 
 
-def _clear(
-    commands: Commands, expect: Callable[[Future[Any]], object] = lambda _: None
-) -> None:
-    commands._command(InputAudioBufferClear(), bounded=False, expect=expect)
+def _clear(commands: Commands) -> Future[Any]:
+    return commands._command(InputAudioBufferClear(), bounded=False)
 
 
 def _commit(commands: Commands, turn: OpenTurn) -> Future[InputAudioBufferCommitted]:
@@ -175,7 +181,7 @@ def _relay(
     source: Any,
     deadline: Deadline,
     undo: list[Callable[[], object]],
-) -> None:
+) -> Future[InputAudioBufferCommitted] | None:
     """
     Send a source until the service commits the input or the source ends.
 
@@ -185,9 +191,11 @@ def _relay(
     detection = session.turn_detection or ServerVad()
     if vad:
         undo.append(lambda: _detect(commands, detection))
-        _detect(commands, attrs.evolve(detection, create_response=False))
     undo.append(lambda: _clear(commands))
-    _clear(commands, turn.listen)
+    sent = [_clear(commands)]
+    if vad:  # after the clear, so that its acknowledgement proves that too
+        sent.append(_detect(commands, attrs.evolve(detection, create_response=False)))
+    turn.listen(*sent)
     _read(commands, source, turn, deadline)
     committed = None
     if turn.spoken is None:  # the source has ended: as a recording
@@ -200,12 +208,9 @@ def _relay(
                 "ask(audio=...): the source ended before it gave 100 ms of audio. "
                 "Is it a new one? A source can be used once."
             ) from None
-    undo.pop()
     if vad:
-        undo[-1]()
-        undo.pop()
-    if committed is not None:
-        committed.result(deadline.remaining())
+        _reverse_first(undo)
+    return committed
 
 
 def _read(commands: Commands, source: Any, turn: OpenTurn, deadline: Deadline) -> None:
@@ -277,16 +282,16 @@ def image_url(image: Any) -> str:
         return image
     if isinstance(image, (str, os.PathLike)):
         data = Path(image).read_bytes()
-    elif callable(getattr(image, "read", None)):
-        data = read_blocks(image)
     else:
         try:
-            data = bytes(memoryview(image))
+            data = bytes(memoryview(image))  # first: an mmap has `read` as well
         except TypeError:
-            kind = type(image).__name__
-            raise TypeError(
-                f"image must be a path, a URL or bytes, not {kind}"
-            ) from None
+            if not callable(getattr(image, "read", None)):
+                kind = type(image).__name__
+                raise TypeError(
+                    f"image must be a path, a URL or bytes, not {kind}"
+                ) from None
+            data = read_blocks(image)
     for beginning, subtype in _IMAGES:
         if data.startswith(beginning) and (subtype != "webp" or data[8:12] == b"WEBP"):
             encoded = base64.b64encode(data).decode("ascii")

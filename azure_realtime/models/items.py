@@ -227,6 +227,10 @@ class McpApprovalResponseItem(Model):
 class ItemReference(Model):
     """
     A reference to an item of the conversation, for the ``input`` of a response.
+
+    Attributes:
+        id: The present id, ``client.conversation[item_id].id``: a service may give an
+            item another id when it is restored.
     """
 
     type: ClassVar[str] = "item_reference"

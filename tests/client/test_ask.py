@@ -8,6 +8,7 @@ import array
 import base64
 import gc
 import io
+import mmap
 import struct
 import threading
 import time
@@ -195,7 +196,7 @@ def test_a_picture_is_shown(tmp_path: Path) -> None:
 
 def test_a_picture_may_be_an_open_file(tmp_path: Path) -> None:
     """
-    As audio may: a file on disk or in memory, opened for bytes.
+    As audio may: a file on disk or in memory, opened for bytes, or mapped.
     """
     path = tmp_path / "picture.png"
     path.write_bytes(png())
@@ -203,6 +204,11 @@ def test_a_picture_may_be_an_open_file(tmp_path: Path) -> None:
         with path.open("rb") as file:
             client.ask("What is it?", image=file, timeout=10)
         client.ask("And now?", image=io.BytesIO(png()), timeout=10)
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        with mapped:
+            for _ in range(2):  # not from where a read of it would go on
+                client.ask("And here?", image=mapped, timeout=10)
         for read in (client.append_audio, lambda it: client.ask("?", image=it)):
             with path.open() as file, pytest.raises(TypeError, match="mode 'rb'"):
                 read(file)
@@ -210,7 +216,7 @@ def test_a_picture_may_be_an_open_file(tmp_path: Path) -> None:
 
     urls = [item["content"][0]["image_url"] for item in items]
     encoded = base64.b64encode(png()).decode()
-    assert urls == [f"data:image/png;base64,{encoded}"] * 2
+    assert urls == [f"data:image/png;base64,{encoded}"] * 4
 
 
 @pytest.mark.slow

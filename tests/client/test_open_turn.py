@@ -15,7 +15,7 @@ from helpers import inside
 from helpers.clients import GA, LONG, SENTENCE
 from helpers.cutting import stored
 from helpers.reconnecting import QUICK, EventRecorder
-from helpers.scripted_service import Service, scripted
+from helpers.scripted_service import Service, added, scripted
 
 from azure_realtime import (
     ConnectionClosed,
@@ -217,3 +217,78 @@ def test_speech_from_before_a_question_is_not_taken_for_it(live: bool) -> None:
             client.ask(audio=audio, timeout=10)
         assert [item.id for item in client.conversation] == ["item_before"]
     assert deleted == ["item_question"]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_live_question_ends_on_a_service_that_acknowledges_no_clear(
+    before: bool, eventually: Callable[..., None]
+) -> None:
+    """
+    The acknowledgement of a later command shows that the buffer was cleared. Speech
+    that the service commits before it is from before the question.
+    """
+    source, asked = PushSource(), list[str]()
+    source.push(bytes(960))
+
+    def commit(service: Service, item_id: str) -> None:
+        service.say(
+            {"type": "input_audio_buffer.speech_started", "item_id": item_id},
+            {"type": "input_audio_buffer.committed", "item_id": item_id},
+            added({"id": item_id, "type": "message", "role": "user", "content": []}),
+        )
+
+    def script(service: Service) -> None:
+        update = service.read("session.update")
+        if before:
+            commit(service, "item_before")
+        service.say({"type": "session.updated", "session": update["session"]})
+        service.read("input_audio_buffer.append")
+        commit(service, "item_question")
+        service.read("response.create")
+        service.created("resp_1")
+        service.done("resp_1", status="failed")
+        asked.append(service.read("conversation.item.delete")["item_id"])
+
+    config = SessionConfig(turn_detection=ServerVad())
+    with scripted(script, session_config=config) as (client, service):
+        with pytest.raises(ResponseFailed):
+            client.ask(audio=source, timeout=5)
+        eventually(lambda: asked == ["item_question"])
+    kinds = [message["type"] for message in service.received]
+    assert kinds.index("input_audio_buffer.clear") < kinds.index("session.update", 1)
+
+
+@pytest.mark.parametrize("vad", [None, ServerVad()])
+@pytest.mark.parametrize("live", [False, True])
+def test_a_spoken_question_given_up_without_a_connection_is_not_asked_later(
+    live: bool, vad: ServerVad | None
+) -> None:
+    """
+    Its audio is neither committed in the next session nor left in the buffer there.
+    """
+    source: Any = SENTENCE
+    if live:
+        source = PushSource()
+        source.push(bytes(9600))
+        source.end()
+    config = SessionConfig(modalities=["text"], turn_detection=vad)
+    service = GA.service(replies=["Yes."], pace=0)
+    with service, GA.client(service.url, **QUICK, session_config=config) as client:
+        recorder = EventRecorder(client)
+        service.refuse(429, {"retry-after-ms": "1000"}, times=1)
+        service.wait_for_connection().drop()
+        recorder.wait("reconnecting", 2)
+        with pytest.raises(TimeoutError, match=r"^the turn was not done within 0\.2 s"):
+            client.ask(audio=source, timeout=0.2)
+        recorder.wait("reconnected")
+        turn = client.ask("And now?", timeout=10)
+        kinds = [m["type"] for m in service.connections[-1].received]
+        detects = client.session.turn_detection is not None
+    assert turn.text == "Yes."
+    assert stored(service.connections[-1]) == ["user: And now?", "assistant: Yes."]
+    assert "input_audio_buffer.commit" not in kinds
+    assert "input_audio_buffer.append" not in kinds or (
+        kinds.index("input_audio_buffer.append")
+        < len(kinds) - 1 - kinds[::-1].index("input_audio_buffer.clear")
+    )
+    assert detects == (vad is not None)

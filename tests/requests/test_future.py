@@ -12,7 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from helpers.clients import GA, LONG, MANUAL, USER_SAYS, Variant, drained
@@ -26,6 +28,7 @@ from azure_realtime import (
     ServerError,
 )
 from azure_realtime._concurrency.future import InterruptibleFuture
+from azure_realtime._requests.future import CommandFuture
 from azure_realtime._requests.send_queue import SendQueue
 
 AUDIO = bytes(9600)
@@ -340,6 +343,27 @@ def test_cancelling_a_running_response_stops_it(variant: Variant) -> None:
 
     assert ["cancelled", 1] == [done.event.response.status, len(cancels)]
     assert "Yes." == following.transcript
+
+
+def test_threads_that_cancel_at_once_raise_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Although each of them comes before the other has ended its call.
+    """
+    both = threading.Barrier(2)
+    notify = CommandFuture.set_running_or_notify_cancel
+
+    def wait_for_both(future: CommandFuture[Any]) -> bool:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        return notify(future)
+
+    monkeypatch.setattr(CommandFuture, "set_running_or_notify_cancel", wait_for_both)
+    future: CommandFuture[Any] = CommandFuture(Mock(), Mock(), Mock())
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(future.cancel) for _ in range(2)]
+        assert [call.result(5) for call in calls] == [True, True]
 
 
 def test_a_cancelled_future_is_done_for_every_caller() -> None:

@@ -726,6 +726,42 @@ def test_an_abandoned_request_does_not_delay_others() -> None:
     assert ["3"] == requests.leave(requests.queue.withdrawn("2"))
 
 
+def test_a_response_is_cancelled_once() -> None:
+    """
+    Also if several threads cancel its futures at once, or one future twice.
+    """
+    requests = Queue()
+    requests.ask("0")
+    requests.created("resp_0", "0")
+    requests.ask("1")
+    requests.ask("2")  # shares the response of the one before
+    done = ResponseDone(response=Response(id="resp_0"))
+    assert ["1"] == requests.leave(requests.queue.observe(done))
+    requests.created("resp_1", "1")
+    futures = [requests.futures[name] for name in "12"]
+    for future in futures:
+        future.cancel()
+    commands = [requests.queue.abandon(future)[0] for future in futures * 2]
+
+    assert [1, 0, 0, 0] == list(map(len, commands))
+
+
+def test_a_cancelled_response_of_the_service_is_not_awaited() -> None:
+    """
+    It has no request: the program is not warned at its end.
+    """
+    queue = Queue().queue
+    queue.observe(ResponseCreated(response=Response(id="resp_1")))
+    awaited = [queue.is_awaited]
+    assert queue.cancel()[0]
+    awaited.append(queue.is_awaited)
+    queue.observe(ResponseDone(response=Response(id="resp_1")))
+    queue.observe(ResponseCreated(response=Response(id="resp_2")))
+    awaited.append(queue.is_awaited)
+
+    assert awaited == [True, False, True]
+
+
 def test_requests_of_a_closed_client_fail() -> None:
     """
     The request fails at once, with the reason.

@@ -1220,3 +1220,27 @@ def test_a_conversation_can_be_read_while_it_grows() -> None:
 
     assert failures == []
     assert len(made) == count
+
+
+def test_an_unknown_status_of_a_response_completes_its_items() -> None:
+    """
+    As it completes the response, so that the item is restored with its answer.
+    """
+    made = followed(
+        [
+            added(CALL | {"status": "in_progress"}, None),
+            {"type": "response.created", "response": response("resp_1")},
+            {
+                "type": "response.function_call_arguments.done",
+                "response_id": "resp_1",
+                "item_id": "item_f",
+                "output_index": 0,
+                "call_id": "call_1",
+                "arguments": "{}",
+            },
+            {"type": "response.done", "response": response("resp_1", status="success")},
+        ]
+    )
+    item = made["item_f"]
+    assert isinstance(item, FunctionCallItem)
+    assert item.status == "completed"

@@ -32,6 +32,7 @@ from azure_realtime import InputText, Turn
 from azure_realtime._redaction import redacted
 from azure_realtime._tools import call as _tool_call
 from azure_realtime._tools.tool import Tool, Toolbox, make_tool
+from azure_realtime.models.items import UnknownItem
 from azure_realtime.models.responses import ResponseConfig
 from azure_realtime.models.session import SessionConfig
 from azure_realtime.models.tools import FunctionTool
@@ -287,13 +288,18 @@ def test_text_is_returned_as_it_is_and_other_results_as_json(
         ),
         (InputText("Hi", raw={"text": "Hi", "new": 1}), {"text": "Hi"}),
         (SessionConfig(voice="ash"), {"voice": "ash", "extra": {}}),
+        (
+            UnknownItem(type="new", raw={"type": "new", "text": "Hi"}),
+            {"type": "new", "id": None, "raw": {"type": "new", "text": "Hi"}},
+        ),
     ],
 )
 def test_an_object_of_the_library_is_a_short_result(
     result: Any, expected: dict[str, Any]
 ) -> None:
     """
-    The model reads neither audio, nor what the service sent, nor fields that are unset.
+    The model reads neither audio, nor what the service sent, nor fields that are unset;
+    what the service sent is all that an unknown item has.
     """
     outcome = call(lambda: result)
 

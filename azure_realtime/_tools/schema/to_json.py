@@ -47,7 +47,7 @@ def to_json_value(value: Any) -> Any:
     database rows become objects; NumPy arrays and scalars (objects with ``tolist``)
     lists and numbers; dates and durations ISO 8601 text; bytes UTF-8 text, or base64 if
     they are not valid UTF-8. A `Turn` becomes its ``to_dict()``; other models of this
-    library lack ``raw``, ``problems`` and unset fields.
+    library lack ``problems``, unset fields, and ``raw`` unless their type is unknown.
 
     Raises:
         TypeError: *value* has no JSON form.
@@ -106,12 +106,13 @@ def _fields(value: Any) -> dict[str, Any] | None:
     if isinstance(value, Turn):
         return value.to_dict()  # without the audio, which is no text for the model
     if attrs.has(cls):
-        hidden = ("raw", "problems") if isinstance(value, Model) else ()
+        # what a model only remembers is not compared; an unknown one consists of `raw`
+        compared = isinstance(value, Model)
         return {
             str(attribute.alias): item
             for attribute in attrs.fields(cls)
             if (item := getattr(value, attribute.name)) is not UNSET
-            and attribute.name not in hidden
+            and (attribute.eq or not compared)
         }
     if dataclasses.is_dataclass(cls):
         return {
