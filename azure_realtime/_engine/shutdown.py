@@ -78,13 +78,18 @@ class Shutdown:
 
 
 def abandon(
-    reader: Reader, control: Control, engine: Engine, close_tools: Callable[[], None]
+    reader: Reader,
+    control: Control,
+    engine: Engine,
+    close_tools: Callable[[], None],
+    hold_connector: Callable[[], None],
 ) -> None:
     """
     Close a client that was garbage collected. Any thread; never blocks.
     """
     if reader.is_other_process:  # a forked child has none of the threads
         return
+    hold_connector()  # it may not have begun to connect, and has messages to send
     if not control.is_closing():
         # on the reader thread: a finalizer may run inside any call, also of a logger
         control.call(partial(_report, engine))

@@ -164,19 +164,33 @@ class Connector:
         return checked
 
 
-def weakly(connector: Connector) -> Callable[[ConnectAttempt], WebSocketStream]:
+class WeakConnector:
     """
-    Return a function that calls *connector* through a weak reference.
+    Calls *connector* through a weak reference.
 
     A token provider or a WebSocket of the user may refer to the client, which would
     then never be collected.
     """
-    reference = weakref.ref(connector)
 
-    def connect(attempt: ConnectAttempt) -> WebSocketStream:
-        alive = reference()
-        if alive is None:  # the client was collected
+    def __init__(self, connector: Connector) -> None:
+        self._reference = weakref.ref(connector)
+        self._held: Connector | None = None
+
+    def __call__(self, attempt: ConnectAttempt) -> WebSocketStream:
+        """
+        Open a connection, as `Connector` does.
+
+        Raises:
+            ConnectInterrupted: The connector was collected.
+        """
+        connector = self._reference()
+        if connector is None:
             raise ConnectInterrupted
-        return alive(attempt)
+        return connector(attempt)
 
-    return connect
+    def hold(self) -> None:
+        """
+        Keep the connector: its client is being collected, and queued messages are still
+        to be sent.
+        """
+        self._held = self._reference()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -30,12 +31,12 @@ from .._engine.reconnect import Backoff
 from .._engine.sender import Sender
 from .._engine.session_kind import SessionKind, SessionParts
 from .._engine.session_setup import SessionSetup
-from .._engine.shutdown import Shutdown
+from .._engine.shutdown import Shutdown, abandon
 from .._protocol.codec import Codec
 from .._requests.acknowledgements import PendingCommands
 from .._requests.response_queue import ResponseQueue
 from .._requests.send_queue import SendQueue
-from .._transport.connector import Connector, weakly
+from .._transport.connector import Connector, WeakConnector
 from .._warnings import warn
 from .._websocket_options import WebSocketImpl
 from ..options import AzureRealTimeOptions, WebSocketOptions, options_from
@@ -52,6 +53,7 @@ class Parts(Generic[P]):
     The parts of one client.
 
     Attributes:
+        abandon: Closes a client that was garbage collected.
         session: The parts that the kind of session adds.
     """
 
@@ -68,6 +70,7 @@ class Parts(Generic[P]):
     engine: Engine
     reader: Reader
     shutdown: Shutdown
+    abandon: Callable[[], None]
     session: P
 
 
@@ -195,12 +198,13 @@ def _assemble(
         lifecycle,
     )
     connector = Connector(options, endpoint, websocket_options, websocket_impl)
+    connect = WeakConnector(connector)
     reader = Reader(
         engine,
         sender,
         pipeline,
         control,
-        weakly(connector),
+        connect,
         SessionSetup(kind, session, engine),
         websocket_options,
         Backoff(
@@ -225,5 +229,6 @@ def _assemble(
         engine=engine,
         reader=reader,
         shutdown=shutdown,
+        abandon=partial(abandon, reader, control, engine, session.close, connect.hold),
         session=session,
     )

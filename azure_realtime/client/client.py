@@ -101,7 +101,6 @@ class AzureRealTimeAudio(
     ) -> None:
         # Imported here and not at the top: half of the package, which a program needs
         # only once it connects. The caller's thread imports it, the others never do.
-        from .._engine.shutdown import abandon
         from .._state.turn_recorder import TurnRecorder
         from .assembly import assemble
         from .conversation_kind import conversation_kind
@@ -140,9 +139,7 @@ class AzureRealTimeAudio(
         self._new_recorder = TurnRecorder
         # 5 s more than the reader has: its own error names the stage that took too long
         self._connect_timeout = parts.websocket_options.connect_timeout + 5.0
-        self._finalizer = weakref.finalize(
-            self, abandon, self._reader, self._control, self._engine, self._tools.close
-        )
+        self._finalizer = weakref.finalize(self, parts.abandon)
         self._finalizer.atexit = False  # at exit, `at_exit` sends what is queued first
         try:
             self._dispatcher.start()

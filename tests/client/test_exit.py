@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from helpers import inside
 from helpers.clients import GA, KEY, USER_SAYS, Variant
 from helpers.peer import (
     CLOSE,
@@ -621,6 +622,22 @@ def test_a_dropped_client_is_collected_and_closed(
         assert connection.wait_closed(5)
         assert reference() is None
         assert connection.close_code == 1000
+
+
+def test_a_dropped_client_that_has_not_begun_to_connect_sends_its_commands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    On a busy machine the reader thread may begin after the client was collected.
+    """
+    dropped = threading.Event()
+    inside.delay_readers(monkeypatch, lambda: dropped.wait(5))
+    with GA.service() as service:
+        GA.client(service.url).append_audio(bytes(4800))
+        dropped.set()
+        connection = service.wait_for_connection()
+        assert connection.wait_closed(5)
+    assert [e["type"] for e in connection.received][-1] == "input_audio_buffer.append"
 
 
 def test_a_dropped_client_whose_answer_is_outstanding_says_so(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from azure_realtime import AzureRealTimeAudio, AzureRealTimeOptions, ConnectionClosed
 from azure_realtime import _redaction as redaction
+from azure_realtime._engine.reader import Reader
 
 LOCKS = (
     "_conversation",
@@ -163,6 +164,19 @@ def forget_sound_devices() -> None:
     from azure_realtime.audio import devices
 
     devices._import.cache_clear()
+
+
+def delay_readers(monkeypatch: pytest.MonkeyPatch, wait: Callable[[], object]) -> None:
+    """
+    Call *wait* on each reader thread before it connects.
+    """
+    serve = Reader._serve
+
+    def delayed(reader: Reader) -> Any:
+        wait()
+        return serve(reader)
+
+    monkeypatch.setattr(Reader, "_serve", delayed)
 
 
 def without_soxr(monkeypatch: pytest.MonkeyPatch) -> None:

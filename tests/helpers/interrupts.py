@@ -4,6 +4,7 @@ Ctrl-C at a chosen step of a call: a trace function raises KeyboardInterrupt the
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 from collections.abc import Callable
@@ -40,6 +41,8 @@ def is_interrupted(
         return trace
 
     before = sys.gettrace()
+    gc.collect()
+    gc.disable()  # a finalizer of another test would be interrupted instead
     sys.settrace(trace)
     try:
         call()
@@ -47,4 +50,5 @@ def is_interrupted(
         return True
     finally:
         sys.settrace(before)
+        gc.enable()
     return False
