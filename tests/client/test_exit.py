@@ -766,6 +766,7 @@ def test_a_fork_leaves_the_session_to_the_parent(ending: str, variant: Variant) 
     """
     source = f"""
     import contextlib, os, ssl, warnings
+    from helpers import inside
     warnings.simplefilter("ignore")
     context = ssl._create_unverified_context()
     version = None if sys.argv[2] == "ga" else "2024-10-01-preview"
