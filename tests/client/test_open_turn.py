@@ -258,6 +258,7 @@ def test_a_live_question_ends_on_a_service_that_acknowledges_no_clear(
     assert kinds.index("input_audio_buffer.clear") < kinds.index("session.update", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vad", [None, ServerVad()])
 @pytest.mark.parametrize("live", [False, True])
 def test_a_spoken_question_given_up_without_a_connection_is_not_asked_later(

@@ -315,6 +315,7 @@ def test_a_sink_that_never_drains_is_named(
     assert "Endless.drained" in record.getMessage()
 
 
+@pytest.mark.slow
 def test_a_sink_that_plays_is_not_late(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
