@@ -1,9 +1,10 @@
 """
-Checks of the functions that users give to be called with an event.
+The functions that users give to be called with an event.
 """
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
 from collections.abc import Callable
@@ -71,3 +72,19 @@ def _check_arity(function: Any, what: str) -> None:
             f"{what} is called with one argument, the event; {repr_of(function)} has "
             f"the signature {signature}"
         ) from None
+
+
+def has_begun(error: BaseException) -> bool:
+    """
+    Whether the function that has raised *error* in the caller's frame ran at all.
+
+    CPython also raises KeyboardInterrupt at the beginning of a function in Python,
+    before its first instruction.
+    """
+    trace = error.__traceback__ and error.__traceback__.tb_next
+    if trace is None:  # in C, or it has returned
+        return True
+    for instruction in dis.get_instructions(trace.tb_frame.f_code):
+        if instruction.opname == "RESUME":
+            return trace.tb_lasti > instruction.offset
+    return trace.tb_lasti >= 0  # Python 3.10

@@ -24,6 +24,7 @@ from ..errors import ConnectionClosed
 from ..events import ServerEvent
 from .backlog import Backlog
 from .dispatcher import Dispatcher, Job, may_be_of_signal
+from .functions import has_begun
 from .subscriptions import Subscription, Subscriptions
 
 
@@ -160,15 +161,21 @@ class ManualDispatcher(Dispatcher):
     ) -> None:
         """
         Remove the first of *waiting*, which is the call of a user function, and call
-        it; pass what it raises to *report*.
+        it; pass what it raises to *report*. A call that Ctrl-C ends before the first
+        instruction of the function is still to be made.
         """
         begun = time.monotonic()
         self.backlog.running = (function, begun)
         try:
+            call = waiting[0]
             del waiting[0]
             function(*args)
         except BaseException as error:
-            if self._process.is_other_process or may_be_of_signal(error):
+            if self._process.is_other_process:
+                raise
+            if may_be_of_signal(error):
+                if not has_begun(error):
+                    waiting.appendleft(call)
                 raise
             report(error)
         finally:

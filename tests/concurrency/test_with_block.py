@@ -236,6 +236,7 @@ def test_an_error_of_the_block_has_no_frame_of_the_package(
     assert [entry.path for entry in caught.traceback] == [Path(__file__)]
 
 
+@pytest.mark.slow
 def test_a_stream_of_deltas_cancels_its_response() -> None:
     with GA.connected(service={"replies": ["word " * 300]}) as (client, _):
         with client.events("response.done", timeout=5.0) as done:

@@ -12,10 +12,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from types import FrameType
 from typing import Any
 
 import pytest
 from helpers.clients import GA, MANUAL, Variant, drained
+from helpers.interrupts import is_interrupted
 from helpers.processes import run_script
 from helpers.timing import at_most
 
@@ -426,6 +428,29 @@ def test_after_ctrl_c_a_select_loop_sees_what_still_waits() -> None:
         assert [] == select.select([client], [], [], 0)[0]
 
     assert [0, 1, 2] == listener.numbers
+
+
+def test_ctrl_c_before_the_first_instruction_of_a_listener_loses_no_event() -> None:
+    """
+    `pump` has taken the call from its queue already.
+    """
+    seen: list[object] = []
+
+    def listener(event: object) -> None:
+        seen.append(event)
+
+    def is_its_beginning(frame: FrameType, event: str) -> bool:
+        return event == "call" and frame.f_code is listener.__code__
+
+    with GA.connected(dispatch="manual") as (client, _):
+        client.on(CLEARED, listener)
+        client.clear_audio_buffer().result(5)
+
+        assert is_interrupted(client.pump, 0, __file__, is_its_beginning)
+        assert seen == []
+        client.pump()
+
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize(

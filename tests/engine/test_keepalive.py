@@ -376,6 +376,7 @@ def test_packet_loss_does_not_close_the_connection() -> None:
         assert lost > 0
 
 
+@pytest.mark.slow
 def test_a_pong_that_was_not_read_in_time_shows_life() -> None:
     """
     A callback on the reader thread takes longer than `ping_timeout`. Meanwhile the pong

@@ -41,7 +41,6 @@ def is_interrupted(
         return trace
 
     before = sys.gettrace()
-    gc.collect()
     gc.disable()  # a finalizer of another test would be interrupted instead
     sys.settrace(trace)
     try:

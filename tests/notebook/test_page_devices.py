@@ -186,6 +186,7 @@ def test_close_ends_the_iteration_and_tells_the_page(
     assert widget.address[1] != first[1]
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_close_leaves_it_to_the_next_close(
     microphone: tuple[NotebookMicrophone, PageWidget], monkeypatch: pytest.MonkeyPatch
 ) -> None:

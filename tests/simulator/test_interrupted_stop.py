@@ -57,6 +57,7 @@ def accepts(port: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_second_stop_ends_what_an_interrupted_stop_left(join: Join) -> None:
     """
     At whatever line the first one is interrupted. The client sees close code 1001.
