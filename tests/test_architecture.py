@@ -230,6 +230,7 @@ def test_the_local_service_is_another_implementation() -> None:
         assert ours <= others, path.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "users_allowed"),
     [

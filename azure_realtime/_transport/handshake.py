@@ -123,12 +123,12 @@ def dial_with(
     """
     handle: Any = None
     remaining = attempt.deadline.remaining()
-    connected = abandoned = False
-    # guards `connected` and `abandoned`: the thread that sets the second one closes
-    deciding = threading.Lock()
+    # What happened first, "connected" or "abandoned". `setdefault` is atomic; the
+    # thread that comes second closes the connection.
+    first: dict[str, str] = {}
 
     def connect() -> None:
-        nonlocal handle, connected
+        nonlocal handle
         handle = make()
         options: dict[str, Any] = {} if context is None else {"context": context}
         # websocket-client uses the TLS options of its constructor, not of connect()
@@ -137,10 +137,8 @@ def dial_with(
         _handshake(
             handle, url, headers, timeout=remaining, sslopt=options, **_through(via)
         )
-        with deciding:
-            connected = True
-            if abandoned:
-                handle.sock.close()
+        if first.setdefault("event", "connected") == "abandoned":
+            handle.sock.close()
 
     try:
         attempt.call(connect, "waiting for websocket_impl to connect")
@@ -152,9 +150,9 @@ def dial_with(
             body if isinstance(body, bytes) else str(body or "").encode(),
         ).error() from None
     except (ConnectInterrupted, ConnectTimeout):
-        with deciding:
-            abandoned = True
-            _shut(handle, close=connected)
+        _shut(handle, close=False)  # before the other thread may close it
+        if first.setdefault("event", "abandoned") == "connected":
+            _shut(handle, close=True)
         raise
     except BaseException as error:  # also sys.exit(), which must not end our thread
         attempt.check()

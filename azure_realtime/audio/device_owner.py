@@ -8,11 +8,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import AudioDeviceError
 from . import devices, streams
 from .formats import checked_rate
 
 RETRY_PAUSE = 0.5
 """Seconds between two attempts to open the default device."""
+
+_ATTEMPTS_PER_REQUEST = 10
 
 _logger = logging.getLogger("azure_realtime.audio")
 
@@ -30,6 +33,9 @@ class DeviceOwner:
 
     _callback: Callable[..., None]  # as of `streams.open_stream`
 
+    # How often an owner has asked the others to close their devices for a moment.
+    _requests = 0
+
     def __init__(
         self, kind: str, device: str | int | None, latency: float, rate: int
     ) -> None:
@@ -41,6 +47,8 @@ class DeviceOwner:
         self._stream: Any = None
         self._closed = False
         self._lost = False  # until the next callback
+        self._failures = 0  # attempts in a row to open a device after a loss
+        self._known_requests = 0
 
     def close(self) -> None:
         """
@@ -70,6 +78,7 @@ class DeviceOwner:
         """
         Open a device; return its latency in seconds.
         """
+        self._known_requests = DeviceOwner._requests
         try:
             opened = streams.open_stream(
                 self._kind, device, self.rate, self._latency, self._callback, self._keep
@@ -93,3 +102,34 @@ class DeviceOwner:
             _logger.warning(
                 "The %s has disappeared; the default one takes its place.", self._kind
             )
+
+    def _retry(self) -> bool:
+        """
+        Try to open the device again, after a loss the default one; return whether it is
+        open.
+        """
+        try:
+            self._start(None if self.losses else self._device)
+        except AudioDeviceError:
+            self._note_loss()
+            # The device may be newer than PortAudio's list, which can be made again
+            # only while no stream is open.
+            if devices.open_streams and self._failures % _ATTEMPTS_PER_REQUEST == 0:
+                DeviceOwner._requests += 1
+            self._failures += 1
+            return False
+        self._failures = 0
+        return True
+
+    def _give_way(self) -> bool:
+        """
+        Close the device and let PortAudio look for devices if another owner has asked
+        for that; return whether it is closed. An index may mean another device after
+        that, so a device chosen by its index stays open.
+        """
+        asked = self._known_requests != DeviceOwner._requests
+        if not asked or isinstance(self._device, int):
+            return False
+        self._release()
+        devices.refresh(devices.load())
+        return True

@@ -9,6 +9,8 @@ Rules:
    device opens. A child opens nothing, and closes nothing of its parent.
 3. No stream is opened, aborted or closed in a callback of a device: the call would wait
    for the thread that it runs on.
+4. PortAudio is not thread-safe (two threads that initialize it end the process):
+   `opening` is held to look for devices and to open one.
 """
 
 from __future__ import annotations
@@ -59,6 +61,9 @@ class AudioDevice:
     rate: int
     is_default: bool
 
+
+# held to look for devices or to open one (rule 4); a signal handler may do so as well
+opening = threading.RLock()
 
 open_streams: dict[int, Any] = {}
 """
@@ -132,6 +137,11 @@ def list_devices() -> list[AudioDevice]:
         AudioDeviceError: `sounddevice` or PortAudio is not installed.
     """
     sounddevice = load()
+    with opening:
+        return _found(sounddevice)
+
+
+def _found(sounddevice: Any) -> list[AudioDevice]:
     refresh(sounddevice)
     hosts = sounddevice.query_hostapis()
     chosen = set(sounddevice.default.device)
@@ -156,13 +166,14 @@ def refresh(sounddevice: Any) -> bool:
     This would end open streams, so it is done only if there is none. Return whether it
     was done.
     """
-    if open_streams:
-        return False
-    with contextlib.suppress(sounddevice.PortAudioError):
-        sounddevice._terminate()
-    with contextlib.suppress(sounddevice.PortAudioError):
-        sounddevice._initialize()
-    return True
+    with opening:
+        if open_streams:
+            return False
+        with contextlib.suppress(sounddevice.PortAudioError):
+            sounddevice._terminate()
+        with contextlib.suppress(sounddevice.PortAudioError):
+            sounddevice._initialize()
+        return True
 
 
 def add(stream: Any) -> None:

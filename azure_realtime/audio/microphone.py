@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ..errors import AudioDeviceError
 from . import devices, streams
 from .device_owner import RETRY_PAUSE, DeviceOwner
 
@@ -87,13 +86,17 @@ class Microphone(DeviceOwner):
         waits = 0  # in a row, without a block
         try:
             while not self._closed:
+                if self._give_way():
+                    self._open_again()
                 try:
                     block = self._blocks.get(timeout=_LONGEST_WAIT)
                 except Empty:
                     waits += 1
                     # counted, not measured: see `STALLED`
                     if self._is_lost(waits * _LONGEST_WAIT > streams.STALLED):
-                        self._take_default()
+                        self._note_loss()
+                        self._release()
+                        self._open_again()
                         waits = 0
                 else:
                     waits = 0
@@ -121,15 +124,9 @@ class Microphone(DeviceOwner):
             return False
         return stalled or not stream.active
 
-    def _take_default(self) -> None:
+    def _open_again(self) -> None:
         """
-        Replace the device by the default one, as soon as there is one.
+        Open the device again, as soon as there is one.
         """
-        self._note_loss()
-        self._release()
-        while not self._closed:
-            try:
-                self._start(None)
-                break
-            except AudioDeviceError:
-                time.sleep(RETRY_PAUSE)
+        while not self._closed and not self._retry():
+            time.sleep(RETRY_PAUSE)

@@ -18,12 +18,10 @@ Rules:
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import deque
 from typing import Any
 
-from ..errors import AudioDeviceError
 from . import devices, streams
 from .device_owner import RETRY_PAUSE, DeviceOwner
 from .ledger import Ledger
@@ -292,9 +290,16 @@ class Speaker(DeviceOwner):
         self._held_until = None
         return False
 
+    def _is_lost(self) -> bool:
+        stream = self._stream
+        if stream is None:
+            return False
+        return not stream.active or self._position.is_stalled()
+
     def _check(self) -> None:
         """
-        Replace the device by the default one if it has disappeared.
+        Replace the device by the default one if it has disappeared. A silent one is
+        opened again if another device needs that.
 
         Audio that it had taken and not played is lost; queued audio is played by the
         next one.
@@ -302,16 +307,17 @@ class Speaker(DeviceOwner):
         devices.check_process()
         if self._closed:
             return
-        stream = self._stream
-        if stream is not None and (not stream.active or self._position.is_stalled()):
+        if self._is_lost():
             self._note_loss()
             self._release()
+            self._rewind(self._played())
+            self._retry_at = 0.0
+        elif self._stream is not None and self._is_silent() and self._give_way():
             self._rewind(self._played())
             self._retry_at = 0.0
         if self._retry_at is not None and time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + RETRY_PAUSE
             rate = self.rate
-            with contextlib.suppress(AudioDeviceError):
-                self._start(None)
+            self._retry()
             if self.rate != rate:  # the queued audio has the rate of the other device
                 self._drop()

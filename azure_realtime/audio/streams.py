@@ -90,22 +90,28 @@ def open_stream(
     }
     errors = _errors(sounddevice)
     try:
-        stream = _made(sounddevice, kind, rate, words)
-    except errors as error:
-        # The device may be newer than this process.
-        if not devices.refresh(sounddevice):
-            raise _explained(error, kind, device) from None
-        try:
-            stream = _made(sounddevice, kind, rate, words)
-        except errors as error:
-            raise _explained(error, kind, device) from None
-    devices.add(stream)
-    keep(stream)
-    try:
+        with devices.opening:
+            stream = _added(sounddevice, kind, rate, words)
+        keep(stream)
         _call_start(stream)
     except errors as error:
         raise _explained(error, kind, device) from None
     return OpenStream(stream, int(stream.samplerate), float(stream.latency))
+
+
+def _added(sounddevice: Any, kind: str, rate: int, words: dict[str, Any]) -> Any:
+    """
+    Make a stream and note that it is open.
+    """
+    try:
+        stream = _made(sounddevice, kind, rate, words)
+    except _errors(sounddevice):
+        # The device may be newer than this process.
+        if not devices.refresh(sounddevice):
+            raise
+        stream = _made(sounddevice, kind, rate, words)
+    devices.add(stream)
+    return stream
 
 
 def _errors(sounddevice: Any) -> tuple[type[Exception], ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from helpers.inside import forget_sound_devices
 
 from azure_realtime import AudioDeviceError
 from azure_realtime.audio import Microphone, Speaker, devices, streams
+from azure_realtime.audio.device_owner import DeviceOwner
 
 
 @pytest.fixture
@@ -494,3 +496,184 @@ def run_in_thread(function: Callable[[], object]) -> None:
     """
     with ThreadPoolExecutor(1) as pool:
         pool.submit(function).result()
+
+
+@pytest.mark.parametrize("second", ["at_open", "at_look"])
+@pytest.mark.parametrize("first", ["at_open", "at_look"])
+def test_one_thread_at_a_time_calls_portaudio(
+    device: DrivenDevice, first: str, second: str
+) -> None:
+    """
+    Two threads in it end the process: microphone and loudspeaker look for the default
+    device at the same time when a sound server has ended.
+    """
+    inside: list[str] = []
+    most: list[int] = []
+
+    def call(name: str) -> None:
+        if name == "at_look":
+            devices.refresh(device)
+        else:
+            Microphone().open()
+
+    def enter(name: str) -> None:
+        inside.append(name)
+        most.append(len(inside))
+        if len(most) == 1:
+            other.start()
+            other.join(0.1)
+        inside.remove(name)
+
+    other = threading.Thread(target=call, args=(second,))
+    device.at_open = partial(enter, "at_open")
+    device.at_look = partial(enter, "at_look")
+    call(first)
+    other.join(10)
+    assert most == ([1] if (first, second) == ("at_open", "at_look") else [1, 1])
+
+
+INPUT, OUTPUT = "RawInputStream", "RawOutputStream"
+
+
+@pytest.fixture
+def unlisted(device: DrivenDevice, monkeypatch: pytest.MonkeyPatch) -> DrivenDevice:
+    """
+    The device; what is absent is found when PortAudio looks for devices.
+    """
+    monkeypatch.setattr("azure_realtime.audio.speaker.RETRY_PAUSE", 0.01)
+    monkeypatch.setattr("azure_realtime.audio.microphone.RETRY_PAUSE", 0.01)
+    device.at_look = device.absent.clear
+    return device
+
+
+def lose(device: DrivenDevice, kind: str) -> None:
+    """
+    Let a stream end; PortAudio does not know another device yet.
+    """
+    device.absent.add(kind)
+    device.newest(kind).active = False
+
+
+@pytest.mark.parametrize("lost", [INPUT, OUTPUT])
+def test_a_device_that_portaudio_does_not_know_is_found_while_another_one_is_open(
+    unlisted: DrivenDevice, lost: str
+) -> None:
+    """
+    It looks for devices only while no stream is open: the other device, if it is
+    silent, is closed for a moment.
+    """
+    source, speaker = Microphone(), Speaker()
+    with contextlib.closing(speaker), ThreadPoolExecutor(1) as pool:
+        source.open()
+        speaker.open()
+        lose(unlisted, lost)
+        with contextlib.closing(source):
+            block = pool.submit(next, iter(source))
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline and not block.done():
+                assert speaker.drained
+                if len(unlisted.streams) == 4:
+                    unlisted.newest(INPUT).record(blocks(1))
+            assert block.result(0) == blocks(1)
+        speaker.write(blocks(20), "a")
+        assert unlisted.newest(OUTPUT).play() == blocks(1)
+        assert [source.losses, speaker.losses] == [lost == INPUT, lost == OUTPUT]
+        assert [stream.closes for stream in unlisted.streams[:2]] == [1, 1]
+
+
+@pytest.mark.parametrize("device_name", ["USB", 3])
+def test_a_device_is_closed_for_another_one_unless_it_was_chosen_by_its_index(
+    unlisted: DrivenDevice, eventually: Callable[..., None], device_name: str | int
+) -> None:
+    """
+    The index may mean another device when PortAudio has looked for devices. It is
+    closed at the first of ten attempts only.
+    """
+    unlisted.at_look = lambda: None
+    source, speaker = Microphone(), Speaker(device_name)
+    with contextlib.closing(speaker), ThreadPoolExecutor(1) as pool:
+        source.open()
+        speaker.open()
+        lose(unlisted, INPUT)
+        with contextlib.closing(source):
+            pool.submit(next, iter(source), None)
+            eventually(lambda: speaker.drained and source._failures > 25)
+            opened = [stream for stream in unlisted.streams if stream.kind == OUTPUT]
+            assert {stream.device for stream in opened} == {device_name}
+            assert 3 <= len(opened) <= 5 if device_name == "USB" else len(opened) == 1
+
+
+def test_a_loudspeaker_is_not_closed_for_another_device_while_it_plays(
+    unlisted: DrivenDevice, eventually: Callable[..., None]
+) -> None:
+    """
+    The answer is heard to its end first.
+    """
+    source, speaker = Microphone(), Speaker()
+    with contextlib.closing(speaker), ThreadPoolExecutor(1) as pool:
+        source.open()
+        speaker.open()
+        speaker.write(blocks(20), "a")
+        lose(unlisted, INPUT)
+        with contextlib.closing(source):
+            pool.submit(next, iter(source), None)
+            eventually(lambda: not speaker.drained and source._failures > 0)
+            assert unlisted.streams[1].closes == 0
+            speaker.flush()
+            eventually(lambda: speaker.drained and unlisted.streams[1].closes)
+
+
+def test_devices_that_are_lost_together_ask_no_other_one(
+    unlisted: DrivenDevice, eventually: Callable[..., None]
+) -> None:
+    """
+    Without an open stream PortAudio looks for devices at every attempt.
+    """
+    unlisted.at_look = lambda: None
+    requests = DeviceOwner._requests
+    source = Microphone()
+    with ThreadPoolExecutor(1) as pool, contextlib.closing(source):
+        source.open()
+        lose(unlisted, INPUT)
+        pool.submit(next, iter(source), None)
+        eventually(lambda: source._failures > 10)
+        assert DeviceOwner._requests == requests
+
+
+def test_each_loss_asks_the_other_device(
+    unlisted: DrivenDevice, eventually: Callable[..., None]
+) -> None:
+    """
+    Also a second one, after fewer attempts than lie between two requests.
+    """
+    source, speaker = Microphone(), Speaker()
+    with contextlib.closing(speaker), ThreadPoolExecutor(1) as pool:
+        source.open()
+        speaker.open()
+        with contextlib.closing(source):
+            pool.submit(list, iter(source))
+            for _ in range(2):
+                lose(unlisted, INPUT)
+                eventually(lambda: source._failures > 0)
+                eventually(lambda: speaker.drained and source._failures == 0)
+
+
+def test_a_device_that_cannot_be_opened_again_after_it_gave_way_is_reported(
+    unlisted: DrivenDevice,
+    eventually: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    PortAudio took it for active until then.
+    """
+    source, speaker = Microphone(), Speaker()
+    unlisted.at_look = lambda: unlisted.absent.add(OUTPUT)
+    with contextlib.closing(speaker), ThreadPoolExecutor(1) as pool:
+        source.open()
+        speaker.open()
+        lose(unlisted, INPUT)
+        with contextlib.closing(source):
+            pool.submit(next, iter(source), None)
+            eventually(lambda: not speaker.drained or speaker.losses)
+            assert speaker.losses == 1
+    assert sum("loudspeaker has disappeared" in r.message for r in caplog.records) == 1

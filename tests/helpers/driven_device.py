@@ -18,6 +18,8 @@ class DrivenStream:
     A stream whose callbacks the test makes.
 
     Attributes:
+        kind: `RawInputStream` or `RawOutputStream`.
+        device: The device that was asked for.
         starts: Number of times that it was started.
         closes: Number of times that it was closed.
         active: As of `sounddevice`.
@@ -27,18 +29,20 @@ class DrivenStream:
 
     latency = 0.1
 
-    def __init__(self, device: DrivenDevice, samplerate: int, callback: Any) -> None:
-        self.samplerate = samplerate
+    def __init__(self, module: DrivenDevice, kind: str, words: dict[str, Any]) -> None:
+        self.kind = kind
+        self.device = words["device"]
+        self.samplerate = words["samplerate"]
         self.starts = self.closes = 0
         self.active = False
         self.at_abort: Callable[[], object] = lambda: None
         self.at_close: Callable[[], object] = lambda: None
-        self._device = device
-        self._callback = callback
+        self._module = module
+        self._callback = words["callback"]
 
     def start(self) -> None:
-        self._device.may_start.wait(30)
-        self._device.at_start()
+        self._module.may_start.wait(30)
+        self._module.at_start()
         self.starts += 1
         self.active = True
 
@@ -77,6 +81,9 @@ class DrivenDevice:
         may_start: While it is not set, a start does not return.
         at_open: Called when a stream is opened.
         at_start: Called when a stream is started.
+        at_look: Called when it looks for devices.
+        absent: The kinds of stream that it does not open: `RawInputStream`,
+            `RawOutputStream`.
     """
 
     class PortAudioError(Exception):
@@ -88,15 +95,35 @@ class DrivenDevice:
         self.may_start.set()
         self.at_open: Callable[[], object] = lambda: None
         self.at_start: Callable[[], object] = lambda: None
+        self.at_look: Callable[[], object] = lambda: None
+        self.absent: set[str] = set()
 
     def RawOutputStream(self, **words: Any) -> DrivenStream:
+        return self._open("RawOutputStream", words)
+
+    def RawInputStream(self, **words: Any) -> DrivenStream:
+        return self._open("RawInputStream", words)
+
+    def _open(self, kind: str, words: dict[str, Any]) -> DrivenStream:
         self.at_open()
-        self.streams.append(DrivenStream(self, words["samplerate"], words["callback"]))
+        if kind in self.absent:
+            raise self.PortAudioError(f"no {kind}")
+        self.streams.append(DrivenStream(self, kind, words))
         return self.streams[-1]
 
-    RawInputStream = RawOutputStream
+    def newest(self, kind: str) -> DrivenStream:
+        """
+        Return the stream of a kind that was opened last.
+        """
+        return [stream for stream in self.streams if stream.kind == kind][-1]
+
+    def query_devices(self, _device: object, _kind: str) -> dict[str, Any]:
+        return {"default_samplerate": 24_000}
+
+    def _terminate(self) -> None:
+        self.at_look()
 
     def _initialize(self) -> None:
         pass
 
-    _terminate = _exit_handler = _initialize
+    _exit_handler = _initialize
