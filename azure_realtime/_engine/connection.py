@@ -214,8 +214,8 @@ class Connection:
         stream, queue = self._stream, self._engine.queue
         wakeups, descriptor = self._wakeups, self._descriptor
         while True:
-            # `must_wake` is still set: no message was queued since the last `write`
-            if self._full or queue.attention or not queue.must_wake:
+            # It is still awaited: no message was queued since the last `write`
+            if self._full or queue.attention or not queue.waker.is_awaited:
                 self._full = not self._writer.write() or self._full
             remaining = self._next_timer - time.monotonic()
             if self._full or queue.attention or remaining <= 0:

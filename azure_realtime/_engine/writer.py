@@ -84,7 +84,7 @@ class Writer:
                     for entry in entries:
                         self._sent(entry.event_id)
                     raise
-            if queue.must_wake:
+            if queue.waker.is_awaited:
                 stream.write()
                 # the queue keeps commands until the session is configured
                 if self._control.closing is None or queue.waiting:
@@ -120,7 +120,7 @@ class Writer:
         """
         Whether `write` has more messages to take from the queue.
         """
-        return not self._queue.must_wake and self.answer_deadline is None
+        return not self._queue.waker.is_awaited and self.answer_deadline is None
 
     def is_given_up(self) -> bool:
         """

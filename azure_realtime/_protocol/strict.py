@@ -29,7 +29,7 @@ from ..models._shape import (
     flat_tool_choice,
 )
 from ..models._unset import Unset
-from ..models.responses import Response
+from ..models.responses import Response, without_marker
 from ..models.session import Session
 from .fields import SCALARS, by_tag, fields_read, members
 
@@ -257,4 +257,15 @@ def _session(message: dict[str, Any]) -> dict[str, Any] | None:
     return flat
 
 
-_SHAPES = {Session: _session, Response: _flattened(RESPONSE_PATHS)}
+_flat_response = _flattened(RESPONSE_PATHS)
+
+
+def _response(message: dict[str, Any]) -> dict[str, Any] | None:
+    flat = _flat_response(message)
+    # Before the reader of the field, for which None is a value that it cannot read.
+    if flat is not None and flat.get("metadata").__class__ is dict:
+        flat["metadata"] = without_marker(flat["metadata"])
+    return flat
+
+
+_SHAPES = {Session: _session, Response: _response}

@@ -15,9 +15,9 @@ Rules:
 6. Ctrl-C may interrupt a caller between any two lines. So no command is removed from
    the queue even temporarily, and an interrupted call computes the counters from the
    entries and wakes the reader.
-7. A message wakes the reader only while `must_wake` is set: from a `take_some` that
-   leaves no message to send until the next message or `wake`. No message is missed:
-   the last one is taken and `must_wake` is set in one step under the lock.
+7. A message wakes the reader only while `waker.is_awaited` is set: from a `take_some`
+   that leaves no message to send until the next message or `wake`. No message is
+   missed: the last one is taken and it is set in one step under the lock.
 8. `wake` also makes the reader execute a full turn; a message does not.
 9. After `refuse` no message is added. So a close sends what was queued before it, and
    ends although other threads go on sending.
@@ -54,6 +54,7 @@ class SendQueue:
         peak_bytes: The largest size of the queue so far.
         audio_dropped: Number of dropped audio messages.
         attention: Whether `wake` was called; cleared by the reader in a full turn.
+        waker: Wakes the reader; it is awaited if the next message must do so (rule 7).
     """
 
     def __init__(
@@ -75,15 +76,8 @@ class SendQueue:
         self._paused = True
         self._refusal: RealtimeError | None = None
         self._room = Condition()
-        self._waker = Waker()
+        self.waker = Waker()
         self._lock = OwnLock()  # guards the entries and the counters
-
-    @property
-    def must_wake(self) -> bool:
-        """
-        Whether the next message must wake the reader (rule 7). Reader thread.
-        """
-        return self._waker.is_awaited
 
     def put_audio(self, message: bytes) -> bool:
         """
@@ -108,8 +102,8 @@ class SendQueue:
                 self._audio_bytes += size
                 if self._bytes > self.peak_bytes:
                     self.peak_bytes = self._bytes
-            if self._waker.is_awaited:
-                self._waker.wake()
+            if self.waker.is_awaited:
+                self.waker.wake()
         except BaseException:
             self._repair()
             raise
@@ -166,8 +160,8 @@ class SendQueue:
                 self._bytes += size
                 self._audio_bytes += audio
                 self.peak_bytes = max(self.peak_bytes, self._bytes)
-            if self._waker.is_awaited:
-                self._waker.wake()
+            if self.waker.is_awaited:
+                self.waker.wake()
         except BaseException:
             self._repair()
             raise
@@ -200,7 +194,7 @@ class SendQueue:
         with self._lock:
             entries = self._entries
             if self._paused or not entries:
-                self._waker.is_awaited = True
+                self.waker.is_awaited = True
                 return []
             if self._bytes <= max_bytes:
                 taken = list(entries)
@@ -208,7 +202,7 @@ class SendQueue:
                 self._bytes = self._audio_bytes = 0
             else:
                 taken = self._take_first(max_bytes)
-            self._waker.is_awaited = not entries
+            self.waker.is_awaited = not entries
             self._room.notify_all()
             return taken
 
@@ -297,7 +291,7 @@ class SendQueue:
         """
         with self._lock:
             self._recount()
-        self._waker.wake()
+        self.waker.wake()
 
     @property
     def waiting(self) -> int:
@@ -323,7 +317,7 @@ class SendQueue:
             unsent = len(self._entries)
             self._entries.clear()
             self._bytes = self._audio_bytes = 0
-        self._waker.close()
+        self.waker.close()
         self._room.notify_all()
         return unsent
 
@@ -332,17 +326,17 @@ class SendQueue:
         Make the reader execute a full turn now. Any thread, finalizers included.
         """
         self.attention = True
-        self._waker.wake()
+        self.waker.wake()
 
     def fileno(self) -> int:
         """
         Return the descriptor that is readable after a wake-up. Reader thread.
         """
-        return self._waker.fileno()
+        return self.waker.fileno()
 
     def drain(self) -> None:
         """
         Empty the descriptor. Reader thread, before it reads the changed state.
         """
-        self._waker.drain()
-        self._waker.is_awaited = False
+        self.waker.drain()
+        self.waker.is_awaited = False

@@ -224,7 +224,7 @@ MARKER = "client_event_id"
 """The key in the metadata of a request whose value is its event id."""
 
 
-def _without_marker(metadata: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def without_marker(metadata: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """
     Return the metadata that the user gave; None if the marker is all there is.
     """
@@ -255,7 +255,7 @@ class Response(Model):
     output: tuple[Item, ...] = attrs.field(default=(), metadata=LENIENT)
     usage: Usage | None = None
     metadata: Mapping[str, Any] | None = attrs.field(
-        default=None, converter=_without_marker
+        default=None, converter=without_marker
     )
     conversation_id: str | None = None
     modalities: tuple[str, ...] | None = None

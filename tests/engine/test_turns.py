@@ -429,7 +429,7 @@ def test_a_turn_writes_a_limited_number_of_bytes() -> None:
     assert not writer.write()
     assert max(wire.batches) <= 64 << 10
     assert 200_000 < sum(wire.batches) <= 256 << 10
-    assert not queue.must_wake
+    assert not queue.waker.is_awaited
     assert not wire.idle  # so that the socket wakes the reader: the queue will not
     while not writer.write():
         pass
@@ -437,7 +437,7 @@ def test_a_turn_writes_a_limited_number_of_bytes() -> None:
     assert 10_000_020 == sum(wire.batches)
     assert len(noted) == len(wire.batches)
     assert [f"event_{number}" for number in range(0, 1000, 100)] == sent
-    assert queue.must_wake
+    assert queue.waker.is_awaited
     queue.close()
 
 

@@ -25,7 +25,7 @@ from azure_realtime.events import SERVER_EVENTS, ServerEvent
 from azure_realtime.models._base import Model
 from azure_realtime.models._shape import RESPONSE_PATHS, SESSION_PATHS, nest
 from azure_realtime.models._unset import Unset
-from azure_realtime.models.responses import Response
+from azure_realtime.models.responses import MARKER, Response
 from azure_realtime.models.session import Session
 
 VERSIONS = [None, "2025-04-01-preview"]
@@ -191,6 +191,22 @@ def test_real_messages_are_read_strictly(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(_decoder, "read_event", never)
         (event,) = Codec(None).decode(json.dumps(sample))
         assert type(event) is SERVER_EVENTS[sample["type"]]
+
+
+def test_the_responses_of_this_client_are_read_strictly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Each request has a pair in its metadata that `Response.metadata` does not show.
+    """
+    monkeypatch.setattr(_decoder, "read_event", None)
+    for pairs in ({}, {"topic": "weather"}):
+        metadata = {**pairs, MARKER: "event_1"}
+        response = {"id": "resp_1", "status": "completed", "metadata": metadata}
+        text = json.dumps({"type": "response.done", "response": response})
+        (event,) = Codec(None).decode(text)
+        assert event.response.metadata == (pairs or None)
+        assert event.response.raw["metadata"] == metadata
 
 
 @pytest.mark.slow

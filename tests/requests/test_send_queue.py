@@ -355,11 +355,11 @@ def test_a_sleeping_reader_is_woken_once(queue: QueueWithLifecycle) -> None:
     A message wakes the reader; those behind it find it awake, and cost no system call.
     """
     assert [] == queue.take_some()
-    assert queue.must_wake
+    assert queue.waker.is_awaited
     assert not rings(queue)
     put(queue, "a")
     assert rings(queue)
-    assert not queue.must_wake
+    assert not queue.waker.is_awaited
     queue.drain()
     put(queue, "b")
     assert queue.put_audio(b"c")
@@ -411,9 +411,9 @@ def test_the_last_message_and_sleep_are_one_step(queue: QueueWithLifecycle) -> N
     put(queue, "a")
     put(queue, "b")
     assert [entry("a")] == queue.take_some(1)
-    assert not queue.must_wake
+    assert not queue.waker.is_awaited
     assert [entry("b")] == queue.take_some()
-    assert queue.must_wake
+    assert queue.waker.is_awaited
     put(queue, "c")
     assert rings(queue)
 
